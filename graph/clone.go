@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"maps"
+	"slices"
+)
+
+// Clone copies the graph. The initialisers' tensors are copied too where deep
+// is set, else shared. The map leads from each old value to its copy.
+func (g *Graph) Clone(deep bool) (*Graph, map[*Value]*Value) {
+	m := map[*Value]*Value{}
+	c := g.cloneInto(m, deep)
+	return c, m
+}
+
+func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
+	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown)}
+	c.Meta.Props = slices.Clone(g.Meta.Props)
+	own := map[*Value]bool{}
+	for _, v := range g.Inputs {
+		own[v] = true
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			own[v] = true
+		}
+	}
+	value := func(v *Value) *Value {
+		if v == nil {
+			return nil
+		}
+		if w, ok := m[v]; ok {
+			return w
+		}
+		if v.Const == nil && !own[v] {
+			return v // captured from a graph outside the one that is copied
+		}
+		w := *v
+		w.From = nil
+		w.Shape = slices.Clone(v.Shape)
+		if deep && v.Const != nil {
+			w.Const = v.Const.Clone()
+		}
+		m[v] = &w
+		return &w
+	}
+	for _, v := range g.Inputs {
+		c.Inputs = append(c.Inputs, value(v))
+	}
+	for _, n := range g.Nodes {
+		k := &Node{Op: n.Op, Domain: n.Domain, Name: n.Name, Doc: n.Doc, Unknown: slices.Clone(n.Unknown)}
+		for _, v := range n.Inputs {
+			k.Inputs = append(k.Inputs, value(v))
+		}
+		for _, v := range n.Outputs {
+			w := value(v)
+			if w != nil {
+				w.From = k
+			}
+			k.Outputs = append(k.Outputs, w)
+		}
+		for _, a := range n.Attrs {
+			if a.G != nil {
+				a.G = a.G.cloneInto(m, deep)
+			}
+			if a.Graphs != nil {
+				gs := make([]*Graph, len(a.Graphs))
+				for i, s := range a.Graphs {
+					gs[i] = s.cloneInto(m, deep)
+				}
+				a.Graphs = gs
+			}
+			k.Attrs = append(k.Attrs, a)
+		}
+		c.Nodes = append(c.Nodes, k)
+	}
+	for _, v := range g.Outputs {
+		c.Outputs = append(c.Outputs, value(v))
+	}
+	return c
+}

@@ -1,0 +1,135 @@
+package op
+
+import (
+	"fmt"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// Infer is what an operator's Infer sees: the node, the opset version of its
+// domain, and what is known of the contents of small integer tensors, which
+// carry shapes.
+type Infer struct {
+	Node  *graph.Node
+	Opset int
+	dims  map[*graph.Value][]graph.Dim
+}
+
+// maxContents bounds the integer tensors whose contents are followed.
+const maxContents = 256
+
+// InferAll sets the types and shapes of all values from those of the inputs
+// and initialisers. Errors name the node.
+func InferAll(g *graph.Graph) error {
+	_, err := inferAll(g)
+	return err
+}
+
+func inferAll(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) {
+	if err := Check(g); err != nil {
+		return nil, err
+	}
+	dims := map[*graph.Value][]graph.Dim{}
+	for _, n := range g.Nodes {
+		if err := inferNode(g, n, dims); err != nil {
+			return nil, err
+		}
+	}
+	return dims, nil
+}
+
+func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) error {
+	d := Lookup(n.Domain, n.Op)
+	if d == nil {
+		return &Unsupported{[]*graph.Node{n}}
+	}
+	if d.Infer == nil {
+		return at(n, fmt.Errorf("no shape rule"))
+	}
+	return at(n, d.Infer(&Infer{n, g.Version(n.Domain), dims}))
+}
+
+// In is input i; an error where it is missing.
+func (c *Infer) In(i int) (*graph.Value, error) {
+	if v := c.Node.In(i); v != nil {
+		return v, nil
+	}
+	return nil, fmt.Errorf("input %d is missing", i)
+}
+
+// Shape is the shape of input i, which may be of unknown rank (nil).
+func (c *Infer) Shape(i int) graph.Shape {
+	if v := c.Node.In(i); v != nil {
+		return v.Shape
+	}
+	return nil
+}
+
+// DType is the type of input i, Undefined where it is left out.
+func (c *Infer) DType(i int) tensor.DType {
+	if v := c.Node.In(i); v != nil {
+		return v.DType
+	}
+	return tensor.Undefined
+}
+
+// Out sets type and shape of output i, if the node has it.
+func (c *Infer) Out(i int, d tensor.DType, s graph.Shape) {
+	if v := c.Node.Out(i); v != nil {
+		v.DType, v.Shape = d, s
+	}
+}
+
+// Contents gives the elements of an integer input, as far as they can be told
+// before running: those of an initialiser, or dimensions that a chain of
+// Shape, Gather, Concat … computed. False where they are not known.
+func (c *Infer) Contents(i int) ([]graph.Dim, bool) {
+	v := c.Node.In(i)
+	if v == nil {
+		return nil, false
+	}
+	if d, ok := c.dims[v]; ok {
+		return d, true
+	}
+	if v.Const == nil || v.Const.Len() > maxContents {
+		return nil, false
+	}
+	s, err := v.Const.Int64s()
+	if err != nil {
+		return nil, false
+	}
+	d := make([]graph.Dim, len(s))
+	for i, x := range s {
+		d[i] = graph.N(int(x))
+	}
+	return d, true
+}
+
+// Ints is Contents where every element is a number.
+func (c *Infer) Ints(i int) ([]int, bool) {
+	if v := c.Node.In(i); v != nil && v.Const != nil { // of any length
+		if s, err := v.Const.Int64s(); err == nil {
+			o := make([]int, len(s))
+			for i, x := range s {
+				o[i] = int(x)
+			}
+			return o, true
+		}
+	}
+	d, ok := c.Contents(i)
+	if !ok {
+		return nil, false
+	}
+	return graph.Shape(d).Ints()
+}
+
+// SetContents records what output 0 will hold.
+func (c *Infer) SetContents(d []graph.Dim) {
+	if v := c.Node.Out(0); v != nil && len(d) <= maxContents {
+		if d == nil {
+			d = []graph.Dim{}
+		}
+		c.dims[v] = d
+	}
+}

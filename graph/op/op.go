@@ -1,0 +1,122 @@
+// Package op says what Pare knows of each operator: the types and shapes of
+// its outputs, its meaning (a plain reference evaluation), its gradient as
+// nodes of the same graph, and its decomposition into simpler operators.
+//
+// One file holds one operator or one family. To add an operator, write a Def
+// and register it; nothing else needs to know.
+package op
+
+import (
+	"fmt"
+	"sort"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// Def describes an operator. Infer and Eval are required; a differentiable
+// operator has Grad or Decompose.
+type Def struct {
+	Domain, Name string // Domain "" is ai.onnx
+
+	// Infer sets type and shape of every output from those of the inputs.
+	Infer func(c *Infer) error
+
+	// Eval computes the outputs in plain Go, for every type that the operator
+	// admits, float64 included. in holds nil where an input is left out. It is
+	// the definition that fast kernels are tested against, so it is written for
+	// clarity; it never writes to its inputs.
+	Eval func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+
+	// Grad adds nodes that compute the gradients with respect to the inputs,
+	// given those with respect to the outputs (nil where an output has none).
+	// A nil result means that no gradient flows to that input.
+	Grad func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error)
+
+	// Decompose adds nodes that compute the same outputs by simpler operators.
+	// It is used to differentiate an operator that has no Grad of its own, such
+	// as a fused gradient that is differentiated again.
+	Decompose func(b *Builder, n *graph.Node) ([]*graph.Value, error)
+
+	// MACs counts multiply-accumulates of the node once shapes are known; nil is 0.
+	MACs func(n *graph.Node) int64
+}
+
+type key struct{ domain, name string }
+
+var defs = map[key]*Def{}
+
+// register adds definitions; it panics on a name that is taken.
+func register(ds ...Def) bool {
+	for i := range ds {
+		d := &ds[i]
+		k := key{d.Domain, d.Name}
+		if defs[k] != nil {
+			panic("op: " + d.Name + " is registered twice")
+		}
+		defs[k] = d
+	}
+	return true
+}
+
+// Lookup finds the definition of an operator, or nil.
+func Lookup(domain, name string) *Def {
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	return defs[key{domain, name}]
+}
+
+// Names lists the operators of a domain that Pare knows, sorted.
+func Names(domain string) []string {
+	var out []string
+	for k := range defs {
+		if k.domain == domain {
+			out = append(out, k.name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Unsupported is the error for operators that Pare does not know.
+type Unsupported struct{ Nodes []*graph.Node }
+
+func (e *Unsupported) Error() string {
+	n := e.Nodes[0]
+	s := fmt.Sprintf("operator %s is not supported (node %q)", opName(n), n.Name)
+	if len(e.Nodes) > 1 {
+		s += fmt.Sprintf(" and %d more nodes", len(e.Nodes)-1)
+	}
+	return s
+}
+
+// Check returns an *Unsupported error that lists the nodes whose operators
+// Pare does not know, or nil.
+func Check(g *graph.Graph) error {
+	var bad []*graph.Node
+	for _, n := range g.Nodes {
+		if Lookup(n.Domain, n.Op) == nil {
+			bad = append(bad, n)
+		}
+	}
+	if bad != nil {
+		return &Unsupported{bad}
+	}
+	return nil
+}
+
+func opName(n *graph.Node) string {
+	if n.Domain == "" {
+		return n.Op
+	}
+	return n.Domain + "." + n.Op
+}
+
+// at puts the node in front of an error.
+func at(n *graph.Node, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("node %q (%s): %w", n.Name, opName(n), err)
+}

@@ -1,0 +1,217 @@
+// Package tensor holds arrays: a shape, an element type and storage. It has no operators.
+package tensor
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Tensor is a dense array in row-major order. Data holds a Go slice of the
+// element type ([]float32, []int64, []bool, []string …; []uint16 for Float16
+// and BFloat16) whose length is the product of Shape. A scalar has an empty Shape.
+type Tensor struct {
+	DType DType
+	Shape []int
+	Data  any
+}
+
+// Elem is a Go type that can be stored in a tensor.
+type Elem interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | bool | string
+}
+
+// Size is the product of the dimensions of a shape. It reports false where a
+// dimension is negative or the product overflows an int.
+func Size(shape []int) (int, bool) {
+	n := 1
+	zero := false
+	for _, d := range shape {
+		if d < 0 {
+			return 0, false
+		}
+		if d == 0 {
+			zero = true
+			continue
+		}
+		if n > math.MaxInt/d {
+			return 0, false
+		}
+		n *= d
+	}
+	if zero {
+		return 0, true
+	}
+	return n, true
+}
+
+// New returns a zeroed tensor. It panics on an invalid type or shape: check
+// untrusted shapes with Size first.
+func New(d DType, shape ...int) *Tensor {
+	n, ok := Size(shape)
+	if !ok {
+		panic(fmt.Sprintf("tensor: bad shape %v", shape))
+	}
+	t := &Tensor{DType: d, Shape: slices.Clone(shape)}
+	switch d {
+	case Float32:
+		t.Data = make([]float32, n)
+	case Float64:
+		t.Data = make([]float64, n)
+	case Float16, BFloat16, Uint16:
+		t.Data = make([]uint16, n)
+	case Int8:
+		t.Data = make([]int8, n)
+	case Int16:
+		t.Data = make([]int16, n)
+	case Int32:
+		t.Data = make([]int32, n)
+	case Int64:
+		t.Data = make([]int64, n)
+	case Uint8:
+		t.Data = make([]uint8, n)
+	case Uint32:
+		t.Data = make([]uint32, n)
+	case Uint64:
+		t.Data = make([]uint64, n)
+	case Bool:
+		t.Data = make([]bool, n)
+	case String:
+		t.Data = make([]string, n)
+	default:
+		panic("tensor: bad type " + d.String())
+	}
+	return t
+}
+
+// TypeOf is the DType in which a Go element type is stored ([]uint16 is Uint16).
+func TypeOf[T Elem]() DType {
+	var z T
+	switch any(z).(type) {
+	case float32:
+		return Float32
+	case float64:
+		return Float64
+	case int8:
+		return Int8
+	case int16:
+		return Int16
+	case int32:
+		return Int32
+	case int64:
+		return Int64
+	case uint8:
+		return Uint8
+	case uint16:
+		return Uint16
+	case uint32:
+		return Uint32
+	case uint64:
+		return Uint64
+	case bool:
+		return Bool
+	}
+	return String
+}
+
+// From wraps data (not copied) as a tensor. Without a shape it is a vector.
+// It panics where the length does not fit the shape.
+func From[T Elem](data []T, shape ...int) *Tensor {
+	if len(shape) == 0 && len(data) != 1 {
+		shape = []int{len(data)}
+	}
+	if n, ok := Size(shape); !ok || n != len(data) {
+		panic(fmt.Sprintf("tensor: %d elements do not fill shape %v", len(data), shape))
+	}
+	return &Tensor{DType: TypeOf[T](), Shape: slices.Clone(shape), Data: data}
+}
+
+// Scalar is a tensor of rank 0.
+func Scalar[T Elem](v T) *Tensor { return &Tensor{DType: TypeOf[T](), Shape: []int{}, Data: []T{v}} }
+
+// Vector is a tensor of rank 1 over data (not copied).
+func Vector[T Elem](data ...T) *Tensor {
+	return &Tensor{DType: TypeOf[T](), Shape: []int{len(data)}, Data: data}
+}
+
+// Of gives the storage as []T, or nil where the tensor holds another type.
+func Of[T Elem](t *Tensor) []T {
+	s, _ := t.Data.([]T)
+	return s
+}
+
+// F32 gives the storage of a Float32 tensor, or nil.
+func (t *Tensor) F32() []float32 { return Of[float32](t) }
+
+// Len is the number of elements.
+func (t *Tensor) Len() int { n, _ := Size(t.Shape); return n }
+
+// Rank is the number of dimensions.
+func (t *Tensor) Rank() int { return len(t.Shape) }
+
+// Bytes is the size of the storage in bytes; strings count their text.
+func (t *Tensor) Bytes() int {
+	if s, ok := t.Data.([]string); ok {
+		n := 0
+		for _, v := range s {
+			n += len(v)
+		}
+		return n
+	}
+	return t.Len() * t.DType.Size()
+}
+
+// String describes the tensor: type and shape.
+func (t *Tensor) String() string { return fmt.Sprintf("%v%v", t.DType, t.Shape) }
+
+// Clone copies shape and storage.
+func (t *Tensor) Clone() *Tensor {
+	c := &Tensor{DType: t.DType, Shape: slices.Clone(t.Shape)}
+	switch d := t.Data.(type) {
+	case []float32:
+		c.Data = slices.Clone(d)
+	case []float64:
+		c.Data = slices.Clone(d)
+	case []int8:
+		c.Data = slices.Clone(d)
+	case []int16:
+		c.Data = slices.Clone(d)
+	case []int32:
+		c.Data = slices.Clone(d)
+	case []int64:
+		c.Data = slices.Clone(d)
+	case []uint8:
+		c.Data = slices.Clone(d)
+	case []uint16:
+		c.Data = slices.Clone(d)
+	case []uint32:
+		c.Data = slices.Clone(d)
+	case []uint64:
+		c.Data = slices.Clone(d)
+	case []bool:
+		c.Data = slices.Clone(d)
+	case []string:
+		c.Data = slices.Clone(d)
+	}
+	return c
+}
+
+// Reshape is a tensor of another shape over the same storage. It panics where
+// the number of elements differs.
+func (t *Tensor) Reshape(shape ...int) *Tensor {
+	if n, ok := Size(shape); !ok || n != t.Len() {
+		panic(fmt.Sprintf("tensor: cannot reshape %v to %v", t.Shape, shape))
+	}
+	return &Tensor{DType: t.DType, Shape: slices.Clone(shape), Data: t.Data}
+}
+
+// Strides gives the row-major strides of a shape, in elements.
+func Strides(shape []int) []int {
+	s := make([]int, len(shape))
+	n := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		s[i] = n
+		n *= shape[i]
+	}
+	return s
+}
