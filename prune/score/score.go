@@ -1,0 +1,47 @@
+// Package score says how much a candidate matters. Higher stays.
+package score
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"pare/prune"
+)
+
+// Magnitude is |w|, entry by entry.
+func Magnitude(ws []*prune.Weight) [][]float32 {
+	out := make([][]float32, len(ws))
+	for l, w := range ws {
+		out[l] = make([]float32, w.Len())
+		for i, x := range w.Data() {
+			out[l][i] = float32(math.Abs(float64(x)))
+		}
+	}
+	return out
+}
+
+// Random is uniform in [0,1), by seed.
+func Random(ws []*prune.Weight, seed uint64) [][]float32 {
+	r := rand.New(rand.NewPCG(seed, 0x5c02e))
+	out := make([][]float32, len(ws))
+	for l, w := range ws {
+		out[l] = make([]float32, w.Len())
+		for i := range out[l] {
+			out[l][i] = r.Float32()
+		}
+	}
+	return out
+}
+
+// Sensitivity is |w*g| (SNIP; first-order Taylor), given the gradients in the
+// weights' order.
+func Sensitivity(ws []*prune.Weight, grad [][]float32) [][]float32 {
+	out := make([][]float32, len(ws))
+	for l, w := range ws {
+		out[l] = make([]float32, w.Len())
+		for i, x := range w.Data() {
+			out[l][i] = float32(math.Abs(float64(x) * float64(grad[l][i])))
+		}
+	}
+	return out
+}
