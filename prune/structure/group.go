@@ -1,0 +1,168 @@
+package structure
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"pare/graph"
+)
+
+// Group is a family of coupled channels of the same pattern: each of its
+// channels touches the same axes, and any of them may be cut (but one stays).
+type Group struct {
+	Name     string // the weight that makes the channels
+	Axes     []Axis // every axis that a channel has positions in, weights and activations
+	Channels []Channel
+}
+
+// Channel is one class of coupled positions: At[k] lists its positions in axis
+// k of the group.
+type Channel struct{ At [][]int }
+
+// Protected is an axis of a weight that cannot be cut, and why.
+type Protected struct {
+	Axis
+	Why string
+}
+
+// Groups finds the coupled channels of a network whose shapes are inferred.
+// Protected lists the output axes of weights that are left whole.
+func Groups(g *graph.Graph) ([]*Group, []Protected) {
+	r := relate(g)
+	type class struct {
+		axes []int   // indices into r.axes, ascending
+		at   [][]int // positions, parallel to axes
+	}
+	classes := map[int32]*class{}
+	var order []int32
+	for ai, a := range r.axes {
+		b := r.base[a]
+		for i := range a.Value.Shape[a.Dim].Mul {
+			t := r.root(int32(b + i))
+			if _, no := r.protect[t]; no {
+				continue
+			}
+			c := classes[t]
+			if c == nil {
+				c = &class{}
+				classes[t] = c
+				order = append(order, t)
+			}
+			if k := len(c.axes); k == 0 || c.axes[k-1] != ai {
+				c.axes = append(c.axes, ai)
+				c.at = append(c.at, nil)
+			}
+			c.at[len(c.at)-1] = append(c.at[len(c.at)-1], i)
+		}
+	}
+	made := makers(g)
+	byPattern := map[string]*Group{}
+	var out []*Group
+	for _, t := range order {
+		c := classes[t]
+		trained := false
+		for _, ai := range c.axes {
+			trained = trained || made[r.axes[ai]] != ""
+		}
+		if !trained {
+			continue
+		}
+		key := fmt.Sprint(c.axes)
+		grp := byPattern[key]
+		if grp == nil {
+			grp = &Group{}
+			for _, ai := range c.axes {
+				grp.Axes = append(grp.Axes, r.axes[ai])
+				if grp.Name == "" {
+					grp.Name = made[r.axes[ai]]
+				}
+			}
+			byPattern[key] = grp
+			out = append(out, grp)
+		}
+		grp.Channels = append(grp.Channels, Channel{c.at})
+	}
+	kept := out[:0]
+	for _, grp := range out {
+		if len(grp.Channels) > 1 {
+			kept = append(kept, grp)
+		}
+	}
+	rank := firstUse(g)
+	sort.SliceStable(kept, func(i, j int) bool { return rank[kept[i].Name] < rank[kept[j].Name] })
+	return kept, protected(g, r, made)
+}
+
+// makers maps the output axis of every weight to the weight's name.
+func makers(g *graph.Graph) map[Axis]string {
+	out := map[Axis]string{}
+	for _, n := range g.Nodes {
+		put := func(i, dim int) {
+			if v := n.In(i); v.IsConst() && v.DType.IsFloat() && dim < len(v.Shape) {
+				out[Axis{v, dim}] = v.Name
+			}
+		}
+		switch {
+		case n.Is("Conv"):
+			put(1, 0)
+		case n.Is("ConvTranspose"):
+			put(1, 1)
+		case n.Is("Gemm"):
+			put(1, 1-n.Int("transB", 0))
+		case n.Is("MatMul"):
+			if v := n.In(1); v != nil && len(v.Shape) > 1 {
+				put(1, len(v.Shape)-1)
+			}
+		case n.Is("Gather"):
+			if v := n.In(0); v != nil && len(v.Shape) == 2 {
+				put(0, 1)
+			}
+		}
+	}
+	return out
+}
+
+func firstUse(g *graph.Graph) map[string]int {
+	out := map[string]int{}
+	for i, v := range g.Consts() {
+		out[v.Name] = i
+	}
+	return out
+}
+
+func protected(g *graph.Graph, r *relation, made map[Axis]string) []Protected {
+	var out []Protected
+	for _, a := range r.axes {
+		if made[a] == "" {
+			continue
+		}
+		b := r.base[a]
+		if why, ok := r.protect[r.root(int32(b))]; ok {
+			out = append(out, Protected{a, why})
+		}
+	}
+	rank := firstUse(g)
+	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Value.Name] < rank[out[j].Value.Name] })
+	return out
+}
+
+// Weights lists the axes of the group that belong to initialisers.
+func (g *Group) Weights() []Axis {
+	var out []Axis
+	for _, a := range g.Axes {
+		if a.Value.IsConst() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// String lists what is tied: "16 channels of conv1.weight: conv1.weight[0] bn1.weight[0] ...".
+func (g *Group) String() string {
+	var w []string
+	for _, a := range g.Weights() {
+		w = append(w, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
+	}
+	return fmt.Sprintf("%d channels of %s: %s", len(g.Channels), g.Name, strings.Join(w, " "))
+}
