@@ -1,0 +1,121 @@
+package op
+
+import (
+	"fmt"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// Operators of the pare domain that undo or carry broadcasting and reshaping
+// in gradients. `like` gives only its shape.
+
+func likeInfer(c *Infer) error {
+	x, err := c.In(0)
+	if err != nil {
+		return err
+	}
+	l := x
+	if len(c.Node.Inputs) > 1 {
+		if l, err = c.In(1); err != nil {
+			return err
+		}
+	}
+	c.Out(0, x.DType, l.Shape)
+	return nil
+}
+
+func constant(v float64) func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+		x := make([]float64, in[0].Len())
+		for i := range x {
+			x[i] = v
+		}
+		return one(ofFloats(in[0].DType, in[0].Shape, x))
+	}
+}
+
+func noGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+	return make([]*graph.Value, len(n.Inputs)), nil
+}
+
+var _ = register(
+	Def{Domain: graph.Pare, Name: "OnesLike", Infer: likeInfer, Eval: constant(1), Grad: noGrad},
+	Def{Domain: graph.Pare, Name: "ZerosLike", Infer: likeInfer, Eval: constant(0), Grad: noGrad},
+
+	// SumTo(x, like) sums x over the axes along which like was broadcast.
+	Def{Domain: graph.Pare, Name: "SumTo", Infer: likeInfer,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || len(s) != len(in[0].Shape) {
+				return nil, fmt.Errorf("cannot sum %v to %v", in[0].Shape, in[1].Shape)
+			}
+			out := make([]float64, in[1].Len())
+			odometer(in[0].Shape, broadcastStrides(in[1].Shape, in[0].Shape), func(i, off int) { out[off] += x[i] })
+			return one(ofFloats(in[0].DType, in[1].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("BroadcastTo", nil, dy[0], n.In(0)), nil}, nil
+		}},
+
+	// BroadcastTo(x, like) repeats x to the shape of like.
+	Def{Domain: graph.Pare, Name: "BroadcastTo", Infer: likeInfer,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || len(s) != len(in[1].Shape) {
+				return nil, fmt.Errorf("cannot broadcast %v to %v", in[0].Shape, in[1].Shape)
+			}
+			out := make([]float64, in[1].Len())
+			odometer(in[1].Shape, broadcastStrides(in[0].Shape, in[1].Shape), func(i, off int) { out[i] = x[off] })
+			return one(ofFloats(in[0].DType, in[1].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("SumTo", nil, dy[0], n.In(0)), nil}, nil
+		}},
+
+	// ReshapeLike(x, like) has the elements of x in the shape of like.
+	Def{Domain: graph.Pare, Name: "ReshapeLike", Infer: likeInfer,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			if in[0].Len() != in[1].Len() {
+				return nil, fmt.Errorf("cannot reshape %v to %v", in[0].Shape, in[1].Shape)
+			}
+			return one(in[0].Reshape(in[1].Shape...), nil)
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("ReshapeLike", nil, dy[0], n.In(0)), nil}, nil
+		}},
+
+	// ReluGrad(dy, y) is dy where y > 0 and 0 elsewhere.
+	Def{Domain: graph.Pare, Name: "ReluGrad", Infer: func(c *Infer) error {
+		if a, e := c.Shape(0), c.Shape(1); a != nil && e != nil && !a.Equal(e) {
+			return fmt.Errorf("shapes %v and %v differ", a, e)
+		}
+		return sameAs(c)
+	},
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			d, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			y, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			out := make([]float64, len(d))
+			for i, v := range y {
+				if v > 0 {
+					out[i] = d[i]
+				}
+			}
+			return one(ofFloats(in[0].DType, in[0].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("ReluGrad", nil, dy[0], n.In(1)), nil}, nil
+		}},
+)
