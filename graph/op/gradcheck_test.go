@@ -36,10 +36,10 @@ func f32(v ...float32) *tensor.Tensor { return tensor.Vector(v...) }
 
 func attr(name string, v any) graph.Attr { return graph.MakeAttr(name, v) }
 
-// one is a graph of one node with outs outputs, and its inputs keyed by name:
+// oneNode is a graph of one node with outs outputs, and its inputs keyed by name:
 // x0, x1, … Floating-point tensors are inputs of the graph, the others
 // initialisers; nil stands for an input that is left out.
-func one(t *testing.T, opset int, domain, name string, outs int, in []*tensor.Tensor, attrs ...graph.Attr) (*graph.Graph, map[string]*tensor.Tensor) {
+func oneNode(t *testing.T, opset int, domain, name string, outs int, in []*tensor.Tensor, attrs ...graph.Attr) (*graph.Graph, map[string]*tensor.Tensor) {
 	t.Helper()
 	g := graph.New(name, opset)
 	g.Opset[graph.Pare] = 1
@@ -75,7 +75,7 @@ func one(t *testing.T, opset int, domain, name string, outs int, in []*tensor.Te
 // of the results.
 func eval(t *testing.T, opset int, domain, name string, outs int, in []*tensor.Tensor, attrs ...graph.Attr) []*tensor.Tensor {
 	t.Helper()
-	g, feed := one(t, opset, domain, name, outs, in, attrs...)
+	g, feed := oneNode(t, opset, domain, name, outs, in, attrs...)
 	res, err := Run(g, feed)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
