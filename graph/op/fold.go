@@ -7,12 +7,13 @@ import (
 
 // maxFolded bounds the elements of a constant that folding may create where
 // its inputs were smaller.
-const maxFolded = 1 << 24
+const maxFolded = 1 << 22
 
 // Fold evaluates what does not depend on the inputs: nodes over constants, and
 // integer tensors whose contents shape inference can tell. It reports how many
 // nodes disappeared. Trained parameters (Role Param) and running statistics
-// are never folded away.
+// are never folded away. What is computed of constants that are not yet
+// classified (Role Auto) is not classified either; the rest is Frozen.
 func Fold(g *graph.Graph) (int, error) {
 	before := len(g.Nodes)
 	for {
@@ -20,19 +21,18 @@ func Fold(g *graph.Graph) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		uses := g.Uses()
 		changed := false
 		for _, n := range g.Nodes {
-			outs := foldNode(g, n, dims)
-			for i, t := range outs {
+			if !foldable(g, n, uses) {
+				continue
+			}
+			for i, t := range foldNode(g, n, dims) {
 				o := n.Out(i)
-				if o == nil || t == nil {
-					continue
-				}
-				c := g.Const(o.Name+"/folded", t, graph.Frozen)
-				if g.IsOutput(o) {
+				if o == nil || t == nil || len(uses[o]) == 0 || g.IsOutput(o) {
 					continue // an output must stay the output of a node
 				}
-				g.ReplaceUses(o, c)
+				g.ReplaceUses(o, constFor(g, o, t, foldedRole(n)))
 				changed = true
 			}
 		}
@@ -43,57 +43,107 @@ func Fold(g *graph.Graph) (int, error) {
 	}
 }
 
-// foldNode gives the outputs of n as constants, nil where they are not.
-func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) []*tensor.Tensor {
-	if o := n.Out(0); o != nil && len(n.Outputs) == 1 {
-		if d, ok := dims[o]; ok && o.DType == tensor.Int64 {
-			size, sized := o.Shape.Ints()
-			v, known := graph.Shape(d).Ints()
-			if known && sized {
-				if c, _ := tensor.Size(size); c == len(v) {
-					t := tensor.New(tensor.Int64, size...)
-					for i, x := range v {
-						tensor.Of[int64](t)[i] = int64(x)
-					}
-					return []*tensor.Tensor{t}
-				}
-			}
+// foldable says whether someone reads an output of n that is not an output of
+// the graph.
+func foldable(g *graph.Graph, n *graph.Node, uses map[*graph.Value][]graph.Use) bool {
+	for _, o := range n.Outputs {
+		if o != nil && len(uses[o]) > 0 && !g.IsOutput(o) {
+			return true
 		}
 	}
+	return false
+}
+
+// constFor makes an initialiser that takes over the name of o, whose producer
+// is about to go.
+func constFor(g *graph.Graph, o *graph.Value, t *tensor.Tensor, r graph.Role) *graph.Value {
+	c := g.Const(o.Name, t, r)
+	c.Name, o.Name = o.Name, c.Name
+	c.Doc = o.Doc
+	return c
+}
+
+func foldedRole(n *graph.Node) graph.Role {
+	for _, v := range n.Inputs {
+		if v.IsConst() && v.Role == graph.Auto {
+			return graph.Auto
+		}
+	}
+	return graph.Frozen
+}
+
+// foldNode gives the outputs of n as constants, nil where they are not.
+func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) []*tensor.Tensor {
 	if random[n.Op] {
 		return nil
 	}
+	told := make([]*tensor.Tensor, len(n.Outputs))
+	for i, o := range n.Outputs {
+		if o != nil {
+			told[i] = contentsTensor(o, dims)
+		}
+	}
 	in := make([]*tensor.Tensor, len(n.Inputs))
+	elements := maxFolded
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue
 		}
 		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat {
-			return nil
+			return told
 		}
 		in[i] = v.Const
+		elements = max(elements, v.Const.Len())
 	}
 	for _, o := range n.Outputs {
 		if o == nil {
 			continue
 		}
-		size, ok := o.Shape.Ints()
-		if !ok {
-			return nil
-		}
-		if c, ok := tensor.Size(size); !ok || c > maxFolded {
-			return nil
+		if size, ok := o.Shape.Ints(); ok {
+			if c, ok := tensor.Size(size); !ok || c > elements {
+				return told
+			}
+		} else if !n.Is("NonZero", "Compress", "Unique") { // these are bounded by their inputs
+			return told
 		}
 	}
 	d := Lookup(n.Domain, n.Op)
 	if d == nil || d.Eval == nil {
-		return nil
+		return told
 	}
-	out, err := d.Eval(n, g.Version(n.Domain), in)
+	out, err := evalNode(d, n, g.Version(n.Domain), in)
 	if err != nil {
-		return nil // the same error appears, with its node, when the graph runs
+		return told // the same error appears, with its node, when the graph runs
 	}
 	return out
+}
+
+// contentsTensor is an integer tensor whose elements inference has told, or nil.
+func contentsTensor(o *graph.Value, dims map[*graph.Value][]graph.Dim) *tensor.Tensor {
+	d, ok := dims[o]
+	if !ok || o.DType != tensor.Int64 && o.DType != tensor.Int32 && o.DType != tensor.Bool {
+		return nil
+	}
+	size, sized := o.Shape.Ints()
+	v, known := graph.Shape(d).Ints()
+	if !known || !sized {
+		return nil
+	}
+	if c, ok := tensor.Size(size); !ok || c != len(v) {
+		return nil
+	}
+	t := tensor.New(o.DType, size...)
+	for i, x := range v {
+		switch s := t.Data.(type) {
+		case []int64:
+			s[i] = int64(x)
+		case []int32:
+			s[i] = int32(x)
+		case []bool:
+			s[i] = x != 0
+		}
+	}
+	return t
 }
 
 // random names the operators whose result is not a function of their inputs.

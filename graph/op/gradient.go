@@ -12,7 +12,8 @@ import (
 // does not depend on gets nil.
 //
 // Operators without a gradient of their own are first replaced by their
-// decomposition.
+// decomposition; the values of the graph keep their identity. Types and shapes
+// must have been inferred (InferAll).
 func Gradient(g *graph.Graph, y, seed *graph.Value, wrt []*graph.Value) ([]*graph.Value, error) {
 	if err := expand(g, y, wrt); err != nil {
 		return nil, err
@@ -139,20 +140,47 @@ func expand(g *graph.Graph, y *graph.Value, wrt []*graph.Value) error {
 	}
 }
 
-// Expand replaces a node by its decomposition.
+// Expand replaces a node by its decomposition. The values that the node
+// produced stay in the graph: only their producers change.
 func Expand(g *graph.Graph, n *graph.Node) error {
+	d := Lookup(n.Domain, n.Op)
+	if d == nil || d.Decompose == nil {
+		return at(n, fmt.Errorf("the operator has no decomposition"))
+	}
+	first := len(g.Nodes)
 	b := NewBuilder(g, n.Name)
-	outs, err := Lookup(n.Domain, n.Op).Decompose(b, n)
+	outs, err := d.Decompose(b, n)
 	if err == nil {
 		err = b.Err()
+	}
+	if err == nil && len(outs) < len(n.Outputs) {
+		err = fmt.Errorf("%d of %d outputs", len(outs), len(n.Outputs))
 	}
 	if err != nil {
 		return fmt.Errorf("decomposition of %w", at(n, err))
 	}
-	for i, o := range n.Outputs {
-		if o != nil && outs[i] != nil {
-			g.ReplaceUses(o, outs[i])
+	fresh := map[*graph.Value]bool{}
+	for _, m := range g.Nodes[first:] {
+		for _, o := range m.Outputs {
+			fresh[o] = true
 		}
+	}
+	for i, o := range n.Outputs {
+		if o == nil {
+			continue
+		}
+		r := outs[i]
+		if r == nil {
+			return fmt.Errorf("decomposition of %w", at(n, fmt.Errorf("output %d is missing", i)))
+		}
+		if !fresh[r] { // the value of someone else, or of an earlier output
+			r = b.Op("Identity", r)
+			if b.Err() != nil {
+				return b.Err()
+			}
+		}
+		fresh[r] = false
+		adopt(g, r, o)
 	}
 	for i, m := range g.Nodes {
 		if m == n {
@@ -161,4 +189,18 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		}
 	}
 	return g.Sort()
+}
+
+// adopt makes the producer of r produce o instead.
+func adopt(g *graph.Graph, r, o *graph.Value) {
+	g.ReplaceUses(r, o)
+	for i, v := range r.From.Outputs {
+		if v == r {
+			r.From.Outputs[i] = o
+		}
+	}
+	o.From = r.From
+	if o.Shape == nil {
+		o.DType, o.Shape = r.DType, r.Shape
+	}
 }

@@ -47,7 +47,18 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 	if d.Infer == nil {
 		return at(n, fmt.Errorf("no shape rule"))
 	}
-	return at(n, d.Infer(&Infer{n, g.Version(n.Domain), dims}))
+	return at(n, safely(func() error { return d.Infer(&Infer{n, g.Version(n.Domain), dims}) }))
+}
+
+// safely turns a panic of a definition that met inputs or attributes of an
+// impossible form into an error.
+func safely(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("inputs or attributes do not suit the operator: %v", r)
+		}
+	}()
+	return f()
 }
 
 // In is input i; an error where it is missing.

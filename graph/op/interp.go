@@ -53,7 +53,7 @@ func runNode(g *graph.Graph, n *graph.Node, env map[*graph.Value]*tensor.Tensor)
 			}
 		}
 	}
-	res, err := d.Eval(n, g.Version(n.Domain), args)
+	res, err := evalNode(d, n, g.Version(n.Domain), args)
 	if err != nil {
 		return at(n, err)
 	}
@@ -63,4 +63,15 @@ func runNode(g *graph.Graph, n *graph.Node, env map[*graph.Value]*tensor.Tensor)
 		}
 	}
 	return nil
+}
+
+// evalNode calls Eval. A node may combine types and shapes in ways that no
+// operator admits; what a definition trips over becomes an error.
+func evalNode(d *Def, n *graph.Node, opset int, in []*tensor.Tensor) (out []*tensor.Tensor, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = nil, fmt.Errorf("inputs do not suit the operator: %v", r)
+		}
+	}()
+	return d.Eval(n, opset, in)
 }
