@@ -31,7 +31,7 @@ func constant(v float64) func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*ten
 		for i := range x {
 			x[i] = v
 		}
-		return one(ofFloats(in[0].DType, in[0].Shape, x))
+		return single(ofFloats(in[0].DType, in[0].Shape, x))
 	}
 }
 
@@ -55,7 +55,7 @@ var _ = register(
 			}
 			out := make([]float64, in[1].Len())
 			odometer(in[0].Shape, broadcastStrides(in[1].Shape, in[0].Shape), func(i, off int) { out[off] += x[i] })
-			return one(ofFloats(in[0].DType, in[1].Shape, out))
+			return single(ofFloats(in[0].DType, in[1].Shape, out))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("BroadcastTo", nil, dy[0], n.In(0)), nil}, nil
@@ -73,7 +73,7 @@ var _ = register(
 			}
 			out := make([]float64, in[1].Len())
 			odometer(in[1].Shape, broadcastStrides(in[0].Shape, in[1].Shape), func(i, off int) { out[i] = x[off] })
-			return one(ofFloats(in[0].DType, in[1].Shape, out))
+			return single(ofFloats(in[0].DType, in[1].Shape, out))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("SumTo", nil, dy[0], n.In(0)), nil}, nil
@@ -85,7 +85,7 @@ var _ = register(
 			if in[0].Len() != in[1].Len() {
 				return nil, fmt.Errorf("cannot reshape %v to %v", in[0].Shape, in[1].Shape)
 			}
-			return one(in[0].Reshape(in[1].Shape...), nil)
+			return single(in[0].Reshape(in[1].Shape...), nil)
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("ReshapeLike", nil, dy[0], n.In(0)), nil}, nil
@@ -113,7 +113,7 @@ var _ = register(
 					out[i] = d[i]
 				}
 			}
-			return one(ofFloats(in[0].DType, in[0].Shape, out))
+			return single(ofFloats(in[0].DType, in[0].Shape, out))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("ReluGrad", nil, dy[0], n.In(1)), nil}, nil

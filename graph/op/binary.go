@@ -47,7 +47,7 @@ func (s binary) def() Def {
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			return one(s.eval(n, in[0], in[1]))
+			return single(s.eval(n, in[0], in[1]))
 		},
 	}
 	d.Grad = func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
@@ -246,7 +246,7 @@ var _ = register(
 		for i, v := range tensor.Of[bool](in[0]) {
 			tensor.Of[bool](out)[i] = !v
 		}
-		return one(out, nil)
+		return single(out, nil)
 	}},
 )
 
@@ -287,9 +287,9 @@ func variadic(name string, s binary, mean bool) Def {
 				for i, v := range f {
 					out[i] = v / float64(len(in))
 				}
-				return one(ofFloats(acc.DType, acc.Shape, out))
+				return single(ofFloats(acc.DType, acc.Shape, out))
 			}
-			return one(acc, nil)
+			return single(acc, nil)
 		},
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			if len(n.Inputs) == 1 {
@@ -389,7 +389,7 @@ var _ = register(Def{Name: "Where",
 				}
 			})
 		}
-		return one(out, nil)
+		return single(out, nil)
 	},
 	Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 		zero := b.Scalar(0, dy[0])
@@ -451,7 +451,7 @@ var _ = register(Def{Name: "Clip", Infer: sameAs,
 				out[i] = hi
 			}
 		}
-		return one(ofFloats(in[0].DType, in[0].Shape, out))
+		return single(ofFloats(in[0].DType, in[0].Shape, out))
 	},
 	Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 		x := n.In(0)

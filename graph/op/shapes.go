@@ -107,8 +107,8 @@ func ofFloats(d tensor.DType, shape []int, x []float64) (*tensor.Tensor, error) 
 	return t, fill(t, x)
 }
 
-// one wraps a single result.
-func one(t *tensor.Tensor, err error) ([]*tensor.Tensor, error) {
+// single wraps a single result.
+func single(t *tensor.Tensor, err error) ([]*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func unary(name string, f func(n *graph.Node) func(x float64) float64, d func(b 
 			for i, v := range x {
 				out[i] = g(v)
 			}
-			return one(ofFloats(in[0].DType, in[0].Shape, out))
+			return single(ofFloats(in[0].DType, in[0].Shape, out))
 		}}
 	def.Grad = func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 		if d == nil {
