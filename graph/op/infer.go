@@ -47,7 +47,15 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 	if d.Infer == nil {
 		return at(n, fmt.Errorf("no shape rule"))
 	}
-	return at(n, safely(func() error { return d.Infer(&Infer{n, g.Version(n.Domain), dims}) }))
+	c := &Infer{n, g.Version(n.Domain), dims}
+	for _, o := range n.Outputs {
+		delete(dims, o)
+	}
+	if err := safely(func() error { return d.Infer(c) }); err != nil {
+		return at(n, err)
+	}
+	c.follow(d)
+	return nil
 }
 
 // safely turns a panic of a definition that met inputs or attributes of an
@@ -92,9 +100,10 @@ func (c *Infer) Out(i int, d tensor.DType, s graph.Shape) {
 	}
 }
 
-// Contents gives the elements of an integer input, as far as they can be told
-// before running: those of an initialiser, or dimensions that a chain of
-// Shape, Gather, Concat … computed. False where they are not known.
+// Contents gives the elements of a small input of whole numbers, as far as
+// they can be told before running: those of an initialiser, or dimensions that
+// a chain of Shape, Gather, Concat, Cast … computed. False where they are not
+// known.
 func (c *Infer) Contents(i int) ([]graph.Dim, bool) {
 	v := c.Node.In(i)
 	if v == nil {
@@ -103,18 +112,10 @@ func (c *Infer) Contents(i int) ([]graph.Dim, bool) {
 	if d, ok := c.dims[v]; ok {
 		return d, true
 	}
-	if v.Const == nil || v.Const.Len() > maxContents {
+	if v.Const == nil {
 		return nil, false
 	}
-	s, err := v.Const.Int64s()
-	if err != nil {
-		return nil, false
-	}
-	d := make([]graph.Dim, len(s))
-	for i, x := range s {
-		d[i] = graph.N(int(x))
-	}
-	return d, true
+	return wholeNumbers(v.Const)
 }
 
 // Ints is Contents where every element is a number.
@@ -138,9 +139,6 @@ func (c *Infer) Ints(i int) ([]int, bool) {
 // SetContents records what output 0 will hold.
 func (c *Infer) SetContents(d []graph.Dim) {
 	if v := c.Node.Out(0); v != nil && len(d) <= maxContents {
-		if d == nil {
-			d = []graph.Dim{}
-		}
-		c.dims[v] = d
+		c.dims[v] = append([]graph.Dim{}, d...)
 	}
 }
