@@ -1,0 +1,184 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// rowsFrom splits a shape at an axis: rows before, values a row after.
+func rowsFrom(n *graph.Node, shape []int) (rows, k int, err error) {
+	a, err := axis(n.Int("axis", -1), len(shape))
+	if err != nil {
+		return 0, 0, err
+	}
+	return prod(shape[:a]), prod(shape[a:]), nil
+}
+
+// normAxes lists the axes from `axis` on.
+func normAxes(n *graph.Node, rank int) []int {
+	a, _ := axis(n.Int("axis", -1), rank)
+	var out []int
+	for d := a; d < rank; d++ {
+		out = append(out, d)
+	}
+	return out
+}
+
+var _ = register(
+	// LayerNormalization(x, scale, bias): each row to mean 0 and variance 1
+	// (Ba et al. 2016). Optional outputs: mean and 1/std of the rows.
+	Def{Name: "LayerNormalization",
+		Infer: func(c *Infer) error {
+			x, err := c.In(0)
+			if err != nil {
+				return err
+			}
+			c.Out(0, x.DType, x.Shape)
+			if x.Shape == nil {
+				return nil
+			}
+			a, err := axis(c.Node.Int("axis", -1), len(x.Shape))
+			if err != nil {
+				return err
+			}
+			s := append(graph.Shape{}, x.Shape...)
+			for d := a; d < len(s); d++ {
+				s[d] = graph.N(1)
+			}
+			if w := c.Shape(1); w != nil {
+				if _, err := broadcast(x.Shape[a:], w); err != nil {
+					return fmt.Errorf("scale %v does not fit the normalised axes of %v", w, x.Shape)
+				}
+			}
+			c.Out(1, x.DType, s)
+			c.Out(2, x.DType, s)
+			return nil
+		},
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			rows, k, err := rowsFrom(n, in[0].Shape)
+			if err != nil {
+				return nil, err
+			}
+			scale, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			var bias []float64
+			if b := arg(in, 2); b != nil {
+				if bias, err = floats(b); err != nil {
+					return nil, err
+				}
+			}
+			if len(scale) != k || bias != nil && len(bias) != k {
+				return nil, fmt.Errorf("scale %v does not fit rows of %d", in[1].Shape, k)
+			}
+			eps := float64(n.Float("epsilon", 1e-5))
+			y, mean, istd := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
+			for r := range rows {
+				row := x[r*k : (r+1)*k]
+				for _, v := range row {
+					mean[r] += v / float64(k)
+				}
+				va := 0.0
+				for _, v := range row {
+					va += (v - mean[r]) * (v - mean[r]) / float64(k)
+				}
+				istd[r] = 1 / math.Sqrt(va+eps)
+				for i, v := range row {
+					y[r*k+i] = (v - mean[r]) * istd[r] * scale[i]
+					if bias != nil {
+						y[r*k+i] += bias[i]
+					}
+				}
+			}
+			s := append([]int{}, in[0].Shape...)
+			for d := range normAxes(n, len(s)) {
+				s[len(s)-1-d] = 1
+			}
+			return several(in[0].DType, [][]int{in[0].Shape, s, s}, y, mean, istd)
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			if len(dy) > 1 && (dy[1] != nil || len(dy) > 2 && dy[2] != nil) {
+				return nil, fmt.Errorf("a gradient flows into the statistics")
+			}
+			m := b.Node(graph.Pare, "LayerNormGrad", 3, []*graph.Value{dy[0], n.In(0), n.In(1)}, n.Attrs...)
+			out := []*graph.Value{m.Outputs[0], m.Outputs[1]}
+			if n.In(2) != nil {
+				out = append(out, m.Outputs[2])
+			}
+			return out, nil
+		}},
+
+	// LayerNormGrad(dy, x, scale) gives dx, dscale and dbias.
+	Def{Domain: graph.Pare, Name: "LayerNormGrad",
+		Infer: func(c *Infer) error {
+			c.Out(0, c.DType(1), c.Shape(1))
+			c.Out(1, c.DType(1), c.Shape(2))
+			c.Out(2, c.DType(1), c.Shape(2))
+			return nil
+		},
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			dy, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			x, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			scale, err := floats(in[2])
+			if err != nil {
+				return nil, err
+			}
+			rows, k, err := rowsFrom(n, in[1].Shape)
+			if err != nil {
+				return nil, err
+			}
+			if len(scale) != k {
+				return nil, fmt.Errorf("scale %v does not fit rows of %d", in[2].Shape, k)
+			}
+			eps, kf := float64(n.Float("epsilon", 1e-5)), float64(k)
+			dx, ds, db := make([]float64, len(x)), make([]float64, k), make([]float64, k)
+			for r := range rows {
+				row, g := x[r*k:(r+1)*k], dy[r*k:(r+1)*k]
+				mean, va := 0.0, 0.0
+				for _, v := range row {
+					mean += v / kf
+				}
+				for _, v := range row {
+					va += (v - mean) * (v - mean) / kf
+				}
+				istd := 1 / math.Sqrt(va+eps)
+				s1, s2 := 0.0, 0.0
+				for i, v := range row {
+					xh := (v - mean) * istd
+					ds[i] += g[i] * xh
+					db[i] += g[i]
+					s1 += g[i] * scale[i] / kf
+					s2 += g[i] * scale[i] * xh / kf
+				}
+				for i, v := range row {
+					dx[r*k+i] = istd * (g[i]*scale[i] - s1 - (v-mean)*istd*s2)
+				}
+			}
+			return several(in[1].DType, [][]int{in[1].Shape, in[2].Shape, in[2].Shape}, dx, ds, db)
+		},
+		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
+			dy, x, scale := n.In(0), n.In(1), n.In(2)
+			as := normAxes(n, len(x.Shape))
+			mean := func(v *graph.Value) *graph.Value { return reduce(b, "ReduceMean", v, as, true) }
+			xc := b.Op("Sub", x, mean(x))
+			istd := b.Op("Reciprocal", b.Op("Sqrt", b.Op("Add", mean(b.Op("Mul", xc, xc)), b.Scalar(float64(n.Float("epsilon", 1e-5)), x))))
+			xh := b.Op("Mul", xc, istd)
+			g := b.Op("Mul", dy, scale)
+			t := b.Op("Sub", b.Op("Sub", g, mean(g)), b.Op("Mul", xh, mean(b.Op("Mul", g, xh))))
+			return []*graph.Value{b.Op("Mul", t, istd), b.Pare("SumTo", nil, b.Op("Mul", dy, xh), scale), b.Pare("SumTo", nil, dy, scale)}, nil
+		}},
+)

@@ -1,0 +1,265 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+func inferPool(c *Infer) error {
+	x, err := c.In(0)
+	if err != nil {
+		return err
+	}
+	if x.Shape == nil {
+		c.Out(0, x.DType, nil)
+		c.Out(1, tensor.Int64, nil)
+		return nil
+	}
+	kernel := c.Node.Ints("kernel_shape")
+	if len(x.Shape) != len(kernel)+2 {
+		return fmt.Errorf("kernel %v does not fit input %v", kernel, x.Shape)
+	}
+	sp, err := windowShape(c.Node, kernel, x.Shape[2:])
+	if err != nil {
+		return err
+	}
+	out := append(append(graph.Shape{}, x.Shape[:2]...), sp...)
+	c.Out(0, x.DType, out)
+	c.Out(1, tensor.Int64, out)
+	return nil
+}
+
+// poolOf is the geometry of a pooling over an input with known sizes: rows is
+// N*C.
+func poolOf(n *graph.Node, shape []int) (w *Window, rows int, in, out []int, err error) {
+	kernel := n.Ints("kernel_shape")
+	if len(shape) != len(kernel)+2 {
+		return nil, 0, nil, nil, fmt.Errorf("kernel %v does not fit input %v", kernel, shape)
+	}
+	in = shape[2:]
+	if w, err = WindowOf(n, kernel, in); err != nil {
+		return
+	}
+	out = make([]int, len(in))
+	for i := range in {
+		if out[i], err = w.Out(i, in[i]); err != nil {
+			return
+		}
+	}
+	return w, shape[0] * shape[1], in, out, nil
+}
+
+// averageWeights gives for every output place one over the number of
+// positions that count.
+func averageWeights(n *graph.Node, w *Window, in, out []int) []float64 {
+	count := make([]float64, prod(out))
+	if n.Int("count_include_pad", 0) == 0 {
+		w.visit(in, out, func(o, i, tap int) { count[o]++ })
+	} else {
+		// padding counts, what a ceil_mode place reaches beyond it does not
+		padded, full := *w, make([]int, len(in))
+		padded.Begin, padded.End = make([]int, len(in)), make([]int, len(in))
+		for d := range in {
+			full[d] = in[d] + w.Begin[d] + w.End[d]
+		}
+		padded.visit(full, out, func(o, i, tap int) { count[o]++ })
+	}
+	for o := range count {
+		count[o] = 1 / count[o]
+	}
+	return count
+}
+
+var _ = register(
+	Def{Name: "MaxPool", Infer: inferPool,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			y, at, shape, err := maxPool(n, x, in[0].Shape)
+			if err != nil {
+				return nil, err
+			}
+			t, err := ofFloats(in[0].DType, shape, y)
+			if err != nil {
+				return nil, err
+			}
+			idx := tensor.New(tensor.Int64, shape...)
+			for i, a := range at {
+				tensor.Of[int64](idx)[i] = int64(a)
+			}
+			return []*tensor.Tensor{t, idx}, nil
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("MaxPoolGrad", n.Attrs, dy[0], n.In(0))}, nil
+		}},
+
+	// MaxPoolGrad(dy, x) sends each gradient to the first maximum of its window.
+	Def{Domain: graph.Pare, Name: "MaxPoolGrad",
+		Infer: func(c *Infer) error { c.Out(0, c.DType(1), c.Shape(1)); return nil },
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			dy, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			x, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			_, at, _, err := maxPool(n, x, in[1].Shape)
+			if err != nil {
+				return nil, err
+			}
+			dx := make([]float64, len(x))
+			for i, a := range at {
+				dx[a] += dy[i]
+			}
+			return single(ofFloats(in[1].DType, in[1].Shape, dx))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("MaxPoolPick", n.Attrs, dy[0], n.In(1)), nil}, nil
+		}},
+
+	// MaxPoolPick(u, x) reads u where the windows of x have their maxima: the
+	// adjoint of MaxPoolGrad.
+	Def{Domain: graph.Pare, Name: "MaxPoolPick", Infer: inferPool,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			u, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			x, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			y, at, shape, err := maxPool(n, x, in[1].Shape)
+			if err != nil {
+				return nil, err
+			}
+			for i, a := range at {
+				y[i] = u[a]
+			}
+			return single(ofFloats(in[0].DType, shape, y))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("MaxPoolGrad", n.Attrs, dy[0], n.In(1)), nil}, nil
+		}},
+
+	Def{Name: "AveragePool", Infer: inferPool,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			w, rows, si, so, err := poolOf(n, in[0].Shape)
+			if err != nil {
+				return nil, err
+			}
+			wt := averageWeights(n, w, si, so)
+			ni, no := prod(si), prod(so)
+			y := make([]float64, rows*no)
+			w.visit(si, so, func(o, i, tap int) {
+				for r := range rows {
+					y[r*no+o] += x[r*ni+i] * wt[o]
+				}
+			})
+			return single(ofFloats(in[0].DType, append(append([]int{}, in[0].Shape[:2]...), so...), y))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("AveragePoolGrad", n.Attrs, dy[0], n.In(0))}, nil
+		}},
+
+	// AveragePoolGrad(dy, like) spreads each gradient evenly over its window.
+	Def{Domain: graph.Pare, Name: "AveragePoolGrad",
+		Infer: func(c *Infer) error { c.Out(0, c.DType(0), c.Shape(1)); return nil },
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			dy, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			w, rows, si, so, err := poolOf(n, in[1].Shape)
+			if err != nil {
+				return nil, err
+			}
+			wt := averageWeights(n, w, si, so)
+			ni, no := prod(si), prod(so)
+			dx := make([]float64, rows*ni)
+			w.visit(si, so, func(o, i, tap int) {
+				for r := range rows {
+					dx[r*ni+i] += dy[r*no+o] * wt[o]
+				}
+			})
+			return single(ofFloats(in[0].DType, in[1].Shape, dx))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Attr("AveragePool", n.Attrs, dy[0]), nil}, nil
+		}},
+
+	global("GlobalAveragePool", "ReduceMean"),
+	global("GlobalMaxPool", "ReduceMax"),
+)
+
+// maxPool gives the maxima, their flat positions in x (the first of equals),
+// and the output's shape.
+func maxPool(n *graph.Node, x []float64, shape []int) (y []float64, at []int, out []int, err error) {
+	w, rows, si, so, err := poolOf(n, shape)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ni, no := prod(si), prod(so)
+	y, at = make([]float64, rows*no), make([]int, rows*no)
+	for i := range y {
+		y[i], at[i] = math.Inf(-1), -1
+	}
+	w.visit(si, so, func(o, i, tap int) {
+		for r := range rows {
+			if v := x[r*ni+i]; v > y[r*no+o] || at[r*no+o] < 0 || v != v {
+				y[r*no+o], at[r*no+o] = v, r*ni+i
+			}
+		}
+	})
+	return y, at, append(append([]int{}, shape[:2]...), so...), nil
+}
+
+// global pools over all spatial positions; it is a reduction with a name.
+func global(name, reduction string) Def {
+	spatial := func(rank int) []int {
+		var as []int
+		for d := 2; d < rank; d++ {
+			as = append(as, d)
+		}
+		return as
+	}
+	return Def{Name: name,
+		Infer: func(c *Infer) error {
+			x, err := c.In(0)
+			if err != nil {
+				return err
+			}
+			if x.Shape == nil {
+				c.Out(0, x.DType, nil)
+				return nil
+			}
+			if len(x.Shape) < 3 {
+				return fmt.Errorf("input %v has no spatial axes", x.Shape)
+			}
+			s := append(graph.Shape{}, x.Shape[:2]...)
+			for range x.Shape[2:] {
+				s = append(s, graph.N(1))
+			}
+			c.Out(0, x.DType, s)
+			return nil
+		},
+		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			m := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axes", spatial(in[0].Rank()))}}
+			return Lookup("", reduction).Eval(m, opset, in)
+		},
+		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
+			return []*graph.Value{reduce(b, reduction, n.In(0), spatial(len(n.In(0).Shape)), true)}, nil
+		},
+	}
+}

@@ -1,0 +1,227 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// softmaxRows views a tensor as outer x size x inner along the softmax axis;
+// before opset 13 all axes from `axis` on are one.
+func softmaxRows(n *graph.Node, opset int, shape []int) (outer, size, inner int, err error) {
+	def := -1
+	if opset < 13 {
+		def = 1
+	}
+	a, err := axis(n.Int("axis", def), len(shape))
+	if err != nil {
+		return
+	}
+	if opset < 13 {
+		return prod(shape[:a]), prod(shape[a:]), 1, nil
+	}
+	return prod(shape[:a]), shape[a], prod(shape[a+1:]), nil
+}
+
+// softmaxAxes lists the axes that a Softmax node normalises over.
+func softmaxAxes(b *Builder, n *graph.Node) []int {
+	rank := len(n.In(0).Shape)
+	if b.G.Version("") >= 13 {
+		a, _ := axis(n.Int("axis", -1), rank)
+		return []int{a}
+	}
+	a, _ := axis(n.Int("axis", 1), rank)
+	var out []int
+	for d := a; d < rank; d++ {
+		out = append(out, d)
+	}
+	return out
+}
+
+func evalSoftmax(log bool) func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+		x, err := floats(in[0])
+		if err != nil {
+			return nil, err
+		}
+		outer, size, inner, err := softmaxRows(n, opset, in[0].Shape)
+		if err != nil {
+			return nil, err
+		}
+		y := make([]float64, len(x))
+		for o := range outer {
+			for i := range inner {
+				at := func(k int) int { return (o*size+k)*inner + i }
+				m, s := math.Inf(-1), 0.0
+				for k := range size {
+					m = math.Max(m, x[at(k)])
+				}
+				for k := range size {
+					s += math.Exp(x[at(k)] - m)
+				}
+				for k := range size {
+					if y[at(k)] = x[at(k)] - m - math.Log(s); !log {
+						y[at(k)] = math.Exp(x[at(k)]-m) / s
+					}
+				}
+			}
+		}
+		return single(ofFloats(in[0].DType, in[0].Shape, y))
+	}
+}
+
+var _ = register(
+	Def{Name: "Softmax", Infer: sameAs, Eval: evalSoftmax(false),
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("SoftmaxGrad", []graph.Attr{graph.MakeAttr("axes", softmaxAxes(b, n))}, dy[0], n.Out(0))}, nil
+		}},
+	Def{Name: "LogSoftmax", Infer: sameAs, Eval: evalSoftmax(true),
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			s := reduce(b, "ReduceSum", dy[0], softmaxAxes(b, n), true)
+			return []*graph.Value{b.Op("Sub", dy[0], b.Op("Mul", b.Op("Exp", n.Out(0)), s))}, nil
+		}},
+
+	// SoftmaxGrad(dy, y) = y*(dy - sum(dy*y)) over the attribute axes.
+	Def{Domain: graph.Pare, Name: "SoftmaxGrad", Infer: sameAs,
+		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			d, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			y, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			kept := append([]int{}, in[1].Shape...)
+			for _, a := range n.Ints("axes") {
+				kept[a] = 1
+			}
+			st := broadcastStrides(kept, in[1].Shape)
+			sum := make([]float64, prod(kept))
+			odometer(in[1].Shape, st, func(i, off int) { sum[off] += d[i] * y[i] })
+			out := make([]float64, len(y))
+			odometer(in[1].Shape, st, func(i, off int) { out[i] = y[i] * (d[i] - sum[off]) })
+			return single(ofFloats(in[0].DType, in[0].Shape, out))
+		},
+		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
+			d, y := n.In(0), n.In(1)
+			s := reduce(b, "ReduceSum", b.Op("Mul", d, y), n.Ints("axes"), true)
+			return []*graph.Value{b.Op("Mul", y, b.Op("Sub", d, s))}, nil
+		}},
+
+	// SoftmaxCrossEntropy(logits [R,C], label int64 [R]) is the mean over rows
+	// of -log softmax(logits)[label]. With label_smoothing e the target is
+	// (1-e) on the label plus e/C everywhere (Szegedy et al. 2016).
+	Def{Domain: graph.Pare, Name: "SoftmaxCrossEntropy",
+		Infer: func(c *Infer) error {
+			x, y := c.Shape(0), c.Shape(1)
+			if len(x) != 2 || len(y) != 1 {
+				return fmt.Errorf("logits %v and labels %v must be [rows, classes] and [rows]", x, y)
+			}
+			if x[0].Known() && y[0].Known() && x[0] != y[0] {
+				return fmt.Errorf("logits %v and labels %v differ in rows", x, y)
+			}
+			c.Out(0, c.DType(0), graph.Shape{})
+			return nil
+		},
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, label, rows, classes, err := lossArgs(in[0], in[1])
+			if err != nil {
+				return nil, err
+			}
+			e := float64(n.Float("label_smoothing", 0))
+			sum := 0.0
+			for r := range rows {
+				row := x[r*classes : (r+1)*classes]
+				lse := logSum(row)
+				loss := (1 - e) * (lse - row[label[r]])
+				for _, v := range row {
+					loss += e / float64(classes) * (lse - v)
+				}
+				sum += loss / float64(rows)
+			}
+			return single(ofFloats(in[0].DType, []int{}, []float64{sum}))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("SoftmaxCrossEntropyGrad", n.Attrs, dy[0], n.In(0), n.In(1)), nil}, nil
+		}},
+
+	// SoftmaxCrossEntropyGrad(dy scalar, logits, label) = dy*(softmax - target)/rows.
+	Def{Domain: graph.Pare, Name: "SoftmaxCrossEntropyGrad",
+		Infer: func(c *Infer) error { c.Out(0, c.DType(1), c.Shape(1)); return nil },
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, label, rows, classes, err := lossArgs(in[1], in[2])
+			if err != nil {
+				return nil, err
+			}
+			d, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			e := float64(n.Float("label_smoothing", 0))
+			out := make([]float64, len(x))
+			for r := range rows {
+				row := x[r*classes : (r+1)*classes]
+				lse := logSum(row)
+				for k, v := range row {
+					t := e / float64(classes)
+					if k == label[r] {
+						t += 1 - e
+					}
+					out[r*classes+k] = d[0] * (math.Exp(v-lse) - t) / float64(rows)
+				}
+			}
+			return single(ofFloats(in[1].DType, in[1].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, du []*graph.Value) ([]*graph.Value, error) {
+			// linear in dy; in the logits through softmax (labels are constants)
+			dy, x := n.In(0), n.In(1)
+			axes := []graph.Attr{graph.MakeAttr("axis", 1)}
+			p := b.Attr("Softmax", axes, x)
+			one := b.Pare("OnesLike", nil, dy)
+			unit := b.Pare("SoftmaxCrossEntropyGrad", n.Attrs, one, x, n.In(2))
+			ddy := b.Pare("ReshapeLike", nil, b.Pare("SumTo", nil, b.Op("Mul", du[0], unit), b.Pare("OnesLike", nil, dy)), dy)
+			rows := b.Pare("SumTo", nil, b.Pare("OnesLike", nil, p), dy) // rows*classes
+			classes := x.Shape[1]
+			if !classes.Known() {
+				return nil, fmt.Errorf("the number of classes is not known")
+			}
+			scale := b.Op("Div", b.Op("Mul", dy, b.Scalar(float64(classes.Mul), dy)), rows)
+			dx := b.Op("Mul", b.Pare("SoftmaxGrad", []graph.Attr{graph.MakeAttr("axes", []int{1})}, du[0], p), scale)
+			return []*graph.Value{ddy, dx, nil}, nil
+		}},
+)
+
+func logSum(row []float64) float64 {
+	m, s := math.Inf(-1), 0.0
+	for _, v := range row {
+		m = math.Max(m, v)
+	}
+	for _, v := range row {
+		s += math.Exp(v - m)
+	}
+	return m + math.Log(s)
+}
+
+func lossArgs(logits, labels *tensor.Tensor) (x []float64, label []int, rows, classes int, err error) {
+	if x, err = floats(logits); err != nil {
+		return
+	}
+	if label, err = intsOf(labels); err != nil {
+		return
+	}
+	if logits.Rank() != 2 || len(label) != logits.Shape[0] {
+		err = fmt.Errorf("logits %v and labels %v do not go together", logits.Shape, labels.Shape)
+		return
+	}
+	rows, classes = logits.Shape[0], logits.Shape[1]
+	for i, l := range label {
+		if l < 0 || l >= classes {
+			err = fmt.Errorf("label %d of sample %d is outside the %d classes", l, i, classes)
+			return
+		}
+	}
+	return
+}
