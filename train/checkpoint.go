@@ -1,0 +1,199 @@
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+
+	"pare/graph"
+
+	"github.com/google/renameio/v2"
+)
+
+// checkpoint is the state of a run: everything that the next step depends on.
+// The order of the data is a function of the epoch, and the learning rate of
+// the step, so both counters stand for them.
+type checkpoint struct {
+	Step, Epoch int
+	Sum         float64
+	Names       []string
+	Weights     [][]float32
+	State       [][][]float32
+	StatNames   []string
+	Stats       [][]float32
+	Hooks       map[string][]byte
+}
+
+const checkpointMagic = "PARECKP1"
+
+// Snapshot is the state of a run in memory, to rewind to.
+type Snapshot struct{ c checkpoint }
+
+// Snapshot copies weights, statistics, optimiser state and position.
+func (r *Run) Snapshot() (*Snapshot, error) {
+	c := checkpoint{Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Hooks: map[string][]byte{}}
+	for _, p := range r.Params {
+		c.Names = append(c.Names, p.Name)
+		c.Weights = append(c.Weights, append([]float32{}, p.W...))
+		var s [][]float32
+		for _, b := range p.State {
+			s = append(s, append([]float32{}, b...))
+		}
+		c.State = append(c.State, s)
+	}
+	for _, v := range r.Stats {
+		c.StatNames = append(c.StatNames, v.Name)
+		c.Stats = append(c.Stats, append([]float32{}, v.Const.F32()...))
+	}
+	for _, h := range r.Hooks {
+		if s, ok := h.(Stateful); ok {
+			b, err := s.MarshalBinary()
+			if err != nil {
+				return nil, err
+			}
+			c.Hooks[s.Name()] = b
+		}
+	}
+	return &Snapshot{c}, nil
+}
+
+// Rewind puts a run back to a snapshot of it. What a caller wants to keep,
+// such as the step, is set again after.
+func (r *Run) Rewind(s *Snapshot) error { return r.restore(&s.c) }
+
+func (r *Run) restore(c *checkpoint) error {
+	if len(c.Names) != len(r.Params) || len(c.StatNames) != len(r.Stats) || len(c.Weights) != len(c.Names) ||
+		len(c.State) != len(c.Names) || len(c.Stats) != len(c.StatNames) {
+		return fmt.Errorf("the checkpoint has %d parameters and %d statistics, the network %d and %d: it belongs to another network",
+			len(c.Names), len(c.StatNames), len(r.Params), len(r.Stats))
+	}
+	for i, p := range r.Params {
+		if c.Names[i] != p.Name || len(c.Weights[i]) != len(p.W) || len(c.State[i]) != len(p.State) {
+			return fmt.Errorf("the checkpoint's parameter %q does not fit %q of the network or its optimiser", c.Names[i], p.Name)
+		}
+		for k, b := range c.State[i] {
+			if len(b) != len(p.State[k]) {
+				return fmt.Errorf("the checkpoint's optimiser state of %q does not fit", p.Name)
+			}
+		}
+	}
+	for i, v := range r.Stats {
+		if c.StatNames[i] != v.Name || len(c.Stats[i]) != len(v.Const.F32()) {
+			return fmt.Errorf("the checkpoint's statistic %q does not fit %q of the network", c.StatNames[i], v.Name)
+		}
+	}
+	steps := r.Train.Steps()
+	if c.Step < 0 || c.Epoch < 0 || c.Epoch > r.Epochs || c.Step < c.Epoch*steps || c.Step > (c.Epoch+1)*steps {
+		return fmt.Errorf("the checkpoint stands at step %d of epoch %d, which this run of %d epochs of %d steps does not have", c.Step, c.Epoch, r.Epochs, steps)
+	}
+	for _, h := range r.Hooks {
+		s, ok := h.(Stateful)
+		if !ok {
+			continue
+		}
+		b, ok := c.Hooks[s.Name()]
+		if !ok {
+			return fmt.Errorf("the checkpoint has no state of %q: it belongs to another method", s.Name())
+		}
+		if err := s.UnmarshalBinary(b); err != nil {
+			return err
+		}
+	}
+	for i, p := range r.Params {
+		copy(p.W, c.Weights[i])
+		for k := range p.State {
+			copy(p.State[k], c.State[i][k])
+		}
+	}
+	for i, v := range r.Stats {
+		copy(v.Const.F32(), c.Stats[i])
+	}
+	r.Step, r.Epoch, r.sum = c.Step, c.Epoch, c.Sum
+	return nil
+}
+
+// save writes the state beside the file, syncs and renames it.
+func (r *Run) save(path string) error {
+	s, err := r.Snapshot()
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := gob.NewEncoder(&body).Encode(s.c); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	sum := sha256.Sum256(body.Bytes())
+	out := append([]byte(checkpointMagic), sum[:]...)
+	out = binary.LittleEndian.AppendUint64(out, uint64(body.Len()))
+	out = append(out, body.Bytes()...)
+	if err := renameio.WriteFile(path, out, 0o644); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// load continues from a file; one that does not exist starts afresh.
+func (r *Run) load(path string) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, err := decode(b)
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	if err := r.restore(c); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	return nil
+}
+
+func decode(b []byte) (*checkpoint, error) {
+	head := len(checkpointMagic) + sha256.Size + 8
+	if len(b) < head || string(b[:len(checkpointMagic)]) != checkpointMagic {
+		return nil, errors.New("not a checkpoint of Pare")
+	}
+	sum := b[len(checkpointMagic) : head-8]
+	n := binary.LittleEndian.Uint64(b[head-8:])
+	body := b[head:]
+	if n > math.MaxInt64 || uint64(len(body)) != n {
+		return nil, fmt.Errorf("truncated: %d bytes of %d", len(body), n)
+	}
+	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
+		return nil, errors.New("its checksum is wrong: the file is damaged")
+	}
+	var c checkpoint
+	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(&c); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// CopyWeights copies weights and statistics by name from one network to
+// another of the same architecture.
+func CopyWeights(dst, src *graph.Graph) error {
+	from := map[string]*graph.Value{}
+	for _, v := range src.Consts() {
+		from[v.Name] = v
+	}
+	for _, v := range dst.Consts() {
+		s := from[v.Name]
+		if v.Role == graph.Frozen {
+			continue
+		}
+		if s == nil || !s.Shape.Equal(v.Shape) || s.DType != v.DType {
+			return fmt.Errorf("weight %q has no counterpart of its shape %v", v.Name, v.Shape)
+		}
+		copy(v.Const.F32(), s.Const.F32())
+	}
+	return nil
+}

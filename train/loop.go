@@ -1,0 +1,287 @@
+// Package train moves the weights of a network against a loss: losses,
+// optimisers, learning-rate schedules, the loop, hooks, and checkpoints from
+// which a killed run continues to the same bytes.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"pare/engine"
+	"pare/graph"
+)
+
+// Config is what a training run is.
+type Config struct {
+	Graph *graph.Graph // its weights are moved in place
+	Train Source       // batches to learn from
+	Val   *Eval        // evaluated after each epoch; may be nil
+
+	Epochs    int
+	Optimizer Optimizer
+	Rate      Rate
+	Loss      Loss
+	Clip      float64 // largest norm of the whole gradient; 0: not limited
+	NoDecay   bool    // exempt biases and normalisation parameters from weight decay
+
+	Hooks   []Hook
+	Engine  engine.Options
+	Save    string // checkpoint file; "" saves nothing
+	Every   int    // steps between checkpoints beside those at the end of an epoch; 0: none
+	Resume  bool   // continue from Save where it exists
+	OnStep  func(step int, loss float64)
+	OnEpoch func(Epoch)
+}
+
+// Source gives the batches of an epoch, the same for the same epoch.
+type Source interface {
+	Steps() int // batches an epoch
+	Batch() int // samples a batch; all are full
+	// Fill writes batch i of an epoch into the network's input and labels.
+	Fill(epoch, i int, s *Step) error
+}
+
+// Epoch is what one pass over the data came to.
+type Epoch struct {
+	Epoch    int     `json:"epoch"` // from 1
+	Step     int     `json:"step"`  // optimiser steps so far
+	Loss     float64 `json:"loss"`  // mean training loss
+	Rate     float64 `json:"rate"`  // of the last step
+	ValLoss  float64 `json:"val_loss"`
+	Accuracy float64 `json:"accuracy"` // on Val, in [0,1]; NaN-free: 0 without Val
+}
+
+// Hook takes part in training. Every pruning method that trains is made of
+// hooks. All methods are called from the training loop, in the hooks' order.
+type Hook interface {
+	Start(*Run) error      // once, before the first step (after a resume, with the state restored)
+	BeforeStep(*Run) error // before forward and backward
+	AfterGrad(*Run) error  // gradients are there, weights not yet moved
+	AfterStep(*Run) error  // weights and running statistics are moved
+	AfterEpoch(*Run, Epoch) error
+}
+
+// Base is a Hook that does nothing, to be embedded.
+type Base struct{}
+
+// Start does nothing.
+func (Base) Start(*Run) error { return nil }
+
+// BeforeStep does nothing.
+func (Base) BeforeStep(*Run) error { return nil }
+
+// AfterGrad does nothing.
+func (Base) AfterGrad(*Run) error { return nil }
+
+// AfterStep does nothing.
+func (Base) AfterStep(*Run) error { return nil }
+
+// AfterEpoch does nothing.
+func (Base) AfterEpoch(*Run, Epoch) error { return nil }
+
+// Stateful is a Hook whose state goes into checkpoints.
+type Stateful interface {
+	Name() string
+	MarshalBinary() ([]byte, error)
+	UnmarshalBinary([]byte) error
+}
+
+// Run is a training in progress, as hooks see it.
+type Run struct {
+	*Config
+	Params []*Param
+	Stats  []*graph.Value // running statistics of normalisations
+	Step   int            // optimiser steps done
+	Total  int            // optimiser steps of the whole run
+	Epoch  int            // epochs done
+	Loss   float64        // of the last batch
+
+	pass *Step
+	sum  float64 // of the epoch's losses
+}
+
+// Param finds a parameter by name, or nil.
+func (r *Run) Param(name string) *Param {
+	for _, p := range r.Params {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// ErrInterrupted is returned when the context ends a run that has saved its state.
+var ErrInterrupted = errors.New("training was interrupted; its state is saved")
+
+// Fit trains. When ctx ends it saves a checkpoint (where Save is set) and
+// returns an error that wraps ErrInterrupted.
+func Fit(ctx context.Context, cfg *Config) (*Run, error) {
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	pass, err := NewStep(cfg.Graph, cfg.Train.Batch(), cfg.Loss, cfg.Engine)
+	if err != nil {
+		return nil, err
+	}
+	defer pass.Close()
+	r := &Run{Config: cfg, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
+	for _, n := range pass.norms {
+		r.Stats = append(r.Stats, n.mean, n.vari)
+	}
+	for _, p := range r.Params {
+		p.Decay = !cfg.NoDecay || len(p.Shape) > 1
+		for range cfg.Optimizer.Buffers() {
+			p.State = append(p.State, make([]float32, len(p.W)))
+		}
+	}
+	if cfg.Resume && cfg.Save != "" {
+		if err := r.load(cfg.Save); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range cfg.Hooks {
+		if err := h.Start(r); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.epochs(ctx)
+}
+
+func check(cfg *Config) error {
+	switch {
+	case cfg.Epochs < 1:
+		return fmt.Errorf("%d epochs: at least 1 is needed", cfg.Epochs)
+	case cfg.Train == nil || cfg.Train.Steps() < 1:
+		return errors.New("the training set has fewer samples than one batch")
+	case cfg.Optimizer == nil || cfg.Rate == nil:
+		return errors.New("training needs an optimiser and a learning rate")
+	case cfg.Clip < 0:
+		return fmt.Errorf("gradient limit %v is negative", cfg.Clip)
+	}
+	for _, v := range cfg.Graph.Consts() {
+		if i := v.Const.Finite(); i >= 0 && v.Role != graph.Frozen {
+			return fmt.Errorf("weight %q has a NaN or infinity at entry %d before training", v.Name, i)
+		}
+	}
+	return nil
+}
+
+func (r *Run) epochs(ctx context.Context) error {
+	steps := r.Train.Steps()
+	for r.Epoch < r.Epochs {
+		for i := r.Step - r.Epoch*steps; i < steps; i++ {
+			if ctx.Err() != nil {
+				if r.Save == "" {
+					return ctx.Err()
+				}
+				if err := r.save(r.Save); err != nil {
+					return err
+				}
+				return fmt.Errorf("%w in %s (step %d of %d)", ErrInterrupted, r.Save, r.Step, r.Total)
+			}
+			if err := r.step(i); err != nil {
+				return err
+			}
+			if r.Every > 0 && r.Step%r.Every == 0 && r.Save != "" && i+1 < steps {
+				if err := r.save(r.Save); err != nil {
+					return err
+				}
+			}
+		}
+		if err := r.endEpoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one batch: forward, backward, hooks, weights, statistics.
+func (r *Run) step(i int) error {
+	if err := r.Train.Fill(r.Epoch, i, r.pass); err != nil {
+		return err
+	}
+	for _, h := range r.Hooks {
+		if err := h.BeforeStep(r); err != nil {
+			return err
+		}
+	}
+	loss, err := r.pass.Run()
+	if err != nil {
+		return err
+	}
+	lr := r.Rate(r.Step)
+	if !finite(loss) {
+		return fmt.Errorf("the loss became %v at step %d (learning rate %.4g): lower the learning rate, warm it up, or clip the gradient", loss, r.Step, lr)
+	}
+	r.Loss = loss
+	r.sum += loss
+	for _, h := range r.Hooks {
+		if err := h.AfterGrad(r); err != nil {
+			return err
+		}
+	}
+	if r.Clip > 0 {
+		r.clip()
+	}
+	for _, p := range r.Params {
+		r.Optimizer.Step(p, lr, r.Step)
+	}
+	r.pass.MoveStats()
+	r.Step++
+	for _, h := range r.Hooks {
+		if err := h.AfterStep(r); err != nil {
+			return err
+		}
+	}
+	if r.OnStep != nil {
+		r.OnStep(r.Step, loss)
+	}
+	return nil
+}
+
+// clip scales the gradients so that their joint norm is at most Clip.
+func (r *Run) clip() {
+	sum := 0.0
+	for _, p := range r.Params {
+		for _, x := range p.G {
+			sum += float64(x) * float64(x)
+		}
+	}
+	if n := math.Sqrt(sum); n > r.Clip {
+		f := float32(r.Clip / n)
+		for _, p := range r.Params {
+			for i := range p.G {
+				p.G[i] *= f
+			}
+		}
+	}
+}
+
+func (r *Run) endEpoch(ctx context.Context) error {
+	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(r.Train.Steps()), Rate: r.Rate(r.Step - 1)}
+	r.sum = 0
+	if r.Val != nil {
+		m, err := r.Val.Run(ctx, r.Graph)
+		if err != nil {
+			return err
+		}
+		e.Accuracy, e.ValLoss = m.Accuracy, m.Loss
+	}
+	r.Epoch++
+	for _, h := range r.Hooks {
+		if err := h.AfterEpoch(r, e); err != nil {
+			return err
+		}
+	}
+	if r.Save != "" {
+		if err := r.save(r.Save); err != nil {
+			return err
+		}
+	}
+	if r.OnEpoch != nil {
+		r.OnEpoch(e)
+	}
+	return nil
+}

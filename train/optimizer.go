@@ -1,0 +1,128 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"pare/graph"
+)
+
+// Param is a trained tensor with its gradient and the optimiser's state.
+type Param struct {
+	*graph.Value
+	W, G  []float32   // weights and gradient, flat in the tensor's order
+	State [][]float32 // buffers of the optimiser, each as long as W
+	Decay bool        // weight decay applies (not to biases and norms where excluded)
+}
+
+// Optimizer moves parameters against their gradients.
+type Optimizer interface {
+	// Buffers is the number of state buffers a parameter needs.
+	Buffers() int
+	// Step moves p at rate lr; t counts steps from 0.
+	Step(p *Param, lr float64, t int)
+}
+
+// SGD is stochastic gradient descent: g += decay*w; m = momentum*m + g;
+// w -= lr*m, or lr*(g + momentum*m) with Nesterov (Sutskever et al. 2013, in
+// PyTorch's form, dampening 0).
+type SGD struct {
+	Momentum float64
+	Decay    float64
+	Nesterov bool
+}
+
+// Buffers is 1 with momentum.
+func (o SGD) Buffers() int {
+	if o.Momentum == 0 {
+		return 0
+	}
+	return 1
+}
+
+// Step moves p.
+func (o SGD) Step(p *Param, lr float64, t int) {
+	wd := float32(0)
+	if p.Decay {
+		wd = float32(o.Decay)
+	}
+	w, g, eta := p.W, p.G, float32(lr)
+	if o.Momentum == 0 {
+		for i, x := range g {
+			w[i] -= eta * (x + wd*w[i])
+		}
+		return
+	}
+	mu, m := float32(o.Momentum), p.State[0]
+	if o.Nesterov {
+		for i, x := range g {
+			x += wd * w[i]
+			m[i] = mu*m[i] + x
+			w[i] -= eta * (x + mu*m[i])
+		}
+		return
+	}
+	for i, x := range g {
+		m[i] = mu*m[i] + x + wd*w[i]
+		w[i] -= eta * m[i]
+	}
+}
+
+// Adam is Kingma & Ba 2015; with Decoupled it is AdamW (Loshchilov & Hutter
+// 2019): the decay does not pass through the moments.
+type Adam struct {
+	Beta1, Beta2, Eps float64
+	Decay             float64
+	Decoupled         bool
+}
+
+// Buffers is 2: the first and second moments.
+func (o Adam) Buffers() int { return 2 }
+
+// Step moves p.
+func (o Adam) Step(p *Param, lr float64, t int) {
+	c1 := 1 - math.Pow(o.Beta1, float64(t+1))
+	c2 := 1 - math.Pow(o.Beta2, float64(t+1))
+	b1, b2 := float32(o.Beta1), float32(o.Beta2)
+	step, root, eps := float32(lr/c1), float32(1/math.Sqrt(c2)), float32(o.Eps)
+	wd, shrink := float32(0), float32(1)
+	if p.Decay {
+		if o.Decoupled {
+			shrink = float32(1 - lr*o.Decay)
+		} else {
+			wd = float32(o.Decay)
+		}
+	}
+	w, m, v := p.W, p.State[0], p.State[1]
+	for i, x := range p.G {
+		x += wd * w[i]
+		m[i] += (1 - b1) * (x - m[i])
+		v[i] += (1 - b2) * (x*x - v[i])
+		s := float32(math.Sqrt(float64(v[i])))
+		w[i] = w[i]*shrink - step*m[i]/(s*root+eps)
+	}
+}
+
+// OptimizerHelp explains ParseOptimizer's names.
+const OptimizerHelp = "sgd | nesterov | adam | adamw"
+
+// ParseOptimizer makes an optimiser by name with the usual constants.
+func ParseOptimizer(name string, momentum, decay float64) (Optimizer, error) {
+	if momentum < 0 || momentum >= 1 {
+		return nil, fmt.Errorf("momentum %v is outside [0,1)", momentum)
+	}
+	if decay < 0 || math.IsNaN(decay) {
+		return nil, fmt.Errorf("weight decay %v is negative", decay)
+	}
+	switch name {
+	case "sgd":
+		return SGD{Momentum: momentum, Decay: decay}, nil
+	case "nesterov":
+		return SGD{Momentum: momentum, Decay: decay, Nesterov: true}, nil
+	case "adam":
+		return Adam{.9, .999, 1e-8, decay, false}, nil
+	case "adamw":
+		return Adam{.9, .999, 1e-8, decay, true}, nil
+	}
+	return nil, fmt.Errorf("unknown optimiser %q: use %s", name, OptimizerHelp)
+}

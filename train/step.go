@@ -1,0 +1,190 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"pare/engine"
+	"pare/graph"
+	"pare/graph/op"
+	"pare/tensor"
+)
+
+// Step computes loss and gradients of one batch. The weights are those of the
+// network it was made from: they are shared, not copied.
+type Step struct {
+	Params []*Param
+	Batch  int
+
+	net    *graph.Graph
+	prog   *engine.Program
+	norms  []*norm
+	rows   []int // values a channel behind each norm's statistics
+	x      *tensor.Tensor
+	label  *tensor.Tensor
+	soft   *tensor.Tensor // teacher's logits
+	loss   *graph.Value
+	lossT  *tensor.Tensor
+	bm, bv [][]float32
+	logits *graph.Value
+	teach  *engine.Program
+}
+
+// NewStep plans forward and backward pass of a network for a batch size. The
+// network's roles must be set (op.Classify). extra parameters may be named
+// whose gradients are wanted although their role is not Param.
+func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, error) {
+	if err := l.Check(); err != nil {
+		return nil, err
+	}
+	if len(g.Inputs) != 1 || len(g.Outputs) < 1 {
+		return nil, fmt.Errorf("training needs a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
+	}
+	c, m := g.Clone(false)
+	norms, err := trainNorms(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Step{Batch: batch, net: g, norms: norms, logits: c.Outputs[0]}
+	loss, in, err := l.attach(c)
+	if err != nil {
+		return nil, err
+	}
+	params := g.Params()
+	if len(params) == 0 {
+		return nil, fmt.Errorf("the network has no trainable parameter")
+	}
+	wrt := make([]*graph.Value, len(params))
+	for i, p := range params {
+		wrt[i] = m[p]
+	}
+	grads, err := op.Gradient(c, loss, nil, wrt)
+	if err != nil {
+		return nil, err
+	}
+	want := []*graph.Value{loss}
+	for _, d := range grads {
+		if d != nil {
+			want = append(want, d)
+		}
+	}
+	for _, n := range norms {
+		want = append(want, n.bm, n.bv)
+	}
+	sizes := map[string]int{}
+	if d := g.Inputs[0].Shape[0]; !d.Known() {
+		sizes[d.Sym] = batch
+	} else if d.Mul != batch {
+		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", d.Mul)
+	}
+	opt.Freeze = false
+	if s.prog, err = engine.Compile(c, sizes, opt, want...); err != nil {
+		return nil, err
+	}
+	s.loss = loss
+	s.x, s.label = s.prog.Input(c.Inputs[0].Name), s.prog.Input(in.label.Name)
+	s.lossT = s.prog.Value(loss)
+	if in.teacher != nil {
+		s.soft = s.prog.Input(in.teacher.Name)
+		opt.Freeze = true
+		if s.teach, err = engine.Compile(l.Teacher, sizesOf(l.Teacher, batch), opt); err != nil {
+			return nil, fmt.Errorf("teacher: %w", err)
+		}
+	}
+	for i, p := range params {
+		q := &Param{Value: p, W: p.Const.F32(), Decay: true}
+		if q.W == nil {
+			return nil, fmt.Errorf("parameter %q is %v: only float32 networks can be trained", p.Name, p.DType)
+		}
+		if d := grads[i]; d != nil {
+			q.G = s.prog.Value(d).F32()
+		} else {
+			q.G = make([]float32, len(q.W))
+		}
+		s.Params = append(s.Params, q)
+	}
+	for _, n := range norms {
+		s.bm = append(s.bm, s.prog.Value(n.bm).F32())
+		s.bv = append(s.bv, s.prog.Value(n.bv).F32())
+		rows, err := normRows(n, sizes)
+		if err != nil {
+			return nil, err
+		}
+		s.rows = append(s.rows, rows)
+	}
+	return s, nil
+}
+
+func sizesOf(g *graph.Graph, batch int) map[string]int {
+	sizes := map[string]int{}
+	if len(g.Inputs) > 0 && len(g.Inputs[0].Shape) > 0 && !g.Inputs[0].Shape[0].Known() {
+		sizes[g.Inputs[0].Shape[0].Sym] = batch
+	}
+	return sizes
+}
+
+// normRows is the number of values a channel that a norm averages over.
+func normRows(n *norm, sizes map[string]int) (int, error) {
+	x := n.bm.From.In(0)
+	rows := graph.N(1)
+	for d, k := range x.Shape {
+		if d != 1 {
+			rows = rows.Times(k.Bind(sizes))
+		}
+	}
+	if !rows.Known() {
+		return 0, fmt.Errorf("batch normalisation %q: its input has shape %v, whose size is not known", n.name, x.Shape)
+	}
+	return rows.Mul, nil
+}
+
+// Input is the storage of the batch's samples, in the network's input layout.
+func (s *Step) Input() *tensor.Tensor { return s.x }
+
+// Labels is the storage of the batch's labels (int64), or targets (float32).
+func (s *Step) Labels() *tensor.Tensor { return s.label }
+
+// Run computes loss and gradients of the batch that Input and Labels hold. It
+// allocates nothing.
+func (s *Step) Run() (float64, error) {
+	if s.teach != nil {
+		in := s.teach.Input(s.teach.InputNames()[0])
+		copy(in.F32(), s.x.F32())
+		if err := s.teach.Run(); err != nil {
+			return 0, err
+		}
+		copy(s.soft.F32(), s.teach.Output(s.teach.OutputNames()[0]).F32())
+	}
+	if err := s.prog.Run(); err != nil {
+		return 0, err
+	}
+	return float64(s.lossT.F32()[0]), nil
+}
+
+// MoveStats moves the running statistics of batch normalisation by the batch
+// of the last Run.
+func (s *Step) MoveStats() {
+	for i, n := range s.norms {
+		n.update(s.bm[i], s.bv[i], s.rows[i], n.momentum)
+	}
+}
+
+// averageStats sets the running statistics to the mean over batches; k counts
+// the batches before this one.
+func (s *Step) averageStats(k int) {
+	keep := float32(k) / float32(k+1)
+	for i, n := range s.norms {
+		n.update(s.bm[i], s.bv[i], s.rows[i], keep)
+	}
+}
+
+// Close frees the plan.
+func (s *Step) Close() {
+	s.prog.Close()
+	if s.teach != nil {
+		s.teach.Close()
+	}
+}
+
+// finite says whether a loss can be trained on.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
