@@ -130,7 +130,7 @@ func (c *Infer) followNumbers(d *Def) {
 func (c *Infer) known(i int) *tensor.Tensor {
 	v := c.Node.In(i)
 	if v.Const != nil {
-		if v.Const.Len() > maxContents {
+		if v.Const.Len() > maxContents || v.Role == graph.Param || v.Role == graph.Stat {
 			return nil
 		}
 		return v.Const

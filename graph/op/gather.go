@@ -48,17 +48,8 @@ var _ = register(
 				return err
 			}
 			c.Out(0, x.DType, gatherShape(x.Shape, idx.Shape, a))
-			d, ok := c.Contents(0)
-			k, known := c.Ints(1)
-			if ok && known && len(x.Shape) == 1 {
-				if err := wrapIndices(k, len(d)); err != nil {
-					return err
-				}
-				out := make([]graph.Dim, len(k))
-				for i, j := range k {
-					out[i] = d[j]
-				}
-				c.SetContents(out)
+			if k, known := c.Ints(1); known && x.Shape[a].Known() {
+				return wrapIndices(k, x.Shape[a].Mul)
 			}
 			return nil
 		},
@@ -141,11 +132,7 @@ var _ = register(
 				return err
 			}
 			c.Out(0, t.DType, graph.Dims(t.Shape...))
-			if v, err := t.Int64s(); err == nil && len(v) <= maxContents && t.DType.IsInt() {
-				d := make([]graph.Dim, len(v))
-				for i, x := range v {
-					d[i] = graph.N(int(x))
-				}
+			if d, ok := wholeNumbers(t); ok {
 				c.SetContents(d)
 			}
 			return nil
@@ -169,16 +156,6 @@ var _ = register(
 			}
 			s := append(graph.Shape{}, d...)
 			c.Out(0, v.DType, s)
-			if size, ok := s.Ints(); ok && v.DType.IsInt() {
-				if n, ok := tensor.Size(size); ok && n <= maxContents {
-					x, _ := v.Int64s()
-					out := make([]graph.Dim, n)
-					for i := range out {
-						out[i] = graph.N(int(x[0]))
-					}
-					c.SetContents(out)
-				}
-			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -212,13 +189,6 @@ var _ = register(
 			}
 			n := max(0, (e[0]-a[0]+s[0]-sign(s[0]))/s[0])
 			c.Out(0, c.DType(0), graph.Dims(n))
-			if n <= maxContents {
-				out := make([]graph.Dim, n)
-				for i := range out {
-					out[i] = graph.N(a[0] + i*s[0])
-				}
-				c.SetContents(out)
-			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {

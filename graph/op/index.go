@@ -113,26 +113,7 @@ func inferSlice(c *Infer) error {
 		}
 	}
 	c.Out(0, x.DType, out)
-	if d, ok := c.Contents(0); ok {
-		if shape, ok := x.Shape.Ints(); ok {
-			if v, ok := sliceDims(d, shape, sp); ok {
-				c.SetContents(v)
-			}
-		}
-	}
 	return nil
-}
-
-// sliceDims slices the contents of a small tensor.
-func sliceDims(d []graph.Dim, shape []int, sp []span) ([]graph.Dim, bool) {
-	n, _ := tensor.Size(shape)
-	if n != len(d) {
-		return nil, false
-	}
-	out := []graph.Dim{}
-	size, st, base := viewOf(shape, sp)
-	odometer(size, st, func(_, off int) { out = append(out, d[base+off]) })
-	return out, true
 }
 
 // viewOf gives sizes, strides and first offset of a sliced view.
@@ -241,17 +222,6 @@ var _ = register(
 				}
 			}
 			c.Out(0, x.DType, out)
-			if len(out) == 1 {
-				all := []graph.Dim{}
-				for i := range c.Node.Inputs {
-					d, ok := c.Contents(i)
-					if !ok {
-						return nil
-					}
-					all = append(all, d...)
-				}
-				c.SetContents(all)
-			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -347,16 +317,10 @@ var _ = register(
 			if err != nil {
 				return err
 			}
-			d, known := c.Contents(0)
-			lo := 0
 			for i, k := range sizes {
 				s := append(graph.Shape{}, x.Shape...)
 				s[a] = graph.N(k)
 				c.Out(i, x.DType, s)
-				if o := c.Node.Out(i); known && len(x.Shape) == 1 && o != nil {
-					c.dims[o] = d[lo : lo+k]
-				}
-				lo += k
 			}
 			return nil
 		},

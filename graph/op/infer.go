@@ -112,7 +112,7 @@ func (c *Infer) Contents(i int) ([]graph.Dim, bool) {
 	if d, ok := c.dims[v]; ok {
 		return d, true
 	}
-	if v.Const == nil {
+	if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat {
 		return nil, false
 	}
 	return wholeNumbers(v.Const)

@@ -145,18 +145,6 @@ var _ = register(
 				out[i] = x.Shape[s]
 			}
 			c.Out(0, x.DType, out)
-			if d, ok := c.Contents(0); ok && len(x.Shape) == 2 {
-				// a shape's table of begins and ends, as exporters of Pad write it
-				if rc, ok := x.Shape.Ints(); ok && len(d) == rc[0]*rc[1] && p[0] == 1 {
-					t := make([]graph.Dim, len(d))
-					for i := range rc[0] {
-						for j := range rc[1] {
-							t[j*rc[0]+i] = d[i*rc[1]+j]
-						}
-					}
-					c.SetContents(t)
-				}
-			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -199,17 +187,6 @@ var _ = register(
 				return err
 			}
 			c.Out(0, x.DType, s)
-			if v, ok := c.Contents(0); ok && len(v) == 1 {
-				if size, ok := s.Ints(); ok {
-					if n, _ := tensor.Size(size); n <= maxContents {
-						out := make([]graph.Dim, n)
-						for i := range out {
-							out[i] = v[0]
-						}
-						c.SetContents(out)
-					}
-				}
-			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -379,9 +356,6 @@ func inferReshape(c *Infer) error {
 		return fmt.Errorf("cannot reshape %v to %v", x.Shape, graph.Shape(want))
 	}
 	c.Out(0, x.DType, out)
-	if d, ok := c.Contents(0); ok {
-		c.SetContents(d)
-	}
 	return nil
 }
 
@@ -453,9 +427,6 @@ func inferSqueeze(c *Infer, f squeezer) error {
 		return err
 	}
 	c.Out(0, x.DType, s)
-	if d, ok := c.Contents(0); ok {
-		c.SetContents(d)
-	}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func axes(as []int, rank int) ([]int, error) {
 }
 
 // maxBytes bounds a tensor that an operator may create.
-const maxBytes = 1 << 34
+const maxBytes = 1 << 33
 
 // alloc is tensor.New for a shape that comes from a file or from data.
 func alloc(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
@@ -142,22 +142,29 @@ func arg(in []*tensor.Tensor, i int) *tensor.Tensor {
 // odometer visits every index of a shape in row-major order together with an
 // offset into another array that has the given strides.
 func odometer(shape, strides []int, f func(i, off int)) {
+	odometer2(shape, strides, strides, func(i, off, _ int) { f(i, off) })
+}
+
+// odometer2 is odometer with offsets into two arrays.
+func odometer2(shape, s1, s2 []int, f func(i, off1, off2 int)) {
 	n, _ := tensor.Size(shape)
 	if n == 0 {
 		return
 	}
 	idx := make([]int, len(shape))
-	off := 0
+	a, b := 0, 0
 	for i := 0; ; i++ {
-		f(i, off)
+		f(i, a, b)
 		d := len(shape) - 1
 		for ; d >= 0; d-- {
 			idx[d]++
-			off += strides[d]
+			a += s1[d]
+			b += s2[d]
 			if idx[d] < shape[d] {
 				break
 			}
-			off -= idx[d] * strides[d]
+			a -= idx[d] * s1[d]
+			b -= idx[d] * s2[d]
 			idx[d] = 0
 		}
 		if d < 0 {
