@@ -77,15 +77,42 @@ func (b *Builder) Ints(v ...int) *graph.Value {
 	return b.Const(t)
 }
 
-// ScalarOf is a scalar tensor of a floating-point or integer type.
-func ScalarOf(d tensor.DType, x float64) *tensor.Tensor {
-	switch d {
-	case tensor.Float64:
-		return tensor.Scalar(x)
-	case tensor.Int64:
-		return tensor.Scalar(int64(x))
-	case tensor.Int32:
-		return tensor.Scalar(int32(x))
+// Unsqueeze gives x axes of length 1, at these positions of the result.
+func (b *Builder) Unsqueeze(x *graph.Value, axes ...int) *graph.Value {
+	return b.axes("Unsqueeze", x, axes)
+}
+
+// Squeeze removes axes of length 1.
+func (b *Builder) Squeeze(x *graph.Value, axes ...int) *graph.Value {
+	return b.axes("Squeeze", x, axes)
+}
+
+// Sum adds x up over axes, which stay with length 1 where keep is set.
+func (b *Builder) Sum(x *graph.Value, keep bool, axes ...int) *graph.Value {
+	k := 0
+	if keep {
+		k = 1
 	}
-	return tensor.Scalar(float32(x))
+	return b.axes("ReduceSum", x, axes, graph.MakeAttr("keepdims", k))
+}
+
+// axes adds an operator whose axes are an attribute before opset 13 and an
+// input from then on.
+func (b *Builder) axes(name string, x *graph.Value, axes []int, attrs ...graph.Attr) *graph.Value {
+	if b.G.Version("") < 13 {
+		return b.Attr(name, append(attrs, graph.MakeAttr("axes", axes)), x)
+	}
+	return b.Attr(name, attrs, x, b.Ints(axes...))
+}
+
+// ScalarOf is a scalar tensor of a numeric type; bool is true where x is not 0.
+func ScalarOf(d tensor.DType, x float64) *tensor.Tensor {
+	if !d.Valid() || d == tensor.String {
+		d = tensor.Float32
+	}
+	t := tensor.New(d)
+	if err := fill(t, []float64{x}); err != nil {
+		panic(err)
+	}
+	return t
 }

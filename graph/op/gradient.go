@@ -109,7 +109,7 @@ func onPath(g *graph.Graph, y *graph.Value, wrt []*graph.Value) map[*graph.Node]
 		}
 		on[n] = true
 		for _, v := range n.Inputs {
-			up[v] = true
+			up[v] = v != nil && v.DType.IsFloat()
 		}
 	}
 	return on
