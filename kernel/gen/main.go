@@ -1,0 +1,257 @@
+// Command gen writes the assembly of package kernel with avo. It is a module
+// of its own, so that avo is no dependency of Pare.
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// Offsets of the fields of kernel.tile; all are eight bytes wide.
+const (
+	tRows = 8 * iota
+	tK
+	tA
+	tArs
+	tAis
+	tAks
+	tB
+	tLdb
+	tC
+	tLdc
+	tBias
+	tRes
+	tLdr
+	tFlags
+	tMask
+)
+
+// vec hides the two register widths.
+type vec struct {
+	n    int // floats
+	z512 bool
+}
+
+func (v vec) reg() VecVirtual {
+	if v.z512 {
+		return ZMM()
+	}
+	return YMM()
+}
+func (v vec) zero(r VecVirtual) {
+	if v.z512 {
+		VPXORQ(r, r, r)
+	} else {
+		VXORPS(r, r, r)
+	}
+}
+
+// tile: C[i*ldc+j] = sum over rows r and k<kc of A[r*ars+i*ais+k*aks]*B[(r*kc+k)*ldb+j],
+// plus bias[j], C (flag 1) and residual; then ReLU (flag 2). MR rows i, NV
+// vectors of columns j, the last masked. Strides in bytes.
+func tile(v vec, MR, NV int) {
+	isa := "avx2"
+	if v.z512 {
+		isa = "avx512"
+	}
+	name := fmt.Sprintf("tile%s_%dx%d", isa, MR, NV)
+	TEXT(name, NOSPLIT, "func(t *byte)")
+	Pragma("noescape")
+	t := Load(Param("t"), GP64())
+	f := func(off int) Mem { return Mem{Base: t, Disp: off} }
+	ld := func(off int) GPVirtual { r := GP64(); MOVQ(f(off), r); return r }
+	ais, aks, ldb, b, a, rows := ld(tAis), ld(tAks), ld(tLdb), ld(tB), ld(tA), ld(tRows)
+	bytes := v.n * 4
+
+	// the mask of the last vector
+	var km OpmaskVirtual
+	var vm VecVirtual
+	if v.z512 {
+		km = K()
+		m := GP32()
+		MOVL(f(tMask), m)
+		KMOVW(m, km)
+	} else {
+		m := GP64()
+		MOVQ(f(tMask), m)
+		vm = YMM()
+		VMOVDQU(Mem{Base: m}, vm)
+	}
+	last := NV - 1
+	loadLast := func(src Mem, dst VecVirtual) {
+		if v.z512 {
+			VMOVUPS_Z(src, km, dst)
+		} else {
+			VMASKMOVPS(src, vm, dst)
+		}
+	}
+	load := func(j int, src Mem, dst VecVirtual) {
+		if j == last {
+			loadLast(src, dst)
+		} else {
+			VMOVUPS(src, dst)
+		}
+	}
+
+	acc := make([]VecVirtual, MR*NV)
+	for i := range acc {
+		acc[i] = v.reg()
+		v.zero(acc[i])
+	}
+	bias := ld(tBias)
+	TESTQ(bias, bias)
+	JZ(LabelRef(name + "_nobias"))
+	for j := 0; j < NV; j++ {
+		load(j, Mem{Base: bias, Disp: bytes * j}, acc[j])
+		for i := 1; i < MR; i++ {
+			VMOVAPS(acc[j], acc[i*NV+j])
+		}
+	}
+	Label(name + "_nobias")
+
+	var s3, s5, s7 GPVirtual
+	if MR > 3 {
+		s3 = GP64()
+		LEAQ(Mem{Base: ais, Index: ais, Scale: 2}, s3)
+	}
+	if MR > 5 {
+		s5 = GP64()
+		LEAQ(Mem{Base: ais, Index: ais, Scale: 4}, s5)
+	}
+	if MR > 7 {
+		s7 = GP64()
+		LEAQ(Mem{Base: s3, Index: ais, Scale: 4}, s7)
+	}
+	p, q, k := GP64(), GP64(), GP64()
+	at := func(i int) Mem {
+		base := p
+		if i >= 8 {
+			base, i = q, i-8
+		}
+		switch i {
+		case 0:
+			return Mem{Base: base}
+		case 1:
+			return Mem{Base: base, Index: ais, Scale: 1}
+		case 2:
+			return Mem{Base: base, Index: ais, Scale: 2}
+		case 3:
+			return Mem{Base: base, Index: s3, Scale: 1}
+		case 4:
+			return Mem{Base: base, Index: ais, Scale: 4}
+		case 5:
+			return Mem{Base: base, Index: s5, Scale: 1}
+		case 6:
+			return Mem{Base: base, Index: s3, Scale: 2}
+		}
+		return Mem{Base: base, Index: s7, Scale: 1}
+	}
+	bv := make([]VecVirtual, NV)
+	for j := range bv {
+		bv[j] = v.reg()
+	}
+	x := v.reg()
+	Label(name + "_row")
+	MOVQ(a, p)
+	if MR > 8 {
+		LEAQ(Mem{Base: a, Index: ais, Scale: 8}, q)
+	}
+	MOVQ(f(tK), k)
+	Label(name + "_k")
+	for j := range bv {
+		load(j, Mem{Base: b, Disp: bytes * j}, bv[j])
+	}
+	for i := 0; i < MR; i++ {
+		if v.z512 && NV == 1 {
+			VFMADD231PS_BCST(at(i), bv[0], acc[i])
+			continue
+		}
+		VBROADCASTSS(at(i), x)
+		for j := 0; j < NV; j++ {
+			VFMADD231PS(bv[j], x, acc[i*NV+j])
+		}
+	}
+	ADDQ(aks, p)
+	if MR > 8 {
+		ADDQ(aks, q)
+	}
+	ADDQ(ldb, b)
+	DECQ(k)
+	JNZ(LabelRef(name + "_k"))
+	ADDQ(f(tArs), a)
+	DECQ(rows)
+	JNZ(LabelRef(name + "_row"))
+
+	c, ldc, flags := ld(tC), ld(tLdc), ld(tFlags)
+	rowwise := func(base, stride GPVirtual) {
+		cc := GP64()
+		MOVQ(base, cc)
+		for i := 0; i < MR; i++ {
+			for j := 0; j < NV; j++ {
+				load(j, Mem{Base: cc, Disp: bytes * j}, x)
+				VADDPS(x, acc[i*NV+j], acc[i*NV+j])
+			}
+			if i < MR-1 {
+				ADDQ(stride, cc)
+			}
+		}
+	}
+	BTQ(Imm(0), flags)
+	JCC(LabelRef(name + "_noacc"))
+	rowwise(c, ldc)
+	Label(name + "_noacc")
+	res := ld(tRes)
+	TESTQ(res, res)
+	JZ(LabelRef(name + "_nores"))
+	rowwise(res, ld(tLdr))
+	Label(name + "_nores")
+	BTQ(Imm(1), flags)
+	JCC(LabelRef(name + "_norelu"))
+	v.zero(x)
+	for i := range acc {
+		VMAXPS(acc[i], x, acc[i]) // the second operand wins for NaN, so NaN stays
+	}
+	Label(name + "_norelu")
+	for i := 0; i < MR; i++ {
+		for j := 0; j < NV; j++ {
+			d := Mem{Base: c, Disp: bytes * j}
+			switch {
+			case j != last:
+				VMOVUPS(acc[i*NV+j], d)
+			case v.z512:
+				VMOVUPS(acc[i*NV+j], km, d)
+			default:
+				VMASKMOVPS(acc[i*NV+j], vm, d)
+			}
+		}
+		if i < MR-1 {
+			ADDQ(ldc, c)
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func main() {
+	ConstraintExpr("amd64")
+	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 12} {
+		tile(vec{16, true}, mr, 2)
+	}
+	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 16} {
+		tile(vec{16, true}, mr, 1)
+	}
+	for mr := 1; mr <= 6; mr++ {
+		tile(vec{8, false}, mr, 2)
+	}
+	for mr := 1; mr <= 8; mr++ {
+		tile(vec{8, false}, mr, 1)
+	}
+	norms(vec{16, true}, "avx512")
+	norms(vec{8, false}, "avx2")
+	vectors(vec{16, true}, "avx512")
+	vectors(vec{8, false}, "avx2")
+	Generate()
+}

@@ -1,0 +1,355 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func random(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// eachISA runs a test at every level that the CPU has.
+func eachISA(t *testing.T, f func(t *testing.T)) {
+	old := Level()
+	defer SetISA(old) //nolint:errcheck // it was in use before
+	for l := Generic; l <= detected(); l++ {
+		if err := SetISA(l); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(l.String(), f)
+	}
+}
+
+func close32(t *testing.T, what string, got []float32, want []float64, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - want[i]); !(d <= tol*math.Max(1, math.Abs(want[i]))) {
+			t.Fatalf("%s: entry %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestGemm(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for c := range 60 {
+			m, n, k := 1+r.IntN(70), 1+r.IntN(80), 1+r.IntN(90)
+			if c%10 == 0 {
+				m, k = 1+r.IntN(20), 2000+r.IntN(200)
+			}
+			ta, tb := r.IntN(2) == 1, r.IntN(2) == 1
+			lda, ldb, ldc := k+r.IntN(3), n+r.IntN(3), n+r.IntN(3)
+			if ta {
+				lda = m + r.IntN(3)
+			}
+			if tb {
+				ldb = k + r.IntN(3)
+			}
+			a, b, y := random(r, max(m, k)*lda+k), random(r, max(n, k)*ldb+k), random(r, m*ldc)
+			ep := Epilogue{Acc: r.IntN(2) == 1, Relu: r.IntN(2) == 1}
+			if r.IntN(2) == 1 {
+				ep.Bias = random(r, n)
+			}
+			if r.IntN(2) == 1 {
+				ep.Res = random(r, m*ldc)
+			}
+			want := make([]float64, m*ldc)
+			for i := range want {
+				want[i] = float64(y[i])
+			}
+			for i := range m {
+				for j := range n {
+					s := 0.0
+					for q := range k {
+						ai, bi := i*lda+q, q*ldb+j
+						if ta {
+							ai = q*lda + i
+						}
+						if tb {
+							bi = j*ldb + q
+						}
+						s += float64(a[ai]) * float64(b[bi])
+					}
+					if ep.Bias != nil {
+						s += float64(ep.Bias[j])
+					}
+					if ep.Acc {
+						s += float64(y[i*ldc+j])
+					}
+					if ep.Res != nil {
+						s += float64(ep.Res[i*ldc+j])
+					}
+					if ep.Relu {
+						s = math.Max(0, s)
+					}
+					want[i*ldc+j] = s
+				}
+			}
+			Gemm(p, ta, tb, m, n, k, a, lda, b, ldb, y, ldc, ep)
+			close32(t, fmt.Sprintf("%dx%dx%d %v %v", m, n, k, ta, tb), y, want, 2e-4)
+		}
+	})
+}
+
+// naive visits every product of a convolution.
+func naive(c *Conv, f func(x, w, y int)) {
+	ci, co := c.CI/c.Groups, c.CO/c.Groups
+	for n := range c.N {
+		for oy := range c.OutH() {
+			for ox := range c.OutW() {
+				for o := range c.CO {
+					for ky := range c.KH {
+						for kx := range c.KW {
+							y, x := oy*c.StrideH-c.PadT+ky*c.DilH, ox*c.StrideW-c.PadL+kx*c.DilW
+							if y < 0 || x < 0 || y >= c.H || x >= c.W {
+								continue
+							}
+							for i := range ci {
+								f(((n*c.H+y)*c.W+x)*c.CI+o/co*ci+i, ((ky*c.KW+kx)*ci+i)*c.CO+o, ((n*c.OutH()+oy)*c.OutW()+ox)*c.CO+o)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestConv(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for k := range 50 {
+			g := 1
+			ci, co := 1+r.IntN(20), 1+r.IntN(40)
+			switch k % 5 {
+			case 1:
+				g = 1 + r.IntN(3)
+				ci, co = g*(1+r.IntN(4)), g*(1+r.IntN(5))
+			case 2:
+				ci = 1 + r.IntN(40)
+				co, g = ci, ci
+			}
+			c := Conv{N: 1 + r.IntN(3), H: 5 + r.IntN(8), W: 5 + r.IntN(14), CI: ci, CO: co, KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
+				StrideH: 1 + r.IntN(2), StrideW: 1 + r.IntN(2), DilH: 1 + r.IntN(2), DilW: 1 + r.IntN(2),
+				PadT: r.IntN(3), PadL: r.IntN(3), PadB: r.IntN(3), PadR: r.IntN(3), Groups: g}
+			if k%5 == 3 {
+				c.KH, c.KW, c.StrideH, c.StrideW, c.PadT, c.PadL, c.PadB, c.PadR = 1, 1, 1, 1, 0, 0, 0, 0
+			}
+			x, w := random(r, c.N*c.H*c.W*ci), random(r, c.KH*c.KW*ci/g*co)
+			dy := random(r, c.N*c.OutH()*c.OutW()*co)
+			y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+			wy, wx, ww := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+			ep := Epilogue{Bias: random(r, co), Relu: k%2 == 0}
+			if k%3 == 0 {
+				ep.Res = random(r, len(y))
+			}
+			for i := range wy {
+				wy[i] = float64(ep.Bias[i%co])
+				if ep.Res != nil {
+					wy[i] += float64(ep.Res[i])
+				}
+			}
+			naive(&c, func(xi, wi, yi int) {
+				wy[yi] += float64(x[xi]) * float64(w[wi])
+				wx[xi] += float64(dy[yi]) * float64(w[wi])
+				ww[wi] += float64(dy[yi]) * float64(x[xi])
+			})
+			if ep.Relu {
+				for i := range wy {
+					wy[i] = math.Max(0, wy[i])
+				}
+			}
+			name := fmt.Sprintf("%+v", c)
+			(&ConvTask{Conv: c, X: x, Wt: w, Y: y, Ep: ep}).Run(p)
+			close32(t, "forward "+name, y, wy, 2e-4)
+			(&ConvInputGradTask{Conv: c, DY: dy, Wt: w, DX: dx}).Run(p)
+			close32(t, "input gradient "+name, dx, wx, 2e-4)
+			(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)
+			close32(t, "weight gradient "+name, dw, ww, 3e-4)
+		}
+	})
+}
+
+func TestNorm(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, s := range [][2]int{{7, 3}, {200, 16}, {1000, 37}, {64, 8}} {
+			n, c := s[0], s[1]
+			k := &NormTask{Rows: n, C: c, X: random(r, n*c), Scale: random(r, c), Bias: random(r, c), Eps: 1e-5, Relu: true,
+				Res: random(r, n*c), Y: make([]float32, n*c), Mean: make([]float32, c), Istd: make([]float32, c), Var: make([]float32, c),
+				DY: random(r, n*c), DX: make([]float32, n*c), DScale: make([]float32, c), DBias: make([]float32, c)}
+			for i := range k.X {
+				k.X[i] += 100 // a mean that would cancel in a sum of squares
+			}
+			k.Forward(p)
+			wy, wdx, wds, wdb := make([]float64, n*c), make([]float64, n*c), make([]float64, c), make([]float64, c)
+			for j := range c {
+				m, v := 0.0, 0.0
+				for i := range n {
+					m += float64(k.X[i*c+j]) / float64(n)
+				}
+				for i := range n {
+					v += (float64(k.X[i*c+j]) - m) * (float64(k.X[i*c+j]) - m) / float64(n)
+				}
+				is := 1 / math.Sqrt(v+1e-5)
+				for i := range n {
+					xh := (float64(k.X[i*c+j]) - m) * is
+					wy[i*c+j] = math.Max(0, xh*float64(k.Scale[j])+float64(k.Bias[j])+float64(k.Res[i*c+j]))
+					if k.Y[i*c+j] > 0 {
+						wds[j] += float64(k.DY[i*c+j]) * xh
+						wdb[j] += float64(k.DY[i*c+j])
+					}
+				}
+				for i := range n {
+					xh, g := (float64(k.X[i*c+j])-m)*is, 0.0
+					if k.Y[i*c+j] > 0 {
+						g = float64(k.DY[i*c+j])
+					}
+					wdx[i*c+j] = float64(k.Scale[j]) * is * (g - wdb[j]/float64(n) - xh*wds[j]/float64(n))
+				}
+			}
+			close32(t, "y", k.Y, wy, 2e-3)
+			k.Backward(p)
+			close32(t, "dbias", k.DBias, wdb, 1e-3)
+			close32(t, "dscale", k.DScale, wds, 2e-3)
+			close32(t, "dx", k.DX, wdx, 2e-3)
+		}
+	})
+}
+
+func TestVectors(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for _, n := range []int{1, 7, 8, 15, 16, 17, 31, 100} {
+			x, y, z := random(r, n), random(r, n), random(r, n)
+			check := func(name string, f func(dst []float32), g func(i int) float64) {
+				dst := append([]float32{}, z...)
+				want := make([]float64, n)
+				for i := range want {
+					want[i] = g(i)
+				}
+				f(dst)
+				close32(t, fmt.Sprint(name, n), dst, want, 1e-6)
+			}
+			X, Y := func(i int) float64 { return float64(x[i]) }, func(i int) float64 { return float64(y[i]) }
+			check("add", func(d []float32) { Add(x, y, d) }, func(i int) float64 { return X(i) + Y(i) })
+			check("sub", func(d []float32) { Sub(x, y, d) }, func(i int) float64 { return X(i) - Y(i) })
+			check("mul", func(d []float32) { Mul(x, y, d) }, func(i int) float64 { return X(i) * Y(i) })
+			check("fma", func(d []float32) { Fma(x, y, d) }, func(i int) float64 { return X(i)*Y(i) + float64(z[i]) })
+			check("axpby", func(d []float32) { Axpby(.5, x, -2, y, d) }, func(i int) float64 { return .5*X(i) - 2*Y(i) })
+			check("relu", func(d []float32) { Relu(x, d) }, func(i int) float64 { return math.Max(0, X(i)) })
+			check("relugrad", func(d []float32) { ReluGrad(x, y, d) }, func(i int) float64 {
+				if Y(i) > 0 {
+					return X(i)
+				}
+				return 0
+			})
+			check("sgd", func(d []float32) { m := append([]float32{}, y...); SGD(d, x, m, .1, .9, .01) }, func(i int) float64 {
+				return float64(z[i]) - .1*(.9*Y(i)+X(i)+.01*float64(z[i]))
+			})
+		}
+	})
+}
+
+// The same bytes for any number of threads.
+func TestThreads(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	c := Conv{N: 9, H: 11, W: 13, CI: 7, CO: 19, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, PadT: 1, PadL: 1, PadB: 1, PadR: 1, Groups: 1}
+	x, dy := random(r, c.N*c.H*c.W*c.CI), random(r, c.N*c.H*c.W*c.CO)
+	a := random(r, 3000*20)
+	var first []float32
+	for _, n := range []int{1, 2, 3} {
+		p := NewPool(n)
+		dw, g := make([]float32, 9*7*19), make([]float32, 400)
+		(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)
+		Gemm(p, true, false, 20, 20, 3000, a, 20, a, 20, g, 20, Epilogue{})
+		p.Close()
+		all := append(dw, g...)
+		if first == nil {
+			first = all
+		}
+		for i := range all {
+			if all[i] != first[i] {
+				t.Fatalf("%d threads: entry %d differs", n, i)
+			}
+		}
+	}
+}
+
+type countTask struct{ hits []int32 }
+
+func (c *countTask) Do(w *Worker, i int) { c.hits[i]++ }
+
+func TestPool(t *testing.T) {
+	p := NewPool(3)
+	defer p.Close()
+	for _, n := range []int{0, 1, 2, 100, 1000} {
+		c := &countTask{make([]int32, n)}
+		for range 50 {
+			p.Run(n, c)
+		}
+		for i, h := range c.hits {
+			if h != 50 {
+				t.Fatalf("piece %d of %d ran %d times", i, n, h)
+			}
+		}
+	}
+	c := &countTask{make([]int32, 64)}
+	if a := testing.AllocsPerRun(100, func() { p.Run(64, c) }); a != 0 {
+		t.Errorf("%v allocations a run", a)
+	}
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, n := range []int{128, 512, 1024} {
+		for _, th := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%d/%dT", n, th), func(b *testing.B) {
+				p := NewPool(th)
+				defer p.Close()
+				x, y, z := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
+				g := &GemmTask{M: n, N: n, K: n, A: x, Lda: n, B: y, Ldb: n, C: z, Ldc: n}
+				for b.Loop() {
+					g.Run(p)
+				}
+				b.ReportMetric(2*float64(n)*float64(n)*float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, s := range [][3]int{{16, 16, 32}, {32, 32, 16}, {64, 64, 8}, {3, 16, 32}} {
+		c := Conv{N: 64, H: s[2], W: s[2], CI: s[0], CO: s[1], KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, PadT: 1, PadL: 1, PadB: 1, PadR: 1, Groups: 1}
+		x, y, w := make([]float32, c.N*c.H*c.W*c.CI), make([]float32, c.N*c.H*c.W*c.CO), make([]float32, 9*c.CI*c.CO)
+		fwd := &ConvTask{Conv: c, X: x, Wt: w, Y: y}
+		dx := &ConvInputGradTask{Conv: c, DY: y, Wt: w, DX: x}
+		dw := &ConvWeightGradTask{Conv: c, X: x, DY: y, DW: w}
+		p := NewPool(1)
+		defer p.Close()
+		flops := 2 * float64(len(y)) * 9 * float64(c.CI)
+		for name, run := range map[string]func(*Pool){"fwd": fwd.Run, "dx": dx.Run, "dw": dw.Run} {
+			b.Run(fmt.Sprintf("%d-%d-%d/%s", s[0], s[1], s[2], name), func(b *testing.B) {
+				for b.Loop() {
+					run(p)
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package kernel
+
+// TransposeTask writes each of Batch matrices [M, N] of X as [N, M] to Y. It
+// turns NCHW into NHWC (M channels, N pixels) and back, and OIHW kernels into
+// rows by tap.
+type TransposeTask struct {
+	Batch, M, N int
+	X, Y        []float32
+}
+
+// Run transposes.
+func (t *TransposeTask) Run(p *Pool) { p.Run(t.Batch, t) }
+
+// Do transposes one matrix, in blocks that stay in the first cache.
+func (t *TransposeTask) Do(w *Worker, b int) {
+	Transpose(t.X[b*t.M*t.N:(b+1)*t.M*t.N], t.Y[b*t.M*t.N:(b+1)*t.M*t.N], t.M, t.N)
+}
+
+// Transpose writes x, an [m, n] matrix, as [n, m].
+func Transpose(x, y []float32, m, n int) {
+	const block = 32
+	for i0 := 0; i0 < m; i0 += block {
+		i1 := min(m, i0+block)
+		for j0 := 0; j0 < n; j0 += block {
+			j1 := min(n, j0+block)
+			for j := j0; j < j1; j++ {
+				dst := y[j*m+i0 : j*m+i1]
+				k := i0*n + j
+				for q := range dst {
+					dst[q] = x[k]
+					k += n
+				}
+			}
+		}
+	}
+}
+
+// HWIO writes a convolution kernel [co, ci, taps] as [taps, ci, co].
+func HWIO(w, out []float32, co, ci, taps int) {
+	for o := range co {
+		for i := range ci {
+			src := w[(o*ci+i)*taps : (o*ci+i+1)*taps]
+			k := i*co + o
+			for _, v := range src {
+				out[k] = v
+				k += ci * co
+			}
+		}
+	}
+}
+
+// OIHW is the inverse of HWIO.
+func OIHW(w, out []float32, co, ci, taps int) {
+	for o := range co {
+		for i := range ci {
+			dst := out[(o*ci+i)*taps : (o*ci+i+1)*taps]
+			k := i*co + o
+			for t := range dst {
+				dst[t] = w[k]
+				k += ci * co
+			}
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Task is work in n independent pieces. Do may be called for different i at
+// once, by workers numbered from 0; what it computes must not depend on the
+// worker.
+type Task interface{ Do(w *Worker, i int) }
+
+// Worker is one thread of a pool with scratch memory of its own.
+type Worker struct {
+	ID   int
+	tile tile
+	rows rows
+	buf  [][]float32
+}
+
+// Scratch gives buffer number k of the worker with room for n floats; its
+// contents are what was left there.
+func (w *Worker) Scratch(k, n int) []float32 {
+	for len(w.buf) <= k {
+		w.buf = append(w.buf, nil)
+	}
+	if cap(w.buf[k]) < n {
+		w.buf[k] = make([]float32, n)
+	}
+	return w.buf[k][:n]
+}
+
+// Pool is a fixed set of standing workers. The caller of Run is worker 0. An
+// idle worker spins for some microseconds, then sleeps. Run must not be called
+// by two goroutines at once; one that is called by a task runs on its worker.
+type Pool struct {
+	workers []*Worker
+	lock    sync.Mutex
+
+	task  Task
+	n     int64
+	next  atomic.Int64
+	epoch atomic.Uint64
+	left  atomic.Int64
+	wake  []chan struct{}
+	sleep []atomic.Bool
+	fail  atomic.Pointer[any]
+	done  atomic.Bool
+}
+
+// spins is how often an idle worker looks for work before it sleeps.
+const spins = 4000
+
+// NewPool starts threads-1 workers; 0 threads means one for each core.
+func NewPool(threads int) *Pool {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	p := &Pool{wake: make([]chan struct{}, threads), sleep: make([]atomic.Bool, threads)}
+	for i := range threads {
+		p.workers = append(p.workers, &Worker{ID: i})
+		p.wake[i] = make(chan struct{}, 1)
+	}
+	for i := 1; i < threads; i++ {
+		go p.loop(i)
+	}
+	return p
+}
+
+var (
+	sharedOnce sync.Once
+	shared     *Pool
+)
+
+// Shared is the process's pool with a worker for each core.
+func Shared() *Pool {
+	sharedOnce.Do(func() { shared = NewPool(0) })
+	return shared
+}
+
+// Threads is the number of workers.
+func (p *Pool) Threads() int { return len(p.workers) }
+
+// Close ends the workers; the pool must not be used after.
+func (p *Pool) Close() {
+	p.done.Store(true)
+	p.epoch.Add(1)
+	for i := 1; i < len(p.workers); i++ {
+		p.rouse(i)
+	}
+}
+
+func (p *Pool) rouse(i int) {
+	if p.sleep[i].Swap(false) {
+		p.wake[i] <- struct{}{}
+	}
+}
+
+func (p *Pool) loop(i int) {
+	seen := uint64(0)
+	for {
+		for s := 0; p.epoch.Load() == seen; s++ {
+			if s < spins {
+				if s%64 == 63 {
+					runtime.Gosched()
+				}
+				continue
+			}
+			p.sleep[i].Store(true)
+			if p.epoch.Load() != seen {
+				if !p.sleep[i].Swap(false) { // someone is waking this worker
+					<-p.wake[i]
+				}
+				break
+			}
+			<-p.wake[i]
+		}
+		seen = p.epoch.Load()
+		if p.done.Load() {
+			return
+		}
+		p.drain(p.workers[i])
+		p.left.Add(-1)
+	}
+}
+
+// drain takes pieces until none is left.
+func (p *Pool) drain(w *Worker) {
+	defer func() {
+		if r := recover(); r != nil {
+			why := r // its own variable, so that only a panic allocates
+			p.fail.CompareAndSwap(nil, &why)
+			p.next.Store(p.n)
+		}
+	}()
+	for {
+		i := p.next.Add(1) - 1
+		if i >= p.n {
+			return
+		}
+		p.task.Do(w, int(i))
+	}
+}
+
+// Run does the n pieces of a task and returns when all are done. It allocates
+// nothing. A panic in a piece is raised again here.
+func (p *Pool) Run(n int, t Task) {
+	if n <= 0 {
+		return
+	}
+	if !p.lock.TryLock() {
+		// a task of this pool, or another goroutine: serial, with scratch of its own
+		w := &Worker{}
+		for i := range n {
+			t.Do(w, i)
+		}
+		return
+	}
+	defer p.lock.Unlock()
+	if len(p.workers) == 1 || n == 1 {
+		for i := range n {
+			t.Do(p.workers[0], i)
+		}
+		return
+	}
+	p.task, p.n = t, int64(n)
+	p.next.Store(0)
+	p.left.Store(int64(len(p.workers) - 1))
+	p.epoch.Add(1)
+	for i := 1; i < len(p.workers); i++ {
+		p.rouse(i)
+	}
+	p.drain(p.workers[0])
+	for s := 0; p.left.Load() > 0; s++ {
+		if s%64 == 63 {
+			runtime.Gosched()
+		}
+	}
+	p.task = nil
+	if r := p.fail.Swap(nil); r != nil {
+		panic(*r)
+	}
+}

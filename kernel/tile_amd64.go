@@ -1,0 +1,50 @@
+package kernel
+
+import "unsafe"
+
+const haveAssembly = true
+
+// masks8 holds 8 lanes of ones, then 8 of zeros: a mask of k lanes starts at 8-k.
+var masks8 = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
+
+// lastMask is the mask of the last vector of a tile of which k lanes count.
+func lastMask(k int) uintptr {
+	if isa == AVX512 {
+		return 1<<k - 1
+	}
+	return uintptr(unsafe.Pointer(&masks8[8-min(k, 8)]))
+}
+
+var tiles512 = [3][17]func(*byte){
+	1: {1: tileavx512_1x1, 2: tileavx512_2x1, 3: tileavx512_3x1, 4: tileavx512_4x1, 5: tileavx512_5x1, 6: tileavx512_6x1, 7: tileavx512_7x1, 8: tileavx512_8x1, 16: tileavx512_16x1},
+	2: {1: tileavx512_1x2, 2: tileavx512_2x2, 3: tileavx512_3x2, 4: tileavx512_4x2, 5: tileavx512_5x2, 6: tileavx512_6x2, 7: tileavx512_7x2, 8: tileavx512_8x2, 12: tileavx512_12x2},
+}
+
+var tiles256 = [3][9]func(*byte){
+	1: {1: tileavx2_1x1, 2: tileavx2_2x1, 3: tileavx2_3x1, 4: tileavx2_4x1, 5: tileavx2_5x1, 6: tileavx2_6x1, 7: tileavx2_7x1, 8: tileavx2_8x1},
+	2: {1: tileavx2_1x2, 2: tileavx2_2x2, 3: tileavx2_3x2, 4: tileavx2_4x2, 5: tileavx2_5x2, 6: tileavx2_6x2},
+}
+
+// tileRows is the height of the tile to use where `left` rows are left.
+func tileRows(nv, left int) int {
+	switch {
+	case isa == AVX512 && nv == 2 && (left == 12 || left >= 20):
+		return 12
+	case isa == AVX512 && nv == 1 && left >= 16:
+		return 16
+	case isa == AVX2 && nv == 2:
+		return min(left, 6)
+	}
+	return min(left, 8)
+}
+
+func runTile(t *tile, mr, nv, width int) {
+	switch isa {
+	case AVX512:
+		tiles512[nv][mr]((*byte)(unsafe.Pointer(t)))
+	case AVX2:
+		tiles256[nv][mr]((*byte)(unsafe.Pointer(t)))
+	default:
+		goTile(t, mr, width)
+	}
+}

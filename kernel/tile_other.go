@@ -1,0 +1,11 @@
+//go:build !amd64
+
+package kernel
+
+const haveAssembly = false
+
+func lastMask(k int) uintptr { return 0 }
+
+func tileRows(nv, left int) int { return min(left, 8) }
+
+func runTile(t *tile, mr, nv, width int) { goTile(t, mr, width) }

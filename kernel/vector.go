@@ -1,0 +1,92 @@
+package kernel
+
+// Elementwise passes over slices of equal length. dst may be one of the inputs.
+
+// Add writes x+y.
+func Add(x, y, dst []float32) {
+	n := addVec(x, y, dst)
+	for i := n; i < len(dst); i++ {
+		dst[i] = x[i] + y[i]
+	}
+}
+
+// Sub writes x-y.
+func Sub(x, y, dst []float32) {
+	n := subVec(x, y, dst)
+	for i := n; i < len(dst); i++ {
+		dst[i] = x[i] - y[i]
+	}
+}
+
+// Mul writes x*y.
+func Mul(x, y, dst []float32) {
+	n := mulVec(x, y, dst)
+	for i := n; i < len(dst); i++ {
+		dst[i] = x[i] * y[i]
+	}
+}
+
+// Fma adds x*y to dst.
+func Fma(x, y, dst []float32) {
+	n := fmaVec(x, y, dst)
+	for i := n; i < len(dst); i++ {
+		dst[i] += x[i] * y[i]
+	}
+}
+
+// Axpby writes s*x + t*y.
+func Axpby(s float32, x []float32, t float32, y, dst []float32) {
+	n := axpbyVec(s, x, t, y, dst)
+	for i := n; i < len(dst); i++ {
+		dst[i] = s*x[i] + t*y[i]
+	}
+}
+
+// Relu writes max(x, 0); NaN stays NaN.
+func Relu(x, dst []float32) {
+	n := reluVec(x, dst)
+	for i := n; i < len(dst); i++ {
+		if v := x[i]; v < 0 {
+			dst[i] = 0
+		} else {
+			dst[i] = v
+		}
+	}
+}
+
+// ReluGrad writes d where y > 0 and 0 elsewhere.
+func ReluGrad(d, y, dst []float32) {
+	n := reluGradVec(d, y, dst)
+	for i := n; i < len(dst); i++ {
+		if y[i] > 0 {
+			dst[i] = d[i]
+		} else {
+			dst[i] = 0
+		}
+	}
+}
+
+// SGD moves weights: m = mu*m + d + wd*w; w -= lr*m.
+func SGD(w, d, m []float32, lr, mu, wd float32) {
+	n := sgdVec(w, d, m, lr, mu, wd)
+	for i := n; i < len(w); i++ {
+		m[i] = mu*m[i] + (d[i] + wd*w[i])
+		w[i] -= lr * m[i]
+	}
+}
+
+// Sum adds x up in double precision.
+func Sum(x []float32) float64 {
+	var a, b, c, d float64
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		a += float64(x[i])
+		b += float64(x[i+1])
+		c += float64(x[i+2])
+		d += float64(x[i+3])
+	}
+	for ; i < len(x); i++ {
+		a += float64(x[i])
+	}
+	return a + b + c + d
+}
