@@ -147,56 +147,106 @@ var _ = register(
 					return nil, err
 				}
 			}
-			cp, src := copier(out, in[0]), tensor.Strides(in[0].Shape)
-			idx := make([]int, rank)
-			for i := range out.Len() {
-				off := 0
-				for d := range rank {
-					k := padSource(mode, idx[d], p[d], in[0].Shape[d])
-					if k < 0 {
-						off = -1
-						break
-					}
-					off += k * src[d]
-				}
-				if off >= 0 {
-					cp(i, off)
-				}
-				for d := rank - 1; d >= 0; d-- {
-					if idx[d]++; idx[d] < shape[d] {
-						break
-					}
-					idx[d] = 0
-				}
-			}
+			padded(shape, in[0].Shape, p, mode, copier(out, in[0]))
 			return single(out, nil)
 		},
+		Grad: padGrad},
+
+	// PadGrad(dy, like, pads, _, axes) adds dy up where Pad read, in its mode;
+	// the inputs after like are those of Pad.
+	Def{Domain: graph.Pare, Name: "PadGrad",
+		Infer: func(c *Infer) error { c.Out(0, c.DType(0), c.Shape(1)); return nil },
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			m := &graph.Node{Inputs: n.Inputs[1:], Attrs: n.Attrs}
+			p, err := evalPads(m, in[1:], in[1].Rank())
+			if err != nil {
+				return nil, err
+			}
+			dy, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			out := make([]float64, in[1].Len())
+			padded(in[0].Shape, in[1].Shape, p, n.Str("mode", "constant"), func(i, off int) { out[off] += dy[i] })
+			return single(ofFloats(in[0].DType, in[1].Shape, out))
+		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			if m := n.Str("mode", "constant"); m != "constant" {
-				return nil, fmt.Errorf("the gradient of padding by %q is not known", m)
+			in := append([]*graph.Value{dy[0]}, n.Inputs[2:]...)
+			if len(in) > 2 {
+				in[2] = nil // the padding is 0
 			}
-			x := n.In(0)
-			p, ok, err := padArgs(n, len(x.Shape), func(i int) ([]int, bool) {
-				v := n.In(i)
-				if !v.IsConst() {
-					return nil, false
+			var as []graph.Attr
+			for _, a := range n.Attrs {
+				if a.Name != "value" {
+					as = append(as, a)
 				}
-				k, err := intsOf(v.Const)
-				return k, err == nil
-			})
-			if err != nil || !ok {
-				return nil, fmt.Errorf("pads are not constant (%v)", err)
 			}
-			d := dy[0]
-			for a := range x.Shape {
-				if p[a] == 0 && p[a+len(x.Shape)] == 0 {
-					continue
-				}
-				if !x.Shape[a].Known() || p[a] < 0 || p[a+len(x.Shape)] < 0 {
-					return nil, fmt.Errorf("pads %v over %v", p, x.Shape)
-				}
-				d = slice(b, d, a, p[a], p[a]+x.Shape[a].Mul)
-			}
-			return append([]*graph.Value{d}, make([]*graph.Value, max(0, len(n.Inputs)-1))...), nil
+			return append([]*graph.Value{b.Attr("Pad", as, in...)}, make([]*graph.Value, len(n.Inputs)-1)...), nil
 		}},
 )
+
+// padGrad is a slice where the pads are known and not negative.
+func padGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+	x, out := n.In(0), make([]*graph.Value, len(n.Inputs))
+	p, ok, err := padArgs(n, len(x.Shape), func(i int) ([]int, bool) {
+		v := n.In(i)
+		if !v.IsConst() {
+			return nil, false
+		}
+		k, err := intsOf(v.Const)
+		return k, err == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	rank := len(x.Shape)
+	plain := ok && x.Shape != nil && n.Str("mode", "constant") == "constant"
+	for i, k := range p {
+		plain = plain && (k == 0 || k > 0 && x.Shape[i%rank].Known())
+	}
+	if plain {
+		out[0] = dy[0]
+		for a, d := range x.Shape {
+			if p[a] != 0 || p[a+rank] != 0 {
+				out[0] = slice(b, out[0], a, p[a], p[a]+d.Mul)
+			}
+		}
+	} else {
+		in := append([]*graph.Value{dy[0], x}, n.Inputs[1:]...)
+		out[0] = b.Pare("PadGrad", n.Attrs, in...)
+	}
+	if v := n.In(2); v != nil && (!v.IsConst() || v.Role == graph.Param) { // what does not reach x
+		one := b.Const(ScalarOf(dy[0].DType, 0))
+		rest := b.Op("Sub", b.Pare("SumTo", nil, dy[0], one), b.Pare("SumTo", nil, out[0], one))
+		out[2] = b.Pare("ReshapeLike", nil, rest, v)
+	}
+	return out, nil
+}
+
+// padded visits the elements of a padded tensor that are read from the input,
+// with their offsets there.
+func padded(shape, in, pads []int, mode string, f func(i, off int)) {
+	rank := len(in)
+	src := tensor.Strides(in)
+	from := make([][]int, rank) // of each axis: the offset that a position reads, -1 for none
+	for d := range from {
+		from[d] = make([]int, shape[d])
+		for i := range from[d] {
+			from[d][i] = padSource(mode, i, pads[d], in[d])
+		}
+	}
+	st := tensor.Strides(shape)
+	n, _ := tensor.Size(shape)
+next:
+	for i := range n {
+		off := 0
+		for d := range rank {
+			k := from[d][i/st[d]%shape[d]]
+			if k < 0 {
+				continue next
+			}
+			off += k * src[d]
+		}
+		f(i, off)
+	}
+}

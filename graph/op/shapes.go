@@ -72,6 +72,9 @@ func axes(as []int, rank int) ([]int, error) {
 	return out, nil
 }
 
+// maxRank bounds the rank that a shape of unknown contents is believed to have.
+const maxRank = 64
+
 // maxBytes bounds a tensor that an operator may create.
 const maxBytes = 1 << 33
 

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 
 	"pare/graph"
@@ -10,7 +12,13 @@ import (
 // unary defines an elementwise operator of one input. d builds the derivative
 // with respect to x, given x and y; nil where it is zero everywhere.
 func unary(name string, f func(n *graph.Node) func(x float64) float64, d func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value) Def {
-	def := Def{Name: name, Infer: sameAs,
+	return Def{Name: name,
+		Infer: func(c *Infer) error {
+			if t := c.DType(0); t != tensor.Undefined && !t.IsFloat() {
+				return fmt.Errorf("%s does not take %v", name, t)
+			}
+			return sameAs(c)
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			x, err := floats(in[0])
 			if err != nil {
@@ -22,14 +30,34 @@ func unary(name string, f func(n *graph.Node) func(x float64) float64, d func(b 
 				out[i] = g(v)
 			}
 			return single(ofFloats(in[0].DType, in[0].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			if d == nil {
+				return []*graph.Value{nil}, nil
+			}
+			return []*graph.Value{b.Op("Mul", dy[0], d(b, n, n.In(0), n.Out(0)))}, nil
 		}}
-	def.Grad = func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-		if d == nil {
-			return []*graph.Value{nil}, nil
+}
+
+// andInts lets a unary operator take integers too.
+func (d Def) andInts(f func(x int64) int64) Def {
+	float := d.Eval
+	d.Infer = sameAs
+	d.Eval = func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+		if in[0].DType.IsInt() {
+			return mapInts(in[0], func(x int64) int64 {
+				if x < 0 && in[0].DType == tensor.Uint64 { // a number too large for int64
+					if d.Name == "Sign" {
+						return 1
+					}
+					return x
+				}
+				return f(x)
+			})
 		}
-		return []*graph.Value{b.Op("Mul", dy[0], d(b, n, n.In(0), n.Out(0)))}, nil
+		return float(n, opset, in)
 	}
-	return def
+	return d
 }
 
 // plain is a unary function without attributes.
@@ -69,8 +97,10 @@ func square(b *Builder, x *graph.Value) *graph.Value { return b.Op("Mul", x, x) 
 type dfn = func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value
 
 var _ = register(
-	unary("Abs", plain(math.Abs), func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value { return b.Op("Sign", x) }),
-	unary("Neg", plain(func(x float64) float64 { return -x }), func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value { return b.Scalar(-1, x) }),
+	unary("Abs", plain(math.Abs), func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value { return b.Op("Sign", x) }).
+		andInts(func(x int64) int64 { return max(x, -x) }),
+	unary("Neg", plain(func(x float64) float64 { return -x }), func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value { return b.Scalar(-1, x) }).
+		andInts(func(x int64) int64 { return -x }),
 	unary("Sign", plain(func(x float64) float64 {
 		switch {
 		case x > 0:
@@ -79,7 +109,7 @@ var _ = register(
 			return -1
 		}
 		return x
-	}), nil),
+	}), nil).andInts(func(x int64) int64 { return int64(cmp.Compare(x, 0)) }),
 	unary("Floor", plain(math.Floor), nil),
 	unary("Ceil", plain(math.Ceil), nil),
 	unary("Round", plain(math.RoundToEven), nil),
@@ -135,8 +165,7 @@ var _ = register(
 		}
 	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
 		a := float64(n.Float("alpha", .01))
-		neg := cast(b, b.Op("Less", x, b.Scalar(0, x)), x.DType)
-		return b.Op("Sub", b.Scalar(1, x), b.Op("Mul", neg, b.Scalar(1-a, x)))
+		return b.Op("Add", b.Scalar(a, x), b.Op("Mul", above(b, x, 0), b.Scalar(1-a, x)))
 	}),
 	unary("Elu", func(n *graph.Node) func(float64) float64 {
 		a := float64(n.Float("alpha", 1))
@@ -149,7 +178,7 @@ var _ = register(
 	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
 		a := float64(n.Float("alpha", 1))
 		low := b.Op("Mul", b.Op("Exp", b.Op("Min", x, b.Scalar(0, x))), b.Scalar(a, x))
-		return b.Op("Where", b.Op("Less", x, b.Scalar(0, x)), low, b.Scalar(1, x))
+		return b.Op("Where", b.Op("Greater", x, b.Scalar(0, x)), b.Scalar(1, x), low)
 	}),
 	unary("Selu", func(n *graph.Node) func(float64) float64 {
 		a, g := float64(n.Float("alpha", 1.67326319217681884765625)), float64(n.Float("gamma", 1.05070102214813232421875))
@@ -214,8 +243,35 @@ var _ = register(
 		return 0
 	}), nil).withGrad(func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 		return []*graph.Value{b.Pare("ReluGrad", nil, dy[0], n.Out(0))}, nil
+	}).andInts(func(x int64) int64 { return max(x, 0) }),
+	unary("Swish", func(n *graph.Node) func(float64) float64 {
+		a := float64(n.Float("alpha", 1))
+		return func(x float64) float64 { return x * sigmoid(a*x) }
+	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
+		a := b.Scalar(float64(n.Float("alpha", 1)), x)
+		s := b.Op("Sigmoid", b.Op("Mul", a, x))
+		return b.Op("Add", s, b.Op("Mul", b.Op("Mul", a, y), oneMinus(b, s)))
 	}),
+	unary("Shrink", func(n *graph.Node) func(float64) float64 {
+		l, bias := float64(n.Float("lambd", .5)), float64(n.Float("bias", 0))
+		return func(x float64) float64 {
+			switch {
+			case x < -l:
+				return x + bias
+			case x > l:
+				return x - bias
+			}
+			return 0
+		}
+	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
+		return above(b, b.Op("Abs", x), float64(n.Float("lambd", .5)))
+	}).withInfer(sameAs),
 )
+
+func (d Def) withInfer(f func(c *Infer) error) Def {
+	d.Infer = f
+	return d
+}
 
 func (d Def) withGrad(f func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error)) Def {
 	d.Grad = f
