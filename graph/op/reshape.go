@@ -107,7 +107,17 @@ func inferReshape(c *Infer) error {
 		return err
 	}
 	want, ok := c.Contents(1)
-	if !ok || x.Shape == nil {
+	if ok && x.Shape == nil { // the sizes that do not come from the input
+		out := unknownShape(c, len(want), true)
+		for i, w := range want {
+			if w.Mul > 0 {
+				out[i] = w
+			}
+		}
+		c.Out(0, x.DType, out)
+		return nil
+	}
+	if !ok {
 		var s graph.Shape
 		if v := c.Node.In(1); v != nil && len(v.Shape) == 1 && v.Shape[0].Known() && v.Shape[0].Mul <= maxRank {
 			s = unknownShape(c, v.Shape[0].Mul, true) // at least the rank is known

@@ -132,21 +132,36 @@ func sliceSymbolic(d graph.Dim, s span) graph.Dim {
 	return graph.Derived(fmt.Sprintf("slice %d+%d by %d", s.start, s.count, s.step), d)
 }
 
-// sliceUnknown is the shape of a slice by numbers known only when running:
-// axes that are not cut keep their sizes.
+// sliceUnknown is the shape of a slice by numbers of which some are known only
+// when running: axes that are not cut keep their sizes, and one cut to [0:T] by
+// a size T is taken to be at least as long.
 func sliceUnknown(c *Infer, x graph.Shape) graph.Shape {
 	out := unknownShape(c, len(x), true)
-	as, ok := c.Node.Ints("axes"), true
+	starts, ok1 := c.Contents(1)
+	ends, ok2 := c.Contents(2)
+	var as []int
 	if c.Node.In(3) != nil {
-		as, ok = c.Ints(3)
+		var ok bool
+		if as, ok = c.Ints(3); !ok {
+			return out
+		}
+	} else {
+		if v := c.Node.In(1); v == nil || len(v.Shape) != 1 || !v.Shape[0].Known() {
+			return out
+		}
+		for i := range c.Node.In(1).Shape[0].Mul {
+			as = append(as, i)
+		}
 	}
-	if !ok || as == nil {
+	as, err := axes(as, len(x))
+	if err != nil {
 		return out
 	}
 	cut := map[int]bool{}
-	for _, a := range as {
-		if a, err := axis(a, len(x)); err == nil {
-			cut[a] = true
+	for i, a := range as {
+		cut[a] = true
+		if ok1 && ok2 && i < min(len(starts), len(ends)) && starts[i] == graph.N(0) && !ends[i].Known() && ends[i].Mul > 0 && forward(c.Node) {
+			out[a] = ends[i]
 		}
 	}
 	for i := range out {

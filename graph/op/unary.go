@@ -17,6 +17,9 @@ func unary(name string, f func(n *graph.Node) func(x float64) float64, d func(b 
 			if t := c.DType(0); t != tensor.Undefined && !t.IsFloat() {
 				return fmt.Errorf("%s does not take %v", name, t)
 			}
+			if d, ok := c.Contents(0); ok && (name == "Floor" || name == "Ceil" || name == "Round") {
+				c.SetContents(d) // which are whole numbers
+			}
 			return sameAs(c)
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
