@@ -160,6 +160,7 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		return fmt.Errorf("decomposition of %w", at(n, err))
 	}
 	fresh := map[*graph.Value]bool{}
+	taken := map[*graph.Value]*graph.Value{} // by the output that it became
 	for _, m := range g.Nodes[first:] {
 		for _, o := range m.Outputs {
 			fresh[o] = true
@@ -174,12 +175,15 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 			return fmt.Errorf("decomposition of %w", at(n, fmt.Errorf("output %d is missing", i)))
 		}
 		if !fresh[r] { // the value of someone else, or of an earlier output
+			if taken[r] != nil {
+				r = taken[r]
+			}
 			r = b.Op("Identity", r)
 			if b.Err() != nil {
 				return b.Err()
 			}
 		}
-		fresh[r] = false
+		fresh[r], taken[r] = false, o
 		adopt(g, r, o)
 	}
 	for i, m := range g.Nodes {
