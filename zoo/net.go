@@ -1,0 +1,167 @@
+// Package zoo builds the network families that papers on pruning use, as
+// graphs of ONNX operators with weights initialised by seed.
+package zoo
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"pare/graph"
+	"pare/graph/op"
+	"pare/tensor"
+)
+
+// net is a network under construction: layers append nodes, and weights are
+// named as PyTorch names them.
+type net struct {
+	*op.Builder
+	r *rand.Rand
+}
+
+// opset of the networks built here.
+const opset = 17
+
+func newNet(name string, seed uint64, in ...int) (*net, *graph.Value) {
+	g := graph.New(name, opset)
+	x := &graph.Value{Name: "input", DType: tensor.Float32, Shape: append(graph.Shape{graph.Sym("N")}, graph.Dims(in...)...)}
+	g.Inputs = []*graph.Value{x}
+	return &net{op.NewBuilder(g, name), rand.New(rand.NewPCG(seed, 0x200))}, x
+}
+
+// finish names the output and checks the graph.
+func (b *net) finish(y *graph.Value, name string) (*graph.Graph, error) {
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	y.Name = name
+	b.G.Outputs = []*graph.Value{y}
+	return b.G, op.InferAll(b.G)
+}
+
+// param is a trained tensor.
+func (b *net) param(name string, fill func(x []float32), shape ...int) *graph.Value {
+	t := tensor.New(tensor.Float32, shape...)
+	if fill != nil {
+		fill(t.F32())
+	}
+	return b.G.Const(name, t, graph.Param)
+}
+
+func (b *net) stat(name string, v float32, n int) *graph.Value {
+	return b.G.Const(name, tensor.From(constant(v, n), n), graph.Stat)
+}
+
+func constant(v float32, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = v
+	}
+	return x
+}
+
+// normal fills with N(0, std^2).
+func (b *net) normal(std float64) func([]float32) {
+	return func(x []float32) {
+		for i := range x {
+			x[i] = float32(b.r.NormFloat64() * std)
+		}
+	}
+}
+
+// uniform fills with U(-a, a).
+func (b *net) uniform(a float64) func([]float32) {
+	return func(x []float32) {
+		for i := range x {
+			x[i] = float32((2*b.r.Float64() - 1) * a)
+		}
+	}
+}
+
+func fill(v float32) func([]float32) {
+	return func(x []float32) {
+		for i := range x {
+			x[i] = v
+		}
+	}
+}
+
+// at names the nodes that follow.
+func (b *net) at(name string) { b.Stem = name }
+
+// channels is the size of axis 1.
+func channels(x *graph.Value) int { return x.Shape[1].Mul }
+
+// conv is a convolution without or with bias, initialised for ReLU
+// (He et al. 2015: N(0, 2/fan) over fan-out for networks with normalisation,
+// over fan-in otherwise).
+func (b *net) conv(name string, x *graph.Value, out, k, stride, groups int, bias bool) *graph.Value {
+	b.at(name)
+	ci := channels(x) / groups
+	fan := k * k * ci
+	if !bias {
+		fan = k * k * out / groups
+	}
+	in := []*graph.Value{x, b.param(name+".weight", b.normal(math.Sqrt(2/float64(fan))), out, ci, k, k)}
+	if bias {
+		in = append(in, b.param(name+".bias", nil, out))
+	}
+	p := k / 2
+	return b.Attr("Conv", []graph.Attr{
+		graph.MakeAttr("kernel_shape", []int{k, k}), graph.MakeAttr("strides", []int{stride, stride}),
+		graph.MakeAttr("pads", []int{p, p, p, p}), graph.MakeAttr("group", groups)}, in...)
+}
+
+// bn is batch normalisation.
+func (b *net) bn(name string, x *graph.Value) *graph.Value {
+	b.at(name)
+	c := channels(x)
+	return b.Attr("BatchNormalization", []graph.Attr{graph.MakeAttr("epsilon", 1e-5), graph.MakeAttr("momentum", .9)}, x,
+		b.param(name+".weight", fill(1), c), b.param(name+".bias", nil, c),
+		b.stat(name+".running_mean", 0, c), b.stat(name+".running_var", 1, c))
+}
+
+func (b *net) relu(x *graph.Value) *graph.Value { return b.Op("Relu", x) }
+
+// linear is a fully connected layer over the last axis: Gemm for matrices,
+// MatMul and Add for more axes.
+func (b *net) linear(name string, x *graph.Value, out int, init func([]float32)) *graph.Value {
+	b.at(name)
+	in := x.Shape[len(x.Shape)-1].Mul
+	if len(x.Shape) == 2 {
+		w := b.param(name+".weight", init, out, in)
+		return b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, x, w, b.param(name+".bias", nil, out))
+	}
+	w := b.param(name+".weight", init, in, out)
+	return b.Op("Add", b.Op("MatMul", x, w), b.param(name+".bias", nil, out))
+}
+
+// he is He initialisation for a layer of the given fan-in.
+func (b *net) he(fan int) func([]float32) { return b.normal(math.Sqrt(2 / float64(fan))) }
+
+// xavier is Glorot & Bengio's normal initialisation.
+func (b *net) xavier(in, out int) func([]float32) {
+	return b.normal(math.Sqrt(2 / float64(in+out)))
+}
+
+func (b *net) maxPool(x *graph.Value, k, stride int) *graph.Value {
+	return b.Attr("MaxPool", []graph.Attr{graph.MakeAttr("kernel_shape", []int{k, k}), graph.MakeAttr("strides", []int{stride, stride})}, x)
+}
+
+func (b *net) flatten(x *graph.Value) *graph.Value { return b.Op("Flatten", x) }
+
+// pooled averages over the pixels and flattens.
+func (b *net) pooled(x *graph.Value) *graph.Value {
+	return b.flatten(b.Op("GlobalAveragePool", x))
+}
+
+// image checks the size of an image input.
+func image(in []int, def ...int) ([]int, error) {
+	if in == nil {
+		return def, nil
+	}
+	if len(in) != 3 || in[0] < 1 || in[1] < 1 || in[2] < 1 {
+		return nil, fmt.Errorf("input %v is not channels, height, width", in)
+	}
+	return in, nil
+}

@@ -1,0 +1,111 @@
+package zoo
+
+import (
+	"fmt"
+	"math"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+func (b *net) layerNorm(name string, x *graph.Value) *graph.Value {
+	b.at(name)
+	d := x.Shape[len(x.Shape)-1].Mul
+	return b.Attr("LayerNormalization", []graph.Attr{graph.MakeAttr("axis", -1), graph.MakeAttr("epsilon", 1e-5)}, x,
+		b.param(name+".weight", fill(1), d), b.param(name+".bias", nil, d))
+}
+
+// gelu is the exact form, x*Phi(x), in the operators of this opset.
+func (b *net) gelu(x *graph.Value) *graph.Value {
+	e := b.Op("Erf", b.Op("Mul", x, b.Scalar(1/math.Sqrt2, x)))
+	return b.Op("Mul", b.Op("Mul", x, b.Op("Add", e, b.Scalar(1, x))), b.Scalar(.5, x))
+}
+
+// attention is multi-head self-attention over [N, T, d] (Vaswani et al. 2017);
+// mask, added to the scores, may be nil.
+func (b *net) attention(name string, x, mask *graph.Value, heads int) *graph.Value {
+	t, d := x.Shape[1].Mul, x.Shape[2].Mul
+	split := func(part string, perm ...int) *graph.Value {
+		y := b.linear(name+"."+part, x, d, b.normal(.02))
+		y = b.Op("Reshape", y, b.Ints(0, t, heads, d/heads))
+		return b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, y)
+	}
+	q, k, v := split("q", 0, 2, 1, 3), split("k", 0, 2, 3, 1), split("v", 0, 2, 1, 3)
+	b.at(name)
+	s := b.Op("Mul", b.Op("MatMul", q, k), b.Scalar(1/math.Sqrt(float64(d/heads)), x))
+	if mask != nil {
+		s = b.Op("Add", s, mask)
+	}
+	a := b.Op("MatMul", b.Attr("Softmax", []graph.Attr{graph.MakeAttr("axis", -1)}, s), v)
+	a = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, a)
+	a = b.Op("Reshape", a, b.Ints(0, t, d))
+	return b.linear(name+".proj", a, d, b.normal(.02))
+}
+
+// block is a pre-norm transformer block.
+func (b *net) block(name string, x, mask *graph.Value, heads int) *graph.Value {
+	d := x.Shape[2].Mul
+	h := b.attention(name+".attn", b.layerNorm(name+".ln1", x), mask, heads)
+	x = b.Op("Add", x, h)
+	h = b.linear(name+".fc1", b.layerNorm(name+".ln2", x), 4*d, b.normal(.02))
+	h = b.linear(name+".fc2", b.gelu(h), d, b.normal(.02))
+	return b.Op("Add", x, h)
+}
+
+// viT is a small vision transformer (Dosovitskiy et al. 2021) that averages
+// its tokens instead of adding a class token.
+func viT(o Options, patch, dim, layers, heads int) (*graph.Graph, error) {
+	in, err := image(o.In, 3, 32, 32)
+	if err != nil {
+		return nil, err
+	}
+	if in[1]%patch != 0 || in[2]%patch != 0 || dim%heads != 0 {
+		return nil, fmt.Errorf("input %v does not divide into patches of %d, or width %d into %d heads", in, patch, dim, heads)
+	}
+	b, x := newNet("vit", o.Seed, in...)
+	t := in[1] / patch * (in[2] / patch)
+	w := b.param("patch.weight", b.xavier(patch*patch*in[0], dim), dim, in[0], patch, patch)
+	x = b.Attr("Conv", []graph.Attr{graph.MakeAttr("kernel_shape", []int{patch, patch}), graph.MakeAttr("strides", []int{patch, patch})},
+		x, w, b.param("patch.bias", nil, dim))
+	x = b.Op("Reshape", x, b.Ints(0, dim, t))
+	x = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1})}, x)
+	x = b.Op("Add", x, b.param("position", b.normal(.02), 1, t, dim))
+	for i := range layers {
+		x = b.block(fmt.Sprintf("blocks.%d", i), x, nil, heads)
+	}
+	x = b.layerNorm("norm", x)
+	x = b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("axes", []int{1}), graph.MakeAttr("keepdims", 0)}, x)
+	return b.finish(b.linear("head", x, o.Classes, b.normal(.02)), "logits")
+}
+
+// gpt is a small decoder-only language model (Radford et al. 2019): token and
+// position embeddings, causal blocks, the output over the vocabulary
+// (o.Classes). Its input is int64 tokens [N, T].
+func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
+	if o.In != nil {
+		if len(o.In) != 1 || o.In[0] < 1 {
+			return nil, fmt.Errorf("input %v is not a length of text", o.In)
+		}
+		context = o.In[0]
+	}
+	if dim%heads != 0 {
+		return nil, fmt.Errorf("width %d does not divide into %d heads", dim, heads)
+	}
+	b, x := newNet("gpt", o.Seed, context)
+	x.Name, x.DType = "tokens", tensor.Int64
+	mask := tensor.New(tensor.Float32, 1, 1, context, context)
+	for i := range context {
+		for j := i + 1; j < context; j++ {
+			mask.F32()[i*context+j] = -1e9
+		}
+	}
+	m := b.G.Const("causal", mask, graph.Frozen)
+	h := b.Op("Gather", b.param("token.weight", b.normal(.02), o.Classes, dim), x)
+	h = b.Op("Add", h, b.param("position", b.normal(.02), 1, context, dim))
+	for i := range layers {
+		h = b.block(fmt.Sprintf("blocks.%d", i), h, m, heads)
+	}
+	h = b.layerNorm("norm", h)
+	b.at("head")
+	return b.finish(b.Op("MatMul", h, b.param("head.weight", b.normal(.02), dim, o.Classes)), "logits")
+}

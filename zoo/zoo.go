@@ -1,0 +1,136 @@
+package zoo
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"pare/graph"
+)
+
+// Options of a network. Zero values stand for the family's defaults.
+type Options struct {
+	Classes int     // outputs
+	In      []int   // size of one sample: [channels height width], [features] or [tokens]
+	Seed    uint64  // of the initial weights
+	Width   float64 // multiplies the number of channels; 0 is 1
+}
+
+// width scales a number of channels, at least 1.
+func (o Options) width(c int) int {
+	if o.Width == 0 {
+		return c
+	}
+	return max(1, int(math.Round(float64(c)*o.Width)))
+}
+
+// Family describes networks that New can build.
+type Family struct {
+	Name  string // as New takes it; <n> stands for a number
+	Doc   string
+	Paper string
+	In    []int // default input
+	build func(o Options, args []int) (*graph.Graph, error)
+	def   int // default classes
+}
+
+var families = []Family{
+	{"mlp:<n>-<n>-…", "fully connected layers of the given sizes", "", nil, func(o Options, a []int) (*graph.Graph, error) {
+		if len(a) > 0 && o.Classes != 0 && a[len(a)-1] != o.Classes {
+			return nil, fmt.Errorf("the last layer has %d outputs, the data %d classes", a[len(a)-1], o.Classes)
+		}
+		return mlp(o, "mlp", a...)
+	}, 0},
+	{"lenet-300-100", "784-300-100-10, 266,610 parameters", "LeCun et al. 1998", []int{784}, func(o Options, a []int) (*graph.Graph, error) {
+		n := 784
+		if o.In != nil {
+			n = product(o.In)
+		}
+		return mlp(o, "lenet-300-100", n, 300, 100, o.Classes)
+	}, 10},
+	{"lenet-5", "two convolutions and two layers, 431,080 parameters", "LeCun et al. 1998; Caffe's sizes", []int{1, 28, 28},
+		func(o Options, a []int) (*graph.Graph, error) { return leNet5(o) }, 10},
+	{"conv-<n>", "2, 4 or 6 convolutions with max-pooling", "Frankle & Carbin 2019", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return convN(o, a[0]) }, 10},
+	{"resnet<n>-b", "ResNet for 32x32 with projection shortcuts", "He et al. 2016", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], true) }, 10},
+	{"resnet<n>", "ResNet for 32x32 (20, 32, 44, 56, 110) with parameter-free shortcuts", "He et al. 2016", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], false) }, 10},
+	{"wrn-<n>-<n>", "wide ResNet of depth and width", "Zagoruyko & Komodakis 2016", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return wideResNet(o, a[0], a[1]) }, 10},
+	{"vgg<n>-bn", "VGG for 32x32 (11, 13, 16, 19) with batch normalisation and one classifier", "Simonyan & Zisserman 2015", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return vgg(o, a[0]) }, 10},
+	{"mobilenetv2", "inverted residuals; small inputs keep their size longer", "Sandler et al. 2018", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return mobileNetV2(o) }, 10},
+	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", "Dosovitskiy et al. 2021", []int{3, 32, 32},
+		func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
+	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", "Radford et al. 2019", []int{64},
+		func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
+}
+
+// Families lists what New can build.
+func Families() []Family { return families }
+
+// New builds a network by name. It returns an error that lists the names where
+// it knows none like it.
+func New(name string, o Options) (*graph.Graph, error) {
+	if o.Classes < 0 || o.Width < 0 || math.IsNaN(o.Width) {
+		return nil, fmt.Errorf("%d classes, width %v: neither may be negative", o.Classes, o.Width)
+	}
+	for _, f := range families {
+		args, ok := match(f.Name, name)
+		if !ok {
+			continue
+		}
+		if o.Classes == 0 {
+			o.Classes = f.def
+		}
+		return f.build(o, args)
+	}
+	var names []string
+	for _, f := range families {
+		names = append(names, f.Name)
+	}
+	return nil, fmt.Errorf("unknown network %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// match reads the numbers of a name by its pattern.
+func match(pattern, name string) ([]int, bool) {
+	if head, ok := strings.CutPrefix(pattern, "mlp:"); ok && head != "" {
+		rest, ok := strings.CutPrefix(name, "mlp:")
+		if !ok {
+			return nil, false
+		}
+		var out []int
+		for _, w := range strings.Split(rest, "-") {
+			n, err := strconv.Atoi(w)
+			if err != nil {
+				return nil, false
+			}
+			out = append(out, n)
+		}
+		return out, true
+	}
+	var out []int
+	for {
+		i := strings.Index(pattern, "<n>")
+		if i < 0 {
+			return out, pattern == name
+		}
+		if !strings.HasPrefix(name, pattern[:i]) {
+			return nil, false
+		}
+		name, pattern = name[i:], pattern[i+3:]
+		k := 0
+		for k < len(name) && name[k] >= '0' && name[k] <= '9' {
+			k++
+		}
+		n, err := strconv.Atoi(name[:k])
+		if err != nil {
+			return nil, false
+		}
+		out = append(out, n)
+		name = name[k:]
+	}
+}
