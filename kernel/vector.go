@@ -90,3 +90,10 @@ func Sum(x []float32) float64 {
 	}
 	return a + b + c + d
 }
+
+// Scale writes s*x.
+func Scale(s float32, x, dst []float32) {
+	for i, v := range x {
+		dst[i] = s * v
+	}
+}

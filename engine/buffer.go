@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"sort"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// layout is how the elements of a value lie in memory.
+type layout uint8
+
+const (
+	plain layout = iota // as ONNX has it
+	nhwc                // rank 4, channels last
+)
+
+// buffer is a piece of memory with a lifetime in steps.
+type buffer struct {
+	n           int       // floats
+	data        []float32 // set once memory is laid out
+	of          *buffer   // a view of another buffer
+	fixed       bool      // has memory of its own (weights, inputs)
+	first, last int       // steps between which the contents count; first < 0: not yet written
+	off         int
+}
+
+func (b *buffer) root() *buffer {
+	for b.of != nil {
+		b = b.of
+	}
+	return b
+}
+
+// place is where a value lives: float32 values in buffers, by layout; all
+// other types in a tensor of their own.
+type place struct {
+	buf [2]*buffer     // by layout
+	t   *tensor.Tensor // header over buf[plain] for float32
+}
+
+// align is the alignment of buffers, in floats: a cache line.
+const align = 16
+
+// layOut gives every buffer an offset so that no two that are alive at the
+// same time overlap, the largest first, each as low as it fits. It returns the
+// floats needed.
+func layOut(bufs []*buffer) int {
+	order := append([]*buffer{}, bufs...)
+	sort.SliceStable(order, func(i, j int) bool { return order[i].n > order[j].n })
+	var placed []*buffer // by offset
+	top := 0
+	for _, b := range order {
+		off := 0
+		for _, q := range placed {
+			if q.last < b.first || b.last < q.first {
+				continue
+			}
+			if off+b.n <= q.off {
+				break
+			}
+			off = max(off, (q.off+q.n+align-1)/align*align)
+		}
+		b.off = off
+		i := sort.Search(len(placed), func(i int) bool { return placed[i].off > off })
+		placed = append(placed, nil)
+		copy(placed[i+1:], placed[i:])
+		placed[i] = b
+		top = max(top, off+b.n)
+	}
+	return top
+}
+
+// sizeOf is the number of elements of a value whose shape is known.
+func sizeOf(v *graph.Value) int {
+	s, _ := v.Shape.Ints()
+	n, _ := tensor.Size(s)
+	return n
+}
+
+// dims is the known shape of a value.
+func dims(v *graph.Value) []int {
+	s, _ := v.Shape.Ints()
+	return s
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"pare/graph"
+	"pare/graph/op"
+	"pare/kernel"
+)
+
+// geometry is the kernel's description of a convolution node whose input has
+// shape x and whose weight has shape w. One-dimensional ones become images of
+// one row; others have no fast way.
+func geometry(n *graph.Node, x, w []int) (kernel.Conv, bool) {
+	if len(x) != 4 || len(w) != 4 {
+		return kernel.Conv{}, false
+	}
+	win, err := op.WindowOf(n, w[2:], x[2:])
+	if err != nil {
+		return kernel.Conv{}, false
+	}
+	for _, p := range append(append([]int{}, win.Begin...), win.End...) {
+		if p < 0 {
+			return kernel.Conv{}, false
+		}
+	}
+	return kernel.Conv{N: x[0], H: x[2], W: x[3], CI: x[1], CO: w[0], KH: w[2], KW: w[3], StrideH: win.Stride[0], StrideW: win.Stride[1],
+		DilH: win.Dilation[0], DilW: win.Dilation[1], PadT: win.Begin[0], PadL: win.Begin[1], PadB: win.End[0], PadR: win.End[1], Groups: win.Groups}, true
+}
+
+// hwio is the packed form of a convolution's weight.
+func (l *lowering) hwio(w *graph.Value, n *graph.Node) *buffer {
+	s := dims(w)
+	co, ci, taps := s[0], s[1], s[2]*s[3]
+	return l.pack(w, "HWIO", co*ci*taps, n, func(src, dst []float32) { kernel.HWIO(src, dst, co, ci, taps) })
+}
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	x, w := n.In(0), n.In(1)
+	g, ok := geometry(n, dims(x), dims(w))
+	if !ok {
+		return false
+	}
+	xb, wb := l.get(x, nhwc, n), l.hwio(w, n)
+	reads := []*buffer{xb, wb}
+	t := &kernel.ConvTask{Conv: g}
+	var bias, res *buffer
+	if b := n.In(2); b != nil {
+		bias = l.get(b, plain, n)
+		reads = append(reads, bias)
+	}
+	y, relu, other := l.tail(n.Out(0))
+	if other != nil {
+		res = l.get(other, nhwc, n)
+		reads = append(reads, res)
+	}
+	t.Ep.Relu = relu
+	yb := l.make(y, nhwc)
+	name := "direct convolution"
+	switch {
+	case g.Groups > 1 && g.Groups == g.CI:
+		name = "depthwise convolution"
+	case g.Groups > 1:
+		name = "grouped convolution"
+	case g.KH*g.KW*g.StrideH*g.StrideW == 1:
+		name = "product (1x1)"
+	}
+	l.emit(n, name+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
+		t.X, t.Wt, t.Y = xb.data, wb.data, yb.data
+		if bias != nil {
+			t.Ep.Bias = bias.data
+		}
+		if res != nil {
+			t.Ep.Res = res.data
+		}
+		return func() error { t.Run(l.pool); return nil }
+	})
+	return true
+}, "Conv")
+
+func epilogueName(bias, res, relu bool) string {
+	s := ""
+	if bias {
+		s += " + bias"
+	}
+	if res {
+		s += " + residual"
+	}
+	if relu {
+		s += " + ReLU"
+	}
+	return s
+}
+
+// tail follows what comes after a value and can be done before it is stored:
+// an addition of a value of the same shape that is there already, and a ReLU.
+// It marks these nodes as done and gives the last value.
+func (l *lowering) tail(y *graph.Value) (last *graph.Value, relu bool, other *graph.Value) {
+	last = y
+	if n := l.only(last); n.Is("Add") && !l.done[n] {
+		o := n.In(0)
+		if o == last {
+			o = n.In(1)
+		}
+		if o != last && o.Shape.Equal(last.Shape) && n.Out(0).Shape.Equal(last.Shape) && l.ready(o) {
+			other, last = o, n.Out(0)
+			l.done[n] = true
+		}
+	}
+	if n := l.only(last); n.Is("Relu") && !l.done[n] {
+		relu, last = true, n.Out(0)
+		l.done[n] = true
+	}
+	return
+}
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	dy, w, like := n.In(0), n.In(1), n.In(2)
+	g, ok := geometry(n, dims(like), dims(w))
+	if !ok {
+		return false
+	}
+	db, wb := l.get(dy, nhwc, n), l.hwio(w, n)
+	dx := l.make(n.Out(0), nhwc)
+	t := &kernel.ConvInputGradTask{Conv: g}
+	l.emit(n, "input gradient", []*buffer{db, wb}, []*buffer{dx}, func() func() error {
+		t.DY, t.Wt, t.DX = db.data, wb.data, dx.data
+		return func() error { t.Run(l.pool); return nil }
+	})
+	return true
+}, "pare.ConvGradInput")
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	x, dy, out := n.In(0), n.In(1), n.Out(0)
+	s := dims(out)
+	g, ok := geometry(n, dims(x), s)
+	if !ok {
+		return false
+	}
+	xb, db := l.get(x, nhwc, n), l.get(dy, nhwc, n)
+	tmp, dw := l.new(sizeOf(out)), l.make(out, plain)
+	t := &kernel.ConvWeightGradTask{Conv: g}
+	l.emit(n, "weight gradient", []*buffer{xb, db}, []*buffer{tmp, dw}, func() func() error {
+		t.X, t.DY, t.DW = xb.data, db.data, tmp.data
+		return func() error {
+			t.Run(l.pool)
+			kernel.OIHW(tmp.data, dw.data, s[0], s[1], s[2]*s[3])
+			return nil
+		}
+	})
+	return true
+}, "pare.ConvGradWeight")
