@@ -79,11 +79,11 @@ func evalDepth(toSpace bool) func(n *graph.Node, _ int, in []*tensor.Tensor) ([]
 			return nil, err
 		}
 		d := in[0].Shape
-		deep, wide := d, []int{}
+		deep, wide := d, d
 		if toSpace {
 			wide = []int{d[0], d[1] / (s * s), d[2] * s, d[3] * s}
 		} else {
-			deep, wide = []int{d[0], d[1] * s * s, d[2] / s, d[3] / s}, d
+			deep = []int{d[0], d[1] * s * s, d[2] / s, d[3] / s}
 		}
 		at := depthSource(wide[1], deep[2], deep[3], s, n.Str("mode", "DCR") == "CRD")
 		if !toSpace {

@@ -163,6 +163,48 @@ func TestSimplify(t *testing.T) {
 	}
 }
 
+// TestSimplifyShapes checks that shapes computed while running become constants.
+func TestSimplifyShapes(t *testing.T) {
+	g := graph.New("heads", 17)
+	x := input(g, "x", tensor.Float32, graph.Shape{symN, symT, graph.N(64)})
+	b := NewBuilder(g, "v")
+	axis0 := []graph.Attr{attr("axis", 0)}
+	two := b.Op("Slice", b.Op("Shape", x), b.Ints(0), b.Ints(2))
+	heads := b.Op("Reshape", x, b.Attr("Concat", axis0, two, b.Ints(4, 16)))
+	rows := b.Op("Reshape", b.Op("Relu", heads), b.Attr("Concat", axis0, b.Attr("ReduceProd", nil, two), b.Ints(64)))
+	back := b.Op("Expand", b.Op("Reshape", b.Op("Relu", x), b.Attr("Concat", axis0, two, b.Ints(1, 64))), b.Attr("Concat", axis0, two, b.Ints(2, 64)))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g.Outputs = []*graph.Value{back, rows}
+	in := map[string]*tensor.Tensor{"x": f32(make([]float32, 2*3*64)...).Reshape(2, 3, 64)}
+	for i := range in["x"].F32() {
+		in["x"].F32()[i] = float32(i)
+	}
+	want, err := Run(g, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Simplify(g); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range g.Nodes {
+		if !n.Is("Reshape", "Relu", "Expand") {
+			t.Errorf("%s is left", n.Op)
+		}
+	}
+	got, err := Run(g, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range g.Outputs {
+		closeTo(t, o.Name, got[o.Name], want[o.Name], 0)
+	}
+	if s := g.Outputs[0].Shape.String(); s != "[N T 2 64]" {
+		t.Errorf("shape %s", s)
+	}
+}
+
 func TestClassify(t *testing.T) {
 	g := graph.New("roles", 13)
 	x := input(g, "x", tensor.Float32, graph.Shape{symN, graph.N(2), graph.N(4), graph.N(4)})

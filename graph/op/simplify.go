@@ -24,6 +24,7 @@ func Simplify(g *graph.Graph) (int, error) {
 			return 0, err
 		}
 		changed := foldWeights(g)
+		changed = fixShapes(g) || changed
 		for _, n := range g.Nodes {
 			if y := unchanged(g, n); y != nil && bypass(g, n.Out(0), y) {
 				changed = true
@@ -89,6 +90,52 @@ func foldWeights(g *graph.Graph) bool {
 		changed = true
 	}
 	return changed
+}
+
+// fixShapes replaces the shapes that Reshape and Expand compute while running
+// by constants, where 0, -1 and 1 can stand for the sizes that are not known.
+func fixShapes(g *graph.Graph) bool {
+	changed := false
+	for _, n := range g.Nodes {
+		x, s, o := n.In(0), n.In(1), n.Out(0)
+		if !n.Is("Reshape", "Expand") || s == nil || s.IsConst() || o == nil || o.Shape == nil || x == nil || x.Shape == nil {
+			continue
+		}
+		dims, ok := constShape(n, x.Shape, o.Shape)
+		if !ok {
+			continue
+		}
+		t := tensor.New(tensor.Int64, len(dims))
+		copy(tensor.Of[int64](t), dims)
+		n.Inputs[1] = g.Const(s.Name+"/const", t, graph.Frozen)
+		changed = true
+	}
+	return changed
+}
+
+// constShape writes the shape o of a Reshape or Expand of x with numbers only.
+func constShape(n *graph.Node, x, o graph.Shape) ([]int64, bool) {
+	dims := make([]int64, len(o))
+	free := n.Is("Reshape") // to use -1 once
+	for i, d := range o {
+		j := i + len(x) - len(o) // the axis of x that Expand aligns with i
+		switch {
+		case d.Known():
+			dims[i] = int64(d.Mul)
+			if d.Mul < 1 {
+				return nil, false
+			}
+		case n.Is("Reshape") && n.Int("allowzero", 0) == 0 && i < len(x) && x[i] == d:
+			dims[i] = 0
+		case n.Is("Expand") && j >= 0 && x[j] == d:
+			dims[i] = 1
+		case free:
+			dims[i], free = -1, false
+		default:
+			return nil, false
+		}
+	}
+	return dims, true
 }
 
 // bypass makes the readers of o read y instead. An output of the graph that

@@ -116,7 +116,7 @@ func inferSlice(c *Infer) error {
 
 // symbolicSize stands for a size that is not known, and taken to be larger
 // than any number that cuts it. Exporters write it for "to the end".
-const symbolicSize = 1<<31 - 1
+const symbolicSize = 1 << 29
 
 // sliceSymbolic is the size of a slice of an axis of symbolic size: whole,
 // cut by some elements at its ends, or the last elements. What depends on
