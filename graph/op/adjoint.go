@@ -25,6 +25,15 @@ func likeInfer(c *Infer) error {
 	return nil
 }
 
+// repeats checks that small broadcasts to big.
+func repeats(small, big graph.Shape) error {
+	s, err := broadcast(big, small)
+	if err == nil && s != nil && len(s) != len(big) {
+		err = fmt.Errorf("shape %v does not broadcast to %v", small, big)
+	}
+	return err
+}
+
 func constant(v float64) func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	return func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		x := make([]float64, in[0].Len())
@@ -44,7 +53,12 @@ var _ = register(
 	Def{Domain: graph.Pare, Name: "ZerosLike", Infer: likeInfer, Eval: constant(0), Grad: noGrad},
 
 	// SumTo(x, like) sums x over the axes along which like was broadcast.
-	Def{Domain: graph.Pare, Name: "SumTo", Infer: likeInfer,
+	Def{Domain: graph.Pare, Name: "SumTo", Infer: func(c *Infer) error {
+		if err := repeats(c.Shape(1), c.Shape(0)); err != nil {
+			return err
+		}
+		return likeInfer(c)
+	},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			x, err := floats(in[0])
 			if err != nil {
@@ -62,7 +76,12 @@ var _ = register(
 		}},
 
 	// BroadcastTo(x, like) repeats x to the shape of like.
-	Def{Domain: graph.Pare, Name: "BroadcastTo", Infer: likeInfer,
+	Def{Domain: graph.Pare, Name: "BroadcastTo", Infer: func(c *Infer) error {
+		if err := repeats(c.Shape(0), c.Shape(1)); err != nil {
+			return err
+		}
+		return likeInfer(c)
+	},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			x, err := floats(in[0])
 			if err != nil {

@@ -144,7 +144,13 @@ func mod() Def {
 	}
 	rem := func(x, y uint64) uint64 { return x % y }
 	floor := binary{name: "Mod", grad: grad, uint: rem,
-		float: func(x, y float64) float64 { return x - math.Floor(x/y)*y },
+		float: func(x, y float64) float64 {
+			m := math.Mod(x, y)
+			if m != 0 && (m < 0) != (y < 0) {
+				m += y
+			}
+			return m
+		},
 		int: func(x, y int64) int64 {
 			m := x % y
 			if m != 0 && (m < 0) != (y < 0) {

@@ -80,10 +80,12 @@ var _ = register(
 	}),
 )
 
-// bitShift shifts unsigned integers by the numbers of bits in the second input.
+// bitShift shifts integers by the numbers of bits in the second input; to the
+// right, signed ones keep their sign. A negative number of bits is a large one.
 func bitShift() Def {
 	left := binary{name: "BitShift", int: func(x, y int64) int64 { return int64(uint64(x) << uint64(y)) }}
-	right := binary{name: "BitShift", int: func(x, y int64) int64 { return int64(uint64(x) >> uint64(y)) }}
+	right := binary{name: "BitShift", int: func(x, y int64) int64 { return x >> uint64(y) },
+		uint: func(x, y uint64) uint64 { return x >> y }}
 	d := left.def()
 	d.Eval = func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		if n.Str("direction", "") == "RIGHT" {

@@ -86,6 +86,8 @@ func TestMovement(t *testing.T) {
 		{"", 14, "CumSum", ts{f64(1, 2, 3), tensor.Scalar[int64](0)}, nil, ts{f64(1, 3, 6)}},
 		{"", 14, "CumSum", ts{x23, tensor.Scalar[int64](1)}, as("exclusive", 1, "reverse", 1), ts{mat([]int{2, 3}, 3, 2, 0, 9, 5, 0)}},
 		{"", 14, "CumSum", ts{x23, tensor.Scalar[int64](-2)}, as("reverse", 1), ts{mat([]int{2, 3}, 3, 5, 7, 3, 4, 5)}},
+		{"", 26, "CumProd", ts{f64(1, 2, 3), tensor.Scalar[int64](0)}, nil, ts{f64(1, 2, 6)}},
+		{"", 26, "CumProd", ts{f64(1, 2, 3), tensor.Scalar[int64](0)}, as("exclusive", 1, "reverse", 1), ts{f64(6, 3, 1)}},
 		{"", 13, "ReverseSequence", ts{x33, i64(3, 1, 2)}, nil, ts{mat([]int{3, 3}, 6, 1, 5, 3, 4, 2, 0, 7, 8)}},
 		{"", 13, "ReverseSequence", ts{x23, i64(3, 2)}, as("time_axis", 1, "batch_axis", 0), ts{mat([]int{2, 3}, 2, 1, 0, 4, 3, 5)}},
 		{"", 13, "TopK", ts{f64(3, 1, 4, 1), i64(2)}, nil, ts{f64(4, 3), i64(2, 0)}},

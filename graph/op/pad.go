@@ -226,6 +226,9 @@ func padGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, erro
 // padded visits the elements of a padded tensor that are read from the input,
 // with their offsets there.
 func padded(shape, in, pads []int, mode string, f func(i, off int)) {
+	if n, _ := tensor.Size(shape); n == 0 {
+		return
+	}
 	rank := len(in)
 	src := tensor.Strides(in)
 	from := make([][]int, rank) // of each axis: the offset that a position reads, -1 for none

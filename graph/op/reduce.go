@@ -120,6 +120,9 @@ func (r reduction) eval(n *graph.Node, x *tensor.Tensor, given []int) (*tensor.T
 	for _, a := range as {
 		count *= x.Shape[a]
 	}
+	if size > maxBytes/8 {
+		return nil, fmt.Errorf("a tensor of shape %v is too large", kept)
+	}
 	st := broadcastStrides(kept, x.Shape)
 	if r.int != nil && !x.DType.IsFloat() {
 		v, err := x.Int64s()
@@ -128,7 +131,9 @@ func (r reduction) eval(n *graph.Node, x *tensor.Tensor, given []int) (*tensor.T
 		}
 		acc := make([]int64, size)
 		for i := range acc {
-			acc[i] = r.first
+			if acc[i] = r.first; x.DType == tensor.Bool { // the least bool is false
+				acc[i] = max(0, r.first)
+			}
 		}
 		odometer(x.Shape, st, func(i, off int) { acc[off] = r.int(acc[off], v[i]) })
 		if r.name == "ReduceMean" {

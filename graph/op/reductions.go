@@ -1,6 +1,7 @@
 package op
 
 import (
+	"fmt"
 	"math"
 
 	"pare/graph"
@@ -115,7 +116,13 @@ func argReduce(name string, sign int) Def {
 			outer, _ := tensor.Size(in[0].Shape[:a])
 			inner, _ := tensor.Size(in[0].Shape[a+1:])
 			size := in[0].Shape[a]
-			out := tensor.New(tensor.Int64, withoutAxes(in[0].Shape, []int{a}, 1, n.Int("keepdims", 1) != 0)...)
+			out, err := alloc(tensor.Int64, withoutAxes(in[0].Shape, []int{a}, 1, n.Int("keepdims", 1) != 0)...)
+			if err != nil {
+				return nil, err
+			}
+			if size == 0 && out.Len() > 0 {
+				return nil, fmt.Errorf("axis %d of shape %v has no elements", a, in[0].Shape)
+			}
 			last := n.Int("select_last_index", 0) != 0
 			for o := range outer {
 				for i := range inner {

@@ -118,14 +118,16 @@ func inferSlice(c *Infer) error {
 // than any number that cuts it. Exporters write it for "to the end".
 const symbolicSize = 1 << 29
 
-// sliceSymbolic is the size of a slice of an axis of symbolic size: whole,
-// cut by some elements at its ends, or the last elements. What depends on
-// whether the axis is long enough remains open.
+// sliceSymbolic is the size of a slice of an axis of symbolic size: whole, cut
+// by some elements at its ends, or its last elements, of which there are taken
+// to be enough. Other slices give a size that remains open.
 func sliceSymbolic(d graph.Dim, s span) graph.Dim {
 	const far = symbolicSize / 2
 	switch {
 	case s.step == 1 && s.count > far: // from the front, a few at both ends left out
 		return d.Minus(graph.N(symbolicSize - s.count))
+	case s.step == 1 && s.start > far: // the last few
+		return graph.N(s.count)
 	case s.step == -1 && s.start == symbolicSize-1 && s.count == symbolicSize:
 		return d
 	}

@@ -40,7 +40,10 @@ var _ = register(
 			if !x.Shape[a].Known() {
 				for i := range c.Node.Outputs {
 					s := append(graph.Shape{}, x.Shape...)
-					s[a] = graph.Derived(fmt.Sprintf("split%d/%d", i, len(c.Node.Outputs)), x.Shape[a])
+					var even bool
+					if s[a], even = x.Shape[a].Over(graph.N(len(c.Node.Outputs))); !even {
+						s[a] = graph.Derived(fmt.Sprintf("split%d/%d", i, len(c.Node.Outputs)), x.Shape[a])
+					}
 					if given != nil && i < len(given) {
 						s[a] = graph.N(given[i])
 					}

@@ -57,10 +57,11 @@ var _ = register(
 			}
 			shape := append([]int{}, in[0].Shape...)
 			for i := range shape {
-				if r[i] < 0 || r[i] > maxBytes {
-					return nil, fmt.Errorf("repeats %v", r)
+				size, ok := tensor.Size([]int{shape[i], r[i]})
+				if !ok {
+					return nil, fmt.Errorf("repeats %v of shape %v", r, in[0].Shape)
 				}
-				shape[i] *= r[i]
+				shape[i] = size
 			}
 			return single(take(in[0], shape, tileSource(shape, in[0].Shape)))
 		},

@@ -88,7 +88,7 @@ var _ = register(
 			return single(out, nil)
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			return []*graph.Value{b.Pare("SumTo", nil, dy[0], n.In(0)), nil}, nil
+			return []*graph.Value{sumTo(b, dy[0], n.In(0)), nil}, nil
 		}},
 )
 
