@@ -1,0 +1,384 @@
+// Package onnx reads and writes ONNX files as graphs.
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"pare/graph"
+	"pare/onnx/onnxpb"
+	"pare/tensor"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// maxDepth bounds the nesting of subgraphs.
+const maxDepth = 32
+
+// Opsets that Pare understands.
+const (
+	MinOpset = 7
+	MinIR    = 3
+)
+
+// Read reads a model file. External data is looked for in its folder.
+func Read(path string) (*graph.Graph, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	g, err := Decode(b, filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
+}
+
+// Decode reads a model from memory; dir is the folder of its external data,
+// "" where there is none.
+func Decode(b []byte, dir string) (*graph.Graph, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("not an ONNX file, or a damaged one: %w", err)
+	}
+	return decodeModel(m, dir)
+}
+
+func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
+	if m.Graph == nil {
+		return nil, fmt.Errorf("not an ONNX file, or a damaged one: it has no graph")
+	}
+	if m.GetIrVersion() < MinIR {
+		return nil, fmt.Errorf("IR version %d is older than %d", m.GetIrVersion(), MinIR)
+	}
+	opset := map[string]int{}
+	for _, o := range m.OpsetImport {
+		d := o.GetDomain()
+		if d == "ai.onnx" {
+			d = ""
+		}
+		if o.GetVersion() < 1 || o.GetVersion() > math.MaxInt32 {
+			return nil, fmt.Errorf("opset version %d of domain %q is not possible", o.GetVersion(), d)
+		}
+		opset[d] = int(o.GetVersion())
+	}
+	if v, ok := opset[""]; !ok && len(opset) == 0 || ok && v < MinOpset {
+		return nil, fmt.Errorf("opset %d is older than %d: convert the model to a newer opset", v, MinOpset)
+	}
+	r := &reader{dir: dir, files: map[string][]byte{}}
+	g, err := r.graph(m.Graph, opset, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	g.Meta = graph.Meta{IRVersion: m.GetIrVersion(), Producer: m.GetProducerName(), ProducerVersion: m.GetProducerVersion(),
+		Domain: m.GetDomain(), ModelVersion: m.GetModelVersion(), Doc: m.GetDocString()}
+	for _, p := range m.MetadataProps {
+		g.Meta.Props = append(g.Meta.Props, graph.Prop{Key: p.GetKey(), Value: p.GetValue()})
+	}
+	rest := &onnxpb.ModelProto{Functions: m.Functions}
+	rest.ProtoReflect().SetUnknown(m.ProtoReflect().GetUnknown())
+	if g.Meta.Unknown, err = proto.Marshal(rest); err != nil {
+		return nil, err
+	}
+	return g, g.Sort()
+}
+
+// graph reads a graph; outer holds the values that an enclosing graph offers.
+func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[string]*graph.Value, depth int) (*graph.Graph, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("subgraphs are nested more than %d deep", maxDepth)
+	}
+	g := &graph.Graph{Name: p.GetName(), Doc: p.GetDocString(), Opset: opset}
+	vals := map[string]*graph.Value{}
+	define := func(v *graph.Value, what string) error {
+		if v.Name == "" {
+			return fmt.Errorf("%s has no name", what)
+		}
+		if vals[v.Name] != nil {
+			return fmt.Errorf("the name %q is given twice (%s)", v.Name, what)
+		}
+		vals[v.Name] = v
+		return nil
+	}
+	for _, t := range p.Initializer {
+		x, err := r.tensor(t)
+		if err != nil {
+			return nil, err
+		}
+		if err := define(&graph.Value{Name: t.GetName(), DType: x.DType, Shape: graph.Dims(x.Shape...), Const: x, Doc: t.GetDocString()}, "an initialiser"); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range p.SparseInitializer {
+		x, err := r.sparse(t)
+		if err != nil {
+			return nil, err
+		}
+		if err := define(&graph.Value{Name: t.GetValues().GetName(), DType: x.DType, Shape: graph.Dims(x.Shape...), Const: x}, "a sparse initialiser"); err != nil {
+			return nil, err
+		}
+	}
+	for _, in := range p.Input {
+		if v := vals[in.GetName()]; v != nil && v.Const != nil {
+			continue // before IR 4 initialisers are listed among the inputs
+		}
+		v, err := valueOf(in)
+		if err != nil {
+			return nil, err
+		}
+		if err := define(v, "an input"); err != nil {
+			return nil, err
+		}
+		g.Inputs = append(g.Inputs, v)
+	}
+	for _, n := range p.Node {
+		k := &graph.Node{Op: n.GetOpType(), Domain: n.GetDomain(), Name: n.GetName(), Doc: n.GetDocString()}
+		if k.Domain == "ai.onnx" {
+			k.Domain = ""
+		}
+		rest := &onnxpb.NodeProto{Overload: n.Overload, MetadataProps: n.MetadataProps}
+		rest.ProtoReflect().SetUnknown(n.ProtoReflect().GetUnknown())
+		var err error
+		if k.Unknown, err = proto.Marshal(rest); err != nil {
+			return nil, err
+		}
+		for _, o := range n.Output {
+			if o == "" {
+				k.Outputs = append(k.Outputs, nil)
+				continue
+			}
+			v := &graph.Value{Name: o, From: k}
+			if err := define(v, fmt.Sprintf("an output of node %q (%s)", k.Name, k.Op)); err != nil {
+				return nil, err
+			}
+			k.Outputs = append(k.Outputs, v)
+		}
+		g.Nodes = append(g.Nodes, k)
+	}
+	find := func(name string) *graph.Value {
+		if v := vals[name]; v != nil {
+			return v
+		}
+		return outer[name]
+	}
+	scope := outer
+	for i, n := range p.Node {
+		k := g.Nodes[i]
+		for _, in := range n.Input {
+			if in == "" {
+				k.Inputs = append(k.Inputs, nil)
+				continue
+			}
+			v := find(in)
+			if v == nil {
+				return nil, fmt.Errorf("node %q (%s) reads %q, which nothing defines", k.Name, k.Op, in)
+			}
+			k.Inputs = append(k.Inputs, v)
+		}
+		for _, a := range n.Attribute {
+			if (a.G != nil || a.Graphs != nil) && len(scope) == len(outer) {
+				scope = map[string]*graph.Value{}
+				for name, v := range outer {
+					scope[name] = v
+				}
+				for name, v := range vals {
+					scope[name] = v
+				}
+			}
+			at, err := r.attr(a, opset, scope, depth)
+			if err != nil {
+				return nil, fmt.Errorf("node %q (%s): %w", k.Name, k.Op, err)
+			}
+			k.Attrs = append(k.Attrs, at)
+		}
+	}
+	for _, o := range p.Output {
+		v := find(o.GetName())
+		if v == nil {
+			return nil, fmt.Errorf("output %q of the graph is defined by nothing", o.GetName())
+		}
+		if d, err := valueOf(o); err == nil && v.Const == nil && v.From != nil {
+			v.DType, v.Shape, v.Doc = d.DType, d.Shape, d.Doc
+		}
+		g.Outputs = append(g.Outputs, v)
+	}
+	for _, i := range p.ValueInfo {
+		if v := vals[i.GetName()]; v != nil && v.Const == nil && v.From != nil {
+			if d, err := valueOf(i); err == nil {
+				v.DType, v.Shape = d.DType, d.Shape
+			}
+		}
+	}
+	rest := &onnxpb.GraphProto{QuantizationAnnotation: p.QuantizationAnnotation, MetadataProps: p.MetadataProps}
+	rest.ProtoReflect().SetUnknown(p.ProtoReflect().GetUnknown())
+	var err error
+	g.Unknown, err = proto.Marshal(rest)
+	return g, err
+}
+
+// valueOf reads name, type and shape of a tensor value.
+func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
+	v := &graph.Value{Name: p.GetName(), Doc: p.GetDocString()}
+	t := p.GetType().GetTensorType()
+	if t == nil {
+		if p.GetType() == nil || p.GetType().Value == nil {
+			return v, nil
+		}
+		return nil, fmt.Errorf("value %q is not a tensor", v.Name)
+	}
+	if v.DType = tensor.DType(t.GetElemType()); t.GetElemType() > 255 || t.GetElemType() != 0 && !v.DType.Valid() {
+		return nil, fmt.Errorf("value %q has data type %d, which Pare cannot hold", v.Name, t.GetElemType())
+	}
+	if t.Shape == nil {
+		return v, nil
+	}
+	v.Shape = graph.Shape{}
+	for i, d := range t.Shape.Dim {
+		switch x := d.Value.(type) {
+		case *onnxpb.TensorShapeProto_Dimension_DimValue:
+			if x.DimValue < 0 || x.DimValue > math.MaxInt32 {
+				return nil, fmt.Errorf("value %q: dimension %d is not possible", v.Name, x.DimValue)
+			}
+			v.Shape = append(v.Shape, graph.N(int(x.DimValue)))
+		case *onnxpb.TensorShapeProto_Dimension_DimParam:
+			v.Shape = append(v.Shape, graph.Sym(x.DimParam))
+		default:
+			v.Shape = append(v.Shape, graph.Sym(fmt.Sprintf("%s.%d", v.Name, i)))
+		}
+	}
+	return v, nil
+}
+
+func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[string]*graph.Value, depth int) (graph.Attr, error) {
+	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
+	var err error
+	keep := false
+	switch a.Kind {
+	case graph.AttrFloat:
+		a.F = p.GetF()
+	case graph.AttrInt:
+		a.I = p.GetI()
+	case graph.AttrString:
+		a.S = string(p.S)
+	case graph.AttrTensor:
+		a.T, err = r.tensor(p.GetT())
+	case graph.AttrGraph:
+		if p.G == nil {
+			return a, fmt.Errorf("attribute %q holds no graph", a.Name)
+		}
+		a.G, err = r.graph(p.G, opset, scope, depth+1)
+	case graph.AttrFloats:
+		a.Floats = append([]float32{}, p.Floats...)
+	case graph.AttrInts:
+		a.Ints = append([]int64{}, p.Ints...)
+	case graph.AttrStrings:
+		for _, s := range p.Strings {
+			a.Strings = append(a.Strings, string(s))
+		}
+	case graph.AttrTensors:
+		for _, t := range p.Tensors {
+			x, e := r.tensor(t)
+			if e != nil {
+				return a, e
+			}
+			a.Tensors = append(a.Tensors, x)
+		}
+	case graph.AttrGraphs:
+		for _, q := range p.Graphs {
+			x, e := r.graph(q, opset, scope, depth+1)
+			if e != nil {
+				return a, e
+			}
+			a.Graphs = append(a.Graphs, x)
+		}
+	default:
+		keep = true
+	}
+	if err != nil {
+		return a, fmt.Errorf("attribute %q: %w", a.Name, err)
+	}
+	if keep || p.GetRefAttrName() != "" {
+		a.Raw, err = proto.Marshal(p)
+	}
+	return a, err
+}
+
+// kindOf is the attribute's type; files of IR 3 may leave it out.
+func kindOf(p *onnxpb.AttributeProto) graph.AttrKind {
+	if t := p.GetType(); t != 0 {
+		return graph.AttrKind(t)
+	}
+	switch {
+	case p.F != nil:
+		return graph.AttrFloat
+	case p.I != nil:
+		return graph.AttrInt
+	case p.S != nil:
+		return graph.AttrString
+	case p.T != nil:
+		return graph.AttrTensor
+	case p.G != nil:
+		return graph.AttrGraph
+	case len(p.Floats) > 0:
+		return graph.AttrFloats
+	case len(p.Ints) > 0:
+		return graph.AttrInts
+	case len(p.Strings) > 0:
+		return graph.AttrStrings
+	}
+	return 0
+}
+
+// sparse expands a SparseTensorProto.
+func (r *reader) sparse(p *onnxpb.SparseTensorProto) (*tensor.Tensor, error) {
+	v, err := r.tensor(p.GetValues())
+	if err != nil {
+		return nil, err
+	}
+	idx, err := r.tensor(p.GetIndices())
+	if err != nil {
+		return nil, err
+	}
+	shape, n, err := shapeOf(p.Dims)
+	name := p.GetValues().GetName()
+	if err != nil {
+		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
+	}
+	at, err := idx.Int64s()
+	if err != nil {
+		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
+	}
+	nnz := v.Len()
+	if n > 1<<31 || n > 1<<20+4096*nnz {
+		return nil, fmt.Errorf("sparse tensor %q: shape %v is too large for %d values", name, shape, nnz)
+	}
+	if v.DType != tensor.Float32 {
+		return nil, fmt.Errorf("sparse tensor %q is %v: only float32 is supported", name, v.DType)
+	}
+	out := tensor.New(v.DType, shape...)
+	rank := len(shape)
+	if len(at) != nnz && len(at) != nnz*rank {
+		return nil, fmt.Errorf("sparse tensor %q: %d indices for %d values", name, len(at), nnz)
+	}
+	for i := range nnz {
+		k := 0
+		if len(idx.Shape) == 1 {
+			if at[i] < 0 || at[i] >= int64(n) {
+				return nil, fmt.Errorf("sparse tensor %q: index %d is outside shape %v", name, at[i], shape)
+			}
+			k = int(at[i])
+		} else {
+			for d := range rank {
+				x := at[i*rank+d]
+				if x < 0 || x >= int64(shape[d]) {
+					return nil, fmt.Errorf("sparse tensor %q: index %d is outside shape %v", name, x, shape)
+				}
+				k = k*shape[d] + int(x)
+			}
+		}
+		out.F32()[k] = v.F32()[i]
+	}
+	return out, nil
+}

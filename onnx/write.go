@@ -1,0 +1,353 @@
+package onnx
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"pare/graph"
+	"pare/onnx/onnxpb"
+	"pare/tensor"
+
+	"github.com/google/renameio/v2"
+	"google.golang.org/protobuf/proto"
+)
+
+// Options of writing.
+type Options struct {
+	Sparse   bool // weights of which more than half is zero become sparse_initializers
+	External bool // weights go to a file beside the model (always above 1.9 GB)
+}
+
+// maxInline is the size above which protobuf cannot hold a model.
+const maxInline = 1_900_000_000
+
+// Write writes a model file beside its place, syncs and renames it.
+func Write(path string, g *graph.Graph, o Options) error {
+	size := 0
+	for _, v := range g.Consts() {
+		size += v.Const.Bytes()
+	}
+	w := &writer{opt: o}
+	if o.External || size > maxInline {
+		w.data = filepath.Base(path) + ".data"
+	}
+	m, err := w.model(g)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if w.data != "" {
+		if err := renameio.WriteFile(filepath.Join(filepath.Dir(path), w.data), w.blob, 0o644); err != nil {
+			return err
+		}
+	}
+	return renameio.WriteFile(path, b, 0o644)
+}
+
+// Encode writes a model to memory, weights inside.
+func Encode(g *graph.Graph, o Options) ([]byte, error) {
+	m, err := (&writer{opt: o}).model(g)
+	if err != nil {
+		return nil, err
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+type writer struct {
+	opt  Options
+	data string // name of the external file
+	blob []byte
+}
+
+func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(g.Meta.Unknown, m); err != nil {
+		return nil, err
+	}
+	ir := g.Meta.IRVersion
+	if ir < 4 {
+		ir = 4 // initialisers need not be inputs from IR 4 on
+	}
+	m.IrVersion = proto.Int64(ir)
+	set := func(p **string, s string) {
+		if s != "" {
+			*p = proto.String(s)
+		}
+	}
+	set(&m.ProducerName, g.Meta.Producer)
+	set(&m.ProducerVersion, g.Meta.ProducerVersion)
+	set(&m.Domain, g.Meta.Domain)
+	set(&m.DocString, g.Meta.Doc)
+	if g.Meta.ModelVersion != 0 {
+		m.ModelVersion = proto.Int64(g.Meta.ModelVersion)
+	}
+	for _, p := range g.Meta.Props {
+		m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String(p.Key), Value: proto.String(p.Value)})
+	}
+	for _, d := range sorted(g.Opset) {
+		if d != graph.Pare {
+			m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(d), Version: proto.Int64(int64(g.Opset[d]))})
+		}
+	}
+	var err error
+	m.Graph, err = w.graph(g)
+	return m, err
+}
+
+func sorted(m map[string]int) []string {
+	var out []string
+	for k := range m {
+		i := len(out)
+		for i > 0 && out[i-1] > k {
+			i--
+		}
+		out = append(out[:i], append([]string{k}, out[i:]...)...)
+	}
+	return out
+}
+
+func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
+	p := &onnxpb.GraphProto{}
+	if err := proto.Unmarshal(g.Unknown, p); err != nil {
+		return nil, err
+	}
+	p.Name = proto.String(g.Name)
+	if g.Doc != "" {
+		p.DocString = proto.String(g.Doc)
+	}
+	own := map[*graph.Value]bool{}
+	for _, v := range g.Inputs {
+		p.Input = append(p.Input, infoOf(v))
+		own[v] = true
+	}
+	for _, n := range g.Nodes {
+		if n.Domain == graph.Pare {
+			return nil, fmt.Errorf("node %q (pare.%s) belongs to training and cannot be written to a file", n.Name, n.Op)
+		}
+		q, err := w.node(n)
+		if err != nil {
+			return nil, err
+		}
+		p.Node = append(p.Node, q)
+		for _, o := range n.Outputs {
+			own[o] = true
+		}
+	}
+	for _, v := range g.Consts() {
+		if err := w.initialiser(p, v); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range g.Outputs {
+		p.Output = append(p.Output, infoOf(v))
+	}
+	return p, nil
+}
+
+func infoOf(v *graph.Value) *onnxpb.ValueInfoProto {
+	p := &onnxpb.ValueInfoProto{Name: proto.String(v.Name)}
+	if v.Doc != "" {
+		p.DocString = proto.String(v.Doc)
+	}
+	t := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(v.DType))}
+	if v.Shape != nil {
+		t.Shape = &onnxpb.TensorShapeProto{}
+		for _, d := range v.Shape {
+			k := &onnxpb.TensorShapeProto_Dimension{}
+			if d.Known() {
+				k.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d.Mul)}
+			} else {
+				k.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d.String()}
+			}
+			t.Shape.Dim = append(t.Shape.Dim, k)
+		}
+	}
+	if v.DType != tensor.Undefined {
+		p.Type = &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}
+	}
+	return p
+}
+
+func (w *writer) node(n *graph.Node) (*onnxpb.NodeProto, error) {
+	p := &onnxpb.NodeProto{}
+	if err := proto.Unmarshal(n.Unknown, p); err != nil {
+		return nil, err
+	}
+	p.OpType = proto.String(n.Op)
+	if n.Name != "" {
+		p.Name = proto.String(n.Name)
+	}
+	if n.Domain != "" {
+		p.Domain = proto.String(n.Domain)
+	}
+	if n.Doc != "" {
+		p.DocString = proto.String(n.Doc)
+	}
+	names := func(vs []*graph.Value) []string {
+		out := make([]string, len(vs))
+		for i, v := range vs {
+			if v != nil {
+				out[i] = v.Name
+			}
+		}
+		for len(out) > 0 && out[len(out)-1] == "" {
+			out = out[:len(out)-1]
+		}
+		return out
+	}
+	p.Input, p.Output = names(n.Inputs), names(n.Outputs)
+	for i := range n.Attrs {
+		a, err := w.attr(&n.Attrs[i])
+		if err != nil {
+			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
+		}
+		p.Attribute = append(p.Attribute, a)
+	}
+	return p, nil
+}
+
+func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
+	p := &onnxpb.AttributeProto{}
+	if a.Raw != nil {
+		return p, proto.Unmarshal(a.Raw, p)
+	}
+	p.Name = proto.String(a.Name)
+	p.Type = onnxpb.AttributeProto_AttributeType(a.Kind).Enum()
+	var err error
+	switch a.Kind {
+	case graph.AttrFloat:
+		p.F = proto.Float32(a.F)
+	case graph.AttrInt:
+		p.I = proto.Int64(a.I)
+	case graph.AttrString:
+		p.S = []byte(a.S)
+	case graph.AttrTensor:
+		p.T = tensorProto("", a.T)
+	case graph.AttrGraph:
+		p.G, err = w.graph(a.G)
+	case graph.AttrFloats:
+		p.Floats = a.Floats
+	case graph.AttrInts:
+		p.Ints = a.Ints
+	case graph.AttrStrings:
+		for _, s := range a.Strings {
+			p.Strings = append(p.Strings, []byte(s))
+		}
+	case graph.AttrTensors:
+		for _, t := range a.Tensors {
+			p.Tensors = append(p.Tensors, tensorProto("", t))
+		}
+	case graph.AttrGraphs:
+		for _, s := range a.Graphs {
+			q, e := w.graph(s)
+			if e != nil {
+				return nil, e
+			}
+			p.Graphs = append(p.Graphs, q)
+		}
+	default:
+		err = fmt.Errorf("attribute %q has kind %d", a.Name, a.Kind)
+	}
+	return p, err
+}
+
+func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
+	p := &onnxpb.TensorProto{DataType: proto.Int32(int32(t.DType))}
+	if name != "" {
+		p.Name = proto.String(name)
+	}
+	for _, d := range t.Shape {
+		p.Dims = append(p.Dims, int64(d))
+	}
+	if s := tensor.Of[string](t); t.DType == tensor.String {
+		for _, x := range s {
+			p.StringData = append(p.StringData, []byte(x))
+		}
+		return p
+	}
+	p.RawData = toRaw(t)
+	return p
+}
+
+func (w *writer) initialiser(g *onnxpb.GraphProto, v *graph.Value) error {
+	if w.opt.Sparse && v.DType == tensor.Float32 && len(v.Const.Shape) > 0 {
+		if s := sparseProto(v); s != nil {
+			g.SparseInitializer = append(g.SparseInitializer, s)
+			return nil
+		}
+	}
+	p := tensorProto(v.Name, v.Const)
+	if v.Doc != "" {
+		p.DocString = proto.String(v.Doc)
+	}
+	if w.data != "" && len(p.RawData) >= 1024 {
+		for len(w.blob)%64 != 0 {
+			w.blob = append(w.blob, 0)
+		}
+		p.DataLocation = onnxpb.TensorProto_EXTERNAL.Enum()
+		for _, e := range [][2]string{{"location", w.data}, {"offset", strconv.Itoa(len(w.blob))}, {"length", strconv.Itoa(len(p.RawData))}} {
+			p.ExternalData = append(p.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(e[0]), Value: proto.String(e[1])})
+		}
+		w.blob = append(w.blob, p.RawData...)
+		p.RawData = nil
+	}
+	g.Initializer = append(g.Initializer, p)
+	return nil
+}
+
+// sparseProto is the sparse form of a weight, nil where it would not be smaller.
+func sparseProto(v *graph.Value) *onnxpb.SparseTensorProto {
+	var vals []float32
+	var idx []int64
+	for i, x := range v.Const.F32() {
+		if x != 0 {
+			vals, idx = append(vals, x), append(idx, int64(i))
+		}
+	}
+	if len(vals)*3 >= v.Const.Len() {
+		return nil
+	}
+	p := &onnxpb.SparseTensorProto{Values: tensorProto(v.Name, tensor.Vector(vals...)), Indices: tensorProto(v.Name+"_indices", tensor.Vector(idx...))}
+	for _, d := range v.Const.Shape {
+		p.Dims = append(p.Dims, int64(d))
+	}
+	return p
+}
+
+// CheckWritable returns an error where a file cannot be created at path.
+func CheckWritable(path string) error {
+	if path == "" {
+		return fmt.Errorf("no output file is given")
+	}
+	dir := filepath.Dir(path)
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("output folder: %w", err)
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("output folder %s is not a folder", dir)
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return fmt.Errorf("output %s is a folder", path)
+	}
+	f, err := os.CreateTemp(dir, ".pare-*")
+	if err != nil {
+		return fmt.Errorf("output folder %s cannot be written to: %w", dir, err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+// Save writes a model by the file's ending: .onnx, or Pare's sparse form .pare.
+func Save(path string, g *graph.Graph, o Options) error {
+	if strings.EqualFold(filepath.Ext(path), ".pare") {
+		return WriteSparse(path, g)
+	}
+	return Write(path, g, o)
+}
