@@ -4,6 +4,7 @@ import (
 	"pare/graph"
 	"pare/graph/op"
 	"pare/kernel"
+	"pare/tensor"
 )
 
 func poolTask(n *graph.Node, in, out []int) (*kernel.PoolTask, bool) {
@@ -340,18 +341,17 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		})
 		return true
 	}
-	if !isTail(sx, sy) {
-		return false
-	}
-	xb, yb := l.get(x, plain, n), l.make(y, plain)
-	k := sizeOf(x)
-	l.emit(n, "repeat", []*buffer{xb}, []*buffer{yb}, func() func() error {
-		return func() error {
-			for i := 0; i < len(yb.data); i += k {
-				copy(yb.data[i:i+k], xb.data)
-			}
-			return nil
+	st := make([]int, len(sy))
+	for d, k := range tensor.Strides(sx) {
+		if sx[d] != 1 {
+			st[d+len(sy)-len(sx)] = k
 		}
+	}
+	m := newMove(sy, st, tensor.Strides(sy), 0, 0)
+	xb, yb := l.get(x, plain, n), l.make(y, plain)
+	l.emit(n, "repeat", []*buffer{xb}, []*buffer{yb}, func() func() error {
+		m.x, m.y = xb.data, yb.data
+		return func() error { m.go_(l.pool); return nil }
 	})
 	return true
 }, "pare.BroadcastTo")

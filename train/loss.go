@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -81,4 +82,19 @@ func (l Loss) attach(g *graph.Graph) (*graph.Value, lossInputs, error) {
 	mean := b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, kl) // over rows and classes
 	soft := b.Op("Mul", mean, b.Scalar(l.T*l.T*float64(classes.Mul)*l.Alpha, mean))
 	return b.Op("Add", b.Op("Mul", loss, b.Scalar(1-l.Alpha, loss)), soft), in, b.Err()
+}
+
+// score gives the best class of a row of logits and the cross-entropy of the
+// labelled one.
+func score(row []float32, label int) (best int, loss float64) {
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	s := 0.0
+	for _, v := range row {
+		s += math.Exp(float64(v - row[best]))
+	}
+	return best, math.Log(s) + float64(row[best]-row[label])
 }
