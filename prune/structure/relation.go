@@ -107,12 +107,15 @@ func (r *relation) tie(v *graph.Value, dv, i int, w *graph.Value, dw, j, n int) 
 // same ties two axes of equal size position by position; axes of unequal size
 // are protected both, unless one has a single position (broadcasting).
 func (r *relation) same(v *graph.Value, dv int, w *graph.Value, dw int, why string) {
+	if v == nil || w == nil { // an optional input that is left out
+		return
+	}
 	n, m := r.size(v, dv), r.size(w, dw)
 	switch {
 	case n == m:
 		r.tie(v, dv, 0, w, dw, 0, n)
-	case n == 0 && v != nil && dv < len(v.Shape) && v.Shape[dv] == graph.N(1):
-	case m == 0 && w != nil && dw < len(w.Shape) && w.Shape[dw] == graph.N(1):
+	case n == 0 && dv < len(v.Shape) && v.Shape[dv] == graph.N(1):
+	case m == 0 && dw < len(w.Shape) && w.Shape[dw] == graph.N(1):
 	default:
 		r.keep(v, dv, why)
 		r.keep(w, dw, why)
