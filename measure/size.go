@@ -1,0 +1,120 @@
+// Package measure says what a network takes and gives: parameters, bytes,
+// multiply-accumulates, latency, memory, and which of several are worth having.
+package measure
+
+import (
+	"pare/graph"
+	"pare/graph/op"
+	"pare/onnx"
+	"pare/tensor"
+)
+
+// Size is what a network takes on paper and on disk.
+type Size struct {
+	Params      int64 `json:"params"`       // trained numbers
+	NonZero     int64 `json:"nonzero"`      // of them
+	MACs        int64 `json:"macs"`         // multiply-accumulates for one sample, dense
+	Effective   int64 `json:"effective"`    // those whose weight is not zero
+	Bytes       int64 `json:"bytes"`        // of the ONNX file
+	SparseBytes int64 `json:"sparse_bytes"` // in Pare's sparse form
+}
+
+// Sparsity is the share of the parameters that are zero.
+func (s Size) Sparsity() float64 {
+	if s.Params == 0 {
+		return 0
+	}
+	return 1 - float64(s.NonZero)/float64(s.Params)
+}
+
+// Layer is what one weight takes.
+type Layer struct {
+	Name      string `json:"name"`
+	Op        string `json:"op"`
+	Shape     []int  `json:"shape"`
+	Params    int64  `json:"params"`
+	NonZero   int64  `json:"nonzero"`
+	MACs      int64  `json:"macs"`
+	Effective int64  `json:"effective"`
+	Output    string `json:"output"` // shape of what the layer makes
+}
+
+// Of measures a network whose shapes are inferred, and its layers: the nodes
+// that multiply by a weight.
+func Of(g *graph.Graph) (Size, []Layer, error) {
+	var s Size
+	for _, v := range g.Consts() {
+		if v.Role != graph.Param {
+			continue
+		}
+		s.Params += int64(v.Const.Len())
+		s.NonZero += nonZero(v.Const)
+	}
+	var layers []Layer
+	c, m := g.Clone(false) // sizes that are not known count as 1
+	for _, v := range m {
+		for i, d := range v.Shape {
+			if !d.Known() {
+				v.Shape[i] = graph.N(max(1, d.Mul))
+			}
+		}
+	}
+	for i, n := range c.Nodes {
+		d := op.Lookup(n.Domain, n.Op)
+		if d == nil || d.MACs == nil {
+			continue
+		}
+		macs := d.MACs(n)
+		l := Layer{Op: n.Op, MACs: macs, Effective: macs}
+		if o := g.Nodes[i].Out(0); o != nil {
+			l.Output = o.Shape.String()
+		}
+		for _, v := range n.Inputs {
+			if v.IsConst() && len(v.Const.Shape) > 1 && v.DType.IsFloat() {
+				l.Name, l.Shape = v.Name, v.Const.Shape
+				l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
+				if l.Params > 0 {
+					l.Effective = int64(float64(macs) * float64(l.NonZero) / float64(l.Params))
+				}
+				break
+			}
+		}
+		s.MACs += macs
+		s.Effective += l.Effective
+		if l.Name != "" {
+			layers = append(layers, l)
+		}
+	}
+	b, err := onnx.Encode(g, onnx.Options{})
+	if err != nil {
+		return s, nil, err
+	}
+	z, err := onnx.EncodeSparse(g)
+	if err != nil {
+		return s, nil, err
+	}
+	s.Bytes, s.SparseBytes = int64(len(b)), int64(len(z))
+	return s, layers, nil
+}
+
+func nonZero(t *tensor.Tensor) int64 {
+	n := int64(0)
+	if x := t.F32(); x != nil {
+		for _, v := range x {
+			if v != 0 {
+				n++
+			}
+		}
+		return n
+	}
+	f, err := t.Float64s()
+	if err != nil {
+		return int64(t.Len())
+	}
+	for _, v := range f {
+		if v != 0 {
+			n++
+		}
+	}
+	return n
+}

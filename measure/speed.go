@@ -1,0 +1,134 @@
+package measure
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"sort"
+	"time"
+
+	"pare/engine"
+	"pare/graph"
+)
+
+// Spread is a median with the half-width of the middle half of the samples.
+type Spread struct {
+	Median float64 `json:"median"`
+	Half   float64 `json:"half"` // (upper quartile - lower quartile)/2
+}
+
+// SpreadOf summarises samples.
+func SpreadOf(x []float64) Spread {
+	if len(x) == 0 {
+		return Spread{}
+	}
+	s := append([]float64{}, x...)
+	sort.Float64s(s)
+	q := func(p float64) float64 {
+		k := p * float64(len(s)-1)
+		i := int(math.Floor(k))
+		if i+1 >= len(s) {
+			return s[len(s)-1]
+		}
+		return s[i] + (k-float64(i))*(s[i+1]-s[i])
+	}
+	return Spread{q(.5), (q(.75) - q(.25)) / 2}
+}
+
+// Speed is how fast a network runs, beside the one that it is compared with.
+type Speed struct {
+	Batch   int     `json:"batch"`
+	Seconds Spread  `json:"seconds"` // of one run
+	Rate    float64 `json:"rate"`    // samples a second, at the median
+	Ratio   Spread  `json:"ratio"`   // of its time to that of the first network, run by run
+	Memory  int     `json:"memory"`  // bytes of activations
+}
+
+// Latency runs networks in turn, one after the other in every round, so that
+// what disturbs the machine disturbs all of them; times are compared within a
+// round. Each round runs every network for about `per`.
+func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time.Duration, opt engine.Options) ([]Speed, error) {
+	opt.Freeze = true
+	progs := make([]*engine.Program, len(gs))
+	for i, g := range gs {
+		sizes := map[string]int{}
+		for _, in := range g.Inputs {
+			for k, d := range in.Shape {
+				if !d.Known() {
+					sizes[d.Sym] = 1
+					if k == 0 {
+						sizes[d.Sym] = batch
+					}
+				}
+			}
+		}
+		p, err := engine.Compile(g, sizes, opt)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		r := rand.New(rand.NewPCG(1, 2))
+		for _, name := range p.InputNames() {
+			for k := range p.Input(name).F32() {
+				p.Input(name).F32()[k] = float32(r.NormFloat64())
+			}
+		}
+		progs[i] = p
+	}
+	loops := make([]int, len(gs))
+	for i, p := range progs { // warm up, and see how often one round runs it
+		if err := p.Run(); err != nil {
+			return nil, err
+		}
+		t := time.Now()
+		if err := p.Run(); err != nil {
+			return nil, err
+		}
+		loops[i] = max(1, int(per/max(time.Microsecond, time.Since(t))))
+	}
+	times := make([][]float64, len(gs))
+	ratios := make([][]float64, len(gs))
+	for range rounds {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		for i, p := range progs {
+			t := time.Now()
+			for range loops[i] {
+				if err := p.Run(); err != nil {
+					return nil, err
+				}
+			}
+			times[i] = append(times[i], time.Since(t).Seconds()/float64(loops[i]))
+		}
+		for i := range progs {
+			k := len(times[i]) - 1
+			ratios[i] = append(ratios[i], times[i][k]/times[0][k])
+		}
+	}
+	out := make([]Speed, len(gs))
+	for i, p := range progs {
+		s := SpreadOf(times[i])
+		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes()}
+	}
+	return out, nil
+}
+
+// Pareto gives the indices of the points that no other beats in both: more of
+// good, less of cost.
+func Pareto(cost, good []float64) []int {
+	var out []int
+	for i := range cost {
+		beaten := false
+		for j := range cost {
+			if (cost[j] < cost[i] && good[j] >= good[i]) || (cost[j] <= cost[i] && good[j] > good[i]) {
+				beaten = true
+			}
+		}
+		if !beaten {
+			out = append(out, i)
+		}
+	}
+	sort.Slice(out, func(a, b int) bool { return cost[out[a]] < cost[out[b]] })
+	return out
+}

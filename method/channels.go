@@ -1,0 +1,62 @@
+package method
+
+import (
+	"context"
+	"fmt"
+
+	"pare/prune/structure"
+)
+
+// Channels are the settings of cutting coupled channels.
+type Channels struct {
+	MACs   float64 `flag:"flops" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
+	Params float64 `flag:"params" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
+	Round  int     `flag:"round" doc:"channels of a group are kept in multiples of this; 8 suits vector units"`
+	Least  float64 `flag:"least" doc:"share of every group's channels that stays at least"`
+	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
+}
+
+var channels = &Method{
+	Name: "channels", Title: "Coupled channels by norm",
+	Paper: "norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710; groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900",
+	Cuts:  "channels", Needs: Weights,
+	Doc: `Finds the channels that must go together (through residual sums, concatenations, normalisation, depthwise
+convolutions …), rates each by the squared norm of all weights that go with it, divided by its group's mean, removes
+the weakest until the target is met, and fine-tunes. The result is a smaller dense network: no masks, no zeros.
+
+This is the plain baseline for structured methods: the score is the L2 norm over the whole group, as in the group
+form of the second paper, without its sparsity-inducing training.`,
+	Settings: func() any { return &Channels{MACs: .5, Round: 1, Least: .1} },
+	Run:      runChannels,
+}
+
+func runChannels(ctx context.Context, j *Job) (*Result, error) {
+	s := j.Settings.(*Channels)
+	if s.MACs == 0 && s.Params == 0 {
+		return nil, fmt.Errorf("no target: give --flops or --params")
+	}
+	if s.Round < 0 || !(s.Least >= 0 && s.Least < 1) {
+		return nil, fmt.Errorf("round %d, least %v: round may not be negative, least must be in [0,1)", s.Round, s.Least)
+	}
+	groups, kept := structure.Groups(j.Graph)
+	score := structure.Score(groups, structure.Squares)
+	sel, err := structure.Select(j.Graph, groups, score, structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even})
+	if err != nil {
+		return nil, err
+	}
+	c, err := structure.Cut(j.Graph, groups, sel)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Graph: c}
+	for i, g := range groups {
+		if n := sel[i].Count(); n < len(g.Channels) {
+			j.logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
+		}
+	}
+	for _, p := range kept {
+		j.logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	res.Epochs, err = j.Fit(ctx, c)
+	return res, err
+}

@@ -1,0 +1,158 @@
+// Package method holds the published methods, each a value that describes
+// itself: the catalogue, the command's flags and help, the documentation and
+// the reproduction all come from that value.
+package method
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/prune"
+	"pare/train"
+)
+
+// Need says what a method must be given beside the network.
+type Need uint8
+
+// The needs, each including those before it.
+const (
+	Weights Need = iota // nothing else; data lets it fine-tune
+	Samples             // data without labels
+	Labels              // data with labels
+	Trains              // data with labels, and a training recipe
+)
+
+func (n Need) String() string {
+	return [...]string{"weights only", "unlabelled data", "labelled data", "training"}[n]
+}
+
+// Method is a published method.
+type Method struct {
+	ID       string // number of its specification, "" for a baseline
+	Name     string
+	Title    string
+	Paper    string // authors, year, arXiv
+	Doc      string // what it does and where it departs from the paper, in paragraphs
+	Cuts     string // weights, channels, …
+	Needs    Need
+	Settings func() any // a fresh pointer to the settings' struct with their defaults
+	Run      func(ctx context.Context, j *Job) (*Result, error)
+	Claims   *Experiment // the paper's claim at small scale; nil: none
+}
+
+// Recipe is how a network is trained or trained on.
+type Recipe struct {
+	Epochs    int     `flag:"epochs" doc:"passes over the training set (0: no training)"`
+	Batch     int     `flag:"batch" doc:"samples a step"`
+	LR        float64 `flag:"lr" doc:"peak learning rate"`
+	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
+	Optimizer string  `flag:"optimizer" doc:"sgd, nesterov, adam, adamw"`
+	Momentum  float64 `flag:"momentum" doc:"of sgd and nesterov"`
+	Decay     float64 `flag:"decay" doc:"weight decay"`
+	Smoothing float64 `flag:"smoothing" doc:"label smoothing"`
+	Clip      float64 `flag:"clip" doc:"largest norm of the gradient (0: no limit)"`
+	Crop      int     `flag:"crop" doc:"augmentation: shift images by up to so many pixels"`
+	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
+}
+
+// Job is what a method works on.
+type Job struct {
+	Graph    *graph.Graph // simplified and classified; methods change it
+	Data     *dataset.Data
+	Recipe   Recipe
+	Settings any
+	Seed     uint64
+	Engine   engine.Options
+
+	Save   string // checkpoint, "" for none
+	Resume bool
+	Log    func(format string, a ...any)
+	OnStep func(step, total int, loss float64)
+	Epoch  func(train.Epoch)
+}
+
+// Result is what came out.
+type Result struct {
+	Graph  *graph.Graph
+	Masks  *prune.Masks  // of methods that cut single weights
+	Epochs []train.Epoch // of the training, if any
+	Notes  []string      // what the user should know
+}
+
+// logf reports progress, if anyone listens.
+func (j *Job) logf(format string, a ...any) {
+	if j.Log != nil {
+		j.Log(format, a...)
+	}
+}
+
+// Steps is the number of optimiser steps that the recipe makes.
+func (j *Job) Steps() int {
+	if j.Data == nil || j.Data.Train == nil || j.Recipe.Batch < 1 {
+		return 0
+	}
+	return j.Recipe.Epochs * (j.Data.Train.Len() / j.Recipe.Batch)
+}
+
+// Fit trains the job's network by its recipe with hooks. It returns an error
+// where training is asked for without data.
+func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]train.Epoch, error) {
+	r := j.Recipe
+	if r.Epochs == 0 {
+		return nil, nil
+	}
+	if j.Data == nil || j.Data.Train == nil {
+		return nil, fmt.Errorf("%d epochs of training are asked for, but there is no training set: give --data, or --epochs 0", r.Epochs)
+	}
+	if r.Epochs < 0 || r.Batch < 1 {
+		return nil, fmt.Errorf("%d epochs, batch %d: neither may be below 0, nor the batch below 1", r.Epochs, r.Batch)
+	}
+	opt, err := train.ParseOptimizer(r.Optimizer, r.Momentum, r.Decay)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := train.ParseRate(r.Schedule, r.LR, j.Steps())
+	if err != nil {
+		return nil, err
+	}
+	var epochs []train.Epoch
+	cfg := &train.Config{Graph: g, Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: train.Loss{Smoothing: r.Smoothing},
+		Train: train.Data{Loader: &dataset.Loader{Set: j.Data.Train, Size: r.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
+			Augment: dataset.Augment{Crop: r.Crop, Flip: r.Flip}}},
+		Hooks: hooks, Engine: j.Engine, Save: j.Save, Resume: j.Resume, Every: 200}
+	if v := j.Data.Val; v != nil {
+		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
+	} else if v := j.Data.Test; v != nil {
+		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
+	}
+	if j.OnStep != nil {
+		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
+	}
+	cfg.OnEpoch = func(e train.Epoch) {
+		epochs = append(epochs, e)
+		if j.Epoch != nil {
+			j.Epoch(e)
+		}
+	}
+	_, err = train.Fit(ctx, cfg)
+	return epochs, err
+}
+
+// All lists the methods in the order of their numbers, baselines last.
+func All() []*Method { return []*Method{globalMP, gmp, channels} }
+
+// Find gives a method by number or name; the error lists the names.
+func Find(name string) (*Method, error) {
+	var names []string
+	for _, m := range All() {
+		if m.Name == name || m.ID != "" && m.ID == name {
+			return m, nil
+		}
+		names = append(names, m.Name)
+	}
+	return nil, fmt.Errorf("there is no method %q: there are %s", name, strings.Join(names, ", "))
+}
