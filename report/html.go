@@ -1,0 +1,21 @@
+package report
+
+import (
+	_ "embed" // the page
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed page.html
+var pageSource string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"svg":   func(p *Plot) template.HTML { return template.HTML(p.SVG()) }, // SVG escapes all it is given
+	"paras": func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
+	"num":   func(c Cell) string { return fmt.Sprintf("%g", c.Value) },
+}).Parse(pageSource))
+
+// HTML writes one page that needs nothing else: no network, no other file.
+func (r *Report) HTML(w io.Writer) error { return page.Execute(w, r) }

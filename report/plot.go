@@ -1,0 +1,261 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strings"
+)
+
+// Plot is a chart: points and lines over two axes, or bars by label.
+type Plot struct {
+	Title  string   `json:"title"`
+	X, Y   Axis     `json:"-"`
+	Series []Series `json:"series,omitempty"`
+	Bars   []Bar    `json:"bars,omitempty"`
+	Note   string   `json:"note,omitempty"`
+}
+
+// Axis is named and may be logarithmic; Format writes a value.
+type Axis struct {
+	Name   string
+	Log    bool
+	Zero   bool // begins at 0
+	Format func(v float64) string
+}
+
+// Series is a line or a set of points.
+type Series struct {
+	Name   string  `json:"name"`
+	Points []Point `json:"points"`
+	Line   bool    `json:"line"`   // joined
+	Dashed bool    `json:"dashed"` // a reference, such as an ideal or a front
+}
+
+// Point is a value with an optional label.
+type Point struct {
+	X     float64 `json:"x"`
+	Y     float64 `json:"y"`
+	Label string  `json:"label,omitempty"`
+}
+
+// Bar is one row of a bar chart; Value is in [0,1].
+type Bar struct {
+	Label string  `json:"label"`
+	Value float64 `json:"value"`
+	Text  string  `json:"text"`
+}
+
+// Share writes 0.5 as "50 %".
+func Share(v float64) string { return fmt.Sprintf("%.4g %%", 100*v) }
+
+// Plain writes a number shortly, with a unit prefix where it is large.
+func Plain(v float64) string { return strings.TrimSuffix(Scaled(v).Text, " ") }
+
+// ticks chooses about n round numbers within [lo, hi].
+func ticks(lo, hi float64, n int) []float64 {
+	if !(hi > lo) {
+		return []float64{lo}
+	}
+	raw := (hi - lo) / float64(n)
+	mag := math.Pow(10, math.Floor(math.Log10(raw)))
+	step := 10 * mag
+	for _, m := range []float64{1, 2, 2.5, 5} {
+		if m*mag >= raw {
+			step = m * mag
+			break
+		}
+	}
+	var out []float64
+	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+1e-9*step; k++ {
+		out = append(out, k*step)
+	}
+	return out
+}
+
+// logTicks chooses 1, 2, 5 times powers of ten within [lo, hi].
+func logTicks(lo, hi float64) []float64 {
+	var out []float64
+	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, e); v >= lo*.999 && v <= hi*1.001 {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// scale maps data to pixels.
+type scale struct {
+	lo, hi, a, b float64
+	log          bool
+}
+
+func (s scale) at(v float64) float64 {
+	if s.log {
+		return s.a + (s.b-s.a)*(math.Log(v)-math.Log(s.lo))/(math.Log(s.hi)-math.Log(s.lo))
+	}
+	return s.a + (s.b-s.a)*(v-s.lo)/(s.hi-s.lo)
+}
+
+func (ax Axis) scale(vs []float64, a, b float64) (scale, []float64) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, v := range vs {
+		lo, hi = math.Min(lo, v), math.Max(hi, v)
+	}
+	if ax.Log {
+		f := math.Max(1.15, math.Pow(hi/lo, .08))
+		lo, hi = lo/f, hi*f
+		return scale{lo, hi, a, b, true}, logTicks(lo, hi)
+	}
+	if ax.Zero {
+		lo = math.Min(0, lo)
+	}
+	pad := (hi - lo) * .07
+	if pad == 0 {
+		pad = math.Max(math.Abs(hi)*.05, 1e-9)
+	}
+	if !ax.Zero {
+		lo -= pad
+	}
+	hi += pad
+	return scale{lo, hi, a, b, false}, ticks(lo, hi, 5)
+}
+
+// usable drops points that cannot be drawn.
+func (p *Plot) usable() (xs, ys []float64, series []Series) {
+	for _, s := range p.Series {
+		q := s
+		q.Points = nil
+		for _, pt := range s.Points {
+			if bad(pt.X) || bad(pt.Y) || p.X.Log && pt.X <= 0 || p.Y.Log && pt.Y <= 0 {
+				continue
+			}
+			q.Points = append(q.Points, pt)
+			xs, ys = append(xs, pt.X), append(ys, pt.Y)
+		}
+		series = append(series, q)
+	}
+	return
+}
+
+func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+
+// SVG draws the plot. Colours come from the page's style (classes c0, c1 …).
+func (p *Plot) SVG() string {
+	if len(p.Bars) > 0 {
+		return p.bars()
+	}
+	const w, h, left, right, top, bottom = 640.0, 360.0, 64.0, 24.0, 16.0, 52.0
+	xs, ys, series := p.usable()
+	if len(xs) == 0 {
+		return `<p class="empty">nothing to plot</p>`
+	}
+	fx, fy := p.X.Format, p.Y.Format
+	if fx == nil {
+		fx = Plain
+	}
+	if fy == nil {
+		fy = Plain
+	}
+	sx, tx := p.X.scale(xs, left, w-right)
+	sy, ty := p.Y.scale(ys, h-bottom, top)
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, w, h, html.EscapeString(p.Title))
+	for _, t := range ty {
+		y := sy.at(t)
+		fmt.Fprintf(&b, `<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/><text class="tick" x="%g" y="%.1f" text-anchor="end">%s</text>`,
+			left, w-right, y, y, left-8, y+4, html.EscapeString(fy(t)))
+	}
+	lastX := math.Inf(-1)
+	for _, t := range tx {
+		x := sx.at(t)
+		if x-lastX < 46 {
+			continue
+		}
+		lastX = x
+		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/><text class="tick" x="%.1f" y="%g" text-anchor="middle">%s</text>`,
+			x, x, top, h-bottom, x, h-bottom+18, html.EscapeString(fx(t)))
+	}
+	fmt.Fprintf(&b, `<text class="axis" x="%g" y="%g" text-anchor="middle">%s</text>`, (left+w-right)/2, h-8, html.EscapeString(p.X.Name))
+	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
+	for i, s := range series {
+		class := fmt.Sprintf("c%d", i%6)
+		if s.Dashed {
+			class = "ref"
+		}
+		if s.Line && len(s.Points) > 1 {
+			var path []string
+			for _, pt := range s.Points {
+				path = append(path, fmt.Sprintf("%.1f,%.1f", sx.at(pt.X), sy.at(pt.Y)))
+			}
+			fmt.Fprintf(&b, `<polyline class="%s" points="%s"/>`, class, strings.Join(path, " "))
+		}
+		if s.Dashed {
+			continue
+		}
+		for _, pt := range s.Points {
+			tip := s.Name
+			if pt.Label != "" {
+				tip = pt.Label
+			}
+			x, y := sx.at(pt.X), sy.at(pt.Y)
+			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4.5" tabindex="0"><title>%s: %s %s, %s %s</title></circle>`, class, x, y,
+				html.EscapeString(tip), html.EscapeString(fx(pt.X)), html.EscapeString(p.X.Name), html.EscapeString(fy(pt.Y)), html.EscapeString(p.Y.Name))
+			if pt.Label != "" {
+				anchor, dx := "start", 9.0
+				if x > w-right-130 {
+					anchor, dx = "end", -9
+				}
+				fmt.Fprintf(&b, `<text class="label" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x+dx, y-7, anchor, html.EscapeString(pt.Label))
+			}
+		}
+	}
+	b.WriteString("</svg>")
+	b.WriteString(legend(series))
+	return b.String()
+}
+
+// legend names the lines where there are several.
+func legend(series []Series) string {
+	if len(series) < 2 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(`<p class="legend">`)
+	for i, s := range series {
+		class := fmt.Sprintf("c%d", i%6)
+		if s.Dashed {
+			class = "ref"
+		}
+		fmt.Fprintf(&b, `<span><i class="%s"></i>%s</span> `, class, html.EscapeString(s.Name))
+	}
+	b.WriteString(`</p>`)
+	return b.String()
+}
+
+// bars draws horizontal bars, one a row; many rows stay readable.
+func (p *Plot) bars() string {
+	const w, row, left, right = 640.0, 18.0, 210.0, 64.0
+	h := row*float64(len(p.Bars)) + 8
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, w, h, html.EscapeString(p.Title))
+	for i, x := range p.Bars {
+		y := float64(i)*row + 4
+		v := x.Value
+		if bad(v) {
+			v = 0
+		}
+		v = math.Max(0, math.Min(1, v))
+		name := x.Label
+		if r := []rune(name); len(r) > 32 {
+			name = "…" + string(r[len(r)-31:])
+		}
+		fmt.Fprintf(&b, `<g><title>%s: %s</title><text class="tick" x="%g" y="%.1f" text-anchor="end">%s</text><rect class="rail" x="%g" y="%.1f" width="%g" height="%g" rx="2"/><rect class="bar" x="%g" y="%.1f" width="%.1f" height="%g" rx="2"/><text class="tick" x="%g" y="%.1f">%s</text></g>`,
+			html.EscapeString(x.Label), html.EscapeString(x.Text), left-8, y+row*.68, html.EscapeString(name),
+			left, y+2, w-left-right, row-6, left, y+2, v*(w-left-right), row-6, w-right+8, y+row*.68, html.EscapeString(x.Text))
+	}
+	b.WriteString("</svg>")
+	return b.String()
+}

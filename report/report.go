@@ -1,0 +1,175 @@
+// Package report turns results into tables for a terminal, JSON, and one
+// self-contained HTML page with plots. It knows nothing of networks.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// Report is a page: sections of text, tables and plots.
+type Report struct {
+	Title    string    `json:"title"`
+	Subtitle string    `json:"subtitle,omitempty"`
+	Sections []Section `json:"sections"`
+}
+
+// Section holds blocks under a heading. What is nil is left out.
+type Section struct {
+	Heading string  `json:"heading"`
+	Text    string  `json:"text,omitempty"` // paragraphs, separated by empty lines
+	Table   *Table  `json:"table,omitempty"`
+	Plots   []*Plot `json:"plots,omitempty"`
+}
+
+// Add appends a section.
+func (r *Report) Add(s Section) { r.Sections = append(r.Sections, s) }
+
+// Table has typed cells.
+type Table struct {
+	Columns []string `json:"columns"`
+	Rows    [][]Cell `json:"rows"`
+}
+
+// Cell is a text, or a number with the way to write it.
+type Cell struct {
+	Text  string  `json:"text"`
+	Value float64 `json:"value,omitempty"` // to sort by, and for machines
+	IsNum bool    `json:"number,omitempty"`
+}
+
+// Text is a cell of words.
+func Text(s string) Cell { return Cell{Text: s} }
+
+// Missing is an empty cell.
+func Missing() Cell { return Cell{Text: "–"} }
+
+func num(v float64, s string) Cell {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return Missing()
+	}
+	return Cell{s, v, true}
+}
+
+// Percent writes a share as "91.73 %".
+func Percent(v float64) Cell { return num(v, fmt.Sprintf("%.2f %%", 100*v)) }
+
+// Count writes a number with thousands apart: "269,722".
+func Count(n int64) Cell { return num(float64(n), group(n)) }
+
+func group(n int64) string {
+	s := fmt.Sprint(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// Scaled writes a large number as "40.6 M".
+func Scaled(v float64) Cell {
+	for _, u := range []struct {
+		f float64
+		s string
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if math.Abs(v) >= u.f {
+			return num(v, fmt.Sprintf("%.3g %s", v/u.f, u.s))
+		}
+	}
+	return num(v, fmt.Sprintf("%.3g", v))
+}
+
+// Bytes writes a size as "1.05 MB" (powers of ten, as disks count).
+func Bytes(n int64) Cell {
+	c := Scaled(float64(n))
+	if !strings.Contains(c.Text, " ") {
+		c.Text += " "
+	}
+	c.Text += "B"
+	return c
+}
+
+// Millis writes seconds as "3.21 ms".
+func Millis(s float64) Cell { return num(s, fmt.Sprintf("%.3g ms", 1000*s)) }
+
+// Ratio writes a ratio with its spread: "0.61× ± 0.02".
+func Ratio(v, spread float64) Cell {
+	if spread > 0 {
+		return num(v, fmt.Sprintf("%.2f× ± %.2f", v, spread))
+	}
+	return num(v, fmt.Sprintf("%.2f×", v))
+}
+
+// Number writes a number with four digits.
+func Number(v float64) Cell { return num(v, fmt.Sprintf("%.4g", v)) }
+
+// Print writes the tables for a terminal; width is the terminal's, 0 for none.
+func (r *Report) Print(w io.Writer, width int) {
+	for _, s := range r.Sections {
+		if s.Table == nil {
+			continue
+		}
+		if s.Heading != "" {
+			fmt.Fprintf(w, "\n%s\n", s.Heading)
+		}
+		s.Table.Print(w, width)
+	}
+}
+
+// Print writes the table for a terminal.
+func (t *Table) Print(w io.Writer, width int) {
+	p := table.NewWriter()
+	p.SetOutputMirror(w)
+	st := table.StyleLight
+	st.Options = table.OptionsNoBordersAndSeparators
+	st.Options.SeparateHeader = true
+	st.Format.Header = text.FormatDefault
+	p.SetStyle(st)
+	if width > 0 {
+		p.Style().Size.WidthMax = width
+	}
+	var head table.Row
+	var cfg []table.ColumnConfig
+	for i, c := range t.Columns {
+		head = append(head, c)
+		if t.Numeric(i) {
+			cfg = append(cfg, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	p.AppendHeader(head)
+	p.SetColumnConfigs(cfg)
+	for _, r := range t.Rows {
+		var row table.Row
+		for _, c := range r {
+			row = append(row, c.Text)
+		}
+		p.AppendRow(row)
+	}
+	p.Render()
+}
+
+// Numeric says whether a column holds numbers.
+func (t *Table) Numeric(i int) bool {
+	for _, r := range t.Rows {
+		if i < len(r) && r[i].IsNum {
+			return true
+		}
+	}
+	return false
+}
+
+// JSON writes the report for machines.
+func (r *Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

@@ -1,0 +1,73 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCells(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{Percent(.9173).Text, "91.73 %"}, {Percent(math.NaN()).Text, "–"}, {Count(1234567).Text, "1,234,567"}, {Count(999).Text, "999"},
+		{Bytes(1096205).Text, "1.1 MB"}, {Bytes(12).Text, "12 B"}, {Scaled(40551040).Text, "40.6 M"}, {Millis(.00321).Text, "3.21 ms"},
+		{Ratio(.614, .021).Text, "0.61× ± 0.02"}, {Number(.12345678).Text, "0.1235"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func TestTicks(t *testing.T) {
+	if got := ticks(0, 1, 5); !slices.Equal(got, []float64{0, .2, .4, .6000000000000001, .8, 1}) {
+		t.Errorf("%v", got)
+	}
+	if got := logTicks(1, 100); !slices.Equal(got, []float64{1, 2, 5, 10, 20, 50, 100}) {
+		t.Errorf("%v", got)
+	}
+	if got := ticks(3, 3, 5); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+// A page with hostile names is well formed in its plots and loads nothing.
+func TestPage(t *testing.T) {
+	evil := `<script>alert(1)</script>"&`
+	r := &Report{Title: evil, Subtitle: evil}
+	r.Add(Section{Heading: evil, Text: evil + "\n\nmore", Table: &Table{Columns: []string{evil, "n"}, Rows: [][]Cell{{Text(evil), Count(3)}}},
+		Plots: []*Plot{
+			{Title: evil, X: Axis{Name: evil, Log: true}, Y: Axis{Name: "y"}, Series: []Series{
+				{Name: evil, Line: true, Points: []Point{{1, 2, evil}, {0, 1, ""}, {math.NaN(), 1, ""}, {10, math.Inf(1), ""}, {100, 3, ""}}}, {Name: "b", Dashed: true}}},
+			{Title: "bars", Bars: []Bar{{evil, .5, "50 %"}, {strings.Repeat("long", 20), 2, ""}, {"nan", math.NaN(), ""}}},
+			{Title: "none"},
+		}})
+	var b bytes.Buffer
+	if err := r.HTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	s := b.String()
+	for _, no := range []string{"<script>alert", "http://", "https://", "src=", "NaN", "Inf"} {
+		if strings.Contains(s, no) {
+			t.Errorf("the page has %q", no)
+		}
+	}
+	for _, p := range r.Sections[0].Plots[:2] {
+		d := xml.NewDecoder(strings.NewReader("<x>" + p.SVG() + "</x>"))
+		for {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.Reset()
+	r.Print(&b, 80)
+	if !strings.Contains(b.String(), "3") || r.JSON(io.Discard) != nil {
+		t.Error("print")
+	}
+}
