@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"math"
@@ -258,4 +259,32 @@ func (p *Plot) bars() string {
 	}
 	b.WriteString("</svg>")
 	return b.String()
+}
+
+// MarshalJSON writes numbers that JSON lacks as null.
+func (p Point) MarshalJSON() ([]byte, error) {
+	n := func(v float64) *float64 {
+		if bad(v) {
+			return nil
+		}
+		return &v
+	}
+	return json.Marshal(struct {
+		X     *float64 `json:"x"`
+		Y     *float64 `json:"y"`
+		Label string   `json:"label,omitempty"`
+	}{n(p.X), n(p.Y), p.Label})
+}
+
+// MarshalJSON writes numbers that JSON lacks as null.
+func (b Bar) MarshalJSON() ([]byte, error) {
+	v := &b.Value
+	if bad(b.Value) {
+		v = nil
+	}
+	return json.Marshal(struct {
+		Label string   `json:"label"`
+		Value *float64 `json:"value"`
+		Text  string   `json:"text"`
+	}{b.Label, v, b.Text})
 }
