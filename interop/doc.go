@@ -1,0 +1,8 @@
+// Package interop holds tests that compare Pare with ONNX Runtime and PyTorch:
+// the same files give the same outputs, and training the same gradients.
+//
+// The tests run small Python programs with the interpreter that the environment
+// variable PARE_PYTHON names (it needs numpy, onnx, onnxruntime and, for the
+// gradients, torch), and are skipped without it. PARE_DATA may name a folder
+// whose models/*.onnx are tested too.
+package interop
