@@ -65,6 +65,7 @@ type Job struct {
 	Data     *dataset.Data
 	Recipe   Recipe
 	Settings any
+	Loss     train.Loss // beside the recipe's smoothing: a teacher to distil from
 	Seed     uint64
 	Engine   engine.Options
 
@@ -120,10 +121,11 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	var epochs []train.Epoch
-	cfg := &train.Config{Graph: g, Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: train.Loss{Smoothing: r.Smoothing},
+	cfg := &train.Config{Graph: g, Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss,
 		Train: train.Data{Loader: &dataset.Loader{Set: j.Data.Train, Size: r.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
 			Augment: dataset.Augment{Crop: r.Crop, Flip: r.Flip}}},
 		Hooks: hooks, Engine: j.Engine, Save: j.Save, Resume: j.Resume, Every: 200}
+	cfg.Loss.Smoothing = r.Smoothing
 	if v := j.Data.Val; v != nil {
 		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
 	} else if v := j.Data.Test; v != nil {

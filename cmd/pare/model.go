@@ -1,0 +1,251 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/graph/op"
+	"pare/measure"
+	"pare/onnx"
+	"pare/prune/structure"
+	"pare/report"
+	"pare/train"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) model() *cobra.Command {
+	m := &cobra.Command{Use: "model", Short: "Inspect, prune, train, evaluate, measure and convert networks",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if len(a) > 0 {
+				return usage("there is no command %q\nSee: pare model --help", a[0])
+			}
+			return cmd.Help()
+		}}
+	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.bench(), c.convert())
+	return m
+}
+
+func (c *cli) inspect() *cobra.Command {
+	return &cobra.Command{Use: "inspect FILE", Short: "Show layers, sizes, sparsity and the channels that go together", Args: args("FILE"),
+		Example: "  pare model inspect net.onnx\n  pare model inspect net.onnx --json",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			g, err := load(a[0])
+			if err != nil {
+				return err
+			}
+			size, layers, err := measure.Of(g)
+			if err != nil {
+				return err
+			}
+			groups, whole := structure.Groups(g)
+			if c.json {
+				return c.printJSON(inspectJSON(g, size, layers, groups, whole))
+			}
+			r := &report.Report{}
+			t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros"}}
+			for _, l := range layers {
+				t.Rows = append(t.Rows, []report.Cell{report.Text(l.Name), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)), report.Text(l.Output),
+					report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(1 - float64(l.NonZero)/float64(max(1, l.Params)))})
+			}
+			r.Add(report.Section{Heading: fmt.Sprintf("%s: input %v, output %v, opset %d", g.Name, g.Inputs[0].Shape, g.Outputs[0].Shape, g.Opset[""]), Table: t})
+			r.Add(report.Section{Heading: "Whole", Table: &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "file", "sparse file"},
+				Rows: [][]report.Cell{{report.Count(size.Params), report.Count(size.NonZero), report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Bytes(size.SparseBytes)}}}})
+			gt := &report.Table{Columns: []string{"channels", "made by", "go together with"}}
+			for _, grp := range groups {
+				gt.Rows = append(gt.Rows, []report.Cell{report.Count(int64(len(grp.Channels))), report.Text(grp.Name), report.Text(members(grp))})
+			}
+			r.Add(report.Section{Heading: "Channels that can be cut", Table: gt})
+			if len(whole) > 0 {
+				wt := &report.Table{Columns: []string{"weight", "why"}}
+				for _, p := range whole {
+					wt.Rows = append(wt.Rows, []report.Cell{report.Text(p.Value.Name), report.Text(p.Why)})
+				}
+				r.Add(report.Section{Heading: "Left whole", Table: wt})
+			}
+			r.Print(c.out, c.width())
+			return nil
+		}}
+}
+
+// members lists the other weights of a group, the first few by name.
+func members(g *structure.Group) string {
+	s, n := "", 0
+	for _, a := range g.Weights() {
+		if a.Value.Name == g.Name || len(a.Value.Shape) < 2 {
+			continue
+		}
+		if n++; n <= 4 {
+			if s != "" {
+				s += ", "
+			}
+			s += a.Value.Name
+		}
+	}
+	if n > 4 {
+		s += fmt.Sprintf(" and %d more", n-4)
+	}
+	return s
+}
+
+func inspectJSON(g *graph.Graph, size measure.Size, layers []measure.Layer, groups []*structure.Group, whole []structure.Protected) any {
+	type group struct {
+		Name     string   `json:"name"`
+		Channels int      `json:"channels"`
+		Weights  []string `json:"weights"`
+	}
+	type kept struct {
+		Weight string `json:"weight"`
+		Why    string `json:"why"`
+	}
+	out := struct {
+		Name   string          `json:"name"`
+		Input  string          `json:"input"`
+		Output string          `json:"output"`
+		Opset  int             `json:"opset"`
+		Size   measure.Size    `json:"size"`
+		Layers []measure.Layer `json:"layers"`
+		Groups []group         `json:"groups"`
+		Whole  []kept          `json:"left_whole"`
+	}{Name: g.Name, Input: g.Inputs[0].Shape.String(), Output: g.Outputs[0].Shape.String(), Opset: g.Opset[""], Size: size, Layers: layers}
+	for _, x := range groups {
+		y := group{Name: x.Name, Channels: len(x.Channels)}
+		for _, a := range x.Weights() {
+			y.Weights = append(y.Weights, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
+		}
+		out.Groups = append(out.Groups, y)
+	}
+	for _, p := range whole {
+		out.Whole = append(out.Whole, kept{p.Value.Name, p.Why})
+	}
+	return out
+}
+
+func (c *cli) eval() *cobra.Command {
+	var spec string
+	cmd := &cobra.Command{Use: "eval FILE --data SPEC", Short: "Measure accuracy, loss, size and latency", Args: args("FILE"),
+		Example: "  pare model eval net.onnx --data cifar10:cifar-10-batches-bin\n\n" + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if spec == "" {
+				return usage("no data: give --data SPEC\n\n%s", dataset.Help)
+			}
+			o, err := c.engine()
+			if err != nil {
+				return err
+			}
+			g, err := load(a[0])
+			if err != nil {
+				return err
+			}
+			d, err := dataset.Open(spec)
+			if err != nil {
+				return err
+			}
+			if err := fits(g, d); err != nil {
+				return err
+			}
+			m, err := train.NewEval(d.Eval(), d.Norm, 128, o).Run(cmd.Context(), g)
+			if err != nil {
+				return err
+			}
+			size, _, err := measure.Of(g)
+			if err != nil {
+				return err
+			}
+			sp, err := measure.Latency(cmd.Context(), []*graph.Graph{g}, 1, 7, 50*time.Millisecond, o)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]any{"file": a[0], "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "speed": sp[0]})
+			}
+			t := &report.Table{Columns: []string{"samples", "accuracy", "loss", "parameters", "non-zero", "MACs", "bytes", "latency"},
+				Rows: [][]report.Cell{{report.Count(int64(m.N)), report.Percent(m.Accuracy), report.Number(m.Loss), report.Count(size.Params), report.Count(size.NonZero),
+					report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Millis(sp[0].Seconds.Median)}}}
+			fmt.Fprintf(c.out, "%s on the %s set of %s (input normalised: %s)\n", a[0], d.Eval().Name, spec, d.NormName)
+			t.Print(c.out, c.width())
+			return nil
+		}}
+	cmd.Flags().StringVar(&spec, "data", "", "the data to measure on")
+	return cmd
+}
+
+func (c *cli) bench() *cobra.Command {
+	var vs string
+	var batch, rounds int
+	cmd := &cobra.Command{Use: "bench FILE", Short: "Measure latency and throughput, side by side with another network", Args: args("FILE"),
+		Example: "  pare model bench small.onnx --vs net.onnx\n  pare model bench net.onnx --batch 32",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if batch < 1 || rounds < 1 {
+				return usage("--batch %d, --rounds %d: at least 1 of each", batch, rounds)
+			}
+			o, err := c.engine()
+			if err != nil {
+				return err
+			}
+			files := []string{a[0]}
+			if vs != "" {
+				files = []string{vs, a[0]}
+			}
+			var gs []*graph.Graph
+			for _, f := range files {
+				g, err := load(f)
+				if err != nil {
+					return err
+				}
+				gs = append(gs, g)
+			}
+			sp, err := measure.Latency(cmd.Context(), gs, batch, rounds, 100*time.Millisecond, o)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]any{"files": files, "speed": sp})
+			}
+			t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
+			for i, f := range files {
+				t.Rows = append(t.Rows, []report.Cell{report.Text(f), report.Millis(sp[i].Seconds.Median), report.Scaled(sp[i].Rate),
+					report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Memory))})
+			}
+			fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", batch, rounds)
+			t.Print(c.out, c.width())
+			return nil
+		}}
+	cmd.Flags().StringVar(&vs, "vs", "", "the network to compare with")
+	cmd.Flags().IntVar(&batch, "batch", 1, "samples a run")
+	cmd.Flags().IntVar(&rounds, "rounds", 15, "rounds, each running every network in turn")
+	return cmd
+}
+
+func (c *cli) convert() *cobra.Command {
+	var out string
+	var o onnx.Options
+	var simplify bool
+	cmd := &cobra.Command{Use: "convert FILE -o OUT", Short: "Write a network in another form: .onnx, or Pare's sparse form .pare", Args: args("FILE"),
+		Example: "  pare model convert net.onnx -o net.pare          # zeros take a bit each\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if out == "" {
+				return usage("no output: give -o OUT.onnx or OUT.pare")
+			}
+			if err := onnx.CheckWritable(out); err != nil {
+				return err
+			}
+			g, err := onnx.Load(a[0])
+			if err != nil {
+				return err
+			}
+			if simplify {
+				if _, err := op.Simplify(g); err != nil {
+					return err
+				}
+			}
+			return onnx.Save(out, g, o)
+		}}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	cmd.Flags().BoolVar(&o.Sparse, "sparse", false, "ONNX: sparse weights as sparse_initializer")
+	cmd.Flags().BoolVar(&o.External, "external", false, "ONNX: weights in a file beside the model")
+	cmd.Flags().BoolVar(&simplify, "simplify", false, "fold constants and remove nodes that do nothing")
+	return cmd
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/measure"
+	"pare/report"
+	"pare/train"
+)
+
+// variant is a network among those that are compared.
+type variant struct {
+	Name   string        `json:"name"`
+	File   string        `json:"file"`
+	Graph  *graph.Graph  `json:"-"`
+	Epochs []train.Epoch `json:"epochs,omitempty"`
+
+	Metrics *train.Metrics  `json:"metrics,omitempty"`
+	Size    measure.Size    `json:"size"`
+	Layers  []measure.Layer `json:"layers"`
+	Single  measure.Speed   `json:"speed_1"`  // one sample
+	Batch   measure.Speed   `json:"speed_32"` // 32 samples
+	OnDisk  int64           `json:"on_disk"`
+}
+
+// measureAll fills the variants in; the first is what the others are compared
+// with. Without data there is no accuracy.
+func measureAll(ctx context.Context, vs []*variant, d *dataset.Data, o engine.Options) error {
+	var gs []*graph.Graph
+	for _, v := range vs {
+		gs = append(gs, v.Graph)
+		var err error
+		if v.Size, v.Layers, err = measure.Of(v.Graph); err != nil {
+			return err
+		}
+		if d != nil {
+			m, err := train.NewEval(d.Eval(), d.Norm, 128, o).Run(ctx, v.Graph)
+			if err != nil {
+				return err
+			}
+			v.Metrics = &m
+		}
+		if st, err := os.Stat(v.File); err == nil {
+			v.OnDisk = st.Size()
+		}
+	}
+	for _, batch := range []int{1, 32} {
+		if batch > 1 && len(gs[0].Inputs) > 0 && len(gs[0].Inputs[0].Shape) > 0 && gs[0].Inputs[0].Shape[0].Known() {
+			continue // the file fixes the batch
+		}
+		sp, err := measure.Latency(ctx, gs, batch, 11, 40*time.Millisecond, o)
+		if err != nil {
+			return err
+		}
+		for i, v := range vs {
+			if batch == 1 {
+				v.Single = sp[i]
+			} else {
+				v.Batch = sp[i]
+			}
+		}
+	}
+	return nil
+}
+
+// page is the report of compared variants.
+func page(title, subtitle string, vs []*variant) *report.Report {
+	r := &report.Report{Title: title, Subtitle: subtitle}
+	r.Add(report.Section{Heading: "What came out", Table: outcomeTable(vs)})
+	var size, speed report.Series
+	var xs, ys, ls []float64
+	for _, v := range vs {
+		if v.Metrics == nil {
+			continue
+		}
+		a := v.Metrics.Accuracy
+		bytes := float64(min(v.Size.Bytes, v.Size.SparseBytes))
+		size.Points = append(size.Points, report.Point{X: bytes, Y: a, Label: v.Name})
+		speed.Points = append(speed.Points, report.Point{X: v.Single.Seconds.Median * 1000, Y: a, Label: v.Name})
+		xs, ys, ls = append(xs, bytes), append(ys, a), append(ls, v.Single.Seconds.Median*1000)
+	}
+	if len(xs) > 1 {
+		front := func(cost []float64) report.Series {
+			s := report.Series{Name: "Pareto front", Line: true, Dashed: true}
+			for _, i := range measure.Pareto(cost, ys) {
+				s.Points = append(s.Points, report.Point{X: cost[i], Y: ys[i]})
+			}
+			return s
+		}
+		size.Name, speed.Name = "networks", "networks"
+		acc := report.Axis{Name: "accuracy", Format: report.Share}
+		r.Add(report.Section{Heading: "Accuracy against what it costs", Plots: []*report.Plot{
+			{Title: "Accuracy against size", X: report.Axis{Name: "bytes on disk", Log: true, Format: func(v float64) string { return report.Bytes(int64(v)).Text }}, Y: acc,
+				Series: []report.Series{size, front(xs)}, Note: "The smaller of the ONNX file and Pare's sparse form."},
+			{Title: "Accuracy against latency", X: report.Axis{Name: "milliseconds, one sample"}, Y: acc, Series: []report.Series{speed, front(ls)}},
+		}})
+	}
+	var bars []*report.Plot
+	for _, v := range vs {
+		if v.Size.Sparsity() < .01 {
+			continue
+		}
+		p := &report.Plot{Title: "Zeros by layer: " + v.Name}
+		for _, l := range v.Layers {
+			z := 1 - float64(l.NonZero)/float64(max(1, l.Params))
+			p.Bars = append(p.Bars, report.Bar{Label: l.Name, Value: z, Text: fmt.Sprintf("%.1f %%", 100*z)})
+		}
+		bars = append(bars, p)
+	}
+	if bars != nil {
+		r.Add(report.Section{Heading: "Where the zeros are", Plots: bars})
+	}
+	for _, v := range vs {
+		if len(v.Epochs) > 1 {
+			r.Add(report.Section{Heading: "Training: " + v.Name, Plots: curves(v.Epochs)})
+		}
+	}
+	return r
+}
+
+// curves are loss and accuracy by epoch.
+func curves(es []train.Epoch) []*report.Plot {
+	tr, va, ac := report.Series{Name: "training", Line: true}, report.Series{Name: "held out", Line: true}, report.Series{Name: "held out", Line: true}
+	for _, e := range es {
+		x := float64(e.Epoch)
+		tr.Points = append(tr.Points, report.Point{X: x, Y: e.Loss})
+		va.Points = append(va.Points, report.Point{X: x, Y: e.ValLoss})
+		ac.Points = append(ac.Points, report.Point{X: x, Y: e.Accuracy})
+	}
+	ax := report.Axis{Name: "epoch"}
+	return []*report.Plot{{Title: "Loss", X: ax, Y: report.Axis{Name: "cross-entropy"}, Series: []report.Series{tr, va}},
+		{Title: "Accuracy", X: ax, Y: report.Axis{Name: "accuracy", Format: report.Share}, Series: []report.Series{ac}}}
+}
+
+func outcomeTable(vs []*variant) *report.Table {
+	t := &report.Table{Columns: []string{"network", "accuracy", "loss", "parameters", "non-zero", "MACs", "effective", "ONNX", "sparse form", "latency", "time, 1", "time, 32", "memory"}}
+	for _, v := range vs {
+		acc, loss := report.Missing(), report.Missing()
+		if v.Metrics != nil {
+			acc, loss = report.Percent(v.Metrics.Accuracy), report.Number(v.Metrics.Loss)
+		}
+		many := report.Missing()
+		if v.Batch.Batch > 0 {
+			many = report.Ratio(v.Batch.Ratio.Median, v.Batch.Ratio.Half)
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(v.Name), acc, loss, report.Count(v.Size.Params), report.Count(v.Size.NonZero), report.Scaled(float64(v.Size.MACs)),
+			report.Scaled(float64(v.Size.Effective)), report.Bytes(v.Size.Bytes), report.Bytes(v.Size.SparseBytes), report.Millis(v.Single.Seconds.Median),
+			report.Ratio(v.Single.Ratio.Median, v.Single.Ratio.Half), many, report.Bytes(int64(v.Single.Memory))})
+	}
+	return t
+}

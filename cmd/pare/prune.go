@@ -1,0 +1,293 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/method"
+	"pare/onnx"
+	"pare/train"
+	"pare/zoo"
+
+	"github.com/spf13/cobra"
+)
+
+// recipe registers the flags of a training recipe.
+func recipe(cmd *cobra.Command, r *method.Recipe) {
+	for _, s := range method.Settings(r) {
+		f := cmd.Flags().VarPF(&flagValue{s}, s.Name, "", s.Doc)
+		if s.Type == "bool" {
+			f.NoOptDefVal = "true"
+		}
+	}
+}
+
+// flagValue makes a setting a flag.
+type flagValue struct{ method.Setting }
+
+// Type names the value in help texts.
+func (f *flagValue) Type() string {
+	return map[string]string{"float64": "number", "int": "count", "bool": "bool", "slice": "patterns", "string": "string"}[f.Setting.Type]
+}
+
+// settingFlags registers the settings of all methods; those of the chosen one
+// are set from what was given.
+type settingFlags struct{ given map[string]*string }
+
+func (s *settingFlags) register(cmd *cobra.Command) {
+	s.given = map[string]*string{}
+	docs := map[string][]string{}
+	var order []method.Setting
+	for _, m := range method.All() {
+		for _, x := range method.Settings(m.Settings()) {
+			if docs[x.Name] == nil {
+				order = append(order, x)
+			}
+			docs[x.Name] = append(docs[x.Name], m.Name)
+		}
+	}
+	for _, x := range order {
+		s.given[x.Name] = cmd.Flags().String(x.Name, "", fmt.Sprintf("%s (%s; default %s)", x.Doc, strings.Join(docs[x.Name], ", "), x.Default))
+		if x.Type == "bool" {
+			cmd.Flags().Lookup(x.Name).NoOptDefVal = "true"
+		}
+	}
+}
+
+func (s *settingFlags) apply(cmd *cobra.Command, m *method.Method) (any, error) {
+	p := m.Settings()
+	own := map[string]method.Setting{}
+	for _, x := range method.Settings(p) {
+		own[x.Name] = x
+	}
+	for name, v := range s.given {
+		if !cmd.Flags().Changed(name) {
+			continue
+		}
+		x, ok := own[name]
+		if !ok {
+			return nil, usage("method %s has no setting --%s; see: pare methods %s", m.Name, name, m.Name)
+		}
+		if err := x.Set(*v); err != nil {
+			return nil, usage("--%s: %v", name, err)
+		}
+	}
+	return p, nil
+}
+
+func defaults() method.Recipe {
+	return method.Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4}
+}
+
+func (c *cli) prune() *cobra.Command {
+	var out, spec, name, html string
+	var seed uint64
+	var resume bool
+	r := defaults()
+	set := &settingFlags{}
+	cmd := &cobra.Command{Use: "prune FILE -o OUT", Short: "Cut weights or channels, fine-tune, and measure the result", Args: args("FILE"),
+		Long: "Prunes a network by a method of the catalogue (pare methods). With --data the result is fine-tuned and measured;\nwithout, methods that need only the weights prune at once. OUT ends in .onnx, or in .pare for the sparse form.",
+		Example: `  pare model prune net.onnx -o net90.pare --sparsity 0.9 --data cifar10:DIR --epochs 8 --crop 4 --flip
+  pare model prune net.onnx -o small.onnx --method channels --flops 0.5 --data cifar10:DIR --report small.html
+  pare model prune net.onnx -o net50.onnx --sparsity 0.5 --epochs 0          # no data, no training
+
+` + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if out == "" {
+				return usage("no output: give -o OUT.onnx or OUT.pare")
+			}
+			m, err := method.Find(name)
+			if err != nil {
+				return usageError{err}
+			}
+			settings, err := set.apply(cmd, m)
+			if err != nil {
+				return err
+			}
+			o, err := c.engine()
+			if err != nil {
+				return err
+			}
+			for _, f := range []string{out, html} {
+				if f != "" {
+					if err := onnx.CheckWritable(f); err != nil {
+						return err
+					}
+				}
+			}
+			g, err := load(a[0])
+			if err != nil {
+				return err
+			}
+			var d *dataset.Data
+			if spec != "" {
+				if d, err = dataset.Open(spec); err != nil {
+					return err
+				}
+				if err := fits(g, d); err != nil {
+					return err
+				}
+				if d.Train == nil && !cmd.Flags().Changed("epochs") {
+					r.Epochs = 0
+				}
+			} else if !cmd.Flags().Changed("epochs") {
+				r.Epochs = 0
+			}
+			dense, _ := g.Clone(true)
+			j := &method.Job{Graph: g, Data: d, Recipe: r, Settings: settings, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume, Log: c.log()}
+			res, err := c.work(cmd, j, m.Name, func() (*method.Result, error) { return m.Run(cmd.Context(), j) })
+			if err != nil {
+				return err
+			}
+			if err := onnx.Save(out, res.Graph, onnx.Options{}); err != nil {
+				return err
+			}
+			os.Remove(j.Save) //nolint:errcheck // there may be none
+			for _, n := range res.Notes {
+				c.say("note: %s", n)
+			}
+			vs := []*variant{{Name: "dense", File: a[0], Graph: dense}, {Name: strings.TrimSuffix(filepath.Base(out), filepath.Ext(out)), File: out, Graph: res.Graph, Epochs: res.Epochs}}
+			return c.finish(cmd, vs, d, html, fmt.Sprintf("%s of %s", m.Title, filepath.Base(a[0])), strings.Join(os.Args, " "))
+		}}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", "file to write (.onnx or .pare)")
+	f.StringVar(&name, "method", "global-mp", "method of the catalogue, by name or number")
+	f.StringVar(&spec, "data", "", "data to fine-tune on and to measure with")
+	f.StringVar(&html, "report", "", "write a report page")
+	f.Uint64Var(&seed, "seed", 1, "seed of all that is random")
+	f.BoolVar(&resume, "resume", false, "continue from the checkpoint beside the output")
+	set.register(cmd)
+	recipe(cmd, &r)
+	return cmd
+}
+
+// log gives methods a way to speak: standard error, unless JSON is wanted.
+func (c *cli) log() func(string, ...any) {
+	if c.json {
+		return nil
+	}
+	return c.say
+}
+
+// work runs a job under a progress bar.
+func (c *cli) work(cmd *cobra.Command, j *method.Job, what string, f func() (*method.Result, error)) (*method.Result, error) {
+	b := c.bar(max(1, j.Steps()), what)
+	j.OnStep = func(step, total int, loss float64) { b.set(step, fmt.Sprintf("%s, loss %.3f", what, loss)) }
+	j.Epoch = func(e train.Epoch) {
+		if b.p == nil && !c.json {
+			c.say("epoch %d: loss %.4f, held out: loss %.4f, accuracy %.2f %%", e.Epoch, e.Loss, e.ValLoss, 100*e.Accuracy)
+		}
+	}
+	defer b.done()
+	return f()
+}
+
+// finish measures, prints and writes the report.
+func (c *cli) finish(cmd *cobra.Command, vs []*variant, d *dataset.Data, html, title, command string) error {
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	if err := measureAll(cmd.Context(), vs, d, o); err != nil {
+		return err
+	}
+	rep := page(title, command, vs)
+	if html != "" {
+		if err := writePage(html, rep); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		return c.printJSON(map[string]any{"networks": vs})
+	}
+	rep.Print(c.out, c.width())
+	return nil
+}
+
+func (c *cli) train() *cobra.Command {
+	var out, spec, html, teacher string
+	var seed uint64
+	var resume bool
+	var alpha, temp float64
+	r := defaults()
+	r.Epochs = 20
+	var families []string
+	for _, f := range zoo.Families() {
+		families = append(families, fmt.Sprintf("  %-16s %s", f.Name, f.Doc))
+	}
+	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or go on with one from a file", Args: args("ARCH|FILE"),
+		Example: "  pare model train resnet20 --data cifar10:DIR -o net.onnx --epochs 30 --lr 0.1 --crop 4 --flip\n  pare model train small.onnx --data cifar10:DIR -o better.onnx --teacher big.onnx\n\nNetworks of the zoo:\n" + strings.Join(families, "\n") + "\n\n" + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if out == "" || spec == "" {
+				return usage("give --data SPEC and -o OUT\nSee: pare model train --help")
+			}
+			o, err := c.engine()
+			if err != nil {
+				return err
+			}
+			if err := onnx.CheckWritable(out); err != nil {
+				return err
+			}
+			d, err := dataset.Open(spec)
+			if err != nil {
+				return err
+			}
+			g, err := network(a[0], d, seed)
+			if err != nil {
+				return err
+			}
+			if err := fits(g, d); err != nil {
+				return err
+			}
+			j := &method.Job{Graph: g, Data: d, Recipe: r, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume}
+			if teacher != "" {
+				if j.Loss.Teacher, err = load(teacher); err != nil {
+					return err
+				}
+				if err := fits(j.Loss.Teacher, d); err != nil {
+					return fmt.Errorf("teacher: %w", err)
+				}
+				j.Loss.Alpha, j.Loss.T = alpha, temp
+			}
+			res, err := c.work(cmd, j, a[0], func() (*method.Result, error) {
+				es, err := j.Fit(cmd.Context(), g)
+				return &method.Result{Graph: g, Epochs: es}, err
+			})
+			if err != nil {
+				return err
+			}
+			if err := onnx.Save(out, g, onnx.Options{}); err != nil {
+				return err
+			}
+			os.Remove(j.Save) //nolint:errcheck // there may be none
+			return c.finish(cmd, []*variant{{Name: strings.TrimSuffix(filepath.Base(out), filepath.Ext(out)), File: out, Graph: g, Epochs: res.Epochs}}, d, html, "Training of "+a[0], strings.Join(os.Args, " "))
+		}}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", "file to write (.onnx or .pare)")
+	f.StringVar(&spec, "data", "", "data to train on")
+	f.StringVar(&html, "report", "", "write a report page")
+	f.StringVar(&teacher, "teacher", "", "distil from this network")
+	f.Float64Var(&alpha, "alpha", .5, "share of the distillation term in the loss")
+	f.Float64Var(&temp, "temperature", 4, "temperature of distillation")
+	f.Uint64Var(&seed, "seed", 1, "seed of weights, order and augmentation")
+	f.BoolVar(&resume, "resume", false, "continue from the checkpoint beside the output")
+	recipe(cmd, &r)
+	return cmd
+}
+
+// network reads a file, or builds a network of the zoo for the data.
+func network(name string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
+	if _, err := os.Stat(name); err == nil {
+		return load(name)
+	}
+	s := d.Eval()
+	g, err := zoo.New(name, zoo.Options{Classes: s.Classes, In: s.Shape, Seed: seed})
+	if err != nil {
+		return nil, fmt.Errorf("%s is neither a file nor a network for this data: %w", name, err)
+	}
+	return g, nil
+}
