@@ -74,26 +74,3 @@ func SGD(w, d, m []float32, lr, mu, wd float32) {
 		w[i] -= lr * m[i]
 	}
 }
-
-// Sum adds x up in double precision.
-func Sum(x []float32) float64 {
-	var a, b, c, d float64
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		a += float64(x[i])
-		b += float64(x[i+1])
-		c += float64(x[i+2])
-		d += float64(x[i+3])
-	}
-	for ; i < len(x); i++ {
-		a += float64(x[i])
-	}
-	return a + b + c + d
-}
-
-// Scale writes s*x.
-func Scale(s float32, x, dst []float32) {
-	for i, v := range x {
-		dst[i] = s * v
-	}
-}
