@@ -69,7 +69,7 @@ func ticks(lo, hi float64, n int) []float64 {
 	}
 	var out []float64
 	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+1e-9*step; k++ {
-		out = append(out, k*step)
+		out = append(out, k*step+0) // no -0
 	}
 	return out
 }
@@ -148,7 +148,7 @@ func (p *Plot) SVG() string {
 	if len(p.Bars) > 0 {
 		return p.bars()
 	}
-	const w, h, left, right, top, bottom = 640.0, 360.0, 64.0, 24.0, 16.0, 52.0
+	const w, h, left, right, top, bottom = 480.0, 300.0, 74.0, 20.0, 14.0, 50.0
 	xs, ys, series := p.usable()
 	if len(xs) == 0 {
 		return `<p class="empty">nothing to plot</p>`
@@ -180,7 +180,7 @@ func (p *Plot) SVG() string {
 			x, x, top, h-bottom, x, h-bottom+18, html.EscapeString(fx(t)))
 	}
 	fmt.Fprintf(&b, `<text class="axis" x="%g" y="%g" text-anchor="middle">%s</text>`, (left+w-right)/2, h-8, html.EscapeString(p.X.Name))
-	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
+	fmt.Fprintf(&b, `<text class="axis" transform="translate(13 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
 	for i, s := range series {
 		class := fmt.Sprintf("c%d", i%6)
 		if s.Dashed {

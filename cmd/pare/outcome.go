@@ -73,6 +73,7 @@ func measureAll(ctx context.Context, vs []*variant, d *dataset.Data, o engine.Op
 func page(title, subtitle string, vs []*variant) *report.Report {
 	r := &report.Report{Title: title, Subtitle: subtitle}
 	r.Add(report.Section{Heading: "What came out", Table: outcomeTable(vs)})
+	r.Add(report.Section{Heading: "How fast it runs", Table: speedTable(vs), Text: "One sample, and 32 at once, every network in turn in each round; times are relative to the first, with the spread of the middle half of the rounds."})
 	var size, speed report.Series
 	var xs, ys, ls []float64
 	for _, v := range vs {
@@ -138,20 +139,30 @@ func curves(es []train.Epoch) []*report.Plot {
 		{Title: "Accuracy", X: ax, Y: report.Axis{Name: "accuracy", Format: report.Share}, Series: []report.Series{ac}}}
 }
 
+// outcomeTable says how good and how large the variants are.
 func outcomeTable(vs []*variant) *report.Table {
-	t := &report.Table{Columns: []string{"network", "accuracy", "loss", "parameters", "non-zero", "MACs", "effective", "ONNX", "sparse form", "latency", "time, 1", "time, 32", "memory"}}
+	t := &report.Table{Columns: []string{"network", "accuracy", "loss", "parameters", "non-zero", "MACs", "ONNX", "sparse form", "time"}}
 	for _, v := range vs {
 		acc, loss := report.Missing(), report.Missing()
 		if v.Metrics != nil {
 			acc, loss = report.Percent(v.Metrics.Accuracy), report.Number(v.Metrics.Loss)
 		}
-		many := report.Missing()
-		if v.Batch.Batch > 0 {
-			many = report.Ratio(v.Batch.Ratio.Median, v.Batch.Ratio.Half)
-		}
 		t.Rows = append(t.Rows, []report.Cell{report.Text(v.Name), acc, loss, report.Count(v.Size.Params), report.Count(v.Size.NonZero), report.Scaled(float64(v.Size.MACs)),
-			report.Scaled(float64(v.Size.Effective)), report.Bytes(v.Size.Bytes), report.Bytes(v.Size.SparseBytes), report.Millis(v.Single.Seconds.Median),
-			report.Ratio(v.Single.Ratio.Median, v.Single.Ratio.Half), many, report.Bytes(int64(v.Single.Memory))})
+			report.Bytes(v.Size.Bytes), report.Bytes(v.Size.SparseBytes), report.Ratio(v.Single.Ratio.Median, v.Single.Ratio.Half)})
+	}
+	return t
+}
+
+// speedTable says how fast they are; times are relative to the first, run in turn.
+func speedTable(vs []*variant) *report.Table {
+	t := &report.Table{Columns: []string{"network", "effective MACs", "latency, 1", "time, 1", "samples/s, 32", "time, 32", "activations"}}
+	for _, v := range vs {
+		rate, many := report.Missing(), report.Missing()
+		if v.Batch.Batch > 0 {
+			rate, many = report.Scaled(v.Batch.Rate), report.Ratio(v.Batch.Ratio.Median, v.Batch.Ratio.Half)
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(v.Name), report.Scaled(float64(v.Size.Effective)), report.Millis(v.Single.Seconds.Median),
+			report.Ratio(v.Single.Ratio.Median, v.Single.Ratio.Half), rate, many, report.Bytes(int64(v.Single.Memory))})
 	}
 	return t
 }

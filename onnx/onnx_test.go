@@ -1,0 +1,243 @@
+package onnx
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pare/graph"
+	"pare/onnx/onnxpb"
+	"pare/tensor"
+	"pare/zoo"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// all is a graph with an initialiser of every type.
+func all() *graph.Graph {
+	g := graph.New("all", 17)
+	g.Meta.Props = []graph.Prop{{Key: "k", Value: "v"}}
+	g.Meta.Doc = "doc"
+	r := rand.New(rand.NewPCG(1, 1))
+	for d := tensor.Float32; d <= tensor.BFloat16; d++ {
+		if !d.Valid() {
+			continue
+		}
+		t := tensor.New(d, 2, 3)
+		if s := tensor.Of[string](t); s != nil {
+			s[1] = "x\x00y"
+		} else {
+			b := make([]byte, 6*d.Size())
+			for i := range b {
+				b[i] = byte(r.UintN(256))
+				if d == tensor.Bool {
+					b[i] &= 1
+				}
+			}
+			t.Data = fromRaw(b, d, 6)
+		}
+		c := g.Const("c_"+d.String(), t, graph.Auto)
+		n := g.Add("Identity", "", []*graph.Value{c}, []string{"y_" + d.String()})
+		n.Set("i", 3).Set("f", 1.5).Set("s", "text").Set("is", []int{1, 2}).Set("fs", []float32{1, 2}).Set("ss", []string{"a", ""}).Set("t", tensor.Scalar(int64(7)))
+		o := n.Outputs[0]
+		o.DType, o.Shape = d, graph.Shape{graph.N(2), graph.Sym("M")}
+		g.Outputs = append(g.Outputs, o)
+	}
+	return g
+}
+
+func raws(g *graph.Graph) map[string][]byte {
+	out := map[string][]byte{}
+	for _, v := range g.Consts() {
+		out[v.Name] = append(toRaw(v.Const), []byte(strings.Join(tensor.Of[string](v.Const), "|"))...)
+	}
+	return out
+}
+
+// Reading what was written gives the same graph, in every form.
+func TestRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	g := all()
+	for _, name := range []string{"a.onnx", "b.pare", "c.onnx"} {
+		path := filepath.Join(dir, name)
+		if err := Save(path, g, Options{External: name == "c.onnx"}); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.String() != h.String() {
+			t.Errorf("%s: the graph differs:\n%v\n%v", name, g, h)
+		}
+		if !reflect.DeepEqual(raws(g), raws(h)) {
+			t.Errorf("%s: initialisers differ", name)
+		}
+		for i, n := range g.Nodes {
+			if !reflect.DeepEqual(n.Attrs, h.Nodes[i].Attrs) {
+				t.Errorf("%s: attributes differ: %+v, %+v", name, n.Attrs, h.Nodes[i].Attrs)
+			}
+		}
+		if h.Meta.Doc != "doc" || len(h.Meta.Props) != 1 {
+			t.Errorf("%s: metadata %+v", name, h.Meta)
+		}
+	}
+}
+
+// Fields that Pare does not know come through unchanged.
+func TestUnknownFields(t *testing.T) {
+	b, err := Encode(all(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		t.Fatal(err)
+	}
+	extra := []byte{0xfa, 0x3e, 3, 'a', 'b', 'c'} // field 1007
+	m.ProtoReflect().SetUnknown(extra)
+	m.Graph.ProtoReflect().SetUnknown(extra)
+	m.Graph.Node[0].ProtoReflect().SetUnknown(extra)
+	b, _ = proto.Marshal(m)
+	g, err := Decode(b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ = Encode(g, Options{})
+	if n := bytes.Count(b, extra); n != 3 {
+		t.Errorf("%d of 3 unknown fields are left", n)
+	}
+}
+
+// 90 % zeros take at most 0.14 of the dense file, and load back exactly.
+func TestSparseSize(t *testing.T) {
+	g, err := zoo.New("lenet-300-100", zoo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(2, 2))
+	for _, v := range g.Params() {
+		if len(v.Shape) == 2 {
+			for i := range v.Const.F32() {
+				if r.IntN(10) > 0 {
+					v.Const.F32()[i] = 0
+				}
+			}
+		}
+	}
+	g.Params()[0].Const.F32()[5] = float32(math.Copysign(0, -1))
+	dense, _ := Encode(g, Options{})
+	sparse, err := EncodeSparse(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := float64(len(sparse)) / float64(len(dense)); f > .14 {
+		t.Errorf("the sparse form takes %.3f of the dense file", f)
+	}
+	h, err := DecodeSparse(sparse)
+	if err != nil || !reflect.DeepEqual(raws(g), raws(h)) {
+		t.Errorf("weights differ (%v)", err)
+	}
+	b, _ := Encode(g, Options{Sparse: true})
+	if h, err = Decode(b, ""); err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range raws(g) {
+		for i, y := range raws(h)[name] {
+			if x[i] != y && !(x[i] == 0x80 && y == 0) { // -0 is a zero to ONNX
+				t.Fatalf("sparse_initializer of %s differs", name)
+			}
+		}
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	good, _ := Encode(all(), Options{})
+	dir := t.TempDir()
+	edit := func(f func(m *onnxpb.ModelProto)) []byte {
+		m := &onnxpb.ModelProto{}
+		if err := proto.Unmarshal(good, m); err != nil {
+			t.Fatal(err)
+		}
+		f(m)
+		b, _ := proto.Marshal(m)
+		return b
+	}
+	external := func(loc, off, n string) []byte {
+		return edit(func(m *onnxpb.ModelProto) {
+			x := m.Graph.Initializer[0]
+			x.RawData, x.DataLocation = nil, onnxpb.TensorProto_EXTERNAL.Enum()
+			for _, e := range [][2]string{{"location", loc}, {"offset", off}, {"length", n}} {
+				x.ExternalData = append(x.ExternalData, &onnxpb.StringStringEntryProto{Key: &e[0], Value: &e[1]})
+			}
+		})
+	}
+	os.WriteFile(filepath.Join(dir, "short"), make([]byte, 8), 0o644) //nolint:errcheck // the test fails below
+	os.Symlink("/etc/hostname", filepath.Join(dir, "link"))           //nolint:errcheck // the test fails below
+	for name, c := range map[string]struct {
+		b    []byte
+		want string
+	}{
+		"empty":       {nil, "no graph"},
+		"text":        {[]byte("hello world"), "ONNX"},
+		"cut":         {good[:len(good)/2], "damaged"},
+		"huge dims":   {edit(func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{1 << 20, 1 << 20} }), "needed"},
+		"overflow":    {edit(func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{1 << 32, 1 << 32, 1 << 32} }), "overflow"},
+		"negative":    {edit(func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims[0] = -1 }), "not possible"},
+		"type":        {edit(func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].DataType = proto.Int32(99) }), "data type 99"},
+		"twice":       {edit(func(m *onnxpb.ModelProto) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] }), "twice"},
+		"undefined":   {edit(func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[0] = "nobody" }), "nobody"},
+		"cycle":       {edit(func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[0] = m.Graph.Node[0].Output[0] }), "cycle"},
+		"opset":       {edit(func(m *onnxpb.ModelProto) { m.OpsetImport[0].Version = proto.Int64(3) }), "older"},
+		"no such":     {external("nosuch", "0", "24"), "nosuch"},
+		"outside":     {external("../x", "0", "24"), "folder"},
+		"absolute":    {external("/etc/passwd", "0", "24"), "folder"},
+		"link":        {external("link", "0", "24"), "folder"},
+		"short":       {external("short", "0", "24"), "outside"},
+		"offset":      {external("short", "-4", "8"), "outside"},
+		"sparse head": {[]byte(sparseMagic), "sparse form"},
+	} {
+		path := filepath.Join(dir, "m.onnx")
+		if err := os.WriteFile(path, c.b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want something with %q", name, err, c.want)
+		}
+	}
+	sparse, _ := EncodeSparse(all())
+	for _, i := range []int{9, 25, len(sparse) / 2, len(sparse) - 1} {
+		b := append([]byte{}, sparse...)
+		b[i] ^= 0x55
+		if _, err := DecodeSparse(b); err == nil {
+			t.Errorf("byte %d of the sparse form was changed unnoticed", i)
+		}
+	}
+}
+
+func TestPareOpsStay(t *testing.T) {
+	g := graph.New("g", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(2)}
+	g.Inputs = []*graph.Value{x}
+	g.Outputs = g.Add("OnesLike", graph.Pare, []*graph.Value{x}, []string{"y"}).Outputs
+	if _, err := Encode(g, Options{}); err == nil {
+		t.Error("an operator of training was written")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	g, _ := Encode(all(), Options{})
+	s, _ := EncodeSparse(all())
+	f.Add(g)
+	f.Add(s)
+	f.Add(g[:len(g)/3])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		Decode(b, "")   //nolint:errcheck // it must only not crash
+		DecodeSparse(b) //nolint:errcheck // it must only not crash
+	})
+}
