@@ -1,0 +1,229 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/zoo"
+)
+
+func TestRates(t *testing.T) {
+	for _, c := range []struct {
+		spec string
+		step int
+		want float64
+	}{
+		{"constant", 50, .1}, {"cosine", 0, .1}, {"cosine", 50, .05}, {"cosine", 100, 0}, {"cosine:0.01", 100, .01},
+		{"linear", 25, .075}, {"step:0.5,0.75", 49, .1}, {"step:0.5,0.75", 50, .01}, {"step:0.5,0.75:0.5", 80, .025},
+		{"constant+warmup:10", 0, .01}, {"constant+warmup:10", 9, .1}, {"wsd", 79, .1}, {"wsd", 90, .05},
+	} {
+		r, err := ParseRate(c.spec, .1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r(c.step); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s at %d is %v, want %v", c.spec, c.step, got, c.want)
+		}
+	}
+	for _, s := range []string{"", "nosuch", "step", "step:2", "cosine+slow", "cosine:x"} {
+		if _, err := ParseRate(s, .1, 100); err == nil {
+			t.Errorf("schedule %q was accepted", s)
+		}
+	}
+	if _, err := ParseRate("cosine", -1, 100); err == nil {
+		t.Error("a negative rate was accepted")
+	}
+}
+
+// Two steps by hand, in PyTorch's form.
+func TestOptimizers(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    Optimizer
+		want float64
+	}{
+		{"sgd", SGD{}, 1 - .1*.5 - .1*.5},
+		{"momentum", SGD{Momentum: .9}, 1 - .1*.5 - .1*(.9*.5+.5)},
+		{"nesterov", SGD{Momentum: .9, Nesterov: true}, 1 - .1*(.5+.9*.5) - .1*(.5+.9*(.9*.5+.5))},
+		{"adam", Adam{.9, .999, 1e-8, 0, false}, 1 - .1 - .1},
+		{"adamw", Adam{.9, .999, 1e-8, .1, true}, (1*.99-.1)*.99 - .1},
+	} {
+		p := &Param{W: []float32{1}, G: []float32{.5}, Decay: true}
+		for range c.o.Buffers() {
+			p.State = append(p.State, make([]float32, 1))
+		}
+		c.o.Step(p, .1, 0)
+		c.o.Step(p, .1, 1)
+		if math.Abs(float64(p.W[0])-c.want) > 1e-5 {
+			t.Errorf("%s gives %v, want %v", c.name, p.W[0], c.want)
+		}
+	}
+	p := &Param{W: []float32{2}, G: []float32{0}, Decay: true}
+	SGD{Decay: .5}.Step(p, .1, 0)
+	if p.W[0] != 1.9 {
+		t.Errorf("decay gives %v", p.W[0])
+	}
+}
+
+func config(t *testing.T, threads int) *Config {
+	t.Helper()
+	d, err := dataset.Open("digits?n=200")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Config{Graph: g, Epochs: 2, Optimizer: Adam{.9, .999, 1e-8, 1e-3, true}, Rate: Cosine(.01, 0, 24), Engine: engine.Options{Threads: threads},
+		Train: Data{&dataset.Loader{Set: d.Train, Size: 16, Norm: d.Norm, Shuffle: true, Seed: 2, Augment: dataset.Augment{Crop: 1, Flip: true}}}}
+}
+
+func sum(g *graph.Graph) string {
+	s := ""
+	for _, v := range g.Consts() {
+		if v.Role != graph.Frozen {
+			for _, x := range v.Const.F32() {
+				s += fmt.Sprintf("%08x", math.Float32bits(x))
+			}
+		}
+	}
+	return s
+}
+
+// The same bytes for any number of threads, and for a run that was stopped
+// twice and resumed.
+func TestSameBytes(t *testing.T) {
+	a := config(t, 1)
+	if _, err := Fit(context.Background(), a); err != nil {
+		t.Fatal(err)
+	}
+	b := config(t, 2)
+	if _, err := Fit(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	if sum(a.Graph) != sum(b.Graph) {
+		t.Error("1 and 2 threads differ")
+	}
+	save := filepath.Join(t.TempDir(), "ckpt")
+	for _, stop := range []int{5, 17, 0} {
+		c := config(t, 1)
+		c.Save, c.Resume = save, true
+		ctx, cancel := context.WithCancel(context.Background())
+		c.OnStep = func(step int, _ float64) {
+			if step == stop {
+				cancel()
+			}
+		}
+		_, err := Fit(ctx, c)
+		cancel()
+		if stop > 0 && !errors.Is(err, ErrInterrupted) || stop == 0 && err != nil {
+			t.Fatal(stop, err)
+		}
+		if stop == 0 && sum(a.Graph) != sum(c.Graph) {
+			t.Error("the resumed run differs")
+		}
+	}
+	b2, _ := os.ReadFile(save)
+	b2[len(b2)/2] ^= 1
+	os.WriteFile(save, b2, 0o644) //nolint:errcheck // the next line fails then
+	c := config(t, 1)
+	c.Save, c.Resume = save, true
+	if _, err := Fit(context.Background(), c); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+func TestStepAllocates(t *testing.T) {
+	c := config(t, 1)
+	s, err := NewStep(c.Graph, 16, Loss{}, c.Engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if a := testing.AllocsPerRun(5, func() {
+		c.Train.Fill(0, 1, s) //nolint:errcheck // it cannot fail
+		if _, err := s.Run(); err != nil {
+			t.Fatal(err)
+		}
+		s.MoveStats()
+	}); a != 0 {
+		t.Errorf("%v allocations a step", a)
+	}
+}
+
+func TestLearns(t *testing.T) {
+	d, _ := dataset.Open("digits")
+	for _, l := range []Loss{{}, {Smoothing: .1}} {
+		c := config(t, 0)
+		c.Train = Data{&dataset.Loader{Set: d.Train, Size: 32, Norm: d.Norm, Shuffle: true}}
+		c.Loss, c.Epochs, c.Rate = l, 4, Constant(.005)
+		c.Val = NewEval(d.Test, d.Norm, 64, c.Engine)
+		var last Epoch
+		c.OnEpoch = func(e Epoch) { last = e }
+		if _, err := Fit(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+		if last.Accuracy < .8 {
+			t.Errorf("%+v: accuracy %v after 4 epochs", l, last.Accuracy)
+		}
+	}
+}
+
+// Distillation by the network itself has a gradient of zero in its term.
+func TestDistillation(t *testing.T) {
+	g, _ := zoo.New("mlp:64-16-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
+	teacher, _ := g.Clone(true)
+	for _, c := range []struct {
+		alpha float64
+		zero  bool
+	}{{1, true}, {.5, false}} {
+		s, err := NewStep(g, 8, Loss{Teacher: teacher, Alpha: c.alpha, T: 3}, engine.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.Input().F32() {
+			s.Input().F32()[i] = float32(i%7) / 7
+		}
+		loss, err := s.Run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		norm := 0.0
+		for _, p := range s.Params {
+			for _, x := range p.G {
+				norm += float64(x) * float64(x)
+			}
+		}
+		if c.zero && (math.Abs(loss) > 1e-6 || norm > 1e-10) || !c.zero && norm < 1e-6 {
+			t.Errorf("alpha %v: loss %v, squared gradient %v", c.alpha, loss, norm)
+		}
+		s.Close()
+	}
+}
+
+func TestBadTraining(t *testing.T) {
+	for name, f := range map[string]func(c *Config){
+		"no epochs":  func(c *Config) { c.Epochs = 0 },
+		"no samples": func(c *Config) { c.Train.(Data).Size = 5000 },
+		"NaN weight": func(c *Config) { c.Graph.Params()[0].Const.F32()[0] = float32(math.NaN()) },
+		"diverges":   func(c *Config) { c.Optimizer, c.Rate = SGD{}, Constant(1e20) },
+		"smoothing":  func(c *Config) { c.Loss.Smoothing = 1 },
+		"mse":        func(c *Config) { c.Loss.Kind = "nosuch" },
+	} {
+		c := config(t, 1)
+		f(c)
+		if _, err := Fit(context.Background(), c); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
