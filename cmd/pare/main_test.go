@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pare/onnx"
+	"pare/zoo"
+)
+
+// pare runs the command line in process.
+func pare(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(args, &o, &e)
+	return status, o.String(), e.String()
+}
+
+func ok(t *testing.T, args ...string) string {
+	t.Helper()
+	s, o, e := pare(t, args...)
+	if s != 0 {
+		t.Fatalf("pare %v: status %d\n%s", args, s, e)
+	}
+	return o
+}
+
+// net writes an untrained network for the digits.
+func net(t *testing.T, dir string) string {
+	t.Helper()
+	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "net.onnx")
+	if err := onnx.Write(path, g, onnx.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestModelCommands(t *testing.T) {
+	dir := t.TempDir()
+	n := net(t, dir)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if o := ok(t, "model", "inspect", n); !strings.Contains(o, "layer1.0.conv1.weight") || !strings.Contains(o, "Channels that can be cut") {
+		t.Error(o)
+	}
+	var x struct {
+		Size struct{ Params int64 } `json:"size"`
+	}
+	if err := json.Unmarshal([]byte(ok(t, "model", "inspect", n, "--json")), &x); err != nil || x.Size.Params == 0 {
+		t.Errorf("%v %+v", err, x)
+	}
+	ok(t, "model", "prune", n, "-o", at("s.pare"), "--sparsity", "0.9")
+	ok(t, "model", "prune", n, "-o", at("c.onnx"), "--method", "channels", "--flops", "0.5", "--data", "digits", "--epochs", "1", "--batch", "64", "--report", at("r.html"))
+	a, _ := os.Stat(n)
+	for name, most := range map[string]float64{"s.pare": .2, "c.onnx": .75} {
+		b, err := os.Stat(at(name))
+		if err != nil || float64(b.Size()) > most*float64(a.Size()) {
+			t.Errorf("%s: %v of %d bytes", name, b, a.Size())
+		}
+	}
+	if b, err := os.ReadFile(at("r.html")); err != nil || !bytes.Contains(b, []byte("<svg")) {
+		t.Errorf("report: %v", err)
+	}
+	ok(t, "model", "prune", n, "-o", at("g.onnx"), "--method", "65", "--data", "digits?n=320", "--epochs", "1", "--batch", "32", "--every", "2")
+	ok(t, "model", "train", "mlp:64-16-10", "--data", "digits", "-o", at("m.onnx"), "--epochs", "1", "--batch", "64")
+	ok(t, "model", "train", at("m.onnx"), "--data", "digits", "-o", at("m2.onnx"), "--epochs", "1", "--batch", "64", "--teacher", n, "--json")
+	ok(t, "model", "eval", at("s.pare"), "--data", "digits", "--json")
+	ok(t, "model", "bench", at("c.onnx"), "--vs", n, "--rounds", "2")
+	ok(t, "model", "convert", at("s.pare"), "-o", at("s.onnx"), "--sparse")
+	ok(t, "methods")
+	if o := ok(t, "methods", "gmp"); !strings.Contains(o, "--power") {
+		t.Error(o)
+	}
+	left, _ := filepath.Glob(at("*.checkpoint"))
+	hidden, _ := filepath.Glob(at(".*"))
+	if len(left)+len(hidden) > 0 {
+		t.Errorf("left behind: %v %v", left, hidden)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	dir := t.TempDir()
+	n := net(t, dir)
+	out := filepath.Join(dir, "out.onnx")
+	bad := filepath.Join(dir, "bad.onnx")
+	b, _ := os.ReadFile(n)
+	os.WriteFile(bad, b[:len(b)/2], 0o644) //nolint:errcheck // the cases below fail then
+	for _, c := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{2, "no output", []string{"model", "prune", n}},
+		{2, "takes", []string{"model", "prune"}},
+		{2, "unknown flag", []string{"model", "prune", n, "--nosuch"}},
+		{2, "there is no command", []string{"model", "nosuch"}},
+		{2, "no method", []string{"model", "prune", n, "-o", out, "--method", "nosuch"}},
+		{2, "no setting", []string{"model", "prune", n, "-o", out, "--flops", "0.5"}},
+		{2, "not a number", []string{"model", "prune", n, "-o", out, "--sparsity", "much"}},
+		{1, "outside [0,1)", []string{"model", "prune", n, "-o", out, "--sparsity", "1.5"}},
+		{1, "no cut of channels reaches", []string{"model", "prune", n, "-o", out, "--method", "channels", "--flops", "0.0001"}},
+		{1, "training set", []string{"model", "prune", n, "-o", out, "--epochs", "3"}},
+		{1, "no such file", []string{"model", "inspect", filepath.Join(dir, "absent.onnx")}},
+		{1, "damaged", []string{"model", "inspect", bad}},
+		{1, "output folder", []string{"model", "prune", n, "-o", filepath.Join(dir, "no", "such", "x.onnx")}},
+		{1, "is a folder", []string{"model", "convert", n, "-o", dir}},
+		{1, "samples of shape", []string{"model", "eval", n, "--data", "csv:" + csv(t, dir)}},
+		{2, "no data", []string{"model", "eval", n}},
+		{1, "neither a file nor", []string{"model", "train", "nosuch", "--data", "digits", "-o", out}},
+		{1, "learning rate", []string{"model", "prune", n, "-o", out, "--data", "digits", "--lr", "-1"}},
+		{1, "the loss became", []string{"model", "prune", n, "-o", out, "--data", "digits", "--batch", "32", "--lr", "1e30", "--epochs", "1"}},
+		{2, "no claim", []string{"reproduce", "channels"}},
+		{2, "--seeds", []string{"reproduce", "08", "--seeds", "-1"}},
+	} {
+		s, _, e := pare(t, c.args...)
+		if s != c.status || !strings.Contains(e, c.want) {
+			t.Errorf("pare %v: status %d, want %d; said %q, want something with %q", c.args, s, c.status, e, c.want)
+		}
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a failed command wrote its output")
+	}
+}
+
+func csv(t *testing.T, dir string) string {
+	path := filepath.Join(dir, "d.csv")
+	if err := os.WriteFile(path, []byte("1,2,0\n3,4,1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
