@@ -24,9 +24,7 @@ func ToFloat16(x []float32, dst []uint16) {
 // FromBFloat16 converts bfloat16 to float32.
 func FromBFloat16(x []uint16, dst []float32) {
 	checkHalf(len(x), len(dst))
-	for i, v := range x {
-		dst[i] = math.Float32frombits(uint32(v) << 16)
-	}
+	fromBF16(x, dst)
 }
 
 // ToBFloat16 converts float32 to bfloat16.
@@ -57,5 +55,11 @@ func goFromF16(x []uint16, dst []float32) {
 func goToF16(x []float32, dst []uint16) {
 	for i, v := range x {
 		dst[i] = float16.Fromfloat32(v).Bits()
+	}
+}
+
+func goFromBF16(x []uint16, dst []float32) {
+	for i, v := range x {
+		dst[i] = math.Float32frombits(uint32(v) << 16)
 	}
 }

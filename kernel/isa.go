@@ -18,7 +18,7 @@ type ISA uint8
 // The levels, weakest first.
 const (
 	Generic ISA = iota // plain Go
-	AVX2               // with FMA
+	AVX2               // with FMA, BMI2 and F16C
 	AVX512             // F, DQ, BW, VL
 )
 
@@ -42,9 +42,9 @@ func detected() ISA {
 	switch {
 	case !haveAssembly:
 		return Generic
-	case cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX2, cpuid.FMA3):
+	case cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX2, cpuid.FMA3, cpuid.BMI2, cpuid.F16C):
 		return AVX512
-	case cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3):
+	case cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2, cpuid.F16C):
 		return AVX2
 	}
 	return Generic

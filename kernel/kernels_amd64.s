@@ -4959,3 +4959,6653 @@ vsgdavx2_l:
 	JNZ          vsgdavx2_l
 	VZEROUPPER
 	RET
+
+// func fexp_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fexp_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r1
+
+l1:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMOVUPS      c42b20000<>+0(SB), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VFNMADD231PS c3f318000<>+0(SB), Z1, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z2
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VMOVUPS      Z2, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l1
+
+r1:
+	ADDQ         $0x10, AX
+	JZ           d1
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMOVUPS      c42b20000<>+0(SB), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VFNMADD231PS c3f318000<>+0(SB), Z1, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z2
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VMOVUPS      Z2, K1, (DX)
+
+d1:
+	VZEROUPPER
+	RET
+
+DATA cc2d10000<>+0(SB)/4, $0xc2d10000
+DATA cc2d10000<>+4(SB)/4, $0xc2d10000
+DATA cc2d10000<>+8(SB)/4, $0xc2d10000
+DATA cc2d10000<>+12(SB)/4, $0xc2d10000
+DATA cc2d10000<>+16(SB)/4, $0xc2d10000
+DATA cc2d10000<>+20(SB)/4, $0xc2d10000
+DATA cc2d10000<>+24(SB)/4, $0xc2d10000
+DATA cc2d10000<>+28(SB)/4, $0xc2d10000
+DATA cc2d10000<>+32(SB)/4, $0xc2d10000
+DATA cc2d10000<>+36(SB)/4, $0xc2d10000
+DATA cc2d10000<>+40(SB)/4, $0xc2d10000
+DATA cc2d10000<>+44(SB)/4, $0xc2d10000
+DATA cc2d10000<>+48(SB)/4, $0xc2d10000
+DATA cc2d10000<>+52(SB)/4, $0xc2d10000
+DATA cc2d10000<>+56(SB)/4, $0xc2d10000
+DATA cc2d10000<>+60(SB)/4, $0xc2d10000
+GLOBL cc2d10000<>(SB), RODATA|NOPTR, $64
+
+DATA c42b20000<>+0(SB)/4, $0x42b20000
+DATA c42b20000<>+4(SB)/4, $0x42b20000
+DATA c42b20000<>+8(SB)/4, $0x42b20000
+DATA c42b20000<>+12(SB)/4, $0x42b20000
+DATA c42b20000<>+16(SB)/4, $0x42b20000
+DATA c42b20000<>+20(SB)/4, $0x42b20000
+DATA c42b20000<>+24(SB)/4, $0x42b20000
+DATA c42b20000<>+28(SB)/4, $0x42b20000
+DATA c42b20000<>+32(SB)/4, $0x42b20000
+DATA c42b20000<>+36(SB)/4, $0x42b20000
+DATA c42b20000<>+40(SB)/4, $0x42b20000
+DATA c42b20000<>+44(SB)/4, $0x42b20000
+DATA c42b20000<>+48(SB)/4, $0x42b20000
+DATA c42b20000<>+52(SB)/4, $0x42b20000
+DATA c42b20000<>+56(SB)/4, $0x42b20000
+DATA c42b20000<>+60(SB)/4, $0x42b20000
+GLOBL c42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA c3f318000<>+0(SB)/4, $0x3f318000
+DATA c3f318000<>+4(SB)/4, $0x3f318000
+DATA c3f318000<>+8(SB)/4, $0x3f318000
+DATA c3f318000<>+12(SB)/4, $0x3f318000
+DATA c3f318000<>+16(SB)/4, $0x3f318000
+DATA c3f318000<>+20(SB)/4, $0x3f318000
+DATA c3f318000<>+24(SB)/4, $0x3f318000
+DATA c3f318000<>+28(SB)/4, $0x3f318000
+DATA c3f318000<>+32(SB)/4, $0x3f318000
+DATA c3f318000<>+36(SB)/4, $0x3f318000
+DATA c3f318000<>+40(SB)/4, $0x3f318000
+DATA c3f318000<>+44(SB)/4, $0x3f318000
+DATA c3f318000<>+48(SB)/4, $0x3f318000
+DATA c3f318000<>+52(SB)/4, $0x3f318000
+DATA c3f318000<>+56(SB)/4, $0x3f318000
+DATA c3f318000<>+60(SB)/4, $0x3f318000
+GLOBL c3f318000<>(SB), RODATA|NOPTR, $64
+
+DATA cb95e8083<>+0(SB)/4, $0xb95e8083
+DATA cb95e8083<>+4(SB)/4, $0xb95e8083
+DATA cb95e8083<>+8(SB)/4, $0xb95e8083
+DATA cb95e8083<>+12(SB)/4, $0xb95e8083
+DATA cb95e8083<>+16(SB)/4, $0xb95e8083
+DATA cb95e8083<>+20(SB)/4, $0xb95e8083
+DATA cb95e8083<>+24(SB)/4, $0xb95e8083
+DATA cb95e8083<>+28(SB)/4, $0xb95e8083
+DATA cb95e8083<>+32(SB)/4, $0xb95e8083
+DATA cb95e8083<>+36(SB)/4, $0xb95e8083
+DATA cb95e8083<>+40(SB)/4, $0xb95e8083
+DATA cb95e8083<>+44(SB)/4, $0xb95e8083
+DATA cb95e8083<>+48(SB)/4, $0xb95e8083
+DATA cb95e8083<>+52(SB)/4, $0xb95e8083
+DATA cb95e8083<>+56(SB)/4, $0xb95e8083
+DATA cb95e8083<>+60(SB)/4, $0xb95e8083
+GLOBL cb95e8083<>(SB), RODATA|NOPTR, $64
+
+DATA c3ab6dafc<>+0(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+4(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+8(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+12(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+16(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+20(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+24(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+28(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+32(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+36(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+40(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+44(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+48(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+52(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+56(SB)/4, $0x3ab6dafc
+DATA c3ab6dafc<>+60(SB)/4, $0x3ab6dafc
+GLOBL c3ab6dafc<>(SB), RODATA|NOPTR, $64
+
+DATA c3c091e75<>+0(SB)/4, $0x3c091e75
+DATA c3c091e75<>+4(SB)/4, $0x3c091e75
+DATA c3c091e75<>+8(SB)/4, $0x3c091e75
+DATA c3c091e75<>+12(SB)/4, $0x3c091e75
+DATA c3c091e75<>+16(SB)/4, $0x3c091e75
+DATA c3c091e75<>+20(SB)/4, $0x3c091e75
+DATA c3c091e75<>+24(SB)/4, $0x3c091e75
+DATA c3c091e75<>+28(SB)/4, $0x3c091e75
+DATA c3c091e75<>+32(SB)/4, $0x3c091e75
+DATA c3c091e75<>+36(SB)/4, $0x3c091e75
+DATA c3c091e75<>+40(SB)/4, $0x3c091e75
+DATA c3c091e75<>+44(SB)/4, $0x3c091e75
+DATA c3c091e75<>+48(SB)/4, $0x3c091e75
+DATA c3c091e75<>+52(SB)/4, $0x3c091e75
+DATA c3c091e75<>+56(SB)/4, $0x3c091e75
+DATA c3c091e75<>+60(SB)/4, $0x3c091e75
+GLOBL c3c091e75<>(SB), RODATA|NOPTR, $64
+
+DATA c3d2aaa2e<>+0(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+4(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+8(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+12(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+16(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+20(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+24(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+28(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+32(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+36(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+40(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+44(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+48(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+52(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+56(SB)/4, $0x3d2aaa2e
+DATA c3d2aaa2e<>+60(SB)/4, $0x3d2aaa2e
+GLOBL c3d2aaa2e<>(SB), RODATA|NOPTR, $64
+
+DATA c3e2aaa46<>+0(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+4(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+8(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+12(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+16(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+20(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+24(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+28(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+32(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+36(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+40(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+44(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+48(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+52(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+56(SB)/4, $0x3e2aaa46
+DATA c3e2aaa46<>+60(SB)/4, $0x3e2aaa46
+GLOBL c3e2aaa46<>(SB), RODATA|NOPTR, $64
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+DATA c3f000000<>+4(SB)/4, $0x3f000000
+DATA c3f000000<>+8(SB)/4, $0x3f000000
+DATA c3f000000<>+12(SB)/4, $0x3f000000
+DATA c3f000000<>+16(SB)/4, $0x3f000000
+DATA c3f000000<>+20(SB)/4, $0x3f000000
+DATA c3f000000<>+24(SB)/4, $0x3f000000
+DATA c3f000000<>+28(SB)/4, $0x3f000000
+DATA c3f000000<>+32(SB)/4, $0x3f000000
+DATA c3f000000<>+36(SB)/4, $0x3f000000
+DATA c3f000000<>+40(SB)/4, $0x3f000000
+DATA c3f000000<>+44(SB)/4, $0x3f000000
+DATA c3f000000<>+48(SB)/4, $0x3f000000
+DATA c3f000000<>+52(SB)/4, $0x3f000000
+DATA c3f000000<>+56(SB)/4, $0x3f000000
+DATA c3f000000<>+60(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $64
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+DATA c3f800000<>+4(SB)/4, $0x3f800000
+DATA c3f800000<>+8(SB)/4, $0x3f800000
+DATA c3f800000<>+12(SB)/4, $0x3f800000
+DATA c3f800000<>+16(SB)/4, $0x3f800000
+DATA c3f800000<>+20(SB)/4, $0x3f800000
+DATA c3f800000<>+24(SB)/4, $0x3f800000
+DATA c3f800000<>+28(SB)/4, $0x3f800000
+DATA c3f800000<>+32(SB)/4, $0x3f800000
+DATA c3f800000<>+36(SB)/4, $0x3f800000
+DATA c3f800000<>+40(SB)/4, $0x3f800000
+DATA c3f800000<>+44(SB)/4, $0x3f800000
+DATA c3f800000<>+48(SB)/4, $0x3f800000
+DATA c3f800000<>+52(SB)/4, $0x3f800000
+DATA c3f800000<>+56(SB)/4, $0x3f800000
+DATA c3f800000<>+60(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
+
+// func flog_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·flog_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r2
+
+l2:
+	VMOVUPS     (CX), Z0
+	VGETEXPPS   Z0, Z1
+	VGETMANTPS  $0x0b, Z0, Z0
+	VGETEXPPS   Z0, Z2
+	VSUBPS      Z2, Z1, Z1
+	VSUBPS      c3f800000<>+0(SB), Z0, Z0
+	VMOVUPS     c3d1a49e1<>+0(SB), Z2
+	VFMADD213PS cbdbab417<>+0(SB), Z0, Z2
+	VFMADD213PS c3defa4dc<>+0(SB), Z0, Z2
+	VFMADD213PS cbe0255d0<>+0(SB), Z0, Z2
+	VFMADD213PS c3e123039<>+0(SB), Z0, Z2
+	VFMADD213PS cbe2a8ccc<>+0(SB), Z0, Z2
+	VFMADD213PS c3e4ccbc3<>+0(SB), Z0, Z2
+	VFMADD213PS cbe800038<>+0(SB), Z0, Z2
+	VFMADD213PS c3eaaaaad<>+0(SB), Z0, Z2
+	VMULPS      Z0, Z0, Z3
+	VMULPS      Z0, Z2, Z2
+	VSUBPS      c3f000000<>+0(SB), Z2, Z2
+	VMULPS      Z3, Z2, Z2
+	VFMADD231PS cb95e8083<>+0(SB), Z1, Z2
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS c3f318000<>+0(SB), Z1, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l2
+
+r2:
+	ADDQ        $0x10, AX
+	JZ          d2
+	MOVL        $0xffffffff, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z0
+	VGETEXPPS   Z0, Z1
+	VGETMANTPS  $0x0b, Z0, Z0
+	VGETEXPPS   Z0, Z2
+	VSUBPS      Z2, Z1, Z1
+	VSUBPS      c3f800000<>+0(SB), Z0, Z0
+	VMOVUPS     c3d1a49e1<>+0(SB), Z2
+	VFMADD213PS cbdbab417<>+0(SB), Z0, Z2
+	VFMADD213PS c3defa4dc<>+0(SB), Z0, Z2
+	VFMADD213PS cbe0255d0<>+0(SB), Z0, Z2
+	VFMADD213PS c3e123039<>+0(SB), Z0, Z2
+	VFMADD213PS cbe2a8ccc<>+0(SB), Z0, Z2
+	VFMADD213PS c3e4ccbc3<>+0(SB), Z0, Z2
+	VFMADD213PS cbe800038<>+0(SB), Z0, Z2
+	VFMADD213PS c3eaaaaad<>+0(SB), Z0, Z2
+	VMULPS      Z0, Z0, Z3
+	VMULPS      Z0, Z2, Z2
+	VSUBPS      c3f000000<>+0(SB), Z2, Z2
+	VMULPS      Z3, Z2, Z2
+	VFMADD231PS cb95e8083<>+0(SB), Z1, Z2
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS c3f318000<>+0(SB), Z1, Z2
+	VMOVUPS     Z2, K1, (DX)
+
+d2:
+	VZEROUPPER
+	RET
+
+DATA c3d1a49e1<>+0(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+4(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+8(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+12(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+16(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+20(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+24(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+28(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+32(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+36(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+40(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+44(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+48(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+52(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+56(SB)/4, $0x3d1a49e1
+DATA c3d1a49e1<>+60(SB)/4, $0x3d1a49e1
+GLOBL c3d1a49e1<>(SB), RODATA|NOPTR, $64
+
+DATA cbdbab417<>+0(SB)/4, $0xbdbab417
+DATA cbdbab417<>+4(SB)/4, $0xbdbab417
+DATA cbdbab417<>+8(SB)/4, $0xbdbab417
+DATA cbdbab417<>+12(SB)/4, $0xbdbab417
+DATA cbdbab417<>+16(SB)/4, $0xbdbab417
+DATA cbdbab417<>+20(SB)/4, $0xbdbab417
+DATA cbdbab417<>+24(SB)/4, $0xbdbab417
+DATA cbdbab417<>+28(SB)/4, $0xbdbab417
+DATA cbdbab417<>+32(SB)/4, $0xbdbab417
+DATA cbdbab417<>+36(SB)/4, $0xbdbab417
+DATA cbdbab417<>+40(SB)/4, $0xbdbab417
+DATA cbdbab417<>+44(SB)/4, $0xbdbab417
+DATA cbdbab417<>+48(SB)/4, $0xbdbab417
+DATA cbdbab417<>+52(SB)/4, $0xbdbab417
+DATA cbdbab417<>+56(SB)/4, $0xbdbab417
+DATA cbdbab417<>+60(SB)/4, $0xbdbab417
+GLOBL cbdbab417<>(SB), RODATA|NOPTR, $64
+
+DATA c3defa4dc<>+0(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+4(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+8(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+12(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+16(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+20(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+24(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+28(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+32(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+36(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+40(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+44(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+48(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+52(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+56(SB)/4, $0x3defa4dc
+DATA c3defa4dc<>+60(SB)/4, $0x3defa4dc
+GLOBL c3defa4dc<>(SB), RODATA|NOPTR, $64
+
+DATA cbe0255d0<>+0(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+4(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+8(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+12(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+16(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+20(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+24(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+28(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+32(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+36(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+40(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+44(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+48(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+52(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+56(SB)/4, $0xbe0255d0
+DATA cbe0255d0<>+60(SB)/4, $0xbe0255d0
+GLOBL cbe0255d0<>(SB), RODATA|NOPTR, $64
+
+DATA c3e123039<>+0(SB)/4, $0x3e123039
+DATA c3e123039<>+4(SB)/4, $0x3e123039
+DATA c3e123039<>+8(SB)/4, $0x3e123039
+DATA c3e123039<>+12(SB)/4, $0x3e123039
+DATA c3e123039<>+16(SB)/4, $0x3e123039
+DATA c3e123039<>+20(SB)/4, $0x3e123039
+DATA c3e123039<>+24(SB)/4, $0x3e123039
+DATA c3e123039<>+28(SB)/4, $0x3e123039
+DATA c3e123039<>+32(SB)/4, $0x3e123039
+DATA c3e123039<>+36(SB)/4, $0x3e123039
+DATA c3e123039<>+40(SB)/4, $0x3e123039
+DATA c3e123039<>+44(SB)/4, $0x3e123039
+DATA c3e123039<>+48(SB)/4, $0x3e123039
+DATA c3e123039<>+52(SB)/4, $0x3e123039
+DATA c3e123039<>+56(SB)/4, $0x3e123039
+DATA c3e123039<>+60(SB)/4, $0x3e123039
+GLOBL c3e123039<>(SB), RODATA|NOPTR, $64
+
+DATA cbe2a8ccc<>+0(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+4(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+8(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+12(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+16(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+20(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+24(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+28(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+32(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+36(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+40(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+44(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+48(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+52(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+56(SB)/4, $0xbe2a8ccc
+DATA cbe2a8ccc<>+60(SB)/4, $0xbe2a8ccc
+GLOBL cbe2a8ccc<>(SB), RODATA|NOPTR, $64
+
+DATA c3e4ccbc3<>+0(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+4(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+8(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+12(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+16(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+20(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+24(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+28(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+32(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+36(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+40(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+44(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+48(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+52(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+56(SB)/4, $0x3e4ccbc3
+DATA c3e4ccbc3<>+60(SB)/4, $0x3e4ccbc3
+GLOBL c3e4ccbc3<>(SB), RODATA|NOPTR, $64
+
+DATA cbe800038<>+0(SB)/4, $0xbe800038
+DATA cbe800038<>+4(SB)/4, $0xbe800038
+DATA cbe800038<>+8(SB)/4, $0xbe800038
+DATA cbe800038<>+12(SB)/4, $0xbe800038
+DATA cbe800038<>+16(SB)/4, $0xbe800038
+DATA cbe800038<>+20(SB)/4, $0xbe800038
+DATA cbe800038<>+24(SB)/4, $0xbe800038
+DATA cbe800038<>+28(SB)/4, $0xbe800038
+DATA cbe800038<>+32(SB)/4, $0xbe800038
+DATA cbe800038<>+36(SB)/4, $0xbe800038
+DATA cbe800038<>+40(SB)/4, $0xbe800038
+DATA cbe800038<>+44(SB)/4, $0xbe800038
+DATA cbe800038<>+48(SB)/4, $0xbe800038
+DATA cbe800038<>+52(SB)/4, $0xbe800038
+DATA cbe800038<>+56(SB)/4, $0xbe800038
+DATA cbe800038<>+60(SB)/4, $0xbe800038
+GLOBL cbe800038<>(SB), RODATA|NOPTR, $64
+
+DATA c3eaaaaad<>+0(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+4(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+8(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+12(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+16(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+20(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+24(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+28(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+32(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+36(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+40(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+44(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+48(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+52(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+56(SB)/4, $0x3eaaaaad
+DATA c3eaaaaad<>+60(SB)/4, $0x3eaaaaad
+GLOBL c3eaaaaad<>(SB), RODATA|NOPTR, $64
+
+// func fsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fsigmoid_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r3
+
+l3:
+	VMOVUPS      (CX), Z0
+	VXORPS       c80000000<>+0(SB), Z0, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMOVUPS      c42b20000<>+0(SB), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VFNMADD231PS c3f318000<>+0(SB), Z1, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z2
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VMOVUPS      c3f800000<>+0(SB), Z0
+	VDIVPS       Z2, Z0, Z2
+	VMOVUPS      Z2, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l3
+
+r3:
+	ADDQ         $0x10, AX
+	JZ           d3
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VXORPS       c80000000<>+0(SB), Z0, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z1
+	VMOVUPS      c42b20000<>+0(SB), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VFNMADD231PS c3f318000<>+0(SB), Z1, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z1, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z2
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z2
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VMOVUPS      c3f800000<>+0(SB), Z0
+	VDIVPS       Z2, Z0, Z2
+	VMOVUPS      Z2, K1, (DX)
+
+d3:
+	VZEROUPPER
+	RET
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+DATA c80000000<>+32(SB)/4, $0x80000000
+DATA c80000000<>+36(SB)/4, $0x80000000
+DATA c80000000<>+40(SB)/4, $0x80000000
+DATA c80000000<>+44(SB)/4, $0x80000000
+DATA c80000000<>+48(SB)/4, $0x80000000
+DATA c80000000<>+52(SB)/4, $0x80000000
+DATA c80000000<>+56(SB)/4, $0x80000000
+DATA c80000000<>+60(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $64
+
+// func ftanh_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·ftanh_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r4
+
+l4:
+	VMOVUPS      (CX), Z0
+	VANDPS       c7fffffff<>+0(SB), Z0, Z3
+	VADDPS       Z3, Z3, Z4
+	VMOVUPS      cc2d10000<>+0(SB), Z6
+	VMOVUPS      c42b20000<>+0(SB), Z5
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VFNMADD231PS c3f318000<>+0(SB), Z6, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z6, Z4
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z5
+	VMULPS       Z4, Z4, Z7
+	VFMADD213PS  Z4, Z7, Z5
+	VADDPS       c3f800000<>+0(SB), Z5, Z5
+	VSCALEFPS    Z6, Z5, Z5
+	VADDPS       c3f800000<>+0(SB), Z5, Z5
+	VMOVUPS      c40000000<>+0(SB), Z4
+	VDIVPS       Z5, Z4, Z5
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z5
+	VANDPS       c80000000<>+0(SB), Z0, Z4
+	VORPS        Z4, Z5, Z5
+	VMULPS       Z0, Z0, Z4
+	VMOVUPS      cbbbb7409<>+0(SB), Z6
+	VFMADD213PS  c3ca931c2<>+0(SB), Z4, Z6
+	VFMADD213PS  cbd5c230d<>+0(SB), Z4, Z6
+	VFMADD213PS  c3e0883bb<>+0(SB), Z4, Z6
+	VFMADD213PS  cbeaaaa9a<>+0(SB), Z4, Z6
+	VMULPS       Z4, Z6, Z6
+	VFMADD213PS  Z0, Z0, Z6
+	VCMPPS       $0x11, c3f200000<>+0(SB), Z3, K1
+	VBLENDMPS    Z6, Z5, K1, Z1
+	VMOVUPS      Z1, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l4
+
+r4:
+	ADDQ         $0x10, AX
+	JZ           d4
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VANDPS       c7fffffff<>+0(SB), Z0, Z1
+	VADDPS       Z1, Z1, Z3
+	VMOVUPS      cc2d10000<>+0(SB), Z5
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z4, Z3
+	VMULPS       c3fb8aa3b<>+0(SB), Z3, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VFNMADD231PS c3f318000<>+0(SB), Z5, Z3
+	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z3
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z3, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z3, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z3, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z3, Z4
+	VMULPS       Z3, Z3, Z6
+	VFMADD213PS  Z3, Z6, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c40000000<>+0(SB), Z3
+	VDIVPS       Z4, Z3, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSUBPS       Z4, Z3, Z4
+	VANDPS       c80000000<>+0(SB), Z0, Z3
+	VORPS        Z3, Z4, Z4
+	VMULPS       Z0, Z0, Z3
+	VMOVUPS      cbbbb7409<>+0(SB), Z5
+	VFMADD213PS  c3ca931c2<>+0(SB), Z3, Z5
+	VFMADD213PS  cbd5c230d<>+0(SB), Z3, Z5
+	VFMADD213PS  c3e0883bb<>+0(SB), Z3, Z5
+	VFMADD213PS  cbeaaaa9a<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z5, Z5
+	VFMADD213PS  Z0, Z0, Z5
+	VCMPPS       $0x11, c3f200000<>+0(SB), Z1, K2
+	VBLENDMPS    Z5, Z4, K2, Z2
+	VMOVUPS      Z2, K1, (DX)
+
+d4:
+	VZEROUPPER
+	RET
+
+DATA c7fffffff<>+0(SB)/4, $0x7fffffff
+DATA c7fffffff<>+4(SB)/4, $0x7fffffff
+DATA c7fffffff<>+8(SB)/4, $0x7fffffff
+DATA c7fffffff<>+12(SB)/4, $0x7fffffff
+DATA c7fffffff<>+16(SB)/4, $0x7fffffff
+DATA c7fffffff<>+20(SB)/4, $0x7fffffff
+DATA c7fffffff<>+24(SB)/4, $0x7fffffff
+DATA c7fffffff<>+28(SB)/4, $0x7fffffff
+DATA c7fffffff<>+32(SB)/4, $0x7fffffff
+DATA c7fffffff<>+36(SB)/4, $0x7fffffff
+DATA c7fffffff<>+40(SB)/4, $0x7fffffff
+DATA c7fffffff<>+44(SB)/4, $0x7fffffff
+DATA c7fffffff<>+48(SB)/4, $0x7fffffff
+DATA c7fffffff<>+52(SB)/4, $0x7fffffff
+DATA c7fffffff<>+56(SB)/4, $0x7fffffff
+DATA c7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL c7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+DATA c40000000<>+4(SB)/4, $0x40000000
+DATA c40000000<>+8(SB)/4, $0x40000000
+DATA c40000000<>+12(SB)/4, $0x40000000
+DATA c40000000<>+16(SB)/4, $0x40000000
+DATA c40000000<>+20(SB)/4, $0x40000000
+DATA c40000000<>+24(SB)/4, $0x40000000
+DATA c40000000<>+28(SB)/4, $0x40000000
+DATA c40000000<>+32(SB)/4, $0x40000000
+DATA c40000000<>+36(SB)/4, $0x40000000
+DATA c40000000<>+40(SB)/4, $0x40000000
+DATA c40000000<>+44(SB)/4, $0x40000000
+DATA c40000000<>+48(SB)/4, $0x40000000
+DATA c40000000<>+52(SB)/4, $0x40000000
+DATA c40000000<>+56(SB)/4, $0x40000000
+DATA c40000000<>+60(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $64
+
+DATA cbbbb7409<>+0(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+4(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+8(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+12(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+16(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+20(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+24(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+28(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+32(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+36(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+40(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+44(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+48(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+52(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+56(SB)/4, $0xbbbb7409
+DATA cbbbb7409<>+60(SB)/4, $0xbbbb7409
+GLOBL cbbbb7409<>(SB), RODATA|NOPTR, $64
+
+DATA c3ca931c2<>+0(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+4(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+8(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+12(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+16(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+20(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+24(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+28(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+32(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+36(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+40(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+44(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+48(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+52(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+56(SB)/4, $0x3ca931c2
+DATA c3ca931c2<>+60(SB)/4, $0x3ca931c2
+GLOBL c3ca931c2<>(SB), RODATA|NOPTR, $64
+
+DATA cbd5c230d<>+0(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+4(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+8(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+12(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+16(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+20(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+24(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+28(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+32(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+36(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+40(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+44(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+48(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+52(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+56(SB)/4, $0xbd5c230d
+DATA cbd5c230d<>+60(SB)/4, $0xbd5c230d
+GLOBL cbd5c230d<>(SB), RODATA|NOPTR, $64
+
+DATA c3e0883bb<>+0(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+4(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+8(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+12(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+16(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+20(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+24(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+28(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+32(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+36(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+40(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+44(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+48(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+52(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+56(SB)/4, $0x3e0883bb
+DATA c3e0883bb<>+60(SB)/4, $0x3e0883bb
+GLOBL c3e0883bb<>(SB), RODATA|NOPTR, $64
+
+DATA cbeaaaa9a<>+0(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+4(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+8(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+12(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+16(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+20(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+24(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+28(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+32(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+36(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+40(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+44(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+48(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+52(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+56(SB)/4, $0xbeaaaa9a
+DATA cbeaaaa9a<>+60(SB)/4, $0xbeaaaa9a
+GLOBL cbeaaaa9a<>(SB), RODATA|NOPTR, $64
+
+DATA c3f200000<>+0(SB)/4, $0x3f200000
+DATA c3f200000<>+4(SB)/4, $0x3f200000
+DATA c3f200000<>+8(SB)/4, $0x3f200000
+DATA c3f200000<>+12(SB)/4, $0x3f200000
+DATA c3f200000<>+16(SB)/4, $0x3f200000
+DATA c3f200000<>+20(SB)/4, $0x3f200000
+DATA c3f200000<>+24(SB)/4, $0x3f200000
+DATA c3f200000<>+28(SB)/4, $0x3f200000
+DATA c3f200000<>+32(SB)/4, $0x3f200000
+DATA c3f200000<>+36(SB)/4, $0x3f200000
+DATA c3f200000<>+40(SB)/4, $0x3f200000
+DATA c3f200000<>+44(SB)/4, $0x3f200000
+DATA c3f200000<>+48(SB)/4, $0x3f200000
+DATA c3f200000<>+52(SB)/4, $0x3f200000
+DATA c3f200000<>+56(SB)/4, $0x3f200000
+DATA c3f200000<>+60(SB)/4, $0x3f200000
+GLOBL c3f200000<>(SB), RODATA|NOPTR, $64
+
+// func ferf_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·ferf_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r5
+
+l5:
+	VMOVUPS      (CX), Z0
+	VANDPS       c7fffffff<>+0(SB), Z0, Z3
+	VMOVUPS      c40800000<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z5
+	VMOVUPS      c37b3e857<>+0(SB), Z4
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z5, Z4
+	VFMADD213PS  c3b8953e9<>+0(SB), Z5, Z4
+	VFMADD213PS  cbcce3567<>+0(SB), Z5, Z4
+	VFMADD213PS  c3dddecc5<>+0(SB), Z5, Z4
+	VFMADD213PS  c3f221e21<>+0(SB), Z5, Z4
+	VFMADD213PS  c3f90952a<>+0(SB), Z5, Z4
+	VFMADD213PS  cb93f575c<>+0(SB), Z5, Z4
+	VXORPS       c80000000<>+0(SB), Z4, Z4
+	VMOVUPS      cc2d10000<>+0(SB), Z6
+	VMOVUPS      c42b20000<>+0(SB), Z5
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VFNMADD231PS c3f318000<>+0(SB), Z6, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z6, Z4
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z5
+	VMULPS       Z4, Z4, Z7
+	VFMADD213PS  Z4, Z7, Z5
+	VADDPS       c3f800000<>+0(SB), Z5, Z5
+	VSCALEFPS    Z6, Z5, Z5
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z5
+	VANDPS       c80000000<>+0(SB), Z0, Z4
+	VORPS        Z4, Z5, Z5
+	VMULPS       Z0, Z0, Z4
+	VMOVUPS      c38a56eda<>+0(SB), Z6
+	VFMADD213PS  cba5241a1<>+0(SB), Z4, Z6
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z4, Z6
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z4, Z6
+	VFMADD213PS  c3de7168f<>+0(SB), Z4, Z6
+	VFMADD213PS  cbec0939f<>+0(SB), Z4, Z6
+	VFMADD213PS  c3e0375d4<>+0(SB), Z4, Z6
+	VFMADD213PS  Z0, Z0, Z6
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z3, K1
+	VBLENDMPS    Z6, Z5, K1, Z1
+	VMOVUPS      Z1, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l5
+
+r5:
+	ADDQ         $0x10, AX
+	JZ           d5
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VANDPS       c7fffffff<>+0(SB), Z0, Z1
+	VMOVUPS      c40800000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z4
+	VMOVUPS      c37b3e857<>+0(SB), Z3
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z4, Z3
+	VFMADD213PS  c3b8953e9<>+0(SB), Z4, Z3
+	VFMADD213PS  cbcce3567<>+0(SB), Z4, Z3
+	VFMADD213PS  c3dddecc5<>+0(SB), Z4, Z3
+	VFMADD213PS  c3f221e21<>+0(SB), Z4, Z3
+	VFMADD213PS  c3f90952a<>+0(SB), Z4, Z3
+	VFMADD213PS  cb93f575c<>+0(SB), Z4, Z3
+	VXORPS       c80000000<>+0(SB), Z3, Z3
+	VMOVUPS      cc2d10000<>+0(SB), Z5
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z4, Z3
+	VMULPS       c3fb8aa3b<>+0(SB), Z3, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VFNMADD231PS c3f318000<>+0(SB), Z5, Z3
+	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z3
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z3, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z3, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z3, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z3, Z4
+	VMULPS       Z3, Z3, Z6
+	VFMADD213PS  Z3, Z6, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSUBPS       Z4, Z3, Z4
+	VANDPS       c80000000<>+0(SB), Z0, Z3
+	VORPS        Z3, Z4, Z4
+	VMULPS       Z0, Z0, Z3
+	VMOVUPS      c38a56eda<>+0(SB), Z5
+	VFMADD213PS  cba5241a1<>+0(SB), Z3, Z5
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z3, Z5
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z3, Z5
+	VFMADD213PS  c3de7168f<>+0(SB), Z3, Z5
+	VFMADD213PS  cbec0939f<>+0(SB), Z3, Z5
+	VFMADD213PS  c3e0375d4<>+0(SB), Z3, Z5
+	VFMADD213PS  Z0, Z0, Z5
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z1, K2
+	VBLENDMPS    Z5, Z4, K2, Z2
+	VMOVUPS      Z2, K1, (DX)
+
+d5:
+	VZEROUPPER
+	RET
+
+DATA c40800000<>+0(SB)/4, $0x40800000
+DATA c40800000<>+4(SB)/4, $0x40800000
+DATA c40800000<>+8(SB)/4, $0x40800000
+DATA c40800000<>+12(SB)/4, $0x40800000
+DATA c40800000<>+16(SB)/4, $0x40800000
+DATA c40800000<>+20(SB)/4, $0x40800000
+DATA c40800000<>+24(SB)/4, $0x40800000
+DATA c40800000<>+28(SB)/4, $0x40800000
+DATA c40800000<>+32(SB)/4, $0x40800000
+DATA c40800000<>+36(SB)/4, $0x40800000
+DATA c40800000<>+40(SB)/4, $0x40800000
+DATA c40800000<>+44(SB)/4, $0x40800000
+DATA c40800000<>+48(SB)/4, $0x40800000
+DATA c40800000<>+52(SB)/4, $0x40800000
+DATA c40800000<>+56(SB)/4, $0x40800000
+DATA c40800000<>+60(SB)/4, $0x40800000
+GLOBL c40800000<>(SB), RODATA|NOPTR, $64
+
+DATA c37b3e857<>+0(SB)/4, $0x37b3e857
+DATA c37b3e857<>+4(SB)/4, $0x37b3e857
+DATA c37b3e857<>+8(SB)/4, $0x37b3e857
+DATA c37b3e857<>+12(SB)/4, $0x37b3e857
+DATA c37b3e857<>+16(SB)/4, $0x37b3e857
+DATA c37b3e857<>+20(SB)/4, $0x37b3e857
+DATA c37b3e857<>+24(SB)/4, $0x37b3e857
+DATA c37b3e857<>+28(SB)/4, $0x37b3e857
+DATA c37b3e857<>+32(SB)/4, $0x37b3e857
+DATA c37b3e857<>+36(SB)/4, $0x37b3e857
+DATA c37b3e857<>+40(SB)/4, $0x37b3e857
+DATA c37b3e857<>+44(SB)/4, $0x37b3e857
+DATA c37b3e857<>+48(SB)/4, $0x37b3e857
+DATA c37b3e857<>+52(SB)/4, $0x37b3e857
+DATA c37b3e857<>+56(SB)/4, $0x37b3e857
+DATA c37b3e857<>+60(SB)/4, $0x37b3e857
+GLOBL c37b3e857<>(SB), RODATA|NOPTR, $64
+
+DATA cb9e5ec1b<>+0(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+4(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+8(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+12(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+16(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+20(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+24(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+28(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+32(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+36(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+40(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+44(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+48(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+52(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+56(SB)/4, $0xb9e5ec1b
+DATA cb9e5ec1b<>+60(SB)/4, $0xb9e5ec1b
+GLOBL cb9e5ec1b<>(SB), RODATA|NOPTR, $64
+
+DATA c3b8953e9<>+0(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+4(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+8(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+12(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+16(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+20(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+24(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+28(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+32(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+36(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+40(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+44(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+48(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+52(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+56(SB)/4, $0x3b8953e9
+DATA c3b8953e9<>+60(SB)/4, $0x3b8953e9
+GLOBL c3b8953e9<>(SB), RODATA|NOPTR, $64
+
+DATA cbcce3567<>+0(SB)/4, $0xbcce3567
+DATA cbcce3567<>+4(SB)/4, $0xbcce3567
+DATA cbcce3567<>+8(SB)/4, $0xbcce3567
+DATA cbcce3567<>+12(SB)/4, $0xbcce3567
+DATA cbcce3567<>+16(SB)/4, $0xbcce3567
+DATA cbcce3567<>+20(SB)/4, $0xbcce3567
+DATA cbcce3567<>+24(SB)/4, $0xbcce3567
+DATA cbcce3567<>+28(SB)/4, $0xbcce3567
+DATA cbcce3567<>+32(SB)/4, $0xbcce3567
+DATA cbcce3567<>+36(SB)/4, $0xbcce3567
+DATA cbcce3567<>+40(SB)/4, $0xbcce3567
+DATA cbcce3567<>+44(SB)/4, $0xbcce3567
+DATA cbcce3567<>+48(SB)/4, $0xbcce3567
+DATA cbcce3567<>+52(SB)/4, $0xbcce3567
+DATA cbcce3567<>+56(SB)/4, $0xbcce3567
+DATA cbcce3567<>+60(SB)/4, $0xbcce3567
+GLOBL cbcce3567<>(SB), RODATA|NOPTR, $64
+
+DATA c3dddecc5<>+0(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+4(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+8(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+12(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+16(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+20(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+24(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+28(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+32(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+36(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+40(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+44(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+48(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+52(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+56(SB)/4, $0x3dddecc5
+DATA c3dddecc5<>+60(SB)/4, $0x3dddecc5
+GLOBL c3dddecc5<>(SB), RODATA|NOPTR, $64
+
+DATA c3f221e21<>+0(SB)/4, $0x3f221e21
+DATA c3f221e21<>+4(SB)/4, $0x3f221e21
+DATA c3f221e21<>+8(SB)/4, $0x3f221e21
+DATA c3f221e21<>+12(SB)/4, $0x3f221e21
+DATA c3f221e21<>+16(SB)/4, $0x3f221e21
+DATA c3f221e21<>+20(SB)/4, $0x3f221e21
+DATA c3f221e21<>+24(SB)/4, $0x3f221e21
+DATA c3f221e21<>+28(SB)/4, $0x3f221e21
+DATA c3f221e21<>+32(SB)/4, $0x3f221e21
+DATA c3f221e21<>+36(SB)/4, $0x3f221e21
+DATA c3f221e21<>+40(SB)/4, $0x3f221e21
+DATA c3f221e21<>+44(SB)/4, $0x3f221e21
+DATA c3f221e21<>+48(SB)/4, $0x3f221e21
+DATA c3f221e21<>+52(SB)/4, $0x3f221e21
+DATA c3f221e21<>+56(SB)/4, $0x3f221e21
+DATA c3f221e21<>+60(SB)/4, $0x3f221e21
+GLOBL c3f221e21<>(SB), RODATA|NOPTR, $64
+
+DATA c3f90952a<>+0(SB)/4, $0x3f90952a
+DATA c3f90952a<>+4(SB)/4, $0x3f90952a
+DATA c3f90952a<>+8(SB)/4, $0x3f90952a
+DATA c3f90952a<>+12(SB)/4, $0x3f90952a
+DATA c3f90952a<>+16(SB)/4, $0x3f90952a
+DATA c3f90952a<>+20(SB)/4, $0x3f90952a
+DATA c3f90952a<>+24(SB)/4, $0x3f90952a
+DATA c3f90952a<>+28(SB)/4, $0x3f90952a
+DATA c3f90952a<>+32(SB)/4, $0x3f90952a
+DATA c3f90952a<>+36(SB)/4, $0x3f90952a
+DATA c3f90952a<>+40(SB)/4, $0x3f90952a
+DATA c3f90952a<>+44(SB)/4, $0x3f90952a
+DATA c3f90952a<>+48(SB)/4, $0x3f90952a
+DATA c3f90952a<>+52(SB)/4, $0x3f90952a
+DATA c3f90952a<>+56(SB)/4, $0x3f90952a
+DATA c3f90952a<>+60(SB)/4, $0x3f90952a
+GLOBL c3f90952a<>(SB), RODATA|NOPTR, $64
+
+DATA cb93f575c<>+0(SB)/4, $0xb93f575c
+DATA cb93f575c<>+4(SB)/4, $0xb93f575c
+DATA cb93f575c<>+8(SB)/4, $0xb93f575c
+DATA cb93f575c<>+12(SB)/4, $0xb93f575c
+DATA cb93f575c<>+16(SB)/4, $0xb93f575c
+DATA cb93f575c<>+20(SB)/4, $0xb93f575c
+DATA cb93f575c<>+24(SB)/4, $0xb93f575c
+DATA cb93f575c<>+28(SB)/4, $0xb93f575c
+DATA cb93f575c<>+32(SB)/4, $0xb93f575c
+DATA cb93f575c<>+36(SB)/4, $0xb93f575c
+DATA cb93f575c<>+40(SB)/4, $0xb93f575c
+DATA cb93f575c<>+44(SB)/4, $0xb93f575c
+DATA cb93f575c<>+48(SB)/4, $0xb93f575c
+DATA cb93f575c<>+52(SB)/4, $0xb93f575c
+DATA cb93f575c<>+56(SB)/4, $0xb93f575c
+DATA cb93f575c<>+60(SB)/4, $0xb93f575c
+GLOBL cb93f575c<>(SB), RODATA|NOPTR, $64
+
+DATA c38a56eda<>+0(SB)/4, $0x38a56eda
+DATA c38a56eda<>+4(SB)/4, $0x38a56eda
+DATA c38a56eda<>+8(SB)/4, $0x38a56eda
+DATA c38a56eda<>+12(SB)/4, $0x38a56eda
+DATA c38a56eda<>+16(SB)/4, $0x38a56eda
+DATA c38a56eda<>+20(SB)/4, $0x38a56eda
+DATA c38a56eda<>+24(SB)/4, $0x38a56eda
+DATA c38a56eda<>+28(SB)/4, $0x38a56eda
+DATA c38a56eda<>+32(SB)/4, $0x38a56eda
+DATA c38a56eda<>+36(SB)/4, $0x38a56eda
+DATA c38a56eda<>+40(SB)/4, $0x38a56eda
+DATA c38a56eda<>+44(SB)/4, $0x38a56eda
+DATA c38a56eda<>+48(SB)/4, $0x38a56eda
+DATA c38a56eda<>+52(SB)/4, $0x38a56eda
+DATA c38a56eda<>+56(SB)/4, $0x38a56eda
+DATA c38a56eda<>+60(SB)/4, $0x38a56eda
+GLOBL c38a56eda<>(SB), RODATA|NOPTR, $64
+
+DATA cba5241a1<>+0(SB)/4, $0xba5241a1
+DATA cba5241a1<>+4(SB)/4, $0xba5241a1
+DATA cba5241a1<>+8(SB)/4, $0xba5241a1
+DATA cba5241a1<>+12(SB)/4, $0xba5241a1
+DATA cba5241a1<>+16(SB)/4, $0xba5241a1
+DATA cba5241a1<>+20(SB)/4, $0xba5241a1
+DATA cba5241a1<>+24(SB)/4, $0xba5241a1
+DATA cba5241a1<>+28(SB)/4, $0xba5241a1
+DATA cba5241a1<>+32(SB)/4, $0xba5241a1
+DATA cba5241a1<>+36(SB)/4, $0xba5241a1
+DATA cba5241a1<>+40(SB)/4, $0xba5241a1
+DATA cba5241a1<>+44(SB)/4, $0xba5241a1
+DATA cba5241a1<>+48(SB)/4, $0xba5241a1
+DATA cba5241a1<>+52(SB)/4, $0xba5241a1
+DATA cba5241a1<>+56(SB)/4, $0xba5241a1
+DATA cba5241a1<>+60(SB)/4, $0xba5241a1
+GLOBL cba5241a1<>(SB), RODATA|NOPTR, $64
+
+DATA c3baa0ccb<>+0(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+4(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+8(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+12(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+16(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+20(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+24(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+28(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+32(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+36(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+40(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+44(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+48(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+52(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+56(SB)/4, $0x3baa0ccb
+DATA c3baa0ccb<>+60(SB)/4, $0x3baa0ccb
+GLOBL c3baa0ccb<>(SB), RODATA|NOPTR, $64
+
+DATA cbcdbfdd4<>+0(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+4(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+8(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+12(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+16(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+20(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+24(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+28(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+32(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+36(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+40(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+44(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+48(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+52(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+56(SB)/4, $0xbcdbfdd4
+DATA cbcdbfdd4<>+60(SB)/4, $0xbcdbfdd4
+GLOBL cbcdbfdd4<>(SB), RODATA|NOPTR, $64
+
+DATA c3de7168f<>+0(SB)/4, $0x3de7168f
+DATA c3de7168f<>+4(SB)/4, $0x3de7168f
+DATA c3de7168f<>+8(SB)/4, $0x3de7168f
+DATA c3de7168f<>+12(SB)/4, $0x3de7168f
+DATA c3de7168f<>+16(SB)/4, $0x3de7168f
+DATA c3de7168f<>+20(SB)/4, $0x3de7168f
+DATA c3de7168f<>+24(SB)/4, $0x3de7168f
+DATA c3de7168f<>+28(SB)/4, $0x3de7168f
+DATA c3de7168f<>+32(SB)/4, $0x3de7168f
+DATA c3de7168f<>+36(SB)/4, $0x3de7168f
+DATA c3de7168f<>+40(SB)/4, $0x3de7168f
+DATA c3de7168f<>+44(SB)/4, $0x3de7168f
+DATA c3de7168f<>+48(SB)/4, $0x3de7168f
+DATA c3de7168f<>+52(SB)/4, $0x3de7168f
+DATA c3de7168f<>+56(SB)/4, $0x3de7168f
+DATA c3de7168f<>+60(SB)/4, $0x3de7168f
+GLOBL c3de7168f<>(SB), RODATA|NOPTR, $64
+
+DATA cbec0939f<>+0(SB)/4, $0xbec0939f
+DATA cbec0939f<>+4(SB)/4, $0xbec0939f
+DATA cbec0939f<>+8(SB)/4, $0xbec0939f
+DATA cbec0939f<>+12(SB)/4, $0xbec0939f
+DATA cbec0939f<>+16(SB)/4, $0xbec0939f
+DATA cbec0939f<>+20(SB)/4, $0xbec0939f
+DATA cbec0939f<>+24(SB)/4, $0xbec0939f
+DATA cbec0939f<>+28(SB)/4, $0xbec0939f
+DATA cbec0939f<>+32(SB)/4, $0xbec0939f
+DATA cbec0939f<>+36(SB)/4, $0xbec0939f
+DATA cbec0939f<>+40(SB)/4, $0xbec0939f
+DATA cbec0939f<>+44(SB)/4, $0xbec0939f
+DATA cbec0939f<>+48(SB)/4, $0xbec0939f
+DATA cbec0939f<>+52(SB)/4, $0xbec0939f
+DATA cbec0939f<>+56(SB)/4, $0xbec0939f
+DATA cbec0939f<>+60(SB)/4, $0xbec0939f
+GLOBL cbec0939f<>(SB), RODATA|NOPTR, $64
+
+DATA c3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+28(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+32(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+36(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+40(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+44(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+48(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+52(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+56(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+60(SB)/4, $0x3e0375d4
+GLOBL c3e0375d4<>(SB), RODATA|NOPTR, $64
+
+DATA c3f75c28f<>+0(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+4(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+8(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+12(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+16(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+20(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+24(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+28(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+32(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+36(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+40(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+44(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+48(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+52(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+56(SB)/4, $0x3f75c28f
+DATA c3f75c28f<>+60(SB)/4, $0x3f75c28f
+GLOBL c3f75c28f<>(SB), RODATA|NOPTR, $64
+
+// func fgelu_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fgelu_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r6
+
+l6:
+	VMOVUPS      (CX), Z0
+	VMULPS       c3f3504f3<>+0(SB), Z0, Z3
+	VMULPS       c3f000000<>+0(SB), Z0, Z0
+	VANDPS       c7fffffff<>+0(SB), Z3, Z4
+	VMOVUPS      c40800000<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z6
+	VMOVUPS      c37b3e857<>+0(SB), Z5
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z6, Z5
+	VFMADD213PS  c3b8953e9<>+0(SB), Z6, Z5
+	VFMADD213PS  cbcce3567<>+0(SB), Z6, Z5
+	VFMADD213PS  c3dddecc5<>+0(SB), Z6, Z5
+	VFMADD213PS  c3f221e21<>+0(SB), Z6, Z5
+	VFMADD213PS  c3f90952a<>+0(SB), Z6, Z5
+	VFMADD213PS  cb93f575c<>+0(SB), Z6, Z5
+	VXORPS       c80000000<>+0(SB), Z5, Z5
+	VMOVUPS      cc2d10000<>+0(SB), Z7
+	VMOVUPS      c42b20000<>+0(SB), Z6
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+	VMULPS       c3fb8aa3b<>+0(SB), Z5, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VFNMADD231PS c3f318000<>+0(SB), Z7, Z5
+	VFNMADD231PS cb95e8083<>+0(SB), Z7, Z5
+	VMOVUPS      c3ab6dafc<>+0(SB), Z6
+	VFMADD213PS  c3c091e75<>+0(SB), Z5, Z6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z5, Z6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z5, Z6
+	VFMADD213PS  c3f000000<>+0(SB), Z5, Z6
+	VMULPS       Z5, Z5, Z8
+	VFMADD213PS  Z5, Z8, Z6
+	VADDPS       c3f800000<>+0(SB), Z6, Z6
+	VSCALEFPS    Z7, Z6, Z6
+	VMOVUPS      c3f800000<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z6
+	VANDPS       c80000000<>+0(SB), Z3, Z5
+	VORPS        Z5, Z6, Z6
+	VMULPS       Z3, Z3, Z5
+	VMOVUPS      c38a56eda<>+0(SB), Z7
+	VFMADD213PS  cba5241a1<>+0(SB), Z5, Z7
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z5, Z7
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z5, Z7
+	VFMADD213PS  c3de7168f<>+0(SB), Z5, Z7
+	VFMADD213PS  cbec0939f<>+0(SB), Z5, Z7
+	VFMADD213PS  c3e0375d4<>+0(SB), Z5, Z7
+	VFMADD213PS  Z3, Z3, Z7
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z4, K1
+	VBLENDMPS    Z7, Z6, K1, Z1
+	VFMADD213PS  Z0, Z0, Z1
+	VMOVUPS      Z1, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l6
+
+r6:
+	ADDQ         $0x10, AX
+	JZ           d6
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMULPS       c3f3504f3<>+0(SB), Z0, Z1
+	VMULPS       c3f000000<>+0(SB), Z0, Z0
+	VANDPS       c7fffffff<>+0(SB), Z1, Z3
+	VMOVUPS      c40800000<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z5
+	VMOVUPS      c37b3e857<>+0(SB), Z4
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z5, Z4
+	VFMADD213PS  c3b8953e9<>+0(SB), Z5, Z4
+	VFMADD213PS  cbcce3567<>+0(SB), Z5, Z4
+	VFMADD213PS  c3dddecc5<>+0(SB), Z5, Z4
+	VFMADD213PS  c3f221e21<>+0(SB), Z5, Z4
+	VFMADD213PS  c3f90952a<>+0(SB), Z5, Z4
+	VFMADD213PS  cb93f575c<>+0(SB), Z5, Z4
+	VXORPS       c80000000<>+0(SB), Z4, Z4
+	VMOVUPS      cc2d10000<>+0(SB), Z6
+	VMOVUPS      c42b20000<>+0(SB), Z5
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VFNMADD231PS c3f318000<>+0(SB), Z6, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z6, Z4
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z5
+	VMULPS       Z4, Z4, Z7
+	VFMADD213PS  Z4, Z7, Z5
+	VADDPS       c3f800000<>+0(SB), Z5, Z5
+	VSCALEFPS    Z6, Z5, Z5
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z5
+	VANDPS       c80000000<>+0(SB), Z1, Z4
+	VORPS        Z4, Z5, Z5
+	VMULPS       Z1, Z1, Z4
+	VMOVUPS      c38a56eda<>+0(SB), Z6
+	VFMADD213PS  cba5241a1<>+0(SB), Z4, Z6
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z4, Z6
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z4, Z6
+	VFMADD213PS  c3de7168f<>+0(SB), Z4, Z6
+	VFMADD213PS  cbec0939f<>+0(SB), Z4, Z6
+	VFMADD213PS  c3e0375d4<>+0(SB), Z4, Z6
+	VFMADD213PS  Z1, Z1, Z6
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z3, K2
+	VBLENDMPS    Z6, Z5, K2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VMOVUPS      Z2, K1, (DX)
+
+d6:
+	VZEROUPPER
+	RET
+
+DATA c3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+28(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+32(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+36(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+40(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+44(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+48(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+52(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+56(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+60(SB)/4, $0x3f3504f3
+GLOBL c3f3504f3<>(SB), RODATA|NOPTR, $64
+
+// func fgelutanh_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fgelutanh_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r7
+
+l7:
+	VMOVUPS      (CX), Z0
+	VMULPS       Z0, Z0, Z1
+	VMOVUPS      c3d922279<>+0(SB), Z2
+	VFMADD213PS  c3fcc422a<>+0(SB), Z2, Z1
+	VMULPS       Z0, Z1, Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z1
+	VDIVPS       Z3, Z1, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l7
+
+r7:
+	ADDQ         $0x10, AX
+	JZ           d7
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMULPS       Z0, Z0, Z1
+	VMOVUPS      c3d922279<>+0(SB), Z2
+	VFMADD213PS  c3fcc422a<>+0(SB), Z2, Z1
+	VMULPS       Z0, Z1, Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z1
+	VDIVPS       Z3, Z1, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, K1, (DX)
+
+d7:
+	VZEROUPPER
+	RET
+
+DATA c3d922279<>+0(SB)/4, $0x3d922279
+DATA c3d922279<>+4(SB)/4, $0x3d922279
+DATA c3d922279<>+8(SB)/4, $0x3d922279
+DATA c3d922279<>+12(SB)/4, $0x3d922279
+DATA c3d922279<>+16(SB)/4, $0x3d922279
+DATA c3d922279<>+20(SB)/4, $0x3d922279
+DATA c3d922279<>+24(SB)/4, $0x3d922279
+DATA c3d922279<>+28(SB)/4, $0x3d922279
+DATA c3d922279<>+32(SB)/4, $0x3d922279
+DATA c3d922279<>+36(SB)/4, $0x3d922279
+DATA c3d922279<>+40(SB)/4, $0x3d922279
+DATA c3d922279<>+44(SB)/4, $0x3d922279
+DATA c3d922279<>+48(SB)/4, $0x3d922279
+DATA c3d922279<>+52(SB)/4, $0x3d922279
+DATA c3d922279<>+56(SB)/4, $0x3d922279
+DATA c3d922279<>+60(SB)/4, $0x3d922279
+GLOBL c3d922279<>(SB), RODATA|NOPTR, $64
+
+DATA c3fcc422a<>+0(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+4(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+8(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+12(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+16(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+20(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+24(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+28(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+32(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+36(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+40(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+44(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+48(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+52(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+56(SB)/4, $0x3fcc422a
+DATA c3fcc422a<>+60(SB)/4, $0x3fcc422a
+GLOBL c3fcc422a<>(SB), RODATA|NOPTR, $64
+
+// func fsilu_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fsilu_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r8
+
+l8:
+	VMOVUPS      (CX), Z0
+	VXORPS       c80000000<>+0(SB), Z0, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z1
+	VDIVPS       Z3, Z1, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l8
+
+r8:
+	ADDQ         $0x10, AX
+	JZ           d8
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VXORPS       c80000000<>+0(SB), Z0, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z1
+	VDIVPS       Z3, Z1, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, K1, (DX)
+
+d8:
+	VZEROUPPER
+	RET
+
+// func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fsqrt_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r9
+
+l9:
+	VMOVUPS (CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JGE     l9
+
+r9:
+	ADDQ      $0x10, AX
+	JZ        d9
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+
+d9:
+	VZEROUPPER
+	RET
+
+// func freciprocal_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·freciprocal_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r10
+
+l10:
+	VMOVUPS (CX), Z0
+	VMOVUPS c3f800000<>+0(SB), Z1
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JGE     l10
+
+r10:
+	ADDQ      $0x10, AX
+	JZ        d10
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS   c3f800000<>+0(SB), Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)
+
+d10:
+	VZEROUPPER
+	RET
+
+// func fabs_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fabs_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r11
+
+l11:
+	VMOVUPS (CX), Z0
+	VANDPS  c7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JGE     l11
+
+r11:
+	ADDQ      $0x10, AX
+	JZ        d11
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VANDPS    c7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+
+d11:
+	VZEROUPPER
+	RET
+
+// func fscale_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fscale_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r12
+
+l12:
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JGE     l12
+
+r12:
+	ADDQ      $0x10, AX
+	JZ        d12
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DX)
+
+d12:
+	VZEROUPPER
+	RET
+
+// func faffine_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·faffine_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r13
+
+l13:
+	VMOVUPS     (CX), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l13
+
+r13:
+	ADDQ        $0x10, AX
+	JZ          d13
+	MOVL        $0xffffffff, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (DX)
+
+d13:
+	VZEROUPPER
+	RET
+
+// func fclip_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fclip_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r14
+
+l14:
+	VMOVUPS (CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JGE     l14
+
+r14:
+	ADDQ      $0x10, AX
+	JZ        d14
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMAXPS    Z2, Z0, Z2
+	VMINPS    Z2, Z1, Z2
+	VMOVUPS   Z2, K1, (DX)
+
+d14:
+	VZEROUPPER
+	RET
+
+// func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fhardsigmoid_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r15
+
+l15:
+	VMOVUPS     (CX), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     c00000000<>+0(SB), Z3
+	VMOVUPS     c3f800000<>+0(SB), Z4
+	VMAXPS      Z2, Z3, Z2
+	VMINPS      Z2, Z4, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l15
+
+r15:
+	ADDQ        $0x10, AX
+	JZ          d15
+	MOVL        $0xffffffff, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     c00000000<>+0(SB), Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VMAXPS      Z2, Z0, Z0
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (DX)
+
+d15:
+	VZEROUPPER
+	RET
+
+DATA c00000000<>+0(SB)/4, $0x00000000
+DATA c00000000<>+4(SB)/4, $0x00000000
+DATA c00000000<>+8(SB)/4, $0x00000000
+DATA c00000000<>+12(SB)/4, $0x00000000
+DATA c00000000<>+16(SB)/4, $0x00000000
+DATA c00000000<>+20(SB)/4, $0x00000000
+DATA c00000000<>+24(SB)/4, $0x00000000
+DATA c00000000<>+28(SB)/4, $0x00000000
+DATA c00000000<>+32(SB)/4, $0x00000000
+DATA c00000000<>+36(SB)/4, $0x00000000
+DATA c00000000<>+40(SB)/4, $0x00000000
+DATA c00000000<>+44(SB)/4, $0x00000000
+DATA c00000000<>+48(SB)/4, $0x00000000
+DATA c00000000<>+52(SB)/4, $0x00000000
+DATA c00000000<>+56(SB)/4, $0x00000000
+DATA c00000000<>+60(SB)/4, $0x00000000
+GLOBL c00000000<>(SB), RODATA|NOPTR, $64
+
+// func fhardswish_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fhardswish_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r16
+
+l16:
+	VMOVUPS     (CX), Z2
+	VMOVAPS     Z2, Z3
+	VFMADD213PS Z1, Z0, Z3
+	VMOVUPS     c00000000<>+0(SB), Z4
+	VMOVUPS     c3f800000<>+0(SB), Z5
+	VMAXPS      Z3, Z4, Z3
+	VMINPS      Z3, Z5, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     Z3, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l16
+
+r16:
+	ADDQ        $0x10, AX
+	JZ          d16
+	MOVL        $0xffffffff, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VMOVAPS     Z2, Z3
+	VFMADD213PS Z1, Z0, Z3
+	VMOVUPS     c00000000<>+0(SB), Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VMAXPS      Z3, Z0, Z0
+	VMINPS      Z0, Z1, Z0
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (DX)
+
+d16:
+	VZEROUPPER
+	RET
+
+// func fdiv_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fdiv_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r17
+
+l17:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JGE     l17
+
+r17:
+	ADDQ      $0x10, AX
+	JZ        d17
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)
+
+d17:
+	VZEROUPPER
+	RET
+
+// func fmax_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fmax_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r18
+
+l18:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VMAXPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVUPS Z1, (BX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JGE     l18
+
+r18:
+	ADDQ      $0x10, AX
+	JZ        d18
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VMOVAPS   Z0, K2, Z1
+	VMOVUPS   Z1, K1, (BX)
+
+d18:
+	VZEROUPPER
+	RET
+
+// func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fmin_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r19
+
+l19:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VMINPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVUPS Z1, (BX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JGE     l19
+
+r19:
+	ADDQ      $0x10, AX
+	JZ        d19
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMINPS    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VMOVAPS   Z0, K2, Z1
+	VMOVUPS   Z1, K1, (BX)
+
+d19:
+	VZEROUPPER
+	RET
+
+// func fsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fsigmoidgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r20
+
+l20:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VMOVUPS c3f800000<>+0(SB), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMULPS  Z1, Z0, Z0
+	VMULPS  Z2, Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JGE     l20
+
+r20:
+	ADDQ      $0x10, AX
+	JZ        d20
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMOVUPS   c3f800000<>+0(SB), Z2
+	VSUBPS    Z1, Z2, Z2
+	VMULPS    Z1, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)
+
+d20:
+	VZEROUPPER
+	RET
+
+// func ftanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·ftanhgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r21
+
+l21:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          l21
+
+r21:
+	ADDQ         $0x10, AX
+	JZ           d21
+	MOVL         $0xffffffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)
+
+d21:
+	VZEROUPPER
+	RET
+
+// func ferfgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·ferfgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r22
+
+l22:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z1, Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VMULPS       c3f906ebb<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          l22
+
+r22:
+	ADDQ         $0x10, AX
+	JZ           d22
+	MOVL         $0xffffffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VMULPS       Z1, Z1, Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VMULPS       c3f906ebb<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)
+
+d22:
+	VZEROUPPER
+	RET
+
+DATA c3f906ebb<>+0(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+4(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+8(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+12(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+16(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+20(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+24(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+28(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+32(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+36(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+40(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+44(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+48(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+52(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+56(SB)/4, $0x3f906ebb
+DATA c3f906ebb<>+60(SB)/4, $0x3f906ebb
+GLOBL c3f906ebb<>(SB), RODATA|NOPTR, $64
+
+// func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fgelugrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r23
+
+l23:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z3
+	VMULPS       c3f3504f3<>+0(SB), Z3, Z4
+	VANDPS       c7fffffff<>+0(SB), Z4, Z5
+	VMOVUPS      c40800000<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z7
+	VMOVUPS      c37b3e857<>+0(SB), Z6
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z7, Z6
+	VFMADD213PS  c3b8953e9<>+0(SB), Z7, Z6
+	VFMADD213PS  cbcce3567<>+0(SB), Z7, Z6
+	VFMADD213PS  c3dddecc5<>+0(SB), Z7, Z6
+	VFMADD213PS  c3f221e21<>+0(SB), Z7, Z6
+	VFMADD213PS  c3f90952a<>+0(SB), Z7, Z6
+	VFMADD213PS  cb93f575c<>+0(SB), Z7, Z6
+	VXORPS       c80000000<>+0(SB), Z6, Z6
+	VMOVUPS      cc2d10000<>+0(SB), Z8
+	VMOVUPS      c42b20000<>+0(SB), Z7
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
+	VMULPS       c3fb8aa3b<>+0(SB), Z6, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VFNMADD231PS c3f318000<>+0(SB), Z8, Z6
+	VFNMADD231PS cb95e8083<>+0(SB), Z8, Z6
+	VMOVUPS      c3ab6dafc<>+0(SB), Z7
+	VFMADD213PS  c3c091e75<>+0(SB), Z6, Z7
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z6, Z7
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z6, Z7
+	VFMADD213PS  c3f000000<>+0(SB), Z6, Z7
+	VMULPS       Z6, Z6, Z9
+	VFMADD213PS  Z6, Z9, Z7
+	VADDPS       c3f800000<>+0(SB), Z7, Z7
+	VSCALEFPS    Z8, Z7, Z7
+	VMOVUPS      c3f800000<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z7
+	VANDPS       c80000000<>+0(SB), Z4, Z6
+	VORPS        Z6, Z7, Z7
+	VMULPS       Z4, Z4, Z6
+	VMOVUPS      c38a56eda<>+0(SB), Z8
+	VFMADD213PS  cba5241a1<>+0(SB), Z6, Z8
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z6, Z8
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z6, Z8
+	VFMADD213PS  c3de7168f<>+0(SB), Z6, Z8
+	VFMADD213PS  cbec0939f<>+0(SB), Z6, Z8
+	VFMADD213PS  c3e0375d4<>+0(SB), Z6, Z8
+	VFMADD213PS  Z4, Z4, Z8
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z5, K1
+	VBLENDMPS    Z8, Z7, K1, Z1
+	VADDPS       c3f800000<>+0(SB), Z1, Z1
+	VMULPS       c3f000000<>+0(SB), Z1, Z1
+	VMULPS       Z4, Z4, Z4
+	VXORPS       c80000000<>+0(SB), Z4, Z4
+	VMOVUPS      cc2d10000<>+0(SB), Z5
+	VMOVUPS      c42b20000<>+0(SB), Z6
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z6, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VFNMADD231PS c3f318000<>+0(SB), Z5, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z4
+	VMOVUPS      c3ab6dafc<>+0(SB), Z6
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z6
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z6
+	VMULPS       Z4, Z4, Z7
+	VFMADD213PS  Z4, Z7, Z6
+	VADDPS       c3f800000<>+0(SB), Z6, Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       c3ecc422a<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z3, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          l23
+
+r23:
+	ADDQ         $0x10, AX
+	JZ           d23
+	MOVL         $0xffffffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VMULPS       c3f3504f3<>+0(SB), Z1, Z3
+	VANDPS       c7fffffff<>+0(SB), Z3, Z4
+	VMOVUPS      c40800000<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z6
+	VMOVUPS      c37b3e857<>+0(SB), Z5
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Z6, Z5
+	VFMADD213PS  c3b8953e9<>+0(SB), Z6, Z5
+	VFMADD213PS  cbcce3567<>+0(SB), Z6, Z5
+	VFMADD213PS  c3dddecc5<>+0(SB), Z6, Z5
+	VFMADD213PS  c3f221e21<>+0(SB), Z6, Z5
+	VFMADD213PS  c3f90952a<>+0(SB), Z6, Z5
+	VFMADD213PS  cb93f575c<>+0(SB), Z6, Z5
+	VXORPS       c80000000<>+0(SB), Z5, Z5
+	VMOVUPS      cc2d10000<>+0(SB), Z7
+	VMOVUPS      c42b20000<>+0(SB), Z6
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+	VMULPS       c3fb8aa3b<>+0(SB), Z5, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VFNMADD231PS c3f318000<>+0(SB), Z7, Z5
+	VFNMADD231PS cb95e8083<>+0(SB), Z7, Z5
+	VMOVUPS      c3ab6dafc<>+0(SB), Z6
+	VFMADD213PS  c3c091e75<>+0(SB), Z5, Z6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z5, Z6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z5, Z6
+	VFMADD213PS  c3f000000<>+0(SB), Z5, Z6
+	VMULPS       Z5, Z5, Z8
+	VFMADD213PS  Z5, Z8, Z6
+	VADDPS       c3f800000<>+0(SB), Z6, Z6
+	VSCALEFPS    Z7, Z6, Z6
+	VMOVUPS      c3f800000<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z6
+	VANDPS       c80000000<>+0(SB), Z3, Z5
+	VORPS        Z5, Z6, Z6
+	VMULPS       Z3, Z3, Z5
+	VMOVUPS      c38a56eda<>+0(SB), Z7
+	VFMADD213PS  cba5241a1<>+0(SB), Z5, Z7
+	VFMADD213PS  c3baa0ccb<>+0(SB), Z5, Z7
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Z5, Z7
+	VFMADD213PS  c3de7168f<>+0(SB), Z5, Z7
+	VFMADD213PS  cbec0939f<>+0(SB), Z5, Z7
+	VFMADD213PS  c3e0375d4<>+0(SB), Z5, Z7
+	VFMADD213PS  Z3, Z3, Z7
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Z4, K2
+	VBLENDMPS    Z7, Z6, K2, Z2
+	VADDPS       c3f800000<>+0(SB), Z2, Z2
+	VMULPS       c3f000000<>+0(SB), Z2, Z2
+	VMULPS       Z3, Z3, Z3
+	VXORPS       c80000000<>+0(SB), Z3, Z3
+	VMOVUPS      cc2d10000<>+0(SB), Z4
+	VMOVUPS      c42b20000<>+0(SB), Z5
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+	VMULPS       c3fb8aa3b<>+0(SB), Z3, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VFNMADD231PS c3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS cb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z3, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z3, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z3, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z6
+	VFMADD213PS  Z3, Z6, Z5
+	VADDPS       c3f800000<>+0(SB), Z5, Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       c3ecc422a<>+0(SB), Z5, Z5
+	VFMADD231PS  Z5, Z1, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)
+
+d23:
+	VZEROUPPER
+	RET
+
+DATA c3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+28(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+32(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+36(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+40(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+44(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+48(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+52(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+56(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+60(SB)/4, $0x3ecc422a
+GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $64
+
+// func fgelutanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fgelutanhgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r24
+
+l24:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVUPS      c3d922279<>+0(SB), Z3
+	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VXORPS       c80000000<>+0(SB), Z2, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VDIVPS       Z4, Z2, Z4
+	VMULPS       Z1, Z1, Z2
+	VMOVUPS      c3e5b33b6<>+0(SB), Z3
+	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSUBPS       Z4, Z3, Z3
+	VMULPS       Z1, Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VFMADD213PS  Z4, Z4, Z3
+	VMULPS       Z3, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          l24
+
+r24:
+	ADDQ         $0x10, AX
+	JZ           d24
+	MOVL         $0xffffffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVUPS      c3d922279<>+0(SB), Z3
+	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VXORPS       c80000000<>+0(SB), Z2, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VDIVPS       Z4, Z2, Z4
+	VMULPS       Z1, Z1, Z2
+	VMOVUPS      c3e5b33b6<>+0(SB), Z3
+	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSUBPS       Z4, Z3, Z3
+	VMULPS       Z1, Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VFMADD213PS  Z4, Z4, Z3
+	VMULPS       Z3, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)
+
+d24:
+	VZEROUPPER
+	RET
+
+DATA c3e5b33b6<>+0(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+4(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+8(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+12(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+16(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+20(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+24(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+28(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+32(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+36(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+40(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+44(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+48(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+52(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+56(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6<>+60(SB)/4, $0x3e5b33b6
+GLOBL c3e5b33b6<>(SB), RODATA|NOPTR, $64
+
+// func fsilugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·fsilugrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Z0
+	SUBQ         $0x10, AX
+	JLT          r25
+
+l25:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VDIVPS       Z4, Z2, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z1, Z2, Z2
+	VFMADD213PS  Z4, Z4, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JGE          l25
+
+r25:
+	ADDQ         $0x10, AX
+	JZ           d25
+	MOVL         $0xffffffff, SI
+	BZHIL        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VXORPS       c80000000<>+0(SB), Z1, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VDIVPS       Z4, Z2, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z1, Z2, Z2
+	VFMADD213PS  Z4, Z4, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (BX)
+
+d25:
+	VZEROUPPER
+	RET
+
+// func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r26
+
+l26:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   (DX), Z3
+	VCMPPS    $0x12, Z3, Z0, K1
+	VCMPPS    $0x12, Z1, Z3, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (BX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, AX
+	JGE       l26
+
+r26:
+	ADDQ      $0x10, AX
+	JZ        d26
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z (DX), K1, Z3
+	VCMPPS    $0x12, Z3, Z0, K2
+	VCMPPS    $0x12, Z1, Z3, K3
+	KANDW     K2, K3, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z2, K1, (BX)
+
+d26:
+	VZEROUPPER
+	RET
+
+// func fhardsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fhardsigmoidgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X3
+	VBROADCASTSS X3, Z3
+	SUBQ         $0x10, AX
+	JLT          r27
+
+l27:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX), Z5
+	VFMADD213PS Z3, Z0, Z5
+	VMULPS      Z0, Z4, Z4
+	VPXORQ      Z1, Z1, Z1
+	VMOVUPS     c3f800000<>+0(SB), Z6
+	VCMPPS      $0x11, Z5, Z1, K1
+	VCMPPS      $0x11, Z6, Z5, K2
+	KANDW       K1, K2, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVUPS     Z4, (BX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JGE         l27
+
+r27:
+	ADDQ        $0x10, AX
+	JZ          d27
+	MOVL        $0xffffffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX), K1, Z1
+	VMOVUPS.Z   (DX), K1, Z4
+	VFMADD213PS Z3, Z0, Z4
+	VMULPS      Z0, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VMOVUPS     c3f800000<>+0(SB), Z0
+	VCMPPS      $0x11, Z4, Z2, K2
+	VCMPPS      $0x11, Z0, Z4, K3
+	KANDW       K2, K3, K2
+	VMOVAPS.Z   Z1, K2, Z1
+	VMOVUPS     Z1, K1, (BX)
+
+d27:
+	VZEROUPPER
+	RET
+
+// func fhardswishgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fhardswishgrad_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        b+36(FP), X7
+	VBROADCASTSS X7, Z7
+	SUBQ         $0x10, AX
+	JLT          r28
+
+l28:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (DX), Z9
+	VMOVAPS     Z9, Z10
+	VMOVAPS     Z9, Z9
+	VFMADD213PS Z7, Z0, Z10
+	VFMADD213PS Z10, Z0, Z9
+	VMOVUPS     c3f800000<>+0(SB), Z11
+	VPXORQ      Z1, Z1, Z1
+	VCMPPS      $0x11, Z11, Z10, K1
+	VBLENDMPS   Z9, Z11, K1, Z2
+	VCMPPS      $0x11, Z10, Z1, K1
+	VBLENDMPS   Z2, Z1, K1, Z3
+	VCMPPS      $0x03, Z10, Z10, K1
+	VMOVAPS     Z10, K1, Z3
+	VMULPS      Z3, Z8, Z8
+	VMOVUPS     Z8, (BX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JGE         l28
+
+r28:
+	ADDQ        $0x10, AX
+	JZ          d28
+	MOVL        $0xffffffff, SI
+	BZHIL       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX), K1, Z1
+	VMOVUPS.Z   (DX), K1, Z2
+	VMOVAPS     Z2, Z3
+	VMOVAPS     Z2, Z2
+	VFMADD213PS Z7, Z0, Z3
+	VFMADD213PS Z3, Z0, Z2
+	VMOVUPS     c3f800000<>+0(SB), Z0
+	VPXORQ      Z4, Z4, Z4
+	VCMPPS      $0x11, Z0, Z3, K2
+	VBLENDMPS   Z2, Z0, K2, Z5
+	VCMPPS      $0x11, Z3, Z4, K2
+	VBLENDMPS   Z5, Z4, K2, Z6
+	VCMPPS      $0x03, Z3, Z3, K2
+	VMOVAPS     Z3, K2, Z6
+	VMULPS      Z6, Z1, Z1
+	VMOVUPS     Z1, K1, (BX)
+
+d28:
+	VZEROUPPER
+	RET
+
+// func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fexp_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r29
+
+l29:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42b20000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMULPS       c3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS c3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS cb95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      c3ab6dafc<>+0(SB), Y2
+	VFMADD213PS  c3c091e75<>+0(SB), Y0, Y2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y0, Y2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y0, Y2
+	VFMADD213PS  c3f000000<>+0(SB), Y0, Y2
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y2
+	VADDPS       c3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y1, Y0
+	VPSRAD       $0x01, Y0, Y1
+	VPSUBD       Y1, Y0, Y0
+	VPADDD       c0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l29
+
+r29:
+	ADDQ         $0x08, AX
+	JZ           d29
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (DX)
+
+d29:
+	VZEROUPPER
+	RET
+
+DATA c0000007f<>+0(SB)/4, $0x0000007f
+DATA c0000007f<>+4(SB)/4, $0x0000007f
+DATA c0000007f<>+8(SB)/4, $0x0000007f
+DATA c0000007f<>+12(SB)/4, $0x0000007f
+DATA c0000007f<>+16(SB)/4, $0x0000007f
+DATA c0000007f<>+20(SB)/4, $0x0000007f
+DATA c0000007f<>+24(SB)/4, $0x0000007f
+DATA c0000007f<>+28(SB)/4, $0x0000007f
+DATA c0000007f<>+32(SB)/4, $0x0000007f
+DATA c0000007f<>+36(SB)/4, $0x0000007f
+DATA c0000007f<>+40(SB)/4, $0x0000007f
+DATA c0000007f<>+44(SB)/4, $0x0000007f
+DATA c0000007f<>+48(SB)/4, $0x0000007f
+DATA c0000007f<>+52(SB)/4, $0x0000007f
+DATA c0000007f<>+56(SB)/4, $0x0000007f
+DATA c0000007f<>+60(SB)/4, $0x0000007f
+GLOBL c0000007f<>(SB), RODATA|NOPTR, $64
+
+DATA ones<>+0(SB)/4, $0xffffffff
+DATA ones<>+4(SB)/4, $0xffffffff
+DATA ones<>+8(SB)/4, $0xffffffff
+DATA ones<>+12(SB)/4, $0xffffffff
+DATA ones<>+16(SB)/4, $0xffffffff
+DATA ones<>+20(SB)/4, $0xffffffff
+DATA ones<>+24(SB)/4, $0xffffffff
+DATA ones<>+28(SB)/4, $0xffffffff
+DATA ones<>+32(SB)/4, $0x00000000
+DATA ones<>+36(SB)/4, $0x00000000
+DATA ones<>+40(SB)/4, $0x00000000
+DATA ones<>+44(SB)/4, $0x00000000
+DATA ones<>+48(SB)/4, $0x00000000
+DATA ones<>+52(SB)/4, $0x00000000
+DATA ones<>+56(SB)/4, $0x00000000
+DATA ones<>+60(SB)/4, $0x00000000
+GLOBL ones<>(SB), RODATA|NOPTR, $64
+
+// func flog_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·flog_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r30
+
+l30:
+	VMOVUPS     (CX), Y0
+	VMULPS      c4b000000<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, c00800000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y1, Y0, Y3
+	VMOVUPS     cc1b80000<>+0(SB), Y1
+	VMOVUPS     c00000000<>+0(SB), Y2
+	VCMPPS      $0x11, c00800000<>+0(SB), Y0, Y4
+	VBLENDVPS   Y4, Y1, Y2, Y4
+	VPSUBD      c3f400000<>+0(SB), Y3, Y1
+	VPSRAD      $0x17, Y1, Y1
+	VPSLLD      $0x17, Y1, Y2
+	VPSUBD      Y2, Y3, Y2
+	VCVTDQ2PS   Y1, Y1
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      c3f800000<>+0(SB), Y2, Y2
+	VMOVUPS     c3d1a49e1<>+0(SB), Y3
+	VFMADD213PS cbdbab417<>+0(SB), Y2, Y3
+	VFMADD213PS c3defa4dc<>+0(SB), Y2, Y3
+	VFMADD213PS cbe0255d0<>+0(SB), Y2, Y3
+	VFMADD213PS c3e123039<>+0(SB), Y2, Y3
+	VFMADD213PS cbe2a8ccc<>+0(SB), Y2, Y3
+	VFMADD213PS c3e4ccbc3<>+0(SB), Y2, Y3
+	VFMADD213PS cbe800038<>+0(SB), Y2, Y3
+	VFMADD213PS c3eaaaaad<>+0(SB), Y2, Y3
+	VMULPS      Y2, Y2, Y4
+	VMULPS      Y2, Y3, Y3
+	VSUBPS      c3f000000<>+0(SB), Y3, Y3
+	VMULPS      Y4, Y3, Y3
+	VFMADD231PS cb95e8083<>+0(SB), Y1, Y3
+	VADDPS      Y2, Y3, Y3
+	VFMADD231PS c3f318000<>+0(SB), Y1, Y3
+	VMOVUPS     c7fc00000<>+0(SB), Y1
+	VMOVUPS     cff800000<>+0(SB), Y2
+	VCMPPS      $0x11, c00000000<>+0(SB), Y0, Y4
+	VBLENDVPS   Y4, Y1, Y2, Y4
+	VXORPS      Y1, Y1, Y1
+	VCMPPS      $0x11, Y0, Y1, Y1
+	VBLENDVPS   Y1, Y3, Y4, Y1
+	VMOVUPS     c7f800000<>+0(SB), Y2
+	VCMPPS      $0x05, Y2, Y0, Y2
+	VBLENDVPS   Y2, Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l30
+
+r30:
+	ADDQ        $0x08, AX
+	JZ          d30
+	LEAQ        ones<>+32(SB), BX
+	SHLQ        $0x02, AX
+	SUBQ        AX, BX
+	VMOVDQU     (BX), Y0
+	VMASKMOVPS  (CX), Y0, Y1
+	VMULPS      c4b000000<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, c00800000<>+0(SB), Y1, Y4
+	VBLENDVPS   Y4, Y2, Y1, Y4
+	VMOVUPS     cc1b80000<>+0(SB), Y2
+	VMOVUPS     c00000000<>+0(SB), Y3
+	VCMPPS      $0x11, c00800000<>+0(SB), Y1, Y5
+	VBLENDVPS   Y5, Y2, Y3, Y5
+	VPSUBD      c3f400000<>+0(SB), Y4, Y2
+	VPSRAD      $0x17, Y2, Y2
+	VPSLLD      $0x17, Y2, Y3
+	VPSUBD      Y3, Y4, Y3
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y5, Y2, Y2
+	VSUBPS      c3f800000<>+0(SB), Y3, Y3
+	VMOVUPS     c3d1a49e1<>+0(SB), Y4
+	VFMADD213PS cbdbab417<>+0(SB), Y3, Y4
+	VFMADD213PS c3defa4dc<>+0(SB), Y3, Y4
+	VFMADD213PS cbe0255d0<>+0(SB), Y3, Y4
+	VFMADD213PS c3e123039<>+0(SB), Y3, Y4
+	VFMADD213PS cbe2a8ccc<>+0(SB), Y3, Y4
+	VFMADD213PS c3e4ccbc3<>+0(SB), Y3, Y4
+	VFMADD213PS cbe800038<>+0(SB), Y3, Y4
+	VFMADD213PS c3eaaaaad<>+0(SB), Y3, Y4
+	VMULPS      Y3, Y3, Y5
+	VMULPS      Y3, Y4, Y4
+	VSUBPS      c3f000000<>+0(SB), Y4, Y4
+	VMULPS      Y5, Y4, Y4
+	VFMADD231PS cb95e8083<>+0(SB), Y2, Y4
+	VADDPS      Y3, Y4, Y4
+	VFMADD231PS c3f318000<>+0(SB), Y2, Y4
+	VMOVUPS     c7fc00000<>+0(SB), Y2
+	VMOVUPS     cff800000<>+0(SB), Y3
+	VCMPPS      $0x11, c00000000<>+0(SB), Y1, Y5
+	VBLENDVPS   Y5, Y2, Y3, Y5
+	VXORPS      Y2, Y2, Y2
+	VCMPPS      $0x11, Y1, Y2, Y2
+	VBLENDVPS   Y2, Y4, Y5, Y2
+	VMOVUPS     c7f800000<>+0(SB), Y3
+	VCMPPS      $0x05, Y3, Y1, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (DX)
+
+d30:
+	VZEROUPPER
+	RET
+
+DATA c4b000000<>+0(SB)/4, $0x4b000000
+DATA c4b000000<>+4(SB)/4, $0x4b000000
+DATA c4b000000<>+8(SB)/4, $0x4b000000
+DATA c4b000000<>+12(SB)/4, $0x4b000000
+DATA c4b000000<>+16(SB)/4, $0x4b000000
+DATA c4b000000<>+20(SB)/4, $0x4b000000
+DATA c4b000000<>+24(SB)/4, $0x4b000000
+DATA c4b000000<>+28(SB)/4, $0x4b000000
+DATA c4b000000<>+32(SB)/4, $0x4b000000
+DATA c4b000000<>+36(SB)/4, $0x4b000000
+DATA c4b000000<>+40(SB)/4, $0x4b000000
+DATA c4b000000<>+44(SB)/4, $0x4b000000
+DATA c4b000000<>+48(SB)/4, $0x4b000000
+DATA c4b000000<>+52(SB)/4, $0x4b000000
+DATA c4b000000<>+56(SB)/4, $0x4b000000
+DATA c4b000000<>+60(SB)/4, $0x4b000000
+GLOBL c4b000000<>(SB), RODATA|NOPTR, $64
+
+DATA c00800000<>+0(SB)/4, $0x00800000
+DATA c00800000<>+4(SB)/4, $0x00800000
+DATA c00800000<>+8(SB)/4, $0x00800000
+DATA c00800000<>+12(SB)/4, $0x00800000
+DATA c00800000<>+16(SB)/4, $0x00800000
+DATA c00800000<>+20(SB)/4, $0x00800000
+DATA c00800000<>+24(SB)/4, $0x00800000
+DATA c00800000<>+28(SB)/4, $0x00800000
+DATA c00800000<>+32(SB)/4, $0x00800000
+DATA c00800000<>+36(SB)/4, $0x00800000
+DATA c00800000<>+40(SB)/4, $0x00800000
+DATA c00800000<>+44(SB)/4, $0x00800000
+DATA c00800000<>+48(SB)/4, $0x00800000
+DATA c00800000<>+52(SB)/4, $0x00800000
+DATA c00800000<>+56(SB)/4, $0x00800000
+DATA c00800000<>+60(SB)/4, $0x00800000
+GLOBL c00800000<>(SB), RODATA|NOPTR, $64
+
+DATA cc1b80000<>+0(SB)/4, $0xc1b80000
+DATA cc1b80000<>+4(SB)/4, $0xc1b80000
+DATA cc1b80000<>+8(SB)/4, $0xc1b80000
+DATA cc1b80000<>+12(SB)/4, $0xc1b80000
+DATA cc1b80000<>+16(SB)/4, $0xc1b80000
+DATA cc1b80000<>+20(SB)/4, $0xc1b80000
+DATA cc1b80000<>+24(SB)/4, $0xc1b80000
+DATA cc1b80000<>+28(SB)/4, $0xc1b80000
+DATA cc1b80000<>+32(SB)/4, $0xc1b80000
+DATA cc1b80000<>+36(SB)/4, $0xc1b80000
+DATA cc1b80000<>+40(SB)/4, $0xc1b80000
+DATA cc1b80000<>+44(SB)/4, $0xc1b80000
+DATA cc1b80000<>+48(SB)/4, $0xc1b80000
+DATA cc1b80000<>+52(SB)/4, $0xc1b80000
+DATA cc1b80000<>+56(SB)/4, $0xc1b80000
+DATA cc1b80000<>+60(SB)/4, $0xc1b80000
+GLOBL cc1b80000<>(SB), RODATA|NOPTR, $64
+
+DATA c3f400000<>+0(SB)/4, $0x3f400000
+DATA c3f400000<>+4(SB)/4, $0x3f400000
+DATA c3f400000<>+8(SB)/4, $0x3f400000
+DATA c3f400000<>+12(SB)/4, $0x3f400000
+DATA c3f400000<>+16(SB)/4, $0x3f400000
+DATA c3f400000<>+20(SB)/4, $0x3f400000
+DATA c3f400000<>+24(SB)/4, $0x3f400000
+DATA c3f400000<>+28(SB)/4, $0x3f400000
+DATA c3f400000<>+32(SB)/4, $0x3f400000
+DATA c3f400000<>+36(SB)/4, $0x3f400000
+DATA c3f400000<>+40(SB)/4, $0x3f400000
+DATA c3f400000<>+44(SB)/4, $0x3f400000
+DATA c3f400000<>+48(SB)/4, $0x3f400000
+DATA c3f400000<>+52(SB)/4, $0x3f400000
+DATA c3f400000<>+56(SB)/4, $0x3f400000
+DATA c3f400000<>+60(SB)/4, $0x3f400000
+GLOBL c3f400000<>(SB), RODATA|NOPTR, $64
+
+DATA c7fc00000<>+0(SB)/4, $0x7fc00000
+DATA c7fc00000<>+4(SB)/4, $0x7fc00000
+DATA c7fc00000<>+8(SB)/4, $0x7fc00000
+DATA c7fc00000<>+12(SB)/4, $0x7fc00000
+DATA c7fc00000<>+16(SB)/4, $0x7fc00000
+DATA c7fc00000<>+20(SB)/4, $0x7fc00000
+DATA c7fc00000<>+24(SB)/4, $0x7fc00000
+DATA c7fc00000<>+28(SB)/4, $0x7fc00000
+DATA c7fc00000<>+32(SB)/4, $0x7fc00000
+DATA c7fc00000<>+36(SB)/4, $0x7fc00000
+DATA c7fc00000<>+40(SB)/4, $0x7fc00000
+DATA c7fc00000<>+44(SB)/4, $0x7fc00000
+DATA c7fc00000<>+48(SB)/4, $0x7fc00000
+DATA c7fc00000<>+52(SB)/4, $0x7fc00000
+DATA c7fc00000<>+56(SB)/4, $0x7fc00000
+DATA c7fc00000<>+60(SB)/4, $0x7fc00000
+GLOBL c7fc00000<>(SB), RODATA|NOPTR, $64
+
+DATA cff800000<>+0(SB)/4, $0xff800000
+DATA cff800000<>+4(SB)/4, $0xff800000
+DATA cff800000<>+8(SB)/4, $0xff800000
+DATA cff800000<>+12(SB)/4, $0xff800000
+DATA cff800000<>+16(SB)/4, $0xff800000
+DATA cff800000<>+20(SB)/4, $0xff800000
+DATA cff800000<>+24(SB)/4, $0xff800000
+DATA cff800000<>+28(SB)/4, $0xff800000
+DATA cff800000<>+32(SB)/4, $0xff800000
+DATA cff800000<>+36(SB)/4, $0xff800000
+DATA cff800000<>+40(SB)/4, $0xff800000
+DATA cff800000<>+44(SB)/4, $0xff800000
+DATA cff800000<>+48(SB)/4, $0xff800000
+DATA cff800000<>+52(SB)/4, $0xff800000
+DATA cff800000<>+56(SB)/4, $0xff800000
+DATA cff800000<>+60(SB)/4, $0xff800000
+GLOBL cff800000<>(SB), RODATA|NOPTR, $64
+
+DATA c7f800000<>+0(SB)/4, $0x7f800000
+DATA c7f800000<>+4(SB)/4, $0x7f800000
+DATA c7f800000<>+8(SB)/4, $0x7f800000
+DATA c7f800000<>+12(SB)/4, $0x7f800000
+DATA c7f800000<>+16(SB)/4, $0x7f800000
+DATA c7f800000<>+20(SB)/4, $0x7f800000
+DATA c7f800000<>+24(SB)/4, $0x7f800000
+DATA c7f800000<>+28(SB)/4, $0x7f800000
+DATA c7f800000<>+32(SB)/4, $0x7f800000
+DATA c7f800000<>+36(SB)/4, $0x7f800000
+DATA c7f800000<>+40(SB)/4, $0x7f800000
+DATA c7f800000<>+44(SB)/4, $0x7f800000
+DATA c7f800000<>+48(SB)/4, $0x7f800000
+DATA c7f800000<>+52(SB)/4, $0x7f800000
+DATA c7f800000<>+56(SB)/4, $0x7f800000
+DATA c7f800000<>+60(SB)/4, $0x7f800000
+GLOBL c7f800000<>(SB), RODATA|NOPTR, $64
+
+// func fsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fsigmoid_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r31
+
+l31:
+	VMOVUPS      (CX), Y0
+	VXORPS       c80000000<>+0(SB), Y0, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42b20000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMULPS       c3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS c3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS cb95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      c3ab6dafc<>+0(SB), Y2
+	VFMADD213PS  c3c091e75<>+0(SB), Y0, Y2
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y0, Y2
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y0, Y2
+	VFMADD213PS  c3f000000<>+0(SB), Y0, Y2
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y2
+	VADDPS       c3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y1, Y0
+	VPSRAD       $0x01, Y0, Y1
+	VPSUBD       Y1, Y0, Y0
+	VPADDD       c0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	VADDPS       c3f800000<>+0(SB), Y2, Y2
+	VMOVUPS      c3f800000<>+0(SB), Y0
+	VDIVPS       Y2, Y0, Y2
+	VMOVUPS      Y2, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l31
+
+r31:
+	ADDQ         $0x08, AX
+	JZ           d31
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y1
+	VDIVPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (DX)
+
+d31:
+	VZEROUPPER
+	RET
+
+// func ftanh_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·ftanh_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r32
+
+l32:
+	VMOVUPS      (CX), Y0
+	VANDPS       c7fffffff<>+0(SB), Y0, Y1
+	VADDPS       Y1, Y1, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y4
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y4, Y2
+	VPSRAD       $0x01, Y2, Y4
+	VPSUBD       Y4, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c40000000<>+0(SB), Y2
+	VDIVPS       Y3, Y2, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y3, Y2, Y3
+	VANDPS       c80000000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y3, Y3
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      cbbbb7409<>+0(SB), Y4
+	VFMADD213PS  c3ca931c2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbd5c230d<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e0883bb<>+0(SB), Y2, Y4
+	VFMADD213PS  cbeaaaa9a<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y4, Y4
+	VFMADD213PS  Y0, Y0, Y4
+	VCMPPS       $0x11, c3f200000<>+0(SB), Y1, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l32
+
+r32:
+	ADDQ         $0x08, AX
+	JZ           d32
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VADDPS       Y2, Y2, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y5
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y5, Y3
+	VPSRAD       $0x01, Y3, Y5
+	VPSUBD       Y5, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c40000000<>+0(SB), Y3
+	VDIVPS       Y4, Y3, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y4
+	VANDPS       c80000000<>+0(SB), Y1, Y3
+	VORPS        Y3, Y4, Y4
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      cbbbb7409<>+0(SB), Y5
+	VFMADD213PS  c3ca931c2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbd5c230d<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e0883bb<>+0(SB), Y3, Y5
+	VFMADD213PS  cbeaaaa9a<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y5, Y5
+	VFMADD213PS  Y1, Y1, Y5
+	VCMPPS       $0x11, c3f200000<>+0(SB), Y2, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (DX)
+
+d32:
+	VZEROUPPER
+	RET
+
+// func ferf_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·ferf_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r33
+
+l33:
+	VMOVUPS      (CX), Y0
+	VANDPS       c7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      c40800000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y3
+	VMOVUPS      c37b3e857<>+0(SB), Y2
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y3, Y2
+	VFMADD213PS  c3b8953e9<>+0(SB), Y3, Y2
+	VFMADD213PS  cbcce3567<>+0(SB), Y3, Y2
+	VFMADD213PS  c3dddecc5<>+0(SB), Y3, Y2
+	VFMADD213PS  c3f221e21<>+0(SB), Y3, Y2
+	VFMADD213PS  c3f90952a<>+0(SB), Y3, Y2
+	VFMADD213PS  cb93f575c<>+0(SB), Y3, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y4
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y4, Y2
+	VPSRAD       $0x01, Y2, Y4
+	VPSUBD       Y4, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y3, Y2, Y3
+	VANDPS       c80000000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y3, Y3
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c38a56eda<>+0(SB), Y4
+	VFMADD213PS  cba5241a1<>+0(SB), Y2, Y4
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y2, Y4
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y2, Y4
+	VFMADD213PS  c3de7168f<>+0(SB), Y2, Y4
+	VFMADD213PS  cbec0939f<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e0375d4<>+0(SB), Y2, Y4
+	VFMADD213PS  Y0, Y0, Y4
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y1, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l33
+
+r33:
+	ADDQ         $0x08, AX
+	JZ           d33
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      c40800000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y4
+	VMOVUPS      c37b3e857<>+0(SB), Y3
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y4, Y3
+	VFMADD213PS  c3b8953e9<>+0(SB), Y4, Y3
+	VFMADD213PS  cbcce3567<>+0(SB), Y4, Y3
+	VFMADD213PS  c3dddecc5<>+0(SB), Y4, Y3
+	VFMADD213PS  c3f221e21<>+0(SB), Y4, Y3
+	VFMADD213PS  c3f90952a<>+0(SB), Y4, Y3
+	VFMADD213PS  cb93f575c<>+0(SB), Y4, Y3
+	VXORPS       c80000000<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y5
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y5, Y3
+	VPSRAD       $0x01, Y3, Y5
+	VPSUBD       Y5, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y4
+	VANDPS       c80000000<>+0(SB), Y1, Y3
+	VORPS        Y3, Y4, Y4
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c38a56eda<>+0(SB), Y5
+	VFMADD213PS  cba5241a1<>+0(SB), Y3, Y5
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y3, Y5
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y3, Y5
+	VFMADD213PS  c3de7168f<>+0(SB), Y3, Y5
+	VFMADD213PS  cbec0939f<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e0375d4<>+0(SB), Y3, Y5
+	VFMADD213PS  Y1, Y1, Y5
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y2, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (DX)
+
+d33:
+	VZEROUPPER
+	RET
+
+// func fgelu_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fgelu_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r34
+
+l34:
+	VMOVUPS      (CX), Y0
+	VMULPS       c3f3504f3<>+0(SB), Y0, Y1
+	VMULPS       c3f000000<>+0(SB), Y0, Y0
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      c40800000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y4
+	VMOVUPS      c37b3e857<>+0(SB), Y3
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y4, Y3
+	VFMADD213PS  c3b8953e9<>+0(SB), Y4, Y3
+	VFMADD213PS  cbcce3567<>+0(SB), Y4, Y3
+	VFMADD213PS  c3dddecc5<>+0(SB), Y4, Y3
+	VFMADD213PS  c3f221e21<>+0(SB), Y4, Y3
+	VFMADD213PS  c3f90952a<>+0(SB), Y4, Y3
+	VFMADD213PS  cb93f575c<>+0(SB), Y4, Y3
+	VXORPS       c80000000<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y5
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y5, Y3
+	VPSRAD       $0x01, Y3, Y5
+	VPSUBD       Y5, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y4
+	VANDPS       c80000000<>+0(SB), Y1, Y3
+	VORPS        Y3, Y4, Y4
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c38a56eda<>+0(SB), Y5
+	VFMADD213PS  cba5241a1<>+0(SB), Y3, Y5
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y3, Y5
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y3, Y5
+	VFMADD213PS  c3de7168f<>+0(SB), Y3, Y5
+	VFMADD213PS  cbec0939f<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e0375d4<>+0(SB), Y3, Y5
+	VFMADD213PS  Y1, Y1, Y5
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y2, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VFMADD213PS  Y0, Y0, Y1
+	VMOVUPS      Y1, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l34
+
+r34:
+	ADDQ         $0x08, AX
+	JZ           d34
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMULPS       c3f3504f3<>+0(SB), Y1, Y2
+	VMULPS       c3f000000<>+0(SB), Y1, Y1
+	VANDPS       c7fffffff<>+0(SB), Y2, Y3
+	VMOVUPS      c40800000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y5
+	VMOVUPS      c37b3e857<>+0(SB), Y4
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y5, Y4
+	VFMADD213PS  c3b8953e9<>+0(SB), Y5, Y4
+	VFMADD213PS  cbcce3567<>+0(SB), Y5, Y4
+	VFMADD213PS  c3dddecc5<>+0(SB), Y5, Y4
+	VFMADD213PS  c3f221e21<>+0(SB), Y5, Y4
+	VFMADD213PS  c3f90952a<>+0(SB), Y5, Y4
+	VFMADD213PS  cb93f575c<>+0(SB), Y5, Y4
+	VXORPS       c80000000<>+0(SB), Y4, Y4
+	VMOVUPS      cc2d10000<>+0(SB), Y6
+	VMOVUPS      c42b20000<>+0(SB), Y5
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3b<>+0(SB), Y4, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VFNMADD231PS c3f318000<>+0(SB), Y6, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y6, Y4
+	VMOVUPS      c3ab6dafc<>+0(SB), Y5
+	VFMADD213PS  c3c091e75<>+0(SB), Y4, Y5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y4, Y5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y6, Y4
+	VPSRAD       $0x01, Y4, Y6
+	VPSUBD       Y6, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y5
+	VANDPS       c80000000<>+0(SB), Y2, Y4
+	VORPS        Y4, Y5, Y5
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      c38a56eda<>+0(SB), Y6
+	VFMADD213PS  cba5241a1<>+0(SB), Y4, Y6
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y4, Y6
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y4, Y6
+	VFMADD213PS  c3de7168f<>+0(SB), Y4, Y6
+	VFMADD213PS  cbec0939f<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e0375d4<>+0(SB), Y4, Y6
+	VFMADD213PS  Y2, Y2, Y6
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y3, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VFMADD213PS  Y1, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (DX)
+
+d34:
+	VZEROUPPER
+	RET
+
+// func fgelutanh_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fgelutanh_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r35
+
+l35:
+	VMOVUPS      (CX), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      c3d922279<>+0(SB), Y2
+	VFMADD213PS  c3fcc422a<>+0(SB), Y2, Y1
+	VMULPS       Y0, Y1, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y1
+	VDIVPS       Y3, Y1, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l35
+
+r35:
+	ADDQ         $0x08, AX
+	JZ           d35
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c3d922279<>+0(SB), Y3
+	VFMADD213PS  c3fcc422a<>+0(SB), Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y4, Y2, Y4
+	VMULPS       Y1, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (DX)
+
+d35:
+	VZEROUPPER
+	RET
+
+// func fsilu_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fsilu_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r36
+
+l36:
+	VMOVUPS      (CX), Y0
+	VXORPS       c80000000<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y1
+	VDIVPS       Y3, Y1, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l36
+
+r36:
+	ADDQ         $0x08, AX
+	JZ           d36
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y4, Y2, Y4
+	VMULPS       Y1, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (DX)
+
+d36:
+	VZEROUPPER
+	RET
+
+// func fsqrt_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fsqrt_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r37
+
+l37:
+	VMOVUPS (CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JGE     l37
+
+r37:
+	ADDQ       $0x08, AX
+	JZ         d37
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)
+
+d37:
+	VZEROUPPER
+	RET
+
+// func freciprocal_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·freciprocal_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r38
+
+l38:
+	VMOVUPS (CX), Y0
+	VMOVUPS c3f800000<>+0(SB), Y1
+	VDIVPS  Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JGE     l38
+
+r38:
+	ADDQ       $0x08, AX
+	JZ         d38
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMOVUPS    c3f800000<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)
+
+d38:
+	VZEROUPPER
+	RET
+
+// func fabs_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fabs_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r39
+
+l39:
+	VMOVUPS (CX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JGE     l39
+
+r39:
+	ADDQ       $0x08, AX
+	JZ         d39
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VANDPS     c7fffffff<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)
+
+d39:
+	VZEROUPPER
+	RET
+
+// func fscale_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fscale_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r40
+
+l40:
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JGE     l40
+
+r40:
+	ADDQ       $0x08, AX
+	JZ         d40
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (DX)
+
+d40:
+	VZEROUPPER
+	RET
+
+// func faffine_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·faffine_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r41
+
+l41:
+	VMOVUPS     (CX), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l41
+
+r41:
+	ADDQ        $0x08, AX
+	JZ          d41
+	LEAQ        ones<>+32(SB), BX
+	SHLQ        $0x02, AX
+	SUBQ        AX, BX
+	VMOVDQU     (BX), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (DX)
+
+d41:
+	VZEROUPPER
+	RET
+
+// func fclip_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fclip_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r42
+
+l42:
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JGE     l42
+
+r42:
+	ADDQ       $0x08, AX
+	JZ         d42
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMAXPS     Y3, Y0, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (DX)
+
+d42:
+	VZEROUPPER
+	RET
+
+// func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fhardsigmoid_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r43
+
+l43:
+	VMOVUPS     (CX), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     c00000000<>+0(SB), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VMAXPS      Y2, Y3, Y2
+	VMINPS      Y2, Y4, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l43
+
+r43:
+	ADDQ        $0x08, AX
+	JZ          d43
+	LEAQ        ones<>+32(SB), BX
+	SHLQ        $0x02, AX
+	SUBQ        AX, BX
+	VMOVDQU     (BX), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMOVUPS     c00000000<>+0(SB), Y0
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMAXPS      Y3, Y0, Y0
+	VMINPS      Y0, Y1, Y0
+	VMASKMOVPS  Y0, Y2, (DX)
+
+d43:
+	VZEROUPPER
+	RET
+
+// func fhardswish_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fhardswish_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+28(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r44
+
+l44:
+	VMOVUPS     (CX), Y2
+	VMOVAPS     Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMOVUPS     c00000000<>+0(SB), Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VMAXPS      Y3, Y4, Y3
+	VMINPS      Y3, Y5, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     Y3, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l44
+
+r44:
+	ADDQ        $0x08, AX
+	JZ          d44
+	LEAQ        ones<>+32(SB), BX
+	SHLQ        $0x02, AX
+	SUBQ        AX, BX
+	VMOVDQU     (BX), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMOVAPS     Y3, Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMOVUPS     c00000000<>+0(SB), Y0
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMAXPS      Y4, Y0, Y0
+	VMINPS      Y0, Y1, Y0
+	VMULPS      Y3, Y0, Y0
+	VMASKMOVPS  Y0, Y2, (DX)
+
+d44:
+	VZEROUPPER
+	RET
+
+// func fdiv_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fdiv_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r45
+
+l45:
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JGE     l45
+
+r45:
+	ADDQ       $0x08, AX
+	JZ         d45
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)
+
+d45:
+	VZEROUPPER
+	RET
+
+// func fmax_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fmax_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r46
+
+l46:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (DX), Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (BX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, AX
+	JGE       l46
+
+r46:
+	ADDQ       $0x08, AX
+	JZ         d46
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMAXPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)
+
+d46:
+	VZEROUPPER
+	RET
+
+// func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fmin_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r47
+
+l47:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (DX), Y1
+	VMINPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (BX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, AX
+	JGE       l47
+
+r47:
+	ADDQ       $0x08, AX
+	JZ         d47
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMINPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)
+
+d47:
+	VZEROUPPER
+	RET
+
+// func fsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fsigmoidgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r48
+
+l48:
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VMOVUPS c3f800000<>+0(SB), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y1, Y0, Y0
+	VMULPS  Y2, Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JGE     l48
+
+r48:
+	ADDQ       $0x08, AX
+	JZ         d48
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMOVUPS    c3f800000<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y3
+	VMULPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)
+
+d48:
+	VZEROUPPER
+	RET
+
+// func ftanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·ftanhgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r49
+
+l49:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          l49
+
+r49:
+	ADDQ         $0x08, AX
+	JZ           d49
+	LEAQ         ones<>+32(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+d49:
+	VZEROUPPER
+	RET
+
+// func ferfgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·ferfgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r50
+
+l50:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y1, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMULPS       c3f906ebb<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          l50
+
+r50:
+	ADDQ         $0x08, AX
+	JZ           d50
+	LEAQ         ones<>+32(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       Y2, Y2, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMULPS       c3f906ebb<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+d50:
+	VZEROUPPER
+	RET
+
+// func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fgelugrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r51
+
+l51:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       c3f3504f3<>+0(SB), Y1, Y2
+	VANDPS       c7fffffff<>+0(SB), Y2, Y3
+	VMOVUPS      c40800000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y5
+	VMOVUPS      c37b3e857<>+0(SB), Y4
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y5, Y4
+	VFMADD213PS  c3b8953e9<>+0(SB), Y5, Y4
+	VFMADD213PS  cbcce3567<>+0(SB), Y5, Y4
+	VFMADD213PS  c3dddecc5<>+0(SB), Y5, Y4
+	VFMADD213PS  c3f221e21<>+0(SB), Y5, Y4
+	VFMADD213PS  c3f90952a<>+0(SB), Y5, Y4
+	VFMADD213PS  cb93f575c<>+0(SB), Y5, Y4
+	VXORPS       c80000000<>+0(SB), Y4, Y4
+	VMOVUPS      cc2d10000<>+0(SB), Y6
+	VMOVUPS      c42b20000<>+0(SB), Y5
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3b<>+0(SB), Y4, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VFNMADD231PS c3f318000<>+0(SB), Y6, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y6, Y4
+	VMOVUPS      c3ab6dafc<>+0(SB), Y5
+	VFMADD213PS  c3c091e75<>+0(SB), Y4, Y5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y4, Y5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y6, Y4
+	VPSRAD       $0x01, Y4, Y6
+	VPSUBD       Y6, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y5
+	VANDPS       c80000000<>+0(SB), Y2, Y4
+	VORPS        Y4, Y5, Y5
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      c38a56eda<>+0(SB), Y6
+	VFMADD213PS  cba5241a1<>+0(SB), Y4, Y6
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y4, Y6
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y4, Y6
+	VFMADD213PS  c3de7168f<>+0(SB), Y4, Y6
+	VFMADD213PS  cbec0939f<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e0375d4<>+0(SB), Y4, Y6
+	VFMADD213PS  Y2, Y2, Y6
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y6, Y5, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VMULPS       c3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y2, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y4
+	VMOVUPS      c42b20000<>+0(SB), Y5
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y5
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y4, Y2
+	VPSRAD       $0x01, Y2, Y4
+	VPSUBD       Y4, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMULPS       c3ecc422a<>+0(SB), Y5, Y5
+	VFMADD231PS  Y5, Y1, Y3
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          l51
+
+r51:
+	ADDQ         $0x08, AX
+	JZ           d51
+	LEAQ         ones<>+32(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       c3f3504f3<>+0(SB), Y2, Y3
+	VANDPS       c7fffffff<>+0(SB), Y3, Y4
+	VMOVUPS      c40800000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y6
+	VMOVUPS      c37b3e857<>+0(SB), Y5
+	VFMADD213PS  cb9e5ec1b<>+0(SB), Y6, Y5
+	VFMADD213PS  c3b8953e9<>+0(SB), Y6, Y5
+	VFMADD213PS  cbcce3567<>+0(SB), Y6, Y5
+	VFMADD213PS  c3dddecc5<>+0(SB), Y6, Y5
+	VFMADD213PS  c3f221e21<>+0(SB), Y6, Y5
+	VFMADD213PS  c3f90952a<>+0(SB), Y6, Y5
+	VFMADD213PS  cb93f575c<>+0(SB), Y6, Y5
+	VXORPS       c80000000<>+0(SB), Y5, Y5
+	VMOVUPS      cc2d10000<>+0(SB), Y7
+	VMOVUPS      c42b20000<>+0(SB), Y6
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+	VMULPS       c3fb8aa3b<>+0(SB), Y5, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VFNMADD231PS c3f318000<>+0(SB), Y7, Y5
+	VFNMADD231PS cb95e8083<>+0(SB), Y7, Y5
+	VMOVUPS      c3ab6dafc<>+0(SB), Y6
+	VFMADD213PS  c3c091e75<>+0(SB), Y5, Y6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y5, Y6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y5, Y6
+	VMULPS       Y5, Y5, Y8
+	VFMADD213PS  Y5, Y8, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y7, Y5
+	VPSRAD       $0x01, Y5, Y7
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VPADDD       c0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y6
+	VANDPS       c80000000<>+0(SB), Y3, Y5
+	VORPS        Y5, Y6, Y6
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      c38a56eda<>+0(SB), Y7
+	VFMADD213PS  cba5241a1<>+0(SB), Y5, Y7
+	VFMADD213PS  c3baa0ccb<>+0(SB), Y5, Y7
+	VFMADD213PS  cbcdbfdd4<>+0(SB), Y5, Y7
+	VFMADD213PS  c3de7168f<>+0(SB), Y5, Y7
+	VFMADD213PS  cbec0939f<>+0(SB), Y5, Y7
+	VFMADD213PS  c3e0375d4<>+0(SB), Y5, Y7
+	VFMADD213PS  Y3, Y3, Y7
+	VCMPPS       $0x11, c3f75c28f<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y7, Y6, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMULPS       c3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y3, Y3
+	VXORPS       c80000000<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y5
+	VMOVUPS      c42b20000<>+0(SB), Y6
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y6
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y5, Y3
+	VPSRAD       $0x01, Y3, Y5
+	VPSUBD       Y5, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPADDD       c0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMULPS       c3ecc422a<>+0(SB), Y6, Y6
+	VFMADD231PS  Y6, Y2, Y4
+	VMULPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+d51:
+	VZEROUPPER
+	RET
+
+// func fgelutanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fgelutanhgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r52
+
+l52:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c3d922279<>+0(SB), Y3
+	VFMADD213PS  c3fcc422a<>+0(SB), Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y4, Y2, Y4
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c3e5b33b6<>+0(SB), Y3
+	VFMADD213PS  c3fcc422a<>+0(SB), Y3, Y2
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VFMADD213PS  Y4, Y4, Y3
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          l52
+
+r52:
+	ADDQ         $0x08, AX
+	JZ           d52
+	LEAQ         ones<>+32(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      c3d922279<>+0(SB), Y4
+	VFMADD213PS  c3fcc422a<>+0(SB), Y4, Y3
+	VMULPS       Y2, Y3, Y3
+	VXORPS       c80000000<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y4
+	VMOVUPS      c42b20000<>+0(SB), Y5
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y5
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VDIVPS       Y5, Y3, Y5
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      c3e5b33b6<>+0(SB), Y4
+	VFMADD213PS  c3fcc422a<>+0(SB), Y4, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VFMADD213PS  Y5, Y5, Y4
+	VMULPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+d52:
+	VZEROUPPER
+	RET
+
+// func fsilugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fsilugrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X0
+	VBROADCASTSS X0, Y0
+	SUBQ         $0x08, AX
+	JLT          r53
+
+l53:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y4, Y2, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VFMADD213PS  Y4, Y4, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JGE          l53
+
+r53:
+	ADDQ         $0x08, AX
+	JZ           d53
+	LEAQ         ones<>+32(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y4
+	VMOVUPS      c42b20000<>+0(SB), Y5
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab6dafc<>+0(SB), Y5
+	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VDIVPS       Y5, Y3, Y5
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VFMADD213PS  Y5, Y5, Y3
+	VMULPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+d53:
+	VZEROUPPER
+	RET
+
+// func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fclipgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r54
+
+l54:
+	VMOVUPS (CX), Y2
+	VMOVUPS (DX), Y3
+	VCMPPS  $0x12, Y3, Y0, Y4
+	VANDPS  Y4, Y2, Y2
+	VCMPPS  $0x12, Y1, Y3, Y4
+	VANDPS  Y4, Y2, Y2
+	VMOVUPS Y2, (BX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JGE     l54
+
+r54:
+	ADDQ       $0x08, AX
+	JZ         d54
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMASKMOVPS (DX), Y2, Y4
+	VCMPPS     $0x12, Y4, Y0, Y0
+	VANDPS     Y0, Y3, Y3
+	VCMPPS     $0x12, Y1, Y4, Y0
+	VANDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y2, (BX)
+
+d54:
+	VZEROUPPER
+	RET
+
+// func fhardsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fhardsigmoidgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r55
+
+l55:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (DX), Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMULPS      Y0, Y2, Y2
+	VXORPS      Y4, Y4, Y4
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VCMPPS      $0x11, Y3, Y4, Y4
+	VANDPS      Y4, Y2, Y2
+	VCMPPS      $0x11, Y5, Y3, Y4
+	VANDPS      Y4, Y2, Y2
+	VMOVUPS     Y2, (BX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, AX
+	JGE         l55
+
+r55:
+	ADDQ        $0x08, AX
+	JZ          d55
+	LEAQ        ones<>+32(SB), SI
+	SHLQ        $0x02, AX
+	SUBQ        AX, SI
+	VMOVDQU     (SI), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMASKMOVPS  (DX), Y2, Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMULPS      Y0, Y3, Y3
+	VXORPS      Y0, Y0, Y0
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VCMPPS      $0x11, Y4, Y0, Y0
+	VANDPS      Y0, Y3, Y3
+	VCMPPS      $0x11, Y1, Y4, Y0
+	VANDPS      Y0, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (BX)
+
+d55:
+	VZEROUPPER
+	RET
+
+// func fhardswishgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fhardswishgrad_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVSS        a+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        b+36(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r56
+
+l56:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (DX), Y3
+	VMOVAPS     Y3, Y4
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y1, Y0, Y4
+	VFMADD213PS Y4, Y0, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y5
+	VXORPS      Y6, Y6, Y6
+	VCMPPS      $0x11, Y5, Y4, Y7
+	VBLENDVPS   Y7, Y3, Y5, Y7
+	VCMPPS      $0x11, Y4, Y6, Y3
+	VBLENDVPS   Y3, Y7, Y6, Y3
+	VCMPPS      $0x03, Y4, Y4, Y5
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     Y2, (BX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, AX
+	JGE         l56
+
+r56:
+	ADDQ        $0x08, AX
+	JZ          d56
+	LEAQ        ones<>+32(SB), SI
+	SHLQ        $0x02, AX
+	SUBQ        AX, SI
+	VMOVDQU     (SI), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMASKMOVPS  (DX), Y2, Y4
+	VMOVAPS     Y4, Y5
+	VMOVAPS     Y4, Y4
+	VFMADD213PS Y1, Y0, Y5
+	VFMADD213PS Y5, Y0, Y4
+	VMOVUPS     c3f800000<>+0(SB), Y0
+	VXORPS      Y1, Y1, Y1
+	VCMPPS      $0x11, Y0, Y5, Y6
+	VBLENDVPS   Y6, Y4, Y0, Y6
+	VCMPPS      $0x11, Y5, Y1, Y0
+	VBLENDVPS   Y0, Y6, Y1, Y0
+	VCMPPS      $0x03, Y5, Y5, Y1
+	VBLENDVPS   Y1, Y5, Y0, Y0
+	VMULPS      Y0, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (BX)
+
+d56:
+	VZEROUPPER
+	RET
+
+// func rsum_avx512(n int, x *float32) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·rsum_avx512(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	SUBQ   $0x10, AX
+	JLT    r57
+
+l57:
+	VMOVUPS       (CX), Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, AX
+	JGE           l57
+
+r57:
+	ADDQ          $0x10, AX
+	JZ            d57
+	MOVL          $0xffffffff, DX
+	BZHIL         AX, DX, DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (CX), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+
+d57:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDSD        X1, X0, X0
+	MOVSD         X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func rdot_avx512(n int, x *float32, y *float32) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·rdot_avx512(SB), NOSPLIT, $0-32
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   y+16(FP), DX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	SUBQ   $0x10, AX
+	JLT    r58
+
+l58:
+	VMOVUPS       (CX), Z2
+	VMOVUPS       (DX), Z3
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z3, Y5
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z2, Z3, Z0
+	VFMADD231PD   Z4, Z5, Z1
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	SUBQ          $0x10, AX
+	JGE           l58
+
+r58:
+	ADDQ          $0x10, AX
+	JZ            d58
+	MOVL          $0xffffffff, BX
+	BZHIL         AX, BX, BX
+	KMOVW         BX, K1
+	VMOVUPS.Z     (CX), K1, Z2
+	VMOVUPS.Z     (DX), K1, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z3, Y5
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z2, Z3, Z0
+	VFMADD231PD   Z4, Z5, Z1
+
+d58:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDSD        X1, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rsqdev_avx512(n int, x *float32, m float32) float64
+// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+TEXT ·rsqdev_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVSS        m+16(FP), X0
+	VBROADCASTSS X0, Z0
+	VCVTPS2PD    Y0, Z3
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	SUBQ         $0x10, AX
+	JLT          r59
+
+l59:
+	VMOVUPS       (CX), Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VSUBPD        Z3, Z4, Z4
+	VSUBPD        Z3, Z5, Z5
+	VFMADD231PD   Z4, Z4, Z1
+	VFMADD231PD   Z5, Z5, Z2
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, AX
+	JGE           l59
+
+r59:
+	ADDQ          $0x10, AX
+	JZ            d59
+	MOVL          $0xffffffff, DX
+	BZHIL         AX, DX, DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (CX), K1, Z4
+	VBLENDMPS     Z4, Z0, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y0, Z0
+	VSUBPD        Z3, Z4, Z4
+	VSUBPD        Z3, Z0, Z0
+	VFMADD231PD   Z4, Z4, Z1
+	VFMADD231PD   Z0, Z0, Z2
+
+d59:
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDSD        X0, X1, X1
+	MOVSD         X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rmax_avx512(n int, x *float32) (m float32, nan uint32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS cff800000<>+0(SB), Z0
+	VPXORQ  Z1, Z1, Z1
+	SUBQ    $0x10, AX
+	JLT     r60
+
+l60:
+	VMOVUPS   (CX), Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VMOVUPS   c3f800000<>+0(SB), Z3
+	VMOVAPS.Z Z3, K1, Z3
+	VORPS     Z3, Z1, Z1
+	VMAXPS    Z0, Z2, Z0
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, AX
+	JGE       l60
+
+r60:
+	ADDQ      $0x10, AX
+	JZ        d60
+	MOVL      $0xffffffff, DX
+	BZHIL     AX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VMOVUPS   c3f800000<>+0(SB), Z3
+	VMOVAPS.Z Z3, K1, Z3
+	VORPS     Z3, Z1, Z1
+	VMAXPS    Z0, Z2, Z0
+
+d60:
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VMAXPS        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VMAXPS        X2, X0, X0
+	VPERMILPS     $0x4e, X0, X2
+	VMAXPS        X2, X0, X0
+	VPERMILPS     $0xb1, X0, X2
+	VMAXPS        X2, X0, X0
+	MOVSS         X0, m+16(FP)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VORPS         Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VORPS         X0, X1, X1
+	VPERMILPS     $0x4e, X1, X0
+	VORPS         X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VORPS         X0, X1, X1
+	VMOVD         X1, AX
+	MOVL          AX, nan+20(FP)
+	VZEROUPPER
+	RET
+
+// func rfinite_avx512(n int, x *float32) (sum float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·rfinite_avx512(SB), NOSPLIT, $0-20
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	SUBQ   $0x10, AX
+	JLT    r61
+
+l61:
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        $0x40, CX
+	SUBQ        $0x10, AX
+	JGE         l61
+
+r61:
+	ADDQ        $0x10, AX
+	JZ          d61
+	MOVL        $0xffffffff, DX
+	BZHIL       AX, DX, DX
+	KMOVW       DX, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+
+d61:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, sum+16(FP)
+	VZEROUPPER
+	RET
+
+// func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        m+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VPXORQ       Z1, Z1, Z1
+	SUBQ         $0x10, AX
+	JLT          r62
+
+l62:
+	VMOVUPS      (CX), Z2
+	VSUBPS       Z0, Z2, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       Z4, Z1, Z1
+	VMOVUPS      Z4, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l62
+
+r62:
+	ADDQ         $0x10, AX
+	JZ           d62
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z0
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z2, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z3
+	VMULPS       Z0, Z0, Z4
+	VFMADD213PS  Z0, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VADDPS       Z3, Z1, Z1
+	VMOVUPS      Z3, K1, (DX)
+
+d62:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	MOVSS         X1, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func rlayer_avx512(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·rlayer_avx512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVSS        m+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        is+44(FP), X1
+	VBROADCASTSS X1, Z1
+	SUBQ         $0x10, AX
+	JLT          r63
+
+l63:
+	VMOVUPS     (CX), Z2
+	VMOVUPS     (DX), Z3
+	VMOVUPS     (BX), Z4
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VFMADD213PS Z4, Z3, Z2
+	VMOVUPS     Z2, (SI)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, AX
+	JGE         l63
+
+r63:
+	ADDQ        $0x10, AX
+	JZ          d63
+	MOVL        $0xffffffff, DI
+	BZHIL       AX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VMOVUPS.Z   (DX), K1, Z3
+	VMOVUPS.Z   (BX), K1, Z4
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VFMADD213PS Z4, Z3, Z2
+	VMOVUPS     Z2, K1, (SI)
+
+d63:
+	VZEROUPPER
+	RET
+
+// func rlayersums_avx512(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         ds+32(FP), SI
+	MOVQ         db+40(FP), DI
+	MOVSS        m+48(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        is+52(FP), X3
+	VBROADCASTSS X3, Z3
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	SUBQ         $0x10, AX
+	JLT          r64
+
+l64:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX), Z5
+	VSUBPS      Z0, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VMOVUPS     (SI), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS     Z6, (SI)
+	VMOVUPS     (DI), Z6
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, (DI)
+	VMOVUPS     (BX), Z6
+	VMULPS      Z6, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z4, Z2
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, AX
+	JGE         l64
+
+r64:
+	ADDQ        $0x10, AX
+	JZ          d64
+	MOVL        $0xffffffff, R8
+	BZHIL       AX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (CX), K1, Z4
+	VMOVUPS.Z   (DX), K1, Z5
+	VSUBPS      Z0, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VMOVUPS.Z   (SI), K1, Z0
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS     Z0, K1, (SI)
+	VMOVUPS.Z   (DI), K1, Z0
+	VADDPS      Z5, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)
+	VMOVUPS.Z   (BX), K1, Z0
+	VMULPS      Z0, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z4, Z2
+
+d64:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	MOVSS         X1, s+56(FP)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	MOVSS         X1, q+60(FP)
+	VZEROUPPER
+	RET
+
+// func rlayergrad_avx512(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·rlayergrad_avx512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVSS        m+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        is+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        s+48(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVSS        q+52(FP), X3
+	VBROADCASTSS X3, Z3
+	SUBQ         $0x10, AX
+	JLT          r65
+
+l65:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX), Z5
+	VMOVUPS      (BX), Z6
+	VSUBPS       Z0, Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VFMSUB213PS  Z2, Z6, Z5
+	VFNMADD231PS Z4, Z3, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, (SI)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JGE          l65
+
+r65:
+	ADDQ         $0x10, AX
+	JZ           d65
+	MOVL         $0xffffffff, DI
+	BZHIL        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX), K1, Z4
+	VMOVUPS.Z    (DX), K1, Z5
+	VMOVUPS.Z    (BX), K1, Z6
+	VSUBPS       Z0, Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VFMSUB213PS  Z2, Z6, Z5
+	VFNMADD231PS Z4, Z3, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K1, (SI)
+
+d65:
+	VZEROUPPER
+	RET
+
+// func osgd_avx512(n int, w *float32, d *float32, m *float32, mask *float32, a *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·osgd_avx512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         mask+32(FP), SI
+	MOVQ         a+40(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	XORQ         DI, DI
+	SUBQ         $0x10, AX
+	JLT          r66
+
+l66:
+	VMOVUPS     c3f800000<>+0(SB), Z9
+	VMOVUPS     (CX)(DI*1), Z5
+	VMOVUPS     (DX)(DI*1), Z6
+	VFMADD231PS Z5, Z2, Z6
+	TESTQ       SI, SI
+	JZ          s67
+	VMOVUPS     (SI)(DI*1), Z9
+
+s67:
+	VMULPS      Z9, Z6, Z6
+	VMULPS      Z3, Z6, Z7
+	TESTQ       BX, BX
+	JZ          s68
+	VMOVUPS     (BX)(DI*1), Z8
+	VFMADD213PS Z6, Z1, Z8
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, (BX)(DI*1)
+	VFMADD231PS Z8, Z4, Z7
+
+s68:
+	VFNMADD231PS Z7, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, (CX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JGE          l66
+
+r66:
+	ADDQ        $0x10, AX
+	JZ          d66
+	MOVL        $0xffffffff, R8
+	BZHIL       AX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS     c3f800000<>+0(SB), Z7
+	VMOVUPS.Z   (CX)(DI*1), K1, Z5
+	VMOVUPS.Z   (DX)(DI*1), K1, Z6
+	VFMADD231PS Z5, Z2, Z6
+	TESTQ       SI, SI
+	JZ          s69
+	VMOVUPS.Z   (SI)(DI*1), K1, Z7
+
+s69:
+	VMULPS      Z7, Z6, Z6
+	VMULPS      Z3, Z6, Z2
+	TESTQ       BX, BX
+	JZ          s70
+	VMOVUPS.Z   (BX)(DI*1), K1, Z3
+	VFMADD213PS Z6, Z1, Z3
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, K1, (BX)(DI*1)
+	VFMADD231PS Z3, Z4, Z2
+
+s70:
+	VFNMADD231PS Z2, Z0, Z5
+	VMULPS       Z7, Z5, Z5
+	VMOVUPS      Z5, K1, (CX)(DI*1)
+
+d66:
+	VZEROUPPER
+	RET
+
+// func oadam_avx512(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·oadam_avx512(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         mask+40(FP), SI
+	MOVQ         a+48(FP), DI
+	MOVQ         v+32(FP), R8
+	XORQ         R9, R9
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 20(DI), Z5
+	VBROADCASTSS 24(DI), Z6
+	VBROADCASTSS 28(DI), Z7
+	VBROADCASTSS 32(DI), Z8
+	SUBQ         $0x10, AX
+	JLT          r71
+
+l71:
+	VMOVUPS     c3f800000<>+0(SB), Z13
+	VMOVUPS     (CX)(R9*1), Z9
+	VMOVUPS     (DX)(R9*1), Z10
+	VFMADD231PS Z9, Z7, Z10
+	TESTQ       SI, SI
+	JZ          s72
+	VMOVUPS     (SI)(R9*1), Z13
+
+s72:
+	VMULPS      Z13, Z10, Z10
+	VMOVUPS     (BX)(R9*1), Z11
+	VMULPS      Z0, Z11, Z11
+	VFMADD231PS Z10, Z1, Z11
+	VMOVUPS     Z11, (BX)(R9*1)
+	VMOVUPS     (R8)(R9*1), Z12
+	VMULPS      Z2, Z12, Z12
+	VMULPS      Z10, Z10, Z10
+	VFMADD231PS Z10, Z3, Z12
+	VMOVUPS     Z12, (R8)(R9*1)
+	VSQRTPS     Z12, Z12
+	VFMADD213PS Z6, Z5, Z12
+	VMULPS      Z4, Z11, Z11
+	VDIVPS      Z12, Z11, Z11
+	VFMSUB132PS Z8, Z11, Z9
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (CX)(R9*1)
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, AX
+	JGE         l71
+
+r71:
+	ADDQ        $0x10, AX
+	JZ          d71
+	MOVL        $0xffffffff, DI
+	BZHIL       AX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS     c3f800000<>+0(SB), Z11
+	VMOVUPS.Z   (CX)(R9*1), K1, Z9
+	VMOVUPS.Z   (DX)(R9*1), K1, Z10
+	VFMADD231PS Z9, Z7, Z10
+	TESTQ       SI, SI
+	JZ          s73
+	VMOVUPS.Z   (SI)(R9*1), K1, Z11
+
+s73:
+	VMULPS      Z11, Z10, Z10
+	VMOVUPS.Z   (BX)(R9*1), K1, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMADD231PS Z10, Z1, Z7
+	VMOVUPS     Z7, K1, (BX)(R9*1)
+	VMOVUPS.Z   (R8)(R9*1), K1, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z10, Z10, Z1
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS     Z0, K1, (R8)(R9*1)
+	VSQRTPS     Z0, Z0
+	VFMADD213PS Z6, Z5, Z0
+	VMULPS      Z4, Z7, Z7
+	VDIVPS      Z0, Z7, Z7
+	VFMSUB132PS Z8, Z7, Z9
+	VMULPS      Z11, Z9, Z9
+	VMOVUPS     Z9, K1, (CX)(R9*1)
+
+d71:
+	VZEROUPPER
+	RET
+
+// func hfromf16_avx512(n int, x *uint16, z *float32)
+// Requires: AVX, AVX512F
+TEXT ·hfromf16_avx512(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+hfromf16avx512_l:
+	VCVTPH2PS (CX), Z0
+	VMOVUPS   Z0, (DX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNZ       hfromf16avx512_l
+	VZEROUPPER
+	RET
+
+// func htof16_avx512(n int, x *float32, z *uint16)
+// Requires: AVX, AVX512F
+TEXT ·htof16_avx512(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+htof16avx512_l:
+	VMOVUPS   (CX), Z0
+	VCVTPS2PH $0x00, Z0, (DX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x10, AX
+	JNZ       htof16avx512_l
+	VZEROUPPER
+	RET
+
+// func hfrombf16_avx512(n int, x *uint16, z *float32)
+// Requires: AVX, AVX512F
+TEXT ·hfrombf16_avx512(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+hfrombf16avx512_l:
+	VPMOVZXWD (CX), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMOVUPS   Z0, (DX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JNZ       hfrombf16avx512_l
+	VZEROUPPER
+	RET
+
+// func rsum_avx2(n int, x *float32) float64
+// Requires: AVX, SSE2
+TEXT ·rsum_avx2(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x08, AX
+	JLT    r74
+
+l74:
+	VMOVUPS      (CX), Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JGE          l74
+
+r74:
+	ADDQ         $0x08, AX
+	JZ           d74
+	LEAQ         ones<>+32(SB), DX
+	SHLQ         $0x02, AX
+	SUBQ         AX, DX
+	VMOVDQU      (DX), Y2
+	VMASKMOVPS   (CX), Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+
+d74:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VADDSD       X1, X0, X0
+	MOVSD        X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func rdot_avx2(n int, x *float32, y *float32) float64
+// Requires: AVX, FMA3, SSE2
+TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   y+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x08, AX
+	JLT    r75
+
+l75:
+	VMOVUPS      (CX), Y2
+	VMOVUPS      (DX), Y3
+	VEXTRACTF128 $0x01, Y2, X4
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y2, Y3, Y0
+	VFMADD231PD  Y4, Y5, Y1
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l75
+
+r75:
+	ADDQ         $0x08, AX
+	JZ           d75
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VMASKMOVPS   (DX), Y2, Y2
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y2, X5
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y3, Y2, Y0
+	VFMADD231PD  Y4, Y5, Y1
+
+d75:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VADDSD       X1, X0, X0
+	MOVSD        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rsqdev_avx2(n int, x *float32, m float32) float64
+// Requires: AVX, AVX2, FMA3, SSE, SSE2
+TEXT ·rsqdev_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVSS        m+16(FP), X0
+	VBROADCASTSS X0, Y0
+	VCVTPS2PD    X0, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	SUBQ         $0x08, AX
+	JLT          r76
+
+l76:
+	VMOVUPS      (CX), Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VSUBPD       Y1, Y4, Y4
+	VSUBPD       Y1, Y5, Y5
+	VFMADD231PD  Y4, Y4, Y2
+	VFMADD231PD  Y5, Y5, Y3
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JGE          l76
+
+r76:
+	ADDQ         $0x08, AX
+	JZ           d76
+	LEAQ         ones<>+32(SB), DX
+	SHLQ         $0x02, AX
+	SUBQ         AX, DX
+	VMOVDQU      (DX), Y4
+	VMASKMOVPS   (CX), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y0, Y5
+	VEXTRACTF128 $0x01, Y5, X0
+	VCVTPS2PD    X5, Y4
+	VCVTPS2PD    X0, Y0
+	VSUBPD       Y1, Y4, Y4
+	VSUBPD       Y1, Y0, Y0
+	VFMADD231PD  Y4, Y4, Y2
+	VFMADD231PD  Y0, Y0, Y3
+
+d76:
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDSD       X0, X1, X1
+	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rmax_avx2(n int, x *float32) (m float32, nan uint32)
+// Requires: AVX, SSE
+TEXT ·rmax_avx2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS cff800000<>+0(SB), Y0
+	VXORPS  Y1, Y1, Y1
+	SUBQ    $0x08, AX
+	JLT     r77
+
+l77:
+	VMOVUPS (CX), Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VORPS   Y3, Y1, Y1
+	VMAXPS  Y0, Y2, Y0
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
+	JGE     l77
+
+r77:
+	ADDQ       $0x08, AX
+	JZ         d77
+	LEAQ       ones<>+32(SB), DX
+	SHLQ       $0x02, AX
+	SUBQ       AX, DX
+	VMOVDQU    (DX), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VBLENDVPS  Y2, Y3, Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y2
+	VORPS      Y2, Y1, Y1
+	VMAXPS     Y0, Y3, Y0
+
+d77:
+	VEXTRACTF128 $0x01, Y0, X2
+	VMAXPS       X2, X0, X0
+	VPERMILPS    $0x4e, X0, X2
+	VMAXPS       X2, X0, X0
+	VPERMILPS    $0xb1, X0, X2
+	VMAXPS       X2, X0, X0
+	MOVSS        X0, m+16(FP)
+	VEXTRACTF128 $0x01, Y1, X0
+	VORPS        X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VORPS        X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VORPS        X0, X1, X1
+	VMOVD        X1, AX
+	MOVL         AX, nan+20(FP)
+	VZEROUPPER
+	RET
+
+// func rfinite_avx2(n int, x *float32) (sum float32)
+// Requires: AVX, FMA3, SSE
+TEXT ·rfinite_avx2(SB), NOSPLIT, $0-20
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x08, AX
+	JLT    r78
+
+l78:
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        $0x20, CX
+	SUBQ        $0x08, AX
+	JGE         l78
+
+r78:
+	ADDQ        $0x08, AX
+	JZ          d78
+	LEAQ        ones<>+32(SB), DX
+	SHLQ        $0x02, AX
+	SUBQ        AX, DX
+	VMOVDQU     (DX), Y2
+	VMASKMOVPS  (CX), Y2, Y2
+	VFMADD231PS Y1, Y2, Y0
+
+d78:
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	MOVSS        X0, sum+16(FP)
+	VZEROUPPER
+	RET
+
+// func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVSS        m+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VXORPS       Y1, Y1, Y1
+	SUBQ         $0x08, AX
+	JLT          r79
+
+l79:
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      Y4, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l79
+
+r79:
+	ADDQ         $0x08, AX
+	JZ           d79
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      cc2d10000<>+0(SB), Y0
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y3, Y0, Y0
+	VMINPS       Y0, Y4, Y0
+	VMULPS       c3fb8aa3b<>+0(SB), Y0, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y0
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y0
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y0, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y0, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y0, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y5
+	VFMADD213PS  Y0, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y0
+	VPSRAD       $0x01, Y0, Y3
+	VPSUBD       Y3, Y0, Y0
+	VPADDD       c0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VANDPS       Y2, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y4, Y2, (DX)
+
+d79:
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func rlayer_avx2(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·rlayer_avx2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVSS        m+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        is+44(FP), X1
+	VBROADCASTSS X1, Y1
+	SUBQ         $0x08, AX
+	JLT          r80
+
+l80:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (DX), Y3
+	VMOVUPS     (BX), Y4
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VFMADD213PS Y4, Y3, Y2
+	VMOVUPS     Y2, (SI)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, AX
+	JGE         l80
+
+r80:
+	ADDQ        $0x08, AX
+	JZ          d80
+	LEAQ        ones<>+32(SB), DI
+	SHLQ        $0x02, AX
+	SUBQ        AX, DI
+	VMOVDQU     (DI), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMASKMOVPS  (DX), Y2, Y4
+	VMASKMOVPS  (BX), Y2, Y5
+	VSUBPS      Y0, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD213PS Y5, Y4, Y3
+	VMASKMOVPS  Y3, Y2, (SI)
+
+d80:
+	VZEROUPPER
+	RET
+
+// func rlayersums_avx2(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         ds+32(FP), SI
+	MOVQ         db+40(FP), DI
+	MOVSS        m+48(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        is+52(FP), X1
+	VBROADCASTSS X1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	SUBQ         $0x08, AX
+	JLT          r81
+
+l81:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX), Y5
+	VSUBPS      Y0, Y4, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     (SI), Y6
+	VFMADD231PS Y5, Y4, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVUPS     (DI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, (DI)
+	VMOVUPS     (BX), Y6
+	VMULPS      Y6, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, AX
+	JGE         l81
+
+r81:
+	ADDQ        $0x08, AX
+	JZ          d81
+	LEAQ        ones<>+32(SB), R8
+	SHLQ        $0x02, AX
+	SUBQ        AX, R8
+	VMOVDQU     (R8), Y4
+	VMASKMOVPS  (CX), Y4, Y5
+	VMASKMOVPS  (DX), Y4, Y6
+	VSUBPS      Y0, Y5, Y5
+	VMULPS      Y1, Y5, Y5
+	VMASKMOVPS  (SI), Y4, Y0
+	VFMADD231PS Y6, Y5, Y0
+	VMASKMOVPS  Y0, Y4, (SI)
+	VMASKMOVPS  (DI), Y4, Y0
+	VADDPS      Y6, Y0, Y0
+	VMASKMOVPS  Y0, Y4, (DI)
+	VMASKMOVPS  (BX), Y4, Y0
+	VMULPS      Y0, Y6, Y6
+	VADDPS      Y6, Y2, Y2
+	VFMADD231PS Y6, Y5, Y3
+
+d81:
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, s+56(FP)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, q+60(FP)
+	VZEROUPPER
+	RET
+
+// func rlayergrad_avx2(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·rlayergrad_avx2(SB), NOSPLIT, $0-56
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVSS        m+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        is+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        s+48(FP), X2
+	VBROADCASTSS X2, Y2
+	MOVSS        q+52(FP), X3
+	VBROADCASTSS X3, Y3
+	SUBQ         $0x08, AX
+	JLT          r82
+
+l82:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX), Y5
+	VMOVUPS      (BX), Y6
+	VSUBPS       Y0, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VFMSUB213PS  Y2, Y6, Y5
+	VFNMADD231PS Y4, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JGE          l82
+
+r82:
+	ADDQ         $0x08, AX
+	JZ           d82
+	LEAQ         ones<>+32(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVDQU      (DI), Y4
+	VMASKMOVPS   (CX), Y4, Y5
+	VMASKMOVPS   (DX), Y4, Y6
+	VMASKMOVPS   (BX), Y4, Y7
+	VSUBPS       Y0, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VFMSUB213PS  Y2, Y7, Y6
+	VFNMADD231PS Y5, Y3, Y6
+	VMULPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y4, (SI)
+
+d82:
+	VZEROUPPER
+	RET
+
+// func osgd_avx2(n int, w *float32, d *float32, m *float32, mask *float32, a *byte)
+// Requires: AVX, FMA3
+TEXT ·osgd_avx2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         d+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         mask+32(FP), SI
+	MOVQ         a+40(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	XORQ         DI, DI
+	SUBQ         $0x08, AX
+	JLT          r83
+
+l83:
+	VMOVUPS     c3f800000<>+0(SB), Y9
+	VMOVUPS     (CX)(DI*1), Y5
+	VMOVUPS     (DX)(DI*1), Y6
+	VFMADD231PS Y5, Y2, Y6
+	TESTQ       SI, SI
+	JZ          s84
+	VMOVUPS     (SI)(DI*1), Y9
+
+s84:
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y3, Y6, Y7
+	TESTQ       BX, BX
+	JZ          s85
+	VMOVUPS     (BX)(DI*1), Y8
+	VFMADD213PS Y6, Y1, Y8
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y8, (BX)(DI*1)
+	VFMADD231PS Y8, Y4, Y7
+
+s85:
+	VFNMADD231PS Y7, Y0, Y5
+	VMULPS       Y9, Y5, Y5
+	VMOVUPS      Y5, (CX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JGE          l83
+
+r83:
+	ADDQ        $0x08, AX
+	JZ          d83
+	LEAQ        ones<>+32(SB), R8
+	SHLQ        $0x02, AX
+	SUBQ        AX, R8
+	VMOVDQU     (R8), Y5
+	VMOVUPS     c3f800000<>+0(SB), Y8
+	VMASKMOVPS  (CX)(DI*1), Y5, Y6
+	VMASKMOVPS  (DX)(DI*1), Y5, Y7
+	VFMADD231PS Y6, Y2, Y7
+	TESTQ       SI, SI
+	JZ          s86
+	VMASKMOVPS  (SI)(DI*1), Y5, Y8
+
+s86:
+	VMULPS      Y8, Y7, Y7
+	VMULPS      Y3, Y7, Y2
+	TESTQ       BX, BX
+	JZ          s87
+	VMASKMOVPS  (BX)(DI*1), Y5, Y3
+	VFMADD213PS Y7, Y1, Y3
+	VMULPS      Y8, Y3, Y3
+	VMASKMOVPS  Y3, Y5, (BX)(DI*1)
+	VFMADD231PS Y3, Y4, Y2
+
+s87:
+	VFNMADD231PS Y2, Y0, Y6
+	VMULPS       Y8, Y6, Y6
+	VMASKMOVPS   Y6, Y5, (CX)(DI*1)
+
+d83:
+	VZEROUPPER
+	RET
+
+// func oadam_avx2(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
+// Requires: AVX, FMA3
+TEXT ·oadam_avx2(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ d+16(FP), DX
+	MOVQ m+24(FP), BX
+	MOVQ mask+40(FP), SI
+	MOVQ a+48(FP), DI
+	MOVQ v+32(FP), R8
+	XORQ R9, R9
+	SUBQ $0x08, AX
+	JLT  r88
+
+l88:
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VMOVUPS      (CX)(R9*1), Y0
+	VMOVUPS      (DX)(R9*1), Y1
+	VBROADCASTSS 28(DI), Y2
+	VFMADD231PS  Y0, Y2, Y1
+	TESTQ        SI, SI
+	JZ           s89
+	VMOVUPS      (SI)(R9*1), Y4
+
+s89:
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      (BX)(R9*1), Y2
+	VBROADCASTSS (DI), Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS 4(DI), Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (BX)(R9*1)
+	VMOVUPS      (R8)(R9*1), Y3
+	VBROADCASTSS 8(DI), Y5
+	VMULPS       Y5, Y3, Y3
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS 12(DI), Y5
+	VFMADD231PS  Y1, Y5, Y3
+	VMOVUPS      Y3, (R8)(R9*1)
+	VSQRTPS      Y3, Y3
+	VBROADCASTSS 24(DI), Y1
+	VBROADCASTSS 20(DI), Y5
+	VFMADD213PS  Y1, Y5, Y3
+	VBROADCASTSS 16(DI), Y1
+	VMULPS       Y1, Y2, Y2
+	VDIVPS       Y3, Y2, Y2
+	VBROADCASTSS 32(DI), Y1
+	VFMSUB132PS  Y1, Y2, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)(R9*1)
+	ADDQ         $0x20, R9
+	SUBQ         $0x08, AX
+	JGE          l88
+
+r88:
+	ADDQ         $0x08, AX
+	JZ           d88
+	LEAQ         ones<>+32(SB), R10
+	SHLQ         $0x02, AX
+	SUBQ         AX, R10
+	VMOVDQU      (R10), Y0
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	VMASKMOVPS   (DX)(R9*1), Y0, Y2
+	VBROADCASTSS 28(DI), Y3
+	VFMADD231PS  Y1, Y3, Y2
+	TESTQ        SI, SI
+	JZ           s90
+	VMASKMOVPS   (SI)(R9*1), Y0, Y5
+
+s90:
+	VMULPS       Y5, Y2, Y2
+	VMASKMOVPS   (BX)(R9*1), Y0, Y3
+	VBROADCASTSS (DI), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS 4(DI), Y4
+	VFMADD231PS  Y2, Y4, Y3
+	VMASKMOVPS   Y3, Y0, (BX)(R9*1)
+	VMASKMOVPS   (R8)(R9*1), Y0, Y4
+	VBROADCASTSS 8(DI), Y6
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y2, Y2, Y2
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y2, Y6, Y4
+	VMASKMOVPS   Y4, Y0, (R8)(R9*1)
+	VSQRTPS      Y4, Y4
+	VBROADCASTSS 24(DI), Y2
+	VBROADCASTSS 20(DI), Y6
+	VFMADD213PS  Y2, Y6, Y4
+	VBROADCASTSS 16(DI), Y2
+	VMULPS       Y2, Y3, Y3
+	VDIVPS       Y4, Y3, Y3
+	VBROADCASTSS 32(DI), Y2
+	VFMSUB132PS  Y2, Y3, Y1
+	VMULPS       Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(R9*1)
+
+d88:
+	VZEROUPPER
+	RET
+
+// func hfromf16_avx2(n int, x *uint16, z *float32)
+// Requires: AVX, F16C
+TEXT ·hfromf16_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+hfromf16avx2_l:
+	VCVTPH2PS (CX), Y0
+	VMOVUPS   Y0, (DX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x08, AX
+	JNZ       hfromf16avx2_l
+	VZEROUPPER
+	RET
+
+// func htof16_avx2(n int, x *float32, z *uint16)
+// Requires: AVX, F16C
+TEXT ·htof16_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+htof16avx2_l:
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, (DX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x10, DX
+	SUBQ      $0x08, AX
+	JNZ       htof16avx2_l
+	VZEROUPPER
+	RET
+
+// func hfrombf16_avx2(n int, x *uint16, z *float32)
+// Requires: AVX, AVX2
+TEXT ·hfrombf16_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ z+16(FP), DX
+
+hfrombf16avx2_l:
+	VPMOVZXWD (CX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (DX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x08, AX
+	JNZ       hfrombf16avx2_l
+	VZEROUPPER
+	RET

@@ -6,7 +6,7 @@ import "math"
 // g = d + WeightDecay*w; m = Momentum*m + g; w -= LR*m, or with Nesterov
 // w -= LR*(g + Momentum*m).
 type SGDStep struct {
-	LR, Momentum, WeightDecay float32
+	LR, Momentum, WeightDecay float64
 	Nesterov                  bool
 }
 
@@ -14,9 +14,9 @@ type SGDStep struct {
 // Momentum is 0. Where mask (0 or 1; nil: all 1) is 0, the weight and its
 // momentum become 0.
 func (s *SGDStep) Step(w, d, m, mask []float32) {
-	a := &sgdArgs{lr: s.LR, mu: s.Momentum, wd: s.WeightDecay, fromM: 1}
+	a := &sgdArgs{lr: float32(s.LR), mu: float32(s.Momentum), wd: float32(s.WeightDecay), fromM: 1}
 	if s.Nesterov {
-		a.fromG, a.fromM = 1, s.Momentum
+		a.fromG, a.fromM = 1, float32(s.Momentum)
 	}
 	if m == nil {
 		a.fromG, a.fromM = 1, 0
@@ -62,7 +62,7 @@ func goSGD(w, d, m, mask []float32, a *sgdArgs) {
 // it AdamW (Loshchilov and Hutter 2019), where the decay does not pass through
 // the moments.
 type AdamStep struct {
-	LR, Beta1, Beta2, Eps, WeightDecay float32
+	LR, Beta1, Beta2, Eps, WeightDecay float64
 	Decoupled                          bool
 	T                                  int // number of this step, from 1
 }
@@ -75,13 +75,13 @@ type adamArgs struct{ b1, c1, b2, c2, lr, isv, eps, wd, keep float32 }
 // and v. Where mask (0 or 1; nil: all 1) is 0, the weight becomes 0.
 func (s *AdamStep) Step(w, d, m, v, mask []float32) {
 	t := float64(s.T)
-	a := &adamArgs{b1: s.Beta1, c1: 1 - s.Beta1, b2: s.Beta2, c2: 1 - s.Beta2, eps: s.Eps, keep: 1}
-	a.lr = float32(float64(s.LR) / (1 - math.Pow(float64(s.Beta1), t)))
-	a.isv = float32(1 / math.Sqrt(1-math.Pow(float64(s.Beta2), t)))
+	a := &adamArgs{b1: float32(s.Beta1), c1: float32(1 - s.Beta1), b2: float32(s.Beta2), c2: float32(1 - s.Beta2), eps: float32(s.Eps), keep: 1}
+	a.lr = float32(s.LR / (1 - math.Pow(s.Beta1, t)))
+	a.isv = float32(1 / math.Sqrt(1-math.Pow(s.Beta2, t)))
 	if s.Decoupled {
-		a.keep = 1 - s.LR*s.WeightDecay
+		a.keep = float32(1 - s.LR*s.WeightDecay)
 	} else {
-		a.wd = s.WeightDecay
+		a.wd = float32(s.WeightDecay)
 	}
 	checkStep(len(w), d, m, v, mask)
 	adamVec(w, d, m, v, mask, a)

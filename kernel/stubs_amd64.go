@@ -171,3 +171,255 @@ func vaxpby_avx2(n int, s float32, x *float32, t float32, y *float32, z *float32
 
 //go:noescape
 func vsgd_avx2(n int, w *float32, d *float32, m *float32, lr float32, mu float32, wd float32)
+
+//go:noescape
+func fexp_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func flog_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ftanh_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ferf_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelu_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelutanh_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsilu_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func freciprocal_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fabs_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fscale_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func faffine_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fclip_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardswish_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fdiv_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmax_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ftanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ferfgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelutanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsilugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardswishgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func flog_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ftanh_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ferf_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelu_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelutanh_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsilu_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsqrt_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func freciprocal_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fabs_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fscale_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func faffine_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fclip_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardswish_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fdiv_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmax_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ftanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func ferfgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fgelutanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fsilugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardswishgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func rsum_avx512(n int, x *float32) float64
+
+//go:noescape
+func rdot_avx512(n int, x *float32, y *float32) float64
+
+//go:noescape
+func rsqdev_avx512(n int, x *float32, m float32) float64
+
+//go:noescape
+func rmax_avx512(n int, x *float32) (m float32, nan uint32)
+
+//go:noescape
+func rfinite_avx512(n int, x *float32) (sum float32)
+
+//go:noescape
+func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
+
+//go:noescape
+func rlayer_avx512(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
+
+//go:noescape
+func rlayersums_avx512(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
+
+//go:noescape
+func rlayergrad_avx512(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
+
+//go:noescape
+func osgd_avx512(n int, w *float32, d *float32, m *float32, mask *float32, a *byte)
+
+//go:noescape
+func oadam_avx512(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
+
+//go:noescape
+func hfromf16_avx512(n int, x *uint16, z *float32)
+
+//go:noescape
+func htof16_avx512(n int, x *float32, z *uint16)
+
+//go:noescape
+func hfrombf16_avx512(n int, x *uint16, z *float32)
+
+//go:noescape
+func rsum_avx2(n int, x *float32) float64
+
+//go:noescape
+func rdot_avx2(n int, x *float32, y *float32) float64
+
+//go:noescape
+func rsqdev_avx2(n int, x *float32, m float32) float64
+
+//go:noescape
+func rmax_avx2(n int, x *float32) (m float32, nan uint32)
+
+//go:noescape
+func rfinite_avx2(n int, x *float32) (sum float32)
+
+//go:noescape
+func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
+
+//go:noescape
+func rlayer_avx2(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
+
+//go:noescape
+func rlayersums_avx2(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
+
+//go:noescape
+func rlayergrad_avx2(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
+
+//go:noescape
+func osgd_avx2(n int, w *float32, d *float32, m *float32, mask *float32, a *byte)
+
+//go:noescape
+func oadam_avx2(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
+
+//go:noescape
+func hfromf16_avx2(n int, x *uint16, z *float32)
+
+//go:noescape
+func htof16_avx2(n int, x *float32, z *uint16)
+
+//go:noescape
+func hfrombf16_avx2(n int, x *uint16, z *float32)

@@ -253,5 +253,9 @@ func main() {
 	norms(vec{8, false}, "avx2")
 	vectors(vec{16, true}, "avx512")
 	vectors(vec{8, false}, "avx2")
+	functions(vec{16, true}, "avx512")
+	functions(vec{8, false}, "avx2")
+	reductions(vec{16, true}, "avx512")
+	reductions(vec{8, false}, "avx2")
 	Generate()
 }

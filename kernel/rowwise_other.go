@@ -1,3 +1,5 @@
+//go:build !amd64
+
 package kernel
 
 func sumVec(x []float32) float64                      { return goSum(x) }
@@ -17,3 +19,4 @@ func layerSumsVec(x, d, g, ds, db []float32, m, is float32) (s, q float32) {
 func layerGradVec(x, d, g, dx []float32, m, is, s, q float32) {
 	goLayerGrad(x, d, g, dx, m, is, s, q)
 }
+func fromBF16(x []uint16, dst []float32) { goFromBF16(x, dst) }

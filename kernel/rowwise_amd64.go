@@ -1,0 +1,197 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+func sumVec(x []float32) float64 {
+	switch {
+	case len(x) == 0:
+		return 0
+	case isa == AVX512:
+		return rsum_avx512(len(x), &x[0])
+	case isa == AVX2:
+		return rsum_avx2(len(x), &x[0])
+	}
+	return goSum(x)
+}
+
+func dotVec(x, y []float32) float64 {
+	switch {
+	case len(x) == 0:
+		return 0
+	case isa == AVX512:
+		return rdot_avx512(len(x), &x[0], &y[0])
+	case isa == AVX2:
+		return rdot_avx2(len(x), &x[0], &y[0])
+	}
+	return goDot(x, y)
+}
+
+func sqdevVec(x []float32, m float32) float64 {
+	switch {
+	case len(x) == 0:
+		return 0
+	case isa == AVX512:
+		return rsqdev_avx512(len(x), &x[0], m)
+	case isa == AVX2:
+		return rsqdev_avx2(len(x), &x[0], m)
+	}
+	return goSqdev(x, m)
+}
+
+func maxVec(x []float32) float32 {
+	var m float32
+	var nan uint32
+	switch {
+	case len(x) == 0 || isa == Generic:
+		return goMax(x)
+	case isa == AVX512:
+		m, nan = rmax_avx512(len(x), &x[0])
+	default:
+		m, nan = rmax_avx2(len(x), &x[0])
+	}
+	if nan != 0 {
+		return float32(math.NaN())
+	}
+	return m
+}
+
+func finiteVec(x []float32) bool {
+	switch {
+	case len(x) == 0 || isa == Generic:
+		return goFinite(x)
+	case isa == AVX512:
+		return rfinite_avx512(len(x), &x[0]) == 0
+	}
+	return rfinite_avx2(len(x), &x[0]) == 0
+}
+
+func expSumVec(x, dst []float32, m float32) float32 {
+	if len(dst) < len(x) {
+		panic("kernel: operands of unequal length")
+	}
+	switch {
+	case len(x) == 0:
+		return 0
+	case isa == AVX512:
+		return rexpsum_avx512(len(x), &x[0], &dst[0], m)
+	case isa == AVX2:
+		return rexpsum_avx2(len(x), &x[0], &dst[0], m)
+	}
+	return goExpSum(x, dst, m)
+}
+
+func layerVec(x, w, b, y []float32, m, is float32) {
+	checkStep(len(x), w, b, y)
+	switch {
+	case len(x) == 0:
+	case isa == AVX512:
+		rlayer_avx512(len(x), &x[0], &w[0], &b[0], &y[0], m, is)
+	case isa == AVX2:
+		rlayer_avx2(len(x), &x[0], &w[0], &b[0], &y[0], m, is)
+	default:
+		goLayer(x, w, b, y, m, is)
+	}
+}
+
+func layerSumsVec(x, d, w, ds, db []float32, m, is float32) (s, q float32) {
+	checkStep(len(x), d, w, ds, db)
+	switch {
+	case len(x) == 0:
+		return 0, 0
+	case isa == AVX512:
+		return rlayersums_avx512(len(x), &x[0], &d[0], &w[0], &ds[0], &db[0], m, is)
+	case isa == AVX2:
+		return rlayersums_avx2(len(x), &x[0], &d[0], &w[0], &ds[0], &db[0], m, is)
+	}
+	return goLayerSums(x, d, w, ds, db, m, is)
+}
+
+func layerGradVec(x, d, w, dx []float32, m, is, s, q float32) {
+	checkStep(len(x), d, w, dx)
+	switch {
+	case len(x) == 0:
+	case isa == AVX512:
+		rlayergrad_avx512(len(x), &x[0], &d[0], &w[0], &dx[0], m, is, s, q)
+	case isa == AVX2:
+		rlayergrad_avx2(len(x), &x[0], &d[0], &w[0], &dx[0], m, is, s, q)
+	default:
+		goLayerGrad(x, d, w, dx, m, is, s, q)
+	}
+}
+
+func sgdStepVec(w, d, m, mask []float32, a *sgdArgs) {
+	if len(w) == 0 {
+		return
+	}
+	pm, pk, pa := (*float32)(first(m, 0)), (*float32)(first(mask, 0)), (*byte)(unsafe.Pointer(a))
+	switch isa {
+	case AVX512:
+		osgd_avx512(len(w), &w[0], &d[0], pm, pk, pa)
+	case AVX2:
+		osgd_avx2(len(w), &w[0], &d[0], pm, pk, pa)
+	default:
+		goSGD(w, d, m, mask, a)
+	}
+}
+
+func adamVec(w, d, m, v, mask []float32, a *adamArgs) {
+	if len(w) == 0 {
+		return
+	}
+	pk, pa := (*float32)(first(mask, 0)), (*byte)(unsafe.Pointer(a))
+	switch isa {
+	case AVX512:
+		oadam_avx512(len(w), &w[0], &d[0], &m[0], &v[0], pk, pa)
+	case AVX2:
+		oadam_avx2(len(w), &w[0], &d[0], &m[0], &v[0], pk, pa)
+	default:
+		goAdam(w, d, m, v, mask, a)
+	}
+}
+
+// whole is the part of n that fills vectors.
+func whole(n int) int {
+	if isa == Generic {
+		return 0
+	}
+	return n &^ (lanes() - 1)
+}
+
+func fromF16(x []uint16, dst []float32) {
+	n := whole(len(x))
+	switch {
+	case n == 0:
+	case isa == AVX512:
+		hfromf16_avx512(n, &x[0], &dst[0])
+	default:
+		hfromf16_avx2(n, &x[0], &dst[0])
+	}
+	goFromF16(x[n:], dst[n:])
+}
+
+func toF16(x []float32, dst []uint16) {
+	n := whole(len(x))
+	switch {
+	case n == 0:
+	case isa == AVX512:
+		htof16_avx512(n, &x[0], &dst[0])
+	default:
+		htof16_avx2(n, &x[0], &dst[0])
+	}
+	goToF16(x[n:], dst[n:])
+}
+
+func fromBF16(x []uint16, dst []float32) {
+	n := whole(len(x))
+	switch {
+	case n == 0:
+	case isa == AVX512:
+		hfrombf16_avx512(n, &x[0], &dst[0])
+	default:
+		hfrombf16_avx2(n, &x[0], &dst[0])
+	}
+	goFromBF16(x[n:], dst[n:])
+}
