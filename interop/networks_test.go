@@ -92,17 +92,20 @@ func (n network) graph(t *testing.T) *graph.Graph {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(5, 6))
-	for _, v := range g.Consts() {
-		x := v.Const.F32()
-		switch {
-		case v.Role == graph.Stat:
-			for i := range x {
-				x[i] = .5 + r.Float32()
-			}
-		case v.Role == graph.Param && len(v.Shape) == 1:
-			for i := range x {
-				x[i] += .3 * float32(r.NormFloat64())
-			}
+	move := func(v *graph.Value, by func() float64) {
+		for i := range v.Const.F32() {
+			v.Const.F32()[i] += float32(by())
+		}
+	}
+	for _, v := range g.Params() {
+		if len(v.Shape) == 1 {
+			move(v, func() float64 { return .2 * r.NormFloat64() })
+		}
+	}
+	for _, n := range g.Nodes {
+		if n.Is("BatchNormalization") {
+			move(n.In(3), func() float64 { return .2 * r.NormFloat64() })
+			move(n.In(4), func() float64 { return r.Float64() - .5 })
 		}
 	}
 	return g

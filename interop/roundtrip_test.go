@@ -12,7 +12,8 @@ import (
 )
 
 // magnitude zeroes the share of the weights of least magnitude, over all layers
-// together.
+// together. One weight in twenty of every layer is kept whatever its rank, so
+// that no layer is emptied.
 func magnitude(t *testing.T, g *graph.Graph, share float64) {
 	t.Helper()
 	ws, err := prune.Weights(g, prune.Scope{})
@@ -20,14 +21,16 @@ func magnitude(t *testing.T, g *graph.Graph, share float64) {
 		t.Fatal(err)
 	}
 	score := make([][]float32, len(ws))
+	floor := make([]int, len(ws))
 	for l, w := range ws {
+		floor[l] = w.Len() / 20
 		score[l] = make([]float32, w.Len())
 		for i, x := range w.Data() {
 			score[l][i] = x * x
 		}
 	}
 	n := prune.Total(ws)
-	masks, err := prune.Global(score, n-int(share*float64(n)), nil)
+	masks, err := prune.Global(score, n-int(share*float64(n)), floor)
 	if err != nil {
 		t.Fatal(err)
 	}
