@@ -284,17 +284,20 @@ func (v vec) log(x VecVirtual) VecVirtual {
 	VFMADD231PS(c(math.Ln2-0.693359375), e, p)
 	VADDPS(f, p, p)
 	VFMADD231PS(c(0.693359375), e, p)
-	if v.z512 {
-		return p
-	}
 	// 0 gives -Inf, less gives NaN, NaN and +Inf stay
 	neg := v.where(x, c(0), v.set(bits(0x7fc00000)), v.set(bits(0xff800000)))
 	zero := v.reg()
 	v.zero(zero)
 	r := v.where(zero, x, p, neg)
-	bad := v.reg()
 	inf := v.set(bits(0x7f800000))
-	VCMPPS(Imm(5), inf, x, bad) // not less than infinity, or NaN
+	if v.z512 {
+		k := K()
+		VCMPPS(Imm(5), inf, x, k) // not less than infinity, or NaN
+		VMOVAPS(x, k, r)
+		return r
+	}
+	bad := v.reg()
+	VCMPPS(Imm(5), inf, x, bad)
 	VBLENDVPS(bad, x, r, r)
 	return r
 }
