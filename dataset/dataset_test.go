@@ -276,3 +276,19 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n"))
 	f.Fuzz(func(t *testing.T, b []byte) { decodeCSV(b, "last") }) //nolint:errcheck // it must only not crash
 }
+
+// What is filled ahead is what would be filled at once, in any order.
+func TestAhead(t *testing.T) {
+	tr, _ := Glyph(2, .5, 50, 10, 1)
+	mk := func() *Loader {
+		return &Loader{Set: tr, Size: 8, Norm: Raw, Shuffle: true, Seed: 5, Augment: Augment{Crop: 2}}
+	}
+	l, a := mk(), NewAhead(mk())
+	defer a.Close()
+	x, z, y, w := make([]float32, 8*64), make([]float32, 8*64), make([]int64, 8), make([]int64, 8)
+	for _, at := range [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 5}, {1, 0}, {0, 1}, {7, 3}} {
+		if l.Fill(at[0], at[1], x, nil, y) != a.Fill(at[0], at[1], z, nil, w) || !slices.Equal(x, z) || !slices.Equal(y, w) {
+			t.Errorf("batch %v differs", at)
+		}
+	}
+}

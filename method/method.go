@@ -122,8 +122,8 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	}
 	var epochs []train.Epoch
 	cfg := &train.Config{Graph: g, Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss,
-		Train: train.Data{Loader: &dataset.Loader{Set: j.Data.Train, Size: r.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
-			Augment: dataset.Augment{Crop: r.Crop, Flip: r.Flip}}},
+		Train: train.NewData(&dataset.Loader{Set: j.Data.Train, Size: r.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
+			Augment: dataset.Augment{Crop: r.Crop, Flip: r.Flip}}),
 		Hooks: hooks, Engine: j.Engine, Save: j.Save, Resume: j.Resume, Every: 200}
 	cfg.Loss.Smoothing = r.Smoothing
 	if v := j.Data.Val; v != nil {
@@ -145,7 +145,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 }
 
 // All lists the methods in the order of their numbers, baselines last.
-func All() []*Method { return []*Method{globalMP, gmp, channels} }
+func All() []*Method { return []*Method{globalMP, gmp, magnitude, channels} }
 
 // Find gives a method by number or name; the error lists the names.
 func Find(name string) (*Method, error) {

@@ -242,3 +242,46 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 }
+
+func TestMagnitude(t *testing.T) {
+	for _, c := range []struct {
+		s    Magnitude
+		want float64 // sparsity
+	}{
+		{Magnitude{Sparsity: .8, Allocate: "global", Rounds: 1}, .8}, {Magnitude{Sparsity: .8, Allocate: "uniform", Rounds: 3}, .8},
+		{Magnitude{Sparsity: .8, Allocate: "erk", Rounds: 1}, .8}, {Magnitude{Pattern: "2:4", Rounds: 1}, .5},
+		{Magnitude{Pattern: "1:4", Rounds: 1}, .75}, {Magnitude{Sparsity: .75, Pattern: "block:2x4", Rounds: 1}, .75},
+		{Magnitude{Sparsity: .8, Allocate: "global", Rounds: 1, Gradual: true}, .8},
+	} {
+		j := job(t, &c.s, 1)
+		r, err := runMagnitude(context.Background(), j)
+		if err != nil {
+			t.Fatalf("%+v: %v", c.s, err)
+		}
+		if got := r.Masks.Sparsity(); math.Abs(got-c.want) > .005 {
+			t.Errorf("%+v: sparsity %v", c.s, got)
+		}
+		if c.s.Pattern == "2:4" {
+			for _, w := range r.Masks.Weights {
+				rows, cols, at := w.Matrix()
+				for i := range rows * cols / 4 {
+					n := 0
+					for k := range 4 {
+						if w.Data()[at(i*4/cols, i*4%cols+k)] != 0 {
+							n++
+						}
+					}
+					if n > 2 {
+						t.Fatalf("%s: %d of 4 stay", w.Name, n)
+					}
+				}
+			}
+		}
+	}
+	for _, s := range []Magnitude{{Sparsity: .5, Allocate: "nosuch", Rounds: 1}, {Sparsity: .5, Pattern: "x", Rounds: 1}, {Sparsity: .5, Pattern: "5:4", Rounds: 1},
+		{Sparsity: .5, Pattern: "block:0x3", Rounds: 1}, {Sparsity: .5, Rounds: 0}} {
+		if _, err := runMagnitude(context.Background(), job(t, &s, 0)); err == nil {
+			t.Errorf("%+v was accepted", s)
+		}
+	}
+}

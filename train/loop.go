@@ -41,6 +41,7 @@ type Source interface {
 	Batch() int // samples a batch; all are full
 	// Fill writes batch i of an epoch into the network's input and labels.
 	Fill(epoch, i int, s *Step) error
+	Close()
 }
 
 // Epoch is what one pass over the data came to.
@@ -126,6 +127,7 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 		return nil, err
 	}
 	defer pass.Close()
+	defer cfg.Train.Close()
 	r := &Run{Config: cfg, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
 	for _, n := range pass.norms {
 		r.Stats = append(r.Stats, n.mean, n.vari)

@@ -10,13 +10,48 @@ import (
 	"pare/tensor"
 )
 
-// Data feeds a loader's batches to training.
-type Data struct{ *dataset.Loader }
+// Data feeds a loader's batches to training, the next one prepared meanwhile.
+type Data struct {
+	*dataset.Loader
+	ahead *dataset.Ahead
+	y     []int64
+}
 
-// Fill writes a batch into the step's input and labels.
-func (d Data) Fill(epoch, i int, s *Step) error {
-	x := s.Input()
-	d.Loader.Fill(epoch, i, x.F32(), tensor.Of[int64](x), tensor.Of[int64](s.Labels()))
+// NewData feeds batches of a loader.
+func NewData(l *dataset.Loader) *Data { return &Data{Loader: l} }
+
+// Close ends the background work.
+func (d *Data) Close() {
+	if d.ahead != nil {
+		d.ahead.Close()
+		d.ahead = nil
+	}
+}
+
+// Fill writes a batch into the step's input and labels. A loss that wants
+// targets like the output gets 1 for the class and 0 elsewhere.
+func (d *Data) Fill(epoch, i int, s *Step) error {
+	if d.ahead == nil {
+		d.ahead = dataset.NewAhead(d.Loader)
+	}
+	x, y := s.Input(), s.Labels()
+	if c := tensor.Of[int64](y); c != nil {
+		d.ahead.Fill(epoch, i, x.F32(), tensor.Of[int64](x), c)
+		return nil
+	}
+	if len(d.y) != d.Size {
+		d.y = make([]int64, d.Size)
+	}
+	d.ahead.Fill(epoch, i, x.F32(), nil, d.y)
+	t := y.F32()
+	clear(t)
+	k := len(t) / d.Size
+	for n, c := range d.y {
+		if c < 0 || int(c) >= k {
+			return fmt.Errorf("label %d of sample %d is outside the network's %d outputs", c, n, k)
+		}
+		t[n*k+int(c)] = 1
+	}
 	return nil
 }
 

@@ -85,7 +85,7 @@ func config(t *testing.T, threads int) *Config {
 		t.Fatal(err)
 	}
 	return &Config{Graph: g, Epochs: 2, Optimizer: Adam{.9, .999, 1e-8, 1e-3, true}, Rate: Cosine(.01, 0, 24), Engine: engine.Options{Threads: threads},
-		Train: Data{&dataset.Loader{Set: d.Train, Size: 16, Norm: d.Norm, Shuffle: true, Seed: 2, Augment: dataset.Augment{Crop: 1, Flip: true}}}}
+		Train: NewData(&dataset.Loader{Set: d.Train, Size: 16, Norm: d.Norm, Shuffle: true, Seed: 2, Augment: dataset.Augment{Crop: 1, Flip: true}})}
 }
 
 func sum(g *graph.Graph) string {
@@ -163,9 +163,9 @@ func TestStepAllocates(t *testing.T) {
 
 func TestLearns(t *testing.T) {
 	d, _ := dataset.Open("digits")
-	for _, l := range []Loss{{}, {Smoothing: .1}} {
+	for _, l := range []Loss{{}, {Smoothing: .1}, {Kind: "mse"}} {
 		c := config(t, 0)
-		c.Train = Data{&dataset.Loader{Set: d.Train, Size: 32, Norm: d.Norm, Shuffle: true}}
+		c.Train = NewData(&dataset.Loader{Set: d.Train, Size: 32, Norm: d.Norm, Shuffle: true})
 		c.Loss, c.Epochs, c.Rate = l, 4, Constant(.005)
 		c.Val = NewEval(d.Test, d.Norm, 64, c.Engine)
 		var last Epoch
@@ -214,7 +214,7 @@ func TestDistillation(t *testing.T) {
 func TestBadTraining(t *testing.T) {
 	for name, f := range map[string]func(c *Config){
 		"no epochs":  func(c *Config) { c.Epochs = 0 },
-		"no samples": func(c *Config) { c.Train.(Data).Size = 5000 },
+		"no samples": func(c *Config) { c.Train.(*Data).Size = 5000 },
 		"NaN weight": func(c *Config) { c.Graph.Params()[0].Const.F32()[0] = float32(math.NaN()) },
 		"diverges":   func(c *Config) { c.Optimizer, c.Rate = SGD{}, Constant(1e20) },
 		"smoothing":  func(c *Config) { c.Loss.Smoothing = 1 },
