@@ -114,7 +114,7 @@ It takes any ONNX file; there is nothing else to install.
 	r.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v\nSee: %s --help", err, cmd.CommandPath())
 	})
-	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce())
+	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
 	return r
 }
 

@@ -136,3 +136,16 @@ func csv(t *testing.T, dir string) string {
 	}
 	return path
 }
+
+// The generated pages are those of this program.
+func TestDocs(t *testing.T) {
+	dir := t.TempDir()
+	ok(t, "docs", dir)
+	for _, name := range []string{"methods.md", "commands.md"} {
+		a, _ := os.ReadFile(filepath.Join(dir, name))
+		b, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("docs/%s is not up to date: run go generate ./cmd/pare (%v)", name, err)
+		}
+	}
+}
