@@ -227,3 +227,25 @@ func TestBadTraining(t *testing.T) {
 		}
 	}
 }
+
+// A step of ResNet-20 on batches of 128.
+func BenchmarkStep(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("%dT", threads), func(b *testing.B) {
+			g, err := zoo.New("resnet20", zoo.Options{Seed: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := NewStep(g, 128, Loss{}, engine.Options{Threads: threads})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			for b.Loop() {
+				if _, err := s.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -69,15 +69,6 @@ func (b *net) normal(std float64) func([]float32) {
 	}
 }
 
-// uniform fills with U(-a, a).
-func (b *net) uniform(a float64) func([]float32) {
-	return func(x []float32) {
-		for i := range x {
-			x[i] = float32((2*b.r.Float64() - 1) * a)
-		}
-	}
-}
-
 func fill(v float32) func([]float32) {
 	return func(x []float32) {
 		for i := range x {
