@@ -10,7 +10,6 @@ type ConvInputGradTask struct {
 	DY, Wt, DX []float32
 
 	flip []float32 // [KH,KW,CO/G,CI]
-	fwd  ConvTask
 	gemm GemmTask
 }
 
@@ -167,7 +166,7 @@ func (c *ConvWeightGradTask) taps(w *Worker, x, dy, dw []float32, pitch, m, n in
 	t := &w.tile
 	*t = tile{Rows: c.OutH(), K: c.OutW(), A: unsafe.Pointer(&x[0]), Ars: 4 * c.StrideH * pitch, Ais: 4, Aks: 4 * c.StrideW * c.CI,
 		B: unsafe.Pointer(&dy[0]), Ldb: 4 * c.CO, C: unsafe.Pointer(&dw[0]), Ldc: 4 * c.CO, Flags: flagAcc}
-	w.block(m, n)
+	w.block(m, n, 0)
 }
 
 func (c *ConvWeightGradTask) depthwise(x, dy, dw []float32, pitch int) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"pare/dataset"
 	"pare/prune/structure"
+	"pare/train"
 )
 
 // Channels are the settings of cutting coupled channels.
@@ -22,7 +24,8 @@ var channels = &Method{
 	Cuts:  "channels", Needs: Weights,
 	Doc: `Finds the channels that must go together (through residual sums, concatenations, normalisation, depthwise
 convolutions …), rates each by the squared norm of all weights that go with it, divided by its group's mean, removes
-the weakest until the target is met, and fine-tunes. The result is a smaller dense network: no masks, no zeros.
+the weakest until the target is met, and fine-tunes. With data but no epochs, the statistics of batch normalisation are
+estimated anew from 50 batches. The result is a smaller dense network: no masks, no zeros.
 
 This is the plain baseline for structured methods: the score is the L2 norm over the whole group, as in the group
 form of the second paper, without its sparsity-inducing training.`,
@@ -56,6 +59,10 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 	}
 	for _, p := range kept {
 		j.logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	if j.Recipe.Epochs == 0 && j.Data != nil && j.Data.Train.Len() >= 128 {
+		l := &dataset.Loader{Set: j.Data.Train, Size: 128, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
+		return res, train.Recalibrate(c, train.NewData(l), 50, j.Engine)
 	}
 	res.Epochs, err = j.Fit(ctx, c)
 	return res, err

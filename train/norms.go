@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
 )
@@ -61,4 +62,29 @@ func (n *norm) update(bm, bv []float32, rows int, momentum float32) {
 		m[i] = momentum*m[i] + (1-momentum)*bm[i]
 		v[i] = momentum*v[i] + (1-momentum)*bv[i]*fix
 	}
+}
+
+// Recalibrate estimates the running statistics of batch normalisation anew, as
+// the plain mean over some batches of training data: after channels or weights
+// were cut without training, the old ones belong to another network. Weights
+// stay as they are.
+func Recalibrate(g *graph.Graph, d Source, batches int, opt engine.Options) error {
+	defer d.Close()
+	s, err := NewStep(g, d.Batch(), Loss{}, opt)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for k := range min(batches, d.Steps()) {
+		if err := d.Fill(0, k, s); err != nil {
+			return err
+		}
+		if _, err := s.Run(); err != nil {
+			return err
+		}
+		for i, n := range s.norms {
+			n.update(s.bm[i], s.bv[i], s.rows[i], float32(k)/float32(k+1))
+		}
+	}
+	return nil
 }

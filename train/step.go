@@ -169,15 +169,6 @@ func (s *Step) MoveStats() {
 	}
 }
 
-// averageStats sets the running statistics to the mean over batches; k counts
-// the batches before this one.
-func (s *Step) averageStats(k int) {
-	keep := float32(k) / float32(k+1)
-	for i, n := range s.norms {
-		n.update(s.bm[i], s.bv[i], s.rows[i], keep)
-	}
-}
-
 // Close frees the plan.
 func (s *Step) Close() {
 	s.prog.Close()

@@ -249,3 +249,30 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// Over one batch, the statistics are that batch's.
+func TestRecalibrate(t *testing.T) {
+	c := config(t, 1)
+	if err := Recalibrate(c.Graph, c.Train, 1, c.Engine); err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStep(c.Graph, 16, Loss{}, c.Engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := c.Train.Fill(0, 0, s); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Train.Close()
+	if _, err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range s.norms {
+		for k, m := range n.mean.Const.F32() {
+			if v := s.bv[i][k] * float32(s.rows[i]) / float32(s.rows[i]-1); math.Abs(float64(m-s.bm[i][k])) > 1e-6 || math.Abs(float64(n.vari.Const.F32()[k]-v)) > 1e-5 {
+				t.Fatalf("%s channel %d: %v, %v, want %v, %v", n.name, k, m, n.vari.Const.F32()[k], s.bm[i][k], v)
+			}
+		}
+	}
+}
