@@ -43,11 +43,11 @@ var tolerances = []struct {
 	// A bias of the keys moves all scores of a row alike, which softmax ignores:
 	// the gradient is zero but for rounding, which is measured against the queries'.
 	{"", ".attn.k.bias", 2e-4, ".attn.q.bias"},
-	{"vit-tiny", "", 2e-4, ""},
+	{"vit-tiny", "", 5e-5, ""},
 	{"gpt-tiny", "", 2e-4, ""},
 	{"resnet", ".running_mean", 1e-5, ""},
 	{"resnet", ".running_var", 1e-5, ""},
-	{"resnet", "", 2e-4, ""},
+	{"resnet", "", 2e-4, ""}, // a ReLU whose input is nearly zero may go the other way
 }
 
 // gradCase is a network to train for one step.
