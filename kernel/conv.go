@@ -111,12 +111,15 @@ func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, l
 		*t = base
 		t.Rows, t.K, t.Ars = c.KH, c.KW*ci, 4*c.DilH*pitch
 		t.A, t.B = unsafe.Pointer(&x[0]), unsafe.Pointer(&b[0])
-		t.Flags = c.Ep.flags()
+		if c.Ep.Acc {
+			t.Flags = flagAcc
+		}
+		t.act(&c.Ep)
 		t.Bias = first(c.Ep.Bias, j)
 		if c.Ep.Res != nil {
 			t.Res, t.Ldr = first(c.Ep.Res, at), 4*c.CO
 		}
-		w.block(ow, width)
+		w.block(ow, width, 0)
 		return
 	}
 	for ky := range c.KH {
@@ -131,14 +134,12 @@ func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, l
 			t.Bias = first(c.Ep.Bias, j)
 		}
 		if ky == c.KH-1 {
-			if c.Ep.Relu {
-				t.Flags |= flagRelu
-			}
+			t.act(&c.Ep)
 			if c.Ep.Res != nil {
 				t.Res, t.Ldr = first(c.Ep.Res, at), 4*c.CO
 			}
 		}
-		w.block(ow, width)
+		w.block(ow, width, 0)
 	}
 }
 
@@ -182,8 +183,8 @@ func (c *ConvTask) depthwiseRow(x []float32, pitch, at, ow int) {
 		if c.Ep.Res != nil {
 			Add(y, c.Ep.Res[at+ox*ch:at+(ox+1)*ch], y)
 		}
-		if c.Ep.Relu {
-			Relu(y, y)
+		if lo, hi, ok := c.Ep.bounds(); ok {
+			Clip(y, lo, hi, y)
 		}
 	}
 }

@@ -2,34 +2,6 @@ package kernel
 
 import "unsafe"
 
-// Epilogue is what is done to a result before it is stored, in this order:
-// the bias is added, then what the output held (Acc), then the residual; then
-// ReLU.
-type Epilogue struct {
-	Bias []float32 // by column (output channel); nil: none
-	Res  []float32 // laid out like the output; nil: none
-	Relu bool
-	Acc  bool // add to the output instead of replacing it
-}
-
-func (e *Epilogue) flags() int {
-	f := 0
-	if e != nil && e.Acc {
-		f |= flagAcc
-	}
-	if e != nil && e.Relu {
-		f |= flagRelu
-	}
-	return f
-}
-
-func first(x []float32, i int) unsafe.Pointer {
-	if x == nil {
-		return nil
-	}
-	return unsafe.Pointer(&x[i])
-}
-
 // GemmTask computes C = op(A)*op(B) with an epilogue: A is [m,k] (or [k,m]
 // transposed), B [k,n] (or [n,k]), all row-major with the given distances
 // between rows. Batch products follow each other at the given distances. A
@@ -39,15 +11,18 @@ type GemmTask struct {
 	M, N, K        int
 	A, B, C        []float32
 	Lda, Ldb, Ldc  int
+	Packed         *PackedB // in place of B, Ldb and TransB; nil: none
 	Ep             Epilogue
 
 	Batch      int // 0 and 1: a single product
 	Sa, Sb, Sc int // distances between the batch's matrices
 
+	alpha            float32 // factor of the product; 0: 1
 	mBlock, nBlock   int
 	mBlocks, nBlocks int
 	chunks           int // fixed parts of k summed in order, for a long k and a small C
 	part             []float32
+	dots             bool // by inner products
 }
 
 // Blocks of the cache: a panel of B is kBlock deep.
@@ -62,16 +37,19 @@ func (g *GemmTask) Run(p *Pool) {
 	if g.M == 0 || g.N == 0 {
 		return
 	}
-	batch := max(g.Batch, 1)
-	g.nBlock = min(g.N, 2*lanes()*4)
-	g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
-	g.mBlock = min(g.M, 96)
-	if g.M > 96 && batch*g.nBlocks*((g.M+g.mBlock-1)/g.mBlock) > 16*p.Threads() {
-		g.mBlock = min(g.M, 384) // fewer, larger pieces: B is packed less often
+	if g.runVector(p) {
+		return
 	}
-	g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
+	batch := max(g.Batch, 1)
+	g.nBlock = min(g.N, 8*lanes())
+	if g.Packed != nil {
+		g.nBlock = min(g.N, g.Packed.block)
+	}
+	g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
 	g.chunks = 1
-	if batch == 1 && g.K >= longK && g.mBlocks*g.nBlocks < 4 {
+	g.mBlock = min(g.M, 96)
+	if batch == 1 && g.Packed == nil && g.K >= longK && (g.M+95)/96*g.nBlocks < 4 {
+		g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 		g.chunks = kChunks
 		if cap(g.part) < kChunks*g.M*g.N {
 			g.part = make([]float32, kChunks*g.M*g.N)
@@ -80,6 +58,10 @@ func (g *GemmTask) Run(p *Pool) {
 		g.sumParts()
 		return
 	}
+	if g.M > 96 && batch*g.nBlocks*((g.M+95)/96) > 16*p.Threads() {
+		g.mBlock = min(g.M, 384) // fewer, larger pieces: B is packed less often
+	}
+	g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 	p.Run(batch*g.mBlocks*g.nBlocks, g)
 }
 
@@ -87,31 +69,20 @@ func (g *GemmTask) Run(p *Pool) {
 func (g *GemmTask) sumParts() {
 	size := g.M * g.N
 	for i := range g.M {
-		row := g.C[i*g.Ldc : i*g.Ldc+g.N]
-		for j := range row {
-			var s float32
-			if g.Ep.Bias != nil {
-				s = g.Ep.Bias[j]
-			}
-			for c := range g.chunks {
-				s += g.part[c*size+i*g.N+j]
-			}
-			if g.Ep.Acc {
-				s += row[j]
-			}
-			if g.Ep.Res != nil {
-				s += g.Ep.Res[i*g.Ldc+j]
-			}
-			if g.Ep.Relu && s < 0 {
-				s = 0
-			}
-			row[j] = s
+		sum := g.part[i*g.N : (i+1)*g.N]
+		for c := 1; c < g.chunks; c++ {
+			Add(sum, g.part[c*size+i*g.N:c*size+(i+1)*g.N], sum)
 		}
+		g.Ep.row(sum, g.C[i*g.Ldc:i*g.Ldc+g.N], i*g.Ldc, i, 0)
 	}
 }
 
 // Do computes one block of one product.
 func (g *GemmTask) Do(w *Worker, i int) {
+	if g.dots {
+		g.doDots(w, i)
+		return
+	}
 	nb := i % g.nBlocks
 	mb := i / g.nBlocks % g.mBlocks
 	z := i / (g.nBlocks * g.mBlocks)
@@ -119,36 +90,52 @@ func (g *GemmTask) Do(w *Worker, i int) {
 	m, n := min(g.mBlock, g.M-i0), min(g.nBlock, g.N-j0)
 	if g.chunks > 1 {
 		lo, hi := z*g.K/g.chunks, (z+1)*g.K/g.chunks
-		g.blockOf(w, 0, 0, i0, j0, m, n, lo, hi, g.part[(z*g.M+i0)*g.N+j0:], g.N, &Epilogue{}, 0)
+		g.blockOf(w, 0, 0, i0, j0, m, n, lo, hi, g.part[(z*g.M+i0)*g.N+j0:], g.N, &noEpilogue, 0)
 		return
 	}
 	at := z*g.Sc + i0*g.Ldc + j0
 	g.blockOf(w, z*g.Sa, z*g.Sb, i0, j0, m, n, 0, g.K, g.C[at:], g.Ldc, &g.Ep, at)
 }
 
+var noEpilogue Epilogue
+
 func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []float32, ldc int, ep *Epilogue, at int) {
-	if hi == lo {
-		lo, hi = 0, 0
+	if hi <= lo {
+		emptyRows(w, c, m, n, ldc, ep, at, i0, j0)
+		return
 	}
-	pack := g.TransB || m >= 32 && g.Ldb > 2*lanes()
-	for k0 := lo; k0 < hi || k0 == lo; k0 += kBlock {
+	pack := g.Packed == nil && (g.TransB || m >= 32 && g.Ldb > 2*lanes() || g.alpha != 0)
+	for k0 := lo; k0 < hi; k0 += kBlock {
 		k1 := min(hi, k0+kBlock)
 		t := &w.tile
 		*t = tile{Rows: 1, K: k1 - k0, C: unsafe.Pointer(&c[0]), Ldc: 4 * ldc}
-		if k1 == k0 {
-			zeroRows(c, m, n, ldc, ep, j0)
-			return
-		}
-		if g.TransA {
+		switch {
+		case g.TransA:
 			t.A, t.Ais, t.Aks = first(g.A, a0+k0*g.Lda+i0), 4, 4*g.Lda
-		} else {
+		case m >= 32 && g.Lda%256 == 0:
+			// rows so far apart share the cache's sets: copied closer together
+			pitch := k1 - k0 + 16
+			buf := w.Scratch(1, m*pitch)
+			for i := range m {
+				copy(buf[i*pitch:i*pitch+k1-k0], g.A[a0+(i0+i)*g.Lda+k0:])
+			}
+			t.A, t.Ais, t.Aks = unsafe.Pointer(&buf[0]), 4*pitch, 4
+		default:
 			t.A, t.Ais, t.Aks = first(g.A, a0+i0*g.Lda+k0), 4*g.Lda, 4
 		}
-		if pack {
+		panel := 0
+		switch {
+		case g.Packed != nil:
+			t.B = first(g.Packed.data, g.Packed.at(k0, j0))
+			panel = 4 * 2 * lanes() * min(kBlock, g.K-k0)
+		case pack:
 			buf := w.Scratch(0, (k1-k0)*n)
 			packB(buf, g.B[b0:], g.TransB, g.Ldb, k0, k1, j0, n)
-			t.B, t.Ldb = unsafe.Pointer(&buf[0]), 4*n
-		} else {
+			if g.alpha != 0 {
+				Scale(g.alpha, buf, buf)
+			}
+			t.B, panel = unsafe.Pointer(&buf[0]), 4*2*lanes()*(k1-k0)
+		default:
 			t.B, t.Ldb = first(g.B, b0+k0*g.Ldb+j0), 4*g.Ldb
 		}
 		if k0 > lo || ep.Acc {
@@ -157,70 +144,60 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 		if k0 == lo && ep.Bias != nil {
 			t.Bias = first(ep.Bias, j0)
 		}
+		if k0 == lo && ep.RowBias != nil {
+			t.RowBias = first(ep.RowBias, i0)
+		}
 		if k1 == hi {
-			if ep.Relu {
-				t.Flags |= flagRelu
-			}
+			t.act(ep)
 			if ep.Res != nil {
 				t.Res, t.Ldr = first(ep.Res, at), 4*ldc
 			}
 		}
-		w.block(m, n)
+		w.block(m, n, panel)
 	}
 }
 
-// zeroRows is a product over an empty k.
-func zeroRows(c []float32, m, n, ldc int, ep *Epilogue, j0 int) {
+// emptyRows is a product over an empty k.
+func emptyRows(w *Worker, c []float32, m, n, ldc int, ep *Epilogue, at, i0, j0 int) {
+	sum := w.Scratch(0, n)
 	for i := range m {
-		for j := range n {
-			v := float32(0)
-			if ep.Bias != nil {
-				v = ep.Bias[j0+j]
-			}
-			if ep.Acc {
-				v += c[i*ldc+j]
-			}
-			if ep.Relu && v < 0 {
-				v = 0
-			}
-			c[i*ldc+j] = v
-		}
+		clear(sum)
+		ep.row(sum, c[i*ldc:i*ldc+n], at+i*ldc, i0+i, j0)
 	}
 }
 
-// packB copies rows k0..k1 and columns j0..j0+n of op(B) side by side.
-func packB(dst, b []float32, trans bool, ldb, k0, k1, j0, n int) {
-	if !trans {
-		for k := k0; k < k1; k++ {
-			copy(dst[(k-k0)*n:(k-k0+1)*n], b[k*ldb+j0:])
+// Gemm computes C = alpha*op(A)*op(B) + beta*C; with beta 0, what C held does
+// not matter. A is [m,k] ([k,m] with transA), B [k,n] ([n,k] with transB),
+// rows lda, ldb and ldc apart.
+func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	if beta != 0 && beta != 1 {
+		for i := range m {
+			row := c[i*ldc : i*ldc+n]
+			Scale(beta, row, row)
 		}
+	}
+	if alpha == 0 {
+		k = 0
+	}
+	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: c, Ldc: ldc, Ep: Epilogue{Acc: beta != 0}}
+	if alpha != 1 {
+		g.alpha = alpha
+	}
+	g.Run(p)
+}
+
+// GemmEpilogue computes C = op(A)*op(B), finished as ep says.
+func GemmEpilogue(p *Pool, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
+	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: c, Ldc: ldc, Ep: ep}
+	g.Run(p)
+}
+
+// BatchedGemm computes batch products C = op(A)*op(B) whose matrices begin sa,
+// sb and sc apart; a distance of 0 uses the same matrix each time.
+func BatchedGemm(p *Pool, transA, transB bool, batch, m, n, k int, a []float32, lda, sa int, b []float32, ldb, sb int, c []float32, ldc, sc int) {
+	if batch <= 0 {
 		return
 	}
-	kc := k1 - k0
-	for j := 0; j < n; j += 8 {
-		jn := min(8, n-j)
-		var src [8][]float32
-		for q := range jn {
-			src[q] = b[(j0+j+q)*ldb+k0 : (j0+j+q)*ldb+k1]
-		}
-		if jn == 8 {
-			for k := range kc {
-				d := dst[k*n+j : k*n+j+8 : k*n+j+8]
-				d[0], d[1], d[2], d[3] = src[0][k], src[1][k], src[2][k], src[3][k]
-				d[4], d[5], d[6], d[7] = src[4][k], src[5][k], src[6][k], src[7][k]
-			}
-			continue
-		}
-		for q := range jn {
-			for k, v := range src[q] {
-				dst[k*n+j+q] = v
-			}
-		}
-	}
-}
-
-// Gemm is a GemmTask run once: C = op(A)*op(B), plus what ep says.
-func Gemm(p *Pool, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
-	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: c, Ldc: ldc, Ep: ep}
+	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, Sa: sa, B: b, Ldb: ldb, Sb: sb, C: c, Ldc: ldc, Sc: sc, Batch: batch}
 	g.Run(p)
 }

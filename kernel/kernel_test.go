@@ -44,10 +44,15 @@ func TestGemm(t *testing.T) {
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for c := range 60 {
+		for c := range 120 {
 			m, n, k := 1+r.IntN(70), 1+r.IntN(80), 1+r.IntN(90)
-			if c%10 == 0 {
+			switch c % 10 {
+			case 0:
 				m, k = 1+r.IntN(20), 2000+r.IntN(200)
+			case 1:
+				m, n, k = 1+r.IntN(7), 1+r.IntN(300), r.IntN(70)
+			case 2:
+				m, n = 1+r.IntN(200), 1+r.IntN(3)
 			}
 			ta, tb := r.IntN(2) == 1, r.IntN(2) == 1
 			lda, ldb, ldc := k+r.IntN(3), n+r.IntN(3), n+r.IntN(3)
@@ -58,7 +63,10 @@ func TestGemm(t *testing.T) {
 				ldb = k + r.IntN(3)
 			}
 			a, b, y := random(r, max(m, k)*lda+k), random(r, max(n, k)*ldb+k), random(r, m*ldc)
-			ep := Epilogue{Acc: r.IntN(2) == 1, Relu: r.IntN(2) == 1}
+			ep := Epilogue{Acc: r.IntN(2) == 1, Relu: r.IntN(2) == 1, Clip: r.IntN(3) == 0, Lo: -2, Hi: 4}
+			if r.IntN(2) == 1 {
+				ep.RowBias = random(r, m)
+			}
 			if r.IntN(2) == 1 {
 				ep.Bias = random(r, n)
 			}
@@ -85,6 +93,9 @@ func TestGemm(t *testing.T) {
 					if ep.Bias != nil {
 						s += float64(ep.Bias[j])
 					}
+					if ep.RowBias != nil {
+						s += float64(ep.RowBias[i])
+					}
 					if ep.Acc {
 						s += float64(y[i*ldc+j])
 					}
@@ -94,11 +105,23 @@ func TestGemm(t *testing.T) {
 					if ep.Relu {
 						s = math.Max(0, s)
 					}
+					if ep.Clip {
+						s = math.Min(4, math.Max(-2, s))
+						if ep.Relu {
+							s = math.Max(0, s)
+						}
+					}
 					want[i*ldc+j] = s
 				}
 			}
-			Gemm(p, ta, tb, m, n, k, a, lda, b, ldb, y, ldc, ep)
-			close32(t, fmt.Sprintf("%dx%dx%d %v %v", m, n, k, ta, tb), y, want, 2e-4)
+			name := fmt.Sprintf("%dx%dx%d %v %v bias %v %v acc %v relu %v clip %v", m, n, k, ta, tb, ep.Bias != nil, ep.RowBias != nil, ep.Acc, ep.Relu, ep.Clip)
+			if r.IntN(3) == 0 {
+				GemmPacked(p, ta, m, a, lda, PackB(tb, n, k, b, ldb), y, ldc, ep)
+				name += " packed"
+			} else {
+				GemmEpilogue(p, ta, tb, m, n, k, a, lda, b, ldb, y, ldc, ep)
+			}
+			close32(t, name, y, want, 2e-4)
 		}
 	})
 }
@@ -278,7 +301,7 @@ func TestThreads(t *testing.T) {
 		p := NewPool(n)
 		dw, g := make([]float32, 9*7*19), make([]float32, 400)
 		(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)
-		Gemm(p, true, false, 20, 20, 3000, a, 20, a, 20, g, 20, Epilogue{})
+		Gemm(p, true, false, 20, 20, 3000, 1, a, 20, a, 20, 0, g, 20)
 		p.Close()
 		all := append(dw, g...)
 		if first == nil {

@@ -30,11 +30,10 @@ tileavx512_1x2_row:
 	MOVQ 8(AX), R9
 
 tileavx512_1x2_k:
-	VMOVUPS      (BX), Z2
-	VMOVUPS.Z    64(BX), K1, Z3
-	VBROADCASTSS (R8), Z4
-	VFMADD231PS  Z2, Z4, Z0
-	VFMADD231PS  Z3, Z4, Z1
+	VMOVUPS.Z    64(BX), K1, Z2
+	VBROADCASTSS (R8), Z3
+	VFMADD231PS  (BX), Z3, Z0
+	VFMADD231PS  Z2, Z3, Z1
 	ADDQ         CX, R8
 	ADDQ         DX, BX
 	DECQ         R9
@@ -45,31 +44,41 @@ tileavx512_1x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
-	BTQ          $0x00, DX
-	JCC          tileavx512_1x2_noacc
-	MOVQ         CX, BX
-	VMOVUPS      (BX), Z4
-	VADDPS       Z4, Z0, Z0
-	VMOVUPS.Z    64(BX), K1, Z4
-	VADDPS       Z4, Z1, Z1
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           tileavx512_1x2_norow
+	VBROADCASTSS (BX), Z3
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+
+tileavx512_1x2_norow:
+	BTQ       $0x00, DX
+	JCC       tileavx512_1x2_noacc
+	MOVQ      CX, BX
+	VMOVUPS   (BX), Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z3
+	VADDPS    Z3, Z1, Z1
 
 tileavx512_1x2_noacc:
 	MOVQ      88(AX), BX
 	TESTQ     BX, BX
 	JZ        tileavx512_1x2_nores
-	MOVQ      96(AX), AX
-	MOVQ      BX, AX
-	VMOVUPS   (AX), Z4
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(AX), K1, Z4
-	VADDPS    Z4, Z1, Z1
+	MOVQ      96(AX), SI
+	VMOVUPS   (BX), Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z3
+	VADDPS    Z3, Z1, Z1
 
 tileavx512_1x2_nores:
-	BTQ    $0x01, DX
-	JCC    tileavx512_1x2_norelu
-	VPXORQ Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
+	BTQ          $0x01, DX
+	JCC          tileavx512_1x2_norelu
+	VBROADCASTSS 128(AX), Z3
+	VBROADCASTSS 132(AX), Z2
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
 
 tileavx512_1x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -125,42 +134,58 @@ tileavx512_2x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_2x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z6
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_2x2_norow
+	VBROADCASTSS (SI), Z6
 	VADDPS       Z6, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z6
 	VADDPS       Z6, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z6
+	VBROADCASTSS 4(SI), Z6
 	VADDPS       Z6, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z6
 	VADDPS       Z6, Z3, Z3
+
+tileavx512_2x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_2x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z6
+	VADDPS    Z6, Z3, Z3
 
 tileavx512_2x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_2x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z6
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z6
 	VADDPS    Z6, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
 tileavx512_2x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_2x2_norelu
-	VPXORQ Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
+	BTQ          $0x01, BX
+	JCC          tileavx512_2x2_norelu
+	VBROADCASTSS 128(AX), Z6
+	VBROADCASTSS 132(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
 
 tileavx512_2x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -226,54 +251,75 @@ tileavx512_3x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_3x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z8
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_3x2_norow
+	VBROADCASTSS (SI), Z8
 	VADDPS       Z8, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z8
 	VADDPS       Z8, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z8
+	VBROADCASTSS 4(SI), Z8
 	VADDPS       Z8, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z8
 	VADDPS       Z8, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z8
+	VBROADCASTSS 8(SI), Z8
 	VADDPS       Z8, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z8
 	VADDPS       Z8, Z5, Z5
+
+tileavx512_3x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_3x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z8
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z8
+	VADDPS    Z8, Z5, Z5
 
 tileavx512_3x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_3x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z8
 	VADDPS    Z8, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z8
 	VADDPS    Z8, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z8
 	VADDPS    Z8, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z8
 	VADDPS    Z8, Z5, Z5
 
 tileavx512_3x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_3x2_norelu
-	VPXORQ Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
+	BTQ          $0x01, BX
+	JCC          tileavx512_3x2_norelu
+	VBROADCASTSS 128(AX), Z8
+	VBROADCASTSS 132(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
 
 tileavx512_3x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -351,66 +397,92 @@ tileavx512_4x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_4x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z10
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_4x2_norow
+	VBROADCASTSS (SI), Z10
 	VADDPS       Z10, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z10
 	VADDPS       Z10, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z10
+	VBROADCASTSS 4(SI), Z10
 	VADDPS       Z10, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z10
 	VADDPS       Z10, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z10
+	VBROADCASTSS 8(SI), Z10
 	VADDPS       Z10, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z10
 	VADDPS       Z10, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z10
+	VBROADCASTSS 12(SI), Z10
 	VADDPS       Z10, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z10
 	VADDPS       Z10, Z7, Z7
+
+tileavx512_4x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_4x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z10
+	VADDPS    Z10, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z10
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z10
+	VADDPS    Z10, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z10
+	VADDPS    Z10, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z10
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z10
+	VADDPS    Z10, Z7, Z7
 
 tileavx512_4x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_4x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z10
 	VADDPS    Z10, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z10
 	VADDPS    Z10, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z10
 	VADDPS    Z10, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z10
 	VADDPS    Z10, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z10
 	VADDPS    Z10, Z7, Z7
 
 tileavx512_4x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_4x2_norelu
-	VPXORQ Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
+	BTQ          $0x01, BX
+	JCC          tileavx512_4x2_norelu
+	VBROADCASTSS 128(AX), Z10
+	VBROADCASTSS 132(AX), Z9
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z9, Z7
 
 tileavx512_4x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -498,78 +570,109 @@ tileavx512_5x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_5x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z12
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_5x2_norow
+	VBROADCASTSS (SI), Z12
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z12
 	VADDPS       Z12, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z12
+	VBROADCASTSS 4(SI), Z12
 	VADDPS       Z12, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z12
 	VADDPS       Z12, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z12
+	VBROADCASTSS 8(SI), Z12
 	VADDPS       Z12, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z12
 	VADDPS       Z12, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z12
+	VBROADCASTSS 12(SI), Z12
 	VADDPS       Z12, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z12
 	VADDPS       Z12, Z7, Z7
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z12
+	VBROADCASTSS 16(SI), Z12
 	VADDPS       Z12, Z8, Z8
-	VMOVUPS.Z    64(SI), K1, Z12
 	VADDPS       Z12, Z9, Z9
+
+tileavx512_5x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_5x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z12
+	VADDPS    Z12, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z12
+	VADDPS    Z12, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z12
+	VADDPS    Z12, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z12
+	VADDPS    Z12, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z12
+	VADDPS    Z12, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z12
+	VADDPS    Z12, Z9, Z9
 
 tileavx512_5x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_5x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z12
 	VADDPS    Z12, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z12
 	VADDPS    Z12, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z12
 	VADDPS    Z12, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z12
 	VADDPS    Z12, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z12
 	VADDPS    Z12, Z8, Z8
 	VMOVUPS.Z 64(SI), K1, Z12
 	VADDPS    Z12, Z9, Z9
 
 tileavx512_5x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_5x2_norelu
-	VPXORQ Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
+	BTQ          $0x01, BX
+	JCC          tileavx512_5x2_norelu
+	VBROADCASTSS 128(AX), Z12
+	VBROADCASTSS 132(AX), Z11
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z11, Z9
 
 tileavx512_5x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -668,90 +771,126 @@ tileavx512_6x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_6x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z14
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_6x2_norow
+	VBROADCASTSS (SI), Z14
 	VADDPS       Z14, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z14
+	VBROADCASTSS 4(SI), Z14
 	VADDPS       Z14, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z14
+	VBROADCASTSS 8(SI), Z14
 	VADDPS       Z14, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z14
+	VBROADCASTSS 12(SI), Z14
 	VADDPS       Z14, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z7, Z7
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z14
+	VBROADCASTSS 16(SI), Z14
 	VADDPS       Z14, Z8, Z8
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z9, Z9
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z14
+	VBROADCASTSS 20(SI), Z14
 	VADDPS       Z14, Z10, Z10
-	VMOVUPS.Z    64(SI), K1, Z14
 	VADDPS       Z14, Z11, Z11
+
+tileavx512_6x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_6x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z9, Z9
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z14
+	VADDPS    Z14, Z10, Z10
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z11, Z11
 
 tileavx512_6x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_6x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z8, Z8
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z14
 	VADDPS    Z14, Z10, Z10
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z11, Z11
 
 tileavx512_6x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_6x2_norelu
-	VPXORQ Z14, Z14, Z14
-	VMAXPS Z0, Z14, Z0
-	VMAXPS Z1, Z14, Z1
-	VMAXPS Z2, Z14, Z2
-	VMAXPS Z3, Z14, Z3
-	VMAXPS Z4, Z14, Z4
-	VMAXPS Z5, Z14, Z5
-	VMAXPS Z6, Z14, Z6
-	VMAXPS Z7, Z14, Z7
-	VMAXPS Z8, Z14, Z8
-	VMAXPS Z9, Z14, Z9
-	VMAXPS Z10, Z14, Z10
-	VMAXPS Z11, Z14, Z11
+	BTQ          $0x01, BX
+	JCC          tileavx512_6x2_norelu
+	VBROADCASTSS 128(AX), Z14
+	VBROADCASTSS 132(AX), Z13
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z13, Z11
 
 tileavx512_6x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -860,102 +999,143 @@ tileavx512_7x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_7x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z16
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_7x2_norow
+	VBROADCASTSS (SI), Z16
 	VADDPS       Z16, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 4(SI), Z16
 	VADDPS       Z16, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 8(SI), Z16
 	VADDPS       Z16, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 12(SI), Z16
 	VADDPS       Z16, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z7, Z7
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 16(SI), Z16
 	VADDPS       Z16, Z8, Z8
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z9, Z9
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 20(SI), Z16
 	VADDPS       Z16, Z10, Z10
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z11, Z11
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z16
+	VBROADCASTSS 24(SI), Z16
 	VADDPS       Z16, Z12, Z12
-	VMOVUPS.Z    64(SI), K1, Z16
 	VADDPS       Z16, Z13, Z13
+
+tileavx512_7x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_7x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z9, Z9
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z10, Z10
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z12, Z12
+	VMOVUPS.Z 64(SI), K1, Z16
+	VADDPS    Z16, Z13, Z13
 
 tileavx512_7x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_7x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z8, Z8
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z10, Z10
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z16
 	VADDPS    Z16, Z12, Z12
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z13, Z13
 
 tileavx512_7x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_7x2_norelu
-	VPXORQ Z16, Z16, Z16
-	VMAXPS Z0, Z16, Z0
-	VMAXPS Z1, Z16, Z1
-	VMAXPS Z2, Z16, Z2
-	VMAXPS Z3, Z16, Z3
-	VMAXPS Z4, Z16, Z4
-	VMAXPS Z5, Z16, Z5
-	VMAXPS Z6, Z16, Z6
-	VMAXPS Z7, Z16, Z7
-	VMAXPS Z8, Z16, Z8
-	VMAXPS Z9, Z16, Z9
-	VMAXPS Z10, Z16, Z10
-	VMAXPS Z11, Z16, Z11
-	VMAXPS Z12, Z16, Z12
-	VMAXPS Z13, Z16, Z13
+	BTQ          $0x01, BX
+	JCC          tileavx512_7x2_norelu
+	VBROADCASTSS 128(AX), Z16
+	VBROADCASTSS 132(AX), Z15
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z15, Z13
 
 tileavx512_7x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -1075,114 +1255,160 @@ tileavx512_8x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_8x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z18
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_8x2_norow
+	VBROADCASTSS (SI), Z18
 	VADDPS       Z18, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 4(SI), Z18
 	VADDPS       Z18, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 8(SI), Z18
 	VADDPS       Z18, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 12(SI), Z18
 	VADDPS       Z18, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z7, Z7
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 16(SI), Z18
 	VADDPS       Z18, Z8, Z8
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z9, Z9
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 20(SI), Z18
 	VADDPS       Z18, Z10, Z10
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z11, Z11
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 24(SI), Z18
 	VADDPS       Z18, Z12, Z12
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z13, Z13
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z18
+	VBROADCASTSS 28(SI), Z18
 	VADDPS       Z18, Z14, Z14
-	VMOVUPS.Z    64(SI), K1, Z18
 	VADDPS       Z18, Z15, Z15
+
+tileavx512_8x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_8x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z9, Z9
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z10, Z10
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z12, Z12
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z13, Z13
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z18
+	VADDPS    Z18, Z14, Z14
+	VMOVUPS.Z 64(SI), K1, Z18
+	VADDPS    Z18, Z15, Z15
 
 tileavx512_8x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_8x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z8, Z8
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z10, Z10
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z12, Z12
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z18
 	VADDPS    Z18, Z14, Z14
 	VMOVUPS.Z 64(SI), K1, Z18
 	VADDPS    Z18, Z15, Z15
 
 tileavx512_8x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_8x2_norelu
-	VPXORQ Z18, Z18, Z18
-	VMAXPS Z0, Z18, Z0
-	VMAXPS Z1, Z18, Z1
-	VMAXPS Z2, Z18, Z2
-	VMAXPS Z3, Z18, Z3
-	VMAXPS Z4, Z18, Z4
-	VMAXPS Z5, Z18, Z5
-	VMAXPS Z6, Z18, Z6
-	VMAXPS Z7, Z18, Z7
-	VMAXPS Z8, Z18, Z8
-	VMAXPS Z9, Z18, Z9
-	VMAXPS Z10, Z18, Z10
-	VMAXPS Z11, Z18, Z11
-	VMAXPS Z12, Z18, Z12
-	VMAXPS Z13, Z18, Z13
-	VMAXPS Z14, Z18, Z14
-	VMAXPS Z15, Z18, Z15
+	BTQ          $0x01, BX
+	JCC          tileavx512_8x2_norelu
+	VBROADCASTSS 128(AX), Z18
+	VBROADCASTSS 132(AX), Z17
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z17, Z15
 
 tileavx512_8x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -1335,162 +1561,228 @@ tileavx512_12x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx512_12x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Z26
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_12x2_norow
+	VBROADCASTSS (SI), Z26
 	VADDPS       Z26, Z0, Z0
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z1, Z1
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 4(SI), Z26
 	VADDPS       Z26, Z2, Z2
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z3, Z3
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 8(SI), Z26
 	VADDPS       Z26, Z4, Z4
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z5, Z5
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 12(SI), Z26
 	VADDPS       Z26, Z6, Z6
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z7, Z7
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 16(SI), Z26
 	VADDPS       Z26, Z8, Z8
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z9, Z9
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 20(SI), Z26
 	VADDPS       Z26, Z10, Z10
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z11, Z11
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 24(SI), Z26
 	VADDPS       Z26, Z12, Z12
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z13, Z13
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 28(SI), Z26
 	VADDPS       Z26, Z14, Z14
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z15, Z15
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 32(SI), Z26
 	VADDPS       Z26, Z16, Z16
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z17, Z17
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 36(SI), Z26
 	VADDPS       Z26, Z18, Z18
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z19, Z19
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 40(SI), Z26
 	VADDPS       Z26, Z20, Z20
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z21, Z21
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Z26
+	VBROADCASTSS 44(SI), Z26
 	VADDPS       Z26, Z22, Z22
-	VMOVUPS.Z    64(SI), K1, Z26
 	VADDPS       Z26, Z23, Z23
+
+tileavx512_12x2_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_12x2_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z9, Z9
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z10, Z10
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z12, Z12
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z13, Z13
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z14, Z14
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z15, Z15
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z16, Z16
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z17, Z17
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z18, Z18
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z19, Z19
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z20, Z20
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z21, Z21
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z26
+	VADDPS    Z26, Z22, Z22
+	VMOVUPS.Z 64(SI), K1, Z26
+	VADDPS    Z26, Z23, Z23
 
 tileavx512_12x2_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_12x2_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z2, Z2
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z4, Z4
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z6, Z6
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z8, Z8
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z9, Z9
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z10, Z10
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z11, Z11
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z12, Z12
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z13, Z13
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z14, Z14
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z15, Z15
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z16, Z16
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z17, Z17
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z18, Z18
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z19, Z19
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z20, Z20
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z21, Z21
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS   (SI), Z26
 	VADDPS    Z26, Z22, Z22
 	VMOVUPS.Z 64(SI), K1, Z26
 	VADDPS    Z26, Z23, Z23
 
 tileavx512_12x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_12x2_norelu
-	VPXORQ Z26, Z26, Z26
-	VMAXPS Z0, Z26, Z0
-	VMAXPS Z1, Z26, Z1
-	VMAXPS Z2, Z26, Z2
-	VMAXPS Z3, Z26, Z3
-	VMAXPS Z4, Z26, Z4
-	VMAXPS Z5, Z26, Z5
-	VMAXPS Z6, Z26, Z6
-	VMAXPS Z7, Z26, Z7
-	VMAXPS Z8, Z26, Z8
-	VMAXPS Z9, Z26, Z9
-	VMAXPS Z10, Z26, Z10
-	VMAXPS Z11, Z26, Z11
-	VMAXPS Z12, Z26, Z12
-	VMAXPS Z13, Z26, Z13
-	VMAXPS Z14, Z26, Z14
-	VMAXPS Z15, Z26, Z15
-	VMAXPS Z16, Z26, Z16
-	VMAXPS Z17, Z26, Z17
-	VMAXPS Z18, Z26, Z18
-	VMAXPS Z19, Z26, Z19
-	VMAXPS Z20, Z26, Z20
-	VMAXPS Z21, Z26, Z21
-	VMAXPS Z22, Z26, Z22
-	VMAXPS Z23, Z26, Z23
+	BTQ          $0x01, BX
+	JCC          tileavx512_12x2_norelu
+	VBROADCASTSS 128(AX), Z26
+	VBROADCASTSS 132(AX), Z25
+	VMAXPS       Z0, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z26, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z26, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z26, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z26, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z26, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z26, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z26, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z26, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z26, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z25, Z23
 
 tileavx512_12x2_norelu:
 	VMOVUPS Z0, (CX)
@@ -1567,26 +1859,34 @@ tileavx512_1x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), DX
-	BTQ              $0x00, DX
-	JCC              tileavx512_1x1_noacc
-	MOVQ             CX, BX
-	VMOVUPS.Z        (BX), K1, Z2
+	MOVQ             120(AX), BX
+	TESTQ            BX, BX
+	JZ               tileavx512_1x1_norow
+	VBROADCASTSS     (BX), Z2
 	VADDPS           Z2, Z0, Z0
+
+tileavx512_1x1_norow:
+	BTQ       $0x00, DX
+	JCC       tileavx512_1x1_noacc
+	MOVQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z2
+	VADDPS    Z2, Z0, Z0
 
 tileavx512_1x1_noacc:
 	MOVQ      88(AX), BX
 	TESTQ     BX, BX
 	JZ        tileavx512_1x1_nores
-	MOVQ      96(AX), AX
-	MOVQ      BX, AX
-	VMOVUPS.Z (AX), K1, Z2
+	MOVQ      96(AX), SI
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z2, Z0, Z0
 
 tileavx512_1x1_nores:
-	BTQ    $0x01, DX
-	JCC    tileavx512_1x1_norelu
-	VPXORQ Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
+	BTQ          $0x01, DX
+	JCC          tileavx512_1x1_norelu
+	VBROADCASTSS 128(AX), Z2
+	VBROADCASTSS 132(AX), Z1
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
 
 tileavx512_1x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -1632,32 +1932,44 @@ tileavx512_2x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_2x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z3
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_2x1_norow
+	VBROADCASTSS     (SI), Z3
 	VADDPS           Z3, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z3
+	VBROADCASTSS     4(SI), Z3
 	VADDPS           Z3, Z1, Z1
+
+tileavx512_2x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_2x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z1, Z1
 
 tileavx512_2x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_2x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z3, Z1, Z1
 
 tileavx512_2x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_2x1_norelu
-	VPXORQ Z3, Z3, Z3
-	VMAXPS Z0, Z3, Z0
-	VMAXPS Z1, Z3, Z1
+	BTQ          $0x01, BX
+	JCC          tileavx512_2x1_norelu
+	VBROADCASTSS 128(AX), Z3
+	VBROADCASTSS 132(AX), Z2
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
 
 tileavx512_2x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -1708,39 +2020,54 @@ tileavx512_3x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_3x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z4
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_3x1_norow
+	VBROADCASTSS     (SI), Z4
 	VADDPS           Z4, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z4
+	VBROADCASTSS     4(SI), Z4
 	VADDPS           Z4, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z4
+	VBROADCASTSS     8(SI), Z4
 	VADDPS           Z4, Z2, Z2
+
+tileavx512_3x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_3x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z2, Z2
 
 tileavx512_3x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_3x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z2, Z2
 
 tileavx512_3x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_3x1_norelu
-	VPXORQ Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
+	BTQ          $0x01, BX
+	JCC          tileavx512_3x1_norelu
+	VBROADCASTSS 128(AX), Z4
+	VBROADCASTSS 132(AX), Z3
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z3, Z2
 
 tileavx512_3x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -1798,46 +2125,64 @@ tileavx512_4x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_4x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z5
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_4x1_norow
+	VBROADCASTSS     (SI), Z5
 	VADDPS           Z5, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z5
+	VBROADCASTSS     4(SI), Z5
 	VADDPS           Z5, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z5
+	VBROADCASTSS     8(SI), Z5
 	VADDPS           Z5, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z5
+	VBROADCASTSS     12(SI), Z5
 	VADDPS           Z5, Z3, Z3
+
+tileavx512_4x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_4x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z3, Z3
 
 tileavx512_4x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_4x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z5
 	VADDPS    Z5, Z3, Z3
 
 tileavx512_4x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_4x1_norelu
-	VPXORQ Z5, Z5, Z5
-	VMAXPS Z0, Z5, Z0
-	VMAXPS Z1, Z5, Z1
-	VMAXPS Z2, Z5, Z2
-	VMAXPS Z3, Z5, Z3
+	BTQ          $0x01, BX
+	JCC          tileavx512_4x1_norelu
+	VBROADCASTSS 128(AX), Z5
+	VBROADCASTSS 132(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z4, Z3
 
 tileavx512_4x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -1900,53 +2245,74 @@ tileavx512_5x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_5x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z6
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_5x1_norow
+	VBROADCASTSS     (SI), Z6
 	VADDPS           Z6, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z6
+	VBROADCASTSS     4(SI), Z6
 	VADDPS           Z6, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z6
+	VBROADCASTSS     8(SI), Z6
 	VADDPS           Z6, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z6
+	VBROADCASTSS     12(SI), Z6
 	VADDPS           Z6, Z3, Z3
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z6
+	VBROADCASTSS     16(SI), Z6
 	VADDPS           Z6, Z4, Z4
+
+tileavx512_5x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_5x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z4, Z4
 
 tileavx512_5x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_5x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z4, Z4
 
 tileavx512_5x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_5x1_norelu
-	VPXORQ Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
+	BTQ          $0x01, BX
+	JCC          tileavx512_5x1_norelu
+	VBROADCASTSS 128(AX), Z6
+	VBROADCASTSS 132(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
 
 tileavx512_5x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -2015,60 +2381,84 @@ tileavx512_6x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_6x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_6x1_norow
+	VBROADCASTSS     (SI), Z7
 	VADDPS           Z7, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	VBROADCASTSS     4(SI), Z7
 	VADDPS           Z7, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	VBROADCASTSS     8(SI), Z7
 	VADDPS           Z7, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	VBROADCASTSS     12(SI), Z7
 	VADDPS           Z7, Z3, Z3
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	VBROADCASTSS     16(SI), Z7
 	VADDPS           Z7, Z4, Z4
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z7
+	VBROADCASTSS     20(SI), Z7
 	VADDPS           Z7, Z5, Z5
+
+tileavx512_6x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_6x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z5, Z5
 
 tileavx512_6x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_6x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z7
 	VADDPS    Z7, Z5, Z5
 
 tileavx512_6x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_6x1_norelu
-	VPXORQ Z7, Z7, Z7
-	VMAXPS Z0, Z7, Z0
-	VMAXPS Z1, Z7, Z1
-	VMAXPS Z2, Z7, Z2
-	VMAXPS Z3, Z7, Z3
-	VMAXPS Z4, Z7, Z4
-	VMAXPS Z5, Z7, Z5
+	BTQ          $0x01, BX
+	JCC          tileavx512_6x1_norelu
+	VBROADCASTSS 128(AX), Z7
+	VBROADCASTSS 132(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
 
 tileavx512_6x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -2142,67 +2532,94 @@ tileavx512_7x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_7x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_7x1_norow
+	VBROADCASTSS     (SI), Z8
 	VADDPS           Z8, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     4(SI), Z8
 	VADDPS           Z8, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     8(SI), Z8
 	VADDPS           Z8, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     12(SI), Z8
 	VADDPS           Z8, Z3, Z3
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     16(SI), Z8
 	VADDPS           Z8, Z4, Z4
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     20(SI), Z8
 	VADDPS           Z8, Z5, Z5
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z8
+	VBROADCASTSS     24(SI), Z8
 	VADDPS           Z8, Z6, Z6
+
+tileavx512_7x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_7x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z6, Z6
 
 tileavx512_7x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_7x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z6, Z6
 
 tileavx512_7x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_7x1_norelu
-	VPXORQ Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
+	BTQ          $0x01, BX
+	JCC          tileavx512_7x1_norelu
+	VBROADCASTSS 128(AX), Z8
+	VBROADCASTSS 132(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
 
 tileavx512_7x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -2282,74 +2699,104 @@ tileavx512_8x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_8x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_8x1_norow
+	VBROADCASTSS     (SI), Z9
 	VADDPS           Z9, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     4(SI), Z9
 	VADDPS           Z9, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     8(SI), Z9
 	VADDPS           Z9, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     12(SI), Z9
 	VADDPS           Z9, Z3, Z3
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     16(SI), Z9
 	VADDPS           Z9, Z4, Z4
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     20(SI), Z9
 	VADDPS           Z9, Z5, Z5
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     24(SI), Z9
 	VADDPS           Z9, Z6, Z6
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z9
+	VBROADCASTSS     28(SI), Z9
 	VADDPS           Z9, Z7, Z7
+
+tileavx512_8x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_8x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z7, Z7
 
 tileavx512_8x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_8x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z7, Z7
 
 tileavx512_8x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_8x1_norelu
-	VPXORQ Z9, Z9, Z9
-	VMAXPS Z0, Z9, Z0
-	VMAXPS Z1, Z9, Z1
-	VMAXPS Z2, Z9, Z2
-	VMAXPS Z3, Z9, Z3
-	VMAXPS Z4, Z9, Z4
-	VMAXPS Z5, Z9, Z5
-	VMAXPS Z6, Z9, Z6
-	VMAXPS Z7, Z9, Z7
+	BTQ          $0x01, BX
+	JCC          tileavx512_8x1_norelu
+	VBROADCASTSS 128(AX), Z9
+	VBROADCASTSS 132(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
 
 tileavx512_8x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -2457,130 +2904,184 @@ tileavx512_16x1_k:
 	MOVQ             64(AX), CX
 	MOVQ             72(AX), DX
 	MOVQ             104(AX), BX
-	BTQ              $0x00, BX
-	JCC              tileavx512_16x1_noacc
-	MOVQ             CX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	MOVQ             120(AX), SI
+	TESTQ            SI, SI
+	JZ               tileavx512_16x1_norow
+	VBROADCASTSS     (SI), Z17
 	VADDPS           Z17, Z0, Z0
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     4(SI), Z17
 	VADDPS           Z17, Z1, Z1
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     8(SI), Z17
 	VADDPS           Z17, Z2, Z2
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     12(SI), Z17
 	VADDPS           Z17, Z3, Z3
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     16(SI), Z17
 	VADDPS           Z17, Z4, Z4
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     20(SI), Z17
 	VADDPS           Z17, Z5, Z5
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     24(SI), Z17
 	VADDPS           Z17, Z6, Z6
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     28(SI), Z17
 	VADDPS           Z17, Z7, Z7
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     32(SI), Z17
 	VADDPS           Z17, Z8, Z8
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     36(SI), Z17
 	VADDPS           Z17, Z9, Z9
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     40(SI), Z17
 	VADDPS           Z17, Z10, Z10
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     44(SI), Z17
 	VADDPS           Z17, Z11, Z11
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     48(SI), Z17
 	VADDPS           Z17, Z12, Z12
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     52(SI), Z17
 	VADDPS           Z17, Z13, Z13
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     56(SI), Z17
 	VADDPS           Z17, Z14, Z14
-	ADDQ             DX, SI
-	VMOVUPS.Z        (SI), K1, Z17
+	VBROADCASTSS     60(SI), Z17
 	VADDPS           Z17, Z15, Z15
+
+tileavx512_16x1_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_16x1_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z6, Z6
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z8, Z8
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z9, Z9
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z10, Z10
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z12, Z12
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z13, Z13
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z14, Z14
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z17
+	VADDPS    Z17, Z15, Z15
 
 tileavx512_16x1_noacc:
 	MOVQ      88(AX), SI
 	TESTQ     SI, SI
 	JZ        tileavx512_16x1_nores
-	MOVQ      96(AX), AX
+	MOVQ      96(AX), DI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z0, Z0
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z1, Z1
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z2, Z2
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z3, Z3
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z4, Z4
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z5, Z5
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z6, Z6
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z7, Z7
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z8, Z8
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z9, Z9
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z10, Z10
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z11, Z11
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z12, Z12
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z13, Z13
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z14, Z14
-	ADDQ      AX, SI
+	ADDQ      DI, SI
 	VMOVUPS.Z (SI), K1, Z17
 	VADDPS    Z17, Z15, Z15
 
 tileavx512_16x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx512_16x1_norelu
-	VPXORQ Z17, Z17, Z17
-	VMAXPS Z0, Z17, Z0
-	VMAXPS Z1, Z17, Z1
-	VMAXPS Z2, Z17, Z2
-	VMAXPS Z3, Z17, Z3
-	VMAXPS Z4, Z17, Z4
-	VMAXPS Z5, Z17, Z5
-	VMAXPS Z6, Z17, Z6
-	VMAXPS Z7, Z17, Z7
-	VMAXPS Z8, Z17, Z8
-	VMAXPS Z9, Z17, Z9
-	VMAXPS Z10, Z17, Z10
-	VMAXPS Z11, Z17, Z11
-	VMAXPS Z12, Z17, Z12
-	VMAXPS Z13, Z17, Z13
-	VMAXPS Z14, Z17, Z14
-	VMAXPS Z15, Z17, Z15
+	BTQ          $0x01, BX
+	JCC          tileavx512_16x1_norelu
+	VBROADCASTSS 128(AX), Z17
+	VBROADCASTSS 132(AX), Z16
+	VMAXPS       Z0, Z17, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z17, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z17, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z17, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z17, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z17, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z17, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z17, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z17, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z17, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z17, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z17, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z17, Z14
+	VMINPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z17, Z15
+	VMINPS       Z15, Z16, Z15
 
 tileavx512_16x1_norelu:
 	VMOVUPS Z0, K1, (CX)
@@ -2643,11 +3144,10 @@ tileavx2_1x2_row:
 	MOVQ 8(AX), R9
 
 tileavx2_1x2_k:
-	VMOVUPS      (BX), Y3
-	VMASKMOVPS   32(BX), Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y3, Y5, Y1
-	VFMADD231PS  Y4, Y5, Y2
+	VMASKMOVPS   32(BX), Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  (BX), Y4, Y1
+	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         CX, R8
 	ADDQ         DX, BX
 	DECQ         R9
@@ -2658,31 +3158,41 @@ tileavx2_1x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
-	BTQ          $0x00, DX
-	JCC          tileavx2_1x2_noacc
-	MOVQ         CX, BX
-	VMOVUPS      (BX), Y5
-	VADDPS       Y5, Y1, Y1
-	VMASKMOVPS   32(BX), Y0, Y5
-	VADDPS       Y5, Y2, Y2
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           tileavx2_1x2_norow
+	VBROADCASTSS (BX), Y4
+	VADDPS       Y4, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+
+tileavx2_1x2_norow:
+	BTQ        $0x00, DX
+	JCC        tileavx2_1x2_noacc
+	MOVQ       CX, BX
+	VMOVUPS    (BX), Y4
+	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS 32(BX), Y0, Y4
+	VADDPS     Y4, Y2, Y2
 
 tileavx2_1x2_noacc:
 	MOVQ       88(AX), BX
 	TESTQ      BX, BX
 	JZ         tileavx2_1x2_nores
-	MOVQ       96(AX), AX
-	MOVQ       BX, AX
-	VMOVUPS    (AX), Y5
-	VADDPS     Y5, Y1, Y1
-	VMASKMOVPS 32(AX), Y0, Y5
-	VADDPS     Y5, Y2, Y2
+	MOVQ       96(AX), SI
+	VMOVUPS    (BX), Y4
+	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS 32(BX), Y0, Y4
+	VADDPS     Y4, Y2, Y2
 
 tileavx2_1x2_nores:
-	BTQ    $0x01, DX
-	JCC    tileavx2_1x2_norelu
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
+	BTQ          $0x01, DX
+	JCC          tileavx2_1x2_norelu
+	VBROADCASTSS 128(AX), Y4
+	VBROADCASTSS 132(AX), Y3
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
 
 tileavx2_1x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -2738,42 +3248,58 @@ tileavx2_2x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_2x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Y7
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_2x2_norow
+	VBROADCASTSS (SI), Y7
 	VADDPS       Y7, Y1, Y1
-	VMASKMOVPS   32(SI), Y0, Y7
 	VADDPS       Y7, Y2, Y2
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y7
+	VBROADCASTSS 4(SI), Y7
 	VADDPS       Y7, Y3, Y3
-	VMASKMOVPS   32(SI), Y0, Y7
 	VADDPS       Y7, Y4, Y4
+
+tileavx2_2x2_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_2x2_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y7
+	VADDPS     Y7, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y7
+	VADDPS     Y7, Y2, Y2
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y7
+	VADDPS     Y7, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y7
+	VADDPS     Y7, Y4, Y4
 
 tileavx2_2x2_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_2x2_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMOVUPS    (SI), Y7
 	VADDPS     Y7, Y1, Y1
 	VMASKMOVPS 32(SI), Y0, Y7
 	VADDPS     Y7, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y7
 	VADDPS     Y7, Y3, Y3
 	VMASKMOVPS 32(SI), Y0, Y7
 	VADDPS     Y7, Y4, Y4
 
 tileavx2_2x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_2x2_norelu
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
+	BTQ          $0x01, BX
+	JCC          tileavx2_2x2_norelu
+	VBROADCASTSS 128(AX), Y7
+	VBROADCASTSS 132(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
 
 tileavx2_2x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -2839,54 +3365,75 @@ tileavx2_3x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_3x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Y9
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_3x2_norow
+	VBROADCASTSS (SI), Y9
 	VADDPS       Y9, Y1, Y1
-	VMASKMOVPS   32(SI), Y0, Y9
 	VADDPS       Y9, Y2, Y2
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y9
+	VBROADCASTSS 4(SI), Y9
 	VADDPS       Y9, Y3, Y3
-	VMASKMOVPS   32(SI), Y0, Y9
 	VADDPS       Y9, Y4, Y4
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y9
+	VBROADCASTSS 8(SI), Y9
 	VADDPS       Y9, Y5, Y5
-	VMASKMOVPS   32(SI), Y0, Y9
 	VADDPS       Y9, Y6, Y6
+
+tileavx2_3x2_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_3x2_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y9
+	VADDPS     Y9, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y9
+	VADDPS     Y9, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y9
+	VADDPS     Y9, Y5, Y5
+	VMASKMOVPS 32(SI), Y0, Y9
+	VADDPS     Y9, Y6, Y6
 
 tileavx2_3x2_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_3x2_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMOVUPS    (SI), Y9
 	VADDPS     Y9, Y1, Y1
 	VMASKMOVPS 32(SI), Y0, Y9
 	VADDPS     Y9, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y9
 	VADDPS     Y9, Y3, Y3
 	VMASKMOVPS 32(SI), Y0, Y9
 	VADDPS     Y9, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y9
 	VADDPS     Y9, Y5, Y5
 	VMASKMOVPS 32(SI), Y0, Y9
 	VADDPS     Y9, Y6, Y6
 
 tileavx2_3x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_3x2_norelu
-	VXORPS Y9, Y9, Y9
-	VMAXPS Y1, Y9, Y1
-	VMAXPS Y2, Y9, Y2
-	VMAXPS Y3, Y9, Y3
-	VMAXPS Y4, Y9, Y4
-	VMAXPS Y5, Y9, Y5
-	VMAXPS Y6, Y9, Y6
+	BTQ          $0x01, BX
+	JCC          tileavx2_3x2_norelu
+	VBROADCASTSS 128(AX), Y9
+	VBROADCASTSS 132(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
 
 tileavx2_3x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -2964,66 +3511,92 @@ tileavx2_4x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_4x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Y11
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_4x2_norow
+	VBROADCASTSS (SI), Y11
 	VADDPS       Y11, Y1, Y1
-	VMASKMOVPS   32(SI), Y0, Y11
 	VADDPS       Y11, Y2, Y2
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y11
+	VBROADCASTSS 4(SI), Y11
 	VADDPS       Y11, Y3, Y3
-	VMASKMOVPS   32(SI), Y0, Y11
 	VADDPS       Y11, Y4, Y4
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y11
+	VBROADCASTSS 8(SI), Y11
 	VADDPS       Y11, Y5, Y5
-	VMASKMOVPS   32(SI), Y0, Y11
 	VADDPS       Y11, Y6, Y6
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y11
+	VBROADCASTSS 12(SI), Y11
 	VADDPS       Y11, Y7, Y7
-	VMASKMOVPS   32(SI), Y0, Y11
 	VADDPS       Y11, Y8, Y8
+
+tileavx2_4x2_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_4x2_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y11
+	VADDPS     Y11, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y11
+	VADDPS     Y11, Y2, Y2
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y11
+	VADDPS     Y11, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y11
+	VADDPS     Y11, Y4, Y4
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y11
+	VADDPS     Y11, Y5, Y5
+	VMASKMOVPS 32(SI), Y0, Y11
+	VADDPS     Y11, Y6, Y6
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y11
+	VADDPS     Y11, Y7, Y7
+	VMASKMOVPS 32(SI), Y0, Y11
+	VADDPS     Y11, Y8, Y8
 
 tileavx2_4x2_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_4x2_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMOVUPS    (SI), Y11
 	VADDPS     Y11, Y1, Y1
 	VMASKMOVPS 32(SI), Y0, Y11
 	VADDPS     Y11, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y11
 	VADDPS     Y11, Y3, Y3
 	VMASKMOVPS 32(SI), Y0, Y11
 	VADDPS     Y11, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y11
 	VADDPS     Y11, Y5, Y5
 	VMASKMOVPS 32(SI), Y0, Y11
 	VADDPS     Y11, Y6, Y6
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y11
 	VADDPS     Y11, Y7, Y7
 	VMASKMOVPS 32(SI), Y0, Y11
 	VADDPS     Y11, Y8, Y8
 
 tileavx2_4x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_4x2_norelu
-	VXORPS Y11, Y11, Y11
-	VMAXPS Y1, Y11, Y1
-	VMAXPS Y2, Y11, Y2
-	VMAXPS Y3, Y11, Y3
-	VMAXPS Y4, Y11, Y4
-	VMAXPS Y5, Y11, Y5
-	VMAXPS Y6, Y11, Y6
-	VMAXPS Y7, Y11, Y7
-	VMAXPS Y8, Y11, Y8
+	BTQ          $0x01, BX
+	JCC          tileavx2_4x2_norelu
+	VBROADCASTSS 128(AX), Y11
+	VBROADCASTSS 132(AX), Y10
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y11, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y11, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y11, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y11, Y8
+	VMINPS       Y8, Y10, Y8
 
 tileavx2_4x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -3111,78 +3684,109 @@ tileavx2_5x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_5x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Y13
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_5x2_norow
+	VBROADCASTSS (SI), Y13
 	VADDPS       Y13, Y1, Y1
-	VMASKMOVPS   32(SI), Y0, Y13
 	VADDPS       Y13, Y2, Y2
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y13
+	VBROADCASTSS 4(SI), Y13
 	VADDPS       Y13, Y3, Y3
-	VMASKMOVPS   32(SI), Y0, Y13
 	VADDPS       Y13, Y4, Y4
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y13
+	VBROADCASTSS 8(SI), Y13
 	VADDPS       Y13, Y5, Y5
-	VMASKMOVPS   32(SI), Y0, Y13
 	VADDPS       Y13, Y6, Y6
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y13
+	VBROADCASTSS 12(SI), Y13
 	VADDPS       Y13, Y7, Y7
-	VMASKMOVPS   32(SI), Y0, Y13
 	VADDPS       Y13, Y8, Y8
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y13
+	VBROADCASTSS 16(SI), Y13
 	VADDPS       Y13, Y9, Y9
-	VMASKMOVPS   32(SI), Y0, Y13
 	VADDPS       Y13, Y10, Y10
+
+tileavx2_5x2_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_5x2_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y13
+	VADDPS     Y13, Y2, Y2
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y13
+	VADDPS     Y13, Y4, Y4
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y5, Y5
+	VMASKMOVPS 32(SI), Y0, Y13
+	VADDPS     Y13, Y6, Y6
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y7, Y7
+	VMASKMOVPS 32(SI), Y0, Y13
+	VADDPS     Y13, Y8, Y8
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y9, Y9
+	VMASKMOVPS 32(SI), Y0, Y13
+	VADDPS     Y13, Y10, Y10
 
 tileavx2_5x2_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_5x2_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMOVUPS    (SI), Y13
 	VADDPS     Y13, Y1, Y1
 	VMASKMOVPS 32(SI), Y0, Y13
 	VADDPS     Y13, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y13
 	VADDPS     Y13, Y3, Y3
 	VMASKMOVPS 32(SI), Y0, Y13
 	VADDPS     Y13, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y13
 	VADDPS     Y13, Y5, Y5
 	VMASKMOVPS 32(SI), Y0, Y13
 	VADDPS     Y13, Y6, Y6
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y13
 	VADDPS     Y13, Y7, Y7
 	VMASKMOVPS 32(SI), Y0, Y13
 	VADDPS     Y13, Y8, Y8
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y13
 	VADDPS     Y13, Y9, Y9
 	VMASKMOVPS 32(SI), Y0, Y13
 	VADDPS     Y13, Y10, Y10
 
 tileavx2_5x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_5x2_norelu
-	VXORPS Y13, Y13, Y13
-	VMAXPS Y1, Y13, Y1
-	VMAXPS Y2, Y13, Y2
-	VMAXPS Y3, Y13, Y3
-	VMAXPS Y4, Y13, Y4
-	VMAXPS Y5, Y13, Y5
-	VMAXPS Y6, Y13, Y6
-	VMAXPS Y7, Y13, Y7
-	VMAXPS Y8, Y13, Y8
-	VMAXPS Y9, Y13, Y9
-	VMAXPS Y10, Y13, Y10
+	BTQ          $0x01, BX
+	JCC          tileavx2_5x2_norelu
+	VBROADCASTSS 128(AX), Y13
+	VBROADCASTSS 132(AX), Y12
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y13, Y9
+	VMINPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y13, Y10
+	VMINPS       Y10, Y12, Y10
 
 tileavx2_5x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -3281,90 +3885,126 @@ tileavx2_6x2_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_6x2_noacc
-	MOVQ         CX, SI
-	VMOVUPS      (SI), Y15
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_6x2_norow
+	VBROADCASTSS (SI), Y15
 	VADDPS       Y15, Y1, Y1
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y2, Y2
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y15
+	VBROADCASTSS 4(SI), Y15
 	VADDPS       Y15, Y3, Y3
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y4, Y4
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y15
+	VBROADCASTSS 8(SI), Y15
 	VADDPS       Y15, Y5, Y5
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y6, Y6
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y15
+	VBROADCASTSS 12(SI), Y15
 	VADDPS       Y15, Y7, Y7
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y8, Y8
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y15
+	VBROADCASTSS 16(SI), Y15
 	VADDPS       Y15, Y9, Y9
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y10, Y10
-	ADDQ         DX, SI
-	VMOVUPS      (SI), Y15
+	VBROADCASTSS 20(SI), Y15
 	VADDPS       Y15, Y11, Y11
-	VMASKMOVPS   32(SI), Y0, Y15
 	VADDPS       Y15, Y12, Y12
+
+tileavx2_6x2_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_6x2_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y2, Y2
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y4, Y4
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y5, Y5
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y6, Y6
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y7, Y7
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y8, Y8
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y9, Y9
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y10, Y10
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y15
+	VADDPS     Y15, Y11, Y11
+	VMASKMOVPS 32(SI), Y0, Y15
+	VADDPS     Y15, Y12, Y12
 
 tileavx2_6x2_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_6x2_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y1, Y1
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y3, Y3
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y5, Y5
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y6, Y6
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y7, Y7
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y8, Y8
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y9, Y9
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y10, Y10
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMOVUPS    (SI), Y15
 	VADDPS     Y15, Y11, Y11
 	VMASKMOVPS 32(SI), Y0, Y15
 	VADDPS     Y15, Y12, Y12
 
 tileavx2_6x2_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_6x2_norelu
-	VXORPS Y15, Y15, Y15
-	VMAXPS Y1, Y15, Y1
-	VMAXPS Y2, Y15, Y2
-	VMAXPS Y3, Y15, Y3
-	VMAXPS Y4, Y15, Y4
-	VMAXPS Y5, Y15, Y5
-	VMAXPS Y6, Y15, Y6
-	VMAXPS Y7, Y15, Y7
-	VMAXPS Y8, Y15, Y8
-	VMAXPS Y9, Y15, Y9
-	VMAXPS Y10, Y15, Y10
-	VMAXPS Y11, Y15, Y11
-	VMAXPS Y12, Y15, Y12
+	BTQ          $0x01, BX
+	JCC          tileavx2_6x2_norelu
+	VBROADCASTSS 128(AX), Y15
+	VBROADCASTSS 132(AX), Y14
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VMAXPS       Y11, Y15, Y11
+	VMINPS       Y11, Y14, Y11
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
 
 tileavx2_6x2_norelu:
 	VMOVUPS    Y1, (CX)
@@ -3424,26 +4064,34 @@ tileavx2_1x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
-	BTQ          $0x00, DX
-	JCC          tileavx2_1x1_noacc
-	MOVQ         CX, BX
-	VMASKMOVPS   (BX), Y0, Y3
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           tileavx2_1x1_norow
+	VBROADCASTSS (BX), Y3
 	VADDPS       Y3, Y1, Y1
+
+tileavx2_1x1_norow:
+	BTQ        $0x00, DX
+	JCC        tileavx2_1x1_noacc
+	MOVQ       CX, BX
+	VMASKMOVPS (BX), Y0, Y3
+	VADDPS     Y3, Y1, Y1
 
 tileavx2_1x1_noacc:
 	MOVQ       88(AX), BX
 	TESTQ      BX, BX
 	JZ         tileavx2_1x1_nores
-	MOVQ       96(AX), AX
-	MOVQ       BX, AX
-	VMASKMOVPS (AX), Y0, Y3
+	MOVQ       96(AX), SI
+	VMASKMOVPS (BX), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 
 tileavx2_1x1_nores:
-	BTQ    $0x01, DX
-	JCC    tileavx2_1x1_norelu
-	VXORPS Y3, Y3, Y3
-	VMAXPS Y1, Y3, Y1
+	BTQ          $0x01, DX
+	JCC          tileavx2_1x1_norelu
+	VBROADCASTSS 128(AX), Y3
+	VBROADCASTSS 132(AX), Y2
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y2, Y1
 
 tileavx2_1x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -3491,32 +4139,44 @@ tileavx2_2x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_2x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_2x1_norow
+	VBROADCASTSS (SI), Y4
 	VADDPS       Y4, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	VBROADCASTSS 4(SI), Y4
 	VADDPS       Y4, Y2, Y2
+
+tileavx2_2x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_2x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y2, Y2
 
 tileavx2_2x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_2x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y4
 	VADDPS     Y4, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y4
 	VADDPS     Y4, Y2, Y2
 
 tileavx2_2x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_2x1_norelu
-	VXORPS Y4, Y4, Y4
-	VMAXPS Y1, Y4, Y1
-	VMAXPS Y2, Y4, Y2
+	BTQ          $0x01, BX
+	JCC          tileavx2_2x1_norelu
+	VBROADCASTSS 128(AX), Y4
+	VBROADCASTSS 132(AX), Y3
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
 
 tileavx2_2x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -3570,39 +4230,54 @@ tileavx2_3x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_3x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y5
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_3x1_norow
+	VBROADCASTSS (SI), Y5
 	VADDPS       Y5, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y5
+	VBROADCASTSS 4(SI), Y5
 	VADDPS       Y5, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y5
+	VBROADCASTSS 8(SI), Y5
 	VADDPS       Y5, Y3, Y3
+
+tileavx2_3x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_3x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y3, Y3
 
 tileavx2_3x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_3x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y5
 	VADDPS     Y5, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y5
 	VADDPS     Y5, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y5
 	VADDPS     Y5, Y3, Y3
 
 tileavx2_3x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_3x1_norelu
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
-	VMAXPS Y3, Y5, Y3
+	BTQ          $0x01, BX
+	JCC          tileavx2_3x1_norelu
+	VBROADCASTSS 128(AX), Y5
+	VBROADCASTSS 132(AX), Y4
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
 
 tileavx2_3x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -3664,46 +4339,64 @@ tileavx2_4x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_4x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y6
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_4x1_norow
+	VBROADCASTSS (SI), Y6
 	VADDPS       Y6, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y6
+	VBROADCASTSS 4(SI), Y6
 	VADDPS       Y6, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y6
+	VBROADCASTSS 8(SI), Y6
 	VADDPS       Y6, Y3, Y3
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y6
+	VBROADCASTSS 12(SI), Y6
 	VADDPS       Y6, Y4, Y4
+
+tileavx2_4x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_4x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y4, Y4
 
 tileavx2_4x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_4x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y6
 	VADDPS     Y6, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y6
 	VADDPS     Y6, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y6
 	VADDPS     Y6, Y3, Y3
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y6
 	VADDPS     Y6, Y4, Y4
 
 tileavx2_4x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_4x1_norelu
-	VXORPS Y6, Y6, Y6
-	VMAXPS Y1, Y6, Y1
-	VMAXPS Y2, Y6, Y2
-	VMAXPS Y3, Y6, Y3
-	VMAXPS Y4, Y6, Y4
+	BTQ          $0x01, BX
+	JCC          tileavx2_4x1_norelu
+	VBROADCASTSS 128(AX), Y6
+	VBROADCASTSS 132(AX), Y5
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
 
 tileavx2_4x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -3771,53 +4464,74 @@ tileavx2_5x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_5x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y7
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_5x1_norow
+	VBROADCASTSS (SI), Y7
 	VADDPS       Y7, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y7
+	VBROADCASTSS 4(SI), Y7
 	VADDPS       Y7, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y7
+	VBROADCASTSS 8(SI), Y7
 	VADDPS       Y7, Y3, Y3
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y7
+	VBROADCASTSS 12(SI), Y7
 	VADDPS       Y7, Y4, Y4
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y7
+	VBROADCASTSS 16(SI), Y7
 	VADDPS       Y7, Y5, Y5
+
+tileavx2_5x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_5x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y5, Y5
 
 tileavx2_5x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_5x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y7
 	VADDPS     Y7, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y7
 	VADDPS     Y7, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y7
 	VADDPS     Y7, Y3, Y3
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y7
 	VADDPS     Y7, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y7
 	VADDPS     Y7, Y5, Y5
 
 tileavx2_5x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_5x1_norelu
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
-	VMAXPS Y5, Y7, Y5
+	BTQ          $0x01, BX
+	JCC          tileavx2_5x1_norelu
+	VBROADCASTSS 128(AX), Y7
+	VBROADCASTSS 132(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
 
 tileavx2_5x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -3892,60 +4606,84 @@ tileavx2_6x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_6x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_6x1_norow
+	VBROADCASTSS (SI), Y8
 	VADDPS       Y8, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS 4(SI), Y8
 	VADDPS       Y8, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS 8(SI), Y8
 	VADDPS       Y8, Y3, Y3
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS 12(SI), Y8
 	VADDPS       Y8, Y4, Y4
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS 16(SI), Y8
 	VADDPS       Y8, Y5, Y5
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS 20(SI), Y8
 	VADDPS       Y8, Y6, Y6
+
+tileavx2_6x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_6x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
 
 tileavx2_6x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_6x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y3, Y3
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y5, Y5
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y8
 	VADDPS     Y8, Y6, Y6
 
 tileavx2_6x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_6x1_norelu
-	VXORPS Y8, Y8, Y8
-	VMAXPS Y1, Y8, Y1
-	VMAXPS Y2, Y8, Y2
-	VMAXPS Y3, Y8, Y3
-	VMAXPS Y4, Y8, Y4
-	VMAXPS Y5, Y8, Y5
-	VMAXPS Y6, Y8, Y6
+	BTQ          $0x01, BX
+	JCC          tileavx2_6x1_norelu
+	VBROADCASTSS 128(AX), Y8
+	VBROADCASTSS 132(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
 
 tileavx2_6x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -4026,67 +4764,94 @@ tileavx2_7x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_7x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_7x1_norow
+	VBROADCASTSS (SI), Y9
 	VADDPS       Y9, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 4(SI), Y9
 	VADDPS       Y9, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 8(SI), Y9
 	VADDPS       Y9, Y3, Y3
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 12(SI), Y9
 	VADDPS       Y9, Y4, Y4
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 16(SI), Y9
 	VADDPS       Y9, Y5, Y5
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 20(SI), Y9
 	VADDPS       Y9, Y6, Y6
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS 24(SI), Y9
 	VADDPS       Y9, Y7, Y7
+
+tileavx2_7x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_7x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y7, Y7
 
 tileavx2_7x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_7x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y3, Y3
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y5, Y5
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y6, Y6
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y7, Y7
 
 tileavx2_7x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_7x1_norelu
-	VXORPS Y9, Y9, Y9
-	VMAXPS Y1, Y9, Y1
-	VMAXPS Y2, Y9, Y2
-	VMAXPS Y3, Y9, Y3
-	VMAXPS Y4, Y9, Y4
-	VMAXPS Y5, Y9, Y5
-	VMAXPS Y6, Y9, Y6
-	VMAXPS Y7, Y9, Y7
+	BTQ          $0x01, BX
+	JCC          tileavx2_7x1_norelu
+	VBROADCASTSS 128(AX), Y9
+	VBROADCASTSS 132(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
 
 tileavx2_7x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -4174,74 +4939,104 @@ tileavx2_8x1_k:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
-	BTQ          $0x00, BX
-	JCC          tileavx2_8x1_noacc
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_8x1_norow
+	VBROADCASTSS (SI), Y10
 	VADDPS       Y10, Y1, Y1
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 4(SI), Y10
 	VADDPS       Y10, Y2, Y2
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 8(SI), Y10
 	VADDPS       Y10, Y3, Y3
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 12(SI), Y10
 	VADDPS       Y10, Y4, Y4
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 16(SI), Y10
 	VADDPS       Y10, Y5, Y5
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 20(SI), Y10
 	VADDPS       Y10, Y6, Y6
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 24(SI), Y10
 	VADDPS       Y10, Y7, Y7
-	ADDQ         DX, SI
-	VMASKMOVPS   (SI), Y0, Y10
+	VBROADCASTSS 28(SI), Y10
 	VADDPS       Y10, Y8, Y8
+
+tileavx2_8x1_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_8x1_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y7, Y7
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
 
 tileavx2_8x1_noacc:
 	MOVQ       88(AX), SI
 	TESTQ      SI, SI
 	JZ         tileavx2_8x1_nores
-	MOVQ       96(AX), AX
+	MOVQ       96(AX), DI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y1, Y1
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y2, Y2
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y3, Y3
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y4, Y4
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y5, Y5
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y6, Y6
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y7, Y7
-	ADDQ       AX, SI
+	ADDQ       DI, SI
 	VMASKMOVPS (SI), Y0, Y10
 	VADDPS     Y10, Y8, Y8
 
 tileavx2_8x1_nores:
-	BTQ    $0x01, BX
-	JCC    tileavx2_8x1_norelu
-	VXORPS Y10, Y10, Y10
-	VMAXPS Y1, Y10, Y1
-	VMAXPS Y2, Y10, Y2
-	VMAXPS Y3, Y10, Y3
-	VMAXPS Y4, Y10, Y4
-	VMAXPS Y5, Y10, Y5
-	VMAXPS Y6, Y10, Y6
-	VMAXPS Y7, Y10, Y7
-	VMAXPS Y8, Y10, Y8
+	BTQ          $0x01, BX
+	JCC          tileavx2_8x1_norelu
+	VBROADCASTSS 128(AX), Y10
+	VBROADCASTSS 132(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
 
 tileavx2_8x1_norelu:
 	VMASKMOVPS Y1, Y0, (CX)
@@ -4259,6 +5054,1827 @@ tileavx2_8x1_norelu:
 	VMASKMOVPS Y7, Y0, (CX)
 	ADDQ       DX, CX
 	VMASKMOVPS Y8, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_3x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_3x4(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	VPXORQ    Z9, Z9, Z9
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        tileavx512_3x4_nobias
+	VMOVUPS   (R9), Z0
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z8
+	VMOVUPS   64(R9), Z1
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z9
+	VMOVUPS   128(R9), Z2
+	VMOVAPS   Z2, Z6
+	VMOVAPS   Z2, Z10
+	VMOVUPS.Z 192(R9), K1, Z3
+	VMOVAPS   Z3, Z7
+	VMOVAPS   Z3, Z11
+
+tileavx512_3x4_nobias:
+tileavx512_3x4_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx512_3x4_k:
+	VMOVUPS      (SI), Z12
+	VMOVUPS      64(SI), Z13
+	VMOVUPS      128(SI), Z14
+	VMOVUPS.Z    192(SI), K1, Z15
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R9)(CX*1), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx512_3x4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx512_3x4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_3x4_norow
+	VBROADCASTSS (SI), Z16
+	VADDPS       Z16, Z0, Z0
+	VADDPS       Z16, Z1, Z1
+	VADDPS       Z16, Z2, Z2
+	VADDPS       Z16, Z3, Z3
+	VBROADCASTSS 4(SI), Z16
+	VADDPS       Z16, Z4, Z4
+	VADDPS       Z16, Z5, Z5
+	VADDPS       Z16, Z6, Z6
+	VADDPS       Z16, Z7, Z7
+	VBROADCASTSS 8(SI), Z16
+	VADDPS       Z16, Z8, Z8
+	VADDPS       Z16, Z9, Z9
+	VADDPS       Z16, Z10, Z10
+	VADDPS       Z16, Z11, Z11
+
+tileavx512_3x4_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_3x4_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z1, Z1
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z4, Z4
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z5, Z5
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z8, Z8
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z9, Z9
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z11, Z11
+
+tileavx512_3x4_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        tileavx512_3x4_nores
+	MOVQ      96(AX), DI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z1, Z1
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z4, Z4
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z5, Z5
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z7, Z7
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z16
+	VADDPS    Z16, Z8, Z8
+	VMOVUPS   64(SI), Z16
+	VADDPS    Z16, Z9, Z9
+	VMOVUPS   128(SI), Z16
+	VADDPS    Z16, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z16
+	VADDPS    Z16, Z11, Z11
+
+tileavx512_3x4_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx512_3x4_norelu
+	VBROADCASTSS 128(AX), Z16
+	VBROADCASTSS 132(AX), Z15
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z15, Z11
+
+tileavx512_3x4_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, K1, 192(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_4x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_4x4(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	VPXORQ    Z9, Z9, Z9
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        tileavx512_4x4_nobias
+	VMOVUPS   (R9), Z0
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z12
+	VMOVUPS   64(R9), Z1
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z13
+	VMOVUPS   128(R9), Z2
+	VMOVAPS   Z2, Z6
+	VMOVAPS   Z2, Z10
+	VMOVAPS   Z2, Z14
+	VMOVUPS.Z 192(R9), K1, Z3
+	VMOVAPS   Z3, Z7
+	VMOVAPS   Z3, Z11
+	VMOVAPS   Z3, Z15
+
+tileavx512_4x4_nobias:
+	LEAQ (CX)(CX*2), R9
+
+tileavx512_4x4_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx512_4x4_k:
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VMOVUPS      128(SI), Z18
+	VMOVUPS.Z    192(SI), K1, Z19
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R10)(CX*1), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10)(R9*1), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx512_4x4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx512_4x4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_4x4_norow
+	VBROADCASTSS (SI), Z20
+	VADDPS       Z20, Z0, Z0
+	VADDPS       Z20, Z1, Z1
+	VADDPS       Z20, Z2, Z2
+	VADDPS       Z20, Z3, Z3
+	VBROADCASTSS 4(SI), Z20
+	VADDPS       Z20, Z4, Z4
+	VADDPS       Z20, Z5, Z5
+	VADDPS       Z20, Z6, Z6
+	VADDPS       Z20, Z7, Z7
+	VBROADCASTSS 8(SI), Z20
+	VADDPS       Z20, Z8, Z8
+	VADDPS       Z20, Z9, Z9
+	VADDPS       Z20, Z10, Z10
+	VADDPS       Z20, Z11, Z11
+	VBROADCASTSS 12(SI), Z20
+	VADDPS       Z20, Z12, Z12
+	VADDPS       Z20, Z13, Z13
+	VADDPS       Z20, Z14, Z14
+	VADDPS       Z20, Z15, Z15
+
+tileavx512_4x4_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_4x4_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z0, Z0
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z1, Z1
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z4, Z4
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z5, Z5
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z8, Z8
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z9, Z9
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z12, Z12
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z13, Z13
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z15, Z15
+
+tileavx512_4x4_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        tileavx512_4x4_nores
+	MOVQ      96(AX), DI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z0, Z0
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z1, Z1
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z4, Z4
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z5, Z5
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z7, Z7
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z8, Z8
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z9, Z9
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z11, Z11
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z20
+	VADDPS    Z20, Z12, Z12
+	VMOVUPS   64(SI), Z20
+	VADDPS    Z20, Z13, Z13
+	VMOVUPS   128(SI), Z20
+	VADDPS    Z20, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z20
+	VADDPS    Z20, Z15, Z15
+
+tileavx512_4x4_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx512_4x4_norelu
+	VBROADCASTSS 128(AX), Z20
+	VBROADCASTSS 132(AX), Z19
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z19, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z19, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z19, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z19, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z19, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z19, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z19, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z19, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z19, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z19, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z19, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z19, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z19, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z19, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z19, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z19, Z15
+
+tileavx512_4x4_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, K1, 192(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_5x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_5x4(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	VPXORQ    Z9, Z9, Z9
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z19, Z19, Z19
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        tileavx512_5x4_nobias
+	VMOVUPS   (R9), Z0
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z16
+	VMOVUPS   64(R9), Z1
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z17
+	VMOVUPS   128(R9), Z2
+	VMOVAPS   Z2, Z6
+	VMOVAPS   Z2, Z10
+	VMOVAPS   Z2, Z14
+	VMOVAPS   Z2, Z18
+	VMOVUPS.Z 192(R9), K1, Z3
+	VMOVAPS   Z3, Z7
+	VMOVAPS   Z3, Z11
+	VMOVAPS   Z3, Z15
+	VMOVAPS   Z3, Z19
+
+tileavx512_5x4_nobias:
+	LEAQ (CX)(CX*2), R9
+
+tileavx512_5x4_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx512_5x4_k:
+	VMOVUPS      (SI), Z20
+	VMOVUPS      64(SI), Z21
+	VMOVUPS      128(SI), Z22
+	VMOVUPS.Z    192(SI), K1, Z23
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R10)(CX*1), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10)(R9*1), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(CX*4), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx512_5x4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx512_5x4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_5x4_norow
+	VBROADCASTSS (SI), Z24
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z24, Z1, Z1
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z24, Z3, Z3
+	VBROADCASTSS 4(SI), Z24
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z24, Z5, Z5
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z24, Z7, Z7
+	VBROADCASTSS 8(SI), Z24
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z24, Z9, Z9
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z24, Z11, Z11
+	VBROADCASTSS 12(SI), Z24
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z24, Z13, Z13
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z24, Z15, Z15
+	VBROADCASTSS 16(SI), Z24
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z24, Z17, Z17
+	VADDPS       Z24, Z18, Z18
+	VADDPS       Z24, Z19, Z19
+
+tileavx512_5x4_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_5x4_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z1, Z1
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z5, Z5
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z9, Z9
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z13, Z13
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z15, Z15
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z16, Z16
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z17, Z17
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z18, Z18
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z19, Z19
+
+tileavx512_5x4_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        tileavx512_5x4_nores
+	MOVQ      96(AX), DI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z1, Z1
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z5, Z5
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z9, Z9
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z11, Z11
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z13, Z13
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z15, Z15
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z16, Z16
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z17, Z17
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z18, Z18
+	VMOVUPS.Z 192(SI), K1, Z24
+	VADDPS    Z24, Z19, Z19
+
+tileavx512_5x4_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx512_5x4_norelu
+	VBROADCASTSS 128(AX), Z24
+	VBROADCASTSS 132(AX), Z23
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z23, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z23, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z23, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z23, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z23, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z23, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z23, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z23, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z23, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z23, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z23, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z23, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z23, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z23, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z23, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z23, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z23, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z23, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z23, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z23, Z19
+
+tileavx512_5x4_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	VMOVUPS Z18, 128(CX)
+	VMOVUPS Z19, K1, 192(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_6x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_6x4(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	VPXORQ    Z9, Z9, Z9
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z19, Z19, Z19
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	VPXORQ    Z22, Z22, Z22
+	VPXORQ    Z23, Z23, Z23
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        tileavx512_6x4_nobias
+	VMOVUPS   (R9), Z0
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z20
+	VMOVUPS   64(R9), Z1
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z21
+	VMOVUPS   128(R9), Z2
+	VMOVAPS   Z2, Z6
+	VMOVAPS   Z2, Z10
+	VMOVAPS   Z2, Z14
+	VMOVAPS   Z2, Z18
+	VMOVAPS   Z2, Z22
+	VMOVUPS.Z 192(R9), K1, Z3
+	VMOVAPS   Z3, Z7
+	VMOVAPS   Z3, Z11
+	VMOVAPS   Z3, Z15
+	VMOVAPS   Z3, Z19
+	VMOVAPS   Z3, Z23
+
+tileavx512_6x4_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+
+tileavx512_6x4_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+tileavx512_6x4_k:
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	VMOVUPS      128(SI), Z26
+	VMOVUPS.Z    192(SI), K1, Z27
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R11)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R11)(R9*1), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R11)(CX*4), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (R11)(R10*1), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          tileavx512_6x4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx512_6x4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_6x4_norow
+	VBROADCASTSS (SI), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 4(SI), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 8(SI), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 12(SI), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 16(SI), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 20(SI), Z28
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z28, Z21, Z21
+	VADDPS       Z28, Z22, Z22
+	VADDPS       Z28, Z23, Z23
+
+tileavx512_6x4_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_6x4_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z0, Z0
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z1, Z1
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z4, Z4
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z5, Z5
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z8, Z8
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z9, Z9
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z11, Z11
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z12, Z12
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z13, Z13
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z15, Z15
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z16, Z16
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z17, Z17
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z18, Z18
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z19, Z19
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z20, Z20
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z21, Z21
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z22, Z22
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z23, Z23
+
+tileavx512_6x4_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        tileavx512_6x4_nores
+	MOVQ      96(AX), DI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z0, Z0
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z1, Z1
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z4, Z4
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z5, Z5
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z7, Z7
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z8, Z8
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z9, Z9
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z11, Z11
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z12, Z12
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z13, Z13
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z15, Z15
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z16, Z16
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z17, Z17
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z18, Z18
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z19, Z19
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z28
+	VADDPS    Z28, Z20, Z20
+	VMOVUPS   64(SI), Z28
+	VADDPS    Z28, Z21, Z21
+	VMOVUPS   128(SI), Z28
+	VADDPS    Z28, Z22, Z22
+	VMOVUPS.Z 192(SI), K1, Z28
+	VADDPS    Z28, Z23, Z23
+
+tileavx512_6x4_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx512_6x4_norelu
+	VBROADCASTSS 128(AX), Z28
+	VBROADCASTSS 132(AX), Z27
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z27, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z27, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z27, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z27, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z27, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z27, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z27, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z27, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z27, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z27, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z27, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z27, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z27, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z27, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z27, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z27, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z27, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z27, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z27, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z27, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z27, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z27, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z27, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z27, Z23
+
+tileavx512_6x4_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	VMOVUPS Z18, 128(CX)
+	VMOVUPS Z19, K1, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	VMOVUPS Z22, 128(CX)
+	VMOVUPS Z23, K1, 192(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_1x8(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_1x8(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), CX
+	MOVQ      56(AX), DX
+	MOVQ      48(AX), BX
+	MOVQ      16(AX), SI
+	MOVQ      (AX), DI
+	MOVL      112(AX), R8
+	KMOVW     R8, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	MOVQ      80(AX), R8
+	TESTQ     R8, R8
+	JZ        tileavx512_1x8_nobias
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS   256(R8), Z4
+	VMOVUPS   320(R8), Z5
+	VMOVUPS   384(R8), Z6
+	VMOVUPS.Z 448(R8), K1, Z7
+
+tileavx512_1x8_nobias:
+tileavx512_1x8_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+tileavx512_1x8_k:
+	VMOVUPS.Z    448(BX), K1, Z8
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  (BX), Z9, Z0
+	VFMADD231PS  64(BX), Z9, Z1
+	VFMADD231PS  128(BX), Z9, Z2
+	VFMADD231PS  192(BX), Z9, Z3
+	VFMADD231PS  256(BX), Z9, Z4
+	VFMADD231PS  320(BX), Z9, Z5
+	VFMADD231PS  384(BX), Z9, Z6
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          tileavx512_1x8_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          tileavx512_1x8_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), DX
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           tileavx512_1x8_norow
+	VBROADCASTSS (BX), Z9
+	VADDPS       Z9, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VADDPS       Z9, Z2, Z2
+	VADDPS       Z9, Z3, Z3
+	VADDPS       Z9, Z4, Z4
+	VADDPS       Z9, Z5, Z5
+	VADDPS       Z9, Z6, Z6
+	VADDPS       Z9, Z7, Z7
+
+tileavx512_1x8_norow:
+	BTQ       $0x00, DX
+	JCC       tileavx512_1x8_noacc
+	MOVQ      CX, BX
+	VMOVUPS   (BX), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(BX), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(BX), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   192(BX), Z9
+	VADDPS    Z9, Z3, Z3
+	VMOVUPS   256(BX), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   320(BX), Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   384(BX), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 448(BX), K1, Z9
+	VADDPS    Z9, Z7, Z7
+
+tileavx512_1x8_noacc:
+	MOVQ      88(AX), BX
+	TESTQ     BX, BX
+	JZ        tileavx512_1x8_nores
+	MOVQ      96(AX), SI
+	VMOVUPS   (BX), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(BX), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(BX), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   192(BX), Z9
+	VADDPS    Z9, Z3, Z3
+	VMOVUPS   256(BX), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   320(BX), Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   384(BX), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 448(BX), K1, Z9
+	VADDPS    Z9, Z7, Z7
+
+tileavx512_1x8_nores:
+	BTQ          $0x01, DX
+	JCC          tileavx512_1x8_norelu
+	VBROADCASTSS 128(AX), Z9
+	VBROADCASTSS 132(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+tileavx512_1x8_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, K1, 448(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx512_2x8(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileavx512_2x8(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	VPXORQ    Z9, Z9, Z9
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        tileavx512_2x8_nobias
+	VMOVUPS   (R9), Z0
+	VMOVAPS   Z0, Z8
+	VMOVUPS   64(R9), Z1
+	VMOVAPS   Z1, Z9
+	VMOVUPS   128(R9), Z2
+	VMOVAPS   Z2, Z10
+	VMOVUPS   192(R9), Z3
+	VMOVAPS   Z3, Z11
+	VMOVUPS   256(R9), Z4
+	VMOVAPS   Z4, Z12
+	VMOVUPS   320(R9), Z5
+	VMOVAPS   Z5, Z13
+	VMOVUPS   384(R9), Z6
+	VMOVAPS   Z6, Z14
+	VMOVUPS.Z 448(R9), K1, Z7
+	VMOVAPS   Z7, Z15
+
+tileavx512_2x8_nobias:
+tileavx512_2x8_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx512_2x8_k:
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VMOVUPS      128(SI), Z18
+	VMOVUPS      192(SI), Z19
+	VMOVUPS      256(SI), Z20
+	VMOVUPS      320(SI), Z21
+	VMOVUPS      384(SI), Z22
+	VMOVUPS.Z    448(SI), K1, Z23
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z16, Z24, Z0
+	VFMADD231PS  Z17, Z24, Z1
+	VFMADD231PS  Z18, Z24, Z2
+	VFMADD231PS  Z19, Z24, Z3
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(CX*1), Z24
+	VFMADD231PS  Z16, Z24, Z8
+	VFMADD231PS  Z17, Z24, Z9
+	VFMADD231PS  Z18, Z24, Z10
+	VFMADD231PS  Z19, Z24, Z11
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx512_2x8_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx512_2x8_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx512_2x8_norow
+	VBROADCASTSS (SI), Z24
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z24, Z1, Z1
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z24, Z3, Z3
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z24, Z5, Z5
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z24, Z7, Z7
+	VBROADCASTSS 4(SI), Z24
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z24, Z9, Z9
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z24, Z11, Z11
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z24, Z13, Z13
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z24, Z15, Z15
+
+tileavx512_2x8_norow:
+	BTQ       $0x00, BX
+	JCC       tileavx512_2x8_noacc
+	MOVQ      CX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z1, Z1
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS   192(SI), Z24
+	VADDPS    Z24, Z3, Z3
+	VMOVUPS   256(SI), Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS   320(SI), Z24
+	VADDPS    Z24, Z5, Z5
+	VMOVUPS   384(SI), Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 448(SI), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DX, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z9, Z9
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS   192(SI), Z24
+	VADDPS    Z24, Z11, Z11
+	VMOVUPS   256(SI), Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS   320(SI), Z24
+	VADDPS    Z24, Z13, Z13
+	VMOVUPS   384(SI), Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 448(SI), K1, Z24
+	VADDPS    Z24, Z15, Z15
+
+tileavx512_2x8_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        tileavx512_2x8_nores
+	MOVQ      96(AX), DI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z1, Z1
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS   192(SI), Z24
+	VADDPS    Z24, Z3, Z3
+	VMOVUPS   256(SI), Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS   320(SI), Z24
+	VADDPS    Z24, Z5, Z5
+	VMOVUPS   384(SI), Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 448(SI), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DI, SI
+	VMOVUPS   (SI), Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS   64(SI), Z24
+	VADDPS    Z24, Z9, Z9
+	VMOVUPS   128(SI), Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS   192(SI), Z24
+	VADDPS    Z24, Z11, Z11
+	VMOVUPS   256(SI), Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS   320(SI), Z24
+	VADDPS    Z24, Z13, Z13
+	VMOVUPS   384(SI), Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 448(SI), K1, Z24
+	VADDPS    Z24, Z15, Z15
+
+tileavx512_2x8_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx512_2x8_norelu
+	VBROADCASTSS 128(AX), Z24
+	VBROADCASTSS 132(AX), Z23
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z23, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z23, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z23, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z23, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z23, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z23, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z23, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z23, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z23, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z23, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z23, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z23, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z23, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z23, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z23, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z23, Z15
+
+tileavx512_2x8_norelu:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, K1, 448(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
+	VMOVUPS Z12, 256(CX)
+	VMOVUPS Z13, 320(CX)
+	VMOVUPS Z14, 384(CX)
+	VMOVUPS Z15, K1, 448(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx2_2x4(t *byte)
+// Requires: AVX, FMA3
+TEXT ·tileavx2_2x4(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         tileavx2_2x4_nobias
+	VMOVUPS    (R9), Y1
+	VMOVAPS    Y1, Y5
+	VMOVUPS    32(R9), Y2
+	VMOVAPS    Y2, Y6
+	VMOVUPS    64(R9), Y3
+	VMOVAPS    Y3, Y7
+	VMASKMOVPS 96(R9), Y0, Y4
+	VMOVAPS    Y4, Y8
+
+tileavx2_2x4_nobias:
+tileavx2_2x4_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_2x4_k:
+	VMOVUPS      (SI), Y9
+	VMOVUPS      32(SI), Y10
+	VMOVUPS      64(SI), Y11
+	VMASKMOVPS   96(SI), Y0, Y12
+	VBROADCASTSS (R9), Y13
+	VFMADD231PS  Y9, Y13, Y1
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VFMADD231PS  Y12, Y13, Y4
+	VBROADCASTSS (R9)(CX*1), Y13
+	VFMADD231PS  Y9, Y13, Y5
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VFMADD231PS  Y12, Y13, Y8
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_2x4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_2x4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           tileavx2_2x4_norow
+	VBROADCASTSS (SI), Y13
+	VADDPS       Y13, Y1, Y1
+	VADDPS       Y13, Y2, Y2
+	VADDPS       Y13, Y3, Y3
+	VADDPS       Y13, Y4, Y4
+	VBROADCASTSS 4(SI), Y13
+	VADDPS       Y13, Y5, Y5
+	VADDPS       Y13, Y6, Y6
+	VADDPS       Y13, Y7, Y7
+	VADDPS       Y13, Y8, Y8
+
+tileavx2_2x4_norow:
+	BTQ        $0x00, BX
+	JCC        tileavx2_2x4_noacc
+	MOVQ       CX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y1, Y1
+	VMOVUPS    32(SI), Y13
+	VADDPS     Y13, Y2, Y2
+	VMOVUPS    64(SI), Y13
+	VADDPS     Y13, Y3, Y3
+	VMASKMOVPS 96(SI), Y0, Y13
+	VADDPS     Y13, Y4, Y4
+	ADDQ       DX, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y5, Y5
+	VMOVUPS    32(SI), Y13
+	VADDPS     Y13, Y6, Y6
+	VMOVUPS    64(SI), Y13
+	VADDPS     Y13, Y7, Y7
+	VMASKMOVPS 96(SI), Y0, Y13
+	VADDPS     Y13, Y8, Y8
+
+tileavx2_2x4_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         tileavx2_2x4_nores
+	MOVQ       96(AX), DI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y1, Y1
+	VMOVUPS    32(SI), Y13
+	VADDPS     Y13, Y2, Y2
+	VMOVUPS    64(SI), Y13
+	VADDPS     Y13, Y3, Y3
+	VMASKMOVPS 96(SI), Y0, Y13
+	VADDPS     Y13, Y4, Y4
+	ADDQ       DI, SI
+	VMOVUPS    (SI), Y13
+	VADDPS     Y13, Y5, Y5
+	VMOVUPS    32(SI), Y13
+	VADDPS     Y13, Y6, Y6
+	VMOVUPS    64(SI), Y13
+	VADDPS     Y13, Y7, Y7
+	VMASKMOVPS 96(SI), Y0, Y13
+	VADDPS     Y13, Y8, Y8
+
+tileavx2_2x4_nores:
+	BTQ          $0x01, BX
+	JCC          tileavx2_2x4_norelu
+	VBROADCASTSS 128(AX), Y13
+	VBROADCASTSS 132(AX), Y12
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMINPS       Y8, Y12, Y8
+
+tileavx2_2x4_norelu:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMASKMOVPS Y4, Y0, 96(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y5, (CX)
+	VMOVUPS    Y6, 32(CX)
+	VMOVUPS    Y7, 64(CX)
+	VMASKMOVPS Y8, Y0, 96(CX)
+	VZEROUPPER
+	RET
+
+// func tileavx2_1x8(t *byte)
+// Requires: AVX, FMA3
+TEXT ·tileavx2_1x8(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), CX
+	MOVQ       56(AX), DX
+	MOVQ       48(AX), BX
+	MOVQ       16(AX), SI
+	MOVQ       (AX), DI
+	MOVQ       112(AX), R8
+	VMOVDQU    (R8), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       80(AX), R8
+	TESTQ      R8, R8
+	JZ         tileavx2_1x8_nobias
+	VMOVUPS    (R8), Y1
+	VMOVUPS    32(R8), Y2
+	VMOVUPS    64(R8), Y3
+	VMOVUPS    96(R8), Y4
+	VMOVUPS    128(R8), Y5
+	VMOVUPS    160(R8), Y6
+	VMOVUPS    192(R8), Y7
+	VMASKMOVPS 224(R8), Y0, Y8
+
+tileavx2_1x8_nobias:
+tileavx2_1x8_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+tileavx2_1x8_k:
+	VMASKMOVPS   224(BX), Y0, Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  (BX), Y10, Y1
+	VFMADD231PS  32(BX), Y10, Y2
+	VFMADD231PS  64(BX), Y10, Y3
+	VFMADD231PS  96(BX), Y10, Y4
+	VFMADD231PS  128(BX), Y10, Y5
+	VFMADD231PS  160(BX), Y10, Y6
+	VFMADD231PS  192(BX), Y10, Y7
+	VFMADD231PS  Y9, Y10, Y8
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          tileavx2_1x8_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          tileavx2_1x8_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), DX
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           tileavx2_1x8_norow
+	VBROADCASTSS (BX), Y10
+	VADDPS       Y10, Y1, Y1
+	VADDPS       Y10, Y2, Y2
+	VADDPS       Y10, Y3, Y3
+	VADDPS       Y10, Y4, Y4
+	VADDPS       Y10, Y5, Y5
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y10, Y7, Y7
+	VADDPS       Y10, Y8, Y8
+
+tileavx2_1x8_norow:
+	BTQ        $0x00, DX
+	JCC        tileavx2_1x8_noacc
+	MOVQ       CX, BX
+	VMOVUPS    (BX), Y10
+	VADDPS     Y10, Y1, Y1
+	VMOVUPS    32(BX), Y10
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    64(BX), Y10
+	VADDPS     Y10, Y3, Y3
+	VMOVUPS    96(BX), Y10
+	VADDPS     Y10, Y4, Y4
+	VMOVUPS    128(BX), Y10
+	VADDPS     Y10, Y5, Y5
+	VMOVUPS    160(BX), Y10
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    192(BX), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 224(BX), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+
+tileavx2_1x8_noacc:
+	MOVQ       88(AX), BX
+	TESTQ      BX, BX
+	JZ         tileavx2_1x8_nores
+	MOVQ       96(AX), SI
+	VMOVUPS    (BX), Y10
+	VADDPS     Y10, Y1, Y1
+	VMOVUPS    32(BX), Y10
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    64(BX), Y10
+	VADDPS     Y10, Y3, Y3
+	VMOVUPS    96(BX), Y10
+	VADDPS     Y10, Y4, Y4
+	VMOVUPS    128(BX), Y10
+	VADDPS     Y10, Y5, Y5
+	VMOVUPS    160(BX), Y10
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    192(BX), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 224(BX), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+
+tileavx2_1x8_nores:
+	BTQ          $0x01, DX
+	JCC          tileavx2_1x8_norelu
+	VBROADCASTSS 128(AX), Y10
+	VBROADCASTSS 132(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+tileavx2_1x8_norelu:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMOVUPS    Y6, 160(CX)
+	VMOVUPS    Y7, 192(CX)
+	VMASKMOVPS Y8, Y0, 224(CX)
 	VZEROUPPER
 	RET
 
@@ -10282,6 +12898,89 @@ d59:
 	VZEROUPPER
 	RET
 
+// func rdots_avx512(n int, x *float32, y *float32, ldy int, z *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rdots_avx512(SB), NOSPLIT, $0-40
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   y+16(FP), DX
+	MOVQ   ldy+24(FP), BX
+	MOVQ   z+32(FP), SI
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	LEAQ   (BX)(BX*2), DI
+	SUBQ   $0x10, AX
+	JLT    r60
+
+l60:
+	VMOVUPS     (CX), Z4
+	VFMADD231PS (DX), Z4, Z0
+	VFMADD231PS (DX)(BX*1), Z4, Z1
+	VFMADD231PS (DX)(BX*2), Z4, Z2
+	VFMADD231PS (DX)(DI*1), Z4, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l60
+
+r60:
+	ADDQ        $0x10, AX
+	JZ          d60
+	MOVL        $0xffffffff, R8
+	BZHIL       AX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (CX), K1, Z4
+	VMOVUPS.Z   (DX), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS.Z   (DX)(BX*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z1
+	VMOVUPS.Z   (DX)(BX*2), K1, Z5
+	VFMADD231PS Z5, Z4, Z2
+	VMOVUPS.Z   (DX)(DI*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z3
+
+d60:
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X0
+	VPERMILPS     $0x4e, X0, X4
+	VADDPS        X4, X0, X0
+	VPERMILPS     $0xb1, X0, X4
+	VADDPS        X4, X0, X0
+	VMOVSS        X0, (SI)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, 4(SI)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, 8(SI)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, 12(SI)
+	VZEROUPPER
+	RET
+
 // func rmax_avx512(n int, x *float32) (m float32, nan uint32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
 TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
@@ -10290,9 +12989,9 @@ TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
 	VMOVUPS cff800000<>+0(SB), Z0
 	VPXORQ  Z1, Z1, Z1
 	SUBQ    $0x10, AX
-	JLT     r60
+	JLT     r61
 
-l60:
+l61:
 	VMOVUPS   (CX), Z2
 	VCMPPS    $0x03, Z2, Z2, K1
 	VMOVUPS   c3f800000<>+0(SB), Z3
@@ -10301,11 +13000,11 @@ l60:
 	VMAXPS    Z0, Z2, Z0
 	ADDQ      $0x40, CX
 	SUBQ      $0x10, AX
-	JGE       l60
+	JGE       l61
 
-r60:
+r61:
 	ADDQ      $0x10, AX
-	JZ        d60
+	JZ        d61
 	MOVL      $0xffffffff, DX
 	BZHIL     AX, DX, DX
 	KMOVW     DX, K1
@@ -10317,7 +13016,7 @@ r60:
 	VORPS     Z3, Z1, Z1
 	VMAXPS    Z0, Z2, Z0
 
-d60:
+d61:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VMAXPS        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X2
@@ -10348,25 +13047,25 @@ TEXT ·rfinite_avx512(SB), NOSPLIT, $0-20
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	SUBQ   $0x10, AX
-	JLT    r61
+	JLT    r62
 
-l61:
+l62:
 	VMOVUPS     (CX), Z2
 	VFMADD231PS Z1, Z2, Z0
 	ADDQ        $0x40, CX
 	SUBQ        $0x10, AX
-	JGE         l61
+	JGE         l62
 
-r61:
+r62:
 	ADDQ        $0x10, AX
-	JZ          d61
+	JZ          d62
 	MOVL        $0xffffffff, DX
 	BZHIL       AX, DX, DX
 	KMOVW       DX, K1
 	VMOVUPS.Z   (CX), K1, Z2
 	VFMADD231PS Z1, Z2, Z0
 
-d61:
+d62:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -10389,9 +13088,9 @@ TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
 	VBROADCASTSS X0, Z0
 	VPXORQ       Z1, Z1, Z1
 	SUBQ         $0x10, AX
-	JLT          r62
+	JLT          r63
 
-l62:
+l63:
 	VMOVUPS      (CX), Z2
 	VSUBPS       Z0, Z2, Z2
 	VMOVUPS      cc2d10000<>+0(SB), Z3
@@ -10416,11 +13115,11 @@ l62:
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
-	JGE          l62
+	JGE          l63
 
-r62:
+r63:
 	ADDQ         $0x10, AX
-	JZ           d62
+	JZ           d63
 	MOVL         $0xffffffff, BX
 	BZHIL        AX, BX, BX
 	KMOVW        BX, K1
@@ -10447,7 +13146,7 @@ r62:
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      Z3, K1, (DX)
 
-d62:
+d63:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -10473,9 +13172,9 @@ TEXT ·rlayer_avx512(SB), NOSPLIT, $0-48
 	MOVSS        is+44(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r63
+	JLT          r64
 
-l63:
+l64:
 	VMOVUPS     (CX), Z2
 	VMOVUPS     (DX), Z3
 	VMOVUPS     (BX), Z4
@@ -10488,11 +13187,11 @@ l63:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	SUBQ        $0x10, AX
-	JGE         l63
+	JGE         l64
 
-r63:
+r64:
 	ADDQ        $0x10, AX
-	JZ          d63
+	JZ          d64
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -10504,7 +13203,7 @@ r63:
 	VFMADD213PS Z4, Z3, Z2
 	VMOVUPS     Z2, K1, (SI)
 
-d63:
+d64:
 	VZEROUPPER
 	RET
 
@@ -10524,9 +13223,9 @@ TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	SUBQ         $0x10, AX
-	JLT          r64
+	JLT          r65
 
-l64:
+l65:
 	VMOVUPS     (CX), Z4
 	VMOVUPS     (DX), Z5
 	VSUBPS      Z0, Z4, Z4
@@ -10547,11 +13246,11 @@ l64:
 	ADDQ        $0x40, SI
 	ADDQ        $0x40, DI
 	SUBQ        $0x10, AX
-	JGE         l64
+	JGE         l65
 
-r64:
+r65:
 	ADDQ        $0x10, AX
-	JZ          d64
+	JZ          d65
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -10570,7 +13269,7 @@ r64:
 	VADDPS      Z5, Z1, Z1
 	VFMADD231PS Z5, Z4, Z2
 
-d64:
+d65:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -10609,9 +13308,9 @@ TEXT ·rlayergrad_avx512(SB), NOSPLIT, $0-56
 	MOVSS        q+52(FP), X3
 	VBROADCASTSS X3, Z3
 	SUBQ         $0x10, AX
-	JLT          r65
+	JLT          r66
 
-l65:
+l66:
 	VMOVUPS      (CX), Z4
 	VMOVUPS      (DX), Z5
 	VMOVUPS      (BX), Z6
@@ -10626,11 +13325,11 @@ l65:
 	ADDQ         $0x40, BX
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
-	JGE          l65
+	JGE          l66
 
-r65:
+r66:
 	ADDQ         $0x10, AX
-	JZ           d65
+	JZ           d66
 	MOVL         $0xffffffff, DI
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
@@ -10644,7 +13343,7 @@ r65:
 	VMULPS       Z1, Z5, Z5
 	VMOVUPS      Z5, K1, (SI)
 
-d65:
+d66:
 	VZEROUPPER
 	RET
 
@@ -10664,39 +13363,39 @@ TEXT ·osgd_avx512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Z4
 	XORQ         DI, DI
 	SUBQ         $0x10, AX
-	JLT          r66
+	JLT          r67
 
-l66:
+l67:
 	VMOVUPS     c3f800000<>+0(SB), Z9
 	VMOVUPS     (CX)(DI*1), Z5
 	VMOVUPS     (DX)(DI*1), Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s67
+	JZ          s68
 	VMOVUPS     (SI)(DI*1), Z9
 
-s67:
+s68:
 	VMULPS      Z9, Z6, Z6
 	VMULPS      Z3, Z6, Z7
 	TESTQ       BX, BX
-	JZ          s68
+	JZ          s69
 	VMOVUPS     (BX)(DI*1), Z8
 	VFMADD213PS Z6, Z1, Z8
 	VMULPS      Z9, Z8, Z8
 	VMOVUPS     Z8, (BX)(DI*1)
 	VFMADD231PS Z8, Z4, Z7
 
-s68:
+s69:
 	VFNMADD231PS Z7, Z0, Z5
 	VMULPS       Z9, Z5, Z5
 	VMOVUPS      Z5, (CX)(DI*1)
 	ADDQ         $0x40, DI
 	SUBQ         $0x10, AX
-	JGE          l66
+	JGE          l67
 
-r66:
+r67:
 	ADDQ        $0x10, AX
-	JZ          d66
+	JZ          d67
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -10705,26 +13404,26 @@ r66:
 	VMOVUPS.Z   (DX)(DI*1), K1, Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s69
+	JZ          s70
 	VMOVUPS.Z   (SI)(DI*1), K1, Z7
 
-s69:
+s70:
 	VMULPS      Z7, Z6, Z6
 	VMULPS      Z3, Z6, Z2
 	TESTQ       BX, BX
-	JZ          s70
+	JZ          s71
 	VMOVUPS.Z   (BX)(DI*1), K1, Z3
 	VFMADD213PS Z6, Z1, Z3
 	VMULPS      Z7, Z3, Z3
 	VMOVUPS     Z3, K1, (BX)(DI*1)
 	VFMADD231PS Z3, Z4, Z2
 
-s70:
+s71:
 	VFNMADD231PS Z2, Z0, Z5
 	VMULPS       Z7, Z5, Z5
 	VMOVUPS      Z5, K1, (CX)(DI*1)
 
-d66:
+d67:
 	VZEROUPPER
 	RET
 
@@ -10749,18 +13448,18 @@ TEXT ·oadam_avx512(SB), NOSPLIT, $0-56
 	VBROADCASTSS 28(DI), Z7
 	VBROADCASTSS 32(DI), Z8
 	SUBQ         $0x10, AX
-	JLT          r71
+	JLT          r72
 
-l71:
+l72:
 	VMOVUPS     c3f800000<>+0(SB), Z13
 	VMOVUPS     (CX)(R9*1), Z9
 	VMOVUPS     (DX)(R9*1), Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s72
+	JZ          s73
 	VMOVUPS     (SI)(R9*1), Z13
 
-s72:
+s73:
 	VMULPS      Z13, Z10, Z10
 	VMOVUPS     (BX)(R9*1), Z11
 	VMULPS      Z0, Z11, Z11
@@ -10780,11 +13479,11 @@ s72:
 	VMOVUPS     Z9, (CX)(R9*1)
 	ADDQ        $0x40, R9
 	SUBQ        $0x10, AX
-	JGE         l71
+	JGE         l72
 
-r71:
+r72:
 	ADDQ        $0x10, AX
-	JZ          d71
+	JZ          d72
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -10793,10 +13492,10 @@ r71:
 	VMOVUPS.Z   (DX)(R9*1), K1, Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s73
+	JZ          s74
 	VMOVUPS.Z   (SI)(R9*1), K1, Z11
 
-s73:
+s74:
 	VMULPS      Z11, Z10, Z10
 	VMOVUPS.Z   (BX)(R9*1), K1, Z7
 	VMULPS      Z0, Z7, Z7
@@ -10815,7 +13514,7 @@ s73:
 	VMULPS      Z11, Z9, Z9
 	VMOVUPS     Z9, K1, (CX)(R9*1)
 
-d71:
+d72:
 	VZEROUPPER
 	RET
 
@@ -10879,9 +13578,9 @@ TEXT ·rsum_avx2(SB), NOSPLIT, $0-24
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r74
+	JLT    r75
 
-l74:
+l75:
 	VMOVUPS      (CX), Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VCVTPS2PD    X2, Y2
@@ -10890,11 +13589,11 @@ l74:
 	VADDPD       Y3, Y1, Y1
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l74
+	JGE          l75
 
-r74:
+r75:
 	ADDQ         $0x08, AX
-	JZ           d74
+	JZ           d75
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -10906,7 +13605,7 @@ r74:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 
-d74:
+d75:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
@@ -10925,9 +13624,9 @@ TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r75
+	JLT    r76
 
-l75:
+l76:
 	VMOVUPS      (CX), Y2
 	VMOVUPS      (DX), Y3
 	VEXTRACTF128 $0x01, Y2, X4
@@ -10941,11 +13640,11 @@ l75:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l75
+	JGE          l76
 
-r75:
+r76:
 	ADDQ         $0x08, AX
-	JZ           d75
+	JZ           d76
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -10961,7 +13660,7 @@ r75:
 	VFMADD231PD  Y3, Y2, Y0
 	VFMADD231PD  Y4, Y5, Y1
 
-d75:
+d76:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
@@ -10982,9 +13681,9 @@ TEXT ·rsqdev_avx2(SB), NOSPLIT, $0-32
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r76
+	JLT          r77
 
-l76:
+l77:
 	VMOVUPS      (CX), Y4
 	VEXTRACTF128 $0x01, Y4, X5
 	VCVTPS2PD    X4, Y4
@@ -10995,11 +13694,11 @@ l76:
 	VFMADD231PD  Y5, Y5, Y3
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l76
+	JGE          l77
 
-r76:
+r77:
 	ADDQ         $0x08, AX
-	JZ           d76
+	JZ           d77
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -11014,13 +13713,89 @@ r76:
 	VFMADD231PD  Y4, Y4, Y2
 	VFMADD231PD  Y0, Y0, Y3
 
-d76:
+d77:
 	VADDPD       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPD       X0, X2, X1
 	VPERMILPD    $0x01, X1, X0
 	VADDSD       X0, X1, X1
 	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rdots_avx2(n int, x *float32, y *float32, ldy int, z *float32)
+// Requires: AVX, FMA3
+TEXT ·rdots_avx2(SB), NOSPLIT, $0-40
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   y+16(FP), DX
+	MOVQ   ldy+24(FP), BX
+	MOVQ   z+32(FP), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (BX)(BX*2), DI
+	SUBQ   $0x08, AX
+	JLT    r78
+
+l78:
+	VMOVUPS     (CX), Y4
+	VFMADD231PS (DX), Y4, Y0
+	VFMADD231PS (DX)(BX*1), Y4, Y1
+	VFMADD231PS (DX)(BX*2), Y4, Y2
+	VFMADD231PS (DX)(DI*1), Y4, Y3
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l78
+
+r78:
+	ADDQ        $0x08, AX
+	JZ          d78
+	LEAQ        ones<>+32(SB), R8
+	SHLQ        $0x02, AX
+	SUBQ        AX, R8
+	VMOVDQU     (R8), Y4
+	VMASKMOVPS  (CX), Y4, Y5
+	VMASKMOVPS  (DX), Y4, Y6
+	VFMADD231PS Y6, Y5, Y0
+	VMASKMOVPS  (DX)(BX*1), Y4, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (DX)(BX*2), Y4, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (DX)(DI*1), Y4, Y4
+	VFMADD231PS Y4, Y5, Y3
+
+d78:
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (SI)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, 4(SI)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, 8(SI)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, 12(SI)
 	VZEROUPPER
 	RET
 
@@ -11032,20 +13807,20 @@ TEXT ·rmax_avx2(SB), NOSPLIT, $0-24
 	VMOVUPS cff800000<>+0(SB), Y0
 	VXORPS  Y1, Y1, Y1
 	SUBQ    $0x08, AX
-	JLT     r77
+	JLT     r79
 
-l77:
+l79:
 	VMOVUPS (CX), Y2
 	VCMPPS  $0x03, Y2, Y2, Y3
 	VORPS   Y3, Y1, Y1
 	VMAXPS  Y0, Y2, Y0
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, AX
-	JGE     l77
+	JGE     l79
 
-r77:
+r79:
 	ADDQ       $0x08, AX
-	JZ         d77
+	JZ         d79
 	LEAQ       ones<>+32(SB), DX
 	SHLQ       $0x02, AX
 	SUBQ       AX, DX
@@ -11056,7 +13831,7 @@ r77:
 	VORPS      Y2, Y1, Y1
 	VMAXPS     Y0, Y3, Y0
 
-d77:
+d79:
 	VEXTRACTF128 $0x01, Y0, X2
 	VMAXPS       X2, X0, X0
 	VPERMILPS    $0x4e, X0, X2
@@ -11083,18 +13858,18 @@ TEXT ·rfinite_avx2(SB), NOSPLIT, $0-20
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r78
+	JLT    r80
 
-l78:
+l80:
 	VMOVUPS     (CX), Y2
 	VFMADD231PS Y1, Y2, Y0
 	ADDQ        $0x20, CX
 	SUBQ        $0x08, AX
-	JGE         l78
+	JGE         l80
 
-r78:
+r80:
 	ADDQ        $0x08, AX
-	JZ          d78
+	JZ          d80
 	LEAQ        ones<>+32(SB), DX
 	SHLQ        $0x02, AX
 	SUBQ        AX, DX
@@ -11102,7 +13877,7 @@ r78:
 	VMASKMOVPS  (CX), Y2, Y2
 	VFMADD231PS Y1, Y2, Y0
 
-d78:
+d80:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0x4e, X0, X1
@@ -11123,9 +13898,9 @@ TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
 	VBROADCASTSS X0, Y0
 	VXORPS       Y1, Y1, Y1
 	SUBQ         $0x08, AX
-	JLT          r79
+	JLT          r81
 
-l79:
+l81:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
 	VMOVUPS      cc2d10000<>+0(SB), Y3
@@ -11158,11 +13933,11 @@ l79:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l79
+	JGE          l81
 
-r79:
+r81:
 	ADDQ         $0x08, AX
-	JZ           d79
+	JZ           d81
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -11198,7 +13973,7 @@ r79:
 	VADDPS       Y4, Y1, Y1
 	VMASKMOVPS   Y4, Y2, (DX)
 
-d79:
+d81:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -11222,9 +13997,9 @@ TEXT ·rlayer_avx2(SB), NOSPLIT, $0-48
 	MOVSS        is+44(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r80
+	JLT          r82
 
-l80:
+l82:
 	VMOVUPS     (CX), Y2
 	VMOVUPS     (DX), Y3
 	VMOVUPS     (BX), Y4
@@ -11237,11 +14012,11 @@ l80:
 	ADDQ        $0x20, BX
 	ADDQ        $0x20, SI
 	SUBQ        $0x08, AX
-	JGE         l80
+	JGE         l82
 
-r80:
+r82:
 	ADDQ        $0x08, AX
-	JZ          d80
+	JZ          d82
 	LEAQ        ones<>+32(SB), DI
 	SHLQ        $0x02, AX
 	SUBQ        AX, DI
@@ -11254,7 +14029,7 @@ r80:
 	VFMADD213PS Y5, Y4, Y3
 	VMASKMOVPS  Y3, Y2, (SI)
 
-d80:
+d82:
 	VZEROUPPER
 	RET
 
@@ -11274,9 +14049,9 @@ TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r81
+	JLT          r83
 
-l81:
+l83:
 	VMOVUPS     (CX), Y4
 	VMOVUPS     (DX), Y5
 	VSUBPS      Y0, Y4, Y4
@@ -11297,11 +14072,11 @@ l81:
 	ADDQ        $0x20, SI
 	ADDQ        $0x20, DI
 	SUBQ        $0x08, AX
-	JGE         l81
+	JGE         l83
 
-r81:
+r83:
 	ADDQ        $0x08, AX
-	JZ          d81
+	JZ          d83
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -11321,7 +14096,7 @@ r81:
 	VADDPS      Y6, Y2, Y2
 	VFMADD231PS Y6, Y5, Y3
 
-d81:
+d83:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -11356,9 +14131,9 @@ TEXT ·rlayergrad_avx2(SB), NOSPLIT, $0-56
 	MOVSS        q+52(FP), X3
 	VBROADCASTSS X3, Y3
 	SUBQ         $0x08, AX
-	JLT          r82
+	JLT          r84
 
-l82:
+l84:
 	VMOVUPS      (CX), Y4
 	VMOVUPS      (DX), Y5
 	VMOVUPS      (BX), Y6
@@ -11373,11 +14148,11 @@ l82:
 	ADDQ         $0x20, BX
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
-	JGE          l82
+	JGE          l84
 
-r82:
+r84:
 	ADDQ         $0x08, AX
-	JZ           d82
+	JZ           d84
 	LEAQ         ones<>+32(SB), DI
 	SHLQ         $0x02, AX
 	SUBQ         AX, DI
@@ -11392,7 +14167,7 @@ r82:
 	VMULPS       Y1, Y6, Y6
 	VMASKMOVPS   Y6, Y4, (SI)
 
-d82:
+d84:
 	VZEROUPPER
 	RET
 
@@ -11412,39 +14187,39 @@ TEXT ·osgd_avx2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Y4
 	XORQ         DI, DI
 	SUBQ         $0x08, AX
-	JLT          r83
+	JLT          r85
 
-l83:
+l85:
 	VMOVUPS     c3f800000<>+0(SB), Y9
 	VMOVUPS     (CX)(DI*1), Y5
 	VMOVUPS     (DX)(DI*1), Y6
 	VFMADD231PS Y5, Y2, Y6
 	TESTQ       SI, SI
-	JZ          s84
+	JZ          s86
 	VMOVUPS     (SI)(DI*1), Y9
 
-s84:
+s86:
 	VMULPS      Y9, Y6, Y6
 	VMULPS      Y3, Y6, Y7
 	TESTQ       BX, BX
-	JZ          s85
+	JZ          s87
 	VMOVUPS     (BX)(DI*1), Y8
 	VFMADD213PS Y6, Y1, Y8
 	VMULPS      Y9, Y8, Y8
 	VMOVUPS     Y8, (BX)(DI*1)
 	VFMADD231PS Y8, Y4, Y7
 
-s85:
+s87:
 	VFNMADD231PS Y7, Y0, Y5
 	VMULPS       Y9, Y5, Y5
 	VMOVUPS      Y5, (CX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x08, AX
-	JGE          l83
+	JGE          l85
 
-r83:
+r85:
 	ADDQ        $0x08, AX
-	JZ          d83
+	JZ          d85
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -11454,26 +14229,26 @@ r83:
 	VMASKMOVPS  (DX)(DI*1), Y5, Y7
 	VFMADD231PS Y6, Y2, Y7
 	TESTQ       SI, SI
-	JZ          s86
+	JZ          s88
 	VMASKMOVPS  (SI)(DI*1), Y5, Y8
 
-s86:
+s88:
 	VMULPS      Y8, Y7, Y7
 	VMULPS      Y3, Y7, Y2
 	TESTQ       BX, BX
-	JZ          s87
+	JZ          s89
 	VMASKMOVPS  (BX)(DI*1), Y5, Y3
 	VFMADD213PS Y7, Y1, Y3
 	VMULPS      Y8, Y3, Y3
 	VMASKMOVPS  Y3, Y5, (BX)(DI*1)
 	VFMADD231PS Y3, Y4, Y2
 
-s87:
+s89:
 	VFNMADD231PS Y2, Y0, Y6
 	VMULPS       Y8, Y6, Y6
 	VMASKMOVPS   Y6, Y5, (CX)(DI*1)
 
-d83:
+d85:
 	VZEROUPPER
 	RET
 
@@ -11489,19 +14264,19 @@ TEXT ·oadam_avx2(SB), NOSPLIT, $0-56
 	MOVQ v+32(FP), R8
 	XORQ R9, R9
 	SUBQ $0x08, AX
-	JLT  r88
+	JLT  r90
 
-l88:
+l90:
 	VMOVUPS      c3f800000<>+0(SB), Y4
 	VMOVUPS      (CX)(R9*1), Y0
 	VMOVUPS      (DX)(R9*1), Y1
 	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y1
 	TESTQ        SI, SI
-	JZ           s89
+	JZ           s91
 	VMOVUPS      (SI)(R9*1), Y4
 
-s89:
+s91:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      (BX)(R9*1), Y2
 	VBROADCASTSS (DI), Y3
@@ -11529,11 +14304,11 @@ s89:
 	VMOVUPS      Y0, (CX)(R9*1)
 	ADDQ         $0x20, R9
 	SUBQ         $0x08, AX
-	JGE          l88
+	JGE          l90
 
-r88:
+r90:
 	ADDQ         $0x08, AX
-	JZ           d88
+	JZ           d90
 	LEAQ         ones<>+32(SB), R10
 	SHLQ         $0x02, AX
 	SUBQ         AX, R10
@@ -11544,10 +14319,10 @@ r88:
 	VBROADCASTSS 28(DI), Y3
 	VFMADD231PS  Y1, Y3, Y2
 	TESTQ        SI, SI
-	JZ           s90
+	JZ           s92
 	VMASKMOVPS   (SI)(R9*1), Y0, Y5
 
-s90:
+s92:
 	VMULPS       Y5, Y2, Y2
 	VMASKMOVPS   (BX)(R9*1), Y0, Y3
 	VBROADCASTSS (DI), Y4
@@ -11574,7 +14349,7 @@ s90:
 	VMULPS       Y5, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(R9*1)
 
-d88:
+d90:
 	VZEROUPPER
 	RET
 
@@ -11627,5 +14402,68 @@ hfrombf16avx2_l:
 	ADDQ      $0x20, DX
 	SUBQ      $0x08, AX
 	JNZ       hfrombf16avx2_l
+	VZEROUPPER
+	RET
+
+// func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
+// Requires: AVX
+TEXT ·trans8_avx2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ ldx+16(FP), DX
+	MOVQ y+24(FP), BX
+	MOVQ ldy+32(FP), SI
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), R9
+	LEAQ (SI)(SI*2), R10
+	LEAQ (SI)(SI*4), R11
+	LEAQ (R10)(SI*4), R12
+
+trans8_l:
+	VMOVUPS     (CX), X0
+	VINSERTF128 $0x01, (CX)(DX*4), Y0, Y0
+	VMOVUPS     (CX)(DX*1), X1
+	VINSERTF128 $0x01, (CX)(R8*1), Y1, Y1
+	VMOVUPS     (CX)(DX*2), X2
+	VINSERTF128 $0x01, (CX)(DI*2), Y2, Y2
+	VMOVUPS     (CX)(DI*1), X3
+	VINSERTF128 $0x01, (CX)(R9*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y4
+	VMOVUPS     Y8, (BX)
+	VMOVUPS     Y4, (BX)(SI*1)
+	VUNPCKLPD   Y7, Y5, Y4
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPS     Y4, (BX)(SI*2)
+	VMOVUPS     Y5, (BX)(R10*1)
+	VMOVUPS     16(CX), X9
+	VINSERTF128 $0x01, 16(CX)(DX*4), Y9, Y9
+	VMOVUPS     16(CX)(DX*1), X10
+	VINSERTF128 $0x01, 16(CX)(R8*1), Y10, Y10
+	VMOVUPS     16(CX)(DX*2), X11
+	VINSERTF128 $0x01, 16(CX)(DI*2), Y11, Y11
+	VMOVUPS     16(CX)(DI*1), X12
+	VINSERTF128 $0x01, 16(CX)(R9*1), Y12, Y12
+	VUNPCKLPS   Y10, Y9, Y4
+	VUNPCKHPS   Y10, Y9, Y5
+	VUNPCKLPS   Y12, Y11, Y6
+	VUNPCKHPS   Y12, Y11, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y4
+	VMOVUPS     Y8, (BX)(SI*4)
+	VMOVUPS     Y4, (BX)(R11*1)
+	VUNPCKLPD   Y7, Y5, Y4
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPS     Y4, (BX)(R10*2)
+	VMOVUPS     Y5, (BX)(R12*1)
+	ADDQ        $0x20, CX
+	LEAQ        (BX)(SI*8), BX
+	DECQ        AX
+	JNZ         trans8_l
 	VZEROUPPER
 	RET

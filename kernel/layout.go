@@ -17,20 +17,33 @@ func (t *TransposeTask) Do(w *Worker, b int) {
 }
 
 // Transpose writes x, an [m, n] matrix, as [n, m].
-func Transpose(x, y []float32, m, n int) {
-	const block = 32
+func Transpose(x, y []float32, m, n int) { transpose(x, n, y, m, m, n) }
+
+// transpose writes m rows of n values, ldx apart, as n rows of m, ldy apart.
+func transpose(x []float32, ldx int, y []float32, ldy, m, n int) {
+	const block = 64
 	for i0 := 0; i0 < m; i0 += block {
 		i1 := min(m, i0+block)
 		for j0 := 0; j0 < n; j0 += block {
 			j1 := min(n, j0+block)
-			for j := j0; j < j1; j++ {
-				dst := y[j*m+i0 : j*m+i1]
-				k := i0*n + j
-				for q := range dst {
-					dst[q] = x[k]
-					k += n
-				}
+			i := i0
+			j := j0
+			for ; i+8 <= i1; i += 8 {
+				j = j0 + 8*transVec((j1-j0)/8, x[i*ldx+j0:], ldx, y[j0*ldy+i:], ldy)
+				goTranspose(x, ldx, y, ldy, i, i+8, j, j1)
 			}
+			goTranspose(x, ldx, y, ldy, i, i1, j0, j1)
+		}
+	}
+}
+
+func goTranspose(x []float32, ldx int, y []float32, ldy, i0, i1, j0, j1 int) {
+	for j := j0; j < j1; j++ {
+		dst := y[j*ldy+i0 : j*ldy+i1]
+		k := i0*ldx + j
+		for q := range dst {
+			dst[q] = x[k]
+			k += ldx
 		}
 	}
 }

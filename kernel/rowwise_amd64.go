@@ -195,3 +195,38 @@ func fromBF16(x []uint16, dst []float32) {
 	}
 	goFromBF16(x[n:], dst[n:])
 }
+
+func dotsVec(x, y []float32, ldy int, dst []float32) {
+	n := len(dst)
+	if n == 0 {
+		return
+	}
+	_ = y[(n-1)*ldy+len(x)-1]
+	i := 0
+	for ; i+4 <= n && isa != Generic; i += 4 {
+		if isa == AVX512 {
+			rdots_avx512(len(x), &x[0], &y[i*ldy], 4*ldy, &dst[i])
+		} else {
+			rdots_avx2(len(x), &x[0], &y[i*ldy], 4*ldy, &dst[i])
+		}
+	}
+	if i == n {
+		return
+	}
+	if isa == Generic || n < 4 {
+		goDots(x, y[i*ldy:], ldy, dst[i:])
+		return
+	}
+	// the last four again, so that a row's result depends on nothing but the row
+	dotsVec(x, y[(n-4)*ldy:], ldy, dst[n-4:])
+}
+
+// transVec transposes blocks of 8 by 8 along 8 rows of x; it returns how many.
+func transVec(blocks int, x []float32, ldx int, y []float32, ldy int) int {
+	if blocks <= 0 || isa == Generic {
+		return 0
+	}
+	_, _ = x[7*ldx+8*blocks-1], y[(8*blocks-1)*ldy+7]
+	trans8_avx2(blocks, &x[0], 4*ldx, &y[0], 4*ldy)
+	return blocks
+}

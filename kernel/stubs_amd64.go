@@ -101,6 +101,30 @@ func tileavx2_7x1(t *byte)
 func tileavx2_8x1(t *byte)
 
 //go:noescape
+func tileavx512_3x4(t *byte)
+
+//go:noescape
+func tileavx512_4x4(t *byte)
+
+//go:noescape
+func tileavx512_5x4(t *byte)
+
+//go:noescape
+func tileavx512_6x4(t *byte)
+
+//go:noescape
+func tileavx512_1x8(t *byte)
+
+//go:noescape
+func tileavx512_2x8(t *byte)
+
+//go:noescape
+func tileavx2_2x4(t *byte)
+
+//go:noescape
+func tileavx2_1x8(t *byte)
+
+//go:noescape
 func bnstats_avx512(r *byte)
 
 //go:noescape
@@ -350,6 +374,9 @@ func rdot_avx512(n int, x *float32, y *float32) float64
 func rsqdev_avx512(n int, x *float32, m float32) float64
 
 //go:noescape
+func rdots_avx512(n int, x *float32, y *float32, ldy int, z *float32)
+
+//go:noescape
 func rmax_avx512(n int, x *float32) (m float32, nan uint32)
 
 //go:noescape
@@ -392,6 +419,9 @@ func rdot_avx2(n int, x *float32, y *float32) float64
 func rsqdev_avx2(n int, x *float32, m float32) float64
 
 //go:noescape
+func rdots_avx2(n int, x *float32, y *float32, ldy int, z *float32)
+
+//go:noescape
 func rmax_avx2(n int, x *float32) (m float32, nan uint32)
 
 //go:noescape
@@ -423,3 +453,6 @@ func htof16_avx2(n int, x *float32, z *uint16)
 
 //go:noescape
 func hfrombf16_avx2(n int, x *uint16, z *float32)
+
+//go:noescape
+func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

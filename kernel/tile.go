@@ -7,8 +7,9 @@ import "unsafe"
 //
 //	C[i*ldc+j] = bias[j] + sum over r<Rows, k<K of A[r*Ars+i*Ais+k*Aks] * B[(r*K+k)*Ldb+j]
 //
-// plus C itself (flag acc) and a residual, then ReLU (flag relu). Strides are
-// in bytes. The order of the fields is known to the generator.
+// plus RowBias[i], C itself (flag acc) and a residual, then held between Lo and
+// Hi (flag clip). Strides are in bytes. The order of the fields is known to the
+// generator.
 type tile struct {
 	Rows, K  int
 	A        unsafe.Pointer
@@ -23,27 +24,52 @@ type tile struct {
 	Ldr      int
 	Flags    int
 	Mask     uintptr
+	RowBias  unsafe.Pointer
+	Lo, Hi   float32
 }
 
 const (
 	flagAcc  = 1
-	flagRelu = 2
+	flagRelu = 2 // for the passes of normalisation
+	flagClip = 2
 )
 
+// act sets the activation of an epilogue.
+func (t *tile) act(e *Epilogue) {
+	if lo, hi, ok := e.bounds(); ok {
+		t.Flags |= flagClip
+		t.Lo, t.Hi = lo, hi
+	}
+}
+
 // block runs the micro-kernels over m rows and n columns. t describes the
-// whole block: A, B, C, Bias and Res point at its first element.
-func (w *Worker) block(m, n int) {
+// whole block: A, B, C, Bias, Res and RowBias point at its first element. B is
+// a matrix with rows Ldb apart, or where panel is not 0, panels of two vectors'
+// width, each with its rows side by side, panel bytes apart.
+func (w *Worker) block(m, n, panel int) {
 	t := &w.tile
-	a, b, c, bias, res := t.A, t.B, t.C, t.Bias, t.Res
+	a, b, c, bias, res, rb := t.A, t.B, t.C, t.Bias, t.Res, t.RowBias
 	step := lanes()
+	most := 2
+	if panel == 0 {
+		most = widest(m)
+	}
 	for j := 0; j < n; {
 		nv := 2
-		if n-j <= step {
+		switch {
+		case n-j <= step:
 			nv = 1
+		case n-j > (most-1)*step:
+			nv = most
 		}
 		width := min(n-j, nv*step)
 		t.Mask = lastMask(width - (nv-1)*step)
-		t.B = unsafe.Add(b, 4*j)
+		if panel != 0 {
+			t.B = unsafe.Add(b, j/(2*step)*panel)
+			t.Ldb = 4 * min(n-j, 2*step)
+		} else {
+			t.B = unsafe.Add(b, 4*j)
+		}
 		if bias != nil {
 			t.Bias = unsafe.Add(bias, 4*j)
 		}
@@ -54,18 +80,21 @@ func (w *Worker) block(m, n int) {
 			if res != nil {
 				t.Res = unsafe.Add(res, i*t.Ldr+4*j)
 			}
+			if rb != nil {
+				t.RowBias = unsafe.Add(rb, 4*i)
+			}
 			runTile(t, mr, nv, width)
 			i += mr
 		}
 		j += width
 	}
-	t.A, t.B, t.C, t.Bias, t.Res = nil, nil, nil, nil, nil
+	t.A, t.B, t.C, t.Bias, t.Res, t.RowBias = nil, nil, nil, nil, nil, nil
 }
 
 // goTile is the definition of a micro-kernel in plain Go.
 func goTile(t *tile, mr, width int) {
 	at := func(p unsafe.Pointer, off int) *float32 { return (*float32)(unsafe.Add(p, off)) }
-	var acc [32]float32
+	var acc [128]float32
 	for i := range mr {
 		row := acc[:width]
 		clear(row)
@@ -84,14 +113,17 @@ func goTile(t *tile, mr, width int) {
 		}
 		c := unsafe.Slice(at(t.C, i*t.Ldc), width)
 		for j := range row {
+			if t.RowBias != nil {
+				row[j] += *at(t.RowBias, 4*i)
+			}
 			if t.Flags&flagAcc != 0 {
 				row[j] += c[j]
 			}
 			if t.Res != nil {
 				row[j] += *at(t.Res, i*t.Ldr+4*j)
 			}
-			if t.Flags&flagRelu != 0 && row[j] < 0 {
-				row[j] = 0
+			if t.Flags&flagClip != 0 {
+				row[j] = clip(row[j], t.Lo, t.Hi)
 			}
 		}
 		copy(c, row)

@@ -15,19 +15,36 @@ func lastMask(k int) uintptr {
 	return uintptr(unsafe.Pointer(&masks8[8-min(k, 8)]))
 }
 
-var tiles512 = [3][17]func(*byte){
+var tiles512 = [9][17]func(*byte){
 	1: {1: tileavx512_1x1, 2: tileavx512_2x1, 3: tileavx512_3x1, 4: tileavx512_4x1, 5: tileavx512_5x1, 6: tileavx512_6x1, 7: tileavx512_7x1, 8: tileavx512_8x1, 16: tileavx512_16x1},
 	2: {1: tileavx512_1x2, 2: tileavx512_2x2, 3: tileavx512_3x2, 4: tileavx512_4x2, 5: tileavx512_5x2, 6: tileavx512_6x2, 7: tileavx512_7x2, 8: tileavx512_8x2, 12: tileavx512_12x2},
+	4: {3: tileavx512_3x4, 4: tileavx512_4x4, 5: tileavx512_5x4, 6: tileavx512_6x4},
+	8: {1: tileavx512_1x8, 2: tileavx512_2x8},
 }
 
-var tiles256 = [3][9]func(*byte){
+var tiles256 = [9][9]func(*byte){
 	1: {1: tileavx2_1x1, 2: tileavx2_2x1, 3: tileavx2_3x1, 4: tileavx2_4x1, 5: tileavx2_5x1, 6: tileavx2_6x1, 7: tileavx2_7x1, 8: tileavx2_8x1},
 	2: {1: tileavx2_1x2, 2: tileavx2_2x2, 3: tileavx2_3x2, 4: tileavx2_4x2, 5: tileavx2_5x2, 6: tileavx2_6x2},
+	4: {2: tileavx2_2x4},
+	8: {1: tileavx2_1x8},
+}
+
+// widest is the greatest number of vectors in a tile for a block of m rows.
+func widest(m int) int {
+	switch {
+	case isa == AVX512 && m <= 2 || isa == AVX2 && m == 1:
+		return 8
+	case isa == AVX512 && m <= 6 || isa == AVX2 && m == 2:
+		return 4
+	}
+	return 2
 }
 
 // tileRows is the height of the tile to use where `left` rows are left.
 func tileRows(nv, left int) int {
 	switch {
+	case nv > 2: // the block is no higher
+		return left
 	case isa == AVX512 && nv == 2 && (left == 12 || left >= 20):
 		return 12
 	case isa == AVX512 && nv == 1 && left >= 16:

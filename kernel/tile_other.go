@@ -6,6 +6,8 @@ const haveAssembly = false
 
 func lastMask(k int) uintptr { return 0 }
 
+func widest(m int) int { return 2 }
+
 func tileRows(nv, left int) int { return min(left, 8) }
 
 func runTile(t *tile, mr, nv, width int) { goTile(t, mr, width) }

@@ -27,7 +27,11 @@ const (
 	tLdr
 	tFlags
 	tMask
+	tRowBias
+	tLo
 )
+
+const tHi = tLo + 4
 
 // vec hides the two register widths.
 type vec struct {
@@ -50,7 +54,7 @@ func (v vec) zero(r VecVirtual) {
 }
 
 // tile: C[i*ldc+j] = sum over rows r and k<kc of A[r*ars+i*ais+k*aks]*B[(r*kc+k)*ldb+j],
-// plus bias[j], C (flag 1) and residual; then ReLU (flag 2). MR rows i, NV
+// plus bias[j], row bias[i], C (flag 1) and residual; then held in bounds (flag 2). MR rows i, NV
 // vectors of columns j, the last masked. Strides in bytes.
 func tile(v vec, MR, NV int) {
 	isa := "avx2"
@@ -162,11 +166,21 @@ func tile(v vec, MR, NV int) {
 	MOVQ(f(tK), k)
 	Label(name + "_k")
 	for j := range bv {
-		load(j, Mem{Base: b, Disp: bytes * j}, bv[j])
+		if MR > 1 || j == last {
+			load(j, Mem{Base: b, Disp: bytes * j}, bv[j])
+		}
 	}
 	for i := 0; i < MR; i++ {
 		if v.z512 && NV == 1 {
 			VFMADD231PS_BCST(at(i), bv[0], acc[i])
+			continue
+		}
+		if MR == 1 { // B is read once
+			VBROADCASTSS(at(i), x)
+			for j := 0; j < last; j++ {
+				VFMADD231PS(Mem{Base: b, Disp: bytes * j}, x, acc[j])
+			}
+			VFMADD231PS(bv[last], x, acc[last])
 			continue
 		}
 		VBROADCASTSS(at(i), x)
@@ -199,6 +213,16 @@ func tile(v vec, MR, NV int) {
 			}
 		}
 	}
+	rb := ld(tRowBias)
+	TESTQ(rb, rb)
+	JZ(LabelRef(name + "_norow"))
+	for i := 0; i < MR; i++ {
+		VBROADCASTSS(Mem{Base: rb, Disp: 4 * i}, x)
+		for j := 0; j < NV; j++ {
+			VADDPS(x, acc[i*NV+j], acc[i*NV+j])
+		}
+	}
+	Label(name + "_norow")
 	BTQ(Imm(0), flags)
 	JCC(LabelRef(name + "_noacc"))
 	rowwise(c, ldc)
@@ -210,9 +234,12 @@ func tile(v vec, MR, NV int) {
 	Label(name + "_nores")
 	BTQ(Imm(1), flags)
 	JCC(LabelRef(name + "_norelu"))
-	v.zero(x)
+	hi := bv[last]
+	VBROADCASTSS(f(tLo), x)
+	VBROADCASTSS(f(tHi), hi)
 	for i := range acc {
 		VMAXPS(acc[i], x, acc[i]) // the second operand wins for NaN, so NaN stays
+		VMINPS(acc[i], hi, acc[i])
 	}
 	Label(name + "_norelu")
 	for i := 0; i < MR; i++ {
@@ -249,6 +276,13 @@ func main() {
 	for mr := 1; mr <= 8; mr++ {
 		tile(vec{8, false}, mr, 1)
 	}
+	for mr := 3; mr <= 6; mr++ {
+		tile(vec{16, true}, mr, 4)
+	}
+	tile(vec{16, true}, 1, 8)
+	tile(vec{16, true}, 2, 8)
+	tile(vec{8, false}, 2, 4)
+	tile(vec{8, false}, 1, 8)
 	norms(vec{16, true}, "avx512")
 	norms(vec{8, false}, "avx2")
 	vectors(vec{16, true}, "avx512")
@@ -257,5 +291,6 @@ func main() {
 	functions(vec{8, false}, "avx2")
 	reductions(vec{16, true}, "avx512")
 	reductions(vec{8, false}, "avx2")
+	transpose8()
 	Generate()
 }

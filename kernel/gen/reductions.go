@@ -126,6 +126,32 @@ func reductions(v vec, isa string) {
 	Store(v.fold(s[0]), ReturnIndex(0))
 	end()
 
+	// inner products of x with four rows of y
+	v.begin("rdots", isa, "func(n int, x, y *float32, ldy int, z *float32)")
+	n, x = gp("n"), gp("x")
+	y0, ld := gp("y"), gp("ldy")
+	zp := gp("z")
+	s = zeros(4)
+	s3 := GP64()
+	LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, s3)
+	v.pass(n, []GPVirtual{x, y0}, func(t *tail) {
+		r := v.reg()
+		v.load(t, Mem{Base: x}, r)
+		for i, m := range []Mem{{Base: y0}, {Base: y0, Index: ld, Scale: 1}, {Base: y0, Index: ld, Scale: 2}, {Base: y0, Index: s3, Scale: 1}} {
+			if t == nil {
+				VFMADD231PS(m, r, s[i])
+				continue
+			}
+			q := v.reg()
+			v.load(t, m, q)
+			VFMADD231PS(q, r, s[i])
+		}
+	})
+	for i := range s {
+		VMOVSS(v.foldf(s[i], add), Mem{Base: zp, Disp: 4 * i})
+	}
+	end()
+
 	// the largest value, and whether there was NaN (not 0)
 	v.begin("rmax", isa, "func(n int, x *float32) (m float32, nan uint32)")
 	n, x = gp("n"), gp("x")
