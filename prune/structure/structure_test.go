@@ -12,6 +12,7 @@ import (
 	"pare/graph/op"
 	"pare/onnx"
 	"pare/prune/structure"
+	"pare/tensor"
 	"pare/zoo"
 )
 
@@ -223,4 +224,70 @@ func TestSelect(t *testing.T) {
 	if whole != (structure.Cost{MACs: 40551040, Params: 269722}) {
 		t.Errorf("ResNet-20 costs %+v", whole)
 	}
+}
+
+// branches is a network with what the zoo lacks: concatenation, split, slice
+// and gather of channels, a grouped convolution, and a pad.
+func branches(t *testing.T) *graph.Graph {
+	t.Helper()
+	g := graph.New("branches", 13)
+	r := rand.New(rand.NewPCG(3, 3))
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(2), graph.N(6), graph.N(6)}}
+	g.Inputs = []*graph.Value{x}
+	b := op.NewBuilder(g, "n")
+	w := func(name string, shape ...int) *graph.Value {
+		p := tensor.New(tensor.Float32, shape...)
+		for i := range p.F32() {
+			p.F32()[i] = float32(r.NormFloat64())
+		}
+		return g.Const(name, p, graph.Param)
+	}
+	conv := func(name string, x *graph.Value, out, groups int) *graph.Value {
+		return b.Attr("Conv", []graph.Attr{graph.MakeAttr("pads", []int{1, 1, 1, 1}), graph.MakeAttr("group", groups)}, x,
+			w(name+".w", out, x.Shape[1].Mul/groups, 3, 3), w(name+".b", out))
+	}
+	axis := graph.MakeAttr("axis", 1)
+	l, m := b.Op("Relu", conv("a", x, 6, 1)), b.Op("Sigmoid", conv("b", x, 4, 1))
+	j := b.Attr("Concat", []graph.Attr{axis}, l, m) // 10
+	parts := b.Node("", "Split", 2, []*graph.Value{j, b.Ints(3, 7)}, axis)
+	s := b.Op("Slice", parts.Outputs[1], b.Ints(1), b.Ints(6), b.Ints(1)) // channels 4..8
+	k := b.Attr("Gather", []graph.Attr{axis}, parts.Outputs[0], b.Ints(2, 0, 1))
+	p := b.Op("Pad", k, b.Ints(0, 1, 0, 0, 0, 1, 0, 0)) // 5
+	h := b.Op("Add", s, p)
+	h = b.Op("Relu", conv("g", b.Attr("Concat", []graph.Attr{axis}, h, h, h, h), 8, 4)) // grouped: 20 -> 8
+	h = b.Op("Flatten", b.Attr("AveragePool", []graph.Attr{graph.MakeAttr("kernel_shape", []int{2, 2}), graph.MakeAttr("strides", []int{2, 2})}, h))
+	y := b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, h, w("f.w", 3, h.Shape[1].Mul))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g.Outputs = []*graph.Value{y}
+	return g
+}
+
+func TestBranches(t *testing.T) {
+	g := branches(t)
+	if groups := zeroedIsCut(t, "branches", g); len(groups) < 2 {
+		for _, g := range groups {
+			t.Log(g)
+		}
+		t.Errorf("%d groups", len(groups))
+	}
+}
+
+// What has no rule stays whole, and is named.
+func TestNoRule(t *testing.T) {
+	g := branches(t)
+	n := g.Nodes[1] // the ReLU behind conv a
+	n.Op, n.Attrs = "CumSum", nil
+	n.Inputs = append(n.Inputs, g.Const("axis", tensor.Scalar(int64(2)), graph.Frozen))
+	if err := op.InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	_, whole := structure.Groups(g)
+	for _, p := range whole {
+		if p.Value.Name == "a.w" {
+			return
+		}
+	}
+	t.Errorf("a.w is not among what stays whole: %v", whole)
 }
