@@ -285,3 +285,41 @@ func TestMagnitude(t *testing.T) {
 		}
 	}
 }
+
+// The strongest good cut is found, and the weakest.
+func TestSeek(t *testing.T) {
+	zeros := func(g *graph.Graph) float64 {
+		ws, err := prune.Weights(g, prune.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, w := range ws {
+			for _, x := range w.Data() {
+				if x == 0 {
+					n++
+				}
+			}
+		}
+		return float64(n) / float64(prune.Total(ws))
+	}
+	j := job(t, &GlobalMP{}, 0)
+	for _, w := range []Wish{
+		{Good: func(g *graph.Graph) (bool, error) { return zeros(g) <= .7, nil }},
+		{Good: func(g *graph.Graph) (bool, error) { return zeros(g) >= .7, nil }, Weakest: true},
+	} {
+		if _, err := Seek(context.Background(), globalMP, j, w); err != nil {
+			t.Fatal(err)
+		}
+		if s := j.Settings.(*GlobalMP).Sparsity; math.Abs(s-.7) > .005 || (s > .7) != w.Weakest {
+			t.Errorf("weakest %v: sparsity %v", w.Weakest, s)
+		}
+	}
+	never := Wish{Good: func(*graph.Graph) (bool, error) { return false, nil }}
+	if _, err := Seek(context.Background(), globalMP, j, never); err == nil {
+		t.Error("an impossible wish was granted")
+	}
+	if _, err := Seek(context.Background(), gmp, job(t, gmpDefaults(), 1), never); err == nil {
+		t.Error("a method that trains was sought")
+	}
+}

@@ -69,6 +69,8 @@ func TestModelCommands(t *testing.T) {
 		t.Errorf("report: %v", err)
 	}
 	ok(t, "model", "prune", n, "-o", at("g.onnx"), "--method", "65", "--data", "digits?n=320", "--epochs", "1", "--batch", "32", "--every", "2")
+	ok(t, "model", "prune", n, "-o", at("d.onnx"), "--max-drop", "5", "--data", "digits", "--epochs", "0")
+	ok(t, "model", "prune", n, "-o", at("l.onnx"), "--method", "channels", "--latency", "0.95")
 	ok(t, "model", "train", "mlp:64-16-10", "--data", "digits", "-o", at("m.onnx"), "--epochs", "1", "--batch", "64")
 	ok(t, "model", "train", at("m.onnx"), "--data", "digits", "-o", at("m2.onnx"), "--epochs", "1", "--batch", "64", "--teacher", n, "--json")
 	ok(t, "model", "eval", at("s.pare"), "--data", "digits", "--json")
@@ -103,6 +105,9 @@ func TestWrongUse(t *testing.T) {
 		{2, "there is no command", []string{"model", "nosuch"}},
 		{2, "no method", []string{"model", "prune", n, "-o", out, "--method", "nosuch"}},
 		{2, "no setting", []string{"model", "prune", n, "-o", out, "--flops", "0.5"}},
+		{2, "two wishes", []string{"model", "prune", n, "-o", out, "--max-drop", "1", "--latency", "0.5", "--data", "digits"}},
+		{2, "leave --sparsity", []string{"model", "prune", n, "-o", out, "--max-drop", "1", "--sparsity", "0.5"}},
+		{2, "give --data", []string{"model", "prune", n, "-o", out, "--max-drop", "1"}},
 		{2, "not a number", []string{"model", "prune", n, "-o", out, "--sparsity", "much"}},
 		{1, "outside [0,1)", []string{"model", "prune", n, "-o", out, "--sparsity", "1.5"}},
 		{1, "no cut of channels reaches", []string{"model", "prune", n, "-o", out, "--method", "channels", "--flops", "0.0001"}},

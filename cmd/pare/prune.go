@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"pare/dataset"
+	"pare/engine"
 	"pare/graph"
+	"pare/measure"
 	"pare/method"
 	"pare/onnx"
 	"pare/train"
@@ -87,6 +90,7 @@ func (c *cli) prune() *cobra.Command {
 	var out, spec, name, html string
 	var seed uint64
 	var resume bool
+	var drop, latency float64
 	r := defaults()
 	set := &settingFlags{}
 	cmd := &cobra.Command{Use: "prune FILE -o OUT", Short: "Cut weights or channels, fine-tune, and measure the result", Args: args("FILE"),
@@ -139,6 +143,17 @@ func (c *cli) prune() *cobra.Command {
 			}
 			dense, _ := g.Clone(true)
 			j := &method.Job{Graph: g, Data: d, Recipe: r, Settings: settings, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume, Log: c.log()}
+			w, err := wish(cmd, g, d, o, drop, latency)
+			if err != nil {
+				return err
+			}
+			if w.Good != nil {
+				found, err := method.Seek(cmd.Context(), m, j, w)
+				if err != nil {
+					return err
+				}
+				c.say("found: %s", found)
+			}
 			res, err := c.work(cmd, j, m.Name, func() (*method.Result, error) { return m.Run(cmd.Context(), j) })
 			if err != nil {
 				return err
@@ -160,9 +175,56 @@ func (c *cli) prune() *cobra.Command {
 	f.StringVar(&html, "report", "", "write a report page")
 	f.Uint64Var(&seed, "seed", 1, "seed of all that is random")
 	f.BoolVar(&resume, "resume", false, "continue from the checkpoint beside the output")
+	f.Float64Var(&drop, "max-drop", 0, "seek the strongest cut that loses at most so many points of accuracy before fine-tuning")
+	f.Float64Var(&latency, "latency", 0, "seek the weakest cut whose time is at most this share of the dense network's")
 	set.register(cmd)
 	recipe(cmd, &r)
 	return cmd
+}
+
+// wish makes --max-drop or --latency a judgement of pruned networks, nil where
+// neither is asked for.
+func wish(cmd *cobra.Command, g *graph.Graph, d *dataset.Data, o engine.Options, drop, latency float64) (w method.Wish, err error) {
+	f := cmd.Flags()
+	for _, name := range []string{"max-drop", "latency"} {
+		if f.Changed(name) && (f.Changed("sparsity") || f.Changed("flops")) {
+			return w, usage("--%s seeks the target itself: leave --sparsity and --flops out", name)
+		}
+	}
+	switch {
+	case f.Changed("max-drop") && f.Changed("latency"):
+		return w, usage("--max-drop and --latency are two wishes: give one")
+	case f.Changed("max-drop"):
+		if d == nil {
+			return w, usage("--max-drop measures accuracy: give --data")
+		}
+		if !(drop >= 0 && drop < 100) {
+			return w, usage("--max-drop %v is not a number of points in [0,100)", drop)
+		}
+		e := train.NewEval(d.Eval(), d.Norm, 128, o)
+		dense, err := e.Run(cmd.Context(), g)
+		if err != nil {
+			return w, err
+		}
+		w.Good = func(h *graph.Graph) (bool, error) {
+			m, err := e.Run(cmd.Context(), h)
+			return m.Accuracy >= dense.Accuracy-drop/100, err
+		}
+	case f.Changed("latency"):
+		if !(latency > 0 && latency < 1) {
+			return w, usage("--latency %v is not a share in (0,1)", latency)
+		}
+		dense, _ := g.Clone(true)
+		w.Weakest = true
+		w.Good = func(h *graph.Graph) (bool, error) {
+			s, err := measure.Latency(cmd.Context(), []*graph.Graph{dense, h}, 1, 9, 20*time.Millisecond, o)
+			if err != nil {
+				return false, err
+			}
+			return s[1].Ratio.Median <= latency, nil
+		}
+	}
+	return w, nil
 }
 
 // log gives methods a way to speak: standard error, unless JSON is wanted.
