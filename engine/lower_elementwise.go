@@ -196,41 +196,17 @@ func byChannel(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, sw
 	return true
 }
 
-func div(x, y, z []float32) {
-	for i, v := range x {
-		z[i] = v / y[i]
-	}
-}
-
 var (
 	_ = fast(arithmetic("add", kernel.Add, func(x, y float32) float32 { return x + y }), "Add")
 	_ = fast(arithmetic("subtract", kernel.Sub, func(x, y float32) float32 { return x - y }), "Sub")
 	_ = fast(arithmetic("multiply", kernel.Mul, func(x, y float32) float32 { return x * y }), "Mul")
-	_ = fast(arithmetic("divide", div, func(x, y float32) float32 { return x / y }), "Div")
+	_ = fast(arithmetic("divide", kernel.Div, func(x, y float32) float32 { return x / y }), "Div")
 )
-
-// each applies a float64 function to every element.
-func each(f func(float64) float64) func(x, z []float32) {
-	return func(x, z []float32) {
-		for i, v := range x {
-			z[i] = float32(f(float64(v)))
-		}
-	}
-}
 
 // unaries are the functions of one input that get a step of their own.
 var unaries = map[string]func(x, z []float32){
-	"Relu":       kernel.Relu,
-	"Neg":        func(x, z []float32) { kernel.Scale(-1, x, z) },
-	"Exp":        each(math.Exp),
-	"Log":        each(math.Log),
-	"Erf":        each(math.Erf),
-	"Tanh":       each(math.Tanh),
-	"Sqrt":       each(math.Sqrt),
-	"Abs":        each(math.Abs),
-	"Reciprocal": each(func(v float64) float64 { return 1 / v }),
-	"Sigmoid":    each(func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }),
-	"HardSwish":  each(func(v float64) float64 { return v * math.Max(0, math.Min(1, v/6+.5)) }),
+	"Relu": kernel.Relu, "Neg": func(x, z []float32) { kernel.Scale(-1, x, z) }, "Exp": kernel.Exp, "Log": kernel.Log, "Erf": kernel.Erf,
+	"Tanh": kernel.Tanh, "Sqrt": kernel.Sqrt, "Abs": kernel.Abs, "Reciprocal": kernel.Reciprocal, "Sigmoid": kernel.Sigmoid, "HardSwish": kernel.HardSwish,
 }
 
 func init() {
@@ -241,11 +217,9 @@ func init() {
 
 var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if n.Str("approximate", "none") == "tanh" {
-		return elementwise1(l, n, "GELU (tanh)", each(func(x float64) float64 {
-			return .5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+.044715*x*x*x)))
-		}))
+		return elementwise1(l, n, "GELU (tanh)", kernel.GeluTanh)
 	}
-	return elementwise1(l, n, "GELU", each(func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) }))
+	return elementwise1(l, n, "GELU", kernel.Gelu)
 }, "Gelu")
 
 var _ = fast(func(l *lowering, n *graph.Node) bool {
@@ -264,9 +238,5 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if a := n.Attr("max"); a != nil {
 		hi = a.F
 	}
-	return elementwise1(l, n, "clip", func(x, z []float32) {
-		for i, v := range x {
-			z[i] = min(max(v, lo), hi)
-		}
-	})
+	return elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
 }, "Clip")

@@ -55,24 +55,11 @@ func lowerSoftmax(l *lowering, n *graph.Node) bool {
 	log := n.Op == "LogSoftmax"
 	t := &byRow{rows: rows, k: k, f: func(r int) {
 		x, y := xb.data[r*k:(r+1)*k], yb.data[r*k:(r+1)*k]
-		m := x[0]
-		for _, v := range x {
-			m = max(m, v)
-		}
-		s := 0.0
-		for i, v := range x {
-			e := math.Exp(float64(v - m))
-			y[i] = float32(e)
-			s += e
-		}
 		if log {
-			ls := float32(math.Log(s)) + m
-			for i, v := range x {
-				y[i] = v - ls
-			}
-			return
+			kernel.LogSoftmax(x, y, k)
+		} else {
+			kernel.Softmax(x, y, k)
 		}
-		kernel.Scale(float32(1/s), y, y)
 	}}
 	l.emit(n, "softmax", []*buffer{xb}, []*buffer{yb}, func() func() error {
 		return func() error { t.run(l.pool); return nil }
@@ -92,13 +79,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	out := l.make(n.Out(0), plain)
 	t := &byRow{rows: sizeOf(n.In(1)) / k, k: k, f: func(r int) {
 		d, y, o := db.data[r*k:(r+1)*k], yb.data[r*k:(r+1)*k], out.data[r*k:(r+1)*k]
-		sum := float32(0)
-		for i, v := range y {
-			sum += d[i] * v
-		}
-		for i, v := range y {
-			o[i] = v * (d[i] - sum)
-		}
+		kernel.SoftmaxGrad(d, y, o, k)
 	}}
 	l.emit(n, "softmax gradient", []*buffer{db, yb}, []*buffer{out}, func() func() error {
 		return func() error { t.run(l.pool); return nil }
@@ -211,11 +192,7 @@ func layer(n *graph.Node, x *graph.Value) (rows, k int, ok bool) {
 // moments gives mean and 1/std of a row.
 func moments(x []float32, eps float64) (mean, istd float32) {
 	m := kernel.Sum(x) / float64(len(x))
-	v := 0.0
-	for _, a := range x {
-		d := float64(a) - m
-		v += d * d
-	}
+	v := kernel.SquaredDeviation(x, float32(m))
 	return float32(m), float32(1 / math.Sqrt(v/float64(len(x))+eps))
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
+	"pare/kernel"
 )
 
 // Config is what a training run is.
@@ -247,16 +248,12 @@ func (r *Run) step(i int) error {
 func (r *Run) clip() {
 	sum := 0.0
 	for _, p := range r.Params {
-		for _, x := range p.G {
-			sum += float64(x) * float64(x)
-		}
+		sum += kernel.Dot(p.G, p.G)
 	}
 	if n := math.Sqrt(sum); n > r.Clip {
 		f := float32(r.Clip / n)
 		for _, p := range r.Params {
-			for i := range p.G {
-				p.G[i] *= f
-			}
+			kernel.Scale(f, p.G, p.G)
 		}
 	}
 }
