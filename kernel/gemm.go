@@ -112,7 +112,7 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 		switch {
 		case g.TransA:
 			t.A, t.Ais, t.Aks = first(g.A, a0+k0*g.Lda+i0), 4, 4*g.Lda
-		case m >= 32 && g.Lda%256 == 0:
+		case m >= 32 && g.Lda%1024 == 0:
 			// rows so far apart share the cache's sets: copied closer together
 			pitch := k1 - k0 + 16
 			buf := w.Scratch(1, m*pitch)

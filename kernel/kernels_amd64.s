@@ -6893,17 +6893,61 @@ TEXT ·bnstats_avx512(SB), NOSPLIT, $0-8
 	VMOVUPS.Z (DI), K1, Z1
 	MOVQ      88(AX), AX
 	VMOVUPS.Z (AX), K1, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z8, Z8, Z8
+	SUBQ      $0x04, CX
+	JLT       bnstats_avx512_r
+
+bnstats_avx512_l4:
+	VMOVUPS.Z   (DX), K1, Z9
+	VSUBPS      Z2, Z9, Z9
+	VADDPS      Z9, Z0, Z0
+	VFMADD231PS Z9, Z9, Z1
+	ADDQ        BX, DX
+	VMOVUPS.Z   (DX), K1, Z9
+	VSUBPS      Z2, Z9, Z9
+	VADDPS      Z9, Z3, Z3
+	VFMADD231PS Z9, Z9, Z4
+	ADDQ        BX, DX
+	VMOVUPS.Z   (DX), K1, Z9
+	VSUBPS      Z2, Z9, Z9
+	VADDPS      Z9, Z5, Z5
+	VFMADD231PS Z9, Z9, Z6
+	ADDQ        BX, DX
+	VMOVUPS.Z   (DX), K1, Z9
+	VSUBPS      Z2, Z9, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z9, Z8
+	ADDQ        BX, DX
+	SUBQ        $0x04, CX
+	JGE         bnstats_avx512_l4
+
+bnstats_avx512_r:
+	ADDQ $0x04, CX
+	JZ   bnstats_avx512_end
 
 bnstats_avx512_l:
-	VMOVUPS.Z   (DX), K1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VADDPS      Z3, Z0, Z0
-	VFMADD231PS Z3, Z3, Z1
+	VMOVUPS.Z   (DX), K1, Z9
+	VSUBPS      Z2, Z9, Z9
+	VADDPS      Z9, Z0, Z0
+	VFMADD231PS Z9, Z9, Z1
 	ADDQ        BX, DX
 	DECQ        CX
 	JNZ         bnstats_avx512_l
-	VMOVUPS     Z0, K1, (SI)
-	VMOVUPS     Z1, K1, (DI)
+
+bnstats_avx512_end:
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VMOVUPS Z0, K1, (SI)
+	VMOVUPS Z1, K1, (DI)
 	VZEROUPPER
 	RET
 
@@ -6965,32 +7009,74 @@ TEXT ·bnsums_avx512(SB), NOSPLIT, $0-8
 	MOVQ      64(AX), R9
 	MOVQ      72(AX), R10
 	MOVQ      80(AX), R11
+	VPXORQ    Z3, Z3, Z3
 	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
 	VMOVUPS.Z (R10), K1, Z0
 	VMOVUPS.Z (R11), K1, Z1
 	MOVQ      88(AX), AX
 	VMOVUPS.Z (AX), K1, Z2
+	SUBQ      $0x02, CX
+	JLT       bnsums_avx512_r
 
-bnsums_avx512_l:
-	VMOVUPS.Z (R8), K1, Z3
+bnsums_avx512_l2:
+	VMOVUPS.Z (R8), K1, Z6
 	TESTQ     SI, SI
-	JZ        bnsums_avx512_nomask
-	VMOVUPS.Z (SI), K1, Z5
-	VCMPPS    $0x01, Z5, Z4, K2
-	VMOVAPS.Z Z3, K2, Z3
+	JZ        bnsums_avx512_a_nomask
+	VMOVUPS.Z (SI), K1, Z7
+	VCMPPS    $0x01, Z7, Z3, K2
+	VMOVAPS.Z Z6, K2, Z6
 
-bnsums_avx512_nomask:
-	VMOVUPS.Z   (DX), K1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z3, Z0, Z0
-	VFMADD231PS Z5, Z3, Z1
+bnsums_avx512_a_nomask:
+	VMOVUPS.Z   (DX), K1, Z7
+	VSUBPS      Z2, Z7, Z7
+	VADDPS      Z6, Z0, Z0
+	VFMADD231PS Z7, Z6, Z1
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	ADDQ        R9, R8
-	DECQ        CX
-	JNZ         bnsums_avx512_l
-	VMOVUPS     Z0, K1, (R10)
-	VMOVUPS     Z1, K1, (R11)
+	VMOVUPS.Z   (R8), K1, Z6
+	TESTQ       SI, SI
+	JZ          bnsums_avx512_b_nomask
+	VMOVUPS.Z   (SI), K1, Z7
+	VCMPPS      $0x01, Z7, Z3, K2
+	VMOVAPS.Z   Z6, K2, Z6
+
+bnsums_avx512_b_nomask:
+	VMOVUPS.Z   (DX), K1, Z7
+	VSUBPS      Z2, Z7, Z7
+	VADDPS      Z6, Z4, Z4
+	VFMADD231PS Z7, Z6, Z5
+	ADDQ        BX, DX
+	ADDQ        DI, SI
+	ADDQ        R9, R8
+	SUBQ        $0x02, CX
+	JGE         bnsums_avx512_l2
+
+bnsums_avx512_r:
+	ADDQ      $0x02, CX
+	JZ        bnsums_avx512_end
+	VMOVUPS.Z (R8), K1, Z6
+	TESTQ     SI, SI
+	JZ        bnsums_avx512_c_nomask
+	VMOVUPS.Z (SI), K1, Z7
+	VCMPPS    $0x01, Z7, Z3, K2
+	VMOVAPS.Z Z6, K2, Z6
+
+bnsums_avx512_c_nomask:
+	VMOVUPS.Z   (DX), K1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VFMADD231PS Z3, Z6, Z1
+	ADDQ        BX, DX
+	ADDQ        DI, SI
+	ADDQ        R9, R8
+
+bnsums_avx512_end:
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z0, K1, (R10)
+	VMOVUPS Z1, K1, (R11)
 	VZEROUPPER
 	RET
 
@@ -7014,9 +7100,15 @@ TEXT ·bngrad_avx512(SB), NOSPLIT, $0-8
 	VMOVUPS.Z (R12), K1, Z0
 	MOVQ      80(AX), R12
 	VMOVUPS.Z (R12), K1, Z1
-	MOVQ      88(AX), AX
-	VMOVUPS.Z (AX), K1, Z2
+	MOVQ      88(AX), R12
+	VMOVUPS.Z (R12), K1, Z2
+	MOVQ      112(AX), AX
+	VPXORQ    Z6, Z6, Z6
+	TESTQ     AX, AX
+	JZ        bngrad_avx512_nomean
+	VMOVUPS.Z (AX), K1, Z6
 
+bngrad_avx512_nomean:
 bngrad_avx512_l:
 	VMOVUPS.Z (R8), K1, Z3
 	TESTQ     SI, SI
@@ -7027,6 +7119,7 @@ bngrad_avx512_l:
 
 bngrad_avx512_nomask:
 	VMOVUPS.Z   (DX), K1, Z5
+	VSUBPS      Z6, Z5, Z5
 	VFMADD213PS Z2, Z0, Z3
 	VFMADD231PS Z5, Z1, Z3
 	VMOVUPS     Z3, K1, (R10)
@@ -7054,17 +7147,61 @@ TEXT ·bnstats_avx2(SB), NOSPLIT, $0-8
 	VMASKMOVPS (DI), Y0, Y2
 	MOVQ       88(AX), AX
 	VMASKMOVPS (AX), Y0, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	SUBQ       $0x04, CX
+	JLT        bnstats_avx2_r
+
+bnstats_avx2_l4:
+	VMASKMOVPS  (DX), Y0, Y10
+	VSUBPS      Y3, Y10, Y10
+	VADDPS      Y10, Y1, Y1
+	VFMADD231PS Y10, Y10, Y2
+	ADDQ        BX, DX
+	VMASKMOVPS  (DX), Y0, Y10
+	VSUBPS      Y3, Y10, Y10
+	VADDPS      Y10, Y4, Y4
+	VFMADD231PS Y10, Y10, Y5
+	ADDQ        BX, DX
+	VMASKMOVPS  (DX), Y0, Y10
+	VSUBPS      Y3, Y10, Y10
+	VADDPS      Y10, Y6, Y6
+	VFMADD231PS Y10, Y10, Y7
+	ADDQ        BX, DX
+	VMASKMOVPS  (DX), Y0, Y10
+	VSUBPS      Y3, Y10, Y10
+	VADDPS      Y10, Y8, Y8
+	VFMADD231PS Y10, Y10, Y9
+	ADDQ        BX, DX
+	SUBQ        $0x04, CX
+	JGE         bnstats_avx2_l4
+
+bnstats_avx2_r:
+	ADDQ $0x04, CX
+	JZ   bnstats_avx2_end
 
 bnstats_avx2_l:
-	VMASKMOVPS  (DX), Y0, Y4
-	VSUBPS      Y3, Y4, Y4
-	VADDPS      Y4, Y1, Y1
-	VFMADD231PS Y4, Y4, Y2
+	VMASKMOVPS  (DX), Y0, Y10
+	VSUBPS      Y3, Y10, Y10
+	VADDPS      Y10, Y1, Y1
+	VFMADD231PS Y10, Y10, Y2
 	ADDQ        BX, DX
 	DECQ        CX
 	JNZ         bnstats_avx2_l
-	VMASKMOVPS  Y1, Y0, (SI)
-	VMASKMOVPS  Y2, Y0, (DI)
+
+bnstats_avx2_end:
+	VADDPS     Y4, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y8, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y6, Y1, Y1
+	VADDPS     Y7, Y2, Y2
+	VMASKMOVPS Y1, Y0, (SI)
+	VMASKMOVPS Y2, Y0, (DI)
 	VZEROUPPER
 	RET
 
@@ -7126,32 +7263,74 @@ TEXT ·bnsums_avx2(SB), NOSPLIT, $0-8
 	MOVQ       64(AX), R9
 	MOVQ       72(AX), R10
 	MOVQ       80(AX), R11
+	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
 	VMASKMOVPS (R10), Y0, Y1
 	VMASKMOVPS (R11), Y0, Y2
 	MOVQ       88(AX), AX
 	VMASKMOVPS (AX), Y0, Y3
+	SUBQ       $0x02, CX
+	JLT        bnsums_avx2_r
 
-bnsums_avx2_l:
-	VMASKMOVPS (R8), Y0, Y4
+bnsums_avx2_l2:
+	VMASKMOVPS (R8), Y0, Y7
 	TESTQ      SI, SI
-	JZ         bnsums_avx2_nomask
-	VMASKMOVPS (SI), Y0, Y6
-	VCMPPS     $0x01, Y6, Y5, Y6
-	VANDPS     Y6, Y4, Y4
+	JZ         bnsums_avx2_a_nomask
+	VMASKMOVPS (SI), Y0, Y8
+	VCMPPS     $0x01, Y8, Y4, Y8
+	VANDPS     Y8, Y7, Y7
 
-bnsums_avx2_nomask:
-	VMASKMOVPS  (DX), Y0, Y6
-	VSUBPS      Y3, Y6, Y6
-	VADDPS      Y4, Y1, Y1
-	VFMADD231PS Y6, Y4, Y2
+bnsums_avx2_a_nomask:
+	VMASKMOVPS  (DX), Y0, Y8
+	VSUBPS      Y3, Y8, Y8
+	VADDPS      Y7, Y1, Y1
+	VFMADD231PS Y8, Y7, Y2
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	ADDQ        R9, R8
-	DECQ        CX
-	JNZ         bnsums_avx2_l
-	VMASKMOVPS  Y1, Y0, (R10)
-	VMASKMOVPS  Y2, Y0, (R11)
+	VMASKMOVPS  (R8), Y0, Y7
+	TESTQ       SI, SI
+	JZ          bnsums_avx2_b_nomask
+	VMASKMOVPS  (SI), Y0, Y8
+	VCMPPS      $0x01, Y8, Y4, Y8
+	VANDPS      Y8, Y7, Y7
+
+bnsums_avx2_b_nomask:
+	VMASKMOVPS  (DX), Y0, Y8
+	VSUBPS      Y3, Y8, Y8
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        BX, DX
+	ADDQ        DI, SI
+	ADDQ        R9, R8
+	SUBQ        $0x02, CX
+	JGE         bnsums_avx2_l2
+
+bnsums_avx2_r:
+	ADDQ       $0x02, CX
+	JZ         bnsums_avx2_end
+	VMASKMOVPS (R8), Y0, Y7
+	TESTQ      SI, SI
+	JZ         bnsums_avx2_c_nomask
+	VMASKMOVPS (SI), Y0, Y8
+	VCMPPS     $0x01, Y8, Y4, Y8
+	VANDPS     Y8, Y7, Y7
+
+bnsums_avx2_c_nomask:
+	VMASKMOVPS  (DX), Y0, Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y7, Y1, Y1
+	VFMADD231PS Y4, Y7, Y2
+	ADDQ        BX, DX
+	ADDQ        DI, SI
+	ADDQ        R9, R8
+
+bnsums_avx2_end:
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS Y1, Y0, (R10)
+	VMASKMOVPS Y2, Y0, (R11)
 	VZEROUPPER
 	RET
 
@@ -7175,9 +7354,15 @@ TEXT ·bngrad_avx2(SB), NOSPLIT, $0-8
 	VMASKMOVPS (R12), Y0, Y1
 	MOVQ       80(AX), R12
 	VMASKMOVPS (R12), Y0, Y2
-	MOVQ       88(AX), AX
-	VMASKMOVPS (AX), Y0, Y3
+	MOVQ       88(AX), R12
+	VMASKMOVPS (R12), Y0, Y3
+	MOVQ       112(AX), AX
+	VXORPS     Y7, Y7, Y7
+	TESTQ      AX, AX
+	JZ         bngrad_avx2_nomean
+	VMASKMOVPS (AX), Y0, Y7
 
+bngrad_avx2_nomean:
 bngrad_avx2_l:
 	VMASKMOVPS (R8), Y0, Y4
 	TESTQ      SI, SI
@@ -7188,6 +7373,7 @@ bngrad_avx2_l:
 
 bngrad_avx2_nomask:
 	VMASKMOVPS  (DX), Y0, Y6
+	VSUBPS      Y7, Y6, Y6
 	VFMADD213PS Y3, Y1, Y4
 	VFMADD231PS Y6, Y2, Y4
 	VMASKMOVPS  Y4, Y0, (R10)

@@ -20,4 +20,5 @@ type rows struct {
 	B     unsafe.Pointer
 	Flags int
 	Mask  uintptr
+	M     unsafe.Pointer // subtracted from X; nil: nothing
 }
