@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"pare/graph"
+	"pare/kernel"
 )
 
 // Param is a trained tensor with its gradient and the optimiser's state.
@@ -42,30 +43,15 @@ func (o SGD) Buffers() int {
 
 // Step moves p.
 func (o SGD) Step(p *Param, lr float64, t int) {
-	wd := float32(0)
+	k := kernel.SGDStep{LR: lr, Momentum: o.Momentum, Nesterov: o.Nesterov}
 	if p.Decay {
-		wd = float32(o.Decay)
+		k.WeightDecay = o.Decay
 	}
-	w, g, eta := p.W, p.G, float32(lr)
-	if o.Momentum == 0 {
-		for i, x := range g {
-			w[i] -= eta * (x + wd*w[i])
-		}
-		return
+	var m []float32
+	if o.Momentum != 0 {
+		m = p.State[0]
 	}
-	mu, m := float32(o.Momentum), p.State[0]
-	if o.Nesterov {
-		for i, x := range g {
-			x += wd * w[i]
-			m[i] = mu*m[i] + x
-			w[i] -= eta * (x + mu*m[i])
-		}
-		return
-	}
-	for i, x := range g {
-		m[i] = mu*m[i] + x + wd*w[i]
-		w[i] -= eta * m[i]
-	}
+	k.Step(p.W, p.G, m, nil)
 }
 
 // Adam is Kingma & Ba 2015; with Decoupled it is AdamW (Loshchilov & Hutter
@@ -81,26 +67,11 @@ func (o Adam) Buffers() int { return 2 }
 
 // Step moves p.
 func (o Adam) Step(p *Param, lr float64, t int) {
-	c1 := 1 - math.Pow(o.Beta1, float64(t+1))
-	c2 := 1 - math.Pow(o.Beta2, float64(t+1))
-	b1, b2 := float32(o.Beta1), float32(o.Beta2)
-	step, root, eps := float32(lr/c1), float32(1/math.Sqrt(c2)), float32(o.Eps)
-	wd, shrink := float32(0), float32(1)
+	k := kernel.AdamStep{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decoupled: o.Decoupled, T: t + 1}
 	if p.Decay {
-		if o.Decoupled {
-			shrink = float32(1 - lr*o.Decay)
-		} else {
-			wd = float32(o.Decay)
-		}
+		k.WeightDecay = o.Decay
 	}
-	w, m, v := p.W, p.State[0], p.State[1]
-	for i, x := range p.G {
-		x += wd * w[i]
-		m[i] += (1 - b1) * (x - m[i])
-		v[i] += (1 - b2) * (x*x - v[i])
-		s := float32(math.Sqrt(float64(v[i])))
-		w[i] = w[i]*shrink - step*m[i]/(s*root+eps)
-	}
+	k.Step(p.W, p.G, p.State[0], p.State[1], nil)
 }
 
 // OptimizerHelp explains ParseOptimizer's names.

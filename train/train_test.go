@@ -150,12 +150,19 @@ func TestStepAllocates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	for _, p := range s.Params {
+		p.State = [][]float32{make([]float32, len(p.W)), make([]float32, len(p.W))}
+	}
 	if a := testing.AllocsPerRun(5, func() {
 		c.Train.Fill(0, 1, s) //nolint:errcheck // it cannot fail
 		if _, err := s.Run(); err != nil {
 			t.Fatal(err)
 		}
 		s.MoveStats()
+		for _, p := range s.Params {
+			c.Optimizer.Step(p, .01, 3)
+			(SGD{Momentum: .9}).Step(p, .01, 3)
+		}
 	}); a != 0 {
 		t.Errorf("%v allocations a step", a)
 	}
