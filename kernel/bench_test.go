@@ -48,3 +48,44 @@ func BenchmarkFunctions(b *testing.B) {
 		bench(b, name, float64(n), "G/s", func(*Pool) { f() })
 	}
 }
+
+func BenchmarkGemm(b *testing.B) {
+	for _, n := range []int{128, 512, 1024} {
+		for _, th := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%d/%dT", n, th), func(b *testing.B) {
+				p := NewPool(th)
+				defer p.Close()
+				x, y, z := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
+				g := &GemmTask{M: n, N: n, K: n, A: x, Lda: n, B: y, Ldb: n, C: z, Ldc: n}
+				for b.Loop() {
+					g.Run(p)
+				}
+				b.ReportMetric(2*float64(n)*float64(n)*float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, s := range []struct {
+		name              string
+		ci, co, hw, k, st int
+		groups            int
+	}{
+		{"3x3", 16, 16, 32, 3, 1, 1}, {"3x3", 32, 32, 16, 3, 1, 1}, {"3x3", 64, 64, 8, 3, 1, 1}, {"3x3", 3, 16, 32, 3, 1, 1}, {"3x3/2", 16, 32, 32, 3, 2, 1},
+		{"1x1/2", 64, 128, 16, 1, 2, 1}, {"1x1", 64, 64, 16, 1, 1, 1}, {"7x7/2", 3, 64, 64, 7, 2, 1}, {"3x3 depthwise", 96, 96, 16, 3, 1, 96},
+		{"3x3/2 depthwise", 96, 96, 16, 3, 2, 96}, {"3x3 grouped", 64, 64, 16, 3, 1, 8}, {"5x5", 10, 27, 16, 5, 1, 1},
+	} {
+		p := (s.k - 1) / 2
+		c := Conv{N: 16, H: s.hw, W: s.hw, CI: s.ci, CO: s.co, KH: s.k, KW: s.k, StrideH: s.st, StrideW: s.st, DilH: 1, DilW: 1, PadT: p, PadL: p, PadB: p, PadR: p, Groups: s.groups}
+		x, y, w := make([]float32, c.N*c.H*c.W*c.CI), make([]float32, c.N*c.OutH()*c.OutW()*c.CO), make([]float32, c.KH*c.KW*c.CI/c.Groups*c.CO)
+		fwd := &ConvTask{Conv: c, X: x, Wt: w, Y: y}
+		dx := &ConvInputGradTask{Conv: c, DY: y, Wt: w, DX: x}
+		dw := &ConvWeightGradTask{Conv: c, X: x, DY: y, DW: w}
+		flops := 2 * float64(len(y)) * float64(len(w)/c.CO)
+		name := fmt.Sprintf("%s %d-%d at %d/", s.name, s.ci, s.co, s.hw)
+		bench(b, name+"forward", flops, "GFLOP/s", fwd.Run)
+		bench(b, name+"dx", flops, "GFLOP/s", dx.Run)
+		bench(b, name+"dw", flops, "GFLOP/s", dw.Run)
+	}
+}

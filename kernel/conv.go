@@ -77,7 +77,7 @@ func (c *ConvTask) Do(w *Worker, i int) {
 	y0 := o0*c.StrideH - c.PadT
 	y1 := (o1-1)*c.StrideH - c.PadT + c.DilH*(c.KH-1) + 1
 	pitch := (c.W + c.PadL + c.PadR) * c.CI
-	x := w.Scratch(0, (y1-y0)*pitch)
+	x := w.Scratch(0, (y1-y0)*pitch+slack)
 	padRows(x, c.X[n*c.H*c.W*c.CI:], c.H, c.W, c.CI, y0, y1, c.PadL, c.PadR)
 	if c.Groups > 1 {
 		c.grouped(w, x, pitch, n, o0, o1)
@@ -148,7 +148,7 @@ func (c *ConvTask) grouped(w *Worker, x []float32, pitch, n, o0, o1 int) {
 	oh, ow := c.OutH(), c.OutW()
 	if c.CI == c.Groups && c.CO == c.Groups {
 		for y := o0; y < o1; y++ {
-			c.depthwiseRow(x[(y-o0)*c.StrideH*pitch:], pitch, ((n*oh+y)*ow)*c.CO, ow)
+			c.depthwiseRow(w, x[(y-o0)*c.StrideH*pitch:], pitch, ((n*oh+y)*ow)*c.CO, ow)
 		}
 		return
 	}
@@ -161,30 +161,19 @@ func (c *ConvTask) grouped(w *Worker, x []float32, pitch, n, o0, o1 int) {
 	}
 }
 
-func (c *ConvTask) depthwiseRow(x []float32, pitch, at, ow int) {
+// depthwiseRow computes one output row of a convolution whose channels do not
+// mix; x has slack behind it.
+func (c *ConvTask) depthwiseRow(w *Worker, x []float32, pitch, at, ow int) {
 	ch := c.CO
-	for ox := range ow {
-		y := c.Y[at+ox*ch : at+(ox+1)*ch]
-		if !c.Ep.Acc {
-			if c.Ep.Bias != nil {
-				copy(y, c.Ep.Bias)
-			} else {
-				clear(y)
-			}
-		} else if c.Ep.Bias != nil {
-			Add(y, c.Ep.Bias, y)
-		}
-		for ky := range c.KH {
-			for kx := range c.KW {
-				px := ky*c.DilH*pitch + (ox*c.StrideW+kx*c.DilW)*ch
-				Fma(x[px:px+ch], c.Wt[(ky*c.KW+kx)*ch:(ky*c.KW+kx+1)*ch], y)
-			}
-		}
-		if c.Ep.Res != nil {
-			Add(y, c.Ep.Res[at+ox*ch:at+(ox+1)*ch], y)
-		}
-		if lo, hi, ok := c.Ep.bounds(); ok {
-			Clip(y, lo, hi, y)
-		}
+	t := &w.tile
+	*t = tile{Rows: c.KH, K: c.KW, A: unsafe.Pointer(&x[0]), Ars: 4 * c.DilH * pitch, Ais: 4 * c.StrideW * ch, Aks: 4 * c.DilW * ch,
+		B: unsafe.Pointer(&c.Wt[0]), Ldb: 4 * ch, C: unsafe.Pointer(&c.Y[at]), Ldc: 4 * ch, Bias: first(c.Ep.Bias, 0)}
+	if c.Ep.Acc {
+		t.Flags = flagAcc
 	}
+	t.act(&c.Ep)
+	if c.Ep.Res != nil {
+		t.Res, t.Ldr = first(c.Ep.Res, at), 4*ch
+	}
+	w.channels(ow, ch)
 }

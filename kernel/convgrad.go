@@ -2,59 +2,150 @@ package kernel
 
 import "unsafe"
 
-// ConvInputGradTask computes dx from dy and w. It is a convolution of dy,
-// spread out by the stride, with the kernel turned round and its channels
-// swapped.
+// ConvInputGradTask computes dx from dy and w. The input's pixels fall into
+// StrideH*StrideW phases; those of one phase meet the same taps of the kernel,
+// so each phase is a convolution of dy with these taps turned round and their
+// channels swapped. Groups and dilation take another way: dy is spread out by
+// the stride and convolved with the whole kernel turned round.
 type ConvInputGradTask struct {
 	Conv
 	DY, Wt, DX []float32
 
-	flip []float32 // [KH,KW,CO/G,CI]
-	gemm GemmTask
+	phased  bool
+	turning bool
+	flip    []float32 // [KH,KW,CO/G,CI]; phased: by phase, in panels
+	gemm    GemmTask
 }
 
 // Run computes dx.
 func (c *ConvInputGradTask) Run(p *Pool) {
 	if c.pointwise() {
 		m := c.N * c.H * c.W
-		c.gemm = GemmTask{TransB: true, M: m, N: c.CI, K: c.CO, A: c.DY, Lda: c.CO, B: c.Wt, Ldb: c.CO, C: c.DX, Ldc: c.CI, part: c.gemm.part}
+		part := c.gemm.part
+		c.gemm = GemmTask{TransB: true, M: m, N: c.CI, K: c.CO, A: c.DY, Lda: c.CO, B: c.Wt, Ldb: c.CO, C: c.DX, Ldc: c.CI, part: part}
 		c.gemm.Run(p)
 		return
 	}
-	c.turn()
+	if n := c.KH * c.KW * c.CO / c.Groups * c.CI; len(c.flip) != n {
+		c.flip = make([]float32, n)
+	}
+	c.phased = c.Groups == 1 && c.DilH == 1 && c.DilW == 1
+	c.turning = true
+	p.Run(c.KH*c.KW, c)
+	c.turning = false
 	p.Run(c.N, c)
 }
 
-// turn writes the kernel turned round, input and output channels swapped
-// within each group.
-func (c *ConvInputGradTask) turn() {
-	g, ci, co := c.Groups, c.CI/c.Groups, c.CO/c.Groups
-	taps := c.KH * c.KW
-	if len(c.flip) != taps*co*c.CI {
-		c.flip = make([]float32, taps*co*c.CI)
+// Do turns one tap round, or computes one image.
+func (c *ConvInputGradTask) Do(w *Worker, i int) {
+	switch {
+	case c.turning && c.phased:
+		c.turnPhased(i/c.KW, i%c.KW)
+	case c.turning:
+		c.turn(i)
+	case c.phased:
+		c.imagePhased(w, i)
+	default:
+		c.image(w, i)
 	}
-	for t := range taps {
-		src := c.Wt[t*ci*c.CO : (t+1)*ci*c.CO]
-		dst := c.flip[(taps-1-t)*co*c.CI : (taps-t)*co*c.CI]
-		for i := range ci {
-			for k := range g {
-				for o := range co {
-					dst[o*c.CI+k*ci+i] = src[i*c.CO+k*co+o]
+}
+
+// phaseTaps is how many of k taps meet phase r of a stride.
+func phaseTaps(k, r, stride int) int { return (k - r + stride - 1) / stride }
+
+// phaseAt is where the taps of a phase begin in flip, in taps.
+func (c *ConvInputGradTask) phaseAt(ry, rx int) int {
+	n := 0
+	for r := range ry {
+		n += max(0, phaseTaps(c.KH, r, c.StrideH)) * c.KW
+	}
+	for r := range rx {
+		n += max(0, phaseTaps(c.KH, ry, c.StrideH)) * max(0, phaseTaps(c.KW, r, c.StrideW))
+	}
+	return n
+}
+
+// turnPhased writes one tap in panels of two vectors of input channels, each
+// [taps of the phase, CO, width].
+func (c *ConvInputGradTask) turnPhased(ky, kx int) {
+	ry, rx := ky%c.StrideH, kx%c.StrideW
+	ty, tx := phaseTaps(c.KH, ry, c.StrideH), phaseTaps(c.KW, rx, c.StrideW)
+	tap := (ty-1-ky/c.StrideH)*tx + tx - 1 - kx/c.StrideW
+	base := c.phaseAt(ry, rx) * c.CO * c.CI
+	src := c.Wt[(ky*c.KW+kx)*c.CI*c.CO:]
+	for j, panel := 0, 2*lanes(); j < c.CI; j += panel {
+		width := min(panel, c.CI-j)
+		transpose(src[j*c.CO:], c.CO, c.flip[base+j*ty*tx*c.CO+tap*c.CO*width:], width, width, c.CO)
+	}
+}
+
+// imagePhased computes one image phase by phase.
+func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
+	oh, ow := c.OutH(), c.OutW()
+	top, left := phaseTaps(c.KH, 0, c.StrideH)-1, phaseTaps(c.KW, 0, c.StrideW)-1
+	h, wd := (c.H-1+c.PadT)/c.StrideH+1, (c.W-1+c.PadL)/c.StrideW+1
+	pitch := (wd + left) * c.CO
+	buf := w.Scratch(0, (h+top)*pitch)
+	padded(buf[top*pitch:], c.DY[n*oh*ow*c.CO:(n+1)*oh*ow*c.CO], oh, ow, wd, c.CO, h, left)
+	clear(buf[:top*pitch])
+	dx := c.DX[n*c.H*c.W*c.CI : (n+1)*c.H*c.W*c.CI]
+	for ry := range c.StrideH {
+		for rx := range c.StrideW {
+			ty, tx := max(0, phaseTaps(c.KH, ry, c.StrideH)), max(0, phaseTaps(c.KW, rx, c.StrideW))
+			y0, x0 := firstOf(ry, c.PadT, c.StrideH), firstOf(rx, c.PadL, c.StrideW)
+			if x0 >= c.W || y0 >= c.H {
+				continue
+			}
+			count := (c.W - x0 + c.StrideW - 1) / c.StrideW
+			if ty == 0 || tx == 0 {
+				for y := y0; y < c.H; y += c.StrideH {
+					for x := x0; x < c.W; x += c.StrideW {
+						clear(dx[(y*c.W+x)*c.CI : (y*c.W+x+1)*c.CI])
+					}
+				}
+				continue
+			}
+			base := c.phaseAt(ry, rx) * c.CO * c.CI
+			px := (x0+c.PadL-rx)/c.StrideW - (tx - 1) + left
+			for j, panel := 0, 2*lanes(); j < c.CI; j += panel {
+				width := min(panel, c.CI-j)
+				for y := y0; y < c.H; y += c.StrideH {
+					py := (y+c.PadT-ry)/c.StrideH - (ty - 1) + top
+					t := &w.tile
+					*t = tile{Rows: ty, K: tx * c.CO, A: unsafe.Pointer(&buf[py*pitch+px*c.CO]), Ars: 4 * pitch, Ais: 4 * c.CO, Aks: 4,
+						B: unsafe.Pointer(&c.flip[base+j*ty*tx*c.CO]), Ldb: 4 * width,
+						C: unsafe.Pointer(&dx[(y*c.W+x0)*c.CI+j]), Ldc: 4 * c.StrideW * c.CI}
+					w.block(count, width, 0)
 				}
 			}
 		}
 	}
 }
 
-// Do computes one image.
-func (c *ConvInputGradTask) Do(w *Worker, n int) {
+// firstOf is the first place x >= 0 with (x+pad) mod stride = r.
+func firstOf(r, pad, stride int) int { return ((r-pad)%stride + stride) % stride }
+
+// turn writes one tap of the kernel turned round, input and output channels
+// swapped within each group.
+func (c *ConvInputGradTask) turn(t int) {
+	g, ci, co := c.Groups, c.CI/c.Groups, c.CO/c.Groups
+	taps := c.KH * c.KW
+	src := c.Wt[t*ci*c.CO : (t+1)*ci*c.CO]
+	dst := c.flip[(taps-1-t)*co*c.CI : (taps-t)*co*c.CI]
+	for k := range g {
+		transpose(src[k*co:], c.CO, dst[k*ci:], c.CI, ci, co)
+	}
+}
+
+// image computes one image from dy spread out by the stride.
+func (c *ConvInputGradTask) image(w *Worker, n int) {
 	oh, ow := c.OutH(), c.OutW()
-	// dy spread out and padded: input row y meets kernel row ky where
-	// y + PadT - ky*DilH is a multiple of the stride
+	// input row y meets kernel row ky where y + PadT - ky*DilH is a multiple of
+	// the stride
 	top, left := c.DilH*(c.KH-1)-c.PadT, c.DilW*(c.KW-1)-c.PadL
 	h, wd := c.H+c.DilH*(c.KH-1), c.W+c.DilW*(c.KW-1)
 	pitch := wd * c.CO
-	buf := w.Scratch(0, h*pitch)
+	buf := w.Scratch(0, h*pitch+slack)
 	clear(buf)
 	for y := range oh {
 		r := y*c.StrideH + top
@@ -79,108 +170,28 @@ func (c *ConvInputGradTask) Do(w *Worker, n int) {
 		return
 	}
 	panel := 2 * lanes()
-	k := c.KH * c.KW * c.CO
 	for j := 0; j < c.CI; j += panel {
 		width := min(panel, c.CI-j)
-		b, ldb := c.flip[j:], c.CI
-		if c.CI > panel && c.H*c.W >= 64 {
-			pk := w.Scratch(1, k*width)
-			for r := range k {
-				copy(pk[r*width:(r+1)*width], c.flip[r*c.CI+j:])
-			}
-			b, ldb = pk, width
-		}
 		for y := range c.H {
-			f.row(w, buf[y*pitch:], pitch, c.CO, c.CO, b, ldb, y*c.W*c.CI+j, j, c.W, width)
+			f.row(w, buf[y*pitch:], pitch, c.CO, c.CO, c.flip[j:], c.CI, y*c.W*c.CI+j, j, c.W, width)
 		}
 	}
 }
 
-// ConvWeightGradTask computes dw from x and dy. The images are summed in a
-// fixed number of parts, and the parts in their order, so the result does not
-// depend on the number of threads.
-type ConvWeightGradTask struct {
-	Conv
-	X, DY, DW []float32
-
-	chunks int
-	part   []float32
-	gemm   GemmTask
-}
-
-// Run computes dw.
-func (c *ConvWeightGradTask) Run(p *Pool) {
-	if c.pointwise() {
-		m := c.N * c.H * c.W
-		c.gemm = GemmTask{TransA: true, M: c.CI, N: c.CO, K: m, A: c.X, Lda: c.CI, B: c.DY, Ldb: c.CO, C: c.DW, Ldc: c.CO, part: c.gemm.part}
-		c.gemm.Run(p)
-		return
-	}
-	c.chunks = min(c.N, 8)
-	if len(c.DW) > 1<<19 {
-		c.chunks = min(c.N, 2)
-	}
-	if need := c.chunks * len(c.DW); len(c.part) != need {
-		c.part = make([]float32, need)
-	}
-	p.Run(c.chunks, c)
-	copy(c.DW, c.part[:len(c.DW)])
-	for k := 1; k < c.chunks; k++ {
-		Add(c.DW, c.part[k*len(c.DW):(k+1)*len(c.DW)], c.DW)
-	}
-}
-
-// Do sums one part of the images.
-func (c *ConvWeightGradTask) Do(w *Worker, k int) {
-	dw := c.part[k*len(c.DW) : (k+1)*len(c.DW)]
-	clear(dw)
-	oh, ow := c.OutH(), c.OutW()
-	rowsIn := (oh-1)*c.StrideH + c.DilH*(c.KH-1) + 1
-	pitch := (c.W + c.PadL + c.PadR) * c.CI
-	for n := k * c.N / c.chunks; n < (k+1)*c.N/c.chunks; n++ {
-		x := w.Scratch(0, rowsIn*pitch)
-		padRows(x, c.X[n*c.H*c.W*c.CI:], c.H, c.W, c.CI, -c.PadT, rowsIn-c.PadT, c.PadL, c.PadR)
-		dy := c.DY[n*oh*ow*c.CO : (n+1)*oh*ow*c.CO]
-		if c.CI == c.Groups && c.CO == c.Groups {
-			c.depthwise(x, dy, dw, pitch)
+// padded copies an image [h, w, ch] behind left pixels of zeros in each of rows
+// rows of width pixels more; what does not fit is left out, what is missing is
+// zero.
+func padded(dst, img []float32, h, w, width, ch, rows, left int) {
+	pitch := (width + left) * ch
+	n := min(w, width) * ch
+	for y := range rows {
+		row := dst[y*pitch : (y+1)*pitch]
+		if y >= h {
+			clear(row)
 			continue
 		}
-		ci, co := c.CI/c.Groups, c.CO/c.Groups
-		for ky := range c.KH {
-			if c.Groups == 1 && c.DilW == 1 {
-				c.taps(w, x[ky*c.DilH*pitch:], dy, dw[ky*c.KW*ci*c.CO:], pitch, c.KW*ci, co)
-				continue
-			}
-			for kx := range c.KW {
-				for g := range c.Groups {
-					c.taps(w, x[ky*c.DilH*pitch+kx*c.DilW*c.CI+g*ci:], dy[g*co:], dw[(ky*c.KW+kx)*ci*c.CO+g*co:], pitch, ci, co)
-				}
-			}
-		}
-	}
-}
-
-// taps adds the products of m consecutive input values and n output channels
-// over all places of one image.
-func (c *ConvWeightGradTask) taps(w *Worker, x, dy, dw []float32, pitch, m, n int) {
-	t := &w.tile
-	*t = tile{Rows: c.OutH(), K: c.OutW(), A: unsafe.Pointer(&x[0]), Ars: 4 * c.StrideH * pitch, Ais: 4, Aks: 4 * c.StrideW * c.CI,
-		B: unsafe.Pointer(&dy[0]), Ldb: 4 * c.CO, C: unsafe.Pointer(&dw[0]), Ldc: 4 * c.CO, Flags: flagAcc}
-	w.block(m, n, 0)
-}
-
-func (c *ConvWeightGradTask) depthwise(x, dy, dw []float32, pitch int) {
-	ch := c.CO
-	for oy := range c.OutH() {
-		for ox := range c.OutW() {
-			d := dy[(oy*c.OutW()+ox)*ch : (oy*c.OutW()+ox+1)*ch]
-			for ky := range c.KH {
-				for kx := range c.KW {
-					px := (oy*c.StrideH+ky*c.DilH)*pitch + (ox*c.StrideW+kx*c.DilW)*ch
-					tap := (ky*c.KW + kx) * ch
-					Fma(x[px:px+ch], d, dw[tap:tap+ch])
-				}
-			}
-		}
+		clear(row[:left*ch])
+		copy(row[left*ch:left*ch+n], img[y*w*ch:])
+		clear(row[left*ch+n:])
 	}
 }

@@ -155,7 +155,7 @@ func TestConv(t *testing.T) {
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
-		for k := range 50 {
+		for k := range 80 {
 			g := 1
 			ci, co := 1+r.IntN(20), 1+r.IntN(40)
 			switch k % 5 {
@@ -171,6 +171,9 @@ func TestConv(t *testing.T) {
 				PadT: r.IntN(3), PadL: r.IntN(3), PadB: r.IntN(3), PadR: r.IntN(3), Groups: g}
 			if k%5 == 3 {
 				c.KH, c.KW, c.StrideH, c.StrideW, c.PadT, c.PadL, c.PadB, c.PadR = 1, 1, 1, 1, 0, 0, 0, 0
+			}
+			if k%5 == 4 { // strides beyond the kernel and kernels of several phases
+				c.KH, c.KW, c.StrideH, c.StrideW, c.DilH, c.DilW = 1+r.IntN(5), 1+r.IntN(5), 1+r.IntN(4), 1+r.IntN(4), 1, 1
 			}
 			x, w := random(r, c.N*c.H*c.W*ci), random(r, c.KH*c.KW*ci/g*co)
 			dy := random(r, c.N*c.OutH()*c.OutW()*co)
@@ -339,43 +342,5 @@ func TestPool(t *testing.T) {
 	c := &countTask{make([]int32, 64)}
 	if a := testing.AllocsPerRun(100, func() { p.Run(64, c) }); a != 0 {
 		t.Errorf("%v allocations a run", a)
-	}
-}
-
-func BenchmarkGemm(b *testing.B) {
-	for _, n := range []int{128, 512, 1024} {
-		for _, th := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%d/%dT", n, th), func(b *testing.B) {
-				p := NewPool(th)
-				defer p.Close()
-				x, y, z := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
-				g := &GemmTask{M: n, N: n, K: n, A: x, Lda: n, B: y, Ldb: n, C: z, Ldc: n}
-				for b.Loop() {
-					g.Run(p)
-				}
-				b.ReportMetric(2*float64(n)*float64(n)*float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
-		}
-	}
-}
-
-func BenchmarkConv(b *testing.B) {
-	for _, s := range [][3]int{{16, 16, 32}, {32, 32, 16}, {64, 64, 8}, {3, 16, 32}} {
-		c := Conv{N: 64, H: s[2], W: s[2], CI: s[0], CO: s[1], KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, PadT: 1, PadL: 1, PadB: 1, PadR: 1, Groups: 1}
-		x, y, w := make([]float32, c.N*c.H*c.W*c.CI), make([]float32, c.N*c.H*c.W*c.CO), make([]float32, 9*c.CI*c.CO)
-		fwd := &ConvTask{Conv: c, X: x, Wt: w, Y: y}
-		dx := &ConvInputGradTask{Conv: c, DY: y, Wt: w, DX: x}
-		dw := &ConvWeightGradTask{Conv: c, X: x, DY: y, DW: w}
-		p := NewPool(1)
-		defer p.Close()
-		flops := 2 * float64(len(y)) * 9 * float64(c.CI)
-		for name, run := range map[string]func(*Pool){"fwd": fwd.Run, "dx": dx.Run, "dw": dw.Run} {
-			b.Run(fmt.Sprintf("%d-%d-%d/%s", s[0], s[1], s[2], name), func(b *testing.B) {
-				for b.Loop() {
-					run(p)
-				}
-				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
-		}
 	}
 }

@@ -6878,6 +6878,1994 @@ tileavx2_1x8_norelu:
 	VZEROUPPER
 	RET
 
+// func channelsavx512_1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_1(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), CX
+	MOVQ      56(AX), DX
+	MOVQ      48(AX), BX
+	MOVQ      16(AX), SI
+	MOVQ      (AX), DI
+	MOVL      112(AX), R8
+	KMOVW     R8, K1
+	VPXORQ    Z0, Z0, Z0
+	MOVQ      80(AX), R8
+	TESTQ     R8, R8
+	JZ        channelsavx512_1_nobias
+	VMOVUPS.Z (R8), K1, Z0
+
+channelsavx512_1_nobias:
+channelsavx512_1_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+channelsavx512_1_k:
+	VMOVUPS.Z    (BX), K1, Z1
+	VFMADD231PS  (R8), Z1, Z0
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          channelsavx512_1_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          channelsavx512_1_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), DX
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           channelsavx512_1_norow
+	VBROADCASTSS (BX), Z2
+	VADDPS       Z2, Z0, Z0
+
+channelsavx512_1_norow:
+	BTQ       $0x00, DX
+	JCC       channelsavx512_1_noacc
+	MOVQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+
+channelsavx512_1_noacc:
+	MOVQ      88(AX), BX
+	TESTQ     BX, BX
+	JZ        channelsavx512_1_nores
+	MOVQ      96(AX), SI
+	VMOVUPS.Z (BX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+
+channelsavx512_1_nores:
+	BTQ          $0x01, DX
+	JCC          channelsavx512_1_norelu
+	VBROADCASTSS 128(AX), Z2
+	VBROADCASTSS 132(AX), Z1
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+
+channelsavx512_1_norelu:
+	VMOVUPS Z0, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_1(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), CX
+	MOVQ       56(AX), DX
+	MOVQ       48(AX), BX
+	MOVQ       16(AX), SI
+	MOVQ       (AX), DI
+	MOVQ       112(AX), R8
+	VMOVDQU    (R8), Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       80(AX), R8
+	TESTQ      R8, R8
+	JZ         channelsavx2_1_nobias
+	VMASKMOVPS (R8), Y0, Y1
+
+channelsavx2_1_nobias:
+channelsavx2_1_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+channelsavx2_1_k:
+	VMASKMOVPS   (BX), Y0, Y2
+	VFMADD231PS  (R8), Y2, Y1
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          channelsavx2_1_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          channelsavx2_1_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), DX
+	MOVQ         120(AX), BX
+	TESTQ        BX, BX
+	JZ           channelsavx2_1_norow
+	VBROADCASTSS (BX), Y3
+	VADDPS       Y3, Y1, Y1
+
+channelsavx2_1_norow:
+	BTQ        $0x00, DX
+	JCC        channelsavx2_1_noacc
+	MOVQ       CX, BX
+	VMASKMOVPS (BX), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+
+channelsavx2_1_noacc:
+	MOVQ       88(AX), BX
+	TESTQ      BX, BX
+	JZ         channelsavx2_1_nores
+	MOVQ       96(AX), SI
+	VMASKMOVPS (BX), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+
+channelsavx2_1_nores:
+	BTQ          $0x01, DX
+	JCC          channelsavx2_1_norelu
+	VBROADCASTSS 128(AX), Y3
+	VBROADCASTSS 132(AX), Y2
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y2, Y1
+
+channelsavx2_1_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_2(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_2_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+
+channelsavx512_2_nobias:
+channelsavx512_2_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx512_2_k:
+	VMOVUPS.Z    (SI), K1, Z2
+	VFMADD231PS  (R9), Z2, Z0
+	VFMADD231PS  (R9)(CX*1), Z2, Z1
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          channelsavx512_2_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_2_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_2_norow
+	VBROADCASTSS (SI), Z3
+	VADDPS       Z3, Z0, Z0
+	VBROADCASTSS 4(SI), Z3
+	VADDPS       Z3, Z1, Z1
+
+channelsavx512_2_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_2_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z1, Z1
+
+channelsavx512_2_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_2_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z1, Z1
+
+channelsavx512_2_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_2_norelu
+	VBROADCASTSS 128(AX), Z3
+	VBROADCASTSS 132(AX), Z2
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+
+channelsavx512_2_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_2_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+
+channelsavx2_2_nobias:
+channelsavx2_2_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx2_2_k:
+	VMASKMOVPS   (SI), Y0, Y3
+	VFMADD231PS  (R9), Y3, Y1
+	VFMADD231PS  (R9)(CX*1), Y3, Y2
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          channelsavx2_2_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_2_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_2_norow
+	VBROADCASTSS (SI), Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS 4(SI), Y4
+	VADDPS       Y4, Y2, Y2
+
+channelsavx2_2_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_2_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y2, Y2
+
+channelsavx2_2_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_2_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y4
+	VADDPS     Y4, Y2, Y2
+
+channelsavx2_2_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_2_norelu
+	VBROADCASTSS 128(AX), Y4
+	VBROADCASTSS 132(AX), Y3
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+
+channelsavx2_2_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_3(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_3(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_3_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+
+channelsavx512_3_nobias:
+channelsavx512_3_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx512_3_k:
+	VMOVUPS.Z    (SI), K1, Z3
+	VFMADD231PS  (R9), Z3, Z0
+	VFMADD231PS  (R9)(CX*1), Z3, Z1
+	VFMADD231PS  (R9)(CX*2), Z3, Z2
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          channelsavx512_3_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_3_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_3_norow
+	VBROADCASTSS (SI), Z4
+	VADDPS       Z4, Z0, Z0
+	VBROADCASTSS 4(SI), Z4
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS 8(SI), Z4
+	VADDPS       Z4, Z2, Z2
+
+channelsavx512_3_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_3_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z2, Z2
+
+channelsavx512_3_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_3_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z2, Z2
+
+channelsavx512_3_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_3_norelu
+	VBROADCASTSS 128(AX), Z4
+	VBROADCASTSS 132(AX), Z3
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z3, Z2
+
+channelsavx512_3_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_3(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_3(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_3_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+
+channelsavx2_3_nobias:
+channelsavx2_3_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx2_3_k:
+	VMASKMOVPS   (SI), Y0, Y4
+	VFMADD231PS  (R9), Y4, Y1
+	VFMADD231PS  (R9)(CX*1), Y4, Y2
+	VFMADD231PS  (R9)(CX*2), Y4, Y3
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          channelsavx2_3_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_3_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_3_norow
+	VBROADCASTSS (SI), Y5
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS 4(SI), Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS 8(SI), Y5
+	VADDPS       Y5, Y3, Y3
+
+channelsavx2_3_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_3_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+
+channelsavx2_3_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_3_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+
+channelsavx2_3_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_3_norelu
+	VBROADCASTSS 128(AX), Y5
+	VBROADCASTSS 132(AX), Y4
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
+
+channelsavx2_3_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_4(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_4_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+
+channelsavx512_4_nobias:
+	LEAQ (CX)(CX*2), R9
+
+channelsavx512_4_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx512_4_k:
+	VMOVUPS.Z    (SI), K1, Z4
+	VFMADD231PS  (R10), Z4, Z0
+	VFMADD231PS  (R10)(CX*1), Z4, Z1
+	VFMADD231PS  (R10)(CX*2), Z4, Z2
+	VFMADD231PS  (R10)(R9*1), Z4, Z3
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          channelsavx512_4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_4_norow
+	VBROADCASTSS (SI), Z5
+	VADDPS       Z5, Z0, Z0
+	VBROADCASTSS 4(SI), Z5
+	VADDPS       Z5, Z1, Z1
+	VBROADCASTSS 8(SI), Z5
+	VADDPS       Z5, Z2, Z2
+	VBROADCASTSS 12(SI), Z5
+	VADDPS       Z5, Z3, Z3
+
+channelsavx512_4_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_4_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z3, Z3
+
+channelsavx512_4_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_4_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z3, Z3
+
+channelsavx512_4_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_4_norelu
+	VBROADCASTSS 128(AX), Z5
+	VBROADCASTSS 132(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z4, Z3
+
+channelsavx512_4_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_4(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_4(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_4_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+
+channelsavx2_4_nobias:
+	LEAQ (CX)(CX*2), R9
+
+channelsavx2_4_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx2_4_k:
+	VMASKMOVPS   (SI), Y0, Y5
+	VFMADD231PS  (R10), Y5, Y1
+	VFMADD231PS  (R10)(CX*1), Y5, Y2
+	VFMADD231PS  (R10)(CX*2), Y5, Y3
+	VFMADD231PS  (R10)(R9*1), Y5, Y4
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          channelsavx2_4_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_4_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_4_norow
+	VBROADCASTSS (SI), Y6
+	VADDPS       Y6, Y1, Y1
+	VBROADCASTSS 4(SI), Y6
+	VADDPS       Y6, Y2, Y2
+	VBROADCASTSS 8(SI), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 12(SI), Y6
+	VADDPS       Y6, Y4, Y4
+
+channelsavx2_4_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_4_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y4, Y4
+
+channelsavx2_4_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_4_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y3, Y3
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y4, Y4
+
+channelsavx2_4_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_4_norelu
+	VBROADCASTSS 128(AX), Y6
+	VBROADCASTSS 132(AX), Y5
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+channelsavx2_4_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_5(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_5(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_5_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+
+channelsavx512_5_nobias:
+	LEAQ (CX)(CX*2), R9
+
+channelsavx512_5_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx512_5_k:
+	VMOVUPS.Z    (SI), K1, Z5
+	VFMADD231PS  (R10), Z5, Z0
+	VFMADD231PS  (R10)(CX*1), Z5, Z1
+	VFMADD231PS  (R10)(CX*2), Z5, Z2
+	VFMADD231PS  (R10)(R9*1), Z5, Z3
+	VFMADD231PS  (R10)(CX*4), Z5, Z4
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          channelsavx512_5_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_5_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_5_norow
+	VBROADCASTSS (SI), Z6
+	VADDPS       Z6, Z0, Z0
+	VBROADCASTSS 4(SI), Z6
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS 8(SI), Z6
+	VADDPS       Z6, Z2, Z2
+	VBROADCASTSS 12(SI), Z6
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS 16(SI), Z6
+	VADDPS       Z6, Z4, Z4
+
+channelsavx512_5_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_5_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z4, Z4
+
+channelsavx512_5_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_5_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z4, Z4
+
+channelsavx512_5_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_5_norelu
+	VBROADCASTSS 128(AX), Z6
+	VBROADCASTSS 132(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+
+channelsavx512_5_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_5(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_5(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_5_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+	VMOVAPS    Y1, Y5
+
+channelsavx2_5_nobias:
+	LEAQ (CX)(CX*2), R9
+
+channelsavx2_5_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx2_5_k:
+	VMASKMOVPS   (SI), Y0, Y6
+	VFMADD231PS  (R10), Y6, Y1
+	VFMADD231PS  (R10)(CX*1), Y6, Y2
+	VFMADD231PS  (R10)(CX*2), Y6, Y3
+	VFMADD231PS  (R10)(R9*1), Y6, Y4
+	VFMADD231PS  (R10)(CX*4), Y6, Y5
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          channelsavx2_5_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_5_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_5_norow
+	VBROADCASTSS (SI), Y7
+	VADDPS       Y7, Y1, Y1
+	VBROADCASTSS 4(SI), Y7
+	VADDPS       Y7, Y2, Y2
+	VBROADCASTSS 8(SI), Y7
+	VADDPS       Y7, Y3, Y3
+	VBROADCASTSS 12(SI), Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS 16(SI), Y7
+	VADDPS       Y7, Y5, Y5
+
+channelsavx2_5_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_5_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y5, Y5
+
+channelsavx2_5_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_5_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y4, Y4
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y7
+	VADDPS     Y7, Y5, Y5
+
+channelsavx2_5_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_5_norelu
+	VBROADCASTSS 128(AX), Y7
+	VBROADCASTSS 132(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+channelsavx2_5_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_6(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_6(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_6_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+
+channelsavx512_6_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+
+channelsavx512_6_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx512_6_k:
+	VMOVUPS.Z    (SI), K1, Z6
+	VFMADD231PS  (R11), Z6, Z0
+	VFMADD231PS  (R11)(CX*1), Z6, Z1
+	VFMADD231PS  (R11)(CX*2), Z6, Z2
+	VFMADD231PS  (R11)(R9*1), Z6, Z3
+	VFMADD231PS  (R11)(CX*4), Z6, Z4
+	VFMADD231PS  (R11)(R10*1), Z6, Z5
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          channelsavx512_6_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_6_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_6_norow
+	VBROADCASTSS (SI), Z7
+	VADDPS       Z7, Z0, Z0
+	VBROADCASTSS 4(SI), Z7
+	VADDPS       Z7, Z1, Z1
+	VBROADCASTSS 8(SI), Z7
+	VADDPS       Z7, Z2, Z2
+	VBROADCASTSS 12(SI), Z7
+	VADDPS       Z7, Z3, Z3
+	VBROADCASTSS 16(SI), Z7
+	VADDPS       Z7, Z4, Z4
+	VBROADCASTSS 20(SI), Z7
+	VADDPS       Z7, Z5, Z5
+
+channelsavx512_6_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_6_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+
+channelsavx512_6_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_6_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+
+channelsavx512_6_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_6_norelu
+	VBROADCASTSS 128(AX), Z7
+	VBROADCASTSS 132(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+channelsavx512_6_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_6(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_6(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_6_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y6
+
+channelsavx2_6_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+
+channelsavx2_6_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx2_6_k:
+	VMASKMOVPS   (SI), Y0, Y7
+	VFMADD231PS  (R11), Y7, Y1
+	VFMADD231PS  (R11)(CX*1), Y7, Y2
+	VFMADD231PS  (R11)(CX*2), Y7, Y3
+	VFMADD231PS  (R11)(R9*1), Y7, Y4
+	VFMADD231PS  (R11)(CX*4), Y7, Y5
+	VFMADD231PS  (R11)(R10*1), Y7, Y6
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          channelsavx2_6_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_6_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_6_norow
+	VBROADCASTSS (SI), Y8
+	VADDPS       Y8, Y1, Y1
+	VBROADCASTSS 4(SI), Y8
+	VADDPS       Y8, Y2, Y2
+	VBROADCASTSS 8(SI), Y8
+	VADDPS       Y8, Y3, Y3
+	VBROADCASTSS 12(SI), Y8
+	VADDPS       Y8, Y4, Y4
+	VBROADCASTSS 16(SI), Y8
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 20(SI), Y8
+	VADDPS       Y8, Y6, Y6
+
+channelsavx2_6_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_6_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+
+channelsavx2_6_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_6_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y5, Y5
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+
+channelsavx2_6_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_6_norelu
+	VBROADCASTSS 128(AX), Y8
+	VBROADCASTSS 132(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+channelsavx2_6_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_7(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_7(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_7_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+
+channelsavx512_7_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+
+channelsavx512_7_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx512_7_k:
+	VMOVUPS.Z    (SI), K1, Z7
+	VFMADD231PS  (R11), Z7, Z0
+	VFMADD231PS  (R11)(CX*1), Z7, Z1
+	VFMADD231PS  (R11)(CX*2), Z7, Z2
+	VFMADD231PS  (R11)(R9*1), Z7, Z3
+	VFMADD231PS  (R11)(CX*4), Z7, Z4
+	VFMADD231PS  (R11)(R10*1), Z7, Z5
+	VFMADD231PS  (R11)(R9*2), Z7, Z6
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          channelsavx512_7_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_7_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_7_norow
+	VBROADCASTSS (SI), Z8
+	VADDPS       Z8, Z0, Z0
+	VBROADCASTSS 4(SI), Z8
+	VADDPS       Z8, Z1, Z1
+	VBROADCASTSS 8(SI), Z8
+	VADDPS       Z8, Z2, Z2
+	VBROADCASTSS 12(SI), Z8
+	VADDPS       Z8, Z3, Z3
+	VBROADCASTSS 16(SI), Z8
+	VADDPS       Z8, Z4, Z4
+	VBROADCASTSS 20(SI), Z8
+	VADDPS       Z8, Z5, Z5
+	VBROADCASTSS 24(SI), Z8
+	VADDPS       Z8, Z6, Z6
+
+channelsavx512_7_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_7_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z6, Z6
+
+channelsavx512_7_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_7_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z6, Z6
+
+channelsavx512_7_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_7_norelu
+	VBROADCASTSS 128(AX), Z8
+	VBROADCASTSS 132(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
+
+channelsavx512_7_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_7(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_7(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_7_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y6
+	VMOVAPS    Y1, Y7
+
+channelsavx2_7_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+
+channelsavx2_7_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx2_7_k:
+	VMASKMOVPS   (SI), Y0, Y8
+	VFMADD231PS  (R11), Y8, Y1
+	VFMADD231PS  (R11)(CX*1), Y8, Y2
+	VFMADD231PS  (R11)(CX*2), Y8, Y3
+	VFMADD231PS  (R11)(R9*1), Y8, Y4
+	VFMADD231PS  (R11)(CX*4), Y8, Y5
+	VFMADD231PS  (R11)(R10*1), Y8, Y6
+	VFMADD231PS  (R11)(R9*2), Y8, Y7
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          channelsavx2_7_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_7_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_7_norow
+	VBROADCASTSS (SI), Y9
+	VADDPS       Y9, Y1, Y1
+	VBROADCASTSS 4(SI), Y9
+	VADDPS       Y9, Y2, Y2
+	VBROADCASTSS 8(SI), Y9
+	VADDPS       Y9, Y3, Y3
+	VBROADCASTSS 12(SI), Y9
+	VADDPS       Y9, Y4, Y4
+	VBROADCASTSS 16(SI), Y9
+	VADDPS       Y9, Y5, Y5
+	VBROADCASTSS 20(SI), Y9
+	VADDPS       Y9, Y6, Y6
+	VBROADCASTSS 24(SI), Y9
+	VADDPS       Y9, Y7, Y7
+
+channelsavx2_7_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_7_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+
+channelsavx2_7_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_7_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+
+channelsavx2_7_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_7_norelu
+	VBROADCASTSS 128(AX), Y9
+	VBROADCASTSS 132(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+channelsavx2_7_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx512_8(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·channelsavx512_8(SB), NOSPLIT, $0-8
+	MOVQ      t+0(FP), AX
+	MOVQ      32(AX), CX
+	MOVQ      40(AX), DX
+	MOVQ      56(AX), BX
+	MOVQ      48(AX), SI
+	MOVQ      16(AX), DI
+	MOVQ      (AX), R8
+	MOVL      112(AX), R9
+	KMOVW     R9, K1
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	MOVQ      80(AX), R9
+	TESTQ     R9, R9
+	JZ        channelsavx512_8_nobias
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+
+channelsavx512_8_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+	LEAQ (R9)(CX*4), R11
+
+channelsavx512_8_row:
+	MOVQ DI, R12
+	MOVQ 8(AX), R13
+
+channelsavx512_8_k:
+	VMOVUPS.Z    (SI), K1, Z8
+	VFMADD231PS  (R12), Z8, Z0
+	VFMADD231PS  (R12)(CX*1), Z8, Z1
+	VFMADD231PS  (R12)(CX*2), Z8, Z2
+	VFMADD231PS  (R12)(R9*1), Z8, Z3
+	VFMADD231PS  (R12)(CX*4), Z8, Z4
+	VFMADD231PS  (R12)(R10*1), Z8, Z5
+	VFMADD231PS  (R12)(R9*2), Z8, Z6
+	VFMADD231PS  (R12)(R11*1), Z8, Z7
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R13
+	JNZ          channelsavx512_8_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx512_8_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx512_8_norow
+	VBROADCASTSS (SI), Z9
+	VADDPS       Z9, Z0, Z0
+	VBROADCASTSS 4(SI), Z9
+	VADDPS       Z9, Z1, Z1
+	VBROADCASTSS 8(SI), Z9
+	VADDPS       Z9, Z2, Z2
+	VBROADCASTSS 12(SI), Z9
+	VADDPS       Z9, Z3, Z3
+	VBROADCASTSS 16(SI), Z9
+	VADDPS       Z9, Z4, Z4
+	VBROADCASTSS 20(SI), Z9
+	VADDPS       Z9, Z5, Z5
+	VBROADCASTSS 24(SI), Z9
+	VADDPS       Z9, Z6, Z6
+	VBROADCASTSS 28(SI), Z9
+	VADDPS       Z9, Z7, Z7
+
+channelsavx512_8_norow:
+	BTQ       $0x00, BX
+	JCC       channelsavx512_8_noacc
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      DX, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+
+channelsavx512_8_noacc:
+	MOVQ      88(AX), SI
+	TESTQ     SI, SI
+	JZ        channelsavx512_8_nores
+	MOVQ      96(AX), DI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+
+channelsavx512_8_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx512_8_norelu
+	VBROADCASTSS 128(AX), Z9
+	VBROADCASTSS 132(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+channelsavx512_8_norelu:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	VZEROUPPER
+	RET
+
+// func channelsavx2_8(t *byte)
+// Requires: AVX, FMA3
+TEXT ·channelsavx2_8(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       16(AX), DI
+	MOVQ       (AX), R8
+	MOVQ       112(AX), R9
+	VMOVDQU    (R9), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       80(AX), R9
+	TESTQ      R9, R9
+	JZ         channelsavx2_8_nobias
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y6
+	VMOVAPS    Y1, Y7
+	VMOVAPS    Y1, Y8
+
+channelsavx2_8_nobias:
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+	LEAQ (R9)(CX*4), R11
+
+channelsavx2_8_row:
+	MOVQ DI, R12
+	MOVQ 8(AX), R13
+
+channelsavx2_8_k:
+	VMASKMOVPS   (SI), Y0, Y9
+	VFMADD231PS  (R12), Y9, Y1
+	VFMADD231PS  (R12)(CX*1), Y9, Y2
+	VFMADD231PS  (R12)(CX*2), Y9, Y3
+	VFMADD231PS  (R12)(R9*1), Y9, Y4
+	VFMADD231PS  (R12)(CX*4), Y9, Y5
+	VFMADD231PS  (R12)(R10*1), Y9, Y6
+	VFMADD231PS  (R12)(R9*2), Y9, Y7
+	VFMADD231PS  (R12)(R11*1), Y9, Y8
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R13
+	JNZ          channelsavx2_8_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          channelsavx2_8_row
+	MOVQ         64(AX), CX
+	MOVQ         72(AX), DX
+	MOVQ         104(AX), BX
+	MOVQ         120(AX), SI
+	TESTQ        SI, SI
+	JZ           channelsavx2_8_norow
+	VBROADCASTSS (SI), Y10
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS 4(SI), Y10
+	VADDPS       Y10, Y2, Y2
+	VBROADCASTSS 8(SI), Y10
+	VADDPS       Y10, Y3, Y3
+	VBROADCASTSS 12(SI), Y10
+	VADDPS       Y10, Y4, Y4
+	VBROADCASTSS 16(SI), Y10
+	VADDPS       Y10, Y5, Y5
+	VBROADCASTSS 20(SI), Y10
+	VADDPS       Y10, Y6, Y6
+	VBROADCASTSS 24(SI), Y10
+	VADDPS       Y10, Y7, Y7
+	VBROADCASTSS 28(SI), Y10
+	VADDPS       Y10, Y8, Y8
+
+channelsavx2_8_norow:
+	BTQ        $0x00, BX
+	JCC        channelsavx2_8_noacc
+	MOVQ       CX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y1, Y1
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y3, Y3
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y5, Y5
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y7, Y7
+	ADDQ       DX, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+
+channelsavx2_8_noacc:
+	MOVQ       88(AX), SI
+	TESTQ      SI, SI
+	JZ         channelsavx2_8_nores
+	MOVQ       96(AX), DI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y1, Y1
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y3, Y3
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y5, Y5
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y7, Y7
+	ADDQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+
+channelsavx2_8_nores:
+	BTQ          $0x01, BX
+	JCC          channelsavx2_8_norelu
+	VBROADCASTSS 128(AX), Y10
+	VBROADCASTSS 132(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+channelsavx2_8_norelu:
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VZEROUPPER
+	RET
+
 // func bnstats_avx512(r *byte)
 // Requires: AVX, AVX512F
 TEXT ·bnstats_avx512(SB), NOSPLIT, $0-8

@@ -125,6 +125,54 @@ func tileavx2_2x4(t *byte)
 func tileavx2_1x8(t *byte)
 
 //go:noescape
+func channelsavx512_1(t *byte)
+
+//go:noescape
+func channelsavx2_1(t *byte)
+
+//go:noescape
+func channelsavx512_2(t *byte)
+
+//go:noescape
+func channelsavx2_2(t *byte)
+
+//go:noescape
+func channelsavx512_3(t *byte)
+
+//go:noescape
+func channelsavx2_3(t *byte)
+
+//go:noescape
+func channelsavx512_4(t *byte)
+
+//go:noescape
+func channelsavx2_4(t *byte)
+
+//go:noescape
+func channelsavx512_5(t *byte)
+
+//go:noescape
+func channelsavx2_5(t *byte)
+
+//go:noescape
+func channelsavx512_6(t *byte)
+
+//go:noescape
+func channelsavx2_6(t *byte)
+
+//go:noescape
+func channelsavx512_7(t *byte)
+
+//go:noescape
+func channelsavx2_7(t *byte)
+
+//go:noescape
+func channelsavx512_8(t *byte)
+
+//go:noescape
+func channelsavx2_8(t *byte)
+
+//go:noescape
 func bnstats_avx512(r *byte)
 
 //go:noescape

@@ -91,6 +91,35 @@ func (w *Worker) block(m, n, panel int) {
 	t.A, t.B, t.C, t.Bias, t.Res, t.RowBias = nil, nil, nil, nil, nil, nil
 }
 
+// channels is block for tiles whose A has a vector of channels in place of a
+// number (depthwise convolution): m rows, n channels. A must be readable for a
+// whole vector beyond its last.
+func (w *Worker) channels(m, n int) {
+	t := &w.tile
+	a, b, c, bias, res := t.A, t.B, t.C, t.Bias, t.Res
+	step := lanes()
+	for j := 0; j < n; j += step {
+		width := min(n-j, step)
+		t.Mask = lastMask(width)
+		t.B = unsafe.Add(b, 4*j)
+		if bias != nil {
+			t.Bias = unsafe.Add(bias, 4*j)
+		}
+		for i := 0; i < m; i += 8 {
+			t.A = unsafe.Add(a, i*t.Ais+4*j)
+			t.C = unsafe.Add(c, i*t.Ldc+4*j)
+			if res != nil {
+				t.Res = unsafe.Add(res, i*t.Ldr+4*j)
+			}
+			runChannels(t, min(8, m-i), width)
+		}
+	}
+	t.A, t.B, t.C, t.Bias, t.Res = nil, nil, nil, nil, nil
+}
+
+// slack is what a buffer that channels reads needs beyond its contents.
+const slack = 16
+
 // goTile is the definition of a micro-kernel in plain Go.
 func goTile(t *tile, mr, width int) {
 	at := func(p unsafe.Pointer, off int) *float32 { return (*float32)(unsafe.Add(p, off)) }
@@ -111,21 +140,50 @@ func goTile(t *tile, mr, width int) {
 				b = unsafe.Add(b, t.Ldb)
 			}
 		}
-		c := unsafe.Slice(at(t.C, i*t.Ldc), width)
-		for j := range row {
-			if t.RowBias != nil {
-				row[j] += *at(t.RowBias, 4*i)
-			}
-			if t.Flags&flagAcc != 0 {
-				row[j] += c[j]
-			}
-			if t.Res != nil {
-				row[j] += *at(t.Res, i*t.Ldr+4*j)
-			}
-			if t.Flags&flagClip != 0 {
-				row[j] = clip(row[j], t.Lo, t.Hi)
+		goFinish(t, row, i)
+	}
+}
+
+// goChannels is the definition of a micro-kernel by channels.
+func goChannels(t *tile, mr, width int) {
+	var acc [32]float32
+	for i := range mr {
+		row := acc[:width]
+		clear(row)
+		if t.Bias != nil {
+			copy(row, unsafe.Slice((*float32)(t.Bias), width))
+		}
+		b := t.B
+		for r := range t.Rows {
+			for k := range t.K {
+				x := unsafe.Slice((*float32)(unsafe.Add(t.A, r*t.Ars+i*t.Ais+k*t.Aks)), width)
+				for j, v := range unsafe.Slice((*float32)(b), width) {
+					row[j] += x[j] * v
+				}
+				b = unsafe.Add(b, t.Ldb)
 			}
 		}
-		copy(c, row)
+		goFinish(t, row, i)
 	}
+}
+
+// goFinish does what is done to row i of a tile before it is stored.
+func goFinish(t *tile, row []float32, i int) {
+	at := func(p unsafe.Pointer, off int) *float32 { return (*float32)(unsafe.Add(p, off)) }
+	c := unsafe.Slice(at(t.C, i*t.Ldc), len(row))
+	for j := range row {
+		if t.RowBias != nil {
+			row[j] += *at(t.RowBias, 4*i)
+		}
+		if t.Flags&flagAcc != 0 {
+			row[j] += c[j]
+		}
+		if t.Res != nil {
+			row[j] += *at(t.Res, i*t.Ldr+4*j)
+		}
+		if t.Flags&flagClip != 0 {
+			row[j] = clip(row[j], t.Lo, t.Hi)
+		}
+	}
+	copy(c, row)
 }

@@ -65,3 +65,18 @@ func runTile(t *tile, mr, nv, width int) {
 		goTile(t, mr, width)
 	}
 }
+
+var channels512 = [9]func(*byte){nil, channelsavx512_1, channelsavx512_2, channelsavx512_3, channelsavx512_4, channelsavx512_5, channelsavx512_6, channelsavx512_7, channelsavx512_8}
+
+var channels256 = [9]func(*byte){nil, channelsavx2_1, channelsavx2_2, channelsavx2_3, channelsavx2_4, channelsavx2_5, channelsavx2_6, channelsavx2_7, channelsavx2_8}
+
+func runChannels(t *tile, mr, width int) {
+	switch isa {
+	case AVX512:
+		channels512[mr]((*byte)(unsafe.Pointer(t)))
+	case AVX2:
+		channels256[mr]((*byte)(unsafe.Pointer(t)))
+	default:
+		goChannels(t, mr, width)
+	}
+}

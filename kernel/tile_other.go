@@ -11,3 +11,5 @@ func widest(m int) int { return 2 }
 func tileRows(nv, left int) int { return min(left, 8) }
 
 func runTile(t *tile, mr, nv, width int) { goTile(t, mr, width) }
+
+func runChannels(t *tile, mr, width int) { goChannels(t, mr, width) }

@@ -56,12 +56,19 @@ func (v vec) zero(r VecVirtual) {
 // tile: C[i*ldc+j] = sum over rows r and k<kc of A[r*ars+i*ais+k*aks]*B[(r*kc+k)*ldb+j],
 // plus bias[j], row bias[i], C (flag 1) and residual; then held in bounds (flag 2). MR rows i, NV
 // vectors of columns j, the last masked. Strides in bytes.
-func tile(v vec, MR, NV int) {
+//
+// With byChannel, NV is 1 and A has a vector of channels in place of a number:
+// C[i*ldc+j] = sum of A[r*ars+i*ais+k*aks+j]*B[(r*kc+k)*ldb+j]. Whole vectors of
+// A are read, also where the mask is not full.
+func tile(v vec, MR, NV int, byChannel bool) {
 	isa := "avx2"
 	if v.z512 {
 		isa = "avx512"
 	}
 	name := fmt.Sprintf("tile%s_%dx%d", isa, MR, NV)
+	if byChannel {
+		name = fmt.Sprintf("channels%s_%d", isa, MR)
+	}
 	TEXT(name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	t := Load(Param("t"), GP64())
@@ -166,11 +173,15 @@ func tile(v vec, MR, NV int) {
 	MOVQ(f(tK), k)
 	Label(name + "_k")
 	for j := range bv {
-		if MR > 1 || j == last {
+		if MR > 1 || j == last || byChannel {
 			load(j, Mem{Base: b, Disp: bytes * j}, bv[j])
 		}
 	}
 	for i := 0; i < MR; i++ {
+		if byChannel {
+			VFMADD231PS(at(i), bv[0], acc[i])
+			continue
+		}
 		if v.z512 && NV == 1 {
 			VFMADD231PS_BCST(at(i), bv[0], acc[i])
 			continue
@@ -265,24 +276,28 @@ func tile(v vec, MR, NV int) {
 func main() {
 	ConstraintExpr("amd64")
 	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 12} {
-		tile(vec{16, true}, mr, 2)
+		tile(vec{16, true}, mr, 2, false)
 	}
 	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 16} {
-		tile(vec{16, true}, mr, 1)
+		tile(vec{16, true}, mr, 1, false)
 	}
 	for mr := 1; mr <= 6; mr++ {
-		tile(vec{8, false}, mr, 2)
+		tile(vec{8, false}, mr, 2, false)
 	}
 	for mr := 1; mr <= 8; mr++ {
-		tile(vec{8, false}, mr, 1)
+		tile(vec{8, false}, mr, 1, false)
 	}
 	for mr := 3; mr <= 6; mr++ {
-		tile(vec{16, true}, mr, 4)
+		tile(vec{16, true}, mr, 4, false)
 	}
-	tile(vec{16, true}, 1, 8)
-	tile(vec{16, true}, 2, 8)
-	tile(vec{8, false}, 2, 4)
-	tile(vec{8, false}, 1, 8)
+	tile(vec{16, true}, 1, 8, false)
+	tile(vec{16, true}, 2, 8, false)
+	tile(vec{8, false}, 2, 4, false)
+	tile(vec{8, false}, 1, 8, false)
+	for mr := 1; mr <= 8; mr++ {
+		tile(vec{16, true}, mr, 1, true)
+		tile(vec{8, false}, mr, 1, true)
+	}
 	norms(vec{16, true}, "avx512")
 	norms(vec{8, false}, "avx2")
 	vectors(vec{16, true}, "avx512")
