@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"pare/engine"
@@ -111,10 +112,26 @@ func TestInference(t *testing.T) {
 
 // The training graph: loss and all gradients against the reference evaluation.
 func TestTraining(t *testing.T) {
-	for _, name := range small {
+	for _, name := range append(small, "resnet8 clipped") {
 		r := rand.New(rand.NewPCG(3, 4))
-		g := build(t, name, r)
+		g := build(t, strings.Fields(name)[0], r)
 		b := op.NewBuilder(g, "loss")
+		switch name {
+		case "mobilenetv2":
+			// so deep, with so few values to normalise over, that rounding
+			// pushes entries over the bounds of Clip: the same network, smooth
+			for _, n := range g.Nodes {
+				if n.Is("Clip") {
+					n.Op, n.Inputs = "Sigmoid", n.Inputs[:1]
+				}
+			}
+		case "resnet8 clipped":
+			for _, n := range g.Nodes {
+				if n.Is("Relu") {
+					n.Op, n.Inputs = "Clip", append(n.Inputs, b.Scalar(0, n.Inputs[0]), b.Scalar(1, n.Inputs[0]))
+				}
+			}
+		}
 		y := g.Outputs[0]
 		c := y.Shape[len(y.Shape)-1].Mul
 		if len(y.Shape) > 2 {
@@ -158,7 +175,7 @@ func TestTraining(t *testing.T) {
 					if i > 0 {
 						what = name + " gradient of " + params[i-1].Name
 					}
-					compare(t, what, p.Value(v), ref[v.Name], 3e-3)
+					compare(t, what, p.Value(v), ref[v.Name], 5e-4)
 					first = append(first, append([]float32{}, p.Value(v).F32()...))
 				}
 			} else {
