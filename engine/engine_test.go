@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,5 +216,59 @@ func trainNorms(g *graph.Graph) {
 	g.Opset[graph.Pare] = 1
 	if err := op.InferAll(g); err != nil {
 		panic(err)
+	}
+}
+
+// Frozen plans of thinned networks take sparse kernels and agree with the
+// reference evaluation, whatever the number of threads.
+func TestSparse(t *testing.T) {
+	for _, name := range []string{"lenet-300-100", "lenet-5", "resnet20", "resnet8-b", "vit-tiny", "gpt-tiny"} {
+		r := rand.New(rand.NewPCG(7, 8))
+		g := build(t, name, r)
+		for _, v := range g.Params() {
+			if v.Const.Rank() < 2 {
+				continue
+			}
+			for i := range v.Const.F32() {
+				if r.Float64() < .9 {
+					v.Const.F32()[i] = 0
+				}
+			}
+		}
+		for _, n := range []int{1, 9} {
+			var first []float32
+			for _, threads := range []int{1, 2} {
+				p, err := engine.Compile(g, map[string]int{"N": n}, engine.Options{Threads: threads, Freeze: true})
+				if err != nil {
+					t.Fatal(name, err)
+				}
+				in := p.Input(g.Inputs[0].Name)
+				randomize(rand.New(rand.NewPCG(1, 1)), in, 11)
+				if err := p.Run(); err != nil {
+					t.Fatal(name, err)
+				}
+				if threads == 1 {
+					want, err := op.Run(g, map[string]*tensor.Tensor{g.Inputs[0].Name: in})
+					if err != nil {
+						t.Fatal(name, err)
+					}
+					compare(t, fmt.Sprint(name, n), p.Output("logits"), want["logits"], 1e-4)
+					first = append(first, p.Output("logits").F32()...)
+				} else if !slices.Equal(first, p.Output("logits").F32()) {
+					t.Errorf("%s: 1 and 2 threads differ", name)
+				}
+				sparse := 0
+				for _, s := range p.Plan() {
+					if strings.HasPrefix(s.Kernel, "sparse") {
+						sparse++
+					}
+				}
+				if sparse == 0 && n > 1 {
+					t.Errorf("%s: no sparse kernel", name)
+				}
+				t.Log(name, n, sparse, "of", len(p.Plan()))
+				p.Close()
+			}
+		}
 	}
 }

@@ -20,6 +20,7 @@ type lowering struct {
 	setup      []func() error // run once, when memory is there
 	packed     map[packKey]*buffer
 	reluBehind map[*graph.Value]*graph.Node // ReLU gradients done by their reader
+	why        string                       // the next step's kernel was chosen
 }
 
 type packKey struct {
@@ -125,7 +126,7 @@ func (p *Program) memory(bufs []*buffer) {
 			live = append(live, b)
 		}
 	}
-	p.arena = make([]float32, layOut(live))
+	p.arena = make([]float32, layOut(live)+kernel.Slack)
 	for _, b := range live {
 		b.data = p.arena[b.off : b.off+b.n : b.off+b.n]
 	}
@@ -212,7 +213,8 @@ func (l *lowering) get(v *graph.Value, f layout, n *graph.Node) *buffer {
 
 // emit adds a step. build is called once memory is laid out.
 func (l *lowering) emit(n *graph.Node, kernel string, reads, writes []*buffer, build func() func() error) {
-	l.steps = append(l.steps, &step{node: n, kernel: kernel, reads: reads, writes: writes, build: build})
+	l.steps = append(l.steps, &step{node: n, kernel: kernel, why: l.why, reads: reads, writes: writes, build: build})
+	l.why = ""
 }
 
 // only gives the sole reader of a value that nothing else needs, or nil.

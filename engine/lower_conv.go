@@ -39,6 +39,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if !ok {
 		return false
 	}
+	if l.sparseConv(n, g) {
+		return true
+	}
 	xb, wb := l.get(x, nhwc, n), l.hwio(w, n)
 	reads := []*buffer{xb, wb}
 	t := &kernel.ConvTask{Conv: g}

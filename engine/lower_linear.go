@@ -20,6 +20,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if c != nil && (n.Float("beta", 1) != 1 || sizeOf(c) != cols || !isTail(dims(c), sy)) {
 		return false
 	}
+	if ta == 0 && l.sparseProduct(n, w, c, n.Out(0), m, cols, k, tb == 1) {
+		return true
+	}
 	ab := l.get(a, plain, n)
 	var wb *buffer
 	trans := tb == 1
@@ -63,7 +66,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 // MatMul by one matrix, or batch by batch where both have the same batches.
 var _ = fast(func(l *lowering, n *graph.Node) bool {
 	a, w, y := n.In(0), n.In(1), n.Out(0)
-	sa, sw, sy := dims(a), dims(w), dims(y)
+	sa, sw := dims(a), dims(w)
 	if len(sa) < 2 || len(sw) < 2 || sizeOf(y) == 0 || sizeOf(a) == 0 {
 		return false
 	}
@@ -74,6 +77,10 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	switch {
 	case len(sw) == 2:
 		t.M = sizeOf(a) / k
+		bias, after := l.biasBehind(y, cols)
+		if l.sparseProduct(n, w, bias, after, t.M, cols, k, false) {
+			return true
+		}
 	case len(sa) == len(sw) && sizeOf(a)/sa[len(sa)-2] == sizeOf(w)/cols && equal(sa[:len(sa)-2], sw[:len(sw)-2]):
 		t.M = sa[len(sa)-2]
 		t.Batch = sizeOf(a) / (t.M * k)
@@ -83,17 +90,11 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	}
 	ab, wb := l.get(a, plain, n), l.get(w, plain, n)
 	reads := []*buffer{ab, wb}
-	if add := l.only(y); add.Is("Add") && !l.done[add] { // a bias by column
-		c := add.In(0)
-		if c == y {
-			c = add.In(1)
-		}
-		if c != y && c.IsConst() && sizeOf(c) == cols && isTail(dims(c), sy) {
-			bias = l.get(c, plain, n)
-			reads = append(reads, bias)
-			last = add.Out(0)
-			l.done[add] = true
-		}
+	if c, after := l.biasBehind(y, cols); c != nil {
+		bias = l.get(c, plain, n)
+		reads = append(reads, bias)
+		l.done[after.From] = true
+		last = after
 	}
 	var res *buffer
 	var relu bool
@@ -118,6 +119,22 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	})
 	return true
 }, "MatMul")
+
+// biasBehind finds the addition of a constant for each column that alone reads
+// y: the constant and the sum, or nil and y.
+func (l *lowering) biasBehind(y *graph.Value, cols int) (c, after *graph.Value) {
+	add := l.only(y)
+	if !add.Is("Add") || l.done[add] {
+		return nil, y
+	}
+	if c = add.In(0); c == y {
+		c = add.In(1)
+	}
+	if c != y && c.IsConst() && sizeOf(c) == cols && isTail(dims(c), dims(y)) {
+		return c, add.Out(0)
+	}
+	return nil, y
+}
 
 func equal(a, b []int) bool {
 	if len(a) != len(b) {

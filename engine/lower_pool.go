@@ -98,6 +98,9 @@ func lowerSpatial(l *lowering, n *graph.Node, mean bool) bool {
 	if mean {
 		t.f = 1 / float32(t.pix)
 	}
+	if !l.has(n.In(0), nhwc) {
+		return lines(l, n, s[0]*s[1], s[2]*s[3], mean)
+	}
 	xb := l.get(n.In(0), nhwc, n)
 	yb := l.make(n.Out(0), plain)
 	l.emit(n, "sum over pixels", []*buffer{xb}, []*buffer{yb}, func() func() error {

@@ -44,6 +44,7 @@ type Program struct {
 type step struct {
 	node   *graph.Node
 	kernel string
+	why    string
 	reads  []*buffer
 	writes []*buffer
 	build  func() func() error
@@ -57,7 +58,8 @@ type StepInfo struct {
 	Node   string        `json:"node"`
 	Op     string        `json:"op"`
 	Kernel string        `json:"kernel"`
-	Time   time.Duration `json:"time"` // mean of a run, where profiled
+	Why    string        `json:"why,omitempty"` // where there was a choice
+	Time   time.Duration `json:"time"`          // mean of a run, where profiled
 }
 
 // Compile plans g for concrete sizes of its symbolic dimensions. It computes
@@ -122,6 +124,9 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	}
 	for _, v := range c.Inputs {
 		t := tensor.New(v.DType, dims(v)...)
+		if t.DType == tensor.Float32 {
+			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
+		}
 		p.inputs[v.Name] = t
 		p.inNames = append(p.inNames, v.Name)
 	}
@@ -215,7 +220,7 @@ func (p *Program) runDynamic() error {
 func (p *Program) Plan() []StepInfo {
 	var out []StepInfo
 	for _, s := range p.steps {
-		i := StepInfo{Node: s.node.Name, Op: s.node.Op, Kernel: s.kernel}
+		i := StepInfo{Node: s.node.Name, Op: s.node.Op, Kernel: s.kernel, Why: s.why}
 		if s.runs > 0 {
 			i.Time = s.spent / time.Duration(s.runs)
 		}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -87,5 +88,28 @@ func BenchmarkConv(b *testing.B) {
 		bench(b, name+"forward", flops, "GFLOP/s", fwd.Run)
 		bench(b, name+"dx", flops, "GFLOP/s", dx.Run)
 		bench(b, name+"dw", flops, "GFLOP/s", dw.Run)
+	}
+}
+
+func BenchmarkSparse(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, d := range []float64{.5, .2, .1, .05} {
+		for _, s := range [][3]int{{128, 768, 768}, {128, 3072, 768}, {64, 300, 784}} {
+			m, n, k := s[0], s[1], s[2]
+			wt := random(r, n*k)
+			thin(r, wt, d)
+			t := NewSparseGemm(m, n, k, wt)
+			t.X, t.Y = random(r, m*k), make([]float32, m*n)
+			bench(b, fmt.Sprintf("product %dx%dx%d at %v/", m, n, k, d), 2*float64(m*n*k), "dense-GFLOP/s", t.Run)
+		}
+		for _, s := range [][4]int{{16, 32, 3, 1}, {32, 16, 3, 1}, {64, 8, 3, 1}, {64, 56, 1, 1}, {256, 14, 3, 1}, {2048, 7, 1, 1}, {128, 28, 3, 2}} {
+			pad := s[2] / 2
+			c := Conv{N: 4, H: s[1], W: s[1], CI: s[0], CO: min(512, s[0]), KH: s[2], KW: s[2], StrideH: s[3], StrideW: s[3], DilH: 1, DilW: 1, PadT: pad, PadL: pad, PadB: pad, PadR: pad, Groups: 1}
+			w := random(r, c.CO*c.CI*c.KH*c.KW)
+			thin(r, w, d)
+			t := NewSparseConv(c, w)
+			t.X, t.Y = random(r, c.N*c.CI*c.H*c.W+Slack), make([]float32, c.N*c.CO*c.OutH()*c.OutW())
+			bench(b, fmt.Sprintf("conv %dx%d/%d %d at %d, %v/", c.KH, c.KW, s[3], c.CI, c.H, d), 2*float64(len(t.Y)*c.CI*c.KH*c.KW), "dense-GFLOP/s", t.Run)
+		}
 	}
 }

@@ -8866,6 +8866,5424 @@ channelsavx2_8_norelu:
 	VZEROUPPER
 	RET
 
+// func sparseavx512_1x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x1_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x1_nobias
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x1_begin
+
+sparseavx512_1x1_nobias:
+	VPXORQ Z0, Z0, Z0
+
+sparseavx512_1x1_begin:
+	VPXORQ  Z1, Z1, Z1
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x1_one
+
+sparseavx512_1x1_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z2
+	VFMADD231PS  (DI), Z2, Z1
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x1_k
+
+sparseavx512_1x1_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x1_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	ADDQ         $0x08, CX
+
+sparseavx512_1x1_sum:
+	VADDPS    Z1, Z0, Z0
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x1_nores
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x1_noclip
+	VBROADCASTSS 96(AX), Z3
+	VBROADCASTSS 100(AX), Z2
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+
+sparseavx512_1x1_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x1_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x1_nobias
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x1_begin
+
+sparseavx2_1x1_nobias:
+	VXORPS Y1, Y1, Y1
+
+sparseavx2_1x1_begin:
+	VXORPS  Y2, Y2, Y2
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x1_one
+
+sparseavx2_1x1_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y3
+	VFMADD231PS  (DI), Y3, Y1
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y3
+	VFMADD231PS  (DI), Y3, Y2
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x1_k
+
+sparseavx2_1x1_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x1_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y3
+	VFMADD231PS  (DI), Y3, Y1
+	ADDQ         $0x08, CX
+
+sparseavx2_1x1_sum:
+	VADDPS     Y2, Y1, Y1
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x1_nores
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x1_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+
+sparseavx2_1x1_noclip:
+	MOVQ       BX, SI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x2_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x2_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x2_begin
+
+sparseavx512_1x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+sparseavx512_1x2_begin:
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x2_one
+
+sparseavx512_1x2_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z4
+	VFMADD231PS  (DI), Z4, Z2
+	VFMADD231PS  64(DI), Z4, Z3
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x2_k
+
+sparseavx512_1x2_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x2_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	ADDQ         $0x08, CX
+
+sparseavx512_1x2_sum:
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z3, Z1, Z1
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x2_nores
+	VMOVUPS   (SI), Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x2_noclip
+	VBROADCASTSS 96(AX), Z5
+	VBROADCASTSS 100(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+
+sparseavx512_1x2_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x2_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x2_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x2_begin
+
+sparseavx2_1x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx2_1x2_begin:
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x2_one
+
+sparseavx2_1x2_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (DI), Y5, Y1
+	VFMADD231PS  32(DI), Y5, Y2
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  (DI), Y5, Y3
+	VFMADD231PS  32(DI), Y5, Y4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x2_k
+
+sparseavx2_1x2_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x2_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (DI), Y5, Y1
+	VFMADD231PS  32(DI), Y5, Y2
+	ADDQ         $0x08, CX
+
+sparseavx2_1x2_sum:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x2_nores
+	VMOVUPS    (SI), Y3
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x2_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y5, Y2
+
+sparseavx2_1x2_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMASKMOVPS Y2, Y0, 32(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x3(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x3_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x3_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x3_begin
+
+sparseavx512_1x3_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+
+sparseavx512_1x3_begin:
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x3_one
+
+sparseavx512_1x3_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (DI), Z6, Z3
+	VFMADD231PS  64(DI), Z6, Z4
+	VFMADD231PS  128(DI), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x3_k
+
+sparseavx512_1x3_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x3_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	ADDQ         $0x08, CX
+
+sparseavx512_1x3_sum:
+	VADDPS    Z3, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x3_nores
+	VMOVUPS   (SI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   64(SI), Z7
+	VADDPS    Z7, Z1, Z1
+	VMOVUPS.Z 128(SI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x3_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+
+sparseavx512_1x3_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, K1, 128(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x3(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x3(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x3_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x3_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x3_begin
+
+sparseavx2_1x3_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx2_1x3_begin:
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x3_one
+
+sparseavx2_1x3_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (DI), Y7, Y4
+	VFMADD231PS  32(DI), Y7, Y5
+	VFMADD231PS  64(DI), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x3_k
+
+sparseavx2_1x3_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x3_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	ADDQ         $0x08, CX
+
+sparseavx2_1x3_sum:
+	VADDPS     Y4, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y6, Y3, Y3
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x3_nores
+	VMOVUPS    (SI), Y4
+	VADDPS     Y4, Y1, Y1
+	VMOVUPS    32(SI), Y4
+	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS 64(SI), Y0, Y4
+	VADDPS     Y4, Y3, Y3
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x3_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y7, Y3
+
+sparseavx2_1x3_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMASKMOVPS Y3, Y0, 64(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x4_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x4_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x4_begin
+
+sparseavx512_1x4_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+sparseavx512_1x4_begin:
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x4_one
+
+sparseavx512_1x4_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (DI), Z8, Z4
+	VFMADD231PS  64(DI), Z8, Z5
+	VFMADD231PS  128(DI), Z8, Z6
+	VFMADD231PS  192(DI), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x4_k
+
+sparseavx512_1x4_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x4_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	ADDQ         $0x08, CX
+
+sparseavx512_1x4_sum:
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x4_nores
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(SI), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(SI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x4_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+
+sparseavx512_1x4_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, K1, 192(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x4(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x4(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x4_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x4_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x4_begin
+
+sparseavx2_1x4_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx2_1x4_begin:
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x4_one
+
+sparseavx2_1x4_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (DI), Y9, Y5
+	VFMADD231PS  32(DI), Y9, Y6
+	VFMADD231PS  64(DI), Y9, Y7
+	VFMADD231PS  96(DI), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x4_k
+
+sparseavx2_1x4_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x4_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	ADDQ         $0x08, CX
+
+sparseavx2_1x4_sum:
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y8, Y4, Y4
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x4_nores
+	VMOVUPS    (SI), Y5
+	VADDPS     Y5, Y1, Y1
+	VMOVUPS    32(SI), Y5
+	VADDPS     Y5, Y2, Y2
+	VMOVUPS    64(SI), Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS 96(SI), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x4_noclip
+	VBROADCASTSS 96(AX), Y5
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y9, Y4
+
+sparseavx2_1x4_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMASKMOVPS Y4, Y0, 96(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x5(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x5(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x5_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x5_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x5_begin
+
+sparseavx512_1x5_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+
+sparseavx512_1x5_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x5_one
+
+sparseavx512_1x5_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  (DI), Z5, Z0
+	VFMADD231PS  64(DI), Z5, Z1
+	VFMADD231PS  128(DI), Z5, Z2
+	VFMADD231PS  192(DI), Z5, Z3
+	VFMADD231PS  256(DI), Z5, Z4
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z5
+	VFMADD231PS  (DI), Z5, Z0
+	VFMADD231PS  64(DI), Z5, Z1
+	VFMADD231PS  128(DI), Z5, Z2
+	VFMADD231PS  192(DI), Z5, Z3
+	VFMADD231PS  256(DI), Z5, Z4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x5_k
+
+sparseavx512_1x5_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x5_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  (DI), Z5, Z0
+	VFMADD231PS  64(DI), Z5, Z1
+	VFMADD231PS  128(DI), Z5, Z2
+	VFMADD231PS  192(DI), Z5, Z3
+	VFMADD231PS  256(DI), Z5, Z4
+	ADDQ         $0x08, CX
+
+sparseavx512_1x5_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x5_nores
+	VMOVUPS   (SI), Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   64(SI), Z6
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS   128(SI), Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS   192(SI), Z6
+	VADDPS    Z6, Z3, Z3
+	VMOVUPS.Z 256(SI), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x5_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x5_noclip
+	VBROADCASTSS 96(AX), Z6
+	VBROADCASTSS 100(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+
+sparseavx512_1x5_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, K1, 256(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x5_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x5(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x5(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x5_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x5_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x5_begin
+
+sparseavx2_1x5_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx2_1x5_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x5_one
+
+sparseavx2_1x5_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y1
+	VFMADD231PS  32(DI), Y6, Y2
+	VFMADD231PS  64(DI), Y6, Y3
+	VFMADD231PS  96(DI), Y6, Y4
+	VFMADD231PS  128(DI), Y6, Y5
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (DI), Y6, Y1
+	VFMADD231PS  32(DI), Y6, Y2
+	VFMADD231PS  64(DI), Y6, Y3
+	VFMADD231PS  96(DI), Y6, Y4
+	VFMADD231PS  128(DI), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x5_k
+
+sparseavx2_1x5_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x5_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y1
+	VFMADD231PS  32(DI), Y6, Y2
+	VFMADD231PS  64(DI), Y6, Y3
+	VFMADD231PS  96(DI), Y6, Y4
+	VFMADD231PS  128(DI), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx2_1x5_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x5_nores
+	VMOVUPS    (SI), Y7
+	VADDPS     Y7, Y1, Y1
+	VMOVUPS    32(SI), Y7
+	VADDPS     Y7, Y2, Y2
+	VMOVUPS    64(SI), Y7
+	VADDPS     Y7, Y3, Y3
+	VMOVUPS    96(SI), Y7
+	VADDPS     Y7, Y4, Y4
+	VMASKMOVPS 128(SI), Y0, Y7
+	VADDPS     Y7, Y5, Y5
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x5_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x5_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx2_1x5_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMASKMOVPS Y5, Y0, 128(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x5_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x6(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x6(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x6_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x6_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x6_begin
+
+sparseavx512_1x6_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_1x6_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x6_one
+
+sparseavx512_1x6_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VFMADD231PS  256(DI), Z6, Z4
+	VFMADD231PS  320(DI), Z6, Z5
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VFMADD231PS  256(DI), Z6, Z4
+	VFMADD231PS  320(DI), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x6_k
+
+sparseavx512_1x6_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x6_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VFMADD231PS  256(DI), Z6, Z4
+	VFMADD231PS  320(DI), Z6, Z5
+	ADDQ         $0x08, CX
+
+sparseavx512_1x6_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x6_nores
+	VMOVUPS   (SI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   64(SI), Z7
+	VADDPS    Z7, Z1, Z1
+	VMOVUPS   128(SI), Z7
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS   192(SI), Z7
+	VADDPS    Z7, Z3, Z3
+	VMOVUPS   256(SI), Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS.Z 320(SI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x6_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x6_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_1x6_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, K1, 320(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x6_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x6(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x6(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x6_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x6_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x6_begin
+
+sparseavx2_1x6_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx2_1x6_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x6_one
+
+sparseavx2_1x6_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	VFMADD231PS  96(DI), Y7, Y4
+	VFMADD231PS  128(DI), Y7, Y5
+	VFMADD231PS  160(DI), Y7, Y6
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	VFMADD231PS  96(DI), Y7, Y4
+	VFMADD231PS  128(DI), Y7, Y5
+	VFMADD231PS  160(DI), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x6_k
+
+sparseavx2_1x6_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x6_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	VFMADD231PS  96(DI), Y7, Y4
+	VFMADD231PS  128(DI), Y7, Y5
+	VFMADD231PS  160(DI), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx2_1x6_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x6_nores
+	VMOVUPS    (SI), Y8
+	VADDPS     Y8, Y1, Y1
+	VMOVUPS    32(SI), Y8
+	VADDPS     Y8, Y2, Y2
+	VMOVUPS    64(SI), Y8
+	VADDPS     Y8, Y3, Y3
+	VMOVUPS    96(SI), Y8
+	VADDPS     Y8, Y4, Y4
+	VMOVUPS    128(SI), Y8
+	VADDPS     Y8, Y5, Y5
+	VMASKMOVPS 160(SI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x6_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x6_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx2_1x6_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    Y5, 128(SI)
+	VMASKMOVPS Y6, Y0, 160(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x6_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x7(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x7(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x7_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x7_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x7_begin
+
+sparseavx512_1x7_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+
+sparseavx512_1x7_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x7_one
+
+sparseavx512_1x7_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  (DI), Z7, Z0
+	VFMADD231PS  64(DI), Z7, Z1
+	VFMADD231PS  128(DI), Z7, Z2
+	VFMADD231PS  192(DI), Z7, Z3
+	VFMADD231PS  256(DI), Z7, Z4
+	VFMADD231PS  320(DI), Z7, Z5
+	VFMADD231PS  384(DI), Z7, Z6
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z7
+	VFMADD231PS  (DI), Z7, Z0
+	VFMADD231PS  64(DI), Z7, Z1
+	VFMADD231PS  128(DI), Z7, Z2
+	VFMADD231PS  192(DI), Z7, Z3
+	VFMADD231PS  256(DI), Z7, Z4
+	VFMADD231PS  320(DI), Z7, Z5
+	VFMADD231PS  384(DI), Z7, Z6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x7_k
+
+sparseavx512_1x7_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x7_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  (DI), Z7, Z0
+	VFMADD231PS  64(DI), Z7, Z1
+	VFMADD231PS  128(DI), Z7, Z2
+	VFMADD231PS  192(DI), Z7, Z3
+	VFMADD231PS  256(DI), Z7, Z4
+	VFMADD231PS  320(DI), Z7, Z5
+	VFMADD231PS  384(DI), Z7, Z6
+	ADDQ         $0x08, CX
+
+sparseavx512_1x7_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x7_nores
+	VMOVUPS   (SI), Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS   64(SI), Z8
+	VADDPS    Z8, Z1, Z1
+	VMOVUPS   128(SI), Z8
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS   192(SI), Z8
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS   256(SI), Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS   320(SI), Z8
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS.Z 384(SI), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x7_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x7_noclip
+	VBROADCASTSS 96(AX), Z8
+	VBROADCASTSS 100(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
+
+sparseavx512_1x7_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, K1, 384(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x7_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x7(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x7(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x7_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x7_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x7_begin
+
+sparseavx2_1x7_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx2_1x7_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x7_one
+
+sparseavx2_1x7_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y1
+	VFMADD231PS  32(DI), Y8, Y2
+	VFMADD231PS  64(DI), Y8, Y3
+	VFMADD231PS  96(DI), Y8, Y4
+	VFMADD231PS  128(DI), Y8, Y5
+	VFMADD231PS  160(DI), Y8, Y6
+	VFMADD231PS  192(DI), Y8, Y7
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (DI), Y8, Y1
+	VFMADD231PS  32(DI), Y8, Y2
+	VFMADD231PS  64(DI), Y8, Y3
+	VFMADD231PS  96(DI), Y8, Y4
+	VFMADD231PS  128(DI), Y8, Y5
+	VFMADD231PS  160(DI), Y8, Y6
+	VFMADD231PS  192(DI), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x7_k
+
+sparseavx2_1x7_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x7_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y1
+	VFMADD231PS  32(DI), Y8, Y2
+	VFMADD231PS  64(DI), Y8, Y3
+	VFMADD231PS  96(DI), Y8, Y4
+	VFMADD231PS  128(DI), Y8, Y5
+	VFMADD231PS  160(DI), Y8, Y6
+	VFMADD231PS  192(DI), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx2_1x7_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x7_nores
+	VMOVUPS    (SI), Y9
+	VADDPS     Y9, Y1, Y1
+	VMOVUPS    32(SI), Y9
+	VADDPS     Y9, Y2, Y2
+	VMOVUPS    64(SI), Y9
+	VADDPS     Y9, Y3, Y3
+	VMOVUPS    96(SI), Y9
+	VADDPS     Y9, Y4, Y4
+	VMOVUPS    128(SI), Y9
+	VADDPS     Y9, Y5, Y5
+	VMOVUPS    160(SI), Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS 192(SI), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x7_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x7_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx2_1x7_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    Y5, 128(SI)
+	VMOVUPS    Y6, 160(SI)
+	VMASKMOVPS Y7, Y0, 192(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x7_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_1x8(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_1x8(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512_1x8_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512_1x8_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_1x8_begin
+
+sparseavx512_1x8_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_1x8_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512_1x8_one
+
+sparseavx512_1x8_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	VFMADD231PS  256(DI), Z8, Z4
+	VFMADD231PS  320(DI), Z8, Z5
+	VFMADD231PS  384(DI), Z8, Z6
+	VFMADD231PS  448(DI), Z8, Z7
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	VFMADD231PS  256(DI), Z8, Z4
+	VFMADD231PS  320(DI), Z8, Z5
+	VFMADD231PS  384(DI), Z8, Z6
+	VFMADD231PS  448(DI), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512_1x8_k
+
+sparseavx512_1x8_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512_1x8_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	VFMADD231PS  256(DI), Z8, Z4
+	VFMADD231PS  320(DI), Z8, Z5
+	VFMADD231PS  384(DI), Z8, Z6
+	VFMADD231PS  448(DI), Z8, Z7
+	ADDQ         $0x08, CX
+
+sparseavx512_1x8_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512_1x8_nores
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(SI), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(SI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   192(SI), Z9
+	VADDPS    Z9, Z3, Z3
+	VMOVUPS   256(SI), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   320(SI), Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   384(SI), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 448(SI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512_1x8_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512_1x8_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_1x8_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, K1, 448(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_1x8_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x8(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x8(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x8_o:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x8_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	VMOVAPS      Y1, Y8
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x8_begin
+
+sparseavx2_1x8_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+sparseavx2_1x8_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx2_1x8_one
+
+sparseavx2_1x8_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	VFMADD231PS  128(DI), Y9, Y5
+	VFMADD231PS  160(DI), Y9, Y6
+	VFMADD231PS  192(DI), Y9, Y7
+	VFMADD231PS  224(DI), Y9, Y8
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	VFMADD231PS  128(DI), Y9, Y5
+	VFMADD231PS  160(DI), Y9, Y6
+	VFMADD231PS  192(DI), Y9, Y7
+	VFMADD231PS  224(DI), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx2_1x8_k
+
+sparseavx2_1x8_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx2_1x8_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	VFMADD231PS  128(DI), Y9, Y5
+	VFMADD231PS  160(DI), Y9, Y6
+	VFMADD231PS  192(DI), Y9, Y7
+	VFMADD231PS  224(DI), Y9, Y8
+	ADDQ         $0x08, CX
+
+sparseavx2_1x8_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x8_nores
+	VMOVUPS    (SI), Y10
+	VADDPS     Y10, Y1, Y1
+	VMOVUPS    32(SI), Y10
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    64(SI), Y10
+	VADDPS     Y10, Y3, Y3
+	VMOVUPS    96(SI), Y10
+	VADDPS     Y10, Y4, Y4
+	VMOVUPS    128(SI), Y10
+	VADDPS     Y10, Y5, Y5
+	VMOVUPS    160(SI), Y10
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    192(SI), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 224(SI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x8_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x8_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+sparseavx2_1x8_noclip:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    Y5, 128(SI)
+	VMOVUPS    Y6, 160(SI)
+	VMOVUPS    Y7, 192(SI)
+	VMASKMOVPS Y8, Y0, 224(SI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_1x8_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x1_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x1_begin
+
+sparseavx512_2x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+sparseavx512_2x1_begin:
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_2x1_one
+
+sparseavx512_2x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(SI*1), Z4, Z1
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z4
+	VFMADD231PS  (R8), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_2x1_k
+
+sparseavx512_2x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_2x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(SI*1), Z4, Z1
+	ADDQ         $0x08, CX
+
+sparseavx512_2x1_sum:
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z3, Z1, Z1
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x1_nores
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x1_noclip
+	VBROADCASTSS 96(AX), Z5
+	VBROADCASTSS 100(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+
+sparseavx512_2x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_2x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_2x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_2x1_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_2x1_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_2x1_begin
+
+sparseavx2_2x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx2_2x1_begin:
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_2x1_one
+
+sparseavx2_2x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (R8), Y5, Y1
+	VFMADD231PS  (R8)(SI*1), Y5, Y2
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  (R8), Y5, Y3
+	VFMADD231PS  (R8)(SI*1), Y5, Y4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_2x1_k
+
+sparseavx2_2x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_2x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (R8), Y5, Y1
+	VFMADD231PS  (R8)(SI*1), Y5, Y2
+	ADDQ         $0x08, CX
+
+sparseavx2_2x1_sum:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_2x1_nores
+	VMASKMOVPS (DI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_2x1_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y5, Y2
+
+sparseavx2_2x1_noclip:
+	MOVQ       BX, DI
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x2_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x2_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x2_begin
+
+sparseavx512_2x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+sparseavx512_2x2_begin:
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_2x2_one
+
+sparseavx512_2x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  (R8)(SI*1), Z8, Z2
+	VFMADD231PS  64(R8)(SI*1), Z8, Z3
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  (R8)(SI*1), Z8, Z6
+	VFMADD231PS  64(R8)(SI*1), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_2x2_k
+
+sparseavx512_2x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_2x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  (R8)(SI*1), Z8, Z2
+	VFMADD231PS  64(R8)(SI*1), Z8, Z3
+	ADDQ         $0x08, CX
+
+sparseavx512_2x2_sum:
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x2_nores
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(DI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 64(DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x2_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+
+sparseavx512_2x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_2x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_2x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_2x2_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_2x2_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_2x2_begin
+
+sparseavx2_2x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx2_2x2_begin:
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_2x2_one
+
+sparseavx2_2x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  32(R8), Y9, Y2
+	VFMADD231PS  (R8)(SI*1), Y9, Y3
+	VFMADD231PS  32(R8)(SI*1), Y9, Y4
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (R8), Y9, Y5
+	VFMADD231PS  32(R8), Y9, Y6
+	VFMADD231PS  (R8)(SI*1), Y9, Y7
+	VFMADD231PS  32(R8)(SI*1), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_2x2_k
+
+sparseavx2_2x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_2x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  32(R8), Y9, Y2
+	VFMADD231PS  (R8)(SI*1), Y9, Y3
+	VFMADD231PS  32(R8)(SI*1), Y9, Y4
+	ADDQ         $0x08, CX
+
+sparseavx2_2x2_sum:
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y8, Y4, Y4
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_2x2_nores
+	VMOVUPS    (DI), Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS 32(DI), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS 32(DI), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_2x2_noclip
+	VBROADCASTSS 96(AX), Y5
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y9, Y4
+
+sparseavx2_2x2_noclip:
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMASKMOVPS Y2, Y0, 32(DI)
+	ADDQ       48(AX), DI
+	VMOVUPS    Y3, (DI)
+	VMASKMOVPS Y4, Y0, 32(DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x3(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x3_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x3_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x3_begin
+
+sparseavx512_2x3_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_2x3_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_2x3_one
+
+sparseavx512_2x3_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  (R8)(SI*1), Z6, Z3
+	VFMADD231PS  64(R8)(SI*1), Z6, Z4
+	VFMADD231PS  128(R8)(SI*1), Z6, Z5
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  (R8)(SI*1), Z6, Z3
+	VFMADD231PS  64(R8)(SI*1), Z6, Z4
+	VFMADD231PS  128(R8)(SI*1), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_2x3_k
+
+sparseavx512_2x3_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_2x3_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  (R8)(SI*1), Z6, Z3
+	VFMADD231PS  64(R8)(SI*1), Z6, Z4
+	VFMADD231PS  128(R8)(SI*1), Z6, Z5
+	ADDQ         $0x08, CX
+
+sparseavx512_2x3_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x3_nores
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   64(DI), Z7
+	VADDPS    Z7, Z1, Z1
+	VMOVUPS.Z 128(DI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z3, Z3
+	VMOVUPS   64(DI), Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS.Z 128(DI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x3_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x3_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_2x3_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K1, 128(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, K1, 128(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_2x3(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_2x3(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_2x3_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_2x3_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_2x3_begin
+
+sparseavx2_2x3_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx2_2x3_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_2x3_one
+
+sparseavx2_2x3_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  64(R8), Y7, Y3
+	VFMADD231PS  (R8)(SI*1), Y7, Y4
+	VFMADD231PS  32(R8)(SI*1), Y7, Y5
+	VFMADD231PS  64(R8)(SI*1), Y7, Y6
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  64(R8), Y7, Y3
+	VFMADD231PS  (R8)(SI*1), Y7, Y4
+	VFMADD231PS  32(R8)(SI*1), Y7, Y5
+	VFMADD231PS  64(R8)(SI*1), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_2x3_k
+
+sparseavx2_2x3_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_2x3_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  64(R8), Y7, Y3
+	VFMADD231PS  (R8)(SI*1), Y7, Y4
+	VFMADD231PS  32(R8)(SI*1), Y7, Y5
+	VFMADD231PS  64(R8)(SI*1), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx2_2x3_sum:
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_2x3_nores
+	VMOVUPS    (DI), Y8
+	VADDPS     Y8, Y1, Y1
+	VMOVUPS    32(DI), Y8
+	VADDPS     Y8, Y2, Y2
+	VMASKMOVPS 64(DI), Y0, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y8
+	VADDPS     Y8, Y4, Y4
+	VMOVUPS    32(DI), Y8
+	VADDPS     Y8, Y5, Y5
+	VMASKMOVPS 64(DI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_2x3_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_2x3_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx2_2x3_noclip:
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMOVUPS    Y2, 32(DI)
+	VMASKMOVPS Y3, Y0, 64(DI)
+	ADDQ       48(AX), DI
+	VMOVUPS    Y4, (DI)
+	VMOVUPS    Y5, 32(DI)
+	VMASKMOVPS Y6, Y0, 64(DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_2x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x4_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x4_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x4_begin
+
+sparseavx512_2x4_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_2x4_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_2x4_one
+
+sparseavx512_2x4_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  (R8)(SI*1), Z8, Z4
+	VFMADD231PS  64(R8)(SI*1), Z8, Z5
+	VFMADD231PS  128(R8)(SI*1), Z8, Z6
+	VFMADD231PS  192(R8)(SI*1), Z8, Z7
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  (R8)(SI*1), Z8, Z4
+	VFMADD231PS  64(R8)(SI*1), Z8, Z5
+	VFMADD231PS  128(R8)(SI*1), Z8, Z6
+	VFMADD231PS  192(R8)(SI*1), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_2x4_k
+
+sparseavx512_2x4_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_2x4_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  (R8)(SI*1), Z8, Z4
+	VFMADD231PS  64(R8)(SI*1), Z8, Z5
+	VFMADD231PS  128(R8)(SI*1), Z8, Z6
+	VFMADD231PS  192(R8)(SI*1), Z8, Z7
+	ADDQ         $0x08, CX
+
+sparseavx512_2x4_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x4_nores
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(DI), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(DI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 192(DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   64(DI), Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   128(DI), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 192(DI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x4_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x4_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_2x4_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K1, 192(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, K1, 192(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_2x4(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_2x4(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_2x4_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_2x4_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	VMOVAPS      Y1, Y8
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_2x4_begin
+
+sparseavx2_2x4_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+sparseavx2_2x4_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_2x4_one
+
+sparseavx2_2x4_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  32(R8), Y9, Y2
+	VFMADD231PS  64(R8), Y9, Y3
+	VFMADD231PS  96(R8), Y9, Y4
+	VFMADD231PS  (R8)(SI*1), Y9, Y5
+	VFMADD231PS  32(R8)(SI*1), Y9, Y6
+	VFMADD231PS  64(R8)(SI*1), Y9, Y7
+	VFMADD231PS  96(R8)(SI*1), Y9, Y8
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  32(R8), Y9, Y2
+	VFMADD231PS  64(R8), Y9, Y3
+	VFMADD231PS  96(R8), Y9, Y4
+	VFMADD231PS  (R8)(SI*1), Y9, Y5
+	VFMADD231PS  32(R8)(SI*1), Y9, Y6
+	VFMADD231PS  64(R8)(SI*1), Y9, Y7
+	VFMADD231PS  96(R8)(SI*1), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_2x4_k
+
+sparseavx2_2x4_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_2x4_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  32(R8), Y9, Y2
+	VFMADD231PS  64(R8), Y9, Y3
+	VFMADD231PS  96(R8), Y9, Y4
+	VFMADD231PS  (R8)(SI*1), Y9, Y5
+	VFMADD231PS  32(R8)(SI*1), Y9, Y6
+	VFMADD231PS  64(R8)(SI*1), Y9, Y7
+	VFMADD231PS  96(R8)(SI*1), Y9, Y8
+	ADDQ         $0x08, CX
+
+sparseavx2_2x4_sum:
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_2x4_nores
+	VMOVUPS    (DI), Y10
+	VADDPS     Y10, Y1, Y1
+	VMOVUPS    32(DI), Y10
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    64(DI), Y10
+	VADDPS     Y10, Y3, Y3
+	VMASKMOVPS 96(DI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y10
+	VADDPS     Y10, Y5, Y5
+	VMOVUPS    32(DI), Y10
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    64(DI), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 96(DI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_2x4_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_2x4_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+sparseavx2_2x4_noclip:
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMOVUPS    Y2, 32(DI)
+	VMOVUPS    Y3, 64(DI)
+	VMASKMOVPS Y4, Y0, 96(DI)
+	ADDQ       48(AX), DI
+	VMOVUPS    Y5, (DI)
+	VMOVUPS    Y6, 32(DI)
+	VMOVUPS    Y7, 64(DI)
+	VMASKMOVPS Y8, Y0, 96(DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_2x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_3x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_3x1_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_3x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_3x1_begin
+
+sparseavx512_3x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+
+sparseavx512_3x1_begin:
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_3x1_one
+
+sparseavx512_3x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  (R8)(SI*1), Z6, Z1
+	VFMADD231PS  (R8)(SI*2), Z6, Z2
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (R8), Z6, Z3
+	VFMADD231PS  (R8)(SI*1), Z6, Z4
+	VFMADD231PS  (R8)(SI*2), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_3x1_k
+
+sparseavx512_3x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_3x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  (R8)(SI*1), Z6, Z1
+	VFMADD231PS  (R8)(SI*2), Z6, Z2
+	ADDQ         $0x08, CX
+
+sparseavx512_3x1_sum:
+	VADDPS    Z3, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_3x1_nores
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_3x1_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+
+sparseavx512_3x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_3x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_3x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_3x1_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_3x1_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_3x1_begin
+
+sparseavx2_3x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx2_3x1_begin:
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_3x1_one
+
+sparseavx2_3x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  (R8)(SI*1), Y7, Y2
+	VFMADD231PS  (R8)(SI*2), Y7, Y3
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (R8), Y7, Y4
+	VFMADD231PS  (R8)(SI*1), Y7, Y5
+	VFMADD231PS  (R8)(SI*2), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_3x1_k
+
+sparseavx2_3x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_3x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  (R8)(SI*1), Y7, Y2
+	VFMADD231PS  (R8)(SI*2), Y7, Y3
+	ADDQ         $0x08, CX
+
+sparseavx2_3x1_sum:
+	VADDPS     Y4, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y6, Y3, Y3
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_3x1_nores
+	VMASKMOVPS (DI), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	VADDPS     Y4, Y2, Y2
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	VADDPS     Y4, Y3, Y3
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_3x1_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y7, Y3
+
+sparseavx2_3x1_noclip:
+	MOVQ       BX, DI
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_3x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_3x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_3x2_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_3x2_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_3x2_begin
+
+sparseavx512_3x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_3x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512_3x2_one
+
+sparseavx512_3x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (R8)(SI*1), Z6, Z2
+	VFMADD231PS  64(R8)(SI*1), Z6, Z3
+	VFMADD231PS  (R8)(SI*2), Z6, Z4
+	VFMADD231PS  64(R8)(SI*2), Z6, Z5
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (R8)(SI*1), Z6, Z2
+	VFMADD231PS  64(R8)(SI*1), Z6, Z3
+	VFMADD231PS  (R8)(SI*2), Z6, Z4
+	VFMADD231PS  64(R8)(SI*2), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512_3x2_k
+
+sparseavx512_3x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512_3x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (R8)(SI*1), Z6, Z2
+	VFMADD231PS  64(R8)(SI*1), Z6, Z3
+	VFMADD231PS  (R8)(SI*2), Z6, Z4
+	VFMADD231PS  64(R8)(SI*2), Z6, Z5
+	ADDQ         $0x08, CX
+
+sparseavx512_3x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_3x2_nores
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_3x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_3x2_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_3x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_3x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_3x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_3x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+
+sparseavx2_3x2_o:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx2_3x2_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_3x2_begin
+
+sparseavx2_3x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx2_3x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx2_3x2_one
+
+sparseavx2_3x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  (R8)(SI*1), Y7, Y3
+	VFMADD231PS  32(R8)(SI*1), Y7, Y4
+	VFMADD231PS  (R8)(SI*2), Y7, Y5
+	VFMADD231PS  32(R8)(SI*2), Y7, Y6
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  (R8)(SI*1), Y7, Y3
+	VFMADD231PS  32(R8)(SI*1), Y7, Y4
+	VFMADD231PS  (R8)(SI*2), Y7, Y5
+	VFMADD231PS  32(R8)(SI*2), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx2_3x2_k
+
+sparseavx2_3x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx2_3x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R8), Y7, Y1
+	VFMADD231PS  32(R8), Y7, Y2
+	VFMADD231PS  (R8)(SI*1), Y7, Y3
+	VFMADD231PS  32(R8)(SI*1), Y7, Y4
+	VFMADD231PS  (R8)(SI*2), Y7, Y5
+	VFMADD231PS  32(R8)(SI*2), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx2_3x2_sum:
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparseavx2_3x2_nores
+	VMOVUPS    (DI), Y8
+	VADDPS     Y8, Y1, Y1
+	VMASKMOVPS 32(DI), Y0, Y8
+	VADDPS     Y8, Y2, Y2
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y8
+	VADDPS     Y8, Y3, Y3
+	VMASKMOVPS 32(DI), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y8
+	VADDPS     Y8, Y5, Y5
+	VMASKMOVPS 32(DI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+
+sparseavx2_3x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx2_3x2_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx2_3x2_noclip:
+	MOVQ       BX, DI
+	VMOVUPS    Y1, (DI)
+	VMASKMOVPS Y2, Y0, 32(DI)
+	ADDQ       48(AX), DI
+	VMOVUPS    Y3, (DI)
+	VMASKMOVPS Y4, Y0, 32(DI)
+	ADDQ       48(AX), DI
+	VMOVUPS    Y5, (DI)
+	VMASKMOVPS Y6, Y0, 32(DI)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_3x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_4x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_4x1_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_4x1_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_4x1_begin
+
+sparseavx512_4x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+sparseavx512_4x1_begin:
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512_4x1_one
+
+sparseavx512_4x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  (R9)(SI*1), Z8, Z1
+	VFMADD231PS  (R9)(SI*2), Z8, Z2
+	VFMADD231PS  (R9)(DI*1), Z8, Z3
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (R9), Z8, Z4
+	VFMADD231PS  (R9)(SI*1), Z8, Z5
+	VFMADD231PS  (R9)(SI*2), Z8, Z6
+	VFMADD231PS  (R9)(DI*1), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512_4x1_k
+
+sparseavx512_4x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512_4x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  (R9)(SI*1), Z8, Z1
+	VFMADD231PS  (R9)(SI*2), Z8, Z2
+	VFMADD231PS  (R9)(DI*1), Z8, Z3
+	ADDQ         $0x08, CX
+
+sparseavx512_4x1_sum:
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_4x1_nores
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_4x1_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+
+sparseavx512_4x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_4x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_4x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+
+sparseavx2_4x1_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx2_4x1_nobias
+	VBROADCASTSS (R8), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_4x1_begin
+
+sparseavx2_4x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx2_4x1_begin:
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx2_4x1_one
+
+sparseavx2_4x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  (R9)(SI*1), Y9, Y2
+	VFMADD231PS  (R9)(SI*2), Y9, Y3
+	VFMADD231PS  (R9)(DI*1), Y9, Y4
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (R9), Y9, Y5
+	VFMADD231PS  (R9)(SI*1), Y9, Y6
+	VFMADD231PS  (R9)(SI*2), Y9, Y7
+	VFMADD231PS  (R9)(DI*1), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx2_4x1_k
+
+sparseavx2_4x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx2_4x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  (R9)(SI*1), Y9, Y2
+	VFMADD231PS  (R9)(SI*2), Y9, Y3
+	VFMADD231PS  (R9)(DI*1), Y9, Y4
+	ADDQ         $0x08, CX
+
+sparseavx2_4x1_sum:
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y8, Y4, Y4
+	MOVQ       16(SP), R8
+	TESTQ      R8, R8
+	JZ         sparseavx2_4x1_nores
+	VMASKMOVPS (R8), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	MOVQ       56(AX), R8
+	ADDQ       R8, 16(SP)
+
+sparseavx2_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx2_4x1_noclip
+	VBROADCASTSS 96(AX), Y5
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y9, Y4
+
+sparseavx2_4x1_noclip:
+	MOVQ       BX, R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_4x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_4x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_4x2_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_4x2_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_4x2_begin
+
+sparseavx512_4x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_4x2_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512_4x2_one
+
+sparseavx512_4x2_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  64(R9), Z8, Z1
+	VFMADD231PS  (R9)(SI*1), Z8, Z2
+	VFMADD231PS  64(R9)(SI*1), Z8, Z3
+	VFMADD231PS  (R9)(SI*2), Z8, Z4
+	VFMADD231PS  64(R9)(SI*2), Z8, Z5
+	VFMADD231PS  (R9)(DI*1), Z8, Z6
+	VFMADD231PS  64(R9)(DI*1), Z8, Z7
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  64(R9), Z8, Z1
+	VFMADD231PS  (R9)(SI*1), Z8, Z2
+	VFMADD231PS  64(R9)(SI*1), Z8, Z3
+	VFMADD231PS  (R9)(SI*2), Z8, Z4
+	VFMADD231PS  64(R9)(SI*2), Z8, Z5
+	VFMADD231PS  (R9)(DI*1), Z8, Z6
+	VFMADD231PS  64(R9)(DI*1), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512_4x2_k
+
+sparseavx512_4x2_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512_4x2_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  64(R9), Z8, Z1
+	VFMADD231PS  (R9)(SI*1), Z8, Z2
+	VFMADD231PS  64(R9)(SI*1), Z8, Z3
+	VFMADD231PS  (R9)(SI*2), Z8, Z4
+	VFMADD231PS  64(R9)(SI*2), Z8, Z5
+	VFMADD231PS  (R9)(DI*1), Z8, Z6
+	VFMADD231PS  64(R9)(DI*1), Z8, Z7
+	ADDQ         $0x08, CX
+
+sparseavx512_4x2_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_4x2_nores
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_4x2_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_4x2_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_4x2_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, K1, 64(R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_4x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_4x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_4x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+
+sparseavx2_4x2_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx2_4x2_nobias
+	VBROADCASTSS (R8), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	VMOVAPS      Y1, Y8
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_4x2_begin
+
+sparseavx2_4x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+sparseavx2_4x2_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx2_4x2_one
+
+sparseavx2_4x2_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  32(R9), Y9, Y2
+	VFMADD231PS  (R9)(SI*1), Y9, Y3
+	VFMADD231PS  32(R9)(SI*1), Y9, Y4
+	VFMADD231PS  (R9)(SI*2), Y9, Y5
+	VFMADD231PS  32(R9)(SI*2), Y9, Y6
+	VFMADD231PS  (R9)(DI*1), Y9, Y7
+	VFMADD231PS  32(R9)(DI*1), Y9, Y8
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  32(R9), Y9, Y2
+	VFMADD231PS  (R9)(SI*1), Y9, Y3
+	VFMADD231PS  32(R9)(SI*1), Y9, Y4
+	VFMADD231PS  (R9)(SI*2), Y9, Y5
+	VFMADD231PS  32(R9)(SI*2), Y9, Y6
+	VFMADD231PS  (R9)(DI*1), Y9, Y7
+	VFMADD231PS  32(R9)(DI*1), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx2_4x2_k
+
+sparseavx2_4x2_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx2_4x2_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  32(R9), Y9, Y2
+	VFMADD231PS  (R9)(SI*1), Y9, Y3
+	VFMADD231PS  32(R9)(SI*1), Y9, Y4
+	VFMADD231PS  (R9)(SI*2), Y9, Y5
+	VFMADD231PS  32(R9)(SI*2), Y9, Y6
+	VFMADD231PS  (R9)(DI*1), Y9, Y7
+	VFMADD231PS  32(R9)(DI*1), Y9, Y8
+	ADDQ         $0x08, CX
+
+sparseavx2_4x2_sum:
+	MOVQ       16(SP), R8
+	TESTQ      R8, R8
+	JZ         sparseavx2_4x2_nores
+	VMOVUPS    (R8), Y10
+	VADDPS     Y10, Y1, Y1
+	VMASKMOVPS 32(R8), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y10
+	VADDPS     Y10, Y3, Y3
+	VMASKMOVPS 32(R8), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y10
+	VADDPS     Y10, Y5, Y5
+	VMASKMOVPS 32(R8), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 32(R8), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), R8
+	ADDQ       R8, 16(SP)
+
+sparseavx2_4x2_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx2_4x2_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+sparseavx2_4x2_noclip:
+	MOVQ       BX, R8
+	VMOVUPS    Y1, (R8)
+	VMASKMOVPS Y2, Y0, 32(R8)
+	ADDQ       48(AX), R8
+	VMOVUPS    Y3, (R8)
+	VMASKMOVPS Y4, Y0, 32(R8)
+	ADDQ       48(AX), R8
+	VMOVUPS    Y5, (R8)
+	VMASKMOVPS Y6, Y0, 32(R8)
+	ADDQ       48(AX), R8
+	VMOVUPS    Y7, (R8)
+	VMASKMOVPS Y8, Y0, 32(R8)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_4x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_5x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_5x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_5x1_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_5x1_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_5x1_begin
+
+sparseavx512_5x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+
+sparseavx512_5x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512_5x1_one
+
+sparseavx512_5x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  (R9)(SI*1), Z5, Z1
+	VFMADD231PS  (R9)(SI*2), Z5, Z2
+	VFMADD231PS  (R9)(DI*1), Z5, Z3
+	VFMADD231PS  (R9)(SI*4), Z5, Z4
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Z5
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  (R9)(SI*1), Z5, Z1
+	VFMADD231PS  (R9)(SI*2), Z5, Z2
+	VFMADD231PS  (R9)(DI*1), Z5, Z3
+	VFMADD231PS  (R9)(SI*4), Z5, Z4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512_5x1_k
+
+sparseavx512_5x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512_5x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  (R9)(SI*1), Z5, Z1
+	VFMADD231PS  (R9)(SI*2), Z5, Z2
+	VFMADD231PS  (R9)(DI*1), Z5, Z3
+	VFMADD231PS  (R9)(SI*4), Z5, Z4
+	ADDQ         $0x08, CX
+
+sparseavx512_5x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_5x1_nores
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_5x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_5x1_noclip
+	VBROADCASTSS 96(AX), Z6
+	VBROADCASTSS 100(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+
+sparseavx512_5x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_5x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_5x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_5x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+
+sparseavx2_5x1_o:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx2_5x1_nobias
+	VBROADCASTSS (R8), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_5x1_begin
+
+sparseavx2_5x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx2_5x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx2_5x1_one
+
+sparseavx2_5x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R9), Y6, Y1
+	VFMADD231PS  (R9)(SI*1), Y6, Y2
+	VFMADD231PS  (R9)(SI*2), Y6, Y3
+	VFMADD231PS  (R9)(DI*1), Y6, Y4
+	VFMADD231PS  (R9)(SI*4), Y6, Y5
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (R9), Y6, Y1
+	VFMADD231PS  (R9)(SI*1), Y6, Y2
+	VFMADD231PS  (R9)(SI*2), Y6, Y3
+	VFMADD231PS  (R9)(DI*1), Y6, Y4
+	VFMADD231PS  (R9)(SI*4), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx2_5x1_k
+
+sparseavx2_5x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx2_5x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R9), Y6, Y1
+	VFMADD231PS  (R9)(SI*1), Y6, Y2
+	VFMADD231PS  (R9)(SI*2), Y6, Y3
+	VFMADD231PS  (R9)(DI*1), Y6, Y4
+	VFMADD231PS  (R9)(SI*4), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx2_5x1_sum:
+	MOVQ       16(SP), R8
+	TESTQ      R8, R8
+	JZ         sparseavx2_5x1_nores
+	VMASKMOVPS (R8), Y0, Y7
+	VADDPS     Y7, Y1, Y1
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y7
+	VADDPS     Y7, Y2, Y2
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y7
+	VADDPS     Y7, Y4, Y4
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y7
+	VADDPS     Y7, Y5, Y5
+	MOVQ       56(AX), R8
+	ADDQ       R8, 16(SP)
+
+sparseavx2_5x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx2_5x1_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx2_5x1_noclip:
+	MOVQ       BX, R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       48(AX), R8
+	VMASKMOVPS Y5, Y0, (R8)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_5x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_6x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_6x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512_6x1_o:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512_6x1_nobias
+	VBROADCASTSS (R9), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_6x1_begin
+
+sparseavx512_6x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_6x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx512_6x1_one
+
+sparseavx512_6x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R10), Z6, Z0
+	VFMADD231PS  (R10)(SI*1), Z6, Z1
+	VFMADD231PS  (R10)(SI*2), Z6, Z2
+	VFMADD231PS  (R10)(DI*1), Z6, Z3
+	VFMADD231PS  (R10)(SI*4), Z6, Z4
+	VFMADD231PS  (R10)(R8*1), Z6, Z5
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  (R10), Z6, Z0
+	VFMADD231PS  (R10)(SI*1), Z6, Z1
+	VFMADD231PS  (R10)(SI*2), Z6, Z2
+	VFMADD231PS  (R10)(DI*1), Z6, Z3
+	VFMADD231PS  (R10)(SI*4), Z6, Z4
+	VFMADD231PS  (R10)(R8*1), Z6, Z5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx512_6x1_k
+
+sparseavx512_6x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx512_6x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  (R10), Z6, Z0
+	VFMADD231PS  (R10)(SI*1), Z6, Z1
+	VFMADD231PS  (R10)(SI*2), Z6, Z2
+	VFMADD231PS  (R10)(DI*1), Z6, Z3
+	VFMADD231PS  (R10)(SI*4), Z6, Z4
+	VFMADD231PS  (R10)(R8*1), Z6, Z5
+	ADDQ         $0x08, CX
+
+sparseavx512_6x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512_6x1_nores
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512_6x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512_6x1_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_6x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_6x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_6x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_6x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+	LEAQ    (SI)(SI*4), R8
+
+sparseavx2_6x1_o:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx2_6x1_nobias
+	VBROADCASTSS (R9), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_6x1_begin
+
+sparseavx2_6x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx2_6x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx2_6x1_one
+
+sparseavx2_6x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R10), Y7, Y1
+	VFMADD231PS  (R10)(SI*1), Y7, Y2
+	VFMADD231PS  (R10)(SI*2), Y7, Y3
+	VFMADD231PS  (R10)(DI*1), Y7, Y4
+	VFMADD231PS  (R10)(SI*4), Y7, Y5
+	VFMADD231PS  (R10)(R8*1), Y7, Y6
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (R10), Y7, Y1
+	VFMADD231PS  (R10)(SI*1), Y7, Y2
+	VFMADD231PS  (R10)(SI*2), Y7, Y3
+	VFMADD231PS  (R10)(DI*1), Y7, Y4
+	VFMADD231PS  (R10)(SI*4), Y7, Y5
+	VFMADD231PS  (R10)(R8*1), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx2_6x1_k
+
+sparseavx2_6x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx2_6x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R10), Y7, Y1
+	VFMADD231PS  (R10)(SI*1), Y7, Y2
+	VFMADD231PS  (R10)(SI*2), Y7, Y3
+	VFMADD231PS  (R10)(DI*1), Y7, Y4
+	VFMADD231PS  (R10)(SI*4), Y7, Y5
+	VFMADD231PS  (R10)(R8*1), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx2_6x1_sum:
+	MOVQ       16(SP), R9
+	TESTQ      R9, R9
+	JZ         sparseavx2_6x1_nores
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y2, Y2
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y5, Y5
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+	MOVQ       56(AX), R9
+	ADDQ       R9, 16(SP)
+
+sparseavx2_6x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx2_6x1_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx2_6x1_noclip:
+	MOVQ       BX, R9
+	VMASKMOVPS Y1, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y2, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_6x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_7x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_7x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512_7x1_o:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512_7x1_nobias
+	VBROADCASTSS (R9), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_7x1_begin
+
+sparseavx512_7x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+
+sparseavx512_7x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx512_7x1_one
+
+sparseavx512_7x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  (R10), Z7, Z0
+	VFMADD231PS  (R10)(SI*1), Z7, Z1
+	VFMADD231PS  (R10)(SI*2), Z7, Z2
+	VFMADD231PS  (R10)(DI*1), Z7, Z3
+	VFMADD231PS  (R10)(SI*4), Z7, Z4
+	VFMADD231PS  (R10)(R8*1), Z7, Z5
+	VFMADD231PS  (R10)(DI*2), Z7, Z6
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Z7
+	VFMADD231PS  (R10), Z7, Z0
+	VFMADD231PS  (R10)(SI*1), Z7, Z1
+	VFMADD231PS  (R10)(SI*2), Z7, Z2
+	VFMADD231PS  (R10)(DI*1), Z7, Z3
+	VFMADD231PS  (R10)(SI*4), Z7, Z4
+	VFMADD231PS  (R10)(R8*1), Z7, Z5
+	VFMADD231PS  (R10)(DI*2), Z7, Z6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx512_7x1_k
+
+sparseavx512_7x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx512_7x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  (R10), Z7, Z0
+	VFMADD231PS  (R10)(SI*1), Z7, Z1
+	VFMADD231PS  (R10)(SI*2), Z7, Z2
+	VFMADD231PS  (R10)(DI*1), Z7, Z3
+	VFMADD231PS  (R10)(SI*4), Z7, Z4
+	VFMADD231PS  (R10)(R8*1), Z7, Z5
+	VFMADD231PS  (R10)(DI*2), Z7, Z6
+	ADDQ         $0x08, CX
+
+sparseavx512_7x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512_7x1_nores
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512_7x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512_7x1_noclip
+	VBROADCASTSS 96(AX), Z8
+	VBROADCASTSS 100(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
+
+sparseavx512_7x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_7x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_7x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_7x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+	LEAQ    (SI)(SI*4), R8
+
+sparseavx2_7x1_o:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx2_7x1_nobias
+	VBROADCASTSS (R9), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_7x1_begin
+
+sparseavx2_7x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx2_7x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx2_7x1_one
+
+sparseavx2_7x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R10), Y8, Y1
+	VFMADD231PS  (R10)(SI*1), Y8, Y2
+	VFMADD231PS  (R10)(SI*2), Y8, Y3
+	VFMADD231PS  (R10)(DI*1), Y8, Y4
+	VFMADD231PS  (R10)(SI*4), Y8, Y5
+	VFMADD231PS  (R10)(R8*1), Y8, Y6
+	VFMADD231PS  (R10)(DI*2), Y8, Y7
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R10), Y8, Y1
+	VFMADD231PS  (R10)(SI*1), Y8, Y2
+	VFMADD231PS  (R10)(SI*2), Y8, Y3
+	VFMADD231PS  (R10)(DI*1), Y8, Y4
+	VFMADD231PS  (R10)(SI*4), Y8, Y5
+	VFMADD231PS  (R10)(R8*1), Y8, Y6
+	VFMADD231PS  (R10)(DI*2), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx2_7x1_k
+
+sparseavx2_7x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx2_7x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R10), Y8, Y1
+	VFMADD231PS  (R10)(SI*1), Y8, Y2
+	VFMADD231PS  (R10)(SI*2), Y8, Y3
+	VFMADD231PS  (R10)(DI*1), Y8, Y4
+	VFMADD231PS  (R10)(SI*4), Y8, Y5
+	VFMADD231PS  (R10)(R8*1), Y8, Y6
+	VFMADD231PS  (R10)(DI*2), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx2_7x1_sum:
+	MOVQ       16(SP), R9
+	TESTQ      R9, R9
+	JZ         sparseavx2_7x1_nores
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+	MOVQ       56(AX), R9
+	ADDQ       R9, 16(SP)
+
+sparseavx2_7x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx2_7x1_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx2_7x1_noclip:
+	MOVQ       BX, R9
+	VMASKMOVPS Y1, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y2, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       48(AX), R9
+	VMASKMOVPS Y7, Y0, (R9)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_7x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_8x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_8x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+
+sparseavx512_8x1_o:
+	MOVQ         (SP), R10
+	TESTQ        R10, R10
+	JZ           sparseavx512_8x1_nobias
+	VBROADCASTSS (R10), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_8x1_begin
+
+sparseavx512_8x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_8x1_begin:
+	MOVQ    8(SP), R10
+	MOVLQSX (R10), R10
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R10
+	JL      sparseavx512_8x1_one
+
+sparseavx512_8x1_k:
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  (R11)(SI*1), Z8, Z1
+	VFMADD231PS  (R11)(SI*2), Z8, Z2
+	VFMADD231PS  (R11)(DI*1), Z8, Z3
+	VFMADD231PS  (R11)(SI*4), Z8, Z4
+	VFMADD231PS  (R11)(R8*1), Z8, Z5
+	VFMADD231PS  (R11)(DI*2), Z8, Z6
+	VFMADD231PS  (R11)(R9*1), Z8, Z7
+	MOVLQSX      8(CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  (R11)(SI*1), Z8, Z1
+	VFMADD231PS  (R11)(SI*2), Z8, Z2
+	VFMADD231PS  (R11)(DI*1), Z8, Z3
+	VFMADD231PS  (R11)(SI*4), Z8, Z4
+	VFMADD231PS  (R11)(R8*1), Z8, Z5
+	VFMADD231PS  (R11)(DI*2), Z8, Z6
+	VFMADD231PS  (R11)(R9*1), Z8, Z7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R10
+	JGE          sparseavx512_8x1_k
+
+sparseavx512_8x1_one:
+	ADDQ         $0x02, R10
+	JZ           sparseavx512_8x1_sum
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  (R11)(SI*1), Z8, Z1
+	VFMADD231PS  (R11)(SI*2), Z8, Z2
+	VFMADD231PS  (R11)(DI*1), Z8, Z3
+	VFMADD231PS  (R11)(SI*4), Z8, Z4
+	VFMADD231PS  (R11)(R8*1), Z8, Z5
+	VFMADD231PS  (R11)(DI*2), Z8, Z6
+	VFMADD231PS  (R11)(R9*1), Z8, Z7
+	ADDQ         $0x08, CX
+
+sparseavx512_8x1_sum:
+	MOVQ      16(SP), R10
+	TESTQ     R10, R10
+	JZ        sparseavx512_8x1_nores
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), R10
+	ADDQ      R10, 16(SP)
+
+sparseavx512_8x1_nores:
+	MOVQ         80(AX), R10
+	BTQ          $0x01, R10
+	JCC          sparseavx512_8x1_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_8x1_noclip:
+	MOVQ    BX, R10
+	VMOVUPS Z0, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z1, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z2, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z3, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z4, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z5, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z6, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z7, K1, (R10)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_8x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_8x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_8x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
+	LEAQ    (SI)(SI*2), DI
+	LEAQ    (SI)(SI*4), R8
+	LEAQ    (DI)(SI*4), R9
+
+sparseavx2_8x1_o:
+	MOVQ         (SP), R10
+	TESTQ        R10, R10
+	JZ           sparseavx2_8x1_nobias
+	VBROADCASTSS (R10), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	VMOVAPS      Y1, Y8
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_8x1_begin
+
+sparseavx2_8x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+sparseavx2_8x1_begin:
+	MOVQ    8(SP), R10
+	MOVLQSX (R10), R10
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R10
+	JL      sparseavx2_8x1_one
+
+sparseavx2_8x1_k:
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R11), Y9, Y1
+	VFMADD231PS  (R11)(SI*1), Y9, Y2
+	VFMADD231PS  (R11)(SI*2), Y9, Y3
+	VFMADD231PS  (R11)(DI*1), Y9, Y4
+	VFMADD231PS  (R11)(SI*4), Y9, Y5
+	VFMADD231PS  (R11)(R8*1), Y9, Y6
+	VFMADD231PS  (R11)(DI*2), Y9, Y7
+	VFMADD231PS  (R11)(R9*1), Y9, Y8
+	MOVLQSX      8(CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  (R11), Y9, Y1
+	VFMADD231PS  (R11)(SI*1), Y9, Y2
+	VFMADD231PS  (R11)(SI*2), Y9, Y3
+	VFMADD231PS  (R11)(DI*1), Y9, Y4
+	VFMADD231PS  (R11)(SI*4), Y9, Y5
+	VFMADD231PS  (R11)(R8*1), Y9, Y6
+	VFMADD231PS  (R11)(DI*2), Y9, Y7
+	VFMADD231PS  (R11)(R9*1), Y9, Y8
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R10
+	JGE          sparseavx2_8x1_k
+
+sparseavx2_8x1_one:
+	ADDQ         $0x02, R10
+	JZ           sparseavx2_8x1_sum
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  (R11), Y9, Y1
+	VFMADD231PS  (R11)(SI*1), Y9, Y2
+	VFMADD231PS  (R11)(SI*2), Y9, Y3
+	VFMADD231PS  (R11)(DI*1), Y9, Y4
+	VFMADD231PS  (R11)(SI*4), Y9, Y5
+	VFMADD231PS  (R11)(R8*1), Y9, Y6
+	VFMADD231PS  (R11)(DI*2), Y9, Y7
+	VFMADD231PS  (R11)(R9*1), Y9, Y8
+	ADDQ         $0x08, CX
+
+sparseavx2_8x1_sum:
+	MOVQ       16(SP), R10
+	TESTQ      R10, R10
+	JZ         sparseavx2_8x1_nores
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y1, Y1
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y3, Y3
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y5, Y5
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y7, Y7
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), R10
+	ADDQ       R10, 16(SP)
+
+sparseavx2_8x1_nores:
+	MOVQ         80(AX), R10
+	BTQ          $0x01, R10
+	JCC          sparseavx2_8x1_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+sparseavx2_8x1_noclip:
+	MOVQ       BX, R10
+	VMASKMOVPS Y1, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y2, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y3, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y4, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y5, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y6, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y7, Y0, (R10)
+	ADDQ       48(AX), R10
+	VMASKMOVPS Y8, Y0, (R10)
+	ADDQ       56(AX), BX
+	DECQ       24(SP)
+	JNZ        sparseavx2_8x1_o
+	VZEROUPPER
+	RET
+
+// func padrows_avx512(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+// Requires: AVX, AVX512F
+TEXT ·padrows_avx512(SB), NOSPLIT, $0-56
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   ldx+16(FP), DX
+	MOVQ   y+24(FP), BX
+	MOVQ   ldy+32(FP), SI
+	MOVQ   nv+40(FP), DI
+	MOVQ   mask+48(FP), R8
+	KMOVW  R8, K1
+	VPXORQ Z0, Z0, Z0
+
+padrows_avx512_r:
+	MOVQ    DI, R8
+	VMOVUPS Z0, (BX)
+	MOVQ    CX, R9
+	LEAQ    64(BX), R10
+	DECQ    R8
+	JZ      padrows_avx512_last
+
+padrows_avx512_v:
+	VMOVUPS (R9), Z1
+	VMOVUPS Z1, (R10)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	DECQ    R8
+	JNZ     padrows_avx512_v
+
+padrows_avx512_last:
+	VMOVUPS.Z (R9), K1, Z1
+	VMOVUPS   Z1, (R10)
+	ADDQ      DX, CX
+	ADDQ      SI, BX
+	DECQ      AX
+	JNZ       padrows_avx512_r
+	VZEROUPPER
+	RET
+
+// func padrows_avx2(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+// Requires: AVX
+TEXT ·padrows_avx2(SB), NOSPLIT, $0-56
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    ldx+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    ldy+32(FP), SI
+	MOVQ    nv+40(FP), DI
+	MOVQ    mask+48(FP), R8
+	VMOVDQU (R8), Y0
+	VXORPS  Y1, Y1, Y1
+
+padrows_avx2_r:
+	MOVQ    DI, R8
+	VMOVUPS Y1, (BX)
+	MOVQ    CX, R9
+	LEAQ    32(BX), R10
+	DECQ    R8
+	JZ      padrows_avx2_last
+
+padrows_avx2_v:
+	VMOVUPS (R9), Y2
+	VMOVUPS Y2, (R10)
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, R10
+	DECQ    R8
+	JNZ     padrows_avx2_v
+
+padrows_avx2_last:
+	VMASKMOVPS (R9), Y0, Y2
+	VMOVUPS    Y2, (R10)
+	ADDQ       DX, CX
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        padrows_avx2_r
+	VZEROUPPER
+	RET
+
 // func bnstats_avx512(r *byte)
 // Requires: AVX, AVX512F
 TEXT ·bnstats_avx512(SB), NOSPLIT, $0-8

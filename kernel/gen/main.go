@@ -298,6 +298,14 @@ func main() {
 		tile(vec{16, true}, mr, 1, true)
 		tile(vec{8, false}, mr, 1, true)
 	}
+	for r := 1; r <= 8; r++ {
+		for nv := 1; r*nv <= 8; nv++ {
+			sparse(vec{16, true}, r, nv)
+			sparse(vec{8, false}, r, nv)
+		}
+	}
+	padRows(vec{16, true}, "avx512")
+	padRows(vec{8, false}, "avx2")
 	norms(vec{16, true}, "avx512")
 	norms(vec{8, false}, "avx2")
 	vectors(vec{16, true}, "avx512")
