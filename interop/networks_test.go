@@ -45,6 +45,8 @@ func networks(t *testing.T) []network {
 		{"mobilenetv2", "", zoo.Options{Width: .5}},
 		{"vit-tiny", "", zoo.Options{}},
 		{"gpt-tiny", "", zoo.Options{In: []int{24}}},
+		{"resnet50-imagenet", "", zoo.Options{In: []int{3, 64, 64}, Width: .25, Classes: 10}},
+		{"bert-2-48-3", "", zoo.Options{In: []int{20}, Classes: 256}},
 	}
 	for _, f := range zoo.Families() { // a new family is not forgotten
 		pattern := "^" + strings.NewReplacer("<n>-…", ".*", "<n>", "[0-9]+").Replace(f.Name) + "$"

@@ -95,3 +95,42 @@ func (b *net) preBlock(name string, x *graph.Value, out, stride int) *graph.Valu
 	b.at(name)
 	return b.Op("Add", y, x)
 }
+
+// bottleneckResNet is the ImageNet form of He et al. 2016 (table 1) with
+// projections where the shape changes; the stride is on the 3x3 convolution.
+func bottleneckResNet(o Options, depth int) (*graph.Graph, error) {
+	blocks := map[int][4]int{50: {3, 4, 6, 3}, 101: {3, 4, 23, 3}, 152: {3, 8, 36, 3}}[depth]
+	if blocks[0] == 0 {
+		return nil, fmt.Errorf("a ResNet of bottleneck blocks has 50, 101 or 152 layers, not %d", depth)
+	}
+	in, err := image(o.In, 3, 224, 224)
+	if err != nil {
+		return nil, err
+	}
+	b, x := newNet(fmt.Sprintf("resnet%d", depth), o.Seed, in...)
+	w := o.width(64)
+	x = b.relu(b.bn("bn1", b.conv("conv1", x, w, 7, 2, 1, false)))
+	x = b.Attr("MaxPool", []graph.Attr{graph.MakeAttr("kernel_shape", []int{3, 3}), graph.MakeAttr("strides", []int{2, 2}), graph.MakeAttr("pads", []int{1, 1, 1, 1})}, x)
+	for s, n := range blocks {
+		for k := range n {
+			stride := 1
+			if s > 0 && k == 0 {
+				stride = 2
+			}
+			x = b.bottleneck(fmt.Sprintf("layer%d.%d", s+1, k), x, w<<s, stride)
+		}
+	}
+	x = b.pooled(x)
+	return b.finish(b.linear("fc", x, o.Classes, b.normal(.01)), "logits")
+}
+
+func (b *net) bottleneck(name string, x *graph.Value, mid, stride int) *graph.Value {
+	y := b.relu(b.bn(name+".bn1", b.conv(name+".conv1", x, mid, 1, 1, 1, false)))
+	y = b.relu(b.bn(name+".bn2", b.conv(name+".conv2", y, mid, 3, stride, 1, false)))
+	y = b.bn(name+".bn3", b.conv(name+".conv3", y, 4*mid, 1, 1, 1, false))
+	if stride != 1 || channels(x) != 4*mid {
+		x = b.bn(name+".downsample.1", b.conv(name+".downsample.0", x, 4*mid, 1, stride, 1, false))
+	}
+	b.at(name)
+	return b.relu(b.Op("Add", y, x))
+}

@@ -109,3 +109,33 @@ func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
 	b.at("head")
 	return b.finish(b.Op("MatMul", h, b.param("head.weight", b.normal(.02), dim, o.Classes)), "logits")
 }
+
+// bert is an encoder (Devlin et al. 2019): token, position and one segment
+// embedding, blocks normalised after each sum, its output the last states. The
+// vocabulary is o.Classes. Its input is int64 tokens [N, T], none of them
+// padding.
+func bert(o Options, layers, dim, heads int) (*graph.Graph, error) {
+	length := 128
+	if o.In != nil {
+		if len(o.In) != 1 || o.In[0] < 1 {
+			return nil, fmt.Errorf("input %v is not a length of text", o.In)
+		}
+		length = o.In[0]
+	}
+	if layers < 1 || dim < 1 || heads < 1 || dim%heads != 0 {
+		return nil, fmt.Errorf("width %d does not divide into %d heads, or there is no layer", dim, heads)
+	}
+	b, x := newNet("bert", o.Seed, length)
+	x.Name, x.DType = "tokens", tensor.Int64
+	h := b.Op("Gather", b.param("token.weight", b.normal(.02), o.Classes, dim), x)
+	h = b.Op("Add", h, b.param("position", b.normal(.02), 1, length, dim))
+	h = b.Op("Add", h, b.param("segment", b.normal(.02), dim))
+	h = b.layerNorm("norm", h)
+	for i := range layers {
+		name := fmt.Sprintf("layers.%d", i)
+		h = b.layerNorm(name+".ln1", b.Op("Add", h, b.attention(name+".attn", h, nil, heads)))
+		f := b.gelu(b.linear(name+".fc1", h, 4*dim, b.normal(.02)))
+		h = b.layerNorm(name+".ln2", b.Op("Add", h, b.linear(name+".fc2", f, dim, b.normal(.02))))
+	}
+	return b.finish(h, "states")
+}

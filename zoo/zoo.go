@@ -57,6 +57,8 @@ var families = []Family{
 		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], true) }, 10},
 	{"resnet<n>", "ResNet for 32x32 (20, 32, 44, 56, 110) with parameter-free shortcuts", "He et al. 2016", []int{3, 32, 32},
 		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], false) }, 10},
+	{"resnet<n>-imagenet", "ResNet for 224x224 (50, 101, 152) of bottleneck blocks", "He et al. 2016", []int{3, 224, 224},
+		func(o Options, a []int) (*graph.Graph, error) { return bottleneckResNet(o, a[0]) }, 1000},
 	{"wrn-<n>-<n>", "wide ResNet of depth and width", "Zagoruyko & Komodakis 2016", []int{3, 32, 32},
 		func(o Options, a []int) (*graph.Graph, error) { return wideResNet(o, a[0], a[1]) }, 10},
 	{"vgg<n>-bn", "VGG for 32x32 (11, 13, 16, 19) with batch normalisation and one classifier", "Simonyan & Zisserman 2015", []int{3, 32, 32},
@@ -65,6 +67,8 @@ var families = []Family{
 		func(o Options, a []int) (*graph.Graph, error) { return mobileNetV2(o) }, 10},
 	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", "Dosovitskiy et al. 2021", []int{3, 32, 32},
 		func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
+	{"bert-<n>-<n>-<n>", "encoder of <layers>-<width>-<heads> over 128 int64 tokens (12-768-12 is BERT-base, 6-384-12 MiniLM); gives its last states", "Devlin et al. 2019",
+		[]int{128}, func(o Options, a []int) (*graph.Graph, error) { return bert(o, a[0], a[1], a[2]) }, 30522},
 	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", "Radford et al. 2019", []int{64},
 		func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
 }

@@ -17,7 +17,7 @@ func TestParameters(t *testing.T) {
 		{"conv-2", 4301642}, {"conv-4", 2425930}, {"conv-6", 2262602},
 		{"resnet20", 269722}, {"resnet32", 464154}, {"resnet44", 658586}, {"resnet56", 853018}, {"resnet110", 1727962},
 		{"resnet20-b", 272474}, {"vgg16-bn", 14728266 - 4224}, {"wrn-16-4", 2748890}, {"wrn-28-10", 36479194},
-		{"mobilenetv2", 2236682},
+		{"mobilenetv2", 2236682}, {"resnet50-imagenet", 25557032}, {"bert-12-768-12", 109482240 - 590592 - (512-128+1)*768},
 	} {
 		g, err := New(c.name, Options{})
 		if err != nil {

@@ -139,6 +139,8 @@ func TestZoo(t *testing.T) {
 		{"mobilenetv2", 0, zoo.Options{In: []int{3, 16, 16}, Width: .25}},
 		{"vit-tiny", 8, zoo.Options{In: []int{3, 8, 8}}},
 		{"gpt-tiny", 8, zoo.Options{In: []int{6}, Classes: 11}},
+		{"resnet50-imagenet", 37, zoo.Options{In: []int{3, 32, 32}, Width: .125, Classes: 7}},
+		{"bert-2-48-3", 4, zoo.Options{In: []int{6}, Classes: 11}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, err := zoo.New(c.name, c.o)
