@@ -1,0 +1,230 @@
+// Command bench measures Pare beside its peers on the same work: PyTorch for
+// training, ONNX Runtime for inference, OpenBLAS for products. Every round runs
+// Pare and the peer one after the other, so that what disturbs the machine
+// disturbs both; a ratio is taken within a round.
+//
+//	bench/setup.sh                     # a Python environment with the peers
+//	go run ./bench                     # everything
+//	go run ./bench -only conv -threads 1 -isa avx2
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"pare/kernel"
+	"pare/measure"
+)
+
+// work is one row: something that Pare and a peer both do.
+type work struct {
+	Group, Name string
+	Peer        string
+	Bar         float64 // the ratio to reach
+	// ours prepares Pare's side for some threads; theirs is the peer's job, or
+	// nil where own gives Pare's own other way.
+	ours   func(threads int) (run func() error, done func(), err error)
+	theirs map[string]any
+	own    func(threads int) (run func() error, done func(), err error)
+}
+
+// Row is a result.
+type Row struct {
+	Group   string         `json:"group"`
+	Name    string         `json:"name"`
+	Threads int            `json:"threads"`
+	Pare    measure.Spread `json:"pare"` // seconds
+	Peer    string         `json:"peer"`
+	Theirs  measure.Spread `json:"theirs"` // seconds
+	Ratio   measure.Spread `json:"ratio"`  // peer's time / Pare's
+	Bar     float64        `json:"bar"`
+	Error   string         `json:"error,omitempty"`
+}
+
+func main() {
+	only := flag.String("only", "", "regular expression over `group/name`")
+	repeats := flag.Int("repeats", 9, "rounds")
+	threads := flag.String("threads", "1,2", "numbers of threads")
+	python := flag.String("python", os.Getenv("PARE_PYTHON"), "Python with the peers; empty: what bench/setup.sh made")
+	isa := flag.String("isa", "", "weaker instructions for Pare: avx2 or generic")
+	out := flag.String("json", "", "write the rows to this file")
+	per := flag.Duration("per", 60*time.Millisecond, "time of one side in one round")
+	solo := flag.String("solo", "", "run one work of Pare's alone, three times, and print the peak memory")
+	flag.Parse()
+	if err := run(*only, *repeats, *threads, *python, *isa, *out, *per, *solo); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only string, repeats int, threads, python, isa, out string, per time.Duration, solo string) error {
+	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
+		if isa == l.String() {
+			if err := kernel.SetISA(l); err != nil {
+				return err
+			}
+		}
+	}
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	if python == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return err
+		}
+		python = filepath.Join(cache, "pare-interop", "bin", "python")
+	}
+	dir, err := os.MkdirTemp("", "pare-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
+	all := works(dir)
+	if solo != "" {
+		return alone(all, solo)
+	}
+	var rows []Row
+	fmt.Printf("%s, instructions %v, %d rounds, peer's time / Pare's\n", cpu(), kernel.Level(), repeats)
+	for _, field := range strings.Split(threads, ",") {
+		t, err := strconv.Atoi(field)
+		if err != nil {
+			return fmt.Errorf("-threads %s: %w", threads, err)
+		}
+		p, err := startPeer(python, t)
+		if err != nil {
+			return err
+		}
+		for _, w := range all {
+			if !match.MatchString(w.Group + "/" + w.Name) {
+				continue
+			}
+			r := duel(w, p, t, repeats, per)
+			rows = append(rows, r)
+			r.print()
+			if p.broken != nil {
+				p.stop()
+				if p, err = startPeer(python, t); err != nil {
+					return err
+				}
+			}
+		}
+		p.stop()
+	}
+	rows = append(rows, memory(all, match, python)...)
+	if out == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(rows, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, append(b, '\n'), 0o644)
+}
+
+// duel runs both sides in turn.
+func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
+	r := Row{Group: w.Group, Name: w.Name, Threads: threads, Peer: w.Peer, Bar: w.Bar}
+	fail := func(err error) Row { r.Error = err.Error(); return r }
+	ours, done, err := w.ours(threads)
+	if err != nil {
+		return fail(err)
+	}
+	defer done()
+	mine := func(loops int) (float64, error) { return timed(ours, loops) }
+	var theirs func(loops int) (float64, error)
+	if w.own != nil {
+		f, done, err := w.own(threads)
+		if err != nil {
+			return fail(err)
+		}
+		defer done()
+		theirs = func(loops int) (float64, error) { return timed(f, loops) }
+	} else {
+		id, err := p.prepare(w.theirs)
+		if err != nil {
+			return fail(err)
+		}
+		defer p.drop(id)
+		theirs = func(loops int) (float64, error) { return p.run(id, loops) }
+	}
+	sides := []func(int) (float64, error){mine, theirs}
+	var loops [2]int
+	for i, f := range sides {
+		for range 2 {
+			s, err := f(1)
+			if err != nil {
+				return fail(err)
+			}
+			loops[i] = max(1, int(per.Seconds()/max(s, 1e-7)))
+		}
+	}
+	var times [2][]float64
+	var ratios []float64
+	for k := range repeats {
+		for j := range sides {
+			i := (j + k) % 2 // each goes first in every other round
+			s, err := sides[i](loops[i])
+			if err != nil {
+				return fail(err)
+			}
+			times[i] = append(times[i], s)
+			time.Sleep(5 * time.Millisecond) // threads that spin go to sleep
+		}
+		ratios = append(ratios, times[1][k]/times[0][k])
+	}
+	r.Pare, r.Theirs, r.Ratio = measure.SpreadOf(times[0]), measure.SpreadOf(times[1]), measure.SpreadOf(ratios)
+	return r
+}
+
+func timed(f func() error, loops int) (float64, error) {
+	t := time.Now()
+	for range loops {
+		if err := f(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(t).Seconds() / float64(loops), nil
+}
+
+func (r Row) print() {
+	if r.Error != "" {
+		fmt.Printf("%-14s %-44s %dT  %s\n", r.Group, r.Name, r.Threads, r.Error)
+		return
+	}
+	mark := ""
+	if r.Ratio.Median < r.Bar {
+		mark = "  below"
+	}
+	fmt.Printf("%-14s %-44s %dT  %9s  %-12s %9s  %5.2f ± %.2f  (%.2f)%s\n", r.Group, r.Name, r.Threads,
+		unit(r.Pare.Median), r.Peer, unit(r.Theirs.Median), r.Ratio.Median, r.Ratio.Half, r.Bar, mark)
+}
+
+func unit(s float64) string {
+	switch {
+	case s >= 1:
+		return fmt.Sprintf("%.2f s", s)
+	case s >= 1e-3:
+		return fmt.Sprintf("%.2f ms", s*1e3)
+	}
+	return fmt.Sprintf("%.1f µs", s*1e6)
+}
+
+// cpu is the processor's name, where the system tells.
+func cpu() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for _, l := range strings.Split(string(b), "\n") {
+		if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return "unknown processor"
+}
