@@ -48,31 +48,13 @@ type Speed struct {
 // what disturbs the machine disturbs all of them; times are compared within a
 // round. Each round runs every network for about `per`.
 func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time.Duration, opt engine.Options) ([]Speed, error) {
-	opt.Freeze = true
 	progs := make([]*engine.Program, len(gs))
 	for i, g := range gs {
-		sizes := map[string]int{}
-		for _, in := range g.Inputs {
-			for k, d := range in.Shape {
-				if !d.Known() {
-					sizes[d.Sym] = 1
-					if k == 0 {
-						sizes[d.Sym] = batch
-					}
-				}
-			}
-		}
-		p, err := engine.Compile(g, sizes, opt)
+		p, err := prepare(g, batch, opt)
 		if err != nil {
 			return nil, err
 		}
 		defer p.Close()
-		r := rand.New(rand.NewPCG(1, 2))
-		for _, name := range p.InputNames() {
-			for k := range p.Input(name).F32() {
-				p.Input(name).F32()[k] = float32(r.NormFloat64())
-			}
-		}
 		progs[i] = p
 	}
 	loops := make([]int, len(gs))
@@ -112,6 +94,53 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes()}
 	}
 	return out, nil
+}
+
+// prepare plans a network for inference and fills its inputs with noise.
+func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, error) {
+	sizes := map[string]int{}
+	for _, in := range g.Inputs {
+		for k, d := range in.Shape {
+			if !d.Known() {
+				sizes[d.Sym] = 1
+				if k == 0 {
+					sizes[d.Sym] = batch
+				}
+			}
+		}
+	}
+	opt.Freeze = true
+	p, err := engine.Compile(g, sizes, opt)
+	if err != nil {
+		return nil, err
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, name := range p.InputNames() {
+		for k := range p.Input(name).F32() {
+			p.Input(name).F32()[k] = float32(r.NormFloat64())
+		}
+	}
+	return p, nil
+}
+
+// Profile runs a network as often as `per` allows, at least three times, and
+// gives the steps of its plan with their kernels and mean times.
+func Profile(ctx context.Context, g *graph.Graph, batch int, per time.Duration, opt engine.Options) ([]engine.StepInfo, error) {
+	opt.Profile = true
+	p, err := prepare(g, batch, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	for t, n := time.Now(), 0; n < 3 || time.Since(t) < per; n++ {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := p.Run(); err != nil {
+			return nil, err
+		}
+	}
+	return p.Plan(), nil
 }
 
 // Pareto gives the indices of the points that no other beats in both: more of

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"sort"
 	"time"
 
 	"pare/dataset"
+	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
 	"pare/measure"
@@ -174,7 +178,7 @@ func (c *cli) eval() *cobra.Command {
 
 func (c *cli) bench() *cobra.Command {
 	var vs string
-	var batch, rounds int
+	var batch, rounds, layers int
 	cmd := &cobra.Command{Use: "bench FILE", Short: "Measure latency and throughput, side by side with another network", Args: args("FILE"),
 		Example: "  pare model bench small.onnx --vs net.onnx\n  pare model bench net.onnx --batch 32",
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -201,8 +205,16 @@ func (c *cli) bench() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var plans [][]engine.StepInfo
+			for _, g := range gs {
+				steps, err := measure.Profile(cmd.Context(), g, batch, 300*time.Millisecond, o)
+				if err != nil {
+					return err
+				}
+				plans = append(plans, steps)
+			}
 			if c.json {
-				return c.printJSON(map[string]any{"files": files, "speed": sp})
+				return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans})
 			}
 			t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
 			for i, f := range files {
@@ -211,12 +223,49 @@ func (c *cli) bench() *cobra.Command {
 			}
 			fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", batch, rounds)
 			t.Print(c.out, c.width())
+			fmt.Fprintf(c.out, "\nWhere the time of %s goes\n", a[0])
+			stepTable(plans, layers).Print(c.out, c.width())
 			return nil
 		}}
 	cmd.Flags().StringVar(&vs, "vs", "", "the network to compare with")
 	cmd.Flags().IntVar(&batch, "batch", 1, "samples a run")
 	cmd.Flags().IntVar(&rounds, "rounds", 15, "rounds, each running every network in turn")
+	cmd.Flags().IntVar(&layers, "layers", 12, "layers to list, those that take longest")
 	return cmd
+}
+
+// stepTable lists the n steps of the last plan that take longest, beside the
+// time of the node of the same name in the first.
+func stepTable(plans [][]engine.StepInfo, n int) *report.Table {
+	last := plans[len(plans)-1]
+	t := &report.Table{Columns: []string{"layer", "kernel", "time", "share", "why this kernel"}}
+	before := map[string]time.Duration{}
+	if len(plans) > 1 {
+		t.Columns = slices.Insert(t.Columns, 3, "before")
+		for _, s := range plans[0] {
+			before[s.Node] += s.Time
+		}
+	}
+	order := make([]int, len(last))
+	var all time.Duration
+	for i, s := range last {
+		order[i] = i
+		all += s.Time
+	}
+	sort.SliceStable(order, func(a, b int) bool { return last[order[a]].Time > last[order[b]].Time })
+	for _, i := range order[:min(n, len(order))] {
+		s := last[i]
+		row := []report.Cell{report.Text(cmp.Or(s.Node, s.Op)), report.Text(s.Kernel), report.Millis(s.Time.Seconds())}
+		if len(plans) > 1 {
+			was := report.Missing()
+			if d, ok := before[s.Node]; ok {
+				was = report.Millis(d.Seconds())
+			}
+			row = append(row, was)
+		}
+		t.Rows = append(t.Rows, append(row, report.Percent(float64(s.Time)/max(1, float64(all))), report.Text(s.Why)))
+	}
+	return t
 }
 
 func (c *cli) convert() *cobra.Command {
