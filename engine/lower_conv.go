@@ -42,21 +42,30 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if l.sparseConv(n, g) {
 		return true
 	}
-	xb, wb := l.get(x, nhwc, n), l.hwio(w, n)
-	reads := []*buffer{xb, wb}
+	why := l.why
+	xb := l.get(x, nhwc, n)
+	reads := []*buffer{xb}
 	t := &kernel.ConvTask{Conv: g}
-	var bias, res *buffer
+	var wb, bias, res *buffer
+	if l.once(w) && g.Groups == 1 {
+		hwio := make([]float32, sizeOf(w))
+		kernel.HWIO(w.Const.F32(), hwio, g.CO, g.CI, g.KH*g.KW)
+		t.Packed = kernel.PackConv(&g, hwio)
+	} else {
+		wb = l.hwio(w, n)
+		reads = append(reads, wb)
+	}
 	if b := n.In(2); b != nil {
 		bias = l.get(b, plain, n)
 		reads = append(reads, bias)
 	}
-	y, relu, other := l.tail(n.Out(0))
+	y, other := l.tail(n.Out(0), &t.Ep)
 	if other != nil {
 		res = l.get(other, nhwc, n)
 		reads = append(reads, res)
 	}
-	t.Ep.Relu = relu
 	yb := l.make(y, nhwc)
+	l.why = why
 	name := "direct convolution"
 	switch {
 	case g.Groups > 1 && g.Groups == g.CI:
@@ -66,8 +75,11 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	case g.KH*g.KW*g.StrideH*g.StrideW == 1:
 		name = "product (1x1)"
 	}
-	l.emit(n, name+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
-		t.X, t.Wt, t.Y = xb.data, wb.data, yb.data
+	l.emit(n, name+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
+		t.X, t.Y = xb.data, yb.data
+		if wb != nil {
+			t.Wt = wb.data
+		}
 		if bias != nil {
 			t.Ep.Bias = bias.data
 		}
@@ -79,7 +91,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	return true
 }, "Conv")
 
-func epilogueName(bias, res, relu bool) string {
+func epilogueName(bias, res bool, ep *kernel.Epilogue) string {
 	s := ""
 	if bias {
 		s += " + bias"
@@ -87,32 +99,58 @@ func epilogueName(bias, res, relu bool) string {
 	if res {
 		s += " + residual"
 	}
-	if relu {
+	switch {
+	case ep.Clip:
+		s += " + clip"
+	case ep.Relu:
 		s += " + ReLU"
 	}
 	return s
 }
 
+// sum follows an addition to a value y of another of the same shape that is
+// there already, which can be done before y is stored. It marks the node as
+// done and gives the sum and the other value, or y and nil.
+func (l *lowering) sum(y *graph.Value) (last, other *graph.Value) {
+	n := l.only(y)
+	if !n.Is("Add") || l.done[n] {
+		return y, nil
+	}
+	o := n.In(0)
+	if o == y {
+		o = n.In(1)
+	}
+	if o == y || !o.Shape.Equal(y.Shape) || !n.Out(0).Shape.Equal(y.Shape) || !l.ready(o) {
+		return y, nil
+	}
+	l.done[n] = true
+	return n.Out(0), o
+}
+
+// relu follows a ReLU that can be done before y is stored.
+func (l *lowering) relu(y *graph.Value) (last *graph.Value, ok bool) {
+	n := l.only(y)
+	if !n.Is("Relu") || l.done[n] {
+		return y, false
+	}
+	l.done[n] = true
+	return n.Out(0), true
+}
+
 // tail follows what comes after a value and can be done before it is stored:
-// an addition of a value of the same shape that is there already, and a ReLU.
-// It marks these nodes as done and gives the last value.
-func (l *lowering) tail(y *graph.Value) (last *graph.Value, relu bool, other *graph.Value) {
-	last = y
-	if n := l.only(last); n.Is("Add") && !l.done[n] {
-		o := n.In(0)
-		if o == last {
-			o = n.In(1)
-		}
-		if o != last && o.Shape.Equal(last.Shape) && n.Out(0).Shape.Equal(last.Shape) && l.ready(o) {
-			other, last = o, n.Out(0)
+// an addition, and a ReLU or a Clip, which go into ep.
+func (l *lowering) tail(y *graph.Value, ep *kernel.Epilogue) (last, other *graph.Value) {
+	last, other = l.sum(y)
+	if last, ep.Relu = l.relu(last); ep.Relu {
+		return last, other
+	}
+	if n := l.only(last); n.Is("Clip") && !l.done[n] {
+		if ep.Lo, ep.Hi, ep.Clip = clipBounds(n); ep.Clip {
 			l.done[n] = true
+			last = n.Out(0)
 		}
 	}
-	if n := l.only(last); n.Is("Relu") && !l.done[n] {
-		relu, last = true, n.Out(0)
-		l.done[n] = true
-	}
-	return
+	return last, other
 }
 
 var _ = fast(func(l *lowering, n *graph.Node) bool {

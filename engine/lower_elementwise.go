@@ -222,12 +222,13 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	return elementwise1(l, n, "GELU", kernel.Gelu)
 }, "Gelu")
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
-	lo, hi := float32(math.Inf(-1)), float32(math.Inf(1))
+// clipBounds are the bounds of a Clip where they are constants.
+func clipBounds(n *graph.Node) (lo, hi float32, ok bool) {
+	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
 	for i, b := range []*float32{&lo, &hi} {
 		if v := n.In(i + 1); v != nil {
 			if !v.IsConst() || v.Const.Len() != 1 || v.Const.F32() == nil {
-				return false
+				return 0, 0, false
 			}
 			*b = v.Const.F32()[0]
 		}
@@ -238,5 +239,10 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if a := n.Attr("max"); a != nil {
 		hi = a.F
 	}
-	return elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
+	return lo, hi, true
+}
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	lo, hi, ok := clipBounds(n)
+	return ok && elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
 }, "Clip")

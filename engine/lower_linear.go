@@ -23,35 +23,35 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if ta == 0 && l.sparseProduct(n, w, c, n.Out(0), m, cols, k, tb == 1) {
 		return true
 	}
-	ab := l.get(a, plain, n)
-	var wb *buffer
-	trans := tb == 1
-	if trans && l.once(w) && w.Const != nil { // a frozen weight is turned round once
-		wb = l.pack(w, "transposed", sizeOf(w), n, func(src, dst []float32) { kernel.Transpose(src, dst, cols, k) })
-		trans = false
-	} else {
-		wb = l.get(w, plain, n)
+	why := l.why
+	t := &kernel.GemmTask{TransA: ta == 1, TransB: tb == 1, M: m, N: cols, K: k, Lda: sa[1], Ldb: cols, Ldc: cols}
+	if t.TransB {
+		t.Ldb = k
 	}
-	reads := []*buffer{ab, wb}
+	ab := l.get(a, plain, n)
+	reads := []*buffer{ab}
+	wb := l.factor(w, t, n)
+	if wb != nil {
+		reads = append(reads, wb)
+	}
 	var bias *buffer
 	if c != nil {
 		bias = l.get(c, plain, n)
 		reads = append(reads, bias)
 	}
-	y, relu, other := l.tail(n.Out(0))
+	y, other := l.tail(n.Out(0), &t.Ep)
 	var res *buffer
 	if other != nil {
 		res = l.get(other, plain, n)
 		reads = append(reads, res)
 	}
 	yb := l.make(y, plain)
-	t := &kernel.GemmTask{TransA: ta == 1, TransB: trans, M: m, N: cols, K: k, Lda: sa[1], Ldb: cols, Ldc: cols}
-	if trans {
-		t.Ldb = k
-	}
-	t.Ep.Relu = relu
-	l.emit(n, "product"+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
-		t.A, t.B, t.C = ab.data, wb.data, yb.data
+	l.why = why
+	l.emit(n, "product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
+		t.A, t.C = ab.data, yb.data
+		if wb != nil {
+			t.B = wb.data
+		}
 		if bias != nil {
 			t.Ep.Bias = bias.data
 		}
@@ -88,8 +88,13 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	default:
 		return false
 	}
-	ab, wb := l.get(a, plain, n), l.get(w, plain, n)
-	reads := []*buffer{ab, wb}
+	why := l.why
+	ab := l.get(a, plain, n)
+	reads := []*buffer{ab}
+	wb := l.factor(w, t, n)
+	if wb != nil {
+		reads = append(reads, wb)
+	}
 	if c, after := l.biasBehind(y, cols); c != nil {
 		bias = l.get(c, plain, n)
 		reads = append(reads, bias)
@@ -97,18 +102,20 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		last = after
 	}
 	var res *buffer
-	var relu bool
-	var other *graph.Value
 	if t.Batch <= 1 {
-		if last, relu, other = l.tail(last); other != nil {
+		var other *graph.Value
+		if last, other = l.tail(last, &t.Ep); other != nil {
 			res = l.get(other, plain, n)
 			reads = append(reads, res)
 		}
-		t.Ep.Relu = relu
 	}
 	yb := l.make(last, plain)
-	l.emit(n, "product"+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
-		t.A, t.B, t.C = ab.data, wb.data, yb.data
+	l.why = why
+	l.emit(n, "product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
+		t.A, t.C = ab.data, yb.data
+		if wb != nil {
+			t.B = wb.data
+		}
 		if bias != nil {
 			t.Ep.Bias = bias.data
 		}
@@ -119,6 +126,17 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	})
 	return true
 }, "MatMul")
+
+// factor gives the right-hand matrix of a product; one that cannot change is
+// laid out once, and there is no buffer.
+func (l *lowering) factor(w *graph.Value, t *kernel.GemmTask, n *graph.Node) *buffer {
+	if l.once(w) && t.Batch <= 1 && t.M >= 8 { // few rows read each weight too seldom
+		t.Packed = kernel.PackB(t.TransB, t.N, t.K, w.Const.F32(), t.Ldb)
+		t.TransB = false
+		return nil
+	}
+	return l.get(w, plain, n)
+}
 
 // biasBehind finds the addition of a constant for each column that alone reads
 // y: the constant and the sum, or nil and y.

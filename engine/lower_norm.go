@@ -28,7 +28,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	xb := l.get(n.In(0), f, n)
 	scale, bias := l.get(n.In(1), plain, n), l.get(n.In(2), plain, n)
 	reads := []*buffer{xb, scale, bias}
-	y, relu, other := l.tail(n.Out(0))
+	y, other := l.sum(n.Out(0))
+	y, relu := l.relu(y)
 	var res *buffer
 	if other != nil {
 		res = l.get(other, f, n)
@@ -37,7 +38,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	yb := l.make(y, f)
 	mean, istd, vari := l.make(n.Out(1), plain), l.make(n.Out(2), plain), l.make(n.Out(3), plain)
 	t := &kernel.NormTask{Rows: rows, C: c, Eps: n.Float("epsilon", 1e-5), Relu: relu}
-	l.emit(n, "batch normalisation"+epilogueName(false, res != nil, relu), reads, []*buffer{yb, mean, istd, vari}, func() func() error {
+	l.emit(n, "batch normalisation"+epilogueName(false, res != nil, &kernel.Epilogue{Relu: relu}), reads, []*buffer{yb, mean, istd, vari}, func() func() error {
 		t.X, t.Scale, t.Bias, t.Y = xb.data, scale.data, bias.data, yb.data
 		t.Mean, t.Istd, t.Var = mean.data, istd.data, vari.data
 		if res != nil {
@@ -73,7 +74,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	}
 	dx, ds, dbias := out(0, rows*c, f), out(1, c, plain), out(2, c, plain)
 	t := &kernel.NormTask{Rows: rows, C: c, Relu: mask != nil}
-	l.emit(n, "batch normalisation gradient"+epilogueName(false, false, mask != nil), reads, []*buffer{dx, ds, dbias}, func() func() error {
+	l.emit(n, "batch normalisation gradient"+epilogueName(false, false, &kernel.Epilogue{Relu: mask != nil}), reads, []*buffer{dx, ds, dbias}, func() func() error {
 		t.DY, t.X, t.Scale, t.Mean, t.Istd = db.data, xb.data, scale.data, mean.data, istd.data
 		t.DX, t.DScale, t.DBias = dx.data, ds.data, dbias.data
 		if mask != nil {
@@ -108,7 +109,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		p[i] = l.get(n.In(i+1), plain, n)
 		reads = append(reads, p[i])
 	}
-	y, relu, other := l.tail(n.Out(0))
+	y, other := l.sum(n.Out(0))
+	y, relu := l.relu(y)
 	var res *buffer
 	if other != nil {
 		res = l.get(other, f, n)
@@ -118,7 +120,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	eps := float64(n.Float("epsilon", 1e-5))
 	t := &kernel.NormTask{Rows: rows, C: c, Relu: relu}
 	scale, shift := make([]float32, c), make([]float32, c)
-	l.emit(n, "scale and shift"+epilogueName(false, res != nil, relu), reads, []*buffer{yb}, func() func() error {
+	l.emit(n, "scale and shift"+epilogueName(false, res != nil, &kernel.Epilogue{Relu: relu}), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = xb.data, yb.data
 		if res != nil {
 			t.Res = res.data

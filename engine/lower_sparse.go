@@ -64,15 +64,14 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) bool {
 		bias = l.get(b, plain, n)
 		reads = append(reads, bias)
 	}
-	y, relu, other := l.tail(n.Out(0))
+	y, other := l.tail(n.Out(0), &t.Ep)
 	if other != nil {
 		res = l.get(other, plain, n)
 		reads = append(reads, res)
 	}
-	t.Ep.Relu = relu
 	yb := l.make(y, plain)
 	l.why = why
-	l.emit(n, "sparse convolution"+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
+	l.emit(n, "sparse convolution"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = xb.data, yb.data
 		if bias != nil {
 			t.Ep.Bias = bias.data
@@ -99,8 +98,8 @@ func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k
 	}
 	t := kernel.NewSparseGemm(m, cols, k, wt)
 	ok, why := sparser(m*k*cols, t.Cost(), zeros)
-	l.why = why
 	if !ok {
+		l.why = why
 		return false
 	}
 	ab := l.get(n.In(0), plain, n)
@@ -113,14 +112,14 @@ func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k
 			l.done[y.From] = true
 		}
 	}
-	y, relu, other := l.tail(y)
+	y, other := l.tail(y, &t.Ep)
 	if other != nil {
 		res = l.get(other, plain, n)
 		reads = append(reads, res)
 	}
-	t.Ep.Relu = relu
 	yb := l.make(y, plain)
-	l.emit(n, "sparse product"+epilogueName(bias != nil, res != nil, relu), reads, []*buffer{yb}, func() func() error {
+	l.why = why
+	l.emit(n, "sparse product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = ab.data, yb.data
 		if bias != nil {
 			t.Ep.Bias = bias.data

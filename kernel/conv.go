@@ -46,19 +46,62 @@ func padRows(dst, img []float32, h, w, ch, y0, y1, left, right int) {
 type ConvTask struct {
 	Conv
 	X, Wt, Y []float32
+	Packed   *PackedConv // in place of Wt; nil: none
 	Ep       Epilogue
 
 	strip, strips int
+	gathering     bool
+	rows          []float32 // [N*OH*OW, KH*KW*CI]
 	gemm          GemmTask
+}
+
+// PackedConv is a convolution's weight laid out once for many runs. It belongs
+// to the instruction level at which it was made.
+type PackedConv struct {
+	product *PackedB  // for convolutions that are products
+	panels  []float32 // [KH*KW*CI, width] for each two vectors of output channels
+}
+
+// PackConv lays out w, [KH,KW,CI,CO]. It returns nil for convolutions with
+// groups, whose weights are read as they are.
+func PackConv(c *Conv, w []float32) *PackedConv {
+	if c.Groups > 1 {
+		return nil
+	}
+	k := c.KH * c.KW * c.CI
+	if c.pointwise() || c.gathered() {
+		return &PackedConv{product: PackB(false, c.CO, k, w, c.CO)}
+	}
+	q := &PackedConv{panels: make([]float32, len(w))}
+	for j, panel := 0, 2*lanes(); j < c.CO; j += panel {
+		width := min(panel, c.CO-j)
+		copyRows(w[j:], c.CO, q.panels[j*k:], width, k, width)
+	}
+	return q
+}
+
+// gathered says whether the pixels that each output needs are brought together
+// first, so that the convolution becomes a product: where rows are so short
+// that tiles would be low, and where pixels are skipped.
+func (c *Conv) gathered() bool {
+	taps := c.KH * c.KW
+	return c.Groups == 1 && (taps == 1 || c.OutW() < 8 && c.CI >= 64) && c.N*c.OutH()*c.OutW()*taps*c.CI <= 1<<21
 }
 
 // Run computes y = conv(x, w).
 func (c *ConvTask) Run(p *Pool) {
 	if c.pointwise() {
-		m := c.N * c.H * c.W
-		part := c.gemm.part
-		c.gemm = GemmTask{M: m, N: c.CO, K: c.CI, A: c.X, Lda: c.CI, B: c.Wt, Ldb: c.CO, C: c.Y, Ldc: c.CO, Ep: c.Ep, part: part}
-		c.gemm.Run(p)
+		c.product(p, c.X)
+		return
+	}
+	if c.gathered() {
+		if need := c.N * c.OutH() * c.OutW() * c.KH * c.KW * c.CI; len(c.rows) != need {
+			c.rows = make([]float32, need)
+		}
+		c.gathering = true
+		p.Run(c.N*c.OutH(), c)
+		c.gathering = false
+		c.product(p, c.rows)
 		return
 	}
 	c.strip = c.OutH()
@@ -69,8 +112,44 @@ func (c *ConvTask) Run(p *Pool) {
 	p.Run(c.N*c.strips, c)
 }
 
+// product multiplies rows of pixels by the weights.
+func (c *ConvTask) product(p *Pool, x []float32) {
+	k := c.KH * c.KW * c.CI
+	part := c.gemm.part
+	c.gemm = GemmTask{M: c.N * c.OutH() * c.OutW(), N: c.CO, K: k, A: x, Lda: k, B: c.Wt, Ldb: c.CO, C: c.Y, Ldc: c.CO, Ep: c.Ep, part: part}
+	if c.Packed != nil {
+		c.gemm.Packed = c.Packed.product
+	}
+	c.gemm.Run(p)
+}
+
+// gather brings together the pixels of one output row.
+func (c *ConvTask) gather(i int) {
+	n, oy := i/c.OutH(), i%c.OutH()
+	ow, k := c.OutW(), c.KH*c.KW*c.CI
+	dst := c.rows[i*ow*k : (i+1)*ow*k]
+	img := c.X[n*c.H*c.W*c.CI : (n+1)*c.H*c.W*c.CI]
+	for ox := range ow {
+		for ky := range c.KH {
+			for kx := range c.KW {
+				y, x := oy*c.StrideH-c.PadT+ky*c.DilH, ox*c.StrideW-c.PadL+kx*c.DilW
+				if y < 0 || y >= c.H || x < 0 || x >= c.W {
+					clear(dst[:c.CI])
+				} else {
+					copy(dst[:c.CI], img[(y*c.W+x)*c.CI:])
+				}
+				dst = dst[c.CI:]
+			}
+		}
+	}
+}
+
 // Do computes some rows of one image.
 func (c *ConvTask) Do(w *Worker, i int) {
+	if c.gathering {
+		c.gather(i)
+		return
+	}
 	n, s := i/c.strips, i%c.strips
 	oh, ow := c.OutH(), c.OutW()
 	o0, o1 := s*c.strip, min(oh, (s+1)*c.strip)
@@ -87,13 +166,18 @@ func (c *ConvTask) Do(w *Worker, i int) {
 	k := c.KH * c.KW * c.CI
 	for j := 0; j < c.CO; j += panel {
 		width := min(panel, c.CO-j)
-		b, ldb := c.Wt[j:], c.CO
-		if c.CO > panel && (o1-o0)*ow >= 64 { // a panel side by side, read many times
+		b, ldb := []float32(nil), width
+		switch {
+		case c.Packed != nil:
+			b = c.Packed.panels[j*k : (j+width)*k]
+		case c.CO <= panel || (o1-o0)*ow < 64:
+			b, ldb = c.Wt[j:], c.CO
+		default: // a panel side by side, read many times
 			buf := w.Scratch(1, k*width)
 			for r := range k {
 				copy(buf[r*width:(r+1)*width], c.Wt[r*c.CO+j:])
 			}
-			b, ldb = buf, width
+			b = buf
 		}
 		for y := o0; y < o1; y++ {
 			at := ((n*oh+y)*ow)*c.CO + j

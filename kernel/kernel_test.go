@@ -175,6 +175,10 @@ func TestConv(t *testing.T) {
 			if k%5 == 4 { // strides beyond the kernel and kernels of several phases
 				c.KH, c.KW, c.StrideH, c.StrideW, c.DilH, c.DilW = 1+r.IntN(5), 1+r.IntN(5), 1+r.IntN(4), 1+r.IntN(4), 1, 1
 			}
+			if k%10 == 9 && c.Groups == 1 { // short rows of many channels
+				c.W, c.CI = 4+r.IntN(4), 64+r.IntN(9)
+				ci = c.CI
+			}
 			x, w := random(r, c.N*c.H*c.W*ci), random(r, c.KH*c.KW*ci/g*co)
 			dy := random(r, c.N*c.OutH()*c.OutW()*co)
 			y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
@@ -202,6 +206,11 @@ func TestConv(t *testing.T) {
 			name := fmt.Sprintf("%+v", c)
 			(&ConvTask{Conv: c, X: x, Wt: w, Y: y, Ep: ep}).Run(p)
 			close32(t, "forward "+name, y, wy, 2e-4)
+			if packed := PackConv(&c, w); packed != nil {
+				clear(y)
+				(&ConvTask{Conv: c, X: x, Packed: packed, Y: y, Ep: ep}).Run(p)
+				close32(t, "packed "+name, y, wy, 2e-4)
+			}
 			(&ConvInputGradTask{Conv: c, DY: dy, Wt: w, DX: dx}).Run(p)
 			close32(t, "input gradient "+name, dx, wx, 2e-4)
 			(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)

@@ -15,30 +15,36 @@ type PoolTask struct {
 }
 
 // Forward computes Y.
-func (t *PoolTask) Forward(p *Pool) { t.back = false; p.Run(t.N, t) }
+func (t *PoolTask) Forward(p *Pool) { t.back = false; p.Run(t.N*t.OH, t) }
 
 // Backward computes DX; a maximum's gradient goes to the first of equals.
 func (t *PoolTask) Backward(p *Pool) { t.back = true; p.Run(t.N, t) }
 
-// Do works on one image.
-func (t *PoolTask) Do(w *Worker, n int) {
-	c := t.CI
-	size := t.H * t.W * c
-	if t.back {
-		clear(t.DX[n*size : (n+1)*size])
+// Do works on one output row, or back to one image.
+func (t *PoolTask) Do(w *Worker, i int) {
+	if !t.back {
+		t.row(w, i/t.OH, i%t.OH)
+		return
 	}
+	size := t.H * t.W * t.CI
+	clear(t.DX[i*size : (i+1)*size])
 	for oy := range t.OH {
-		for ox := range t.OW {
-			o := ((n*t.OH+oy)*t.OW + ox) * c
-			y0, x0 := oy*t.StrideH-t.PadT, ox*t.StrideW-t.PadL
-			switch {
-			case t.Average:
-				t.average(n, o, y0, x0)
-			case t.back:
-				t.maxBack(w, n, o, y0, x0)
-			default:
-				t.max(n, o, y0, x0)
-			}
+		t.row(w, i, oy)
+	}
+}
+
+// row works on one output row of an image.
+func (t *PoolTask) row(w *Worker, n, oy int) {
+	for ox := range t.OW {
+		o := ((n*t.OH+oy)*t.OW + ox) * t.CI
+		y0, x0 := oy*t.StrideH-t.PadT, ox*t.StrideW-t.PadL
+		switch {
+		case t.Average:
+			t.average(n, o, y0, x0)
+		case t.back:
+			t.maxBack(w, n, o, y0, x0)
+		default:
+			t.max(n, o, y0, x0)
 		}
 	}
 }
@@ -53,19 +59,22 @@ func (t *PoolTask) tap(n, y, x int) (int, bool) {
 
 func (t *PoolTask) max(n, o, y0, x0 int) {
 	out := t.Y[o : o+t.CI]
-	for j := range out {
-		out[j] = float32(math.Inf(-1))
-	}
+	first := true
 	for ky := range t.KH {
 		for kx := range t.KW {
-			if at, ok := t.tap(n, y0+ky*t.DilH, x0+kx*t.DilW); ok {
-				for j, v := range t.X[at : at+t.CI] {
-					if v > out[j] || v != v {
-						out[j] = v
-					}
-				}
+			at, ok := t.tap(n, y0+ky*t.DilH, x0+kx*t.DilW)
+			switch {
+			case !ok:
+			case first:
+				copy(out, t.X[at:at+t.CI])
+				first = false
+			default:
+				Maximum(out, t.X[at:at+t.CI], out)
 			}
 		}
+	}
+	if first {
+		Fill(out, float32(math.Inf(-1)))
 	}
 }
 
