@@ -21,8 +21,11 @@ func freeze(g *graph.Graph) error {
 		v.Role = graph.Frozen
 	}
 	foldNorms(g)
-	_, err := op.Simplify(g)
-	return err
+	if _, err := op.Simplify(g); err != nil {
+		return err
+	}
+	op.Fuse(g)
+	return nil
 }
 
 // foldNorms multiplies the scale of a BatchNormalization into the convolution

@@ -222,6 +222,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	return elementwise1(l, n, "GELU", kernel.Gelu)
 }, "Gelu")
 
+var _ = fast(func(l *lowering, n *graph.Node) bool { return elementwise2(l, n, "GELU gradient", kernel.GeluGrad) }, "pare.GeluGrad")
+
 // clipBounds are the bounds of a Clip where they are constants.
 func clipBounds(n *graph.Node) (lo, hi float32, ok bool) {
 	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))

@@ -41,6 +41,7 @@ func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, erro
 		return nil, fmt.Errorf("training needs a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
 	}
 	c, m := g.Clone(false)
+	op.Fuse(c)
 	norms, err := trainNorms(c)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 
 	"pare/graph"
 	"pare/tensor"
@@ -111,12 +112,7 @@ var _ = register(
 		}},
 
 	// ReluGrad(dy, y) is dy where y > 0 and 0 elsewhere.
-	Def{Domain: graph.Pare, Name: "ReluGrad", Infer: func(c *Infer) error {
-		if a, e := c.Shape(0), c.Shape(1); a != nil && e != nil && !a.Equal(e) {
-			return fmt.Errorf("shapes %v and %v differ", a, e)
-		}
-		return sameAs(c)
-	},
+	Def{Domain: graph.Pare, Name: "ReluGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			d, err := floats(in[0])
 			if err != nil {
@@ -137,4 +133,39 @@ var _ = register(
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("ReluGrad", nil, dy[0], n.In(1)), nil}, nil
 		}},
+
+	// GeluGrad(dy, x) is dy*(Phi(x) + x*phi(x)), Phi and phi the normal
+	// distribution and its density (Hendrycks & Gimpel 2016).
+	Def{Domain: graph.Pare, Name: "GeluGrad", Infer: sameShapes,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			d, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			x, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			out := make([]float64, len(d))
+			for i, v := range x {
+				out[i] = d[i] * (.5*(1+math.Erf(v/math.Sqrt2)) + v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi))
+			}
+			return single(ofFloats(in[0].DType, in[0].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			// the second derivative is (2 - x^2)*phi(x)
+			d, x := n.In(0), n.In(1)
+			phi := b.Op("Mul", b.Scalar(1/math.Sqrt(2*math.Pi), x), b.Op("Exp", b.Op("Mul", square(b, x), b.Scalar(-.5, x))))
+			second := b.Op("Mul", b.Op("Sub", b.Scalar(2, x), square(b, x)), phi)
+			return []*graph.Value{b.Pare("GeluGrad", nil, dy[0], x), b.Op("Mul", b.Op("Mul", dy[0], d), second)}, nil
+		}},
 )
+
+// sameShapes infers the shape of an adjoint from its two inputs, which must be
+// of one shape.
+func sameShapes(c *Infer) error {
+	if a, e := c.Shape(0), c.Shape(1); a != nil && e != nil && !a.Equal(e) {
+		return fmt.Errorf("shapes %v and %v differ", a, e)
+	}
+	return sameAs(c)
+}

@@ -220,7 +220,12 @@ var _ = register(
 			}
 		}
 		return func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) }
-	}, geluGrad),
+	}, nil).withGrad(func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+		if n.Str("approximate", "none") == "tanh" {
+			return []*graph.Value{b.Op("Mul", dy[0], geluTanhGrad(b, n.In(0)))}, nil
+		}
+		return []*graph.Value{b.Pare("GeluGrad", nil, dy[0], n.In(0))}, nil
+	}),
 	unary("ThresholdedRelu", func(n *graph.Node) func(float64) float64 {
 		a := float64(n.Float("alpha", 1))
 		return func(x float64) float64 {
@@ -288,18 +293,12 @@ func rsqrt1(s float64) dfn {
 	}
 }
 
-func geluGrad(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
-	if n.Str("approximate", "none") == "tanh" {
-		c := math.Sqrt(2 / math.Pi)
-		x2 := square(b, x)
-		u := b.Op("Mul", b.Op("Mul", x, b.Scalar(c, x)), b.Op("Add", b.Scalar(1, x), b.Op("Mul", x2, b.Scalar(.044715, x))))
-		t := b.Op("Tanh", u)
-		du := b.Op("Mul", b.Scalar(c, x), b.Op("Add", b.Scalar(1, x), b.Op("Mul", x2, b.Scalar(3*.044715, x))))
-		s := b.Op("Mul", b.Op("Mul", x, oneMinus(b, square(b, t))), du)
-		return b.Op("Mul", b.Scalar(.5, x), b.Op("Add", b.Op("Add", b.Scalar(1, x), t), s))
-	}
-	// Phi(x) + x phi(x)
-	cdf := b.Op("Mul", b.Scalar(.5, x), b.Op("Add", b.Scalar(1, x), b.Op("Erf", b.Op("Mul", x, b.Scalar(1/math.Sqrt2, x)))))
-	pdf := b.Op("Mul", b.Scalar(1/math.Sqrt(2*math.Pi), x), b.Op("Exp", b.Op("Mul", square(b, x), b.Scalar(-.5, x))))
-	return b.Op("Add", cdf, b.Op("Mul", x, pdf))
+func geluTanhGrad(b *Builder, x *graph.Value) *graph.Value {
+	c := math.Sqrt(2 / math.Pi)
+	x2 := square(b, x)
+	u := b.Op("Mul", b.Op("Mul", x, b.Scalar(c, x)), b.Op("Add", b.Scalar(1, x), b.Op("Mul", x2, b.Scalar(.044715, x))))
+	t := b.Op("Tanh", u)
+	du := b.Op("Mul", b.Scalar(c, x), b.Op("Add", b.Scalar(1, x), b.Op("Mul", x2, b.Scalar(3*.044715, x))))
+	s := b.Op("Mul", b.Op("Mul", x, oneMinus(b, square(b, t))), du)
+	return b.Op("Mul", b.Scalar(.5, x), b.Op("Add", b.Op("Add", b.Scalar(1, x), t), s))
 }
