@@ -55,18 +55,24 @@ func (w *Worker) block(m, n, panel int) {
 		most = widest(m)
 	}
 	for j := 0; j < n; {
-		nv := 2
+		nv, narrow := 2, false
 		switch {
-		case n-j <= step:
+		case isa == AVX512 && n-j <= 8:
+			nv, narrow = 1, true // half a vector is no work for a whole one
+		case n-j <= step, isa == AVX512 && n-j <= step+8 && m > 6:
 			nv = 1
 		case n-j > (most-1)*step:
 			nv = most
 		}
 		width := min(n-j, nv*step)
 		t.Mask = lastMask(width - (nv-1)*step)
+		if narrow {
+			t.Mask = maskOf(8, width)
+		}
 		if panel != 0 {
-			t.B = unsafe.Add(b, j/(2*step)*panel)
-			t.Ldb = 4 * min(n-j, 2*step)
+			in := j % (2 * step)
+			t.B = unsafe.Add(b, j/(2*step)*panel+4*in)
+			t.Ldb = 4 * min(n-j+in, 2*step)
 		} else {
 			t.B = unsafe.Add(b, 4*j)
 		}
@@ -75,6 +81,9 @@ func (w *Worker) block(m, n, panel int) {
 		}
 		for i := 0; i < m; {
 			mr := tileRows(nv, m-i)
+			if narrow {
+				mr = min(m-i, 8)
+			}
 			t.A = unsafe.Add(a, i*t.Ais)
 			t.C = unsafe.Add(c, i*t.Ldc+4*j)
 			if res != nil {
@@ -83,7 +92,11 @@ func (w *Worker) block(m, n, panel int) {
 			if rb != nil {
 				t.RowBias = unsafe.Add(rb, 4*i)
 			}
-			runTile(t, mr, nv, width)
+			if narrow {
+				runNarrow(t, mr)
+			} else {
+				runTile(t, mr, nv, width)
+			}
 			i += mr
 		}
 		j += width

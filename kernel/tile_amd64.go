@@ -66,6 +66,9 @@ func runTile(t *tile, mr, nv, width int) {
 	}
 }
 
+// runNarrow runs a tile of mr rows and up to 8 columns in vectors of 8.
+func runNarrow(t *tile, mr int) { tiles256[1][mr]((*byte)(unsafe.Pointer(t))) }
+
 var channels512 = [9]func(*byte){nil, channelsavx512_1, channelsavx512_2, channelsavx512_3, channelsavx512_4, channelsavx512_5, channelsavx512_6, channelsavx512_7, channelsavx512_8}
 
 var channels256 = [9]func(*byte){nil, channelsavx2_1, channelsavx2_2, channelsavx2_3, channelsavx2_4, channelsavx2_5, channelsavx2_6, channelsavx2_7, channelsavx2_8}

@@ -89,7 +89,7 @@ func Of(g *graph.Graph) (Size, []Layer, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	z, err := onnx.EncodeSparse(g)
+	z, err := onnx.EncodeSparse(g, false)
 	if err != nil {
 		return s, nil, err
 	}

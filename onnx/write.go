@@ -18,6 +18,7 @@ import (
 // Options of writing.
 type Options struct {
 	Sparse   bool // weights of which more than half is zero become sparse_initializers
+	Half     bool // in Pare's sparse form, large float32 weights are rounded to float16
 	External bool // weights go to a file beside the model (always above 1.9 GB)
 }
 
@@ -347,7 +348,7 @@ func CheckWritable(path string) error {
 // Save writes a model by the file's ending: .onnx, or Pare's sparse form .pare.
 func Save(path string, g *graph.Graph, o Options) error {
 	if strings.EqualFold(filepath.Ext(path), ".pare") {
-		return WriteSparse(path, g)
+		return WriteSparse(path, g, o.Half)
 	}
 	return Write(path, g, o)
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"pare/dataset"
@@ -273,10 +275,13 @@ func (c *cli) convert() *cobra.Command {
 	var o onnx.Options
 	var simplify bool
 	cmd := &cobra.Command{Use: "convert FILE -o OUT", Short: "Write a network in another form: .onnx, or Pare's sparse form .pare", Args: args("FILE"),
-		Example: "  pare model convert net.onnx -o net.pare          # zeros take a bit each\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer",
+		Example: "  pare model convert net.onnx -o net.pare          # zeros take less than a bit each\n  pare model convert net.onnx -o net16.pare --half\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if out == "" {
 				return usage("no output: give -o OUT.onnx or OUT.pare")
+			}
+			if sparse := strings.EqualFold(filepath.Ext(out), ".pare"); o.Half && !sparse || sparse && (o.Sparse || o.External) {
+				return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", out)
 			}
 			if err := onnx.CheckWritable(out); err != nil {
 				return err
@@ -295,6 +300,7 @@ func (c *cli) convert() *cobra.Command {
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	cmd.Flags().BoolVar(&o.Sparse, "sparse", false, "ONNX: sparse weights as sparse_initializer")
 	cmd.Flags().BoolVar(&o.External, "external", false, "ONNX: weights in a file beside the model")
+	cmd.Flags().BoolVar(&o.Half, "half", false, "round the weights to float16 in Pare's sparse form")
 	cmd.Flags().BoolVar(&simplify, "simplify", false, "fold constants and remove nodes that do nothing")
 	return cmd
 }

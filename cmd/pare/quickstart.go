@@ -82,7 +82,7 @@ ONNX files and a report, and prints how large, how fast and how good they are. U
 					return err
 				}
 			}
-			if err := onnx.WriteSparse(file("sparse-90.pare"), vs[1].Graph); err != nil {
+			if err := onnx.WriteSparse(file("sparse-90.pare"), vs[1].Graph, false); err != nil {
 				return err
 			}
 			if err := c.finish(cmd, vs, d, file("report.html"), "Quickstart: three networks for handwritten digits", "pare quickstart"); err != nil {
