@@ -43,6 +43,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		return true
 	}
 	why := l.why
+	l.why = ""
 	xb := l.get(x, nhwc, n)
 	reads := []*buffer{xb}
 	t := &kernel.ConvTask{Conv: g}

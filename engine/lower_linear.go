@@ -24,6 +24,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		return true
 	}
 	why := l.why
+	l.why = ""
 	t := &kernel.GemmTask{TransA: ta == 1, TransB: tb == 1, M: m, N: cols, K: k, Lda: sa[1], Ldb: cols, Ldc: cols}
 	if t.TransB {
 		t.Ldb = k
@@ -89,6 +90,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		return false
 	}
 	why := l.why
+	l.why = ""
 	ab := l.get(a, plain, n)
 	reads := []*buffer{ab}
 	wb := l.factor(w, t, n)

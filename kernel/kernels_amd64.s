@@ -14206,81 +14206,97 @@ sparseavx2_8x1_noclip:
 	VZEROUPPER
 	RET
 
-// func padrows_avx512(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+// func padrows_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
 // Requires: AVX, AVX512F
-TEXT ·padrows_avx512(SB), NOSPLIT, $0-56
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   ldx+16(FP), DX
-	MOVQ   y+24(FP), BX
-	MOVQ   ldy+32(FP), SI
-	MOVQ   nv+40(FP), DI
-	MOVQ   mask+48(FP), R8
-	KMOVW  R8, K1
-	VPXORQ Z0, Z0, Z0
+TEXT ·padrows_avx512(SB), NOSPLIT, $0-80
+	MOVQ  planes+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ldx+24(FP), DX
+	MOVQ  y+40(FP), BX
+	MOVQ  ldy+48(FP), SI
+	MOVQ  mask+72(FP), DI
+	KMOVW DI, K1
+
+padrows_avx512_p:
+	MOVQ n+8(FP), R11
+	MOVQ BX, R9
+	MOVQ CX, R10
 
 padrows_avx512_r:
-	MOVQ    DI, R8
-	VMOVUPS Z0, (BX)
-	MOVQ    CX, R9
-	LEAQ    64(BX), R10
-	DECQ    R8
-	JZ      padrows_avx512_last
+	XORQ R8, R8
+	MOVQ nv+64(FP), DI
+	DECQ DI
+	JZ   padrows_avx512_last
 
 padrows_avx512_v:
-	VMOVUPS (R9), Z1
-	VMOVUPS Z1, (R10)
-	ADDQ    $0x40, R9
-	ADDQ    $0x40, R10
-	DECQ    R8
+	VMOVUPS (R10)(R8*1), Z0
+	VMOVUPS Z0, (R9)(R8*1)
+	ADDQ    $0x40, R8
+	DECQ    DI
 	JNZ     padrows_avx512_v
 
 padrows_avx512_last:
-	VMOVUPS.Z (R9), K1, Z1
-	VMOVUPS   Z1, (R10)
-	ADDQ      DX, CX
-	ADDQ      SI, BX
-	DECQ      AX
+	LEAQ      (R10)(R8*1), DI
+	LEAQ      (R9)(R8*1), R8
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS   Z0, (R8)
+	ADDQ      DX, R10
+	ADDQ      SI, R9
+	DECQ      R11
 	JNZ       padrows_avx512_r
+	MOVQ      xplane+32(FP), DI
+	ADDQ      DI, CX
+	MOVQ      yplane+56(FP), DI
+	ADDQ      DI, BX
+	DECQ      AX
+	JNZ       padrows_avx512_p
 	VZEROUPPER
 	RET
 
-// func padrows_avx2(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+// func padrows_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
 // Requires: AVX
-TEXT ·padrows_avx2(SB), NOSPLIT, $0-56
-	MOVQ    n+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    ldx+16(FP), DX
-	MOVQ    y+24(FP), BX
-	MOVQ    ldy+32(FP), SI
-	MOVQ    nv+40(FP), DI
-	MOVQ    mask+48(FP), R8
-	VMOVDQU (R8), Y0
-	VXORPS  Y1, Y1, Y1
+TEXT ·padrows_avx2(SB), NOSPLIT, $0-80
+	MOVQ    planes+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    ldx+24(FP), DX
+	MOVQ    y+40(FP), BX
+	MOVQ    ldy+48(FP), SI
+	MOVQ    mask+72(FP), DI
+	VMOVDQU (DI), Y0
+
+padrows_avx2_p:
+	MOVQ n+8(FP), R11
+	MOVQ BX, R9
+	MOVQ CX, R10
 
 padrows_avx2_r:
-	MOVQ    DI, R8
-	VMOVUPS Y1, (BX)
-	MOVQ    CX, R9
-	LEAQ    32(BX), R10
-	DECQ    R8
-	JZ      padrows_avx2_last
+	XORQ R8, R8
+	MOVQ nv+64(FP), DI
+	DECQ DI
+	JZ   padrows_avx2_last
 
 padrows_avx2_v:
-	VMOVUPS (R9), Y2
-	VMOVUPS Y2, (R10)
-	ADDQ    $0x20, R9
-	ADDQ    $0x20, R10
-	DECQ    R8
+	VMOVUPS (R10)(R8*1), Y1
+	VMOVUPS Y1, (R9)(R8*1)
+	ADDQ    $0x20, R8
+	DECQ    DI
 	JNZ     padrows_avx2_v
 
 padrows_avx2_last:
-	VMASKMOVPS (R9), Y0, Y2
-	VMOVUPS    Y2, (R10)
-	ADDQ       DX, CX
-	ADDQ       SI, BX
-	DECQ       AX
+	LEAQ       (R10)(R8*1), DI
+	LEAQ       (R9)(R8*1), R8
+	VMASKMOVPS (DI), Y0, Y1
+	VMOVUPS    Y1, (R8)
+	ADDQ       DX, R10
+	ADDQ       SI, R9
+	DECQ       R11
 	JNZ        padrows_avx2_r
+	MOVQ       xplane+32(FP), DI
+	ADDQ       DI, CX
+	MOVQ       yplane+56(FP), DI
+	ADDQ       DI, BX
+	DECQ       AX
+	JNZ        padrows_avx2_p
 	VZEROUPPER
 	RET
 

@@ -41,13 +41,20 @@ type Pool struct {
 
 	task  Task
 	n     int64
-	next  atomic.Int64
+	share []share
 	epoch atomic.Uint64
 	left  atomic.Int64
 	wake  []chan struct{}
 	sleep []atomic.Bool
 	fail  atomic.Pointer[any]
 	done  atomic.Bool
+}
+
+// share is the range of pieces that a worker begins with, so that the data of a
+// place stay with the worker that had them the last time. It is a cache line.
+type share struct {
+	next, end atomic.Int64
+	_         [48]byte
 }
 
 // spins is how often an idle worker looks for work before it sleeps.
@@ -58,7 +65,7 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{wake: make([]chan struct{}, threads), sleep: make([]atomic.Bool, threads)}
+	p := &Pool{share: make([]share, threads), wake: make([]chan struct{}, threads), sleep: make([]atomic.Bool, threads)}
 	for i := range threads {
 		p.workers = append(p.workers, &Worker{ID: i})
 		p.wake[i] = make(chan struct{}, 1)
@@ -126,21 +133,26 @@ func (p *Pool) loop(i int) {
 	}
 }
 
-// drain takes pieces until none is left.
+// drain takes the worker's own pieces, then what is left of the others'.
 func (p *Pool) drain(w *Worker) {
 	defer func() {
 		if r := recover(); r != nil {
 			why := r // its own variable, so that only a panic allocates
 			p.fail.CompareAndSwap(nil, &why)
-			p.next.Store(p.n)
+			for k := range p.share {
+				p.share[k].next.Store(p.n)
+			}
 		}
 	}()
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.n {
-			return
+	for k := range p.share {
+		s := &p.share[(w.ID+k)%len(p.share)]
+		for {
+			i := s.next.Add(1) - 1
+			if i >= s.end.Load() {
+				break
+			}
+			p.task.Do(w, int(i))
 		}
-		p.task.Do(w, int(i))
 	}
 }
 
@@ -166,7 +178,10 @@ func (p *Pool) Run(n int, t Task) {
 		return
 	}
 	p.task, p.n = t, int64(n)
-	p.next.Store(0)
+	for k, t := int64(0), int64(len(p.share)); k < t; k++ {
+		p.share[k].next.Store(k * p.n / t)
+		p.share[k].end.Store((k + 1) * p.n / t)
+	}
 	p.left.Store(int64(len(p.workers) - 1))
 	p.epoch.Add(1)
 	for i := 1; i < len(p.workers); i++ {

@@ -121,12 +121,13 @@ func vectorFor(w int) int {
 	return lanes()
 }
 
-// goPadPlane is the definition of padPlane in plain Go.
-func goPadPlane(n int, x []float32, w int, y []float32, ldy, vec int) {
-	for r := range n {
-		row := y[r*ldy : r*ldy+vec+(w+vec-1)/vec*vec]
-		clear(row[:vec])
-		k := copy(row[vec:vec+w], x[r*w:])
-		clear(row[vec+k:])
+// goPadPlanes is the definition of padPlanes in plain Go.
+func goPadPlanes(planes, n int, x []float32, w, xplane int, y []float32, ldy, plane, vec int) {
+	for p := range planes {
+		for r := range n {
+			row := y[p*plane+r*ldy : p*plane+r*ldy+(w+vec-1)/vec*vec]
+			k := copy(row[:w], x[p*xplane+r*w:])
+			clear(row[k:])
+		}
 	}
 }

@@ -38,21 +38,21 @@ func runSparse(t *sparseTile, vec, r, nv, n int) {
 	}
 }
 
-// padPlane writes n rows of w floats, ldx apart, behind vec zeros each, and zeros
-// up to whole vectors.
-func padPlane(n int, x []float32, w int, y []float32, ldy, vec int) {
-	if n == 0 {
+// padPlanes writes planes, xplane apart, of n rows of w floats to rows ldy apart
+// in planes that are plane apart, with zeros up to whole vectors.
+func padPlanes(planes, n int, x []float32, w, xplane int, y []float32, ldy, plane, vec int) {
+	if planes*n == 0 {
 		return
 	}
 	nv := (w + vec - 1) / vec
-	_ = x[n*w-1]
-	_ = y[(n-1)*ldy+vec+nv*vec-1]
+	_ = x[(planes-1)*xplane+n*w-1]
+	_ = y[(planes-1)*plane+(n-1)*ldy+nv*vec-1]
 	switch {
 	case isa == Generic:
-		goPadPlane(n, x, w, y, ldy, vec)
+		goPadPlanes(planes, n, x, w, xplane, y, ldy, plane, vec)
 	case vec == 16:
-		padrows_avx512(n, &x[0], 4*w, &y[0], 4*ldy, nv, maskOf(vec, w-(nv-1)*vec))
+		padrows_avx512(planes, n, &x[0], 4*w, 4*xplane, &y[0], 4*ldy, 4*plane, nv, maskOf(vec, w-(nv-1)*vec))
 	default:
-		padrows_avx2(n, &x[0], 4*w, &y[0], 4*ldy, nv, maskOf(vec, w-(nv-1)*vec))
+		padrows_avx2(planes, n, &x[0], 4*w, 4*xplane, &y[0], 4*ldy, 4*plane, nv, maskOf(vec, w-(nv-1)*vec))
 	}
 }

@@ -6,6 +6,6 @@ func maskOf(n, k int) uintptr { return 0 }
 
 func runSparse(t *sparseTile, vec, r, nv, n int) { goSparse(t, r, n) }
 
-func padPlane(n int, x []float32, w int, y []float32, ldy, vec int) {
-	goPadPlane(n, x, w, y, ldy, vec)
+func padPlanes(planes, n int, x []float32, w, xplane int, y []float32, ldy, plane, vec int) {
+	goPadPlanes(planes, n, x, w, xplane, y, ldy, plane, vec)
 }

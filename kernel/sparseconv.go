@@ -23,7 +23,8 @@ type SparseConvTask struct {
 	parts   int // of the output channels
 	padding bool
 	whole   bool // one piece an image
-	buf     []float32
+	cycles  float64
+	buf     []float32 // padded images; their borders are zero from the start
 }
 
 // Slack is how many floats behind its input a sparse task may read.
@@ -70,43 +71,54 @@ func NewSparseConv(c Conv, w []float32) *SparseConvTask {
 	t.tileH = min(t.h, 8/nv)
 	t.tilesW = (t.w + 8*t.vec - 1) / (8 * t.vec)
 	t.tiles = t.tilesW * ((t.h + t.tileH - 1) / t.tileH)
+	t.cycles = t.cost()
 	return t
 }
 
 // Weights are the entries in use.
 func (t *SparseConvTask) Weights() *Sparse { return t.weights }
 
-// plane is the floats of one image with its borders.
-func (t *SparseConvTask) plane() int { return t.CI * t.phases * t.hp * t.p }
+// image is the floats of one image with its borders.
+func (t *SparseConvTask) image() int { return t.CI * t.phases * t.hp * t.p }
+
+// small is the work, in cycles, that is not worth sharing with another thread.
+const small = 15000
 
 // Cost estimates the cycles that Run takes on one core.
-func (t *SparseConvTask) Cost() float64 {
+func (t *SparseConvTask) Cost() float64 { return t.cycles }
+
+func (t *SparseConvTask) cost() float64 {
 	pad := 0.0
 	switch {
 	case t.direct:
 	case t.StrideW == 1:
-		pad = 0.2 * float64(t.CI*t.hp*t.p)
+		pad = 3 * float64(t.CI*t.H*((t.W+t.vec-1)/t.vec))
 	default:
 		pad = 2 * float64(t.CI*t.H*t.W)
 	}
 	nv := (t.w + t.vec - 1) / t.vec * t.h
-	return float64(t.N) * (pad + t.weights.cost(nv, (nv+7)/8, t.vec, 4*t.CI*t.phases*t.hp*t.p/max(t.tiles, 1)))
+	return float64(t.N) * (pad + t.weights.cost(nv, (nv+7)/8, t.vec, 4*t.image()/t.tiles))
 }
 
 // Run computes y.
 func (t *SparseConvTask) Run(p *Pool) {
-	t.whole = !t.direct && t.N >= 2*p.Threads()
+	t.whole = t.N >= 2*p.Threads() || t.cycles < small*float64(t.N)
+	if !t.direct {
+		images := t.N
+		if t.whole {
+			images = p.Threads()
+		}
+		if need := images*t.image() + 2*Slack; len(t.buf) < need {
+			t.buf = make([]float32, need)
+		}
+	}
 	if t.whole {
 		p.Run(t.N, t)
 		return
 	}
 	if !t.direct {
-		if need := t.N*t.plane() + 2*Slack; len(t.buf) < need {
-			t.buf = make([]float32, need)
-		}
-		clear(t.buf[t.N*t.plane():]) // the right border of the last row
 		t.padding = true
-		p.Run(t.N*t.CI, t)
+		p.Run(t.N*t.strips(), t)
 		t.padding = false
 	}
 	t.parts = 1
@@ -116,51 +128,57 @@ func (t *SparseConvTask) Run(p *Pool) {
 	p.Run(t.N*t.tiles*t.parts, t)
 }
 
-// Do pads a plane, or computes an image, or a tile of some output channels.
+// padRowsPart is how many rows of all planes a piece pads.
+const padRowsPart = 4
+
+func (t *SparseConvTask) strips() int { return (t.H + padRowsPart - 1) / padRowsPart }
+
+// Do pads some planes, or computes an image, or a tile of some output channels.
 func (t *SparseConvTask) Do(w *Worker, i int) {
 	switch {
 	case t.padding:
-		t.pad(i, t.buf[i*t.phases*t.hp*t.p:])
+		n, y := i/t.strips(), i%t.strips()*padRowsPart
+		t.pad(n, y, min(t.H, y+padRowsPart), t.buf[n*t.image():])
 	case t.whole:
-		x := w.Scratch(0, t.plane()+2*Slack)
-		clear(x[t.plane():]) // the right border of the last row
-		for ci := range t.CI {
-			t.pad(i*t.CI+ci, x[ci*t.phases*t.hp*t.p:])
+		x := t.X[i*t.CI*t.H*t.W:]
+		if !t.direct {
+			x = t.buf[w.ID*t.image():]
+			t.pad(i, 0, t.H, x)
 		}
 		for tile := range t.tiles {
 			t.tile(w, x, i, tile, 0, t.CO)
 		}
 	default:
 		part, tile, n := i%t.parts, i/t.parts%t.tiles, i/t.parts/t.tiles
-		x := t.X
+		x := t.buf
 		if t.direct {
-			x = x[n*t.CI*t.w:]
+			x = t.X[n*t.CI*t.w:]
 		} else {
-			x = t.buf[n*t.plane():]
+			x = x[n*t.image():]
 		}
 		t.tile(w, x, n, tile, part*t.CO/t.parts, (part+1)*t.CO/t.parts)
 	}
 }
 
-// pad writes input plane i with its borders.
-func (t *SparseConvTask) pad(i int, dst []float32) {
-	src := t.X[i*t.H*t.W : (i+1)*t.H*t.W]
+// pad writes rows [y0, y1) of the planes of image n between their borders.
+func (t *SparseConvTask) pad(n, y0, y1 int, dst []float32) {
+	plane := t.phases * t.hp * t.p
+	src := t.X[n*t.CI*t.H*t.W : (n+1)*t.CI*t.H*t.W]
 	if t.StrideW == 1 {
-		clear(dst[:t.PadT*t.p])
-		padPlane(t.H, src, t.W, dst[t.PadT*t.p:], t.p, t.vec)
-		clear(dst[(t.PadT+t.H)*t.p : t.hp*t.p])
+		padPlanes(t.CI, y1-y0, src[y0*t.W:], t.W, t.H*t.W, dst[(t.PadT+y0)*t.p+t.vec:], t.p, plane, t.vec)
 		return
 	}
-	clear(dst[:t.phases*t.hp*t.p])
-	for ph := range t.phases {
-		x0 := firstOf(ph, t.PadL, t.StrideW) // the first column of the phase
-		for y := range t.H {
-			row := src[y*t.W : (y+1)*t.W]
-			out := dst[(ph*t.hp+t.PadT+y)*t.p+(x0+t.PadL)/t.StrideW:]
-			k := 0
-			for x := x0; x < t.W; x += t.StrideW {
-				out[k] = row[x]
-				k++
+	for k := range t.CI {
+		for ph := range t.phases {
+			x0 := firstOf(ph, t.PadL, t.StrideW) // the first column of the phase
+			for y := y0; y < y1; y++ {
+				row := src[(k*t.H+y)*t.W : (k*t.H+y+1)*t.W]
+				out := dst[k*plane+(ph*t.hp+t.PadT+y)*t.p+(x0+t.PadL)/t.StrideW:]
+				j := 0
+				for x := x0; x < t.W; x += t.StrideW {
+					out[j] = row[x]
+					j++
+				}
 			}
 		}
 	}

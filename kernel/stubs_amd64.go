@@ -293,10 +293,10 @@ func sparseavx512_8x1(t *byte)
 func sparseavx2_8x1(t *byte)
 
 //go:noescape
-func padrows_avx512(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+func padrows_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
 
 //go:noescape
-func padrows_avx2(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)
+func padrows_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
 
 //go:noescape
 func bnstats_avx512(r *byte)

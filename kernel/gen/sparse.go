@@ -223,13 +223,15 @@ func sparse(v vec, R, NV int) {
 	RET()
 }
 
-// padRows: n rows of x, ldx apart, to rows of y, ldy apart: a vector of zeros,
-// then nv vectors of x, the last masked and filled with zeros. Strides in bytes.
+// padRows: planes of n rows of x, ldx apart, to rows of y, ldy apart; planes are
+// xplane and yplane apart: nv vectors each, the last masked and filled with zeros.
+// Strides in bytes.
 func padRows(v vec, isa string) {
 	name := "padrows_" + isa
-	TEXT(name, NOSPLIT, "func(n int, x *float32, ldx int, y *float32, ldy int, nv int, mask uintptr)")
+	TEXT(name, NOSPLIT, "func(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)")
 	Pragma("noescape")
-	n, x, ldx, y, ldy, nv, mask := gp("n"), gp("x"), gp("ldx"), gp("y"), gp("ldy"), gp("nv"), gp("mask")
+	planes, x, ldx, y, ldy, mask := gp("planes"), gp("x"), gp("ldx"), gp("y"), gp("ldy"), gp("mask")
+	arg := func(name string) GPVirtual { return Load(Param(name), GP64()).(GPVirtual) } // read anew: registers are few
 	bytes := v.n * 4
 	var km OpmaskVirtual
 	var vm VecVirtual
@@ -240,34 +242,43 @@ func padRows(v vec, isa string) {
 		vm = YMM()
 		VMOVDQU(Mem{Base: mask}, vm)
 	}
-	zero, t := v.reg(), v.reg()
-	v.zero(zero)
-	i := GP64()
+	t := v.reg()
+	last := func(p, q GPVirtual) {
+		if v.z512 {
+			VMOVUPS_Z(Mem{Base: p}, km, t)
+		} else {
+			VMASKMOVPS(Mem{Base: p}, vm, t)
+		}
+		VMOVUPS(t, Mem{Base: q})
+	}
+	i, p, q, xr := GP64(), GP64(), GP64(), GP64()
+	Label(name + "_p")
+	k := arg("n")
+	MOVQ(y, q)
+	MOVQ(x, xr)
 	Label(name + "_r")
-	MOVQ(nv, i)
-	VMOVUPS(zero, Mem{Base: y})
-	p, q := GP64(), GP64()
-	MOVQ(x, p)
-	LEAQ(Mem{Base: y, Disp: bytes}, q)
+	XORQ(p, p)
+	MOVQ(arg("nv"), i)
 	DECQ(i)
 	JZ(LabelRef(name + "_last"))
 	Label(name + "_v")
-	VMOVUPS(Mem{Base: p}, t)
-	VMOVUPS(t, Mem{Base: q})
+	VMOVUPS(Mem{Base: xr, Index: p, Scale: 1}, t)
+	VMOVUPS(t, Mem{Base: q, Index: p, Scale: 1})
 	ADDQ(Imm(uint64(bytes)), p)
-	ADDQ(Imm(uint64(bytes)), q)
 	DECQ(i)
 	JNZ(LabelRef(name + "_v"))
 	Label(name + "_last")
-	if v.z512 {
-		VMOVUPS_Z(Mem{Base: p}, km, t)
-	} else {
-		VMASKMOVPS(Mem{Base: p}, vm, t)
-	}
-	VMOVUPS(t, Mem{Base: q})
-	ADDQ(ldx, x)
-	ADDQ(ldy, y)
-	DECQ(n)
+	from, to := GP64(), GP64()
+	LEAQ(Mem{Base: xr, Index: p, Scale: 1}, from)
+	LEAQ(Mem{Base: q, Index: p, Scale: 1}, to)
+	last(from, to)
+	ADDQ(ldx, xr)
+	ADDQ(ldy, q)
+	DECQ(k)
 	JNZ(LabelRef(name + "_r"))
+	ADDQ(arg("xplane"), x)
+	ADDQ(arg("yplane"), y)
+	DECQ(planes)
+	JNZ(LabelRef(name + "_p"))
 	end()
 }
