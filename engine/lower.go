@@ -12,15 +12,15 @@ import (
 // lowering turns nodes into steps.
 type lowering struct {
 	*Program
-	frozen     bool
-	uses       map[*graph.Value][]graph.Use
-	index      map[*graph.Node]int // position in the graph's order
-	done       map[*graph.Node]bool
-	bufs       []*buffer
-	setup      []func() error // run once, when memory is there
-	packed     map[packKey]*buffer
-	reluBehind map[*graph.Value]*graph.Node // ReLU gradients done by their reader
-	why        string                       // the next step's kernel was chosen
+	frozen bool
+	uses   map[*graph.Value][]graph.Use
+	index  map[*graph.Node]int // position in the graph's order
+	done   map[*graph.Node]bool
+	bufs   []*buffer
+	setup  []func() error // run once, when memory is there
+	packed map[packKey]*buffer
+	behind map[*graph.Value]*graph.Node // gradients of activations done by their reader
+	why    string                       // the next step's kernel was chosen
 }
 
 type packKey struct {
@@ -52,7 +52,7 @@ func lowerOf(n *graph.Node) lower {
 }
 
 func (p *Program) plan(frozen bool) error {
-	l := &lowering{Program: p, frozen: frozen, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, reluBehind: map[*graph.Value]*graph.Node{}}
+	l := &lowering{Program: p, frozen: frozen, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
 	for i, n := range p.g.Nodes {
 		l.index[n] = i
 	}

@@ -146,7 +146,7 @@ func (l *lowering) tail(y *graph.Value, ep *kernel.Epilogue) (last, other *graph
 		return last, other
 	}
 	if n := l.only(last); n.Is("Clip") && !l.done[n] {
-		if ep.Lo, ep.Hi, ep.Clip = clipBounds(n); ep.Clip {
+		if ep.Lo, ep.Hi, ep.Clip = l.clipOver(n); ep.Clip {
 			l.done[n] = true
 			last = n.Out(0)
 		}

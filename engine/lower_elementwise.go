@@ -224,27 +224,35 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 
 var _ = fast(func(l *lowering, n *graph.Node) bool { return elementwise2(l, n, "GELU gradient", kernel.GeluGrad) }, "pare.GeluGrad")
 
-// clipBounds are the bounds of a Clip where they are constants.
-func clipBounds(n *graph.Node) (lo, hi float32, ok bool) {
+// clipBounds are the numbers of two bounds, either of which may be missing; ok
+// is false where one is not known or may change.
+func (l *lowering) clipBounds(a, b *graph.Value) (lo, hi float32, ok bool) {
 	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
-	for i, b := range []*float32{&lo, &hi} {
-		if v := n.In(i + 1); v != nil {
-			if !v.IsConst() || v.Const.Len() != 1 || v.Const.F32() == nil {
-				return 0, 0, false
-			}
-			*b = v.Const.F32()[0]
+	for i, v := range []*graph.Value{a, b} {
+		if v == nil {
+			continue
 		}
+		if !l.once(v) || v.Const.Len() != 1 || v.Const.F32() == nil {
+			return 0, 0, false
+		}
+		*[]*float32{&lo, &hi}[i] = v.Const.F32()[0]
 	}
+	return lo, hi, true
+}
+
+// clipOver are the bounds of a Clip.
+func (l *lowering) clipOver(n *graph.Node) (lo, hi float32, ok bool) {
+	lo, hi, ok = l.clipBounds(n.In(1), n.In(2))
 	if a := n.Attr("min"); a != nil {
 		lo = a.F
 	}
 	if a := n.Attr("max"); a != nil {
 		hi = a.F
 	}
-	return lo, hi, true
+	return lo, hi, ok
 }
 
 var _ = fast(func(l *lowering, n *graph.Node) bool {
-	lo, hi, ok := clipBounds(n)
+	lo, hi, ok := l.clipOver(n)
 	return ok && elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
 }, "Clip")

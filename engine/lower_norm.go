@@ -28,8 +28,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	xb := l.get(n.In(0), f, n)
 	scale, bias := l.get(n.In(1), plain, n), l.get(n.In(2), plain, n)
 	reads := []*buffer{xb, scale, bias}
-	y, other := l.sum(n.Out(0))
-	y, relu := l.relu(y)
+	var ep kernel.Epilogue
+	y, other := l.tail(n.Out(0), &ep)
 	var res *buffer
 	if other != nil {
 		res = l.get(other, f, n)
@@ -37,8 +37,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	}
 	yb := l.make(y, f)
 	mean, istd, vari := l.make(n.Out(1), plain), l.make(n.Out(2), plain), l.make(n.Out(3), plain)
-	t := &kernel.NormTask{Rows: rows, C: c, Eps: n.Float("epsilon", 1e-5), Relu: relu}
-	l.emit(n, "batch normalisation"+epilogueName(false, res != nil, &kernel.Epilogue{Relu: relu}), reads, []*buffer{yb, mean, istd, vari}, func() func() error {
+	t := &kernel.NormTask{Rows: rows, C: c, Eps: n.Float("epsilon", 1e-5)}
+	t.Lo, t.Hi, t.Clip = ep.Bounds()
+	l.emit(n, "batch normalisation"+epilogueName(false, res != nil, &ep), reads, []*buffer{yb, mean, istd, vari}, func() func() error {
 		t.X, t.Scale, t.Bias, t.Y = xb.data, scale.data, bias.data, yb.data
 		t.Mean, t.Istd, t.Var = mean.data, istd.data, vari.data
 		if res != nil {
@@ -57,8 +58,10 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	}
 	dy := n.In(0)
 	var mask *buffer
-	if r := dy.From; l.reluBehind[dy] != nil {
+	var ep kernel.Epilogue
+	if r := l.behind[dy]; r != nil {
 		dy, mask = r.In(0), l.get(r.In(1), f, n)
+		ep = l.clipOf(r)
 	}
 	db, xb := l.get(dy, f, n), l.get(x, f, n)
 	scale, mean, istd := l.get(n.In(2), plain, n), l.get(n.In(3), plain, n), l.get(n.In(4), plain, n)
@@ -73,8 +76,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		return l.new(size)
 	}
 	dx, ds, dbias := out(0, rows*c, f), out(1, c, plain), out(2, c, plain)
-	t := &kernel.NormTask{Rows: rows, C: c, Relu: mask != nil}
-	l.emit(n, "batch normalisation gradient"+epilogueName(false, false, &kernel.Epilogue{Relu: mask != nil}), reads, []*buffer{dx, ds, dbias}, func() func() error {
+	t := &kernel.NormTask{Rows: rows, C: c}
+	t.Lo, t.Hi, t.Clip = ep.Bounds()
+	l.emit(n, "batch normalisation gradient"+epilogueName(false, false, &ep), reads, []*buffer{dx, ds, dbias}, func() func() error {
 		t.DY, t.X, t.Scale, t.Mean, t.Istd = db.data, xb.data, scale.data, mean.data, istd.data
 		t.DX, t.DScale, t.DBias = dx.data, ds.data, dbias.data
 		if mask != nil {
@@ -85,16 +89,37 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	return true
 }, "pare.BatchNormGrad")
 
-// ReluGrad whose only reader is the gradient of a normalisation is done there.
-var _ = fast(func(l *lowering, n *graph.Node) bool {
-	if r := l.only(n.Out(0)); r != nil && r.Domain == graph.Pare && r.Op == "BatchNormGrad" && r.In(0) == n.Out(0) && r.In(1) != n.Out(0) {
-		if _, _, _, ok := rowsOf(r.In(1)); ok {
-			l.reluBehind[n.Out(0)] = n
-			return true
-		}
+// clipOf is the activation whose gradient a node is.
+func (l *lowering) clipOf(n *graph.Node) kernel.Epilogue {
+	if n.Op == "ReluGrad" {
+		return kernel.Epilogue{Relu: true}
 	}
-	return elementwise2(l, n, "ReLU gradient", kernel.ReluGrad)
+	lo, hi, ok := l.clipBounds(n.In(2), n.In(3))
+	return kernel.Epilogue{Clip: ok, Lo: lo, Hi: hi}
+}
+
+// toNorm hands the gradient of an activation to its only reader where that is
+// the gradient of a normalisation.
+func (l *lowering) toNorm(n *graph.Node) bool {
+	r := l.only(n.Out(0))
+	if r == nil || r.Domain != graph.Pare || r.Op != "BatchNormGrad" || r.In(0) != n.Out(0) || r.In(1) == n.Out(0) {
+		return false
+	}
+	if _, _, _, ok := rowsOf(r.In(1)); !ok {
+		return false
+	}
+	l.behind[n.Out(0)] = n
+	return true
+}
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	return l.toNorm(n) || elementwise2(l, n, "ReLU gradient", kernel.ReluGrad)
 }, "pare.ReluGrad")
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	ep := l.clipOf(n)
+	return ep.Clip && (l.toNorm(n) || elementwise2(l, n, "clip gradient", func(d, y, z []float32) { kernel.ClipGrad(d, y, ep.Lo, ep.Hi, z) }))
+}, "pare.ClipGrad")
 
 // BatchNormalization at inference that could not go into a convolution.
 var _ = fast(func(l *lowering, n *graph.Node) bool {
@@ -109,8 +134,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		p[i] = l.get(n.In(i+1), plain, n)
 		reads = append(reads, p[i])
 	}
-	y, other := l.sum(n.Out(0))
-	y, relu := l.relu(y)
+	var ep kernel.Epilogue
+	y, other := l.tail(n.Out(0), &ep)
 	var res *buffer
 	if other != nil {
 		res = l.get(other, f, n)
@@ -118,9 +143,10 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	}
 	yb := l.make(y, f)
 	eps := float64(n.Float("epsilon", 1e-5))
-	t := &kernel.NormTask{Rows: rows, C: c, Relu: relu}
+	t := &kernel.NormTask{Rows: rows, C: c}
+	t.Lo, t.Hi, t.Clip = ep.Bounds()
 	scale, shift := make([]float32, c), make([]float32, c)
-	l.emit(n, "scale and shift"+epilogueName(false, res != nil, &kernel.Epilogue{Relu: relu}), reads, []*buffer{yb}, func() func() error {
+	l.emit(n, "scale and shift"+epilogueName(false, res != nil, &ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = xb.data, yb.data
 		if res != nil {
 			t.Res = res.data

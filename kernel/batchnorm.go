@@ -14,9 +14,10 @@ type NormTask struct {
 	X           []float32
 	Scale, Bias []float32 // [C]
 	Eps         float32
-	Y           []float32 // output of the forward pass; the mask of ReLU in the backward pass
-	Res         []float32 // added before ReLU; nil: none
-	Relu        bool
+	Y           []float32 // output of the forward pass; read backward where Clip is set
+	Res         []float32 // added before clipping; nil: none
+	Clip        bool      // hold Y between Lo and Hi; backward, DY counts where Lo < Y < Hi
+	Lo, Hi      float32
 	Mean, Istd  []float32 // [C], written forward, read backward
 	Var         []float32 // [C], biased; nil: not wanted
 
@@ -24,8 +25,10 @@ type NormTask struct {
 	DScale, DBias []float32
 	phase         int
 	parts         int
+	lo, hi        float32
 	sums          []float32 // [parts][2][C]: sums, or means and sums of squares about them
-	a, b, c       []float32 // [C]
+	wide          int       // C, repeated where that is short
+	a, b, c, m    []float32 // [wide]
 }
 
 const (
@@ -40,13 +43,19 @@ func (t *NormTask) prepare() {
 	if len(t.sums) != t.parts*2*t.C {
 		t.sums = make([]float32, t.parts*2*t.C)
 	}
-	if len(t.a) != t.C {
-		t.a, t.b, t.c = make([]float32, t.C), make([]float32, t.C), make([]float32, t.C)
+	t.wide = t.C * max(1, resident()/max(t.C, 1))
+	if len(t.a) != t.wide {
+		t.a, t.b, t.c, t.m = make([]float32, t.wide), make([]float32, t.wide), make([]float32, t.wide), make([]float32, t.wide)
+	}
+	if t.Clip {
+		t.lo, t.hi = t.Lo, t.Hi
+	} else {
+		t.lo, t.hi = float32(math.Inf(-1)), float32(math.Inf(1))
 	}
 }
 
 // Forward computes Mean, Istd, Var and Y = (X-Mean)*Istd*Scale + Bias (+ Res),
-// then ReLU. Each block's squares are summed about the block's own mean and the
+// clipped. Each block's squares are summed about the block's own mean and the
 // blocks merged as Chan, Golub and LeVeque (1979) do, so nothing cancels.
 func (t *NormTask) Forward(p *Pool) {
 	t.prepare()
@@ -74,6 +83,7 @@ func (t *NormTask) Forward(p *Pool) {
 		a := float64(t.Scale[j]) * is
 		t.a[j], t.b[j] = float32(a), float32(float64(t.Bias[j])-m*a)
 	}
+	repeat(t.C, t.a, t.b)
 	t.phase = phaseApply
 	p.Run(t.parts, t)
 }
@@ -82,21 +92,23 @@ func (t *NormTask) span(k int) (lo, hi int) {
 	return k * t.Rows / t.parts, (k + 1) * t.Rows / t.parts
 }
 
-// Apply computes Y = X*scale + shift (+ Res), then ReLU: the inference form,
-// with scale and shift given for each channel.
+// Apply computes Y = X*scale + shift (+ Res), clipped: the inference form, with
+// scale and shift given for each channel.
 func (t *NormTask) Apply(p *Pool, scale, shift []float32) {
 	t.prepare()
 	copy(t.a, scale)
 	copy(t.b, shift)
+	repeat(t.C, t.a, t.b)
 	t.phase = phaseApply
 	p.Run(t.parts, t)
 }
 
-// Backward computes DX, DScale and DBias from DY and what Forward left. With
-// Relu set, DY counts only where Y > 0.
+// Backward computes DX, DScale and DBias from DY and what Forward left.
 func (t *NormTask) Backward(p *Pool) {
 	t.prepare()
 	clear(t.sums)
+	copy(t.m, t.Mean)
+	repeat(t.C, t.m)
 	t.phase = phaseSums
 	p.Run(t.parts, t)
 	m := float64(t.Rows)
@@ -113,6 +125,7 @@ func (t *NormTask) Backward(p *Pool) {
 		c2 := -c1 * is * is * q / m
 		t.a[j], t.b[j], t.c[j] = float32(c1), float32(c2), float32(-c1*s/m)
 	}
+	repeat(t.C, t.a, t.b, t.c)
 	t.phase = phaseGrad
 	p.Run(t.parts, t)
 }
@@ -128,10 +141,11 @@ func (t *NormTask) Do(w *Worker, k int) {
 		case phaseStats:
 			t.stats(w, sums, r, n, r-lo)
 		case phaseSums:
-			buf := w.Scratch(0, 2*t.C)
+			buf := w.Scratch(0, 2*t.wide)
 			clear(buf)
-			t.passes(w, r, n, buf[:t.C], buf[t.C:], t.Mean)
-			Add(sums, buf, sums)
+			t.passes(w, r, n, buf[:t.wide], buf[t.wide:], t.m)
+			Add(sums[:t.C], t.fold(buf), sums[:t.C])
+			Add(sums[t.C:], t.fold(buf[t.wide:]), sums[t.C:])
 		default:
 			t.passes(w, r, n, nil, nil, nil)
 		}
@@ -141,21 +155,23 @@ func (t *NormTask) Do(w *Worker, k int) {
 // stats merges the mean and the sum of squares about it of n rows from r into
 // those of the rows before, `before` in number.
 func (t *NormTask) stats(w *Worker, sums []float32, r, n, before int) {
-	buf := w.Scratch(0, 3*t.C)
-	s, q, shift := buf[:t.C], buf[t.C:2*t.C], buf[2*t.C:]
-	copy(shift, t.X[r*t.C:])
+	buf := w.Scratch(0, 3*t.wide)
+	s, q, shift := buf[:t.wide], buf[t.wide:2*t.wide], buf[2*t.wide:]
+	copy(shift[:t.C], t.X[r*t.C:])
 	for range 2 { // about the first row, then about the mean
-		clear(buf[:2*t.C])
+		repeat(t.C, shift)
+		clear(buf[:2*t.wide])
 		t.passes(w, r, n, s, q, shift)
-		Axpby(1, shift, 1/float32(n), s, shift)
+		Axpby(1, shift[:t.C], 1/float32(n), t.fold(s), shift[:t.C])
 	}
+	t.fold(q)
 	mean, m2 := sums[:t.C], sums[t.C:]
 	f, g := 1/float32(n), float32(0)
 	if before > 0 {
 		g = float32(before) * float32(n) / float32(before+n)
 	}
 	h := float32(n) / float32(before+n)
-	for j, v := range q {
+	for j, v := range q[:t.C] {
 		v -= s[j] * s[j] * f
 		if before == 0 {
 			mean[j], m2[j] = shift[j], v
@@ -167,114 +183,69 @@ func (t *NormTask) stats(w *Worker, sums []float32, r, n, before int) {
 	}
 }
 
-// passes runs the phase over n rows from row r, by vectors of channels.
+// resident is the width of rows whose columns' numbers the passes keep in
+// registers.
+func resident() int {
+	if isa == AVX512 {
+		return 4 * lanes()
+	}
+	return 2 * lanes()
+}
+
+// repeat fills vectors with their first c numbers.
+func repeat(c int, xs ...[]float32) {
+	for _, x := range xs {
+		for i := c; i < len(x); i += c {
+			copy(x[i:], x[:c])
+		}
+	}
+}
+
+// fold adds what follows the first C numbers of a wide vector to them.
+func (t *NormTask) fold(x []float32) []float32 {
+	for i := t.C; i < t.wide; i += t.C {
+		Add(x[:t.C], x[i:i+t.C], x[:t.C])
+	}
+	return x[:t.C]
+}
+
+// passes runs the phase over n rows from row r. Short rows are taken several at
+// once, as one; s, q and shift are [wide].
 func (t *NormTask) passes(w *Worker, row, n int, s, q, shift []float32) {
-	step := lanes()
-	for j := 0; j < t.C; j += step {
-		width := min(step, t.C-j)
-		at := row*t.C + j
-		r := &w.rows
-		*r = rows{N: n, X: unsafe.Pointer(&t.X[at]), Ldx: 4 * t.C, Mask: lastMask(width)}
-		switch t.phase {
-		case phaseStats:
-			r.S, r.Q, r.B = unsafe.Pointer(&s[j]), unsafe.Pointer(&q[j]), unsafe.Pointer(&shift[j])
-			runStats(r, width)
-		case phaseApply:
-			r.S, r.B = unsafe.Pointer(&t.a[j]), unsafe.Pointer(&t.b[j])
-			r.Y, r.Ldy = unsafe.Pointer(&t.Y[at]), 4*t.C
-			if t.Res != nil {
-				r.R, r.Ldr = unsafe.Pointer(&t.Res[at]), 4*t.C
-			}
-			if t.Relu {
-				r.Flags = flagRelu
-			}
-			runApply(r, width)
-		case phaseSums:
-			r.S, r.Q, r.B = unsafe.Pointer(&s[j]), unsafe.Pointer(&q[j]), unsafe.Pointer(&shift[j])
-			t.grads(r, at)
-			runSums(r, width)
-		case phaseGrad:
-			r.S, r.Q, r.B = unsafe.Pointer(&t.a[j]), unsafe.Pointer(&t.b[j]), unsafe.Pointer(&t.c[j])
-			r.R, r.Ldr = unsafe.Pointer(&t.DX[at]), 4*t.C
-			r.M = unsafe.Pointer(&t.Mean[j])
-			t.grads(r, at)
-			runGrad(r, width)
+	beside := t.wide / t.C
+	t.pass(w, row, n/beside, t.wide, s, q, shift)
+	t.pass(w, row+n/beside*beside, n%beside, t.C, s, q, shift)
+}
+
+// pass runs the phase over n rows of c numbers from row r.
+func (t *NormTask) pass(w *Worker, row, n, c int, s, q, shift []float32) {
+	if n == 0 {
+		return
+	}
+	at := row * t.C
+	r := &w.rows
+	*r = rows{N: n, C: c, X: unsafe.Pointer(&t.X[at]), Lo: t.lo, Hi: t.hi}
+	if t.phase >= phaseSums {
+		r.D = unsafe.Pointer(&t.DY[at])
+		if t.Clip {
+			r.Y = unsafe.Pointer(&t.Y[at])
 		}
 	}
-}
-
-func (t *NormTask) grads(r *rows, at int) {
-	r.D, r.Ldd = unsafe.Pointer(&t.DY[at]), 4*t.C
-	if t.Relu {
-		r.Y, r.Ldy = unsafe.Pointer(&t.Y[at]), 4*t.C
-	}
-}
-
-// The passes in plain Go.
-
-func (r *rows) row(p unsafe.Pointer, i, ld, n int) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Add(p, i*ld)), n)
-}
-
-func goStats(r *rows, n int) {
-	s, q, b := r.row(r.S, 0, 0, n), r.row(r.Q, 0, 0, n), r.row(r.B, 0, 0, n)
-	for i := range r.N {
-		for j, x := range r.row(r.X, i, r.Ldx, n) {
-			d := x - b[j]
-			s[j] += d
-			q[j] += d * d
-		}
-	}
-}
-
-func goApply(r *rows, n int) {
-	s, b := r.row(r.S, 0, 0, n), r.row(r.B, 0, 0, n)
-	for i := range r.N {
-		y := r.row(r.Y, i, r.Ldy, n)
-		for j, x := range r.row(r.X, i, r.Ldx, n) {
-			v := x*s[j] + b[j]
-			if r.R != nil {
-				v += r.row(r.R, i, r.Ldr, n)[j]
-			}
-			if r.Flags&flagRelu != 0 && v < 0 {
-				v = 0
-			}
-			y[j] = v
-		}
-	}
-}
-
-func (r *rows) mean(j int) float32 {
-	if r.M == nil {
-		return 0
-	}
-	return *(*float32)(unsafe.Add(r.M, 4*j))
-}
-
-func (r *rows) masked(i, j, n int) float32 {
-	if r.Y != nil && !(r.row(r.Y, i, r.Ldy, n)[j] > 0) {
-		return 0
-	}
-	return r.row(r.D, i, r.Ldd, n)[j]
-}
-
-func goSums(r *rows, n int) {
-	s, q, b := r.row(r.S, 0, 0, n), r.row(r.Q, 0, 0, n), r.row(r.B, 0, 0, n)
-	for i := range r.N {
-		for j, x := range r.row(r.X, i, r.Ldx, n) {
-			g := r.masked(i, j, n)
-			s[j] += g
-			q[j] += g * (x - b[j])
-		}
-	}
-}
-
-func goGrad(r *rows, n int) {
-	s, q, b := r.row(r.S, 0, 0, n), r.row(r.Q, 0, 0, n), r.row(r.B, 0, 0, n)
-	for i := range r.N {
-		out := r.row(r.R, i, r.Ldr, n)
-		for j, x := range r.row(r.X, i, r.Ldx, n) {
-			out[j] = r.masked(i, j, n)*s[j] + (x-r.mean(j))*q[j] + b[j]
-		}
+	switch t.phase {
+	case phaseStats:
+		r.S, r.Q, r.B = unsafe.Pointer(&s[0]), unsafe.Pointer(&q[0]), unsafe.Pointer(&shift[0])
+		runStats(r)
+	case phaseApply:
+		r.S, r.B = unsafe.Pointer(&t.a[0]), unsafe.Pointer(&t.b[0])
+		r.Y = unsafe.Pointer(&t.Y[at])
+		r.R = first(t.Res, at)
+		runApply(r)
+	case phaseSums:
+		r.S, r.Q, r.B = unsafe.Pointer(&s[0]), unsafe.Pointer(&q[0]), unsafe.Pointer(&shift[0])
+		runSums(r)
+	case phaseGrad:
+		r.S, r.Q, r.B, r.M = unsafe.Pointer(&t.a[0]), unsafe.Pointer(&t.b[0]), unsafe.Pointer(&t.c[0]), unsafe.Pointer(&t.m[0])
+		r.R = unsafe.Pointer(&t.DX[at])
+		runGrad(r)
 	}
 }

@@ -2,7 +2,7 @@
 
 package kernel
 
-func runStats(r *rows, n int) { goStats(r, n) }
-func runApply(r *rows, n int) { goApply(r, n) }
-func runSums(r *rows, n int)  { goSums(r, n) }
-func runGrad(r *rows, n int)  { goGrad(r, n) }
+func runStats(r *rows) { goStats(r) }
+func runApply(r *rows) { goApply(r) }
+func runSums(r *rows)  { goSums(r) }
+func runGrad(r *rows)  { goGrad(r) }

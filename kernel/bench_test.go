@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -20,10 +21,10 @@ func bench(b *testing.B, name string, work float64, unit string, f func(p *Pool)
 }
 
 func BenchmarkNorm(b *testing.B) {
-	for _, s := range [][2]int{{128 * 32 * 32, 16}, {128 * 8 * 8, 64}, {128 * 8 * 8, 256}} {
+	for _, s := range [][2]int{{128 * 32 * 32, 16}, {128 * 8 * 8, 64}, {128 * 8 * 8, 256}, {64 * 32 * 32, 144}, {64 * 16 * 16, 192}} {
 		n, c := s[0], s[1]
 		f := func(k int) []float32 { return make([]float32, k) }
-		t := &NormTask{Rows: n, C: c, X: f(n * c), Scale: f(c), Bias: f(c), Eps: 1e-5, Relu: true, Y: f(n * c), Mean: f(c), Istd: f(c),
+		t := &NormTask{Rows: n, C: c, X: f(n * c), Scale: f(c), Bias: f(c), Eps: 1e-5, Clip: true, Hi: float32(math.Inf(1)), Y: f(n * c), Mean: f(c), Istd: f(c),
 			DY: f(n * c), DX: f(n * c), DScale: f(c), DBias: f(c)}
 		name := fmt.Sprintf("%dx%d", n, c)
 		bytes := 4 * float64(n*c)

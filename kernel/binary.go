@@ -38,7 +38,7 @@ var (
 	bSiluGrad     = binary{def: grad(func(x float64) float64 { s := sigmoid(x); return s * (1 + x*(1-s)) })}
 	bErfGrad      = binary{def: grad(func(x float64) float64 { return 2 / math.SqrtPi * math.Exp(-x*x) })}
 	bClipGrad     = binary{def: func(d, x, lo, hi float32) float32 {
-		if x >= lo && x <= hi {
+		if x > lo && x < hi {
 			return d
 		}
 		return 0
@@ -102,8 +102,8 @@ func GeluTanhGrad(d, x, dst []float32) { bGeluTanhGrad.run(d, x, dst, 0, 0) }
 // SiluGrad writes d times the derivative of Silu at x.
 func SiluGrad(d, x, dst []float32) { bSiluGrad.run(d, x, dst, 0, 0) }
 
-// ClipGrad writes d where lo <= x <= hi and 0 elsewhere.
-func ClipGrad(d, x []float32, lo, hi float32, dst []float32) { bClipGrad.run(d, x, dst, lo, hi) }
+// ClipGrad writes d where lo < y < hi and 0 elsewhere, y being what was clipped.
+func ClipGrad(d, y []float32, lo, hi float32, dst []float32) { bClipGrad.run(d, y, dst, lo, hi) }
 
 // HardSigmoidGrad writes a*d where 0 < a*x+b < 1 and 0 elsewhere.
 func HardSigmoidGrad(d, x []float32, a, b float32, dst []float32) {

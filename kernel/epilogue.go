@@ -18,8 +18,8 @@ type Epilogue struct {
 	Acc     bool // add to the output instead of replacing it
 }
 
-// bounds are those of the activation; ok is false where there is none.
-func (e *Epilogue) bounds() (lo, hi float32, ok bool) {
+// Bounds are those of the activation; ok is false where there is none.
+func (e *Epilogue) Bounds() (lo, hi float32, ok bool) {
 	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
 	if e.Relu {
 		lo = 0
@@ -46,7 +46,7 @@ func (e *Epilogue) row(sum, c []float32, at, i, j int) {
 	if e.Res != nil {
 		Add(sum, e.Res[at:at+n], sum)
 	}
-	if lo, hi, ok := e.bounds(); ok {
+	if lo, hi, ok := e.Bounds(); ok {
 		Clip(sum, lo, hi, sum)
 	}
 	if &sum[0] != &c[0] {

@@ -224,9 +224,10 @@ func TestNorm(t *testing.T) {
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
-		for _, s := range [][2]int{{7, 3}, {200, 16}, {3000, 37}, {64, 8}} {
+		for i, s := range [][2]int{{7, 3}, {200, 16}, {3000, 37}, {64, 8}} {
 			n, c := s[0], s[1]
-			k := &NormTask{Rows: n, C: c, X: random(r, n*c), Scale: random(r, c), Bias: random(r, c), Eps: 1e-5, Relu: true,
+			lo, hi := []float32{0, -.5}[i%2], []float32{float32(math.Inf(1)), 1}[i%2]
+			k := &NormTask{Rows: n, C: c, X: random(r, n*c), Scale: random(r, c), Bias: random(r, c), Eps: 1e-5, Clip: true, Lo: lo, Hi: hi,
 				Res: random(r, n*c), Y: make([]float32, n*c), Mean: make([]float32, c), Istd: make([]float32, c), Var: make([]float32, c),
 				DY: random(r, n*c), DX: make([]float32, n*c), DScale: make([]float32, c), DBias: make([]float32, c)}
 			for i := range k.X {
@@ -248,15 +249,16 @@ func TestNorm(t *testing.T) {
 				is := 1 / math.Sqrt(v+1e-5)
 				for i := range n {
 					xh := (float64(k.X[i*c+j]) - m) * is
-					wy[i*c+j] = math.Max(0, xh*float64(k.Scale[j])+float64(k.Bias[j])+float64(k.Res[i*c+j]))
-					if k.Y[i*c+j] > 0 {
+					v := xh*float64(k.Scale[j]) + float64(k.Bias[j]) + float64(k.Res[i*c+j])
+					wy[i*c+j] = math.Min(math.Max(float64(lo), v), float64(hi))
+					if y := k.Y[i*c+j]; y > lo && y < hi {
 						wds[j] += float64(k.DY[i*c+j]) * xh
 						wdb[j] += float64(k.DY[i*c+j])
 					}
 				}
 				for i := range n {
 					xh, g := (float64(k.X[i*c+j])-m)*is, 0.0
-					if k.Y[i*c+j] > 0 {
+					if y := k.Y[i*c+j]; y > lo && y < hi {
 						g = float64(k.DY[i*c+j])
 					}
 					wdx[i*c+j] = float64(k.Scale[j]) * is * (g - wdb[j]/float64(n) - xh*wds[j]/float64(n))

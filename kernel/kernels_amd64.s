@@ -14301,510 +14301,1938 @@ padrows_avx2_last:
 	RET
 
 // func bnstats_avx512(r *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2
 TEXT ·bnstats_avx512(SB), NOSPLIT, $0-8
-	MOVQ      r+0(FP), AX
-	MOVL      104(AX), CX
-	KMOVW     CX, K1
-	MOVQ      (AX), CX
-	MOVQ      8(AX), DX
-	MOVQ      16(AX), BX
-	MOVQ      72(AX), SI
-	MOVQ      80(AX), DI
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z (DI), K1, Z1
-	MOVQ      88(AX), AX
-	VMOVUPS.Z (AX), K1, Z2
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VPXORQ    Z6, Z6, Z6
-	VPXORQ    Z7, Z7, Z7
-	VPXORQ    Z8, Z8, Z8
-	SUBQ      $0x04, CX
-	JLT       bnstats_avx512_r
+	MOVQ    r+0(FP), AX
+	MOVQ    8(AX), CX
+	ANDQ    $0x0f, CX
+	MOVL    $0xffffffff, DX
+	BZHIL   CX, DX, DX
+	KMOVW   DX, K1
+	MOVQ    16(AX), CX
+	MOVQ    48(AX), DX
+	MOVQ    56(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    (AX), DI
+	XORQ    R8, R8
+	CMPQ    8(AX), $0x30
+	JNE     bnstats_avx512_not3
+	XORQ    R9, R9
+	VMOVUPS (DX)(R9*1), Z0
+	VMOVUPS (BX)(R9*1), Z1
+	VMOVUPS (SI)(R9*1), Z2
+	ADDQ    $0x40, R9
+	VMOVUPS (DX)(R9*1), Z3
+	VMOVUPS (BX)(R9*1), Z4
+	VMOVUPS (SI)(R9*1), Z5
+	ADDQ    $0x40, R9
+	VMOVUPS (DX)(R9*1), Z6
+	VMOVUPS (BX)(R9*1), Z7
+	VMOVUPS (SI)(R9*1), Z8
+	ADDQ    $0x40, R9
 
-bnstats_avx512_l4:
-	VMOVUPS.Z   (DX), K1, Z9
+bnstats_avx512_not3_row:
+	VMOVUPS     (CX)(R8*1), Z9
 	VSUBPS      Z2, Z9, Z9
 	VADDPS      Z9, Z0, Z0
 	VFMADD231PS Z9, Z9, Z1
-	ADDQ        BX, DX
-	VMOVUPS.Z   (DX), K1, Z9
-	VSUBPS      Z2, Z9, Z9
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z9
+	VSUBPS      Z5, Z9, Z9
 	VADDPS      Z9, Z3, Z3
 	VFMADD231PS Z9, Z9, Z4
-	ADDQ        BX, DX
-	VMOVUPS.Z   (DX), K1, Z9
-	VSUBPS      Z2, Z9, Z9
-	VADDPS      Z9, Z5, Z5
-	VFMADD231PS Z9, Z9, Z6
-	ADDQ        BX, DX
-	VMOVUPS.Z   (DX), K1, Z9
-	VSUBPS      Z2, Z9, Z9
-	VADDPS      Z9, Z7, Z7
-	VFMADD231PS Z9, Z9, Z8
-	ADDQ        BX, DX
-	SUBQ        $0x04, CX
-	JGE         bnstats_avx512_l4
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z9
+	VSUBPS      Z8, Z9, Z9
+	VADDPS      Z9, Z6, Z6
+	VFMADD231PS Z9, Z9, Z7
+	ADDQ        $0x40, R8
+	DECQ        DI
+	JNZ         bnstats_avx512_not3_row
+	XORQ        R9, R9
+	VMOVUPS     Z0, (DX)(R9*1)
+	VMOVUPS     Z1, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     Z3, (DX)(R9*1)
+	VMOVUPS     Z4, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     Z6, (DX)(R9*1)
+	VMOVUPS     Z7, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VZEROUPPER
+	RET
 
-bnstats_avx512_r:
-	ADDQ $0x04, CX
-	JZ   bnstats_avx512_end
+bnstats_avx512_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bnstats_avx512_not4
+	XORQ    R9, R9
+	VMOVUPS (DX)(R9*1), Z0
+	VMOVUPS (BX)(R9*1), Z1
+	VMOVUPS (SI)(R9*1), Z2
+	ADDQ    $0x40, R9
+	VMOVUPS (DX)(R9*1), Z3
+	VMOVUPS (BX)(R9*1), Z4
+	VMOVUPS (SI)(R9*1), Z5
+	ADDQ    $0x40, R9
+	VMOVUPS (DX)(R9*1), Z6
+	VMOVUPS (BX)(R9*1), Z7
+	VMOVUPS (SI)(R9*1), Z8
+	ADDQ    $0x40, R9
+	VMOVUPS (DX)(R9*1), Z9
+	VMOVUPS (BX)(R9*1), Z10
+	VMOVUPS (SI)(R9*1), Z11
+	ADDQ    $0x40, R9
 
-bnstats_avx512_l:
-	VMOVUPS.Z   (DX), K1, Z9
-	VSUBPS      Z2, Z9, Z9
-	VADDPS      Z9, Z0, Z0
-	VFMADD231PS Z9, Z9, Z1
-	ADDQ        BX, DX
-	DECQ        CX
-	JNZ         bnstats_avx512_l
+bnstats_avx512_not4_row:
+	VMOVUPS     (CX)(R8*1), Z12
+	VSUBPS      Z2, Z12, Z12
+	VADDPS      Z12, Z0, Z0
+	VFMADD231PS Z12, Z12, Z1
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z12
+	VSUBPS      Z5, Z12, Z12
+	VADDPS      Z12, Z3, Z3
+	VFMADD231PS Z12, Z12, Z4
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z12
+	VSUBPS      Z8, Z12, Z12
+	VADDPS      Z12, Z6, Z6
+	VFMADD231PS Z12, Z12, Z7
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z12
+	VSUBPS      Z11, Z12, Z12
+	VADDPS      Z12, Z9, Z9
+	VFMADD231PS Z12, Z12, Z10
+	ADDQ        $0x40, R8
+	DECQ        DI
+	JNZ         bnstats_avx512_not4_row
+	XORQ        R9, R9
+	VMOVUPS     Z0, (DX)(R9*1)
+	VMOVUPS     Z1, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     Z3, (DX)(R9*1)
+	VMOVUPS     Z4, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     Z6, (DX)(R9*1)
+	VMOVUPS     Z7, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     Z9, (DX)(R9*1)
+	VMOVUPS     Z10, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	VZEROUPPER
+	RET
+
+bnstats_avx512_not4:
+bnstats_avx512_row:
+	XORQ R9, R9
+	MOVQ 8(AX), R10
+	SUBQ $0x10, R10
+	JLT  bnstats_avx512_rest
+
+bnstats_avx512:
+	VMOVUPS     (DX)(R9*1), Z0
+	VMOVUPS     (BX)(R9*1), Z1
+	VMOVUPS     (SI)(R9*1), Z2
+	VMOVUPS     (CX)(R8*1), Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	VMOVUPS     Z0, (DX)(R9*1)
+	VMOVUPS     Z1, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R8
+	SUBQ        $0x10, R10
+	JGE         bnstats_avx512
+
+bnstats_avx512_rest:
+	ADDQ        $0x10, R10
+	JZ          bnstats_avx512_end
+	VMOVUPS.Z   (DX)(R9*1), K1, Z0
+	VMOVUPS.Z   (BX)(R9*1), K1, Z1
+	VMOVUPS.Z   (SI)(R9*1), K1, Z2
+	VMOVUPS.Z   (CX)(R8*1), K1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	VMOVUPS     Z0, K1, (DX)(R9*1)
+	VMOVUPS     Z1, K1, (BX)(R9*1)
+	LEAQ        (R8)(R10*4), R8
 
 bnstats_avx512_end:
-	VADDPS  Z3, Z0, Z0
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z7, Z5, Z5
-	VADDPS  Z8, Z6, Z6
-	VADDPS  Z5, Z0, Z0
-	VADDPS  Z6, Z1, Z1
-	VMOVUPS Z0, K1, (SI)
-	VMOVUPS Z1, K1, (DI)
+	DECQ DI
+	JNZ  bnstats_avx512_row
 	VZEROUPPER
 	RET
 
 // func bnapply_avx512(r *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2
 TEXT ·bnapply_avx512(SB), NOSPLIT, $0-8
-	MOVQ      r+0(FP), AX
-	MOVL      104(AX), CX
-	KMOVW     CX, K1
-	MOVQ      (AX), CX
-	MOVQ      8(AX), DX
-	MOVQ      16(AX), BX
-	MOVQ      24(AX), SI
-	MOVQ      32(AX), DI
-	MOVQ      40(AX), R8
-	MOVQ      48(AX), R9
-	MOVQ      96(AX), R10
-	VPXORQ    Z3, Z3, Z3
-	MOVQ      72(AX), R11
-	VMOVUPS.Z (R11), K1, Z0
-	MOVQ      88(AX), AX
-	VMOVUPS.Z (AX), K1, Z1
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x0f, CX
+	MOVL         $0xffffffff, DX
+	BZHIL        CX, DX, DX
+	KMOVW        DX, K1
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         64(AX), DI
+	VBROADCASTSS 80(AX), Z0
+	VBROADCASTSS 84(AX), Z1
+	TESTQ        BX, BX
+	JZ           bnapply_avx512_plain
+	MOVQ         (AX), R8
+	XORQ         R9, R9
+	CMPQ         8(AX), $0x30
+	JNE          bnapply_avx512_r_not3
+	XORQ         R10, R10
+	VMOVUPS      (SI)(R10*1), Z2
+	VMOVUPS      (DI)(R10*1), Z3
+	ADDQ         $0x40, R10
+	VMOVUPS      (SI)(R10*1), Z4
+	VMOVUPS      (DI)(R10*1), Z5
+	ADDQ         $0x40, R10
+	VMOVUPS      (SI)(R10*1), Z6
+	VMOVUPS      (DI)(R10*1), Z7
+	ADDQ         $0x40, R10
 
-bnapply_avx512_l:
-	VMOVUPS.Z   (DX), K1, Z2
-	VFMADD213PS Z1, Z0, Z2
-	TESTQ       R8, R8
-	JZ          bnapply_avx512_nores
-	VMOVUPS.Z   (R8), K1, Z4
-	VADDPS      Z4, Z2, Z2
-	ADDQ        R9, R8
+bnapply_avx512_r_not3_row:
+	VMOVUPS     (CX)(R9*1), Z8
+	VFMADD213PS Z3, Z2, Z8
+	VMOVUPS     (BX)(R9*1), Z9
+	VADDPS      Z9, Z8, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     (CX)(R9*1), Z8
+	VFMADD213PS Z5, Z4, Z8
+	VMOVUPS     (BX)(R9*1), Z9
+	VADDPS      Z9, Z8, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     (CX)(R9*1), Z8
+	VFMADD213PS Z7, Z6, Z8
+	VMOVUPS     (BX)(R9*1), Z9
+	VADDPS      Z9, Z8, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	DECQ        R8
+	JNZ         bnapply_avx512_r_not3_row
+	XORQ        R10, R10
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R10
+	VZEROUPPER
+	RET
 
-bnapply_avx512_nores:
-	BTQ    $0x01, R10
-	JCC    bnapply_avx512_norelu
-	VMAXPS Z2, Z3, Z2
+bnapply_avx512_r_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bnapply_avx512_r_not4
+	XORQ    R10, R10
+	VMOVUPS (SI)(R10*1), Z2
+	VMOVUPS (DI)(R10*1), Z3
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z4
+	VMOVUPS (DI)(R10*1), Z5
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z6
+	VMOVUPS (DI)(R10*1), Z7
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z8
+	VMOVUPS (DI)(R10*1), Z9
+	ADDQ    $0x40, R10
 
-bnapply_avx512_norelu:
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    BX, DX
-	ADDQ    DI, SI
-	DECQ    CX
-	JNZ     bnapply_avx512_l
+bnapply_avx512_r_not4_row:
+	VMOVUPS     (CX)(R9*1), Z10
+	VFMADD213PS Z3, Z2, Z10
+	VMOVUPS     (BX)(R9*1), Z11
+	VADDPS      Z11, Z10, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     (CX)(R9*1), Z10
+	VFMADD213PS Z5, Z4, Z10
+	VMOVUPS     (BX)(R9*1), Z11
+	VADDPS      Z11, Z10, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     (CX)(R9*1), Z10
+	VFMADD213PS Z7, Z6, Z10
+	VMOVUPS     (BX)(R9*1), Z11
+	VADDPS      Z11, Z10, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	VMOVUPS     (CX)(R9*1), Z10
+	VFMADD213PS Z9, Z8, Z10
+	VMOVUPS     (BX)(R9*1), Z11
+	VADDPS      Z11, Z10, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R9*1)
+	ADDQ        $0x40, R9
+	DECQ        R8
+	JNZ         bnapply_avx512_r_not4_row
+	XORQ        R10, R10
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R10
+	VZEROUPPER
+	RET
+
+bnapply_avx512_r_not4:
+bnapply_avx512_r_row:
+	XORQ R10, R10
+	MOVQ 8(AX), R11
+	SUBQ $0x10, R11
+	JLT  bnapply_avx512_r_rest
+
+bnapply_avx512_r:
+	VMOVUPS     (SI)(R10*1), Z2
+	VMOVUPS     (DI)(R10*1), Z3
+	VMOVUPS     (CX)(R9*1), Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS     (BX)(R9*1), Z2
+	VADDPS      Z2, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMINPS      Z4, Z1, Z4
+	VMOVUPS     Z4, (DX)(R9*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, R11
+	JGE         bnapply_avx512_r
+
+bnapply_avx512_r_rest:
+	ADDQ        $0x10, R11
+	JZ          bnapply_avx512_r_end
+	VMOVUPS.Z   (SI)(R10*1), K1, Z2
+	VMOVUPS.Z   (DI)(R10*1), K1, Z3
+	VMOVUPS.Z   (CX)(R9*1), K1, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS.Z   (BX)(R9*1), K1, Z2
+	VADDPS      Z2, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMINPS      Z4, Z1, Z4
+	VMOVUPS     Z4, K1, (DX)(R9*1)
+	LEAQ        (R9)(R11*4), R9
+
+bnapply_avx512_r_end:
+	DECQ R8
+	JNZ  bnapply_avx512_r_row
+	VZEROUPPER
+	RET
+
+bnapply_avx512_plain:
+	MOVQ    (AX), BX
+	XORQ    R8, R8
+	CMPQ    8(AX), $0x30
+	JNE     bnapply_avx512_p_not3
+	XORQ    R9, R9
+	VMOVUPS (SI)(R9*1), Z2
+	VMOVUPS (DI)(R9*1), Z3
+	ADDQ    $0x40, R9
+	VMOVUPS (SI)(R9*1), Z4
+	VMOVUPS (DI)(R9*1), Z5
+	ADDQ    $0x40, R9
+	VMOVUPS (SI)(R9*1), Z6
+	VMOVUPS (DI)(R9*1), Z7
+	ADDQ    $0x40, R9
+
+bnapply_avx512_p_not3_row:
+	VMOVUPS     (CX)(R8*1), Z8
+	VFMADD213PS Z3, Z2, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z8
+	VFMADD213PS Z5, Z4, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z8
+	VFMADD213PS Z7, Z6, Z8
+	VMAXPS      Z8, Z0, Z8
+	VMINPS      Z8, Z1, Z8
+	VMOVUPS     Z8, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	DECQ        BX
+	JNZ         bnapply_avx512_p_not3_row
+	XORQ        R9, R9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R9
+	VZEROUPPER
+	RET
+
+bnapply_avx512_p_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bnapply_avx512_p_not4
+	XORQ    R9, R9
+	VMOVUPS (SI)(R9*1), Z2
+	VMOVUPS (DI)(R9*1), Z3
+	ADDQ    $0x40, R9
+	VMOVUPS (SI)(R9*1), Z4
+	VMOVUPS (DI)(R9*1), Z5
+	ADDQ    $0x40, R9
+	VMOVUPS (SI)(R9*1), Z6
+	VMOVUPS (DI)(R9*1), Z7
+	ADDQ    $0x40, R9
+	VMOVUPS (SI)(R9*1), Z8
+	VMOVUPS (DI)(R9*1), Z9
+	ADDQ    $0x40, R9
+
+bnapply_avx512_p_not4_row:
+	VMOVUPS     (CX)(R8*1), Z10
+	VFMADD213PS Z3, Z2, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z10
+	VFMADD213PS Z5, Z4, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z10
+	VFMADD213PS Z7, Z6, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	VMOVUPS     (CX)(R8*1), Z10
+	VFMADD213PS Z9, Z8, Z10
+	VMAXPS      Z10, Z0, Z10
+	VMINPS      Z10, Z1, Z10
+	VMOVUPS     Z10, (DX)(R8*1)
+	ADDQ        $0x40, R8
+	DECQ        BX
+	JNZ         bnapply_avx512_p_not4_row
+	XORQ        R9, R9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R9
+	VZEROUPPER
+	RET
+
+bnapply_avx512_p_not4:
+bnapply_avx512_p_row:
+	XORQ R9, R9
+	MOVQ 8(AX), R10
+	SUBQ $0x10, R10
+	JLT  bnapply_avx512_p_rest
+
+bnapply_avx512_p:
+	VMOVUPS     (SI)(R9*1), Z2
+	VMOVUPS     (DI)(R9*1), Z3
+	VMOVUPS     (CX)(R8*1), Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMINPS      Z4, Z1, Z4
+	VMOVUPS     Z4, (DX)(R8*1)
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R8
+	SUBQ        $0x10, R10
+	JGE         bnapply_avx512_p
+
+bnapply_avx512_p_rest:
+	ADDQ        $0x10, R10
+	JZ          bnapply_avx512_p_end
+	VMOVUPS.Z   (SI)(R9*1), K1, Z2
+	VMOVUPS.Z   (DI)(R9*1), K1, Z3
+	VMOVUPS.Z   (CX)(R8*1), K1, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMINPS      Z4, Z1, Z4
+	VMOVUPS     Z4, K1, (DX)(R8*1)
+	LEAQ        (R8)(R10*4), R8
+
+bnapply_avx512_p_end:
+	DECQ BX
+	JNZ  bnapply_avx512_p_row
 	VZEROUPPER
 	RET
 
 // func bnsums_avx512(r *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2
 TEXT ·bnsums_avx512(SB), NOSPLIT, $0-8
-	MOVQ      r+0(FP), AX
-	MOVL      104(AX), CX
-	KMOVW     CX, K1
-	MOVQ      (AX), CX
-	MOVQ      8(AX), DX
-	MOVQ      16(AX), BX
-	MOVQ      24(AX), SI
-	MOVQ      32(AX), DI
-	MOVQ      56(AX), R8
-	MOVQ      64(AX), R9
-	MOVQ      72(AX), R10
-	MOVQ      80(AX), R11
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVUPS.Z (R11), K1, Z1
-	MOVQ      88(AX), AX
-	VMOVUPS.Z (AX), K1, Z2
-	SUBQ      $0x02, CX
-	JLT       bnsums_avx512_r
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x0f, CX
+	MOVL         $0xffffffff, DX
+	BZHIL        CX, DX, DX
+	KMOVW        DX, K1
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+	VBROADCASTSS 80(AX), Z0
+	VBROADCASTSS 84(AX), Z1
+	TESTQ        DX, DX
+	JZ           bnsums_avx512_plain
+	MOVQ         (AX), R9
+	XORQ         R10, R10
+	CMPQ         8(AX), $0x30
+	JNE          bnsums_avx512_c_not3
+	XORQ         R11, R11
+	VMOVUPS      (SI)(R11*1), Z2
+	VMOVUPS      (DI)(R11*1), Z3
+	VMOVUPS      (R8)(R11*1), Z4
+	ADDQ         $0x40, R11
+	VMOVUPS      (SI)(R11*1), Z5
+	VMOVUPS      (DI)(R11*1), Z6
+	VMOVUPS      (R8)(R11*1), Z7
+	ADDQ         $0x40, R11
+	VMOVUPS      (SI)(R11*1), Z8
+	VMOVUPS      (DI)(R11*1), Z9
+	VMOVUPS      (R8)(R11*1), Z10
+	ADDQ         $0x40, R11
 
-bnsums_avx512_l2:
-	VMOVUPS.Z (R8), K1, Z6
-	TESTQ     SI, SI
-	JZ        bnsums_avx512_a_nomask
-	VMOVUPS.Z (SI), K1, Z7
-	VCMPPS    $0x01, Z7, Z3, K2
-	VMOVAPS.Z Z6, K2, Z6
+bnsums_avx512_c_not3_row:
+	VMOVUPS     (BX)(R10*1), Z11
+	VMOVUPS     (DX)(R10*1), Z12
+	VCMPPS      $0x01, Z12, Z0, K1
+	VCMPPS      $0x01, Z1, Z12, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z11, K2, Z11
+	VMOVUPS     (CX)(R10*1), Z12
+	VSUBPS      Z4, Z12, Z12
+	VADDPS      Z11, Z2, Z2
+	VFMADD231PS Z12, Z11, Z3
+	ADDQ        $0x40, R10
+	VMOVUPS     (BX)(R10*1), Z11
+	VMOVUPS     (DX)(R10*1), Z12
+	VCMPPS      $0x01, Z12, Z0, K1
+	VCMPPS      $0x01, Z1, Z12, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z11, K2, Z11
+	VMOVUPS     (CX)(R10*1), Z12
+	VSUBPS      Z7, Z12, Z12
+	VADDPS      Z11, Z5, Z5
+	VFMADD231PS Z12, Z11, Z6
+	ADDQ        $0x40, R10
+	VMOVUPS     (BX)(R10*1), Z11
+	VMOVUPS     (DX)(R10*1), Z12
+	VCMPPS      $0x01, Z12, Z0, K1
+	VCMPPS      $0x01, Z1, Z12, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z11, K2, Z11
+	VMOVUPS     (CX)(R10*1), Z12
+	VSUBPS      Z10, Z12, Z12
+	VADDPS      Z11, Z8, Z8
+	VFMADD231PS Z12, Z11, Z9
+	ADDQ        $0x40, R10
+	DECQ        R9
+	JNZ         bnsums_avx512_c_not3_row
+	XORQ        R11, R11
+	VMOVUPS     Z2, (SI)(R11*1)
+	VMOVUPS     Z3, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     Z5, (SI)(R11*1)
+	VMOVUPS     Z6, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     Z8, (SI)(R11*1)
+	VMOVUPS     Z9, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VZEROUPPER
+	RET
 
-bnsums_avx512_a_nomask:
-	VMOVUPS.Z   (DX), K1, Z7
-	VSUBPS      Z2, Z7, Z7
-	VADDPS      Z6, Z0, Z0
-	VFMADD231PS Z7, Z6, Z1
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	VMOVUPS.Z   (R8), K1, Z6
-	TESTQ       SI, SI
-	JZ          bnsums_avx512_b_nomask
-	VMOVUPS.Z   (SI), K1, Z7
-	VCMPPS      $0x01, Z7, Z3, K2
-	VMOVAPS.Z   Z6, K2, Z6
+bnsums_avx512_c_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bnsums_avx512_c_not4
+	XORQ    R11, R11
+	VMOVUPS (SI)(R11*1), Z2
+	VMOVUPS (DI)(R11*1), Z3
+	VMOVUPS (R8)(R11*1), Z4
+	ADDQ    $0x40, R11
+	VMOVUPS (SI)(R11*1), Z5
+	VMOVUPS (DI)(R11*1), Z6
+	VMOVUPS (R8)(R11*1), Z7
+	ADDQ    $0x40, R11
+	VMOVUPS (SI)(R11*1), Z8
+	VMOVUPS (DI)(R11*1), Z9
+	VMOVUPS (R8)(R11*1), Z10
+	ADDQ    $0x40, R11
+	VMOVUPS (SI)(R11*1), Z11
+	VMOVUPS (DI)(R11*1), Z12
+	VMOVUPS (R8)(R11*1), Z13
+	ADDQ    $0x40, R11
 
-bnsums_avx512_b_nomask:
-	VMOVUPS.Z   (DX), K1, Z7
-	VSUBPS      Z2, Z7, Z7
-	VADDPS      Z6, Z4, Z4
-	VFMADD231PS Z7, Z6, Z5
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	SUBQ        $0x02, CX
-	JGE         bnsums_avx512_l2
+bnsums_avx512_c_not4_row:
+	VMOVUPS     (BX)(R10*1), Z14
+	VMOVUPS     (DX)(R10*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R10*1), Z15
+	VSUBPS      Z4, Z15, Z15
+	VADDPS      Z14, Z2, Z2
+	VFMADD231PS Z15, Z14, Z3
+	ADDQ        $0x40, R10
+	VMOVUPS     (BX)(R10*1), Z14
+	VMOVUPS     (DX)(R10*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R10*1), Z15
+	VSUBPS      Z7, Z15, Z15
+	VADDPS      Z14, Z5, Z5
+	VFMADD231PS Z15, Z14, Z6
+	ADDQ        $0x40, R10
+	VMOVUPS     (BX)(R10*1), Z14
+	VMOVUPS     (DX)(R10*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R10*1), Z15
+	VSUBPS      Z10, Z15, Z15
+	VADDPS      Z14, Z8, Z8
+	VFMADD231PS Z15, Z14, Z9
+	ADDQ        $0x40, R10
+	VMOVUPS     (BX)(R10*1), Z14
+	VMOVUPS     (DX)(R10*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R10*1), Z15
+	VSUBPS      Z13, Z15, Z15
+	VADDPS      Z14, Z11, Z11
+	VFMADD231PS Z15, Z14, Z12
+	ADDQ        $0x40, R10
+	DECQ        R9
+	JNZ         bnsums_avx512_c_not4_row
+	XORQ        R11, R11
+	VMOVUPS     Z2, (SI)(R11*1)
+	VMOVUPS     Z3, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     Z5, (SI)(R11*1)
+	VMOVUPS     Z6, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     Z8, (SI)(R11*1)
+	VMOVUPS     Z9, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     Z11, (SI)(R11*1)
+	VMOVUPS     Z12, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	VZEROUPPER
+	RET
 
-bnsums_avx512_r:
-	ADDQ      $0x02, CX
-	JZ        bnsums_avx512_end
-	VMOVUPS.Z (R8), K1, Z6
-	TESTQ     SI, SI
-	JZ        bnsums_avx512_c_nomask
-	VMOVUPS.Z (SI), K1, Z7
-	VCMPPS    $0x01, Z7, Z3, K2
-	VMOVAPS.Z Z6, K2, Z6
+bnsums_avx512_c_not4:
+bnsums_avx512_c_row:
+	XORQ R11, R11
+	MOVQ 8(AX), R12
+	SUBQ $0x10, R12
+	JLT  bnsums_avx512_c_rest
 
-bnsums_avx512_c_nomask:
-	VMOVUPS.Z   (DX), K1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VADDPS      Z6, Z0, Z0
-	VFMADD231PS Z3, Z6, Z1
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
+bnsums_avx512_c:
+	VMOVUPS     (SI)(R11*1), Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VMOVUPS     (BX)(R10*1), Z5
+	VMOVUPS     (DX)(R10*1), Z6
+	VCMPPS      $0x01, Z6, Z0, K2
+	VCMPPS      $0x01, Z1, Z6, K3
+	KANDW       K2, K3, K3
+	VMOVAPS.Z   Z5, K3, Z5
+	VMOVUPS     (CX)(R10*1), Z6
+	VSUBPS      Z4, Z6, Z6
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z6, Z5, Z3
+	VMOVUPS     Z2, (SI)(R11*1)
+	VMOVUPS     Z3, (DI)(R11*1)
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R10
+	SUBQ        $0x10, R12
+	JGE         bnsums_avx512_c
 
-bnsums_avx512_end:
-	VADDPS  Z4, Z0, Z0
-	VADDPS  Z5, Z1, Z1
-	VMOVUPS Z0, K1, (R10)
-	VMOVUPS Z1, K1, (R11)
+bnsums_avx512_c_rest:
+	ADDQ        $0x10, R12
+	JZ          bnsums_avx512_c_end
+	VMOVUPS.Z   (SI)(R11*1), K1, Z2
+	VMOVUPS.Z   (DI)(R11*1), K1, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VMOVUPS.Z   (BX)(R10*1), K1, Z5
+	VMOVUPS.Z   (DX)(R10*1), K1, Z6
+	VCMPPS      $0x01, Z6, Z0, K2
+	VCMPPS      $0x01, Z1, Z6, K3
+	KANDW       K2, K3, K3
+	VMOVAPS.Z   Z5, K3, Z5
+	VMOVUPS.Z   (CX)(R10*1), K1, Z6
+	VSUBPS      Z4, Z6, Z6
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z6, Z5, Z3
+	VMOVUPS     Z2, K1, (SI)(R11*1)
+	VMOVUPS     Z3, K1, (DI)(R11*1)
+	LEAQ        (R10)(R12*4), R10
+
+bnsums_avx512_c_end:
+	DECQ R9
+	JNZ  bnsums_avx512_c_row
+	VZEROUPPER
+	RET
+
+bnsums_avx512_plain:
+	MOVQ    (AX), DX
+	XORQ    R9, R9
+	CMPQ    8(AX), $0x30
+	JNE     bnsums_avx512_p_not3
+	XORQ    R10, R10
+	VMOVUPS (SI)(R10*1), Z0
+	VMOVUPS (DI)(R10*1), Z1
+	VMOVUPS (R8)(R10*1), Z2
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z3
+	VMOVUPS (DI)(R10*1), Z4
+	VMOVUPS (R8)(R10*1), Z5
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z6
+	VMOVUPS (DI)(R10*1), Z7
+	VMOVUPS (R8)(R10*1), Z8
+	ADDQ    $0x40, R10
+
+bnsums_avx512_p_not3_row:
+	VMOVUPS     (BX)(R9*1), Z9
+	VMOVUPS     (CX)(R9*1), Z10
+	VSUBPS      Z2, Z10, Z10
+	VADDPS      Z9, Z0, Z0
+	VFMADD231PS Z10, Z9, Z1
+	ADDQ        $0x40, R9
+	VMOVUPS     (BX)(R9*1), Z9
+	VMOVUPS     (CX)(R9*1), Z10
+	VSUBPS      Z5, Z10, Z10
+	VADDPS      Z9, Z3, Z3
+	VFMADD231PS Z10, Z9, Z4
+	ADDQ        $0x40, R9
+	VMOVUPS     (BX)(R9*1), Z9
+	VMOVUPS     (CX)(R9*1), Z10
+	VSUBPS      Z8, Z10, Z10
+	VADDPS      Z9, Z6, Z6
+	VFMADD231PS Z10, Z9, Z7
+	ADDQ        $0x40, R9
+	DECQ        DX
+	JNZ         bnsums_avx512_p_not3_row
+	XORQ        R10, R10
+	VMOVUPS     Z0, (SI)(R10*1)
+	VMOVUPS     Z1, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VMOVUPS     Z3, (SI)(R10*1)
+	VMOVUPS     Z4, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VMOVUPS     Z6, (SI)(R10*1)
+	VMOVUPS     Z7, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VZEROUPPER
+	RET
+
+bnsums_avx512_p_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bnsums_avx512_p_not4
+	XORQ    R10, R10
+	VMOVUPS (SI)(R10*1), Z0
+	VMOVUPS (DI)(R10*1), Z1
+	VMOVUPS (R8)(R10*1), Z2
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z3
+	VMOVUPS (DI)(R10*1), Z4
+	VMOVUPS (R8)(R10*1), Z5
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z6
+	VMOVUPS (DI)(R10*1), Z7
+	VMOVUPS (R8)(R10*1), Z8
+	ADDQ    $0x40, R10
+	VMOVUPS (SI)(R10*1), Z9
+	VMOVUPS (DI)(R10*1), Z10
+	VMOVUPS (R8)(R10*1), Z11
+	ADDQ    $0x40, R10
+
+bnsums_avx512_p_not4_row:
+	VMOVUPS     (BX)(R9*1), Z12
+	VMOVUPS     (CX)(R9*1), Z13
+	VSUBPS      Z2, Z13, Z13
+	VADDPS      Z12, Z0, Z0
+	VFMADD231PS Z13, Z12, Z1
+	ADDQ        $0x40, R9
+	VMOVUPS     (BX)(R9*1), Z12
+	VMOVUPS     (CX)(R9*1), Z13
+	VSUBPS      Z5, Z13, Z13
+	VADDPS      Z12, Z3, Z3
+	VFMADD231PS Z13, Z12, Z4
+	ADDQ        $0x40, R9
+	VMOVUPS     (BX)(R9*1), Z12
+	VMOVUPS     (CX)(R9*1), Z13
+	VSUBPS      Z8, Z13, Z13
+	VADDPS      Z12, Z6, Z6
+	VFMADD231PS Z13, Z12, Z7
+	ADDQ        $0x40, R9
+	VMOVUPS     (BX)(R9*1), Z12
+	VMOVUPS     (CX)(R9*1), Z13
+	VSUBPS      Z11, Z13, Z13
+	VADDPS      Z12, Z9, Z9
+	VFMADD231PS Z13, Z12, Z10
+	ADDQ        $0x40, R9
+	DECQ        DX
+	JNZ         bnsums_avx512_p_not4_row
+	XORQ        R10, R10
+	VMOVUPS     Z0, (SI)(R10*1)
+	VMOVUPS     Z1, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VMOVUPS     Z3, (SI)(R10*1)
+	VMOVUPS     Z4, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VMOVUPS     Z6, (SI)(R10*1)
+	VMOVUPS     Z7, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VMOVUPS     Z9, (SI)(R10*1)
+	VMOVUPS     Z10, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	VZEROUPPER
+	RET
+
+bnsums_avx512_p_not4:
+bnsums_avx512_p_row:
+	XORQ R10, R10
+	MOVQ 8(AX), R11
+	SUBQ $0x10, R11
+	JLT  bnsums_avx512_p_rest
+
+bnsums_avx512_p:
+	VMOVUPS     (SI)(R10*1), Z0
+	VMOVUPS     (DI)(R10*1), Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VMOVUPS     (BX)(R9*1), Z3
+	VMOVUPS     (CX)(R9*1), Z4
+	VSUBPS      Z2, Z4, Z4
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS     Z0, (SI)(R10*1)
+	VMOVUPS     Z1, (DI)(R10*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, R11
+	JGE         bnsums_avx512_p
+
+bnsums_avx512_p_rest:
+	ADDQ        $0x10, R11
+	JZ          bnsums_avx512_p_end
+	VMOVUPS.Z   (SI)(R10*1), K1, Z0
+	VMOVUPS.Z   (DI)(R10*1), K1, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VMOVUPS.Z   (BX)(R9*1), K1, Z3
+	VMOVUPS.Z   (CX)(R9*1), K1, Z4
+	VSUBPS      Z2, Z4, Z4
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS     Z0, K1, (SI)(R10*1)
+	VMOVUPS     Z1, K1, (DI)(R10*1)
+	LEAQ        (R9)(R11*4), R9
+
+bnsums_avx512_p_end:
+	DECQ DX
+	JNZ  bnsums_avx512_p_row
 	VZEROUPPER
 	RET
 
 // func bngrad_avx512(r *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2
 TEXT ·bngrad_avx512(SB), NOSPLIT, $0-8
-	MOVQ      r+0(FP), AX
-	MOVL      104(AX), CX
-	KMOVW     CX, K1
-	MOVQ      (AX), CX
-	MOVQ      8(AX), DX
-	MOVQ      16(AX), BX
-	MOVQ      24(AX), SI
-	MOVQ      32(AX), DI
-	MOVQ      56(AX), R8
-	MOVQ      64(AX), R9
-	MOVQ      40(AX), R10
-	MOVQ      48(AX), R11
-	VPXORQ    Z4, Z4, Z4
-	MOVQ      72(AX), R12
-	VMOVUPS.Z (R12), K1, Z0
-	MOVQ      80(AX), R12
-	VMOVUPS.Z (R12), K1, Z1
-	MOVQ      88(AX), R12
-	VMOVUPS.Z (R12), K1, Z2
-	MOVQ      112(AX), AX
-	VPXORQ    Z6, Z6, Z6
-	TESTQ     AX, AX
-	JZ        bngrad_avx512_nomean
-	VMOVUPS.Z (AX), K1, Z6
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x0f, CX
+	MOVL         $0xffffffff, DX
+	BZHIL        CX, DX, DX
+	KMOVW        DX, K1
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         48(AX), DI
+	MOVQ         56(AX), R8
+	MOVQ         64(AX), R9
+	MOVQ         72(AX), R10
+	VBROADCASTSS 80(AX), Z0
+	VBROADCASTSS 84(AX), Z1
+	TESTQ        DX, DX
+	JZ           bngrad_avx512_plain
+	MOVQ         (AX), R11
+	XORQ         R12, R12
+	CMPQ         8(AX), $0x30
+	JNE          bngrad_avx512_c_not3
+	XORQ         R13, R13
+	VMOVUPS      (DI)(R13*1), Z2
+	VMOVUPS      (R8)(R13*1), Z3
+	VMOVUPS      (R9)(R13*1), Z4
+	VMOVUPS      (R10)(R13*1), Z5
+	ADDQ         $0x40, R13
+	VMOVUPS      (DI)(R13*1), Z6
+	VMOVUPS      (R8)(R13*1), Z7
+	VMOVUPS      (R9)(R13*1), Z8
+	VMOVUPS      (R10)(R13*1), Z9
+	ADDQ         $0x40, R13
+	VMOVUPS      (DI)(R13*1), Z10
+	VMOVUPS      (R8)(R13*1), Z11
+	VMOVUPS      (R9)(R13*1), Z12
+	VMOVUPS      (R10)(R13*1), Z13
+	ADDQ         $0x40, R13
 
-bngrad_avx512_nomean:
-bngrad_avx512_l:
-	VMOVUPS.Z (R8), K1, Z3
-	TESTQ     SI, SI
-	JZ        bngrad_avx512_nomask
-	VMOVUPS.Z (SI), K1, Z5
-	VCMPPS    $0x01, Z5, Z4, K2
-	VMOVAPS.Z Z3, K2, Z3
+bngrad_avx512_c_not3_row:
+	VMOVUPS     (BX)(R12*1), Z14
+	VMOVUPS     (DX)(R12*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R12*1), Z15
+	VSUBPS      Z5, Z15, Z15
+	VFMADD213PS Z4, Z2, Z14
+	VFMADD231PS Z15, Z3, Z14
+	VMOVUPS     Z14, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	VMOVUPS     (BX)(R12*1), Z14
+	VMOVUPS     (DX)(R12*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R12*1), Z15
+	VSUBPS      Z9, Z15, Z15
+	VFMADD213PS Z8, Z6, Z14
+	VFMADD231PS Z15, Z7, Z14
+	VMOVUPS     Z14, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	VMOVUPS     (BX)(R12*1), Z14
+	VMOVUPS     (DX)(R12*1), Z15
+	VCMPPS      $0x01, Z15, Z0, K1
+	VCMPPS      $0x01, Z1, Z15, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z14, K2, Z14
+	VMOVUPS     (CX)(R12*1), Z15
+	VSUBPS      Z13, Z15, Z15
+	VFMADD213PS Z12, Z10, Z14
+	VFMADD231PS Z15, Z11, Z14
+	VMOVUPS     Z14, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	DECQ        R11
+	JNZ         bngrad_avx512_c_not3_row
+	XORQ        R13, R13
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R13
+	VZEROUPPER
+	RET
 
-bngrad_avx512_nomask:
-	VMOVUPS.Z   (DX), K1, Z5
-	VSUBPS      Z6, Z5, Z5
-	VFMADD213PS Z2, Z0, Z3
-	VFMADD231PS Z5, Z1, Z3
-	VMOVUPS     Z3, K1, (R10)
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	ADDQ        R11, R10
-	DECQ        CX
-	JNZ         bngrad_avx512_l
+bngrad_avx512_c_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bngrad_avx512_c_not4
+	XORQ    R13, R13
+	VMOVUPS (DI)(R13*1), Z2
+	VMOVUPS (R8)(R13*1), Z3
+	VMOVUPS (R9)(R13*1), Z4
+	VMOVUPS (R10)(R13*1), Z5
+	ADDQ    $0x40, R13
+	VMOVUPS (DI)(R13*1), Z6
+	VMOVUPS (R8)(R13*1), Z7
+	VMOVUPS (R9)(R13*1), Z8
+	VMOVUPS (R10)(R13*1), Z9
+	ADDQ    $0x40, R13
+	VMOVUPS (DI)(R13*1), Z10
+	VMOVUPS (R8)(R13*1), Z11
+	VMOVUPS (R9)(R13*1), Z12
+	VMOVUPS (R10)(R13*1), Z13
+	ADDQ    $0x40, R13
+	VMOVUPS (DI)(R13*1), Z14
+	VMOVUPS (R8)(R13*1), Z15
+	VMOVUPS (R9)(R13*1), Z16
+	VMOVUPS (R10)(R13*1), Z17
+	ADDQ    $0x40, R13
+
+bngrad_avx512_c_not4_row:
+	VMOVUPS     (BX)(R12*1), Z18
+	VMOVUPS     (DX)(R12*1), Z19
+	VCMPPS      $0x01, Z19, Z0, K1
+	VCMPPS      $0x01, Z1, Z19, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z18, K2, Z18
+	VMOVUPS     (CX)(R12*1), Z19
+	VSUBPS      Z5, Z19, Z19
+	VFMADD213PS Z4, Z2, Z18
+	VFMADD231PS Z19, Z3, Z18
+	VMOVUPS     Z18, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	VMOVUPS     (BX)(R12*1), Z18
+	VMOVUPS     (DX)(R12*1), Z19
+	VCMPPS      $0x01, Z19, Z0, K1
+	VCMPPS      $0x01, Z1, Z19, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z18, K2, Z18
+	VMOVUPS     (CX)(R12*1), Z19
+	VSUBPS      Z9, Z19, Z19
+	VFMADD213PS Z8, Z6, Z18
+	VFMADD231PS Z19, Z7, Z18
+	VMOVUPS     Z18, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	VMOVUPS     (BX)(R12*1), Z18
+	VMOVUPS     (DX)(R12*1), Z19
+	VCMPPS      $0x01, Z19, Z0, K1
+	VCMPPS      $0x01, Z1, Z19, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z18, K2, Z18
+	VMOVUPS     (CX)(R12*1), Z19
+	VSUBPS      Z13, Z19, Z19
+	VFMADD213PS Z12, Z10, Z18
+	VFMADD231PS Z19, Z11, Z18
+	VMOVUPS     Z18, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	VMOVUPS     (BX)(R12*1), Z18
+	VMOVUPS     (DX)(R12*1), Z19
+	VCMPPS      $0x01, Z19, Z0, K1
+	VCMPPS      $0x01, Z1, Z19, K2
+	KANDW       K1, K2, K2
+	VMOVAPS.Z   Z18, K2, Z18
+	VMOVUPS     (CX)(R12*1), Z19
+	VSUBPS      Z17, Z19, Z19
+	VFMADD213PS Z16, Z14, Z18
+	VFMADD231PS Z19, Z15, Z18
+	VMOVUPS     Z18, (SI)(R12*1)
+	ADDQ        $0x40, R12
+	DECQ        R11
+	JNZ         bngrad_avx512_c_not4_row
+	XORQ        R13, R13
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R13
+	VZEROUPPER
+	RET
+
+bngrad_avx512_c_not4:
+bngrad_avx512_c_row:
+	XORQ R13, R13
+	MOVQ 8(AX), R14
+	SUBQ $0x10, R14
+	JLT  bngrad_avx512_c_rest
+
+bngrad_avx512_c:
+	VMOVUPS     (DI)(R13*1), Z2
+	VMOVUPS     (R8)(R13*1), Z3
+	VMOVUPS     (R9)(R13*1), Z4
+	VMOVUPS     (R10)(R13*1), Z5
+	VMOVUPS     (BX)(R12*1), Z6
+	VMOVUPS     (DX)(R12*1), Z7
+	VCMPPS      $0x01, Z7, Z0, K2
+	VCMPPS      $0x01, Z1, Z7, K3
+	KANDW       K2, K3, K3
+	VMOVAPS.Z   Z6, K3, Z6
+	VMOVUPS     (CX)(R12*1), Z7
+	VSUBPS      Z5, Z7, Z7
+	VFMADD213PS Z4, Z2, Z6
+	VFMADD231PS Z7, Z3, Z6
+	VMOVUPS     Z6, (SI)(R12*1)
+	ADDQ        $0x40, R13
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R14
+	JGE         bngrad_avx512_c
+
+bngrad_avx512_c_rest:
+	ADDQ        $0x10, R14
+	JZ          bngrad_avx512_c_end
+	VMOVUPS.Z   (DI)(R13*1), K1, Z2
+	VMOVUPS.Z   (R8)(R13*1), K1, Z3
+	VMOVUPS.Z   (R9)(R13*1), K1, Z4
+	VMOVUPS.Z   (R10)(R13*1), K1, Z5
+	VMOVUPS.Z   (BX)(R12*1), K1, Z6
+	VMOVUPS.Z   (DX)(R12*1), K1, Z7
+	VCMPPS      $0x01, Z7, Z0, K2
+	VCMPPS      $0x01, Z1, Z7, K3
+	KANDW       K2, K3, K3
+	VMOVAPS.Z   Z6, K3, Z6
+	VMOVUPS.Z   (CX)(R12*1), K1, Z7
+	VSUBPS      Z5, Z7, Z7
+	VFMADD213PS Z4, Z2, Z6
+	VFMADD231PS Z7, Z3, Z6
+	VMOVUPS     Z6, K1, (SI)(R12*1)
+	LEAQ        (R12)(R14*4), R12
+
+bngrad_avx512_c_end:
+	DECQ R11
+	JNZ  bngrad_avx512_c_row
+	VZEROUPPER
+	RET
+
+bngrad_avx512_plain:
+	MOVQ    (AX), DX
+	XORQ    R11, R11
+	CMPQ    8(AX), $0x30
+	JNE     bngrad_avx512_p_not3
+	XORQ    R12, R12
+	VMOVUPS (DI)(R12*1), Z0
+	VMOVUPS (R8)(R12*1), Z1
+	VMOVUPS (R9)(R12*1), Z2
+	VMOVUPS (R10)(R12*1), Z3
+	ADDQ    $0x40, R12
+	VMOVUPS (DI)(R12*1), Z4
+	VMOVUPS (R8)(R12*1), Z5
+	VMOVUPS (R9)(R12*1), Z6
+	VMOVUPS (R10)(R12*1), Z7
+	ADDQ    $0x40, R12
+	VMOVUPS (DI)(R12*1), Z8
+	VMOVUPS (R8)(R12*1), Z9
+	VMOVUPS (R9)(R12*1), Z10
+	VMOVUPS (R10)(R12*1), Z11
+	ADDQ    $0x40, R12
+
+bngrad_avx512_p_not3_row:
+	VMOVUPS     (BX)(R11*1), Z12
+	VMOVUPS     (CX)(R11*1), Z13
+	VSUBPS      Z3, Z13, Z13
+	VFMADD213PS Z2, Z0, Z12
+	VFMADD231PS Z13, Z1, Z12
+	VMOVUPS     Z12, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     (BX)(R11*1), Z12
+	VMOVUPS     (CX)(R11*1), Z13
+	VSUBPS      Z7, Z13, Z13
+	VFMADD213PS Z6, Z4, Z12
+	VFMADD231PS Z13, Z5, Z12
+	VMOVUPS     Z12, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     (BX)(R11*1), Z12
+	VMOVUPS     (CX)(R11*1), Z13
+	VSUBPS      Z11, Z13, Z13
+	VFMADD213PS Z10, Z8, Z12
+	VFMADD231PS Z13, Z9, Z12
+	VMOVUPS     Z12, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	DECQ        DX
+	JNZ         bngrad_avx512_p_not3_row
+	XORQ        R12, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R12
+	VZEROUPPER
+	RET
+
+bngrad_avx512_p_not3:
+	CMPQ    8(AX), $0x40
+	JNE     bngrad_avx512_p_not4
+	XORQ    R12, R12
+	VMOVUPS (DI)(R12*1), Z0
+	VMOVUPS (R8)(R12*1), Z1
+	VMOVUPS (R9)(R12*1), Z2
+	VMOVUPS (R10)(R12*1), Z3
+	ADDQ    $0x40, R12
+	VMOVUPS (DI)(R12*1), Z4
+	VMOVUPS (R8)(R12*1), Z5
+	VMOVUPS (R9)(R12*1), Z6
+	VMOVUPS (R10)(R12*1), Z7
+	ADDQ    $0x40, R12
+	VMOVUPS (DI)(R12*1), Z8
+	VMOVUPS (R8)(R12*1), Z9
+	VMOVUPS (R9)(R12*1), Z10
+	VMOVUPS (R10)(R12*1), Z11
+	ADDQ    $0x40, R12
+	VMOVUPS (DI)(R12*1), Z12
+	VMOVUPS (R8)(R12*1), Z13
+	VMOVUPS (R9)(R12*1), Z14
+	VMOVUPS (R10)(R12*1), Z15
+	ADDQ    $0x40, R12
+
+bngrad_avx512_p_not4_row:
+	VMOVUPS     (BX)(R11*1), Z16
+	VMOVUPS     (CX)(R11*1), Z17
+	VSUBPS      Z3, Z17, Z17
+	VFMADD213PS Z2, Z0, Z16
+	VFMADD231PS Z17, Z1, Z16
+	VMOVUPS     Z16, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     (BX)(R11*1), Z16
+	VMOVUPS     (CX)(R11*1), Z17
+	VSUBPS      Z7, Z17, Z17
+	VFMADD213PS Z6, Z4, Z16
+	VFMADD231PS Z17, Z5, Z16
+	VMOVUPS     Z16, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     (BX)(R11*1), Z16
+	VMOVUPS     (CX)(R11*1), Z17
+	VSUBPS      Z11, Z17, Z17
+	VFMADD213PS Z10, Z8, Z16
+	VFMADD231PS Z17, Z9, Z16
+	VMOVUPS     Z16, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	VMOVUPS     (BX)(R11*1), Z16
+	VMOVUPS     (CX)(R11*1), Z17
+	VSUBPS      Z15, Z17, Z17
+	VFMADD213PS Z14, Z12, Z16
+	VFMADD231PS Z17, Z13, Z16
+	VMOVUPS     Z16, (SI)(R11*1)
+	ADDQ        $0x40, R11
+	DECQ        DX
+	JNZ         bngrad_avx512_p_not4_row
+	XORQ        R12, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R12
+	VZEROUPPER
+	RET
+
+bngrad_avx512_p_not4:
+bngrad_avx512_p_row:
+	XORQ R12, R12
+	MOVQ 8(AX), R13
+	SUBQ $0x10, R13
+	JLT  bngrad_avx512_p_rest
+
+bngrad_avx512_p:
+	VMOVUPS     (DI)(R12*1), Z0
+	VMOVUPS     (R8)(R12*1), Z1
+	VMOVUPS     (R9)(R12*1), Z2
+	VMOVUPS     (R10)(R12*1), Z3
+	VMOVUPS     (BX)(R11*1), Z4
+	VMOVUPS     (CX)(R11*1), Z5
+	VSUBPS      Z3, Z5, Z5
+	VFMADD213PS Z2, Z0, Z4
+	VFMADD231PS Z5, Z1, Z4
+	VMOVUPS     Z4, (SI)(R11*1)
+	ADDQ        $0x40, R12
+	ADDQ        $0x40, R11
+	SUBQ        $0x10, R13
+	JGE         bngrad_avx512_p
+
+bngrad_avx512_p_rest:
+	ADDQ        $0x10, R13
+	JZ          bngrad_avx512_p_end
+	VMOVUPS.Z   (DI)(R12*1), K1, Z0
+	VMOVUPS.Z   (R8)(R12*1), K1, Z1
+	VMOVUPS.Z   (R9)(R12*1), K1, Z2
+	VMOVUPS.Z   (R10)(R12*1), K1, Z3
+	VMOVUPS.Z   (BX)(R11*1), K1, Z4
+	VMOVUPS.Z   (CX)(R11*1), K1, Z5
+	VSUBPS      Z3, Z5, Z5
+	VFMADD213PS Z2, Z0, Z4
+	VFMADD231PS Z5, Z1, Z4
+	VMOVUPS     Z4, K1, (SI)(R11*1)
+	LEAQ        (R11)(R13*4), R11
+
+bngrad_avx512_p_end:
+	DECQ DX
+	JNZ  bngrad_avx512_p_row
 	VZEROUPPER
 	RET
 
 // func bnstats_avx2(r *byte)
 // Requires: AVX, FMA3
 TEXT ·bnstats_avx2(SB), NOSPLIT, $0-8
-	MOVQ       r+0(FP), AX
-	MOVQ       104(AX), CX
-	VMOVDQU    (CX), Y0
-	MOVQ       (AX), CX
-	MOVQ       8(AX), DX
-	MOVQ       16(AX), BX
-	MOVQ       72(AX), SI
-	MOVQ       80(AX), DI
-	VMASKMOVPS (SI), Y0, Y1
-	VMASKMOVPS (DI), Y0, Y2
-	MOVQ       88(AX), AX
-	VMASKMOVPS (AX), Y0, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	SUBQ       $0x04, CX
-	JLT        bnstats_avx2_r
+	MOVQ    r+0(FP), AX
+	MOVQ    8(AX), CX
+	ANDQ    $0x07, CX
+	LEAQ    ones<>+32(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	VMOVDQU (DX), Y0
+	MOVQ    16(AX), CX
+	MOVQ    48(AX), DX
+	MOVQ    56(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    (AX), DI
+	XORQ    R8, R8
+	CMPQ    8(AX), $0x10
+	JNE     bnstats_avx2_not2
+	XORQ    R9, R9
+	VMOVUPS (DX)(R9*1), Y0
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	ADDQ    $0x20, R9
+	VMOVUPS (DX)(R9*1), Y3
+	VMOVUPS (BX)(R9*1), Y4
+	VMOVUPS (SI)(R9*1), Y5
+	ADDQ    $0x20, R9
 
-bnstats_avx2_l4:
-	VMASKMOVPS  (DX), Y0, Y10
-	VSUBPS      Y3, Y10, Y10
-	VADDPS      Y10, Y1, Y1
-	VFMADD231PS Y10, Y10, Y2
-	ADDQ        BX, DX
-	VMASKMOVPS  (DX), Y0, Y10
-	VSUBPS      Y3, Y10, Y10
-	VADDPS      Y10, Y4, Y4
-	VFMADD231PS Y10, Y10, Y5
-	ADDQ        BX, DX
-	VMASKMOVPS  (DX), Y0, Y10
-	VSUBPS      Y3, Y10, Y10
-	VADDPS      Y10, Y6, Y6
-	VFMADD231PS Y10, Y10, Y7
-	ADDQ        BX, DX
-	VMASKMOVPS  (DX), Y0, Y10
-	VSUBPS      Y3, Y10, Y10
-	VADDPS      Y10, Y8, Y8
-	VFMADD231PS Y10, Y10, Y9
-	ADDQ        BX, DX
-	SUBQ        $0x04, CX
-	JGE         bnstats_avx2_l4
-
-bnstats_avx2_r:
-	ADDQ $0x04, CX
-	JZ   bnstats_avx2_end
-
-bnstats_avx2_l:
-	VMASKMOVPS  (DX), Y0, Y10
-	VSUBPS      Y3, Y10, Y10
-	VADDPS      Y10, Y1, Y1
-	VFMADD231PS Y10, Y10, Y2
-	ADDQ        BX, DX
-	DECQ        CX
-	JNZ         bnstats_avx2_l
-
-bnstats_avx2_end:
-	VADDPS     Y4, Y1, Y1
-	VADDPS     Y5, Y2, Y2
-	VADDPS     Y8, Y6, Y6
-	VADDPS     Y9, Y7, Y7
-	VADDPS     Y6, Y1, Y1
-	VADDPS     Y7, Y2, Y2
-	VMASKMOVPS Y1, Y0, (SI)
-	VMASKMOVPS Y2, Y0, (DI)
+bnstats_avx2_not2_row:
+	VMOVUPS     (CX)(R8*1), Y6
+	VSUBPS      Y2, Y6, Y6
+	VADDPS      Y6, Y0, Y0
+	VFMADD231PS Y6, Y6, Y1
+	ADDQ        $0x20, R8
+	VMOVUPS     (CX)(R8*1), Y6
+	VSUBPS      Y5, Y6, Y6
+	VADDPS      Y6, Y3, Y3
+	VFMADD231PS Y6, Y6, Y4
+	ADDQ        $0x20, R8
+	DECQ        DI
+	JNZ         bnstats_avx2_not2_row
+	XORQ        R9, R9
+	VMOVUPS     Y0, (DX)(R9*1)
+	VMOVUPS     Y1, (BX)(R9*1)
+	ADDQ        $0x20, R9
+	VMOVUPS     Y3, (DX)(R9*1)
+	VMOVUPS     Y4, (BX)(R9*1)
+	ADDQ        $0x20, R9
 	VZEROUPPER
 	RET
+
+bnstats_avx2_not2:
+bnstats_avx2_row:
+	XORQ R9, R9
+	MOVQ 8(AX), R10
+	SUBQ $0x08, R10
+	JLT  bnstats_avx2_rest
+
+bnstats_avx2:
+	VMOVUPS     (DX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*1), Y2
+	VMOVUPS     (SI)(R9*1), Y3
+	VMOVUPS     (CX)(R8*1), Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	VMOVUPS     Y1, (DX)(R9*1)
+	VMOVUPS     Y2, (BX)(R9*1)
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, R8
+	SUBQ        $0x08, R10
+	JGE         bnstats_avx2
+
+bnstats_avx2_rest:
+	ADDQ        $0x08, R10
+	JZ          bnstats_avx2_end
+	VMASKMOVPS  (DX)(R9*1), Y0, Y1
+	VMASKMOVPS  (BX)(R9*1), Y0, Y2
+	VMASKMOVPS  (SI)(R9*1), Y0, Y3
+	VMASKMOVPS  (CX)(R8*1), Y0, Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	VMASKMOVPS  Y1, Y0, (DX)(R9*1)
+	VMASKMOVPS  Y2, Y0, (BX)(R9*1)
+	LEAQ        (R8)(R10*4), R8
+
+bnstats_avx2_end:
+	DECQ DI
+	JNZ  bnstats_avx2_row
+	VZEROUPPER
+	RET
+
+DATA ones<>+0(SB)/4, $0xffffffff
+DATA ones<>+4(SB)/4, $0xffffffff
+DATA ones<>+8(SB)/4, $0xffffffff
+DATA ones<>+12(SB)/4, $0xffffffff
+DATA ones<>+16(SB)/4, $0xffffffff
+DATA ones<>+20(SB)/4, $0xffffffff
+DATA ones<>+24(SB)/4, $0xffffffff
+DATA ones<>+28(SB)/4, $0xffffffff
+DATA ones<>+32(SB)/4, $0x00000000
+DATA ones<>+36(SB)/4, $0x00000000
+DATA ones<>+40(SB)/4, $0x00000000
+DATA ones<>+44(SB)/4, $0x00000000
+DATA ones<>+48(SB)/4, $0x00000000
+DATA ones<>+52(SB)/4, $0x00000000
+DATA ones<>+56(SB)/4, $0x00000000
+DATA ones<>+60(SB)/4, $0x00000000
+GLOBL ones<>(SB), RODATA|NOPTR, $64
 
 // func bnapply_avx2(r *byte)
 // Requires: AVX, FMA3
 TEXT ·bnapply_avx2(SB), NOSPLIT, $0-8
-	MOVQ       r+0(FP), AX
-	MOVQ       104(AX), CX
-	VMOVDQU    (CX), Y0
-	MOVQ       (AX), CX
-	MOVQ       8(AX), DX
-	MOVQ       16(AX), BX
-	MOVQ       24(AX), SI
-	MOVQ       32(AX), DI
-	MOVQ       40(AX), R8
-	MOVQ       48(AX), R9
-	MOVQ       96(AX), R10
-	VXORPS     Y4, Y4, Y4
-	MOVQ       72(AX), R11
-	VMASKMOVPS (R11), Y0, Y1
-	MOVQ       88(AX), AX
-	VMASKMOVPS (AX), Y0, Y2
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x07, CX
+	LEAQ         ones<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         64(AX), DI
+	VBROADCASTSS 80(AX), Y1
+	VBROADCASTSS 84(AX), Y2
+	TESTQ        BX, BX
+	JZ           bnapply_avx2_plain
+	MOVQ         (AX), R8
+	XORQ         R9, R9
+	CMPQ         8(AX), $0x10
+	JNE          bnapply_avx2_r_not2
+	XORQ         R10, R10
+	VMOVUPS      (SI)(R10*1), Y0
+	VMOVUPS      (DI)(R10*1), Y3
+	ADDQ         $0x20, R10
+	VMOVUPS      (SI)(R10*1), Y4
+	VMOVUPS      (DI)(R10*1), Y5
+	ADDQ         $0x20, R10
 
-bnapply_avx2_l:
-	VMASKMOVPS  (DX), Y0, Y3
-	VFMADD213PS Y2, Y1, Y3
-	TESTQ       R8, R8
-	JZ          bnapply_avx2_nores
-	VMASKMOVPS  (R8), Y0, Y5
-	VADDPS      Y5, Y3, Y3
-	ADDQ        R9, R8
+bnapply_avx2_r_not2_row:
+	VMOVUPS     (CX)(R9*1), Y6
+	VFMADD213PS Y3, Y0, Y6
+	VMOVUPS     (BX)(R9*1), Y7
+	VADDPS      Y7, Y6, Y6
+	VMAXPS      Y6, Y1, Y6
+	VMINPS      Y6, Y2, Y6
+	VMOVUPS     Y6, (DX)(R9*1)
+	ADDQ        $0x20, R9
+	VMOVUPS     (CX)(R9*1), Y6
+	VFMADD213PS Y5, Y4, Y6
+	VMOVUPS     (BX)(R9*1), Y7
+	VADDPS      Y7, Y6, Y6
+	VMAXPS      Y6, Y1, Y6
+	VMINPS      Y6, Y2, Y6
+	VMOVUPS     Y6, (DX)(R9*1)
+	ADDQ        $0x20, R9
+	DECQ        R8
+	JNZ         bnapply_avx2_r_not2_row
+	XORQ        R10, R10
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R10
+	VZEROUPPER
+	RET
 
-bnapply_avx2_nores:
-	BTQ    $0x01, R10
-	JCC    bnapply_avx2_norelu
-	VMAXPS Y3, Y4, Y3
+bnapply_avx2_r_not2:
+bnapply_avx2_r_row:
+	XORQ R10, R10
+	MOVQ 8(AX), R11
+	SUBQ $0x08, R11
+	JLT  bnapply_avx2_r_rest
 
-bnapply_avx2_norelu:
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       BX, DX
-	ADDQ       DI, SI
-	DECQ       CX
-	JNZ        bnapply_avx2_l
+bnapply_avx2_r:
+	VMOVUPS     (SI)(R10*1), Y3
+	VMOVUPS     (DI)(R10*1), Y4
+	VMOVUPS     (CX)(R9*1), Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMOVUPS     (BX)(R9*1), Y3
+	VADDPS      Y3, Y5, Y5
+	VMAXPS      Y5, Y1, Y5
+	VMINPS      Y5, Y2, Y5
+	VMOVUPS     Y5, (DX)(R9*1)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R9
+	SUBQ        $0x08, R11
+	JGE         bnapply_avx2_r
+
+bnapply_avx2_r_rest:
+	ADDQ        $0x08, R11
+	JZ          bnapply_avx2_r_end
+	VMASKMOVPS  (SI)(R10*1), Y0, Y3
+	VMASKMOVPS  (DI)(R10*1), Y0, Y4
+	VMASKMOVPS  (CX)(R9*1), Y0, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMASKMOVPS  (BX)(R9*1), Y0, Y3
+	VADDPS      Y3, Y5, Y5
+	VMAXPS      Y5, Y1, Y5
+	VMINPS      Y5, Y2, Y5
+	VMASKMOVPS  Y5, Y0, (DX)(R9*1)
+	LEAQ        (R9)(R11*4), R9
+
+bnapply_avx2_r_end:
+	DECQ R8
+	JNZ  bnapply_avx2_r_row
+	VZEROUPPER
+	RET
+
+bnapply_avx2_plain:
+	MOVQ    (AX), BX
+	XORQ    R8, R8
+	CMPQ    8(AX), $0x10
+	JNE     bnapply_avx2_p_not2
+	XORQ    R9, R9
+	VMOVUPS (SI)(R9*1), Y0
+	VMOVUPS (DI)(R9*1), Y3
+	ADDQ    $0x20, R9
+	VMOVUPS (SI)(R9*1), Y4
+	VMOVUPS (DI)(R9*1), Y5
+	ADDQ    $0x20, R9
+
+bnapply_avx2_p_not2_row:
+	VMOVUPS     (CX)(R8*1), Y6
+	VFMADD213PS Y3, Y0, Y6
+	VMAXPS      Y6, Y1, Y6
+	VMINPS      Y6, Y2, Y6
+	VMOVUPS     Y6, (DX)(R8*1)
+	ADDQ        $0x20, R8
+	VMOVUPS     (CX)(R8*1), Y6
+	VFMADD213PS Y5, Y4, Y6
+	VMAXPS      Y6, Y1, Y6
+	VMINPS      Y6, Y2, Y6
+	VMOVUPS     Y6, (DX)(R8*1)
+	ADDQ        $0x20, R8
+	DECQ        BX
+	JNZ         bnapply_avx2_p_not2_row
+	XORQ        R9, R9
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, R9
+	VZEROUPPER
+	RET
+
+bnapply_avx2_p_not2:
+bnapply_avx2_p_row:
+	XORQ R9, R9
+	MOVQ 8(AX), R10
+	SUBQ $0x08, R10
+	JLT  bnapply_avx2_p_rest
+
+bnapply_avx2_p:
+	VMOVUPS     (SI)(R9*1), Y3
+	VMOVUPS     (DI)(R9*1), Y4
+	VMOVUPS     (CX)(R8*1), Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y1, Y5
+	VMINPS      Y5, Y2, Y5
+	VMOVUPS     Y5, (DX)(R8*1)
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, R8
+	SUBQ        $0x08, R10
+	JGE         bnapply_avx2_p
+
+bnapply_avx2_p_rest:
+	ADDQ        $0x08, R10
+	JZ          bnapply_avx2_p_end
+	VMASKMOVPS  (SI)(R9*1), Y0, Y3
+	VMASKMOVPS  (DI)(R9*1), Y0, Y4
+	VMASKMOVPS  (CX)(R8*1), Y0, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y1, Y5
+	VMINPS      Y5, Y2, Y5
+	VMASKMOVPS  Y5, Y0, (DX)(R8*1)
+	LEAQ        (R8)(R10*4), R8
+
+bnapply_avx2_p_end:
+	DECQ BX
+	JNZ  bnapply_avx2_p_row
 	VZEROUPPER
 	RET
 
 // func bnsums_avx2(r *byte)
 // Requires: AVX, FMA3
 TEXT ·bnsums_avx2(SB), NOSPLIT, $0-8
-	MOVQ       r+0(FP), AX
-	MOVQ       104(AX), CX
-	VMOVDQU    (CX), Y0
-	MOVQ       (AX), CX
-	MOVQ       8(AX), DX
-	MOVQ       16(AX), BX
-	MOVQ       24(AX), SI
-	MOVQ       32(AX), DI
-	MOVQ       56(AX), R8
-	MOVQ       64(AX), R9
-	MOVQ       72(AX), R10
-	MOVQ       80(AX), R11
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VMASKMOVPS (R10), Y0, Y1
-	VMASKMOVPS (R11), Y0, Y2
-	MOVQ       88(AX), AX
-	VMASKMOVPS (AX), Y0, Y3
-	SUBQ       $0x02, CX
-	JLT        bnsums_avx2_r
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x07, CX
+	LEAQ         ones<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+	VBROADCASTSS 80(AX), Y1
+	VBROADCASTSS 84(AX), Y2
+	TESTQ        DX, DX
+	JZ           bnsums_avx2_plain
+	MOVQ         (AX), R9
+	XORQ         R10, R10
+	CMPQ         8(AX), $0x10
+	JNE          bnsums_avx2_c_not2
+	XORQ         R11, R11
+	VMOVUPS      (SI)(R11*1), Y0
+	VMOVUPS      (DI)(R11*1), Y3
+	VMOVUPS      (R8)(R11*1), Y4
+	ADDQ         $0x20, R11
+	VMOVUPS      (SI)(R11*1), Y5
+	VMOVUPS      (DI)(R11*1), Y6
+	VMOVUPS      (R8)(R11*1), Y7
+	ADDQ         $0x20, R11
 
-bnsums_avx2_l2:
-	VMASKMOVPS (R8), Y0, Y7
-	TESTQ      SI, SI
-	JZ         bnsums_avx2_a_nomask
-	VMASKMOVPS (SI), Y0, Y8
-	VCMPPS     $0x01, Y8, Y4, Y8
-	VANDPS     Y8, Y7, Y7
+bnsums_avx2_c_not2_row:
+	VMOVUPS     (BX)(R10*1), Y8
+	VMOVUPS     (DX)(R10*1), Y9
+	VCMPPS      $0x01, Y9, Y1, Y10
+	VCMPPS      $0x01, Y2, Y9, Y9
+	VANDPS      Y10, Y9, Y9
+	VANDPS      Y9, Y8, Y8
+	VMOVUPS     (CX)(R10*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VADDPS      Y8, Y0, Y0
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        $0x20, R10
+	VMOVUPS     (BX)(R10*1), Y8
+	VMOVUPS     (DX)(R10*1), Y9
+	VCMPPS      $0x01, Y9, Y1, Y10
+	VCMPPS      $0x01, Y2, Y9, Y9
+	VANDPS      Y10, Y9, Y9
+	VANDPS      Y9, Y8, Y8
+	VMOVUPS     (CX)(R10*1), Y9
+	VSUBPS      Y7, Y9, Y9
+	VADDPS      Y8, Y5, Y5
+	VFMADD231PS Y9, Y8, Y6
+	ADDQ        $0x20, R10
+	DECQ        R9
+	JNZ         bnsums_avx2_c_not2_row
+	XORQ        R11, R11
+	VMOVUPS     Y0, (SI)(R11*1)
+	VMOVUPS     Y3, (DI)(R11*1)
+	ADDQ        $0x20, R11
+	VMOVUPS     Y5, (SI)(R11*1)
+	VMOVUPS     Y6, (DI)(R11*1)
+	ADDQ        $0x20, R11
+	VZEROUPPER
+	RET
 
-bnsums_avx2_a_nomask:
-	VMASKMOVPS  (DX), Y0, Y8
-	VSUBPS      Y3, Y8, Y8
-	VADDPS      Y7, Y1, Y1
-	VFMADD231PS Y8, Y7, Y2
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	VMASKMOVPS  (R8), Y0, Y7
-	TESTQ       SI, SI
-	JZ          bnsums_avx2_b_nomask
-	VMASKMOVPS  (SI), Y0, Y8
-	VCMPPS      $0x01, Y8, Y4, Y8
+bnsums_avx2_c_not2:
+bnsums_avx2_c_row:
+	XORQ R11, R11
+	MOVQ 8(AX), R12
+	SUBQ $0x08, R12
+	JLT  bnsums_avx2_c_rest
+
+bnsums_avx2_c:
+	VMOVUPS     (SI)(R11*1), Y3
+	VMOVUPS     (DI)(R11*1), Y4
+	VMOVUPS     (R8)(R11*1), Y5
+	VMOVUPS     (BX)(R10*1), Y6
+	VMOVUPS     (DX)(R10*1), Y7
+	VCMPPS      $0x01, Y7, Y1, Y8
+	VCMPPS      $0x01, Y2, Y7, Y7
 	VANDPS      Y8, Y7, Y7
+	VANDPS      Y7, Y6, Y6
+	VMOVUPS     (CX)(R10*1), Y7
+	VSUBPS      Y5, Y7, Y7
+	VADDPS      Y6, Y3, Y3
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     Y3, (SI)(R11*1)
+	VMOVUPS     Y4, (DI)(R11*1)
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R10
+	SUBQ        $0x08, R12
+	JGE         bnsums_avx2_c
 
-bnsums_avx2_b_nomask:
-	VMASKMOVPS  (DX), Y0, Y8
-	VSUBPS      Y3, Y8, Y8
-	VADDPS      Y7, Y5, Y5
-	VFMADD231PS Y8, Y7, Y6
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	SUBQ        $0x02, CX
-	JGE         bnsums_avx2_l2
+bnsums_avx2_c_rest:
+	ADDQ        $0x08, R12
+	JZ          bnsums_avx2_c_end
+	VMASKMOVPS  (SI)(R11*1), Y0, Y3
+	VMASKMOVPS  (DI)(R11*1), Y0, Y4
+	VMASKMOVPS  (R8)(R11*1), Y0, Y5
+	VMASKMOVPS  (BX)(R10*1), Y0, Y6
+	VMASKMOVPS  (DX)(R10*1), Y0, Y7
+	VCMPPS      $0x01, Y7, Y1, Y8
+	VCMPPS      $0x01, Y2, Y7, Y7
+	VANDPS      Y8, Y7, Y7
+	VANDPS      Y7, Y6, Y6
+	VMASKMOVPS  (CX)(R10*1), Y0, Y7
+	VSUBPS      Y5, Y7, Y7
+	VADDPS      Y6, Y3, Y3
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  Y3, Y0, (SI)(R11*1)
+	VMASKMOVPS  Y4, Y0, (DI)(R11*1)
+	LEAQ        (R10)(R12*4), R10
 
-bnsums_avx2_r:
-	ADDQ       $0x02, CX
-	JZ         bnsums_avx2_end
-	VMASKMOVPS (R8), Y0, Y7
-	TESTQ      SI, SI
-	JZ         bnsums_avx2_c_nomask
-	VMASKMOVPS (SI), Y0, Y8
-	VCMPPS     $0x01, Y8, Y4, Y8
-	VANDPS     Y8, Y7, Y7
+bnsums_avx2_c_end:
+	DECQ R9
+	JNZ  bnsums_avx2_c_row
+	VZEROUPPER
+	RET
 
-bnsums_avx2_c_nomask:
-	VMASKMOVPS  (DX), Y0, Y4
-	VSUBPS      Y3, Y4, Y4
-	VADDPS      Y7, Y1, Y1
-	VFMADD231PS Y4, Y7, Y2
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
+bnsums_avx2_plain:
+	MOVQ    (AX), DX
+	XORQ    R9, R9
+	CMPQ    8(AX), $0x10
+	JNE     bnsums_avx2_p_not2
+	XORQ    R10, R10
+	VMOVUPS (SI)(R10*1), Y0
+	VMOVUPS (DI)(R10*1), Y1
+	VMOVUPS (R8)(R10*1), Y2
+	ADDQ    $0x20, R10
+	VMOVUPS (SI)(R10*1), Y3
+	VMOVUPS (DI)(R10*1), Y4
+	VMOVUPS (R8)(R10*1), Y5
+	ADDQ    $0x20, R10
 
-bnsums_avx2_end:
-	VADDPS     Y5, Y1, Y1
-	VADDPS     Y6, Y2, Y2
-	VMASKMOVPS Y1, Y0, (R10)
-	VMASKMOVPS Y2, Y0, (R11)
+bnsums_avx2_p_not2_row:
+	VMOVUPS     (BX)(R9*1), Y6
+	VMOVUPS     (CX)(R9*1), Y7
+	VSUBPS      Y2, Y7, Y7
+	VADDPS      Y6, Y0, Y0
+	VFMADD231PS Y7, Y6, Y1
+	ADDQ        $0x20, R9
+	VMOVUPS     (BX)(R9*1), Y6
+	VMOVUPS     (CX)(R9*1), Y7
+	VSUBPS      Y5, Y7, Y7
+	VADDPS      Y6, Y3, Y3
+	VFMADD231PS Y7, Y6, Y4
+	ADDQ        $0x20, R9
+	DECQ        DX
+	JNZ         bnsums_avx2_p_not2_row
+	XORQ        R10, R10
+	VMOVUPS     Y0, (SI)(R10*1)
+	VMOVUPS     Y1, (DI)(R10*1)
+	ADDQ        $0x20, R10
+	VMOVUPS     Y3, (SI)(R10*1)
+	VMOVUPS     Y4, (DI)(R10*1)
+	ADDQ        $0x20, R10
+	VZEROUPPER
+	RET
+
+bnsums_avx2_p_not2:
+bnsums_avx2_p_row:
+	XORQ R10, R10
+	MOVQ 8(AX), R11
+	SUBQ $0x08, R11
+	JLT  bnsums_avx2_p_rest
+
+bnsums_avx2_p:
+	VMOVUPS     (SI)(R10*1), Y1
+	VMOVUPS     (DI)(R10*1), Y2
+	VMOVUPS     (R8)(R10*1), Y3
+	VMOVUPS     (BX)(R9*1), Y4
+	VMOVUPS     (CX)(R9*1), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     Y1, (SI)(R10*1)
+	VMOVUPS     Y2, (DI)(R10*1)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R9
+	SUBQ        $0x08, R11
+	JGE         bnsums_avx2_p
+
+bnsums_avx2_p_rest:
+	ADDQ        $0x08, R11
+	JZ          bnsums_avx2_p_end
+	VMASKMOVPS  (SI)(R10*1), Y0, Y1
+	VMASKMOVPS  (DI)(R10*1), Y0, Y2
+	VMASKMOVPS  (R8)(R10*1), Y0, Y3
+	VMASKMOVPS  (BX)(R9*1), Y0, Y4
+	VMASKMOVPS  (CX)(R9*1), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  Y1, Y0, (SI)(R10*1)
+	VMASKMOVPS  Y2, Y0, (DI)(R10*1)
+	LEAQ        (R9)(R11*4), R9
+
+bnsums_avx2_p_end:
+	DECQ DX
+	JNZ  bnsums_avx2_p_row
 	VZEROUPPER
 	RET
 
 // func bngrad_avx2(r *byte)
 // Requires: AVX, FMA3
 TEXT ·bngrad_avx2(SB), NOSPLIT, $0-8
-	MOVQ       r+0(FP), AX
-	MOVQ       104(AX), CX
-	VMOVDQU    (CX), Y0
-	MOVQ       (AX), CX
-	MOVQ       8(AX), DX
-	MOVQ       16(AX), BX
-	MOVQ       24(AX), SI
-	MOVQ       32(AX), DI
-	MOVQ       56(AX), R8
-	MOVQ       64(AX), R9
-	MOVQ       40(AX), R10
-	MOVQ       48(AX), R11
-	VXORPS     Y5, Y5, Y5
-	MOVQ       72(AX), R12
-	VMASKMOVPS (R12), Y0, Y1
-	MOVQ       80(AX), R12
-	VMASKMOVPS (R12), Y0, Y2
-	MOVQ       88(AX), R12
-	VMASKMOVPS (R12), Y0, Y3
-	MOVQ       112(AX), AX
-	VXORPS     Y7, Y7, Y7
-	TESTQ      AX, AX
-	JZ         bngrad_avx2_nomean
-	VMASKMOVPS (AX), Y0, Y7
+	MOVQ         r+0(FP), AX
+	MOVQ         8(AX), CX
+	ANDQ         $0x07, CX
+	LEAQ         ones<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	MOVQ         16(AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         48(AX), DI
+	MOVQ         56(AX), R8
+	MOVQ         64(AX), R9
+	MOVQ         72(AX), R10
+	VBROADCASTSS 80(AX), Y1
+	VBROADCASTSS 84(AX), Y2
+	TESTQ        DX, DX
+	JZ           bngrad_avx2_plain
+	MOVQ         (AX), R11
+	XORQ         R12, R12
+	CMPQ         8(AX), $0x10
+	JNE          bngrad_avx2_c_not2
+	XORQ         R13, R13
+	VMOVUPS      (DI)(R13*1), Y0
+	VMOVUPS      (R8)(R13*1), Y3
+	VMOVUPS      (R9)(R13*1), Y4
+	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         $0x20, R13
+	VMOVUPS      (DI)(R13*1), Y6
+	VMOVUPS      (R8)(R13*1), Y7
+	VMOVUPS      (R9)(R13*1), Y8
+	VMOVUPS      (R10)(R13*1), Y9
+	ADDQ         $0x20, R13
 
-bngrad_avx2_nomean:
-bngrad_avx2_l:
-	VMASKMOVPS (R8), Y0, Y4
-	TESTQ      SI, SI
-	JZ         bngrad_avx2_nomask
-	VMASKMOVPS (SI), Y0, Y6
-	VCMPPS     $0x01, Y6, Y5, Y6
-	VANDPS     Y6, Y4, Y4
+bngrad_avx2_c_not2_row:
+	VMOVUPS     (BX)(R12*1), Y10
+	VMOVUPS     (DX)(R12*1), Y11
+	VCMPPS      $0x01, Y11, Y1, Y12
+	VCMPPS      $0x01, Y2, Y11, Y11
+	VANDPS      Y12, Y11, Y11
+	VANDPS      Y11, Y10, Y10
+	VMOVUPS     (CX)(R12*1), Y11
+	VSUBPS      Y5, Y11, Y11
+	VFMADD213PS Y4, Y0, Y10
+	VFMADD231PS Y11, Y3, Y10
+	VMOVUPS     Y10, (SI)(R12*1)
+	ADDQ        $0x20, R12
+	VMOVUPS     (BX)(R12*1), Y10
+	VMOVUPS     (DX)(R12*1), Y11
+	VCMPPS      $0x01, Y11, Y1, Y12
+	VCMPPS      $0x01, Y2, Y11, Y11
+	VANDPS      Y12, Y11, Y11
+	VANDPS      Y11, Y10, Y10
+	VMOVUPS     (CX)(R12*1), Y11
+	VSUBPS      Y9, Y11, Y11
+	VFMADD213PS Y8, Y6, Y10
+	VFMADD231PS Y11, Y7, Y10
+	VMOVUPS     Y10, (SI)(R12*1)
+	ADDQ        $0x20, R12
+	DECQ        R11
+	JNZ         bngrad_avx2_c_not2_row
+	XORQ        R13, R13
+	ADDQ        $0x20, R13
+	ADDQ        $0x20, R13
+	VZEROUPPER
+	RET
 
-bngrad_avx2_nomask:
-	VMASKMOVPS  (DX), Y0, Y6
-	VSUBPS      Y7, Y6, Y6
-	VFMADD213PS Y3, Y1, Y4
-	VFMADD231PS Y6, Y2, Y4
-	VMASKMOVPS  Y4, Y0, (R10)
-	ADDQ        BX, DX
-	ADDQ        DI, SI
-	ADDQ        R9, R8
-	ADDQ        R11, R10
-	DECQ        CX
-	JNZ         bngrad_avx2_l
+bngrad_avx2_c_not2:
+bngrad_avx2_c_row:
+	XORQ R13, R13
+	MOVQ 8(AX), R14
+	SUBQ $0x08, R14
+	JLT  bngrad_avx2_c_rest
+
+bngrad_avx2_c:
+	VMOVUPS     (DI)(R13*1), Y3
+	VMOVUPS     (R8)(R13*1), Y4
+	VMOVUPS     (R9)(R13*1), Y5
+	VMOVUPS     (R10)(R13*1), Y6
+	VMOVUPS     (BX)(R12*1), Y7
+	VMOVUPS     (DX)(R12*1), Y8
+	VCMPPS      $0x01, Y8, Y1, Y9
+	VCMPPS      $0x01, Y2, Y8, Y8
+	VANDPS      Y9, Y8, Y8
+	VANDPS      Y8, Y7, Y7
+	VMOVUPS     (CX)(R12*1), Y8
+	VSUBPS      Y6, Y8, Y8
+	VFMADD213PS Y5, Y3, Y7
+	VFMADD231PS Y8, Y4, Y7
+	VMOVUPS     Y7, (SI)(R12*1)
+	ADDQ        $0x20, R13
+	ADDQ        $0x20, R12
+	SUBQ        $0x08, R14
+	JGE         bngrad_avx2_c
+
+bngrad_avx2_c_rest:
+	ADDQ        $0x08, R14
+	JZ          bngrad_avx2_c_end
+	VMASKMOVPS  (DI)(R13*1), Y0, Y3
+	VMASKMOVPS  (R8)(R13*1), Y0, Y4
+	VMASKMOVPS  (R9)(R13*1), Y0, Y5
+	VMASKMOVPS  (R10)(R13*1), Y0, Y6
+	VMASKMOVPS  (BX)(R12*1), Y0, Y7
+	VMASKMOVPS  (DX)(R12*1), Y0, Y8
+	VCMPPS      $0x01, Y8, Y1, Y9
+	VCMPPS      $0x01, Y2, Y8, Y8
+	VANDPS      Y9, Y8, Y8
+	VANDPS      Y8, Y7, Y7
+	VMASKMOVPS  (CX)(R12*1), Y0, Y8
+	VSUBPS      Y6, Y8, Y8
+	VFMADD213PS Y5, Y3, Y7
+	VFMADD231PS Y8, Y4, Y7
+	VMASKMOVPS  Y7, Y0, (SI)(R12*1)
+	LEAQ        (R12)(R14*4), R12
+
+bngrad_avx2_c_end:
+	DECQ R11
+	JNZ  bngrad_avx2_c_row
+	VZEROUPPER
+	RET
+
+bngrad_avx2_plain:
+	MOVQ    (AX), DX
+	XORQ    R11, R11
+	CMPQ    8(AX), $0x10
+	JNE     bngrad_avx2_p_not2
+	XORQ    R12, R12
+	VMOVUPS (DI)(R12*1), Y0
+	VMOVUPS (R8)(R12*1), Y1
+	VMOVUPS (R9)(R12*1), Y2
+	VMOVUPS (R10)(R12*1), Y3
+	ADDQ    $0x20, R12
+	VMOVUPS (DI)(R12*1), Y4
+	VMOVUPS (R8)(R12*1), Y5
+	VMOVUPS (R9)(R12*1), Y6
+	VMOVUPS (R10)(R12*1), Y7
+	ADDQ    $0x20, R12
+
+bngrad_avx2_p_not2_row:
+	VMOVUPS     (BX)(R11*1), Y8
+	VMOVUPS     (CX)(R11*1), Y9
+	VSUBPS      Y3, Y9, Y9
+	VFMADD213PS Y2, Y0, Y8
+	VFMADD231PS Y9, Y1, Y8
+	VMOVUPS     Y8, (SI)(R11*1)
+	ADDQ        $0x20, R11
+	VMOVUPS     (BX)(R11*1), Y8
+	VMOVUPS     (CX)(R11*1), Y9
+	VSUBPS      Y7, Y9, Y9
+	VFMADD213PS Y6, Y4, Y8
+	VFMADD231PS Y9, Y5, Y8
+	VMOVUPS     Y8, (SI)(R11*1)
+	ADDQ        $0x20, R11
+	DECQ        DX
+	JNZ         bngrad_avx2_p_not2_row
+	XORQ        R12, R12
+	ADDQ        $0x20, R12
+	ADDQ        $0x20, R12
+	VZEROUPPER
+	RET
+
+bngrad_avx2_p_not2:
+bngrad_avx2_p_row:
+	XORQ R12, R12
+	MOVQ 8(AX), R13
+	SUBQ $0x08, R13
+	JLT  bngrad_avx2_p_rest
+
+bngrad_avx2_p:
+	VMOVUPS     (DI)(R12*1), Y1
+	VMOVUPS     (R8)(R12*1), Y2
+	VMOVUPS     (R9)(R12*1), Y3
+	VMOVUPS     (R10)(R12*1), Y4
+	VMOVUPS     (BX)(R11*1), Y5
+	VMOVUPS     (CX)(R11*1), Y6
+	VSUBPS      Y4, Y6, Y6
+	VFMADD213PS Y3, Y1, Y5
+	VFMADD231PS Y6, Y2, Y5
+	VMOVUPS     Y5, (SI)(R11*1)
+	ADDQ        $0x20, R12
+	ADDQ        $0x20, R11
+	SUBQ        $0x08, R13
+	JGE         bngrad_avx2_p
+
+bngrad_avx2_p_rest:
+	ADDQ        $0x08, R13
+	JZ          bngrad_avx2_p_end
+	VMASKMOVPS  (DI)(R12*1), Y0, Y1
+	VMASKMOVPS  (R8)(R12*1), Y0, Y2
+	VMASKMOVPS  (R9)(R12*1), Y0, Y3
+	VMASKMOVPS  (R10)(R12*1), Y0, Y4
+	VMASKMOVPS  (BX)(R11*1), Y0, Y5
+	VMASKMOVPS  (CX)(R11*1), Y0, Y6
+	VSUBPS      Y4, Y6, Y6
+	VFMADD213PS Y3, Y1, Y5
+	VFMADD231PS Y6, Y2, Y5
+	VMASKMOVPS  Y5, Y0, (SI)(R11*1)
+	LEAQ        (R11)(R13*4), R11
+
+bngrad_avx2_p_end:
+	DECQ DX
+	JNZ  bngrad_avx2_p_row
 	VZEROUPPER
 	RET
 
@@ -17951,8 +19379,8 @@ TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
 l26:
 	VMOVUPS   (CX), Z2
 	VMOVUPS   (DX), Z3
-	VCMPPS    $0x12, Z3, Z0, K1
-	VCMPPS    $0x12, Z1, Z3, K2
+	VCMPPS    $0x11, Z3, Z0, K1
+	VCMPPS    $0x11, Z1, Z3, K2
 	KANDW     K1, K2, K1
 	VMOVAPS.Z Z2, K1, Z2
 	VMOVUPS   Z2, (BX)
@@ -17970,8 +19398,8 @@ r26:
 	KMOVW     SI, K1
 	VMOVUPS.Z (CX), K1, Z2
 	VMOVUPS.Z (DX), K1, Z3
-	VCMPPS    $0x12, Z3, Z0, K2
-	VCMPPS    $0x12, Z1, Z3, K3
+	VCMPPS    $0x11, Z3, Z0, K2
+	VCMPPS    $0x11, Z1, Z3, K3
 	KANDW     K2, K3, K2
 	VMOVAPS.Z Z2, K2, Z2
 	VMOVUPS   Z2, K1, (BX)
@@ -18200,24 +19628,6 @@ DATA c0000007f<>+52(SB)/4, $0x0000007f
 DATA c0000007f<>+56(SB)/4, $0x0000007f
 DATA c0000007f<>+60(SB)/4, $0x0000007f
 GLOBL c0000007f<>(SB), RODATA|NOPTR, $64
-
-DATA ones<>+0(SB)/4, $0xffffffff
-DATA ones<>+4(SB)/4, $0xffffffff
-DATA ones<>+8(SB)/4, $0xffffffff
-DATA ones<>+12(SB)/4, $0xffffffff
-DATA ones<>+16(SB)/4, $0xffffffff
-DATA ones<>+20(SB)/4, $0xffffffff
-DATA ones<>+24(SB)/4, $0xffffffff
-DATA ones<>+28(SB)/4, $0xffffffff
-DATA ones<>+32(SB)/4, $0x00000000
-DATA ones<>+36(SB)/4, $0x00000000
-DATA ones<>+40(SB)/4, $0x00000000
-DATA ones<>+44(SB)/4, $0x00000000
-DATA ones<>+48(SB)/4, $0x00000000
-DATA ones<>+52(SB)/4, $0x00000000
-DATA ones<>+56(SB)/4, $0x00000000
-DATA ones<>+60(SB)/4, $0x00000000
-GLOBL ones<>(SB), RODATA|NOPTR, $64
 
 // func flog_avx2(n int, x *float32, z *float32, a float32, b float32)
 // Requires: AVX, AVX2, FMA3, SSE
@@ -20200,9 +21610,9 @@ TEXT ·fclipgrad_avx2(SB), NOSPLIT, $0-40
 l54:
 	VMOVUPS (CX), Y2
 	VMOVUPS (DX), Y3
-	VCMPPS  $0x12, Y3, Y0, Y4
+	VCMPPS  $0x11, Y3, Y0, Y4
 	VANDPS  Y4, Y2, Y2
-	VCMPPS  $0x12, Y1, Y3, Y4
+	VCMPPS  $0x11, Y1, Y3, Y4
 	VANDPS  Y4, Y2, Y2
 	VMOVUPS Y2, (BX)
 	ADDQ    $0x20, CX
@@ -20220,9 +21630,9 @@ r54:
 	VMOVDQU    (SI), Y2
 	VMASKMOVPS (CX), Y2, Y3
 	VMASKMOVPS (DX), Y2, Y4
-	VCMPPS     $0x12, Y4, Y0, Y0
+	VCMPPS     $0x11, Y4, Y0, Y0
 	VANDPS     Y0, Y3, Y3
-	VCMPPS     $0x12, Y1, Y4, Y0
+	VCMPPS     $0x11, Y1, Y4, Y0
 	VANDPS     Y0, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)
 

@@ -203,7 +203,7 @@ func (t *SparseConvTask) tile(w *Worker, x []float32, n, tile, o0, o1 int) {
 		X: unsafe.Pointer(&x[oy*stride*t.p+ox]), XRow: 4 * stride * t.p,
 		Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
 		Bias: first(t.Ep.Bias, o0), Res: first(t.Ep.Res, at), Mask: maskOf(t.vec, places-(nv-1)*t.vec)}
-	if lo, hi, ok := t.Ep.bounds(); ok {
+	if lo, hi, ok := t.Ep.Bounds(); ok {
 		k.Flags, k.Lo, k.Hi = flagClip, lo, hi
 	}
 	runSparse(k, t.vec, rows, nv, places)

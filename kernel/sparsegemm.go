@@ -71,7 +71,7 @@ func (t *SparseGemmTask) Do(w *Worker, i int) {
 	*k = sparseTile{Entries: t.weights.first(n0), Counts: unsafe.Pointer(&t.weights.Counts[n0]), Rows: n,
 		X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
 		Bias: first(t.Ep.Bias, n0), Mask: maskOf(t.vec, t.vec)}
-	if lo, hi, ok := t.Ep.bounds(); ok && t.Ep.Res == nil {
+	if lo, hi, ok := t.Ep.Bounds(); ok && t.Ep.Res == nil {
 		k.Flags, k.Lo, k.Hi = flagClip, lo, hi
 	}
 	runSparse(k, t.vec, 1, nv, nv*t.vec)
@@ -80,7 +80,7 @@ func (t *SparseGemmTask) Do(w *Worker, i int) {
 	if t.Ep.Res == nil {
 		return
 	}
-	lo, hi, ok := t.Ep.bounds()
+	lo, hi, ok := t.Ep.Bounds()
 	for r := range m {
 		at := (m0+r)*t.N + n0
 		row := t.Y[at : at+n]

@@ -30,13 +30,12 @@ type tile struct {
 
 const (
 	flagAcc  = 1
-	flagRelu = 2 // for the passes of normalisation
 	flagClip = 2
 )
 
 // act sets the activation of an epilogue.
 func (t *tile) act(e *Epilogue) {
-	if lo, hi, ok := e.bounds(); ok {
+	if lo, hi, ok := e.Bounds(); ok {
 		t.Flags |= flagClip
 		t.Lo, t.Hi = lo, hi
 	}
@@ -111,16 +110,16 @@ func (w *Worker) channels(m, n int) {
 	t := &w.tile
 	a, b, c, bias, res := t.A, t.B, t.C, t.Bias, t.Res
 	step := lanes()
-	for j := 0; j < n; j += step {
-		width := min(n-j, step)
-		t.Mask = lastMask(width)
-		t.B = unsafe.Add(b, 4*j)
-		if bias != nil {
-			t.Bias = unsafe.Add(bias, 4*j)
-		}
-		for i := 0; i < m; i += 8 {
+	for i := 0; i < m; i += 8 { // in the order of memory
+		for j := 0; j < n; j += step {
+			width := min(n-j, step)
+			t.Mask = lastMask(width)
 			t.A = unsafe.Add(a, i*t.Ais+4*j)
+			t.B = unsafe.Add(b, 4*j)
 			t.C = unsafe.Add(c, i*t.Ldc+4*j)
+			if bias != nil {
+				t.Bias = unsafe.Add(bias, 4*j)
+			}
 			if res != nil {
 				t.Res = unsafe.Add(res, i*t.Ldr+4*j)
 			}

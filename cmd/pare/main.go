@@ -108,6 +108,13 @@ It takes any ONNX file; there is nothing else to install.
   pare model bench small.onnx --vs net.onnx    is it faster? side by side`,
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version(),
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if len(a) > 0 {
+				return usage("there is no command %q\nSee: pare --help", a[0])
+			}
+			return cmd.Help()
+		},
 	}
 	r.PersistentFlags().BoolVar(&c.json, "json", false, "write the result as JSON")
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")

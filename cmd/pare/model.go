@@ -187,6 +187,9 @@ func (c *cli) bench() *cobra.Command {
 			if batch < 1 || rounds < 1 {
 				return usage("--batch %d, --rounds %d: at least 1 of each", batch, rounds)
 			}
+			if layers < 0 {
+				return usage("--layers %d is negative", layers)
+			}
 			o, err := c.engine()
 			if err != nil {
 				return err
@@ -225,6 +228,9 @@ func (c *cli) bench() *cobra.Command {
 			}
 			fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", batch, rounds)
 			t.Print(c.out, c.width())
+			if layers == 0 {
+				return nil
+			}
 			fmt.Fprintf(c.out, "\nWhere the time of %s goes\n", a[0])
 			stepTable(plans, layers).Print(c.out, c.width())
 			return nil
@@ -232,7 +238,7 @@ func (c *cli) bench() *cobra.Command {
 	cmd.Flags().StringVar(&vs, "vs", "", "the network to compare with")
 	cmd.Flags().IntVar(&batch, "batch", 1, "samples a run")
 	cmd.Flags().IntVar(&rounds, "rounds", 15, "rounds, each running every network in turn")
-	cmd.Flags().IntVar(&layers, "layers", 12, "layers to list, those that take longest")
+	cmd.Flags().IntVar(&layers, "layers", 12, "layers to list, those that take longest (0: none)")
 	return cmd
 }
 

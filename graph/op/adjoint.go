@@ -134,6 +134,43 @@ var _ = register(
 			return []*graph.Value{b.Pare("ReluGrad", nil, dy[0], n.In(1)), nil}, nil
 		}},
 
+	// ClipGrad(dy, y, lo, hi) is dy where lo < y < hi and 0 elsewhere; either
+	// bound may be missing.
+	Def{Domain: graph.Pare, Name: "ClipGrad", Infer: sameShapes,
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			d, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			y, err := floats(in[1])
+			if err != nil {
+				return nil, err
+			}
+			bounds := [2]float64{math.Inf(-1), math.Inf(1)}
+			for i := range bounds {
+				if t := arg(in, i+2); t != nil {
+					b, err := floats(t)
+					if err != nil {
+						return nil, err
+					}
+					if len(b) != 1 {
+						return nil, fmt.Errorf("a bound has %d elements, not one", len(b))
+					}
+					bounds[i] = b[0]
+				}
+			}
+			out := make([]float64, len(d))
+			for i, v := range y {
+				if v > bounds[0] && v < bounds[1] {
+					out[i] = d[i]
+				}
+			}
+			return single(ofFloats(in[0].DType, in[0].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare("ClipGrad", nil, dy[0], n.In(1), n.In(2), n.In(3)), nil, nil, nil}, nil
+		}},
+
 	// GeluGrad(dy, x) is dy*(Phi(x) + x*phi(x)), Phi and phi the normal
 	// distribution and its density (Hendrycks & Gimpel 2016).
 	Def{Domain: graph.Pare, Name: "GeluGrad", Infer: sameShapes,

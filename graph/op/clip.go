@@ -9,7 +9,8 @@ import (
 )
 
 // Clip limits x to [min, max]: attributes before opset 11, inputs from then
-// on. The gradient passes at the bounds, as in PyTorch.
+// on. Where the bounds are constants the gradient is 0 at the bounds, as that of
+// PyTorch's ReLU6 and Hardtanh; else it passes there, as that of torch.clamp.
 var _ = register(Def{Name: "Clip", Infer: sameAs,
 	Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		lo, hi := arg(in, 1), arg(in, 2)
@@ -41,6 +42,11 @@ var _ = register(Def{Name: "Clip", Infer: sameAs,
 	Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 		x, d, zero := n.In(0), dy[0], b.Scalar(0, dy[0])
 		lo, hi := clipBounds(b, n)
+		if fixed(lo) && fixed(hi) {
+			out := make([]*graph.Value, max(1, len(n.Inputs)))
+			out[0] = b.Pare("ClipGrad", nil, d, n.Out(0), lo, hi)
+			return out, nil
+		}
 		out := make([]*graph.Value, max(1, len(n.Inputs)))
 		for i, bound := range []*graph.Value{lo, hi} {
 			if bound == nil {
@@ -55,6 +61,11 @@ var _ = register(Def{Name: "Clip", Infer: sameAs,
 		out[0] = d
 		return out, nil
 	}})
+
+// fixed says whether a bound is missing or a number that is not trained.
+func fixed(v *graph.Value) bool {
+	return v == nil || v.IsConst() && v.Role != graph.Param && v.Const.Len() == 1
+}
 
 var (
 	boundBelow = binary{name: "Clip", mixed: true, float: math.Max, int: func(x, y int64) int64 { return max(x, y) },

@@ -228,7 +228,7 @@ func functions(v vec, isa string) {
 		VANDPS(m, d, d)
 		return d
 	}
-	two("fclipgrad", func(d, x, a, b VecVirtual) VecVirtual { return between(18, d, x, a, b) })
+	two("fclipgrad", func(d, x, a, b VecVirtual) VecVirtual { return between(17, d, x, a, b) })
 	two("fhardsigmoidgrad", func(d, x, a, b VecVirtual) VecVirtual {
 		VFMADD213PS(b, a, x)
 		VMULPS(a, d, d)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -9,232 +11,220 @@ import (
 // Offsets of the fields of kernel.rows.
 const (
 	rN = 8 * iota
+	rC
 	rX
-	rLdx
 	rY
-	rLdy
 	rR
-	rLdr
 	rD
-	rLdd
 	rS
 	rQ
 	rB
-	rFlags
-	rMask
 	rM
+	rLo
+	rHi = rLo + 4
 )
 
-// norms are passes over N rows of one vector of channels: batch normalisation
-// of [rows, channels] forward and backward.
+// norms are passes over a matrix [N, C] in the order of memory: batch
+// normalisation forward and backward. Rows of a few vectors keep what belongs to
+// the columns in registers.
 func norms(v vec, isa string) {
-	type ctx struct {
-		f    func(off int) Mem
-		ld   func(off int) GPVirtual
-		load func(src Mem, dst VecVirtual)
-		stor func(src VecVirtual, dst Mem)
-	}
-	begin := func(name string) ctx {
+	var name string
+	var f func(off int) Mem
+	var last *tail // where a row is not made of whole vectors
+	begin := func(n string) (load func(off int) GPVirtual) {
+		name = n + "_" + isa
 		TEXT(name, NOSPLIT, "func(r *byte)")
 		Pragma("noescape")
 		t := Load(Param("r"), GP64())
-		c := ctx{}
-		c.f = func(off int) Mem { return Mem{Base: t, Disp: off} }
-		c.ld = func(off int) GPVirtual { r := GP64(); MOVQ(c.f(off), r); return r }
-		if v.z512 {
-			km, m := K(), GP32()
-			MOVL(c.f(rMask), m)
-			KMOVW(m, km)
-			c.load = func(s Mem, d VecVirtual) { VMOVUPS_Z(s, km, d) }
-			c.stor = func(s VecVirtual, d Mem) { VMOVUPS(s, km, d) }
-		} else {
-			m, vm := c.ld(rMask), YMM()
-			VMOVDQU(Mem{Base: m}, vm)
-			c.load = func(s Mem, d VecVirtual) { VMASKMOVPS(s, vm, d) }
-			c.stor = func(s VecVirtual, d Mem) { VMASKMOVPS(s, vm, d) }
+		f = func(off int) Mem { return Mem{Base: t, Disp: off} }
+		left := GP64()
+		MOVQ(f(rC), left)
+		ANDQ(Imm(uint64(v.n-1)), left)
+		last = v.tailOf(left)
+		return func(off int) GPVirtual { r := GP64(); MOVQ(f(off), r); return r }
+	}
+	bounds := func() (lo, hi VecVirtual) {
+		lo, hi = v.reg(), v.reg()
+		VBROADCASTSS(f(rLo), lo)
+		VBROADCASTSS(f(rHi), hi)
+		return lo, hi
+	}
+	in := func(base, at GPVirtual) Mem { return Mem{Base: base, Index: at, Scale: 1} }
+	get := func(t *tail, m Mem) VecVirtual { r := v.reg(); v.load(t, m, r); return r }
+
+	// pass loops over the rows: at is the place of a vector, cols what belongs to
+	// its columns, read from the bases, of which the first sums are written back.
+	pass := func(name string, bases []GPVirtual, sums int, body func(t *tail, at GPVirtual, cols []VecVirtual)) {
+		n, at, col, j := GP64(), GP64(), GP64(), GP64()
+		fetch := func(t *tail, col GPVirtual) (regs []VecVirtual) {
+			for _, b := range bases {
+				regs = append(regs, get(t, in(b, col)))
+			}
+			return regs
 		}
-		return c
+		put := func(t *tail, regs []VecVirtual, col GPVirtual) {
+			for i, r := range regs[:sums] {
+				v.store(t, r, in(bases[i], col))
+			}
+		}
+		MOVQ(f(rN), n)
+		XORQ(at, at)
+
+		// rows of exactly k whole vectors
+		for _, k := range v.resident() {
+			next := fmt.Sprintf("%s_not%d", name, k)
+			CMPQ(f(rC), Imm(uint64(k*v.n)))
+			JNE(LabelRef(next))
+			XORQ(col, col)
+			var regs [][]VecVirtual
+			for range k {
+				regs = append(regs, fetch(nil, col))
+				ADDQ(Imm(uint64(4*v.n)), col)
+			}
+			Label(next + "_row")
+			for i := range k {
+				body(nil, at, regs[i])
+				ADDQ(Imm(uint64(4*v.n)), at)
+			}
+			DECQ(n)
+			JNZ(LabelRef(next + "_row"))
+			XORQ(col, col)
+			for i := range k {
+				put(nil, regs[i], col)
+				ADDQ(Imm(uint64(4*v.n)), col)
+			}
+			VZEROUPPER()
+			RET()
+			Label(next)
+		}
+
+		Label(name + "_row")
+		XORQ(col, col)
+		MOVQ(f(rC), j)
+		SUBQ(Imm(uint64(v.n)), j)
+		JLT(LabelRef(name + "_rest"))
+		Label(name)
+		regs := fetch(nil, col)
+		body(nil, at, regs)
+		put(nil, regs, col)
+		ADDQ(Imm(uint64(4*v.n)), col)
+		ADDQ(Imm(uint64(4*v.n)), at)
+		SUBQ(Imm(uint64(v.n)), j)
+		JGE(LabelRef(name))
+		Label(name + "_rest")
+		ADDQ(Imm(uint64(v.n)), j)
+		JZ(LabelRef(name + "_end"))
+		regs = fetch(last, col)
+		body(last, at, regs)
+		put(last, regs, col)
+		LEAQ(Mem{Base: at, Index: j, Scale: 4}, at)
+		Label(name + "_end")
+		DECQ(n)
+		JNZ(LabelRef(name + "_row"))
+		VZEROUPPER()
+		RET()
 	}
 
-	// mean loads what is subtracted
-	mean := func(name string, c ctx) VecVirtual {
-		m, p := v.reg(), c.ld(rM)
-		v.zero(m)
-		TESTQ(p, p)
-		JZ(LabelRef(name + "_nomean"))
-		c.load(Mem{Base: p}, m)
-		Label(name + "_nomean")
-		return m
-	}
+	// stats: S += X-B, Q += (X-B)^2
+	load := begin("bnstats")
+	x, s, q, b := load(rX), load(rS), load(rQ), load(rB)
+	pass(name, []GPVirtual{s, q, b}, 2, func(t *tail, at GPVirtual, c []VecVirtual) {
+		w := get(t, in(x, at))
+		VSUBPS(c[2], w, w)
+		VADDPS(w, c[0], c[0])
+		VFMADD231PS(w, w, c[1])
+	})
 
-	// stats: S[j] += sum (x-B[j]), Q[j] += sum (x-B[j])^2; four rows at a time,
-	// each with sums of its own
-	name := "bnstats_" + isa
-	c := begin(name)
-	n, x, ldx, sp, qp := c.ld(rN), c.ld(rX), c.ld(rLdx), c.ld(rS), c.ld(rQ)
-	s, q, b, w := v.reg(), v.reg(), v.reg(), v.reg()
-	c.load(Mem{Base: sp}, s)
-	c.load(Mem{Base: qp}, q)
-	c.load(Mem{Base: c.ld(rB)}, b)
-	ss, qs := []VecVirtual{s}, []VecVirtual{q}
-	for range 3 {
-		a, e := v.reg(), v.reg()
-		v.zero(a)
-		v.zero(e)
-		ss, qs = append(ss, a), append(qs, e)
+	// apply: Y = X*S + B (+ R), held between Lo and Hi
+	load = begin("bnapply")
+	x, y, r, s, b := load(rX), load(rY), load(rR), load(rS), load(rB)
+	lo, hi := bounds()
+	apply := func(name string, res bool) {
+		pass(name, []GPVirtual{s, b}, 0, func(t *tail, at GPVirtual, c []VecVirtual) {
+			w := get(t, in(x, at))
+			VFMADD213PS(c[1], c[0], w)
+			if res {
+				VADDPS(get(t, in(r, at)), w, w)
+			}
+			VMAXPS(w, lo, w)
+			VMINPS(w, hi, w)
+			v.store(t, w, in(y, at))
+		})
 	}
-	stat := func(i int) {
-		w := v.reg()
-		c.load(Mem{Base: x}, w)
-		VSUBPS(b, w, w)
-		VADDPS(w, ss[i], ss[i])
-		VFMADD231PS(w, w, qs[i])
-		ADDQ(ldx, x)
-	}
-	SUBQ(Imm(4), n)
-	JLT(LabelRef(name + "_r"))
-	Label(name + "_l4")
-	for i := range 4 {
-		stat(i)
-	}
-	SUBQ(Imm(4), n)
-	JGE(LabelRef(name + "_l4"))
-	Label(name + "_r")
-	ADDQ(Imm(4), n)
-	JZ(LabelRef(name + "_end"))
-	Label(name + "_l")
-	stat(0)
-	DECQ(n)
-	JNZ(LabelRef(name + "_l"))
-	Label(name + "_end")
-	for _, p := range [][2]int{{1, 0}, {3, 2}, {2, 0}} {
-		VADDPS(ss[p[0]], ss[p[1]], ss[p[1]])
-		VADDPS(qs[p[0]], qs[p[1]], qs[p[1]])
-	}
-	c.stor(s, Mem{Base: sp})
-	c.stor(q, Mem{Base: qp})
-	VZEROUPPER()
-	RET()
-
-	// apply: Y = X*S + B (+ R), ReLU where flag 2
-	name = "bnapply_" + isa
-	c = begin(name)
-	n, x, ldx = c.ld(rN), c.ld(rX), c.ld(rLdx)
-	y, ldy, r, ldr, flags := c.ld(rY), c.ld(rLdy), c.ld(rR), c.ld(rLdr), c.ld(rFlags)
-	s, b, w = v.reg(), v.reg(), v.reg()
-	z, u := v.reg(), v.reg()
-	v.zero(z)
-	c.load(Mem{Base: c.ld(rS)}, s)
-	c.load(Mem{Base: c.ld(rB)}, b)
-	Label(name + "_l")
-	c.load(Mem{Base: x}, w)
-	VFMADD213PS(b, s, w)
 	TESTQ(r, r)
-	JZ(LabelRef(name + "_nores"))
-	c.load(Mem{Base: r}, u)
-	VADDPS(u, w, w)
-	ADDQ(ldr, r)
-	Label(name + "_nores")
-	BTQ(Imm(1), flags)
-	JCC(LabelRef(name + "_norelu"))
-	VMAXPS(w, z, w)
-	Label(name + "_norelu")
-	c.stor(w, Mem{Base: y})
-	ADDQ(ldx, x)
-	ADDQ(ldy, y)
-	DECQ(n)
-	JNZ(LabelRef(name + "_l"))
-	VZEROUPPER()
-	RET()
+	JZ(LabelRef(name + "_plain"))
+	apply(name+"_r", true)
+	Label(name + "_plain")
+	apply(name+"_p", false)
 
-	// masked loads dY into w, zero where Y <= 0 (if Y is given)
-	masked := func(name string, c ctx, d, y GPVirtual, w, z VecVirtual) {
-		c.load(Mem{Base: d}, w)
-		TESTQ(y, y)
-		JZ(LabelRef(name + "_nomask"))
-		u := v.reg()
-		c.load(Mem{Base: y}, u)
-		if v.z512 {
-			k := K()
-			VCMPPS(Imm(1), u, z, k) // 0 < y
-			VMOVAPS_Z(w, k, w)
-		} else {
-			VCMPPS(Imm(1), u, z, u)
-			VANDPS(u, w, w)
+	// counted loads D, 0 where Y is given and not between the bounds
+	counted := func(t *tail, d, y, at GPVirtual, clipped bool) VecVirtual {
+		w := get(t, in(d, at))
+		if !clipped {
+			return w
 		}
-		Label(name + "_nomask")
+		u := get(t, in(y, at))
+		if v.z512 {
+			above, below := K(), K()
+			VCMPPS(Imm(1), u, lo, above) // lo < y
+			VCMPPS(Imm(1), hi, u, below) // y < hi
+			KANDW(above, below, below)
+			VMOVAPS_Z(w, below, w)
+			return w
+		}
+		above := v.reg()
+		VCMPPS(Imm(1), u, lo, above)
+		VCMPPS(Imm(1), hi, u, u)
+		VANDPS(above, u, u)
+		VANDPS(u, w, w)
+		return w
+	}
+	either := func(y GPVirtual, f func(name string, clipped bool)) {
+		TESTQ(y, y)
+		JZ(LabelRef(name + "_plain"))
+		f(name+"_c", true)
+		Label(name + "_plain")
+		f(name+"_p", false)
 	}
 
-	// sums: S[j] += sum g, Q[j] += sum g*(x-B[j]); g = dY where Y > 0. Two rows
-	// at a time, each with sums of its own
-	name = "bnsums_" + isa
-	c = begin(name)
-	n, x, ldx = c.ld(rN), c.ld(rX), c.ld(rLdx)
-	y, ldy, d, ldd := c.ld(rY), c.ld(rLdy), c.ld(rD), c.ld(rLdd)
-	sp, qp = c.ld(rS), c.ld(rQ)
-	s, q, b, z = v.reg(), v.reg(), v.reg(), v.reg()
-	s2, q2 := v.reg(), v.reg()
-	v.zero(z)
-	v.zero(s2)
-	v.zero(q2)
-	c.load(Mem{Base: sp}, s)
-	c.load(Mem{Base: qp}, q)
-	c.load(Mem{Base: c.ld(rB)}, b)
-	sum := func(label string, s, q VecVirtual) {
-		w, u := v.reg(), v.reg()
-		masked(label, c, d, y, w, z)
-		c.load(Mem{Base: x}, u)
-		VSUBPS(b, u, u)
-		VADDPS(w, s, s)
-		VFMADD231PS(u, w, q)
-		ADDQ(ldx, x)
-		ADDQ(ldy, y)
-		ADDQ(ldd, d)
-	}
-	SUBQ(Imm(2), n)
-	JLT(LabelRef(name + "_r"))
-	Label(name + "_l2")
-	sum(name+"_a", s, q)
-	sum(name+"_b", s2, q2)
-	SUBQ(Imm(2), n)
-	JGE(LabelRef(name + "_l2"))
-	Label(name + "_r")
-	ADDQ(Imm(2), n)
-	JZ(LabelRef(name + "_end"))
-	sum(name+"_c", s, q)
-	Label(name + "_end")
-	VADDPS(s2, s, s)
-	VADDPS(q2, q, q)
-	c.stor(s, Mem{Base: sp})
-	c.stor(q, Mem{Base: qp})
-	VZEROUPPER()
-	RET()
+	// sums: S += g, Q += g*(X-B); g is what counts of D
+	load = begin("bnsums")
+	x, y = load(rX), load(rY)
+	d, s, q, b := load(rD), load(rS), load(rQ), load(rB)
+	lo, hi = bounds()
+	either(y, func(name string, clipped bool) {
+		pass(name, []GPVirtual{s, q, b}, 2, func(t *tail, at GPVirtual, c []VecVirtual) {
+			w := counted(t, d, y, at, clipped)
+			u := get(t, in(x, at))
+			VSUBPS(c[2], u, u)
+			VADDPS(w, c[0], c[0])
+			VFMADD231PS(u, w, c[1])
+		})
+	})
 
-	// grad: R = g*S[j] + (X-M[j])*Q[j] + B[j]; g = dY where Y > 0
-	name = "bngrad_" + isa
-	c = begin(name)
-	n, x, ldx = c.ld(rN), c.ld(rX), c.ld(rLdx)
-	y, ldy, d, ldd = c.ld(rY), c.ld(rLdy), c.ld(rD), c.ld(rLdd)
-	r, ldr = c.ld(rR), c.ld(rLdr)
-	s, q, b, w, z, u = v.reg(), v.reg(), v.reg(), v.reg(), v.reg(), v.reg()
-	v.zero(z)
-	c.load(Mem{Base: c.ld(rS)}, s)
-	c.load(Mem{Base: c.ld(rQ)}, q)
-	c.load(Mem{Base: c.ld(rB)}, b)
-	m := mean(name, c)
-	Label(name + "_l")
-	masked(name, c, d, y, w, z)
-	c.load(Mem{Base: x}, u)
-	VSUBPS(m, u, u)
-	VFMADD213PS(b, s, w)
-	VFMADD231PS(u, q, w)
-	c.stor(w, Mem{Base: r})
-	ADDQ(ldx, x)
-	ADDQ(ldy, y)
-	ADDQ(ldd, d)
-	ADDQ(ldr, r)
-	DECQ(n)
-	JNZ(LabelRef(name + "_l"))
-	VZEROUPPER()
-	RET()
+	// grad: R = g*S + (X-M)*Q + B; g is what counts of D
+	load = begin("bngrad")
+	x, y, d, r = load(rX), load(rY), load(rD), load(rR)
+	s, q, b = load(rS), load(rQ), load(rB)
+	m := load(rM)
+	lo, hi = bounds()
+	either(y, func(name string, clipped bool) {
+		pass(name, []GPVirtual{s, q, b, m}, 0, func(t *tail, at GPVirtual, c []VecVirtual) {
+			w := counted(t, d, y, at, clipped)
+			u := get(t, in(x, at))
+			VSUBPS(c[3], u, u)
+			VFMADD213PS(c[2], c[0], w)
+			VFMADD231PS(u, c[1], w)
+			v.store(t, w, in(r, at))
+		})
+	})
+}
+
+// resident are the numbers of vectors in a row whose columns' numbers stay in
+// registers.
+func (v vec) resident() []int {
+	if v.z512 {
+		return []int{3, 4}
+	}
+	return []int{2}
 }
