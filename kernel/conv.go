@@ -50,8 +50,9 @@ type ConvTask struct {
 	Ep       Epilogue
 
 	strip, strips int
-	gathering     bool
+	phase         int
 	rows          []float32 // [N*OH*OW, KH*KW*CI]
+	panels        []float32 // of the weights, as in PackedConv
 	gemm          GemmTask
 }
 
@@ -73,10 +74,7 @@ func PackConv(c *Conv, w []float32) *PackedConv {
 		return &PackedConv{product: PackB(false, c.CO, k, w, c.CO)}
 	}
 	q := &PackedConv{panels: make([]float32, len(w))}
-	for j, panel := 0, 2*lanes(); j < c.CO; j += panel {
-		width := min(panel, c.CO-j)
-		copyRows(w[j:], c.CO, q.panels[j*k:], width, k, width)
-	}
+	packB(q.panels, w, false, c.CO, 0, k, 0, c.CO)
 	return q
 }
 
@@ -98,18 +96,45 @@ func (c *ConvTask) Run(p *Pool) {
 		if need := c.N * c.OutH() * c.OutW() * c.KH * c.KW * c.CI; len(c.rows) != need {
 			c.rows = make([]float32, need)
 		}
-		c.gathering = true
+		c.phase = phaseGather
 		p.Run(c.N*c.OutH(), c)
-		c.gathering = false
 		c.product(p, c.rows)
 		return
+	}
+	c.panels = c.panels[:0]
+	switch k := c.KH * c.KW * c.CI; {
+	case c.Packed != nil:
+		c.panels = c.Packed.panels
+	case c.Groups > 1 || c.CO <= 2*lanes():
+	case c.N*c.OutH()*c.OutW() >= 64: // side by side, to be read many times
+		if cap(c.panels) < k*c.CO {
+			c.panels = make([]float32, k*c.CO)
+		}
+		c.panels = c.panels[:k*c.CO]
+		c.phase = phasePack
+		p.Run((c.CO+2*lanes()-1)/(2*lanes()), c)
 	}
 	c.strip = c.OutH()
 	if c.N < 2*p.Threads() {
 		c.strip = max(1, min(c.strip, (c.strip*c.N+2*p.Threads()-1)/(2*p.Threads())))
 	}
+	c.strip = min(c.strip, c.fitting((c.W+c.PadL+c.PadR)*c.CI))
 	c.strips = (c.OutH() + c.strip - 1) / c.strip
+	c.phase = phaseConv
 	p.Run(c.N*c.strips, c)
+}
+
+// The phases of a convolution.
+const (
+	phaseConv = iota
+	phaseGather
+	phasePack
+)
+
+// fitting is how many output rows need no more input rows, pitch floats each,
+// than the second cache holds well.
+func (c *Conv) fitting(pitch int) int {
+	return max(4, ((1<<16)/pitch-c.DilH*(c.KH-1))/c.StrideH)
 }
 
 // product multiplies rows of pixels by the weights.
@@ -146,8 +171,13 @@ func (c *ConvTask) gather(i int) {
 
 // Do computes some rows of one image.
 func (c *ConvTask) Do(w *Worker, i int) {
-	if c.gathering {
+	switch c.phase {
+	case phaseGather:
 		c.gather(i)
+		return
+	case phasePack:
+		k, j := c.KH*c.KW*c.CI, i*2*lanes()
+		packB(c.panels[j*k:], c.Wt, false, c.CO, 0, k, j, min(2*lanes(), c.CO-j))
 		return
 	}
 	n, s := i/c.strips, i%c.strips
@@ -166,18 +196,11 @@ func (c *ConvTask) Do(w *Worker, i int) {
 	k := c.KH * c.KW * c.CI
 	for j := 0; j < c.CO; j += panel {
 		width := min(panel, c.CO-j)
-		b, ldb := []float32(nil), width
-		switch {
-		case c.Packed != nil:
-			b = c.Packed.panels[j*k : (j+width)*k]
-		case c.CO <= panel || (o1-o0)*ow < 64:
+		b, ldb := c.panels, width
+		if len(b) > 0 {
+			b = b[j*k : (j+width)*k]
+		} else {
 			b, ldb = c.Wt[j:], c.CO
-		default: // a panel side by side, read many times
-			buf := w.Scratch(1, k*width)
-			for r := range k {
-				copy(buf[r*width:(r+1)*width], c.Wt[r*c.CO+j:])
-			}
-			b = buf
 		}
 		for y := o0; y < o1; y++ {
 			at := ((n*oh+y)*ow)*c.CO + j

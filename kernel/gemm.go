@@ -25,9 +25,11 @@ type GemmTask struct {
 	dots             bool // by inner products
 }
 
-// Blocks of the cache: a panel of B is kBlock deep.
+// Blocks of the cache: a panel of B is kBlock deep and meets mRows rows of A at
+// a time.
 const (
 	kBlock  = 512
+	mRows   = 96
 	longK   = 2048
 	kChunks = 8
 )
@@ -46,22 +48,22 @@ func (g *GemmTask) Run(p *Pool) {
 		g.nBlock = min(g.N, g.Packed.block)
 	}
 	g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
-	g.chunks = 1
-	g.mBlock = min(g.M, 96)
+	g.chunks, g.mBlock, g.mBlocks = 1, g.M, 1
 	if batch == 1 && g.Packed == nil && g.K >= longK && (g.M+95)/96*g.nBlocks < 4 {
-		g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 		g.chunks = kChunks
 		if cap(g.part) < kChunks*g.M*g.N {
 			g.part = make([]float32, kChunks*g.M*g.N)
 		}
-		p.Run(g.chunks*g.mBlocks*g.nBlocks, g)
+		p.Run(g.chunks*g.nBlocks, g)
 		g.sumParts()
 		return
 	}
-	if g.M > 96 && batch*g.nBlocks*((g.M+95)/96) > 16*p.Threads() {
-		g.mBlock = min(g.M, 384) // fewer, larger pieces: B is packed less often
+	// a piece has as many rows as leaves enough pieces: B is packed once for each
+	if want := 4 * p.Threads(); p.Threads() > 1 && batch*g.nBlocks < want {
+		rows := (want + batch*g.nBlocks - 1) / (batch * g.nBlocks)
+		g.mBlock = min(g.M, max(48, ((g.M+rows-1)/rows+11)/12*12))
+		g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 	}
-	g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 	p.Run(batch*g.mBlocks*g.nBlocks, g)
 }
 
@@ -107,26 +109,11 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 	pack := g.Packed == nil && (g.TransB || m >= 32 && g.Ldb > 2*lanes() || g.alpha != 0)
 	for k0 := lo; k0 < hi; k0 += kBlock {
 		k1 := min(hi, k0+kBlock)
-		t := &w.tile
-		*t = tile{Rows: 1, K: k1 - k0, C: unsafe.Pointer(&c[0]), Ldc: 4 * ldc}
-		switch {
-		case g.TransA:
-			t.A, t.Ais, t.Aks = first(g.A, a0+k0*g.Lda+i0), 4, 4*g.Lda
-		case m >= 32 && g.Lda%1024 == 0:
-			// rows so far apart share the cache's sets: copied closer together
-			pitch := k1 - k0 + 16
-			buf := w.Scratch(1, m*pitch)
-			for i := range m {
-				copy(buf[i*pitch:i*pitch+k1-k0], g.A[a0+(i0+i)*g.Lda+k0:])
-			}
-			t.A, t.Ais, t.Aks = unsafe.Pointer(&buf[0]), 4*pitch, 4
-		default:
-			t.A, t.Ais, t.Aks = first(g.A, a0+i0*g.Lda+k0), 4*g.Lda, 4
-		}
-		panel := 0
+		var right unsafe.Pointer // the block of B, in panels where panel is not 0
+		panel, ldb := 0, 0
 		switch {
 		case g.Packed != nil:
-			t.B = first(g.Packed.data, g.Packed.at(k0, j0))
+			right = first(g.Packed.data, g.Packed.at(k0, j0))
 			panel = 4 * 2 * lanes() * min(kBlock, g.K-k0)
 		case pack:
 			buf := w.Scratch(0, (k1-k0)*n)
@@ -134,26 +121,56 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 			if g.alpha != 0 {
 				Scale(g.alpha, buf, buf)
 			}
-			t.B, panel = unsafe.Pointer(&buf[0]), 4*2*lanes()*(k1-k0)
+			right, panel = unsafe.Pointer(&buf[0]), 4*2*lanes()*(k1-k0)
 		default:
-			t.B, t.Ldb = first(g.B, b0+k0*g.Ldb+j0), 4*g.Ldb
+			right, ldb = first(g.B, b0+k0*g.Ldb+j0), 4*g.Ldb
 		}
-		if k0 > lo || ep.Acc {
-			t.Flags |= flagAcc
-		}
-		if k0 == lo && ep.Bias != nil {
-			t.Bias = first(ep.Bias, j0)
-		}
-		if k0 == lo && ep.RowBias != nil {
-			t.RowBias = first(ep.RowBias, i0)
-		}
-		if k1 == hi {
-			t.act(ep)
-			if ep.Res != nil {
-				t.Res, t.Ldr = first(ep.Res, at), 4*ldc
+		for i := 0; i < m; i += mRows {
+			rows := min(mRows, m-i)
+			t := &w.tile
+			*t = tile{Rows: 1, K: k1 - k0, B: right, Ldb: ldb, C: unsafe.Pointer(&c[i*ldc]), Ldc: 4 * ldc}
+			g.left(w, t, a0, i0+i, rows, k0, k1, n)
+			if k0 > lo || ep.Acc {
+				t.Flags |= flagAcc
 			}
+			if k0 == lo && ep.Bias != nil {
+				t.Bias = first(ep.Bias, j0)
+			}
+			if k0 == lo && ep.RowBias != nil {
+				t.RowBias = first(ep.RowBias, i0+i)
+			}
+			if k1 == hi {
+				t.act(ep)
+				if ep.Res != nil {
+					t.Res, t.Ldr = first(ep.Res, at+i*ldc), 4*ldc
+				}
+			}
+			w.block(rows, n, panel)
 		}
-		w.block(m, n, panel)
+	}
+}
+
+// left points t at rows i0.. of op(A), columns k0 to k1. Where rows of memory
+// are so far apart that they share the cache's sets, or the matrix lies the other
+// way, they are copied side by side.
+func (g *GemmTask) left(w *Worker, t *tile, a0, i0, m, k0, k1, n int) {
+	far := m >= 32 && g.Lda%1024 == 0
+	pitch := k1 - k0 + 16
+	switch {
+	case g.TransA && (far || m >= 12 && n > 2*lanes() && k1-k0 >= 64):
+		buf := w.Scratch(1, m*pitch)
+		transpose(g.A[a0+k0*g.Lda+i0:], g.Lda, buf, pitch, k1-k0, m)
+		t.A, t.Ais, t.Aks = unsafe.Pointer(&buf[0]), 4*pitch, 4
+	case g.TransA:
+		t.A, t.Ais, t.Aks = first(g.A, a0+k0*g.Lda+i0), 4, 4*g.Lda
+	case far:
+		buf := w.Scratch(1, m*pitch)
+		for i := range m {
+			copy(buf[i*pitch:i*pitch+k1-k0], g.A[a0+(i0+i)*g.Lda+k0:])
+		}
+		t.A, t.Ais, t.Aks = unsafe.Pointer(&buf[0]), 4*pitch, 4
+	default:
+		t.A, t.Ais, t.Aks = first(g.A, a0+i0*g.Lda+k0), 4*g.Lda, 4
 	}
 }
 

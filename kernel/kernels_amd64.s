@@ -23423,6 +23423,68 @@ hfrombf16avx2_l:
 	VZEROUPPER
 	RET
 
+// func panels_avx512(k int, n int, x *float32, ldx int, y *float32, step int)
+// Requires: AVX, AVX512F
+TEXT ·panels_avx512(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	MOVQ y+32(FP), SI
+	MOVQ step+40(FP), DI
+
+panels_row:
+	MOVQ DX, R8
+	MOVQ SI, R9
+	MOVQ CX, R10
+
+panels_piece:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    $0x80, R8
+	ADDQ    DI, R9
+	DECQ    R10
+	JNZ     panels_piece
+	ADDQ    BX, DX
+	ADDQ    $0x80, SI
+	DECQ    AX
+	JNZ     panels_row
+	VZEROUPPER
+	RET
+
+// func panels_avx2(k int, n int, x *float32, ldx int, y *float32, step int)
+// Requires: AVX
+TEXT ·panels_avx2(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	MOVQ y+32(FP), SI
+	MOVQ step+40(FP), DI
+
+panels_row:
+	MOVQ DX, R8
+	MOVQ SI, R9
+	MOVQ CX, R10
+
+panels_piece:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x40, R8
+	ADDQ    DI, R9
+	DECQ    R10
+	JNZ     panels_piece
+	ADDQ    BX, DX
+	ADDQ    $0x40, SI
+	DECQ    AX
+	JNZ     panels_row
+	VZEROUPPER
+	RET
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

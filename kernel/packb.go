@@ -40,7 +40,11 @@ func GemmPacked(p *Pool, transA bool, m int, a []float32, lda int, b *PackedB, c
 // wide, the last as wide as is left; the rows of a panel lie side by side.
 func packB(dst, b []float32, trans bool, ldb, k0, k1, j0, n int) {
 	width, kc := 2*lanes(), k1-k0
-	for j := 0; j < n; j += width {
+	whole := 0
+	if !trans {
+		whole = panelsVec(n/width, b[k0*ldb+j0:], ldb, dst, kc)
+	}
+	for j := whole * width; j < n; j += width {
 		w := min(width, n-j)
 		d := dst[j*kc : (j+w)*kc]
 		if trans {

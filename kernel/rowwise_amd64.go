@@ -230,3 +230,18 @@ func transVec(blocks int, x []float32, ldx int, y []float32, ldy int) int {
 	trans8_avx2(blocks, &x[0], 4*ldx, &y[0], 4*ldy)
 	return blocks
 }
+
+// panelsVec copies n panels of k rows; it returns how many.
+func panelsVec(n int, x []float32, ldx int, y []float32, k int) int {
+	if n == 0 || k == 0 || isa == Generic {
+		return 0
+	}
+	width := 2 * lanes()
+	_, _ = x[(k-1)*ldx+n*width-1], y[n*width*k-1]
+	if isa == AVX512 {
+		panels_avx512(k, n, &x[0], 4*ldx, &y[0], 4*width*k)
+	} else {
+		panels_avx2(k, n, &x[0], 4*ldx, &y[0], 4*width*k)
+	}
+	return n
+}

@@ -629,4 +629,10 @@ func htof16_avx2(n int, x *float32, z *uint16)
 func hfrombf16_avx2(n int, x *uint16, z *float32)
 
 //go:noescape
+func panels_avx512(k int, n int, x *float32, ldx int, y *float32, step int)
+
+//go:noescape
+func panels_avx2(k int, n int, x *float32, ldx int, y *float32, step int)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

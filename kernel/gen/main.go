@@ -314,6 +314,8 @@ func main() {
 	functions(vec{8, false}, "avx2")
 	reductions(vec{16, true}, "avx512")
 	reductions(vec{8, false}, "avx2")
+	panels(vec{16, true}, "avx512")
+	panels(vec{8, false}, "avx2")
 	transpose8()
 	Generate()
 }
