@@ -25,6 +25,7 @@ func works(dir string) []work {
 	all = append(all, training()...)
 	all = append(all, inference(dir)...)
 	all = append(all, sparse(dir)...)
+	all = append(all, sparseTraining()...)
 	return all
 }
 
@@ -112,12 +113,20 @@ func convolution(c kernel.Conv, pass string) prepared {
 	}
 }
 
-// step prepares a training step with SGD and momentum.
-func step(g *graph.Graph, batch int) prepared {
+// step prepares a training step with SGD and momentum. masks are of parameters by
+// name, and may be nil.
+func step(g *graph.Graph, batch int, masks map[string][]uint64) prepared {
 	return func(threads int) (func() error, func(), error) {
 		s, err := train.NewStep(g, batch, train.Loss{}, engine.Options{Threads: threads})
 		if err != nil {
 			return nil, nil, err
+		}
+		for _, p := range s.Params {
+			if m := masks[p.Name]; m != nil {
+				if err := s.Mask(p, m); err != nil {
+					return nil, nil, err
+				}
+			}
 		}
 		fill(s.Input())
 		o := train.SGD{Momentum: .9}
@@ -150,7 +159,7 @@ func training() []work {
 				if err != nil {
 					return nil, nil, err
 				}
-				return step(g, c.batch)(threads)
+				return step(g, c.batch, nil)(threads)
 			},
 			theirs: map[string]any{"kind": "train", "net": c.net, "batch": c.batch}})
 	}

@@ -76,6 +76,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	case g.KH*g.KW*g.StrideH*g.StrideW == 1:
 		name = "product (1x1)"
 	}
+	ch := l.maskedConv(w, t)
 	l.emit(n, name+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = xb.data, yb.data
 		if wb != nil {
@@ -87,8 +88,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		if res != nil {
 			t.Ep.Res = res.data
 		}
-		return func() error { t.Run(l.pool); return nil }
+		return l.either(ch, t.Run)
 	})
+	l.choosable(ch)
 	return true
 }, "Conv")
 
@@ -163,10 +165,12 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	db, wb := l.get(dy, nhwc, n), l.hwio(w, n)
 	dx := l.make(n.Out(0), nhwc)
 	t := &kernel.ConvInputGradTask{Conv: g}
+	ch := l.maskedConvInput(w, t)
 	l.emit(n, "input gradient", []*buffer{db, wb}, []*buffer{dx}, func() func() error {
 		t.DY, t.Wt, t.DX = db.data, wb.data, dx.data
-		return func() error { t.Run(l.pool); return nil }
+		return l.either(ch, t.Run)
 	})
+	l.choosable(ch)
 	return true
 }, "pare.ConvGradInput")
 
@@ -178,15 +182,16 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		return false
 	}
 	xb, db := l.get(x, nhwc, n), l.get(dy, nhwc, n)
-	tmp, dw := l.new(sizeOf(out)), l.make(out, plain)
+	tmp, dw := l.new(sizeOf(out)), l.result(out, true)
 	t := &kernel.ConvWeightGradTask{Conv: g}
+	ch := l.maskedConvWeight(out, t, dw)
 	l.emit(n, "weight gradient", []*buffer{xb, db}, []*buffer{tmp, dw}, func() func() error {
 		t.X, t.DY, t.DW = xb.data, db.data, tmp.data
-		return func() error {
-			t.Run(l.pool)
+		return l.either(ch, func(p *kernel.Pool) {
+			t.Run(p)
 			kernel.OIHW(tmp.data, dw.data, s[0], s[1], s[2]*s[3])
-			return nil
-		}
+		})
 	})
+	l.choosable(ch)
 	return true
 }, "pare.ConvGradWeight")

@@ -46,7 +46,11 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		res = l.get(other, plain, n)
 		reads = append(reads, res)
 	}
-	yb := l.make(y, plain)
+	ch := l.maskedProduct(w, t)
+	yb := l.result(y, ch == nil && ta == 1)
+	if yb.fixed {
+		ch = l.maskedOuter(y, t)
+	}
 	l.why = why
 	l.emit(n, "product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.A, t.C = ab.data, yb.data
@@ -59,8 +63,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		if res != nil {
 			t.Ep.Res = res.data
 		}
-		return func() error { t.Run(l.pool); return nil }
+		return l.either(ch, t.Run)
 	})
+	l.choosable(ch)
 	return true
 }, "Gemm")
 
@@ -111,6 +116,7 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 			reads = append(reads, res)
 		}
 	}
+	ch := l.maskedProduct(w, t)
 	yb := l.make(last, plain)
 	l.why = why
 	l.emit(n, "product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
@@ -124,8 +130,9 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		if res != nil {
 			t.Ep.Res = res.data
 		}
-		return func() error { t.Run(l.pool); return nil }
+		return l.either(ch, t.Run)
 	})
+	l.choosable(ch)
 	return true
 }, "MatMul")
 

@@ -36,6 +36,11 @@ type Program struct {
 	arena   []float32
 	profile bool
 
+	weights map[*tensor.Tensor][]*choice // steps that read a trained weight
+	grads   map[*graph.Value]*choice     // steps that compute a wanted value
+	cut     map[*graph.Value][]uint64    // masks of wanted values
+	whole   bool                         // wanted values are computed in full for now
+
 	dynamic bool // sizes depend on data: the reference evaluation is used
 	results map[*graph.Value]*tensor.Tensor
 }
@@ -72,6 +77,7 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	}
 	c, m := g.Clone(false)
 	p := &Program{g: c, inputs: map[string]*tensor.Tensor{}, want: map[*graph.Value]int{}, at: map[*graph.Value]*place{},
+		weights: map[*tensor.Tensor][]*choice{}, grads: map[*graph.Value]*choice{}, cut: map[*graph.Value][]uint64{},
 		profile: opt.Profile, nOut: len(g.Outputs)}
 	for _, o := range g.Outputs {
 		p.names = append(p.names, o.Name)
@@ -199,6 +205,7 @@ func (p *Program) Run() error {
 		s.spent += time.Since(t)
 		s.runs++
 	}
+	p.keep()
 	return nil
 }
 
@@ -212,6 +219,7 @@ func (p *Program) runDynamic() error {
 	for _, v := range p.outputs {
 		p.results[v] = res[v.Name]
 	}
+	p.keep()
 	return nil
 }
 

@@ -23485,6 +23485,534 @@ panels_piece:
 	VZEROUPPER
 	RET
 
+// func sampled_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sampled_avx512(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  8(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  16(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  40(AX), CX
+	MOVQ  CX, 32(SP)
+	KMOVW 80(AX), K1
+
+sampled_avx512_o:
+	MOVQ    8(SP), CX
+	MOVLQSX (CX), CX
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x08, CX
+	MOVQ    CX, 40(SP)
+	JL      sampled_avx512_four
+
+sampled_avx512_eight:
+	MOVQ    (SP), CX
+	MOVLQSX (CX), DX
+	ADDQ    24(AX), DX
+	VPXORQ  Z8, Z8, Z8
+	MOVLQSX 4(CX), BX
+	ADDQ    24(AX), BX
+	VPXORQ  Z9, Z9, Z9
+	MOVLQSX 8(CX), SI
+	ADDQ    24(AX), SI
+	VPXORQ  Z10, Z10, Z10
+	MOVLQSX 12(CX), DI
+	ADDQ    24(AX), DI
+	VPXORQ  Z11, Z11, Z11
+	MOVLQSX 16(CX), R8
+	ADDQ    24(AX), R8
+	VPXORQ  Z12, Z12, Z12
+	MOVLQSX 20(CX), R9
+	ADDQ    24(AX), R9
+	VPXORQ  Z13, Z13, Z13
+	MOVLQSX 24(CX), R10
+	ADDQ    24(AX), R10
+	VPXORQ  Z14, Z14, Z14
+	MOVLQSX 28(CX), CX
+	ADDQ    24(AX), CX
+	VPXORQ  Z15, Z15, Z15
+	ADDQ    $0x20, (SP)
+	XORQ    R11, R11
+	MOVQ    32(SP), R13
+	MOVQ    64(AX), R14
+
+sampled_avx512_8_r:
+	MOVQ R11, R12
+	MOVQ 72(AX), R15
+	DECQ R15
+	JZ   sampled_avx512_8_last
+
+sampled_avx512_8_v:
+	VMOVUPS     (R13)(R12*1), Z0
+	VFMADD231PS (DX)(R12*1), Z0, Z8
+	VFMADD231PS (BX)(R12*1), Z0, Z9
+	VFMADD231PS (SI)(R12*1), Z0, Z10
+	VFMADD231PS (DI)(R12*1), Z0, Z11
+	VFMADD231PS (R8)(R12*1), Z0, Z12
+	VFMADD231PS (R9)(R12*1), Z0, Z13
+	VFMADD231PS (R10)(R12*1), Z0, Z14
+	VFMADD231PS (CX)(R12*1), Z0, Z15
+	ADDQ        $0x40, R12
+	DECQ        R15
+	JNZ         sampled_avx512_8_v
+
+sampled_avx512_8_last:
+	VMOVUPS.Z     (R13)(R12*1), K1, Z0
+	VFMADD231PS   (DX)(R12*1), Z0, Z8
+	VFMADD231PS   (BX)(R12*1), Z0, Z9
+	VFMADD231PS   (SI)(R12*1), Z0, Z10
+	VFMADD231PS   (DI)(R12*1), Z0, Z11
+	VFMADD231PS   (R8)(R12*1), Z0, Z12
+	VFMADD231PS   (R9)(R12*1), Z0, Z13
+	VFMADD231PS   (R10)(R12*1), Z0, Z14
+	VFMADD231PS   (CX)(R12*1), Z0, Z15
+	ADDQ          32(AX), R11
+	ADDQ          48(AX), R13
+	SUBQ          32(AX), R13
+	DECQ          R14
+	JNZ           sampled_avx512_8_r
+	VEXTRACTF64X4 $0x01, Z8, Y0
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPS        Y9, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z10, Y2
+	VADDPS        Y10, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z11, Y3
+	VADDPS        Y11, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z12, Y4
+	VADDPS        Y12, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z13, Y5
+	VADDPS        Y13, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z14, Y6
+	VADDPS        Y14, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z15, Y7
+	VADDPS        Y15, Y7, Y7
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y1
+	VHADDPS       Y5, Y4, Y2
+	VHADDPS       Y7, Y6, Y3
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y1
+	MOVQ          16(SP), CX
+	VPERM2F128    $0x20, Y1, Y0, Y2
+	VPERM2F128    $0x31, Y1, Y0, Y3
+	VADDPS        Y2, Y3, Y2
+	VADDPS        (CX), Y2, Y2
+	VMOVUPS       Y2, (CX)
+	ADDQ          $0x20, 16(SP)
+	SUBQ          $0x08, 40(SP)
+	JGE           sampled_avx512_eight
+
+sampled_avx512_four:
+	ADDQ    $0x08, 40(SP)
+	JZ      sampled_avx512_next
+	MOVQ    (SP), CX
+	MOVLQSX (CX), DX
+	ADDQ    24(AX), DX
+	VPXORQ  Z16, Z16, Z16
+	MOVLQSX 4(CX), BX
+	ADDQ    24(AX), BX
+	VPXORQ  Z17, Z17, Z17
+	MOVLQSX 8(CX), SI
+	ADDQ    24(AX), SI
+	VPXORQ  Z18, Z18, Z18
+	MOVLQSX 12(CX), CX
+	ADDQ    24(AX), CX
+	VPXORQ  Z19, Z19, Z19
+	ADDQ    $0x10, (SP)
+	XORQ    DI, DI
+	MOVQ    32(SP), R9
+	MOVQ    64(AX), R10
+
+sampled_avx512_4_r:
+	MOVQ DI, R8
+	MOVQ 72(AX), R11
+	DECQ R11
+	JZ   sampled_avx512_4_last
+
+sampled_avx512_4_v:
+	VMOVUPS     (R9)(R8*1), Z0
+	VFMADD231PS (DX)(R8*1), Z0, Z16
+	VFMADD231PS (BX)(R8*1), Z0, Z17
+	VFMADD231PS (SI)(R8*1), Z0, Z18
+	VFMADD231PS (CX)(R8*1), Z0, Z19
+	ADDQ        $0x40, R8
+	DECQ        R11
+	JNZ         sampled_avx512_4_v
+
+sampled_avx512_4_last:
+	VMOVUPS.Z     (R9)(R8*1), K1, Z0
+	VFMADD231PS   (DX)(R8*1), Z0, Z16
+	VFMADD231PS   (BX)(R8*1), Z0, Z17
+	VFMADD231PS   (SI)(R8*1), Z0, Z18
+	VFMADD231PS   (CX)(R8*1), Z0, Z19
+	ADDQ          32(AX), DI
+	ADDQ          48(AX), R9
+	SUBQ          32(AX), R9
+	DECQ          R10
+	JNZ           sampled_avx512_4_r
+	VEXTRACTF64X4 $0x01, Z16, Y0
+	VADDPS        Y16, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z17, Y1
+	VADDPS        Y17, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z18, Y2
+	VADDPS        Y18, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z19, Y3
+	VADDPS        Y19, Y3, Y3
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y1
+	MOVQ          16(SP), CX
+	VHADDPS       Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X0, X1, X1
+	VADDPS        (CX), X1, X1
+	VMOVUPS       X1, (CX)
+	ADDQ          $0x10, 16(SP)
+
+sampled_avx512_next:
+	MOVQ 56(AX), CX
+	ADDQ CX, 32(SP)
+	DECQ 24(SP)
+	JNZ  sampled_avx512_o
+	VZEROUPPER
+	RET
+
+// func sampled_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sampled_avx2(SB), NOSPLIT, $48-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    8(AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    88(AX), CX
+	MOVQ    CX, 16(SP)
+	MOVQ    16(AX), CX
+	MOVQ    CX, 24(SP)
+	MOVQ    40(AX), CX
+	MOVQ    CX, 32(SP)
+	MOVQ    80(AX), CX
+	VMOVDQU (CX), Y8
+
+sampled_avx2_o:
+	MOVQ    8(SP), CX
+	MOVLQSX (CX), CX
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x08, CX
+	MOVQ    CX, 40(SP)
+	JL      sampled_avx2_four
+
+sampled_avx2_eight:
+	MOVQ    (SP), CX
+	MOVLQSX (CX), DX
+	ADDQ    24(AX), DX
+	VXORPS  Y9, Y9, Y9
+	MOVLQSX 4(CX), BX
+	ADDQ    24(AX), BX
+	VXORPS  Y1, Y1, Y1
+	MOVLQSX 8(CX), SI
+	ADDQ    24(AX), SI
+	VXORPS  Y2, Y2, Y2
+	MOVLQSX 12(CX), DI
+	ADDQ    24(AX), DI
+	VXORPS  Y3, Y3, Y3
+	MOVLQSX 16(CX), R8
+	ADDQ    24(AX), R8
+	VXORPS  Y4, Y4, Y4
+	MOVLQSX 20(CX), R9
+	ADDQ    24(AX), R9
+	VXORPS  Y5, Y5, Y5
+	MOVLQSX 24(CX), R10
+	ADDQ    24(AX), R10
+	VXORPS  Y6, Y6, Y6
+	MOVLQSX 28(CX), CX
+	ADDQ    24(AX), CX
+	VXORPS  Y7, Y7, Y7
+	ADDQ    $0x20, (SP)
+	XORQ    R11, R11
+	MOVQ    32(SP), R13
+	MOVQ    64(AX), R14
+
+sampled_avx2_8_r:
+	MOVQ R11, R12
+	MOVQ 72(AX), R15
+	DECQ R15
+	JZ   sampled_avx2_8_last
+
+sampled_avx2_8_v:
+	VMOVUPS     (R13)(R12*1), Y0
+	VFMADD231PS (DX)(R12*1), Y0, Y9
+	VFMADD231PS (BX)(R12*1), Y0, Y1
+	VFMADD231PS (SI)(R12*1), Y0, Y2
+	VFMADD231PS (DI)(R12*1), Y0, Y3
+	VFMADD231PS (R8)(R12*1), Y0, Y4
+	VFMADD231PS (R9)(R12*1), Y0, Y5
+	VFMADD231PS (R10)(R12*1), Y0, Y6
+	VFMADD231PS (CX)(R12*1), Y0, Y7
+	ADDQ        $0x20, R12
+	DECQ        R15
+	JNZ         sampled_avx2_8_v
+
+sampled_avx2_8_last:
+	VMASKMOVPS  (R13)(R12*1), Y8, Y0
+	VFMADD231PS (DX)(R12*1), Y0, Y9
+	VFMADD231PS (BX)(R12*1), Y0, Y1
+	VFMADD231PS (SI)(R12*1), Y0, Y2
+	VFMADD231PS (DI)(R12*1), Y0, Y3
+	VFMADD231PS (R8)(R12*1), Y0, Y4
+	VFMADD231PS (R9)(R12*1), Y0, Y5
+	VFMADD231PS (R10)(R12*1), Y0, Y6
+	VFMADD231PS (CX)(R12*1), Y0, Y7
+	ADDQ        32(AX), R11
+	ADDQ        48(AX), R13
+	SUBQ        32(AX), R13
+	DECQ        R14
+	JNZ         sampled_avx2_8_r
+	VMOVAPS     Y9, Y0
+	VMOVAPS     Y1, Y1
+	VMOVAPS     Y2, Y2
+	VMOVAPS     Y3, Y3
+	VMOVAPS     Y4, Y4
+	VMOVAPS     Y5, Y5
+	VMOVAPS     Y6, Y6
+	VMOVAPS     Y7, Y7
+	VHADDPS     Y1, Y0, Y0
+	VHADDPS     Y3, Y2, Y1
+	VHADDPS     Y5, Y4, Y2
+	VHADDPS     Y7, Y6, Y3
+	VHADDPS     Y1, Y0, Y0
+	VHADDPS     Y3, Y2, Y1
+	MOVQ        16(SP), CX
+	VPERM2F128  $0x20, Y1, Y0, Y2
+	VPERM2F128  $0x31, Y1, Y0, Y3
+	VADDPS      Y2, Y3, Y2
+	VADDPS      (CX), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	ADDQ        $0x20, 16(SP)
+	SUBQ        $0x08, 40(SP)
+	JGE         sampled_avx2_eight
+
+sampled_avx2_four:
+	ADDQ    $0x08, 40(SP)
+	JZ      sampled_avx2_next
+	MOVQ    (SP), CX
+	MOVLQSX (CX), DX
+	ADDQ    24(AX), DX
+	VXORPS  Y1, Y1, Y1
+	MOVLQSX 4(CX), BX
+	ADDQ    24(AX), BX
+	VXORPS  Y4, Y4, Y4
+	MOVLQSX 8(CX), SI
+	ADDQ    24(AX), SI
+	VXORPS  Y2, Y2, Y2
+	MOVLQSX 12(CX), CX
+	ADDQ    24(AX), CX
+	VXORPS  Y3, Y3, Y3
+	ADDQ    $0x10, (SP)
+	XORQ    DI, DI
+	MOVQ    32(SP), R9
+	MOVQ    64(AX), R10
+
+sampled_avx2_4_r:
+	MOVQ DI, R8
+	MOVQ 72(AX), R11
+	DECQ R11
+	JZ   sampled_avx2_4_last
+
+sampled_avx2_4_v:
+	VMOVUPS     (R9)(R8*1), Y0
+	VFMADD231PS (DX)(R8*1), Y0, Y1
+	VFMADD231PS (BX)(R8*1), Y0, Y4
+	VFMADD231PS (SI)(R8*1), Y0, Y2
+	VFMADD231PS (CX)(R8*1), Y0, Y3
+	ADDQ        $0x20, R8
+	DECQ        R11
+	JNZ         sampled_avx2_4_v
+
+sampled_avx2_4_last:
+	VMASKMOVPS   (R9)(R8*1), Y8, Y0
+	VFMADD231PS  (DX)(R8*1), Y0, Y1
+	VFMADD231PS  (BX)(R8*1), Y0, Y4
+	VFMADD231PS  (SI)(R8*1), Y0, Y2
+	VFMADD231PS  (CX)(R8*1), Y0, Y3
+	ADDQ         32(AX), DI
+	ADDQ         48(AX), R9
+	SUBQ         32(AX), R9
+	DECQ         R10
+	JNZ          sampled_avx2_4_r
+	VMOVAPS      Y1, Y0
+	VMOVAPS      Y4, Y1
+	VMOVAPS      Y2, Y2
+	VMOVAPS      Y3, Y3
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	MOVQ         16(SP), CX
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VADDPS       (CX), X1, X1
+	VMOVUPS      X1, (CX)
+	ADDQ         $0x10, 16(SP)
+
+sampled_avx2_next:
+	MOVQ 56(AX), CX
+	ADDQ CX, 32(SP)
+	DECQ 24(SP)
+	JNZ  sampled_avx2_o
+	VZEROUPPER
+	RET
+
+// func keep_avx512(n int, bits *uint64, x *float32)
+// Requires: AVX, AVX512F
+TEXT ·keep_avx512(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   bits+8(FP), CX
+	MOVQ   x+16(FP), DX
+	VPXORQ Z0, Z0, Z0
+
+keep_l:
+	MOVQ      (CX), BX
+	CMPQ      BX, $-1
+	JE        keep_next
+	TESTQ     BX, BX
+	JZ        keep_none
+	KMOVW     BX, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VMOVUPS   Z1, (DX)
+	SHRQ      $0x10, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z 64(DX), K1, Z1
+	VMOVUPS   Z1, 64(DX)
+	SHRQ      $0x10, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z 128(DX), K1, Z1
+	VMOVUPS   Z1, 128(DX)
+	SHRQ      $0x10, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z 192(DX), K1, Z1
+	VMOVUPS   Z1, 192(DX)
+	SHRQ      $0x10, BX
+	JMP       keep_next
+
+keep_none:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z0, 64(DX)
+	VMOVUPS Z0, 128(DX)
+	VMOVUPS Z0, 192(DX)
+
+keep_next:
+	ADDQ $0x08, CX
+	ADDQ $+256, DX
+	DECQ AX
+	JNZ  keep_l
+	VZEROUPPER
+	RET
+
+// func keep_avx2(n int, bits *uint64, x *float32)
+// Requires: AVX, AVX2
+TEXT ·keep_avx2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    bits+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS lanes8<>+0(SB), Y1
+
+keep_l:
+	MOVQ         (CX), BX
+	CMPQ         BX, $-1
+	JE           keep_next
+	TESTQ        BX, BX
+	JZ           keep_none
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       (DX), Y2, Y2
+	VMOVUPS      Y2, (DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       32(DX), Y2, Y2
+	VMOVUPS      Y2, 32(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       64(DX), Y2, Y2
+	VMOVUPS      Y2, 64(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       96(DX), Y2, Y2
+	VMOVUPS      Y2, 96(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       128(DX), Y2, Y2
+	VMOVUPS      Y2, 128(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       160(DX), Y2, Y2
+	VMOVUPS      Y2, 160(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       192(DX), Y2, Y2
+	VMOVUPS      Y2, 192(DX)
+	SHRQ         $0x08, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VPAND        Y1, Y2, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VANDPS       224(DX), Y2, Y2
+	VMOVUPS      Y2, 224(DX)
+	SHRQ         $0x08, BX
+	JMP          keep_next
+
+keep_none:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS Y0, 64(DX)
+	VMOVUPS Y0, 96(DX)
+	VMOVUPS Y0, 128(DX)
+	VMOVUPS Y0, 160(DX)
+	VMOVUPS Y0, 192(DX)
+	VMOVUPS Y0, 224(DX)
+
+keep_next:
+	ADDQ $0x08, CX
+	ADDQ $+256, DX
+	DECQ AX
+	JNZ  keep_l
+	VZEROUPPER
+	RET
+
+DATA lanes8<>+0(SB)/4, $0x00000001
+DATA lanes8<>+4(SB)/4, $0x00000002
+DATA lanes8<>+8(SB)/4, $0x00000004
+DATA lanes8<>+12(SB)/4, $0x00000008
+DATA lanes8<>+16(SB)/4, $0x00000010
+DATA lanes8<>+20(SB)/4, $0x00000020
+DATA lanes8<>+24(SB)/4, $0x00000040
+DATA lanes8<>+28(SB)/4, $0x00000080
+GLOBL lanes8<>(SB), RODATA|NOPTR, $32
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

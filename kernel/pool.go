@@ -13,11 +13,12 @@ type Task interface{ Do(w *Worker, i int) }
 
 // Worker is one thread of a pool with scratch memory of its own.
 type Worker struct {
-	ID     int
-	tile   tile
-	sparse sparseTile
-	rows   rows
-	buf    [][]float32
+	ID      int
+	tile    tile
+	sparse  sparseTile
+	sampled sampled
+	rows    rows
+	buf     [][]float32
 }
 
 // Scratch gives buffer number k of the worker with room for n floats; its

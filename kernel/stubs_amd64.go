@@ -635,4 +635,16 @@ func panels_avx512(k int, n int, x *float32, ldx int, y *float32, step int)
 func panels_avx2(k int, n int, x *float32, ldx int, y *float32, step int)
 
 //go:noescape
+func sampled_avx512(t *byte)
+
+//go:noescape
+func sampled_avx2(t *byte)
+
+//go:noescape
+func keep_avx512(n int, bits *uint64, x *float32)
+
+//go:noescape
+func keep_avx2(n int, bits *uint64, x *float32)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

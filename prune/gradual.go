@@ -48,10 +48,12 @@ func (g *Gradual) Start(r *train.Run) error {
 
 // BeforeStep prunes where the schedule has an event.
 func (g *Gradual) BeforeStep(r *train.Run) error {
-	if !g.Schedule.Event(r.Step) {
-		return nil
+	if g.Schedule.Event(r.Step) {
+		if err := g.event(r.Step); err != nil {
+			return err
+		}
 	}
-	return g.event(r.Step)
+	return g.Hold.BeforeStep(r)
 }
 
 // AfterEpoch makes the last event where the window ends with the training.
@@ -89,7 +91,8 @@ func (g *Gradual) event(step int) error {
 		}
 	}
 	g.Trace = append(g.Trace, Event{step, s, g.Sparsity()})
-	return g.AfterStep(nil)
+	g.apply()
+	return nil
 }
 
 // MarshalBinary writes masks and stashed values.

@@ -2,17 +2,19 @@ package prune
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/train"
 )
 
 // Hold keeps the cut entries of masked weights at zero while training moves
-// the others: after every step the weights and the optimiser's state are
-// masked. Masks may be replaced between steps.
+// the others. Training is told of the masks, and computes only what they keep
+// where that is faster. Masks may be replaced between steps.
 type Hold struct {
 	train.Base
 	*Masks
 	params []*train.Param // parallel to the masks
+	told   [][]uint64     // what training was told
 }
 
 // Start finds the parameters that the masks belong to, and applies the masks.
@@ -25,16 +27,45 @@ func (h *Hold) Start(r *train.Run) error {
 		}
 		h.params = append(h.params, p)
 	}
-	return h.AfterStep(r)
+	h.told = make([][]uint64, len(h.params))
+	h.apply()
+	return h.BeforeStep(r)
 }
 
-// AfterStep zeroes the cut entries of weights and optimiser state.
-func (h *Hold) AfterStep(*train.Run) error {
+// BeforeStep tells training of masks that have changed.
+func (h *Hold) BeforeStep(r *train.Run) error {
 	for i, p := range h.params {
-		h.Mask[i].Apply(p.W)
-		for _, s := range p.State {
-			h.Mask[i].Apply(s)
+		if slices.Equal(h.told[i], h.Mask[i].Bits) {
+			continue
 		}
+		h.applyTo(i)
+		if err := r.Mask(p, h.Mask[i].Bits); err != nil {
+			return err
+		}
+		h.told[i] = append(h.told[i][:0], h.Mask[i].Bits...)
 	}
 	return nil
+}
+
+// AfterStep zeroes the cut entries of weights and optimiser state, where they
+// have not stayed zero of themselves.
+func (h *Hold) AfterStep(r *train.Run) error {
+	if !r.Held() {
+		h.apply()
+	}
+	return nil
+}
+
+func (h *Hold) apply() {
+	for i := range h.params {
+		h.applyTo(i)
+	}
+}
+
+func (h *Hold) applyTo(i int) {
+	p := h.params[i]
+	h.Mask[i].Apply(p.W)
+	for _, s := range p.State {
+		h.Mask[i].Apply(s)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"pare/kernel"
 )
 
 // Mask says of each entry of a tensor whether it stays (1) or is cut (0), a
@@ -56,25 +58,7 @@ func (m *Mask) Count() int {
 }
 
 // Apply writes zero to the entries that are cut.
-func (m *Mask) Apply(x []float32) {
-	for i, w := range m.Bits {
-		if w == ^uint64(0) {
-			continue
-		}
-		seg := x[i*64 : min(i*64+64, m.Len)]
-		if w == 0 {
-			clear(seg)
-			continue
-		}
-		for cut := ^w; cut != 0; cut &= cut - 1 {
-			j := bits.TrailingZeros64(cut)
-			if j >= len(seg) {
-				break
-			}
-			seg[j] = 0
-		}
-	}
-}
+func (m *Mask) Apply(x []float32) { kernel.Keep(m.Bits, x[:m.Len]) }
 
 // Clone copies the mask.
 func (m *Mask) Clone() *Mask { return &Mask{m.Len, slices.Clone(m.Bits)} }

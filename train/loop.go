@@ -100,9 +100,31 @@ type Run struct {
 	Epoch  int            // epochs done
 	Loss   float64        // of the last batch
 
-	pass *Step
-	sum  float64 // of the epoch's losses
+	pass  *Step
+	sum   float64 // of the epoch's losses
+	dense bool    // gradients of masked parameters are computed in full
 }
+
+// Mask says which entries of a parameter are trained, see Step.Mask.
+func (r *Run) Mask(p *Param, mask []uint64) error {
+	if r.pass == nil { // not in training yet
+		return nil
+	}
+	return r.pass.Mask(p, mask)
+}
+
+// DenseGradients asks for the gradients of masked parameters in full, from the
+// next forward and backward pass on, or takes that back.
+func (r *Run) DenseGradients(on bool) {
+	r.dense = on
+	if r.pass != nil {
+		r.pass.DenseGradients(on)
+	}
+}
+
+// Held says whether what a mask cuts stays at zero of itself: its gradient is
+// zero, and no other hook may have changed that.
+func (r *Run) Held() bool { return !r.dense && len(r.Hooks) == 1 }
 
 // Param finds a parameter by name, or nil.
 func (r *Run) Param(name string) *Param {

@@ -14,6 +14,8 @@ type Param struct {
 	W, G  []float32   // weights and gradient, flat in the tensor's order
 	State [][]float32 // buffers of the optimiser, each as long as W
 	Decay bool        // weight decay applies (not to biases and norms where excluded)
+
+	grad *graph.Value // of the step's graph; nil: the loss does not depend on it
 }
 
 // Optimizer moves parameters against their gradients.

@@ -98,7 +98,7 @@ func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, erro
 			return nil, fmt.Errorf("parameter %q is %v: only float32 networks can be trained", p.Name, p.DType)
 		}
 		if d := grads[i]; d != nil {
-			q.G = s.prog.Value(d).F32()
+			q.G, q.grad = s.prog.Value(d).F32(), d
 		} else {
 			q.G = make([]float32, len(q.W))
 		}
@@ -161,6 +161,22 @@ func (s *Step) Run() (float64, error) {
 	}
 	return float64(s.lossT.F32()[0]), nil
 }
+
+// Mask says which entries of a parameter are trained: bit i%64 of word i/64 is
+// entry i. The others must be zero, and the caller keeps them so; their gradient
+// is zero. Products and convolutions leave them out, forward and backward, where
+// that is estimated to be faster. The mask is copied; it may be given anew, or
+// taken back with nil, between steps.
+func (s *Step) Mask(p *Param, mask []uint64) error {
+	if err := s.prog.MaskWeight(p.Const, mask); err != nil || p.grad == nil {
+		return err
+	}
+	return s.prog.MaskValue(p.grad, mask)
+}
+
+// DenseGradients asks for the gradients of masked parameters in full, as methods
+// do that let weights grow back, or takes that back.
+func (s *Step) DenseGradients(on bool) { s.prog.Whole(on) }
 
 // MoveStats moves the running statistics of batch normalisation by the batch
 // of the last Run.

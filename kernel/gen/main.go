@@ -316,6 +316,10 @@ func main() {
 	reductions(vec{8, false}, "avx2")
 	panels(vec{16, true}, "avx512")
 	panels(vec{8, false}, "avx2")
+	sampled(vec{16, true}, "avx512")
+	sampled(vec{8, false}, "avx2")
+	keep(vec{16, true}, "avx512")
+	keep(vec{8, false}, "avx2")
 	transpose8()
 	Generate()
 }

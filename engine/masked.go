@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"fmt"
+
+	"pare/graph"
+	"pare/kernel"
+	"pare/tensor"
+)
+
+// masked is a kernel that leaves out what a mask cuts.
+type masked interface {
+	Mask(mask []uint64)
+	Cost() float64
+	Run(p *kernel.Pool)
+}
+
+// choice is a step that can be done densely or under a mask. Which it is, the
+// cost model says when the mask is given; the buffers are the same.
+type choice struct {
+	masked masked
+	bind   func() // gives the masked kernel its memory
+	macs   int
+	n      int       // entries of the weight
+	out    []float32 // the masked result of a gradient; nil for products with a weight
+	dirty  func()    // says that the dense kernel wrote to it
+	step   *step
+	name   string // the dense kernel's
+
+	mask []uint64 // nil: none
+	on   bool
+}
+
+// MaskWeight says which entries of a trained weight may be other than zero: bit
+// i%64 of word i/64 is entry i. It is for the caller to keep the others at zero.
+// Steps that read the weight leave them out where that is estimated to be faster.
+// The mask may be given anew, or taken back with nil, between runs; it is read
+// during this call alone.
+func (p *Program) MaskWeight(w *tensor.Tensor, mask []uint64) error {
+	if mask != nil && len(mask)*64 < w.Len() {
+		return fmt.Errorf("a mask of %d bits does not fit a weight of %d entries", 64*len(mask), w.Len())
+	}
+	for _, c := range p.weights[w] {
+		c.set(mask)
+	}
+	return nil
+}
+
+// MaskValue says which entries of a value that Compile was asked for are wanted;
+// the others are zero. It is MaskWeight's counterpart for gradients.
+func (p *Program) MaskValue(v *graph.Value, mask []uint64) error {
+	i, ok := p.want[v]
+	if !ok {
+		return fmt.Errorf("value %q is not wanted of this plan", v.Name)
+	}
+	o := p.outputs[i]
+	if mask != nil && len(mask)*64 < sizeOf(o) {
+		return fmt.Errorf("a mask of %d bits does not fit a value of %d entries", 64*len(mask), sizeOf(o))
+	}
+	if c := p.grads[o]; c != nil {
+		c.set(mask)
+		return nil
+	}
+	delete(p.cut, o)
+	if mask != nil {
+		p.cut[o] = append([]uint64{}, mask...)
+	}
+	return nil
+}
+
+// Whole says whether masked values are to be computed in full for now: the runs
+// from here on ignore the masks of MaskValue, not those of MaskWeight.
+func (p *Program) Whole(on bool) { p.whole = on }
+
+// keep applies the masks of values that no step applies.
+func (p *Program) keep() {
+	if p.whole {
+		return
+	}
+	for i, o := range p.outputs {
+		if mask := p.cut[o]; mask != nil {
+			kernel.Keep(mask, p.result(i).F32())
+		}
+	}
+}
+
+// set gives the step a mask and decides how it is done.
+func (c *choice) set(mask []uint64) {
+	c.mask, c.on = append(c.mask[:0], mask...), false
+	c.step.kernel, c.step.why = c.name, ""
+	if mask == nil {
+		c.mask = nil
+		return
+	}
+	kept := kernel.Kept(mask, c.n)
+	cut := 1 - float64(kept)/float64(c.n)
+	if cut < .5 {
+		c.step.why = fmt.Sprintf("%.0f %% cut", 100*cut)
+		return
+	}
+	c.masked.Mask(mask)
+	c.on, c.step.why = sparser(c.macs, c.masked.Cost(), cut)
+	if c.on {
+		c.step.kernel = "masked " + c.name
+	}
+}
+
+// either is a step's run: dense, or as the choice says.
+func (l *lowering) either(c *choice, dense func(*kernel.Pool)) func() error {
+	if c == nil {
+		return func() error { dense(l.pool); return nil }
+	}
+	c.bind()
+	return func() error {
+		switch {
+		case c.out == nil && c.on || c.out != nil && c.on && !l.whole:
+			c.masked.Run(l.pool)
+		case c.out != nil && c.mask != nil:
+			dense(l.pool)
+			c.dirty()
+			if !l.whole {
+				kernel.Keep(c.mask, c.out)
+			}
+		default:
+			dense(l.pool)
+		}
+		return nil
+	}
+}
+
+// choosable ties a choice to the step that was emitted last.
+func (l *lowering) choosable(c *choice) {
+	if c != nil {
+		c.step = l.steps[len(l.steps)-1]
+		c.name = c.step.kernel
+	}
+}
+
+// trained says whether a weight's mask may be given while the plan is used.
+func (l *lowering) trained(w *graph.Value) bool {
+	return w.Const != nil && !l.once(w) && w.Const.F32() != nil
+}
+
+// result makes a buffer for a value. One that is wanted of the plan and may be
+// masked has memory of its own, so that what is zero stays so.
+func (l *lowering) result(v *graph.Value, maskable bool) *buffer {
+	if !maskable || !l.g.IsOutput(v) {
+		return l.make(v, plain)
+	}
+	b := &buffer{n: sizeOf(v), fixed: true}
+	b.data = make([]float32, b.n)
+	l.put(v, plain, b)
+	return b
+}
+
+// maskedProduct is a product whose right-hand matrix is a trained weight.
+func (l *lowering) maskedProduct(w *graph.Value, t *kernel.GemmTask) *choice {
+	if t.TransA || t.Batch > 1 || !l.trained(w) {
+		return nil
+	}
+	m := &kernel.MaskedGemmTask{M: t.M, N: t.N, K: t.K, Trans: t.TransB}
+	c := &choice{masked: m, macs: t.M * t.N * t.K, n: t.N * t.K, bind: func() { m.X, m.W, m.Y, m.Ep = t.A, t.B, t.C, t.Ep }}
+	l.weights[w.Const] = append(l.weights[w.Const], c)
+	return c
+}
+
+// maskedOuter is a product A'*B, wanted of the plan, of activations and gradients.
+func (l *lowering) maskedOuter(y *graph.Value, t *kernel.GemmTask) *choice {
+	if !t.TransA || t.TransB || t.Ep.Bias != nil {
+		return nil
+	}
+	m := &kernel.MaskedGemmGradTask{M: t.K, N: t.N, K: t.M}
+	c := &choice{masked: m, macs: t.M * t.N * t.K, n: t.M * t.N, dirty: m.Dirty}
+	c.bind = func() { m.X, m.DY, m.DW, c.out = t.A, t.B, t.C, t.C }
+	l.grads[y] = c
+	return c
+}
+
+func macsOf(g *kernel.Conv) int {
+	return g.N * g.OutH() * g.OutW() * g.CO * g.CI / g.Groups * g.KH * g.KW
+}
+
+func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
+	if !t.Masked() || !l.trained(w) {
+		return nil
+	}
+	m := &kernel.MaskedConvTask{Conv: t.Conv, W: w.Const.F32()}
+	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(w), bind: func() { m.X, m.Y, m.Ep = t.X, t.Y, t.Ep }}
+	l.weights[w.Const] = append(l.weights[w.Const], c)
+	return c
+}
+
+func (l *lowering) maskedConvInput(w *graph.Value, t *kernel.ConvInputGradTask) *choice {
+	if !t.Masked() || !l.trained(w) {
+		return nil
+	}
+	m := &kernel.MaskedConvInputGradTask{Conv: t.Conv, W: w.Const.F32()}
+	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(w), bind: func() { m.DY, m.DX = t.DY, t.DX }}
+	l.weights[w.Const] = append(l.weights[w.Const], c)
+	return c
+}
+
+func (l *lowering) maskedConvWeight(out *graph.Value, t *kernel.ConvWeightGradTask, dw *buffer) *choice {
+	if !t.Masked() || !dw.fixed {
+		return nil
+	}
+	m := &kernel.MaskedConvWeightGradTask{Conv: t.Conv}
+	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(out), out: dw.data, dirty: m.Dirty, bind: func() { m.X, m.DY, m.DW = t.X, t.DY, dw.data }}
+	l.grads[out] = c
+	return c
+}
