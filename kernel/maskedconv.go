@@ -14,7 +14,9 @@ type MaskedConvTask struct {
 }
 
 // Masked says whether the masked convolutions can do c.
-func (c *Conv) Masked() bool { return c.Groups == 1 && c.OutH() > 0 && c.OutW() > 0 }
+func (c *Conv) Masked() bool {
+	return c.Groups == 1 && c.H+c.PadT+c.PadB > c.DilH*(c.KH-1) && c.W+c.PadL+c.PadR > c.DilW*(c.KW-1)
+}
 
 // flat treats a convolution by 1x1 as one over a single row.
 func (c Conv) flat() Conv {
