@@ -98,6 +98,13 @@ func TestReaders(t *testing.T) {
 	npy("y", "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }", []byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	zw.Close()
 	write(t, filepath.Join(dir, "a.npz"), z.Bytes())
+	array := func(name, head string, data []byte) string {
+		return write(t, filepath.Join(dir, name), append([]byte("\x93NUMPY\x01\x00"+string([]byte{byte(len(head)), 0})+head), data...))
+	}
+	xs := array("x.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", []byte{0, 0, 128, 63, 0, 0, 0, 64})
+	ys := array("y.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", []byte{1, 0})
+	write(t, filepath.Join(dir, "t.csv"), []byte("u,v,class\n5,6,c\n1,2,b\n"))
+	image3 := filepath.Join(dir, "mnist", "train-images-idx3-ubyte") + "," + filepath.Join(dir, "mnist", "train-labels-idx1-ubyte")
 	type row struct {
 		Image struct {
 			Bytes []byte `parquet:"bytes"`
@@ -129,6 +136,10 @@ func TestReaders(t *testing.T) {
 		{"csv:" + filepath.Join(dir, "a.csv") + "?label=class", 2, 0, []int{2}, 2, []int32{1, 0}},
 		{filepath.Join(dir, "a.txt") + "?seq=4", 35, 4, []int{4}, 256, nil},
 		{filepath.Join(dir, "a.npz"), 2, 0, []int{3, 2, 2}, 2, []int32{1, 0}},
+		{"npy:" + xs + "," + ys, 2, 0, []int{1}, 2, []int32{1, 0}},
+		{"npy:" + xs + "," + ys + "," + xs + "," + ys, 2, 2, []int{1}, 2, []int32{1, 0}},
+		{"idx:" + image3 + "," + image3, 2, 2, []int{1, 2, 2}, 2, []int32{1, 0}},
+		{"csv:" + filepath.Join(dir, "a.csv") + "," + filepath.Join(dir, "t.csv"), 2, 2, []int{2}, 3, []int32{1, 0}},
 		{filepath.Join(dir, "a.parquet"), 3, 0, []int{3, 2, 2}, 3, []int32{0, 1, 2}},
 		{"digits", 1438, 359, []int{1, 8, 8}, 10, nil},
 		{"glyph?n=30&test=20", 30, 20, []int{1, 8, 8}, 10, nil},
@@ -161,6 +172,35 @@ func TestReaders(t *testing.T) {
 	d = open(t, filepath.Join(dir, "a.npz")+"?norm=raw")
 	if b := d.Train.Bytes[:12]; !slices.Equal(b, []byte{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}) {
 		t.Errorf("channels last became %v", b)
+	}
+}
+
+// A part that lacks a class numbers the others as the whole does.
+func TestSameClasses(t *testing.T) {
+	dir := t.TempDir()
+	for i, f := range []string{"train/a/1", "train/b/1", "train/c/1", "test/c/1", "test/a/1"} {
+		write(t, filepath.Join(dir, "img", f+".png"), pngOf(picture(1, 1, color.NRGBA{uint8(i), 0, 0, 255})))
+	}
+	var z bytes.Buffer
+	zw := zip.NewWriter(&z)
+	for _, f := range []string{"train/a/1", "train/b/1", "train/c/1", "test/c/1", "test/a/1"} {
+		w, _ := zw.Create(f + ".png")
+		w.Write(pngOf(picture(1, 1, color.White))) //nolint:errcheck // a buffer takes all
+	}
+	zw.Close()
+	write(t, filepath.Join(dir, "a.zip"), z.Bytes())
+	write(t, filepath.Join(dir, "r.csv"), []byte("1,2\n1,10\n1,9\n"))
+	write(t, filepath.Join(dir, "s.csv"), []byte("1,10\n1,2\n"))
+	for _, spec := range []string{filepath.Join(dir, "img"), filepath.Join(dir, "a.zip"), "csv:" + filepath.Join(dir, "r.csv") + "," + filepath.Join(dir, "s.csv")} {
+		d := open(t, spec)
+		if d.Test.Len() != 2 || d.Test.Classes != 3 {
+			t.Fatalf("%s: %d test samples in %d classes", spec, d.Test.Len(), d.Test.Classes)
+		}
+		got := []int32{d.Test.Label(0), d.Test.Label(1)}
+		slices.Sort(got)
+		if !slices.Equal(got, []int32{0, 2}) {
+			t.Errorf("%s: test labels %v, want 0 and 2", spec, got)
+		}
 	}
 }
 
@@ -224,6 +264,9 @@ func TestBadData(t *testing.T) {
 		"digits?norm=nosuch":         "no normalisation",
 		"digits?mean=0&std=0":        "not positive",
 		"digits?val=1.5":             "between",
+		"digits?val=0.0001":          "validation set is empty",
+		"npy:x.npy":                  "X.npy,Y.npy",
+		"idx:a,b,c":                  "IMAGES,LABELS",
 		"cifar10:" + filepath.Dir(f("c/test_batch.bin", make([]byte, 100))):                            "cut short",
 		"cifar10:" + filepath.Dir(f("d/test_batch.bin", append([]byte{77}, make([]byte, 3072)...))):    "label 77",
 		"idx:" + f("i1", idx([]int{2, 2, 2}, 1)) + "," + lab:                                           "fit",

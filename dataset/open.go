@@ -26,10 +26,11 @@ const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH whe
   glyph?protos=4&noise=0.6     generated 8x8 images (also n=2000&test=2000&seed=1)
   cifar10:DIR  cifar100:DIR    the official binary files (data_batch_*.bin, test_batch.bin)
   mnist:DIR                    idx files named train-images… and t10k-… (.gz or not)
-  idx:IMAGES,LABELS            two idx files
+  idx:IMAGES,LABELS            two idx files (,IMAGES,LABELS: those of the test set)
   tiles:PNG,LABELS?size=32     square tiles in one PNG, labels one byte each
-  csv:FILE?label=last          numbers; the class column is first, last, a number or a name (.gz or not)
+  csv:FILE[,TESTFILE]?label=last   numbers; the class column is first, last, a number or a name (.gz or not)
   npz:FILE?x=x&y=y             arrays of NumPy (x_test and y_test are the test set where present)
+  npy:X,Y                      two arrays of NumPy (,X,Y: those of the test set)
   folder:DIR                   images in one folder a class, or train/ and test/ (val/) with such folders
   zip:FILE                     the same in a zip file
   parquet:FILE[,TESTFILE]      columns image (bytes) and label
@@ -78,7 +79,7 @@ type opener func(d *Data, path string, o *options) error
 var kinds = map[string]opener{
 	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
-	"npz": openNPZ, "zip": openZip, "parquet": openParquet,
+	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet,
 }
 
 // options reads the query of a specification and remembers what was used.
@@ -179,6 +180,7 @@ func (d *Data) finish(o *options) error {
 	if d.Test != nil {
 		d.Test = d.Test.First(tn)
 	}
+	d.sameClasses()
 	classes := 0
 	for _, s := range []*Set{d.Train, d.Val, d.Test} {
 		if s != nil {
@@ -198,6 +200,46 @@ func (d *Data) finish(o *options) error {
 		return errors.New("no samples were found")
 	}
 	return nil
+}
+
+// sameClasses gives a class one number in all sets where classes have names: a
+// part may lack some.
+func (d *Data) sameClasses() {
+	var sets []*Set
+	var all []string
+	differ := false
+	for _, s := range []*Set{d.Train, d.Val, d.Test} {
+		if s == nil || s.Names == nil {
+			continue
+		}
+		sets = append(sets, s)
+		differ = differ || !slices.Equal(s.Names, sets[0].Names)
+		all = append(all, s.Names...)
+	}
+	if !differ {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b string) int {
+		switch {
+		case natural(a, b):
+			return -1
+		case natural(b, a):
+			return 1
+		}
+		return 0
+	})
+	all = slices.Compact(all)
+	for _, s := range sets {
+		to := make([]int32, len(s.Names))
+		for k, name := range s.Names {
+			to[k] = int32(slices.Index(all, name))
+		}
+		s.Labels = slices.Clone(s.Labels)
+		for i, l := range s.Labels {
+			s.Labels[i] = to[l]
+		}
+		s.Names, s.Classes = all, len(all)
+	}
 }
 
 // Eval is the set to measure on: the test set, else validation, else training.
@@ -248,170 +290,4 @@ func detect(path string) (string, string, error) {
 		return "text", path, nil
 	}
 	return "", "", fmt.Errorf("the kind of %s is not obvious: write KIND:%s", path, path)
-}
-
-func openDigits(d *Data, _ string, o *options) error {
-	all, err := Digits()
-	if err != nil {
-		return err
-	}
-	d.Norm, d.NormName = Norm{1, []float32{0}, []float32{1}}, "0..1"
-	d.Train, d.Test, err = all.Split(.2, uint64(o.whole("seed", 1, 0)))
-	return err
-}
-
-func openGlyph(d *Data, _ string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	d.Train, d.Test = Glyph(o.whole("protos", 4, 1), o.num("noise", .6), o.whole("n", 2000, 1), o.whole("test", 2000, 1), uint64(o.whole("seed", 1, 0)))
-	return o.err
-}
-
-func openCIFAR10(d *Data, dir string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	train, _ := filepath.Glob(filepath.Join(dir, "data_batch_*.bin"))
-	var err error
-	if len(train) > 0 {
-		if d.Train, err = readCIFAR(train, false); err != nil {
-			return err
-		}
-	}
-	test := filepath.Join(dir, "test_batch.bin")
-	if _, e := os.Stat(test); e == nil || len(train) == 0 {
-		d.Test, err = readCIFAR([]string{test}, false)
-	}
-	return err
-}
-
-func openCIFAR100(d *Data, dir string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	var err error
-	if d.Train, err = readCIFAR([]string{filepath.Join(dir, "train.bin")}, true); err != nil {
-		return err
-	}
-	d.Test, err = readCIFAR([]string{filepath.Join(dir, "test.bin")}, true)
-	return err
-}
-
-func openMNIST(d *Data, dir string, o *options) error {
-	d.Norm, d.NormName = MNIST, "mnist"
-	pair := func(stem string) (*Set, error) {
-		img, _ := filepath.Glob(filepath.Join(dir, stem+"*images*idx3*"))
-		lab, _ := filepath.Glob(filepath.Join(dir, stem+"*labels*idx1*"))
-		if len(img) == 0 && len(lab) == 0 {
-			return nil, nil
-		}
-		if len(img) != 1 || len(lab) != 1 {
-			return nil, fmt.Errorf("%s has %d files %s*images*idx3* and %d of labels: one each is needed", dir, len(img), stem, len(lab))
-		}
-		return readIDXPair(img[0], lab[0])
-	}
-	var err error
-	if d.Train, err = pair("train"); err != nil {
-		return err
-	}
-	if d.Test, err = pair("t10k"); err != nil {
-		return err
-	}
-	if d.Train == nil && d.Test == nil {
-		return fmt.Errorf("%s has no idx files named train-images… or t10k-images…", dir)
-	}
-	return nil
-}
-
-// two splits PATH,PATH.
-func two(path, what string) (string, string, error) {
-	a, b, ok := strings.Cut(path, ",")
-	if !ok || a == "" || b == "" {
-		return "", "", fmt.Errorf("%q is not %s", path, what)
-	}
-	return a, b, nil
-}
-
-func openIDX(d *Data, path string, o *options) error {
-	d.Norm, d.NormName = MNIST, "mnist"
-	a, b, err := two(path, "IMAGES,LABELS")
-	if err != nil {
-		return err
-	}
-	d.Train, err = readIDXPair(a, b)
-	return err
-}
-
-func openTiles(d *Data, path string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	size := o.whole("size", 32, 1)
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		pngs, _ := filepath.Glob(filepath.Join(path, "*.png"))
-		for _, p := range pngs {
-			stem := strings.TrimSuffix(p, ".png")
-			if _, err := os.Stat(stem + ".labels"); err != nil {
-				continue
-			}
-			s, err := readTiles(p, stem+".labels", size)
-			if err != nil {
-				return err
-			}
-			if strings.HasPrefix(filepath.Base(p), "test") {
-				d.Test = s
-			} else if strings.HasPrefix(filepath.Base(p), "train") {
-				d.Train = s
-			}
-		}
-		return nil
-	}
-	a, b, err := two(path, "PNG,LABELS")
-	if err != nil {
-		return err
-	}
-	d.Train, err = readTiles(a, b, size)
-	return err
-}
-
-func openCSV(d *Data, path string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	var err error
-	d.Train, err = readCSV(path, o.str("label", "last"))
-	return err
-}
-
-func openFolder(d *Data, dir string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	for name, s := range map[string]**Set{"train": &d.Train, "val": &d.Val, "test": &d.Test} {
-		sub := filepath.Join(dir, name)
-		if st, err := os.Stat(sub); err != nil || !st.IsDir() {
-			continue
-		}
-		var err error
-		if *s, err = readFolder(sub); err != nil {
-			return err
-		}
-	}
-	if d.Train != nil || d.Test != nil {
-		return nil
-	}
-	var err error
-	d.Train, err = readFolder(dir)
-	return err
-}
-
-func openText(d *Data, path string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	b, err := readAll(path)
-	if err != nil {
-		return err
-	}
-	seq := o.whole("seq", 64, 1)
-	if o.err != nil {
-		return o.err
-	}
-	n := (len(b) - 1) / seq
-	if n < 1 {
-		return fmt.Errorf("%d bytes of text are less than one sample of %d", len(b), seq)
-	}
-	s := &Set{Shape: []int{seq}, Classes: 256, Tokens: make([]int32, n*seq), Labels: make([]int32, n*seq)}
-	for i := range s.Tokens {
-		s.Tokens[i], s.Labels[i] = int32(b[i]), int32(b[i+1])
-	}
-	d.Train, d.Test, err = s.Split(.1, 1)
-	return err
 }

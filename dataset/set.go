@@ -72,10 +72,10 @@ func (s *Set) at(i int) int {
 // Label is the class of sample i.
 func (s *Set) Label(i int) int32 { return s.Labels[s.at(i)] }
 
-// subset shares storage.
+// subset shares storage; no index is an empty set.
 func (s *Set) subset(name string, index []int32) *Set {
 	c := *s
-	c.Name, c.Index = name, index
+	c.Name, c.Index = name, append([]int32{}, index...)
 	return &c
 }
 

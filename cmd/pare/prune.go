@@ -91,6 +91,7 @@ func (c *cli) prune() *cobra.Command {
 	var seed uint64
 	var resume bool
 	var drop, latency float64
+	var t teaching
 	r := defaults()
 	set := &settingFlags{}
 	cmd := &cobra.Command{Use: "prune FILE -o OUT", Short: "Cut weights or channels, fine-tune, and measure the result", Args: args("FILE"),
@@ -143,6 +144,9 @@ func (c *cli) prune() *cobra.Command {
 			}
 			dense, _ := g.Clone(true)
 			j := &method.Job{Graph: g, Data: d, Recipe: r, Settings: settings, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume, Log: c.log()}
+			if err := t.apply(j); err != nil {
+				return err
+			}
 			w, err := wish(cmd, g, d, o, drop, latency)
 			if err != nil {
 				return err
@@ -178,6 +182,7 @@ func (c *cli) prune() *cobra.Command {
 	f.Float64Var(&drop, "max-drop", 0, "seek the strongest cut that loses at most so many points of accuracy before fine-tuning")
 	f.Float64Var(&latency, "latency", 0, "seek the weakest cut whose time is at most this share of the dense network's")
 	set.register(cmd)
+	t.register(cmd)
 	recipe(cmd, &r)
 	return cmd
 }
@@ -271,10 +276,10 @@ func (c *cli) finish(cmd *cobra.Command, vs []*variant, d *dataset.Data, html, t
 }
 
 func (c *cli) train() *cobra.Command {
-	var out, spec, html, teacher string
+	var out, spec, html string
 	var seed uint64
 	var resume bool
-	var alpha, temp float64
+	var t teaching
 	r := defaults()
 	r.Epochs = 20
 	var families []string
@@ -306,14 +311,8 @@ func (c *cli) train() *cobra.Command {
 				return err
 			}
 			j := &method.Job{Graph: g, Data: d, Recipe: r, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume}
-			if teacher != "" {
-				if j.Loss.Teacher, err = load(teacher); err != nil {
-					return err
-				}
-				if err := fits(j.Loss.Teacher, d); err != nil {
-					return fmt.Errorf("teacher: %w", err)
-				}
-				j.Loss.Alpha, j.Loss.T = alpha, temp
+			if err := t.apply(j); err != nil {
+				return err
 			}
 			res, err := c.work(cmd, j, a[0], func() (*method.Result, error) {
 				es, err := j.Fit(cmd.Context(), g)
@@ -332,13 +331,44 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&spec, "data", "", "data to train on")
 	f.StringVar(&html, "report", "", "write a report page")
-	f.StringVar(&teacher, "teacher", "", "distil from this network")
-	f.Float64Var(&alpha, "alpha", .5, "share of the distillation term in the loss")
-	f.Float64Var(&temp, "temperature", 4, "temperature of distillation")
 	f.Uint64Var(&seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&resume, "resume", false, "continue from the checkpoint beside the output")
+	t.register(cmd)
 	recipe(cmd, &r)
 	return cmd
+}
+
+// teaching are the flags of distillation.
+type teaching struct {
+	file    string
+	alpha   float64
+	degrees float64
+}
+
+func (t *teaching) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.file, "teacher", "", "distil from this network, such as the dense one: its softened outputs are matched too")
+	f.Float64Var(&t.alpha, "alpha", .5, "share of the distillation term in the loss")
+	f.Float64Var(&t.degrees, "temperature", 4, "temperature of distillation")
+}
+
+// apply reads the teacher and puts it into the job's loss.
+func (t *teaching) apply(j *method.Job) error {
+	if t.file == "" {
+		return nil
+	}
+	g, err := load(t.file)
+	if err != nil {
+		return fmt.Errorf("teacher: %w", err)
+	}
+	if j.Data == nil {
+		return usage("--teacher %s teaches on data: give --data", t.file)
+	}
+	if err := fits(g, j.Data); err != nil {
+		return fmt.Errorf("teacher: %w", err)
+	}
+	j.Loss.Teacher, j.Loss.Alpha, j.Loss.T = g, t.alpha, t.degrees
+	return nil
 }
 
 // network reads a file, or builds a network of the zoo for the data.

@@ -5,89 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
-
-	"github.com/parquet-go/parquet-go"
 )
-
-// readEntry unpacks one file of a zip, no more than its stated size and limit.
-func readEntry(f *zip.File, limit int64) ([]byte, error) {
-	if f.UncompressedSize64 > uint64(limit) || f.UncompressedSize64 > 2000*f.CompressedSize64+1<<20 {
-		return nil, fmt.Errorf("%s: %d bytes packed into %d are refused", f.Name, f.UncompressedSize64, f.CompressedSize64)
-	}
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, int64(f.UncompressedSize64)))
-}
-
-// openZip reads an image folder inside a zip: nothing is unpacked to disk.
-func openZip(d *Data, file string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	z, err := zip.OpenReader(file)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	sets := map[string]**Set{"train": &d.Train, "val": &d.Val, "test": &d.Test}
-	classes := map[string][]string{}
-	files := append([]*zip.File{}, z.File...)
-	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
-	total := int64(0)
-	for _, f := range files {
-		if f.FileInfo().IsDir() || !isImage(f.Name) {
-			continue
-		}
-		parts := strings.Split(path.Clean(strings.ReplaceAll(f.Name, "\\", "/")), "/")
-		if len(parts) < 2 || parts[0] == ".." {
-			continue
-		}
-		part, class := "train", parts[len(parts)-2]
-		if len(parts) > 2 && sets[parts[len(parts)-3]] != nil {
-			part = parts[len(parts)-3]
-		}
-		if *sets[part] == nil {
-			*sets[part] = &Set{}
-		}
-		s := *sets[part]
-		if total += int64(f.UncompressedSize64); total > maxFile {
-			return fmt.Errorf("%s unpacks to more than %d bytes", file, int64(maxFile))
-		}
-		b, err := readEntry(f, 1<<28)
-		if err == nil {
-			err = s.addImage(b)
-		}
-		if err != nil {
-			return fmt.Errorf("%s in %s: %w", f.Name, file, err)
-		}
-		k := -1
-		for i, c := range classes[part] {
-			if c == class {
-				k = i
-			}
-		}
-		if k < 0 {
-			k = len(classes[part])
-			classes[part] = append(classes[part], class)
-		}
-		s.Labels = append(s.Labels, int32(k))
-	}
-	for name, s := range sets {
-		if *s != nil {
-			(*s).renumber(classes[name])
-		}
-	}
-	return nil
-}
 
 // array is a NumPy array of numbers.
 type array struct {
@@ -294,99 +216,40 @@ func openNPZ(d *Data, file string, o *options) error {
 		}
 		return fmt.Errorf("the arrays are %s: name two with x= and y=", strings.Join(names, ", "))
 	}
-	if s := d.Train; s != nil && s.Bytes != nil {
-		d.Norm, d.NormName = Unit, "unit"
-	}
+	d.unitBytes()
 	return nil
 }
 
-// openParquet reads images as Hugging Face stores them: a column image (or
-// img) with the bytes of a PNG or JPEG, and a column label of whole numbers.
-func openParquet(d *Data, files string, o *options) error {
-	d.Norm, d.NormName = ImageNet, "imagenet"
-	train, test, two := strings.Cut(files, ",")
-	var err error
-	if d.Train, err = readParquet(train); err != nil {
-		return err
+// unitBytes scales arrays of bytes to 0..1 where nothing else is asked for.
+func (d *Data) unitBytes() {
+	if s := d.Eval(); s != nil && s.Bytes != nil {
+		d.Norm, d.NormName = Unit, "unit"
 	}
-	if two {
-		d.Test, err = readParquet(test)
-	}
-	return err
 }
 
-func readParquet(file string) (s *Set, err error) {
-	defer func() { // the library panics on some damaged files
-		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
+func openNPY(d *Data, paths string, o *options) error {
+	d.Norm, d.NormName = Raw, "none"
+	read := func(path string) (*array, error) {
+		b, err := readAll(path)
+		if err != nil {
+			return nil, err
 		}
-	}()
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	p, err := parquet.OpenFile(f, st.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	img, lab := -1, -1
-	var names []string
-	for i, c := range p.Schema().Columns() {
-		name := strings.Join(c, ".")
-		names = append(names, name)
-		switch name {
-		case "image.bytes", "img.bytes", "image", "img":
-			img = i
-		case "label", "labels", "fine_label":
-			lab = i
+		a, err := decodeNPY(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		return a, nil
 	}
-	if img < 0 || lab < 0 {
-		return nil, fmt.Errorf("%s: the columns are %s: image (or img) with bytes and label are needed", file, strings.Join(names, ", "))
-	}
-	s = &Set{}
-	for _, g := range p.RowGroups() {
-		rows := g.Rows()
-		buf := make([]parquet.Row, 64)
-		for {
-			n, err := rows.ReadRows(buf)
-			for _, row := range buf[:n] {
-				for _, v := range row {
-					switch v.Column() {
-					case img:
-						if e := s.addImage(v.ByteArray()); e != nil {
-							return nil, fmt.Errorf("%s: image of row %d: %w", file, len(s.Labels), e)
-						}
-					case lab:
-						l := v.Int64()
-						if v.Kind() == parquet.Int32 {
-							l = int64(v.Int32())
-						}
-						if l < 0 || l > 1<<20 {
-							return nil, fmt.Errorf("%s: label %d is not a class", file, l)
-						}
-						s.Labels = append(s.Labels, int32(l))
-						s.Classes = max(s.Classes, int(l)+1)
-					}
-				}
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				rows.Close()
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
+	defer d.unitBytes()
+	return d.pairs(paths, "X.npy,Y.npy", func(a, b string) (*Set, error) {
+		x, err := read(a)
+		if err != nil {
+			return nil, err
 		}
-		rows.Close()
-	}
-	if len(s.Labels) == 0 || len(s.Bytes) != len(s.Labels)*s.Size() {
-		return nil, fmt.Errorf("%s: images and labels do not pair up", file)
-	}
-	return s, nil
+		y, err := read(b)
+		if err != nil {
+			return nil, err
+		}
+		return x.set(y)
+	})
 }
