@@ -82,6 +82,19 @@ var kinds = map[string]opener{
 	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet,
 }
 
+// Kinds lists what a specification can begin with.
+func Kinds() []string {
+	var out []string
+	for k := range kinds {
+		if k != "digits" && k != "glyph" {
+			k += ":"
+		}
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // options reads the query of a specification and remembers what was used.
 type options struct {
 	q    url.Values

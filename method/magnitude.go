@@ -49,9 +49,6 @@ func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 	if s.Rounds > 1 && j.Recipe.Epochs == 0 {
 		return nil, fmt.Errorf("rounds of pruning have fine-tuning between them: give --data and --epochs")
 	}
-	if s.Rounds > 1 && j.Resume {
-		return nil, fmt.Errorf("pruning in rounds cannot be resumed: start it again, or continue from the network that a shorter run wrote")
-	}
 	res := &Result{Graph: j.Graph}
 	for i, x := range steps {
 		m, err := pick(x)
@@ -61,7 +58,7 @@ func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 		m.Apply()
 		res.Masks = m
 		j.logf("round %d of %d: %d of %d weights stay", i+1, s.Rounds, m.Count(), prune.Total(ws))
-		epochs, err := j.Fit(ctx, j.Graph, &prune.Hold{Masks: m})
+		epochs, err := j.round(i, s.Rounds).Fit(ctx, j.Graph, &prune.Hold{Masks: m})
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +70,25 @@ func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 	res.Notes = collapse(res.Masks)
 	return res, nil
 }
+
+// round is the job of round i of n. Each has a checkpoint of its own: a run that
+// resumes passes through the rounds that are done, whose masks follow from the
+// weights that their checkpoints hold.
+func (j *Job) round(i, n int) *Job {
+	if n == 1 {
+		return j
+	}
+	k := *j
+	if j.Save != "" {
+		k.Save = roundFile(j.Save, i)
+	}
+	if j.OnStep != nil {
+		k.OnStep = func(step, total int, loss float64) { j.OnStep(i*total+step, n*total, loss) }
+	}
+	return &k
+}
+
+func roundFile(save string, i int) string { return fmt.Sprintf("%s.%d", save, i+1) }
 
 // pick chooses masks for a sparsity by the weights' present values.
 func (s *Magnitude) pick(ws []*prune.Weight, sparsity float64) (*prune.Masks, error) {

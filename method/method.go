@@ -5,7 +5,12 @@ package method
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"math"
+	"os"
 	"strings"
 
 	"pare/dataset"
@@ -53,6 +58,7 @@ type Recipe struct {
 	Optimizer string  `flag:"optimizer" doc:"sgd, nesterov, adam, adamw"`
 	Momentum  float64 `flag:"momentum" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" doc:"weight decay"`
+	Loss      string  `flag:"loss" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
 	Smoothing float64 `flag:"smoothing" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" doc:"largest norm of the gradient (0: no limit)"`
 	Crop      int     `flag:"crop" doc:"augmentation: shift images by up to so many pixels"`
@@ -102,15 +108,64 @@ func (j *Job) Steps() int {
 // Fit trains the job's network by its recipe with hooks. It returns an error
 // where training is asked for without data.
 func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]train.Epoch, error) {
-	r := j.Recipe
-	if r.Epochs == 0 {
+	if j.Recipe.Epochs == 0 {
 		return nil, nil
 	}
-	if j.Data == nil || j.Data.Train == nil {
-		return nil, fmt.Errorf("%d epochs of training are asked for, but there is no training set: give --data, or --epochs 0", r.Epochs)
+	cfg, err := j.config()
+	if err != nil {
+		return nil, err
 	}
-	if r.Epochs < 0 || r.Batch < 1 {
+	cfg.Graph, cfg.Hooks = g, hooks
+	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
+		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip}})
+	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, 200
+	if j.Save != "" {
+		cfg.Key = j.key(g)
+	}
+	if v := j.Data.Val; v != nil {
+		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
+	} else if v := j.Data.Test; v != nil {
+		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
+	}
+	if j.OnStep != nil {
+		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
+	}
+	cfg.OnEpoch = j.Epoch
+	r, err := train.Fit(ctx, cfg)
+	if r == nil {
+		return nil, err
+	}
+	return r.Past, err
+}
+
+// Check returns an error where the recipe cannot be followed with the data. It
+// is asked before any work; Fit asks again.
+func (j *Job) Check() error {
+	if j.Recipe.Epochs == 0 {
+		return nil
+	}
+	_, err := j.config()
+	return err
+}
+
+// config is the part of the training that the recipe alone decides.
+func (j *Job) config() (*train.Config, error) {
+	r := j.Recipe
+	switch {
+	case r.Epochs < 0 || r.Batch < 1:
 		return nil, fmt.Errorf("%d epochs, batch %d: neither may be below 0, nor the batch below 1", r.Epochs, r.Batch)
+	case j.Data == nil || j.Data.Train == nil:
+		return nil, fmt.Errorf("%d epochs of training are asked for, but there is no training set: give --data, or --epochs 0", r.Epochs)
+	case j.Data.Train.Len() < r.Batch:
+		return nil, fmt.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller --batch", j.Data.Train.Len(), r.Batch)
+	case r.Clip < 0 || math.IsNaN(r.Clip):
+		return nil, fmt.Errorf("the largest norm of the gradient %v is negative", r.Clip)
+	case r.Crop < 0:
+		return nil, fmt.Errorf("a crop of %d pixels is negative", r.Crop)
+	case (r.Crop > 0 || r.Flip) && len(j.Data.Train.Shape) != 3:
+		return nil, fmt.Errorf("samples of shape %v are no images: --crop and --flip do not apply", j.Data.Train.Shape)
+	case r.Loss == "mse" && j.Data.Train.Tokens != nil:
+		return nil, fmt.Errorf("text is learnt by cross-entropy, not mse")
 	}
 	opt, err := train.ParseOptimizer(r.Optimizer, r.Momentum, r.Decay)
 	if err != nil {
@@ -120,28 +175,46 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	if err != nil {
 		return nil, err
 	}
-	var epochs []train.Epoch
-	cfg := &train.Config{Graph: g, Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss,
-		Train: train.NewData(&dataset.Loader{Set: j.Data.Train, Size: r.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
-			Augment: dataset.Augment{Crop: r.Crop, Flip: r.Flip}}),
-		Hooks: hooks, Engine: j.Engine, Save: j.Save, Resume: j.Resume, Every: 200}
-	cfg.Loss.Smoothing = r.Smoothing
-	if v := j.Data.Val; v != nil {
-		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
-	} else if v := j.Data.Test; v != nil {
-		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
+	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
+	cfg.Loss.Kind, cfg.Loss.Smoothing = r.Loss, r.Smoothing
+	return cfg, cfg.Loss.Check()
+}
+
+// Clean removes the checkpoints of a job that is done.
+func (j *Job) Clean() {
+	os.Remove(j.Save) //nolint:errcheck // there may be none
+	for i := 0; os.Remove(roundFile(j.Save, i)) == nil; i++ {
 	}
-	if j.OnStep != nil {
-		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
+}
+
+// key is what a checkpoint of this job belongs to.
+func (j *Job) key(g *graph.Graph) []string {
+	out := []string{fmt.Sprintf("seed=%d", j.Seed), "training data=" + j.Data.Train.Digest()[:16]}
+	recipe := j.Recipe
+	for _, s := range Settings(&recipe) {
+		out = append(out, s.Name+"="+s.String())
 	}
-	cfg.OnEpoch = func(e train.Epoch) {
-		epochs = append(epochs, e)
-		if j.Epoch != nil {
-			j.Epoch(e)
+	if j.Settings != nil {
+		for _, s := range Settings(j.Settings) {
+			out = append(out, s.Name+"="+s.String())
 		}
 	}
-	_, err = train.Fit(ctx, cfg)
-	return epochs, err
+	if t := j.Loss.Teacher; t != nil {
+		out = append(out, fmt.Sprintf("teacher=%s alpha=%v temperature=%v", digest(t), j.Loss.Alpha, j.Loss.T))
+	}
+	return append(out, "network="+digest(g))
+}
+
+// digest identifies the numbers of a network.
+func digest(g *graph.Graph) string {
+	h := sha256.New()
+	for _, v := range g.Consts() {
+		fmt.Fprintf(h, "%s%v", v.Name, v.Const.Shape)
+		if x := v.Const.F32(); x != nil {
+			binary.Write(h, binary.LittleEndian, x) //nolint:errcheck // a hash does not fail
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // All lists the methods in the order of their numbers, baselines last.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"pare/dataset"
@@ -209,6 +210,100 @@ func TestResume(t *testing.T) {
 		if !bytes.Equal(bits(whole.Graph), bits(j.Graph)) {
 			t.Errorf("%s: the resumed run differs", variant)
 		}
+	}
+}
+
+// So does one that prunes in rounds, wherever it was stopped; it knows what its
+// epochs came to.
+func TestResumeRounds(t *testing.T) {
+	mk := func() *Job { return job(t, &Magnitude{Sparsity: .8, Allocate: "global", Rounds: 3}, 2) }
+	whole, err := runMagnitude(context.Background(), mk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := filepath.Join(t.TempDir(), "checkpoint")
+	for _, stop := range []int{25, 40, 90} { // 40 steps a round
+		j := mk()
+		j.Save, j.Resume = save, true
+		ctx, cancel := context.WithCancel(context.Background())
+		j.OnStep = func(step, total int, loss float64) {
+			if total != 120 {
+				t.Fatalf("%d steps in all, want 120", total)
+			}
+			if step == stop {
+				cancel()
+			}
+		}
+		if _, err := runMagnitude(ctx, j); !errors.Is(err, train.ErrInterrupted) {
+			t.Fatalf("stopped at %d: %v", stop, err)
+		}
+		cancel()
+	}
+	j := mk()
+	j.Save, j.Resume = save, true
+	r, err := runMagnitude(context.Background(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Epochs, r.Epochs) {
+		t.Errorf("the resumed run differs; epochs %v, want %v", r.Epochs, whole.Epochs)
+	}
+	j.Clean()
+	if left, _ := filepath.Glob(save + "*"); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A checkpoint of another seed, recipe, target, data or network is refused.
+func TestResumeOther(t *testing.T) {
+	for name, f := range map[string]func(j *Job){
+		"seed=":          func(j *Job) { j.Seed = 4 },
+		"lr=":            func(j *Job) { j.Recipe.LR = .01 },
+		"sparsity=":      func(j *Job) { j.Settings = &GlobalMP{Sparsity: .6} },
+		"training data=": func(j *Job) { j.Data.Train = j.Data.Test },
+		"teacher=":       func(j *Job) { j.Loss = train.Loss{Teacher: j.Graph, Alpha: .5, T: 2} },
+		"network=":       func(j *Job) { j.Graph.Params()[0].Const.F32()[0]++ },
+	} {
+		j := job(t, &GlobalMP{Sparsity: .5}, 1)
+		j.Save = filepath.Join(t.TempDir(), "checkpoint")
+		if _, err := globalMP.Run(context.Background(), j); err != nil {
+			t.Fatal(err)
+		}
+		k := job(t, &GlobalMP{Sparsity: .5}, 1)
+		k.Save, k.Resume = j.Save, true
+		f(k)
+		if _, err := globalMP.Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+}
+
+// What the recipe cannot do is said before any work.
+func TestCheck(t *testing.T) {
+	for want, f := range map[string]func(j *Job){
+		"fewer than one batch": func(j *Job) { j.Recipe.Batch = 401 },
+		"no training set":      func(j *Job) { j.Data.Train = nil },
+		"neither may":          func(j *Job) { j.Recipe.Epochs = -1 },
+		"crop":                 func(j *Job) { j.Recipe.Crop = -1 },
+		"no images": func(j *Job) {
+			j.Recipe.Flip = true
+			s := *j.Data.Train
+			s.Shape = []int{64}
+			j.Data.Train = &s
+		},
+		"learning rate":     func(j *Job) { j.Recipe.LR = math.NaN() },
+		"unknown optimiser": func(j *Job) { j.Recipe.Optimizer = "nosuch" },
+		"unknown loss":      func(j *Job) { j.Recipe.Loss = "nosuch" },
+		"not with mse":      func(j *Job) { j.Recipe.Loss, j.Recipe.Smoothing = "mse", .1 },
+	} {
+		j := job(t, nil, 1)
+		f(j)
+		if err := j.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want something with %q", err, want)
+		}
+	}
+	if err := job(t, nil, 1).Check(); err != nil {
+		t.Error(err)
 	}
 }
 

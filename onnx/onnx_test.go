@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -86,6 +87,71 @@ func TestRoundTrip(t *testing.T) {
 		if h.Meta.Doc != "doc" || len(h.Meta.Props) != 1 {
 			t.Errorf("%s: metadata %+v", name, h.Meta)
 		}
+	}
+}
+
+// Data in the typed fields reads as the raw bytes do.
+func TestTyped(t *testing.T) {
+	g := all()
+	b, _ := Encode(g, Options{})
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	for _, x := range m.Graph.Initializer {
+		raw := x.RawData
+		x.RawData = nil
+		switch tensor.DType(x.GetDataType()) {
+		case tensor.Float32:
+			for ; len(raw) > 0; raw = raw[4:] {
+				x.FloatData = append(x.FloatData, math.Float32frombits(le.Uint32(raw)))
+			}
+		case tensor.Float64:
+			for ; len(raw) > 0; raw = raw[8:] {
+				x.DoubleData = append(x.DoubleData, math.Float64frombits(le.Uint64(raw)))
+			}
+		case tensor.Int64:
+			for ; len(raw) > 0; raw = raw[8:] {
+				x.Int64Data = append(x.Int64Data, int64(le.Uint64(raw)))
+			}
+		case tensor.Uint64:
+			for ; len(raw) > 0; raw = raw[8:] {
+				x.Uint64Data = append(x.Uint64Data, le.Uint64(raw))
+			}
+		case tensor.Uint32:
+			for ; len(raw) > 0; raw = raw[4:] {
+				x.Uint64Data = append(x.Uint64Data, uint64(le.Uint32(raw)))
+			}
+		case tensor.Int32:
+			for ; len(raw) > 0; raw = raw[4:] {
+				x.Int32Data = append(x.Int32Data, int32(le.Uint32(raw)))
+			}
+		case tensor.Int16:
+			for ; len(raw) > 0; raw = raw[2:] {
+				x.Int32Data = append(x.Int32Data, int32(int16(le.Uint16(raw))))
+			}
+		case tensor.Uint16, tensor.Float16, tensor.BFloat16:
+			for ; len(raw) > 0; raw = raw[2:] {
+				x.Int32Data = append(x.Int32Data, int32(le.Uint16(raw)))
+			}
+		case tensor.Int8:
+			for _, v := range raw {
+				x.Int32Data = append(x.Int32Data, int32(int8(v)))
+			}
+		case tensor.Uint8, tensor.Bool:
+			for _, v := range raw {
+				x.Int32Data = append(x.Int32Data, int32(v))
+			}
+		}
+	}
+	b, _ = proto.Marshal(m)
+	h, err := Decode(b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(raws(g), raws(h)) {
+		t.Error("initialisers differ")
 	}
 }
 

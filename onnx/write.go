@@ -17,7 +17,7 @@ import (
 
 // Options of writing.
 type Options struct {
-	Sparse   bool // weights of which more than half is zero become sparse_initializers
+	Sparse   bool // weights that it makes smaller, two thirds of them zero, become sparse_initializers
 	Half     bool // in Pare's sparse form, large float32 weights are rounded to float16
 	External bool // weights go to a file beside the model (always above 1.9 GB)
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 
 	"pare/graph"
 
@@ -20,8 +21,10 @@ import (
 // The order of the data is a function of the epoch, and the learning rate of
 // the step, so both counters stand for them.
 type checkpoint struct {
+	Key         []string
 	Step, Epoch int
 	Sum         float64
+	Past        []Epoch
 	Names       []string
 	Weights     [][]float32
 	State       [][][]float32
@@ -30,14 +33,14 @@ type checkpoint struct {
 	Hooks       map[string][]byte
 }
 
-const checkpointMagic = "PARECKP1"
+const checkpointMagic = "PARECKP2"
 
 // Snapshot is the state of a run in memory, to rewind to.
 type Snapshot struct{ c checkpoint }
 
 // Snapshot copies weights, statistics, optimiser state and position.
 func (r *Run) Snapshot() (*Snapshot, error) {
-	c := checkpoint{Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Hooks: map[string][]byte{}}
+	c := checkpoint{Key: r.Key, Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Past: slices.Clone(r.Past), Hooks: map[string][]byte{}}
 	for _, p := range r.Params {
 		c.Names = append(c.Names, p.Name)
 		c.Weights = append(c.Weights, append([]float32{}, p.W...))
@@ -114,7 +117,7 @@ func (r *Run) restore(c *checkpoint) error {
 	for i, v := range r.Stats {
 		copy(v.Const.F32(), c.Stats[i])
 	}
-	r.Step, r.Epoch, r.sum = c.Step, c.Epoch, c.Sum
+	r.Step, r.Epoch, r.sum, r.Past = c.Step, c.Epoch, c.Sum, slices.Clone(c.Past)
 	return nil
 }
 
@@ -151,8 +154,29 @@ func (r *Run) load(path string) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	if err := r.restore(c); err != nil {
+	err = sameKey(c.Key, r.Key)
+	if err == nil {
+		err = r.restore(c)
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	return nil
+}
+
+// sameKey names the first fact in which two runs differ.
+func sameKey(was, is []string) error {
+	for i := range max(len(was), len(is)) {
+		a, b := "nothing", "nothing"
+		if i < len(was) {
+			a = was[i]
+		}
+		if i < len(is) {
+			b = is[i]
+		}
+		if a != b {
+			return fmt.Errorf("it was begun with %s, this run has %s: repeat the command that began it, or leave --resume out to begin anew", a, b)
+		}
 	}
 	return nil
 }

@@ -29,9 +29,10 @@ type Config struct {
 
 	Hooks   []Hook
 	Engine  engine.Options
-	Save    string // checkpoint file; "" saves nothing
-	Every   int    // steps between checkpoints beside those at the end of an epoch; 0: none
-	Resume  bool   // continue from Save where it exists
+	Save    string   // checkpoint file; "" saves nothing
+	Every   int      // steps between checkpoints beside those at the end of an epoch; 0: none
+	Resume  bool     // continue from Save where it exists
+	Key     []string // what the run is, a line a fact: a checkpoint of other facts is not continued
 	OnStep  func(step int, loss float64)
 	OnEpoch func(Epoch)
 }
@@ -98,6 +99,7 @@ type Run struct {
 	Step   int            // optimiser steps done
 	Total  int            // optimiser steps of the whole run
 	Epoch  int            // epochs done
+	Past   []Epoch        // what they came to, those before a resume too
 	Loss   float64        // of the last batch
 
 	pass  *Step
@@ -198,13 +200,7 @@ func (r *Run) epochs(ctx context.Context) error {
 	for r.Epoch < r.Epochs {
 		for i := r.Step - r.Epoch*steps; i < steps; i++ {
 			if ctx.Err() != nil {
-				if r.Save == "" {
-					return ctx.Err()
-				}
-				if err := r.save(r.Save); err != nil {
-					return err
-				}
-				return fmt.Errorf("%w in %s (step %d of %d)", ErrInterrupted, r.Save, r.Step, r.Total)
+				return r.interrupted(ctx)
 			}
 			if err := r.step(i); err != nil {
 				return err
@@ -220,6 +216,17 @@ func (r *Run) epochs(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// interrupted saves the state where there is a place for it.
+func (r *Run) interrupted(ctx context.Context) error {
+	if r.Save == "" {
+		return ctx.Err()
+	}
+	if err := r.save(r.Save); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w in %s (step %d of %d)", ErrInterrupted, r.Save, r.Step, r.Total)
 }
 
 // step runs one batch: forward, backward, hooks, weights, statistics.
@@ -282,15 +289,19 @@ func (r *Run) clip() {
 
 func (r *Run) endEpoch(ctx context.Context) error {
 	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(r.Train.Steps()), Rate: r.Rate(r.Step - 1)}
-	r.sum = 0
 	if r.Val != nil {
 		m, err := r.Val.Run(ctx, r.Graph)
+		if ctx.Err() != nil {
+			return r.interrupted(ctx) // after the last step of the epoch: it is evaluated again
+		}
 		if err != nil {
 			return err
 		}
 		e.Accuracy, e.ValLoss = m.Accuracy, m.Loss
 	}
+	r.sum = 0
 	r.Epoch++
+	r.Past = append(r.Past, e)
 	for _, h := range r.Hooks {
 		if err := h.AfterEpoch(r, e); err != nil {
 			return err

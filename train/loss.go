@@ -23,6 +23,8 @@ func (l Loss) Check() error {
 	switch {
 	case l.Kind != "" && l.Kind != "cross-entropy" && l.Kind != "mse":
 		return fmt.Errorf("unknown loss %q: use cross-entropy or mse", l.Kind)
+	case l.Kind == "mse" && (l.Teacher != nil || l.Smoothing != 0):
+		return fmt.Errorf("a teacher and label smoothing go with cross-entropy, not with mse")
 	case !(l.Smoothing >= 0 && l.Smoothing < 1):
 		return fmt.Errorf("label smoothing %v is outside [0,1)", l.Smoothing)
 	case l.Teacher != nil && !(l.Alpha >= 0 && l.Alpha <= 1):

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,6 +141,42 @@ func TestSameBytes(t *testing.T) {
 	c.Save, c.Resume = save, true
 	if _, err := Fit(context.Background(), c); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+// A run that is stopped while it evaluates keeps the epoch's steps, and ends as
+// one that was not.
+func TestStopInEvaluation(t *testing.T) {
+	d, _ := dataset.Open("digits?test_n=50")
+	mk := func() *Config {
+		c := config(t, 1)
+		c.Val = NewEval(d.Test, d.Norm, 10, c.Engine)
+		return c
+	}
+	whole, err := Fit(context.Background(), mk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mk()
+	c.Save = filepath.Join(t.TempDir(), "ckpt")
+	ctx, cancel := context.WithCancel(context.Background())
+	c.OnStep = func(step int, _ float64) {
+		if step == 12 { // the last of the first epoch
+			cancel()
+		}
+	}
+	r, err := Fit(ctx, c)
+	if !errors.Is(err, ErrInterrupted) || r.Step != 12 || len(r.Past) != 0 {
+		t.Fatalf("%v at step %d after %d epochs", err, r.Step, len(r.Past))
+	}
+	b := mk()
+	b.Save, b.Resume = c.Save, true
+	again, err := Fit(context.Background(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum(whole.Graph) != sum(again.Graph) || !slices.Equal(whole.Past, again.Past) {
+		t.Errorf("the resumed run differs: %v, want %v", again.Past, whole.Past)
 	}
 }
 

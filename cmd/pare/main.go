@@ -122,6 +122,7 @@ It takes any ONNX file; there is nothing else to install.
 		return usage("%v\nSee: %s --help", err, cmd.CommandPath())
 	})
 	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
+	complete(r)
 	return r
 }
 

@@ -134,6 +134,29 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
+// The shell is told the names that fit.
+func TestCompletion(t *testing.T) {
+	for want, args := range map[string][]string{
+		"global-mp\t":     {"model", "prune", "--method", ""},
+		"resnet20\n":      {"model", "train", "res"},
+		"gmp\t":           {"methods", ""},
+		"65\t":            {"reproduce", ""},
+		"cifar10:\n":      {"model", "eval", "x", "--data", "ci"},
+		"--sparsity\t":    {"model", "prune", "--sp"},
+		"nesterov\n":      {"model", "train", "x", "--optimizer", ""},
+		"quickstart\t":    {"q"},
+		"complete -o def": nil,
+	} {
+		a := append([]string{"__complete"}, args...)
+		if args == nil {
+			a = []string{"completion", "bash"}
+		}
+		if o := ok(t, a...); !strings.Contains(o, want) {
+			t.Errorf("pare %v says %q, want something with %q", a, o, want)
+		}
+	}
+}
+
 func csv(t *testing.T, dir string) string {
 	path := filepath.Join(dir, "d.csv")
 	if err := os.WriteFile(path, []byte("1,2,0\n3,4,1\n"), 0o644); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -38,7 +39,7 @@ func (c *cli) inspect() *cobra.Command {
 	return &cobra.Command{Use: "inspect FILE", Short: "Show layers, sizes, sparsity and the channels that go together", Args: args("FILE"),
 		Example: "  pare model inspect net.onnx\n  pare model inspect net.onnx --json",
 		RunE: func(cmd *cobra.Command, a []string) error {
-			g, err := load(a[0])
+			g, err := c.load(a[0])
 			if err != nil {
 				return err
 			}
@@ -141,7 +142,7 @@ func (c *cli) eval() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, err := load(a[0])
+			g, err := c.load(a[0])
 			if err != nil {
 				return err
 			}
@@ -200,7 +201,7 @@ func (c *cli) bench() *cobra.Command {
 			}
 			var gs []*graph.Graph
 			for _, f := range files {
-				g, err := load(f)
+				g, err := c.load(f)
 				if err != nil {
 					return err
 				}
@@ -279,7 +280,7 @@ func stepTable(plans [][]engine.StepInfo, n int) *report.Table {
 func (c *cli) convert() *cobra.Command {
 	var out string
 	var o onnx.Options
-	var simplify bool
+	var simplify, wide bool
 	cmd := &cobra.Command{Use: "convert FILE -o OUT", Short: "Write a network in another form: .onnx, or Pare's sparse form .pare", Args: args("FILE"),
 		Example: "  pare model convert net.onnx -o net.pare          # zeros take less than a bit each\n  pare model convert net.onnx -o net16.pare --half\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer",
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -296,17 +297,36 @@ func (c *cli) convert() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if wide {
+				if _, err := op.ToFloat32(g); err != nil {
+					return fmt.Errorf("%s: %w", a[0], err)
+				}
+				if err := op.InferAll(g); err != nil {
+					return fmt.Errorf("%s: %w", a[0], err)
+				}
+			}
 			if simplify {
 				if _, err := op.Simplify(g); err != nil {
 					return err
 				}
 			}
-			return onnx.Save(out, g, o)
+			if err := onnx.Save(out, g, o); err != nil {
+				return err
+			}
+			if !c.json {
+				return nil
+			}
+			st, err := os.Stat(out)
+			if err != nil {
+				return err
+			}
+			return c.printJSON(map[string]any{"file": out, "bytes": st.Size()})
 		}}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	cmd.Flags().BoolVar(&o.Sparse, "sparse", false, "ONNX: sparse weights as sparse_initializer")
 	cmd.Flags().BoolVar(&o.External, "external", false, "ONNX: weights in a file beside the model")
 	cmd.Flags().BoolVar(&o.Half, "half", false, "round the weights to float16 in Pare's sparse form")
+	cmd.Flags().BoolVar(&wide, "float32", false, "turn float16, bfloat16 and float64 numbers into float32")
 	cmd.Flags().BoolVar(&simplify, "simplify", false, "fold constants and remove nodes that do nothing")
 	return cmd
 }

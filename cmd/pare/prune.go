@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func (s *settingFlags) apply(cmd *cobra.Command, m *method.Method) (any, error) 
 }
 
 func defaults() method.Recipe {
-	return method.Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4}
+	return method.Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "cross-entropy"}
 }
 
 func (c *cli) prune() *cobra.Command {
@@ -124,7 +125,7 @@ func (c *cli) prune() *cobra.Command {
 					}
 				}
 			}
-			g, err := load(a[0])
+			g, err := c.load(a[0])
 			if err != nil {
 				return err
 			}
@@ -144,28 +145,34 @@ func (c *cli) prune() *cobra.Command {
 			}
 			dense, _ := g.Clone(true)
 			j := &method.Job{Graph: g, Data: d, Recipe: r, Settings: settings, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume, Log: c.log()}
-			if err := t.apply(j); err != nil {
+			if err := t.apply(c, j); err != nil {
+				return err
+			}
+			if err := j.Check(); err != nil {
 				return err
 			}
 			w, err := wish(cmd, g, d, o, drop, latency)
 			if err != nil {
 				return err
 			}
+			found := ""
 			if w.Good != nil {
-				found, err := method.Seek(cmd.Context(), m, j, w)
-				if err != nil {
+				if found, err = method.Seek(cmd.Context(), m, j, w); err != nil {
 					return err
 				}
 				c.say("found: %s", found)
 			}
 			res, err := c.work(cmd, j, m.Name, func() (*method.Result, error) { return m.Run(cmd.Context(), j) })
+			if w.Weakest && errors.Is(err, train.ErrInterrupted) { // another measurement may find another target
+				return fmt.Errorf("%w; to go on, give %s in place of --latency", err, found)
+			}
 			if err != nil {
 				return err
 			}
 			if err := onnx.Save(out, res.Graph, onnx.Options{}); err != nil {
 				return err
 			}
-			os.Remove(j.Save) //nolint:errcheck // there may be none
+			j.Clean()
 			for _, n := range res.Notes {
 				c.say("note: %s", n)
 			}
@@ -243,7 +250,10 @@ func (c *cli) log() func(string, ...any) {
 // work runs a job under a progress bar.
 func (c *cli) work(cmd *cobra.Command, j *method.Job, what string, f func() (*method.Result, error)) (*method.Result, error) {
 	b := c.bar(max(1, j.Steps()), what)
-	j.OnStep = func(step, total int, loss float64) { b.set(step, fmt.Sprintf("%s, loss %.3f", what, loss)) }
+	j.OnStep = func(step, total int, loss float64) {
+		b.grow(total)
+		b.set(step, fmt.Sprintf("%s, loss %.3f", what, loss))
+	}
 	j.Epoch = func(e train.Epoch) {
 		if b.p == nil && !c.json {
 			c.say("epoch %d: loss %.4f, held out: loss %.4f, accuracy %.2f %%", e.Epoch, e.Loss, e.ValLoss, 100*e.Accuracy)
@@ -260,6 +270,9 @@ func (c *cli) finish(cmd *cobra.Command, vs []*variant, d *dataset.Data, html, t
 		return err
 	}
 	if err := measureAll(cmd.Context(), vs, d, o); err != nil {
+		if cmd.Context().Err() != nil {
+			return fmt.Errorf("stopped while measuring; %s is written", vs[len(vs)-1].File)
+		}
 		return err
 	}
 	rep := page(title, command, vs)
@@ -303,7 +316,7 @@ func (c *cli) train() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, err := network(a[0], d, seed)
+			g, err := c.network(a[0], d, seed)
 			if err != nil {
 				return err
 			}
@@ -311,7 +324,10 @@ func (c *cli) train() *cobra.Command {
 				return err
 			}
 			j := &method.Job{Graph: g, Data: d, Recipe: r, Seed: seed, Engine: o, Save: out + ".checkpoint", Resume: resume}
-			if err := t.apply(j); err != nil {
+			if err := t.apply(c, j); err != nil {
+				return err
+			}
+			if err := j.Check(); err != nil {
 				return err
 			}
 			res, err := c.work(cmd, j, a[0], func() (*method.Result, error) {
@@ -324,7 +340,7 @@ func (c *cli) train() *cobra.Command {
 			if err := onnx.Save(out, g, onnx.Options{}); err != nil {
 				return err
 			}
-			os.Remove(j.Save) //nolint:errcheck // there may be none
+			j.Clean()
 			return c.finish(cmd, []*variant{{Name: strings.TrimSuffix(filepath.Base(out), filepath.Ext(out)), File: out, Graph: g, Epochs: res.Epochs}}, d, html, "Training of "+a[0], strings.Join(os.Args, " "))
 		}}
 	f := cmd.Flags()
@@ -353,11 +369,11 @@ func (t *teaching) register(cmd *cobra.Command) {
 }
 
 // apply reads the teacher and puts it into the job's loss.
-func (t *teaching) apply(j *method.Job) error {
+func (t *teaching) apply(c *cli, j *method.Job) error {
 	if t.file == "" {
 		return nil
 	}
-	g, err := load(t.file)
+	g, err := c.load(t.file)
 	if err != nil {
 		return fmt.Errorf("teacher: %w", err)
 	}
@@ -372,9 +388,9 @@ func (t *teaching) apply(j *method.Job) error {
 }
 
 // network reads a file, or builds a network of the zoo for the data.
-func network(name string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
+func (c *cli) network(name string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
 	if _, err := os.Stat(name); err == nil {
-		return load(name)
+		return c.load(name)
 	}
 	s := d.Eval()
 	g, err := zoo.New(name, zoo.Options{Classes: s.Classes, In: s.Shape, Seed: seed})

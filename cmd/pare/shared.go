@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"pare/dataset"
 	"pare/engine"
@@ -11,14 +12,16 @@ import (
 	"pare/graph/op"
 	"pare/onnx"
 	"pare/report"
+	"pare/tensor"
 
 	"github.com/google/renameio/v2"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// load reads a network and makes it ready: shapes, roles, constants folded.
-func load(path string) (*graph.Graph, error) {
+// load reads a network and makes it ready: shapes, roles, constants folded, and
+// float32 where its weights are of another floating-point type.
+func (c *cli) load(path string) (*graph.Graph, error) {
 	g, err := onnx.Load(path)
 	if err != nil {
 		return nil, err
@@ -26,15 +29,30 @@ func load(path string) (*graph.Graph, error) {
 	if err := op.Check(g); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if otherFloats(g) {
+		d, err := op.ToFloat32(g)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		c.say("note: the %v numbers of %s are taken as float32; sizes and speed are those of float32", d, path)
+	}
 	if _, err := op.Simplify(g); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, v := range g.Consts() {
-		if i := v.Const.Finite(); i >= 0 && v.Role == graph.Param {
-			return nil, fmt.Errorf("%s: weight %q has a NaN or infinity at entry %d", path, v.Name, i)
+		if i := v.Const.Finite(); i >= 0 && v.Role != graph.Frozen {
+			return nil, fmt.Errorf("%s: weight %q has a NaN or infinity at entry %d: the network is broken", path, v.Name, i)
 		}
 	}
 	return g, nil
+}
+
+// otherFloats says whether inputs or weights are floating-point numbers that are
+// not float32. Scalars do not count: shapes are sometimes computed in float64.
+func otherFloats(g *graph.Graph) bool {
+	other := func(v *graph.Value) bool { return v.DType.IsFloat() && v.DType != tensor.Float32 }
+	return slices.ContainsFunc(g.Inputs, other) ||
+		slices.ContainsFunc(g.Consts(), func(v *graph.Value) bool { return other(v) && len(v.Const.Shape) > 1 })
 }
 
 func (c *cli) engine() (engine.Options, error) {
@@ -91,6 +109,13 @@ func (b *bar) set(n int, what string) {
 	if b.p != nil {
 		b.p.Describe(what)
 		b.p.Set(n) //nolint:errcheck // a bar may fail to draw
+	}
+}
+
+// grow sets the number of steps where it has become known anew.
+func (b *bar) grow(total int) {
+	if b.p != nil && b.p.GetMax() != total {
+		b.p.ChangeMax(total)
 	}
 }
 
