@@ -23,7 +23,7 @@ func poolTask(n *graph.Node, in, out []int) (*kernel.PoolTask, bool) {
 }
 
 func lowerPool(l *lowering, n *graph.Node) bool {
-	if n.Out(1) != nil { // positions are wanted
+	if n.Out(1) != nil || n.In(0).DType != tensor.Float32 { // positions are wanted
 		return false
 	}
 	t, ok := poolTask(n, dims(n.In(0)), dims(n.Out(0)))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/onnx/onnxpb"
 	"pare/tensor"
 
@@ -19,7 +20,7 @@ const maxDepth = 32
 
 // Opsets that Pare understands.
 const (
-	MinOpset = 7
+	MinOpset = 1 // those before 7 are rewritten (op.Upgrade)
 	MinIR    = 3
 )
 
@@ -82,7 +83,10 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 	if g.Meta.Unknown, err = proto.Marshal(rest); err != nil {
 		return nil, err
 	}
-	return g, g.Sort()
+	if err := g.Sort(); err != nil {
+		return nil, err
+	}
+	return g, op.Upgrade(g)
 }
 
 // graph reads a graph; outer holds the values that an enclosing graph offers.

@@ -11,6 +11,8 @@ import (
 
 	"pare/onnx/onnxpb"
 	"pare/tensor"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // reader turns protobuf messages into a graph. dir is the model's folder, ""
@@ -18,6 +20,15 @@ import (
 type reader struct {
 	dir   string
 	files map[string][]byte // external files read so far
+}
+
+// DecodeTensor reads a tensor from the bytes of a TensorProto message.
+func DecodeTensor(b []byte) (*tensor.Tensor, error) {
+	p := &onnxpb.TensorProto{}
+	if err := proto.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("not a tensor, or a damaged one: %w", err)
+	}
+	return (&reader{}).tensor(p)
 }
 
 // shapeOf checks dimensions from a file.

@@ -90,6 +90,9 @@ var _ = register(
 			}
 			idx := tensor.New(tensor.Int64, shape...)
 			for i, a := range at {
+				if n.Int("storage_order", 0) != 0 {
+					a = columnMajor(a, in[0].Shape[2:])
+				}
 				tensor.Of[int64](idx)[i] = int64(a)
 			}
 			return []*tensor.Tensor{t, idx}, nil
@@ -223,6 +226,19 @@ func maxPool(n *graph.Node, x []float64, shape []int) (y []float64, at []int, ou
 		}
 	})
 	return y, at, append(append([]int{}, shape[:2]...), so...), nil
+}
+
+// columnMajor is the position in a tensor whose spatial axes are stored the
+// first one fastest of what lies at i where the last one is.
+func columnMajor(i int, spatial []int) int {
+	plane := prod(spatial)
+	rest, at, step := i%plane, 0, plane
+	for d := len(spatial) - 1; d >= 0; d-- {
+		step /= spatial[d]
+		at += rest % spatial[d] * step
+		rest /= spatial[d]
+	}
+	return i/plane*plane + at
 }
 
 // global pools over all spatial positions; it is a reduction with a name.
