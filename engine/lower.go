@@ -256,7 +256,8 @@ func (l *lowering) pack(v *graph.Value, form string, size int, n *graph.Node, f 
 
 // fallback runs a node by its reference definition.
 func (l *lowering) fallback(n *graph.Node) {
-	def := op.Lookup(n.Domain, n.Op)
+	outer := n.Captures() // what subgraphs read
+	captured := map[*graph.Value]*tensor.Tensor{}
 	in := make([]*tensor.Tensor, len(n.Inputs))
 	var reads, writes []*buffer
 	var late []int // float32 inputs, whose memory is not there yet
@@ -268,6 +269,11 @@ func (l *lowering) fallback(n *graph.Node) {
 		case v.DType == tensor.Float32:
 			reads = append(reads, l.get(v, plain, n))
 			late = append(late, i)
+		}
+	}
+	for _, v := range outer {
+		if v.Const == nil && v.DType == tensor.Float32 {
+			reads = append(reads, l.get(v, plain, n))
 		}
 	}
 	for _, o := range n.Outputs {
@@ -286,13 +292,23 @@ func (l *lowering) fallback(n *graph.Node) {
 			v := n.Inputs[i]
 			in[i] = &tensor.Tensor{DType: tensor.Float32, Shape: dims(v), Data: l.at[v].buf[plain].data}
 		}
+		for _, v := range outer {
+			if v.Const == nil && v.DType == tensor.Float32 {
+				captured[v] = &tensor.Tensor{DType: tensor.Float32, Shape: dims(v), Data: l.at[v].buf[plain].data}
+			}
+		}
 		return func() error {
 			for i, v := range n.Inputs {
 				if v != nil && v.Const == nil && v.DType != tensor.Float32 {
 					in[i] = l.at[v].t
 				}
 			}
-			out, err := def.Eval(n, opset, in)
+			for _, v := range outer {
+				if v.Const == nil && v.DType != tensor.Float32 {
+					captured[v] = l.at[v].t
+				}
+			}
+			out, err := op.EvalNode(l.ctx, n, opset, in, captured)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -41,6 +42,7 @@ type Program struct {
 	cut     map[*graph.Value][]uint64    // masks of wanted values
 	whole   bool                         // wanted values are computed in full for now
 
+	ctx     context.Context
 	dynamic bool // sizes depend on data: the reference evaluation is used
 	results map[*graph.Value]*tensor.Tensor
 }
@@ -187,7 +189,13 @@ func (p *Program) result(i int) *tensor.Tensor {
 }
 
 // Run computes the outputs from what the inputs hold.
-func (p *Program) Run() error {
+func (p *Program) Run() error { return p.RunContext(context.Background()) }
+
+// RunContext is Run that ends with the context's error once it is done: between
+// the nodes of subgraphs, which may run as often as a file says, and between
+// the nodes of a graph whose sizes depend on data.
+func (p *Program) RunContext(ctx context.Context) error {
+	p.ctx = ctx
 	if p.dynamic {
 		return p.runDynamic()
 	}
@@ -211,7 +219,7 @@ func (p *Program) Run() error {
 
 // runDynamic evaluates a graph whose sizes are known only as it runs.
 func (p *Program) runDynamic() error {
-	res, err := op.Run(p.g, p.inputs, p.outputs...)
+	res, err := op.RunContext(p.ctx, p.g, p.inputs, p.outputs...)
 	if err != nil {
 		return err
 	}

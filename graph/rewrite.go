@@ -15,7 +15,8 @@ type Use struct {
 
 // Uses maps every value to the places that read it, in node order. A graph
 // output is not a use; see IsOutput. Values captured by subgraphs (If, Loop,
-// Scan bodies) count as uses of the node that owns the subgraph, with Index -1.
+// Scan bodies) and the initialisers that these read count as uses of the node
+// that owns the subgraph, with Index -1.
 func (g *Graph) Uses() map[*Value][]Use {
 	u := make(map[*Value][]Use, 2*len(g.Nodes))
 	for _, n := range g.Nodes {
@@ -24,51 +25,53 @@ func (g *Graph) Uses() map[*Value][]Use {
 				u[v] = append(u[v], Use{n, i})
 			}
 		}
-		for v := range n.captures() {
+		for _, v := range n.Captures() {
 			u[v] = append(u[v], Use{n, -1})
 		}
 	}
 	return u
 }
 
-// captures gives the outer values that the node's subgraphs read.
-func (n *Node) captures() map[*Value]bool {
-	var out map[*Value]bool
+// Subgraphs lists the graphs among the node's attributes.
+func (n *Node) Subgraphs() []*Graph {
+	var out []*Graph
 	for i := range n.Attrs {
-		subs := n.Attrs[i].Graphs
-		if n.Attrs[i].G != nil {
-			subs = append(subs[:len(subs):len(subs)], n.Attrs[i].G)
+		if g := n.Attrs[i].G; g != nil {
+			out = append(out, g)
 		}
-		for _, s := range subs {
-			inner := map[*Value]bool{}
-			for _, v := range s.Inputs {
+		out = append(out, n.Attrs[i].Graphs...)
+	}
+	return out
+}
+
+// Captures lists the values of the graphs around it, initialisers among them,
+// that the node's subgraphs read, in the order of first use.
+func (n *Node) Captures() []*Value {
+	var out []*Value
+	seen := map[*Value]bool{}
+	for _, s := range n.Subgraphs() {
+		inner := map[*Value]bool{nil: true}
+		for _, v := range s.Inputs {
+			inner[v] = true
+		}
+		for _, m := range s.Nodes {
+			for _, v := range m.Outputs {
 				inner[v] = true
 			}
-			for _, m := range s.Nodes {
-				for _, v := range m.Outputs {
-					inner[v] = true
+		}
+		add := func(vs []*Value) {
+			for _, v := range vs {
+				if !inner[v] && !seen[v] {
+					seen[v] = true
+					out = append(out, v)
 				}
-			}
-			add := func(v *Value) {
-				if v != nil && !inner[v] && v.Const == nil {
-					if out == nil {
-						out = map[*Value]bool{}
-					}
-					out[v] = true
-				}
-			}
-			for _, m := range s.Nodes {
-				for _, v := range m.Inputs {
-					add(v)
-				}
-				for v := range m.captures() {
-					add(v)
-				}
-			}
-			for _, v := range s.Outputs {
-				add(v)
 			}
 		}
+		for _, m := range s.Nodes {
+			add(m.Inputs)
+			add(m.Captures())
+		}
+		add(s.Outputs)
 	}
 	return out
 }
@@ -83,7 +86,8 @@ func (g *Graph) IsOutput(v *Value) bool {
 	return false
 }
 
-// Consts lists the initialisers in the order of first use.
+// Consts lists the initialisers, those of subgraphs included, in the order of
+// first use.
 func (g *Graph) Consts() []*Value {
 	var out []*Value
 	seen := map[*Value]bool{}
@@ -95,6 +99,9 @@ func (g *Graph) Consts() []*Value {
 	}
 	for _, n := range g.Nodes {
 		for _, v := range n.Inputs {
+			add(v)
+		}
+		for _, v := range n.Captures() {
 			add(v)
 		}
 	}
@@ -115,7 +122,8 @@ func (g *Graph) Params() []*Value {
 	return out
 }
 
-// Values lists every value: inputs, initialisers and outputs of nodes.
+// Values lists every value: inputs, initialisers and outputs of nodes; of
+// subgraphs only the initialisers.
 func (g *Graph) Values() []*Value {
 	out := append([]*Value{}, g.Inputs...)
 	out = append(out, g.Consts()...)
@@ -143,12 +151,7 @@ func (g *Graph) Value(name string) *Value {
 func (g *Graph) Fresh(stem string) string {
 	if g.names == nil {
 		g.names = map[string]int{}
-		for _, v := range g.Values() {
-			g.names[v.Name] = 1
-		}
-		for _, n := range g.Nodes {
-			g.names[n.Name] = 1
-		}
+		g.eachName(func(name string) { g.names[name] = 1 })
 	}
 	name := stem
 	for g.names[name] > 0 || name == "" {
@@ -157,6 +160,19 @@ func (g *Graph) Fresh(stem string) string {
 	}
 	g.names[name] = 1
 	return name
+}
+
+// eachName visits the names of all values and nodes, those of subgraphs too.
+func (g *Graph) eachName(f func(name string)) {
+	for _, v := range g.Values() {
+		f(v.Name)
+	}
+	for _, n := range g.Nodes {
+		f(n.Name)
+		for _, s := range n.Subgraphs() {
+			s.eachName(f)
+		}
+	}
 }
 
 // Const adds an initialiser; its name is made fresh.
@@ -207,19 +223,13 @@ func (n *Node) replaceIn(old, new *Value) {
 			n.Inputs[i] = new
 		}
 	}
-	for i := range n.Attrs {
-		subs := n.Attrs[i].Graphs
-		if n.Attrs[i].G != nil {
-			subs = append(subs[:len(subs):len(subs)], n.Attrs[i].G)
+	for _, s := range n.Subgraphs() {
+		for _, m := range s.Nodes {
+			m.replaceIn(old, new)
 		}
-		for _, s := range subs {
-			for _, m := range s.Nodes {
-				m.replaceIn(old, new)
-			}
-			for j, o := range s.Outputs {
-				if o == old {
-					s.Outputs[j] = new
-				}
+		for j, o := range s.Outputs {
+			if o == old {
+				s.Outputs[j] = new
 			}
 		}
 	}
@@ -245,7 +255,7 @@ func (g *Graph) Prune() int {
 		for _, v := range n.Inputs {
 			live[v] = true
 		}
-		for v := range n.captures() {
+		for _, v := range n.Captures() {
 			live[v] = true
 		}
 	}
@@ -285,7 +295,7 @@ func (g *Graph) Sort() error {
 		for _, v := range n.Inputs {
 			dep(v)
 		}
-		for v := range n.captures() {
+		for _, v := range n.Captures() {
 			dep(v)
 		}
 	}

@@ -25,7 +25,7 @@ var (
 
 // maxReference bounds the multiply-accumulates of a network that the plain
 // evaluation is asked for; larger ones run in the engine alone.
-const maxReference = 1e9
+const maxReference = 2e8
 
 // verdict is what became of a case.
 type verdict struct {

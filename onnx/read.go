@@ -18,11 +18,9 @@ import (
 // maxDepth bounds the nesting of subgraphs.
 const maxDepth = 32
 
-// Opsets that Pare understands.
-const (
-	MinOpset = 1 // those before 7 are rewritten (op.Upgrade)
-	MinIR    = 3
-)
+// MinIR is the oldest version of the format that Pare reads. Graphs of opsets
+// before 7 are rewritten (op.Upgrade).
+const MinIR = 3
 
 // Read reads a model file. External data is looked for in its folder.
 func Read(path string) (*graph.Graph, error) {
@@ -54,6 +52,9 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 	if m.GetIrVersion() < MinIR {
 		return nil, fmt.Errorf("IR version %d is older than %d", m.GetIrVersion(), MinIR)
 	}
+	if err := inline(m); err != nil {
+		return nil, err
+	}
 	opset := map[string]int{}
 	for _, o := range m.OpsetImport {
 		d := o.GetDomain()
@@ -65,10 +66,11 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 		}
 		opset[d] = int(o.GetVersion())
 	}
-	if v, ok := opset[""]; !ok && len(opset) == 0 || ok && v < MinOpset {
-		return nil, fmt.Errorf("opset %d is older than %d: convert the model to a newer opset", v, MinOpset)
+	if len(opset) == 0 {
+		return nil, fmt.Errorf("the model names no opset")
 	}
-	r := &reader{dir: dir, files: map[string][]byte{}}
+	r := &reader{dir: dir, files: map[string][]byte{}, names: map[string]int{}}
+	eachName(m.Graph, func(s string) { r.names[s]++ })
 	g, err := r.graph(m.Graph, opset, nil, 0)
 	if err != nil {
 		return nil, err
@@ -78,18 +80,17 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 	for _, p := range m.MetadataProps {
 		g.Meta.Props = append(g.Meta.Props, graph.Prop{Key: p.GetKey(), Value: p.GetValue()})
 	}
-	rest := &onnxpb.ModelProto{Functions: m.Functions}
+	rest := &onnxpb.ModelProto{}
 	rest.ProtoReflect().SetUnknown(m.ProtoReflect().GetUnknown())
 	if g.Meta.Unknown, err = proto.Marshal(rest); err != nil {
-		return nil, err
-	}
-	if err := g.Sort(); err != nil {
 		return nil, err
 	}
 	return g, op.Upgrade(g)
 }
 
 // graph reads a graph; outer holds the values that an enclosing graph offers.
+// Initialisers of subgraphs get names that no other value of the model has: the
+// writer puts them into the outermost graph.
 func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[string]*graph.Value, depth int) (*graph.Graph, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("subgraphs are nested more than %d deep", maxDepth)
@@ -104,6 +105,9 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 			return fmt.Errorf("the name %q is given twice (%s)", v.Name, what)
 		}
 		vals[v.Name] = v
+		if depth > 0 && v.Const != nil {
+			v.Name = r.unique(v.Name)
+		}
 		return nil
 	}
 	for _, t := range p.Initializer {
@@ -206,6 +210,9 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 		if d, err := valueOf(o); err == nil && v.Const == nil && v.From != nil {
 			v.DType, v.Shape, v.Doc = d.DType, d.Shape, d.Doc
 		}
+		if depth > 0 && !own(g, v) {
+			v = r.pass(g, v)
+		}
 		g.Outputs = append(g.Outputs, v)
 	}
 	for _, i := range p.ValueInfo {
@@ -218,8 +225,10 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 	rest := &onnxpb.GraphProto{QuantizationAnnotation: p.QuantizationAnnotation, MetadataProps: p.MetadataProps}
 	rest.ProtoReflect().SetUnknown(p.ProtoReflect().GetUnknown())
 	var err error
-	g.Unknown, err = proto.Marshal(rest)
-	return g, err
+	if g.Unknown, err = proto.Marshal(rest); err != nil {
+		return nil, err
+	}
+	return g, g.Sort()
 }
 
 // valueOf reads name, type and shape of a tensor value.
@@ -253,86 +262,6 @@ func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
 		}
 	}
 	return v, nil
-}
-
-func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[string]*graph.Value, depth int) (graph.Attr, error) {
-	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
-	var err error
-	keep := false
-	switch a.Kind {
-	case graph.AttrFloat:
-		a.F = p.GetF()
-	case graph.AttrInt:
-		a.I = p.GetI()
-	case graph.AttrString:
-		a.S = string(p.S)
-	case graph.AttrTensor:
-		a.T, err = r.tensor(p.GetT())
-	case graph.AttrGraph:
-		if p.G == nil {
-			return a, fmt.Errorf("attribute %q holds no graph", a.Name)
-		}
-		a.G, err = r.graph(p.G, opset, scope, depth+1)
-	case graph.AttrFloats:
-		a.Floats = append([]float32{}, p.Floats...)
-	case graph.AttrInts:
-		a.Ints = append([]int64{}, p.Ints...)
-	case graph.AttrStrings:
-		for _, s := range p.Strings {
-			a.Strings = append(a.Strings, string(s))
-		}
-	case graph.AttrTensors:
-		for _, t := range p.Tensors {
-			x, e := r.tensor(t)
-			if e != nil {
-				return a, e
-			}
-			a.Tensors = append(a.Tensors, x)
-		}
-	case graph.AttrGraphs:
-		for _, q := range p.Graphs {
-			x, e := r.graph(q, opset, scope, depth+1)
-			if e != nil {
-				return a, e
-			}
-			a.Graphs = append(a.Graphs, x)
-		}
-	default:
-		keep = true
-	}
-	if err != nil {
-		return a, fmt.Errorf("attribute %q: %w", a.Name, err)
-	}
-	if keep || p.GetRefAttrName() != "" {
-		a.Raw, err = proto.Marshal(p)
-	}
-	return a, err
-}
-
-// kindOf is the attribute's type; files of IR 3 may leave it out.
-func kindOf(p *onnxpb.AttributeProto) graph.AttrKind {
-	if t := p.GetType(); t != 0 {
-		return graph.AttrKind(t)
-	}
-	switch {
-	case p.F != nil:
-		return graph.AttrFloat
-	case p.I != nil:
-		return graph.AttrInt
-	case p.S != nil:
-		return graph.AttrString
-	case p.T != nil:
-		return graph.AttrTensor
-	case p.G != nil:
-		return graph.AttrGraph
-	case len(p.Floats) > 0:
-		return graph.AttrFloats
-	case len(p.Ints) > 0:
-		return graph.AttrInts
-	case len(p.Strings) > 0:
-		return graph.AttrStrings
-	}
-	return 0
 }
 
 // sparse expands a SparseTensorProto.

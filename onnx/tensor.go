@@ -20,6 +20,7 @@ import (
 type reader struct {
 	dir   string
 	files map[string][]byte // external files read so far
+	names map[string]int    // how often the model defines a name
 }
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto message.

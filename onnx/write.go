@@ -97,8 +97,15 @@ func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
 		}
 	}
 	var err error
-	m.Graph, err = w.graph(g)
-	return m, err
+	if m.Graph, err = w.graph(g); err != nil {
+		return nil, err
+	}
+	for _, v := range g.Consts() { // those of subgraphs too
+		if err := w.initialiser(m.Graph, v); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 func sorted(m map[string]int) []string {
@@ -122,10 +129,8 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 	if g.Doc != "" {
 		p.DocString = proto.String(g.Doc)
 	}
-	own := map[*graph.Value]bool{}
 	for _, v := range g.Inputs {
 		p.Input = append(p.Input, infoOf(v))
-		own[v] = true
 	}
 	for _, n := range g.Nodes {
 		if n.Domain == graph.Pare {
@@ -136,14 +141,6 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 			return nil, err
 		}
 		p.Node = append(p.Node, q)
-		for _, o := range n.Outputs {
-			own[o] = true
-		}
-	}
-	for _, v := range g.Consts() {
-		if err := w.initialiser(p, v); err != nil {
-			return nil, err
-		}
 	}
 	for _, v := range g.Outputs {
 		p.Output = append(p.Output, infoOf(v))

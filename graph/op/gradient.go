@@ -83,7 +83,7 @@ func onPath(g *graph.Graph, y *graph.Value, wrt []*graph.Value) map[*graph.Node]
 	}
 	reach := map[*graph.Node]bool{}
 	for _, n := range g.Nodes {
-		for _, v := range n.Inputs {
+		for _, v := range append(n.Captures(), n.Inputs...) {
 			if v != nil && down[v] {
 				reach[n] = true
 			}
@@ -108,7 +108,7 @@ func onPath(g *graph.Graph, y *graph.Value, wrt []*graph.Value) map[*graph.Node]
 			continue
 		}
 		on[n] = true
-		for _, v := range n.Inputs {
+		for _, v := range append(n.Captures(), n.Inputs...) {
 			up[v] = v != nil && v.DType.IsFloat()
 		}
 	}

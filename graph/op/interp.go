@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"fmt"
 
 	"pare/graph"
@@ -12,57 +13,122 @@ import (
 // keyed by the names of the graph's inputs. The result is keyed by the names
 // of the outputs and of any further values in want.
 func Run(g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
-	env := map[*graph.Value]*tensor.Tensor{}
+	return RunContext(context.Background(), g, in, want...)
+}
+
+// RunContext is Run that ends between two nodes, those of subgraphs too, with
+// the context's error once it is done: a Loop may count as far as its file says.
+func RunContext(ctx context.Context, g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
+	r := &Runner{ctx: ctx, env: map[*graph.Value]*tensor.Tensor{}}
 	for _, v := range g.Inputs {
 		t := in[v.Name]
 		if t == nil {
 			return nil, fmt.Errorf("input %q is missing", v.Name)
 		}
-		env[v] = t
+		r.env[v] = t
 	}
-	for _, n := range g.Nodes {
-		if err := runNode(g, n, env); err != nil {
-			return nil, err
-		}
+	if err := r.nodes(g); err != nil {
+		return nil, err
 	}
 	out := map[string]*tensor.Tensor{}
 	for _, v := range append(append([]*graph.Value{}, g.Outputs...), want...) {
-		if v.Const != nil {
-			out[v.Name] = v.Const
-		} else {
-			out[v.Name] = env[v]
+		out[v.Name] = r.value(v)
+	}
+	return out, nil
+}
+
+// Runner evaluates graphs within graphs. Values are known by their identity,
+// so that a subgraph reads those of the graphs around it.
+type Runner struct {
+	ctx context.Context
+	env map[*graph.Value]*tensor.Tensor
+}
+
+// value is what a value holds, or nil.
+func (r *Runner) value(v *graph.Value) *tensor.Tensor {
+	if v.Const != nil {
+		return v.Const
+	}
+	return r.env[v]
+}
+
+// nodes evaluates the nodes of a graph in order.
+func (r *Runner) nodes(g *graph.Graph) error {
+	for _, n := range g.Nodes {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.node(g, n); err != nil {
+			return at(n, err)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) node(g *graph.Graph, n *graph.Node) error {
+	d := Lookup(n.Domain, n.Op)
+	if d == nil || d.Eval == nil && d.Control == nil {
+		return &Unsupported{[]*graph.Node{n}}
+	}
+	in := make([]*tensor.Tensor, len(n.Inputs))
+	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		if in[i] = r.value(v); in[i] == nil {
+			return fmt.Errorf("value %q has not been computed", v.Name)
+		}
+	}
+	out, err := r.eval(d, n, g.Version(n.Domain), in)
+	if err != nil {
+		return err
+	}
+	for i, o := range n.Outputs {
+		if o != nil && i < len(out) {
+			r.env[o] = out[i]
+		}
+	}
+	return nil
+}
+
+func (r *Runner) eval(d *Def, n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	if d.Control != nil {
+		return d.Control(r, n, opset, in)
+	}
+	return evalNode(d, n, opset, in)
+}
+
+// body runs a subgraph on its inputs and gives its outputs.
+func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	if len(in) != len(g.Inputs) {
+		return nil, fmt.Errorf("subgraph %q takes %d inputs, not %d", g.Name, len(g.Inputs), len(in))
+	}
+	for i, v := range g.Inputs {
+		r.env[v] = in[i]
+	}
+	if err := r.nodes(g); err != nil {
+		return nil, err
+	}
+	out := make([]*tensor.Tensor, len(g.Outputs))
+	for i, v := range g.Outputs {
+		if out[i] = r.value(v); out[i] == nil {
+			return nil, fmt.Errorf("output %q of subgraph %q has not been computed", v.Name, g.Name)
 		}
 	}
 	return out, nil
 }
 
-func runNode(g *graph.Graph, n *graph.Node, env map[*graph.Value]*tensor.Tensor) error {
+// EvalNode evaluates one node; outer holds what its subgraphs read of the
+// graph around it (see graph.Node.Captures) beside initialisers.
+func EvalNode(ctx context.Context, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
 	d := Lookup(n.Domain, n.Op)
-	if d == nil || d.Eval == nil {
-		return &Unsupported{[]*graph.Node{n}}
+	if d == nil || d.Eval == nil && d.Control == nil {
+		return nil, &Unsupported{[]*graph.Node{n}}
 	}
-	args := make([]*tensor.Tensor, len(n.Inputs))
-	for i, v := range n.Inputs {
-		switch {
-		case v == nil:
-		case v.Const != nil:
-			args[i] = v.Const
-		default:
-			if args[i] = env[v]; args[i] == nil {
-				return at(n, fmt.Errorf("value %q has not been computed", v.Name))
-			}
-		}
+	if outer == nil {
+		outer = map[*graph.Value]*tensor.Tensor{}
 	}
-	res, err := evalNode(d, n, g.Version(n.Domain), args)
-	if err != nil {
-		return at(n, err)
-	}
-	for i, o := range n.Outputs {
-		if o != nil && i < len(res) {
-			env[o] = res[i]
-		}
-	}
-	return nil
+	return (&Runner{ctx, outer}).eval(d, n, opset, in)
 }
 
 // evalNode calls Eval. A node may combine types and shapes in ways that no

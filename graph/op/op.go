@@ -14,8 +14,8 @@ import (
 	"pare/tensor"
 )
 
-// Def describes an operator. Infer and Eval are required; a differentiable
-// operator has Grad or Decompose.
+// Def describes an operator. Infer and Eval (or Control) are required; a
+// differentiable operator has Grad or Decompose.
 type Def struct {
 	Domain, Name string // Domain "" is ai.onnx
 
@@ -27,6 +27,9 @@ type Def struct {
 	// the definition that fast kernels are tested against, so it is written for
 	// clarity; it never writes to its inputs.
 	Eval func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+
+	// Control is in the place of Eval for operators that run subgraphs.
+	Control func(r *Runner, n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 
 	// Grad adds nodes that compute the gradients with respect to the inputs,
 	// given those with respect to the outputs (nil where an output has none).
@@ -94,16 +97,24 @@ func (e *Unsupported) Error() string {
 // Check returns an *Unsupported error that lists the nodes whose operators
 // Pare does not know, or nil.
 func Check(g *graph.Graph) error {
+	if bad := unknown(g); bad != nil {
+		return &Unsupported{bad}
+	}
+	return nil
+}
+
+// unknown lists the nodes of a graph and its subgraphs that Pare does not know.
+func unknown(g *graph.Graph) []*graph.Node {
 	var bad []*graph.Node
 	for _, n := range g.Nodes {
 		if Lookup(n.Domain, n.Op) == nil {
 			bad = append(bad, n)
 		}
+		for _, s := range n.Subgraphs() {
+			bad = append(bad, unknown(s)...)
+		}
 	}
-	if bad != nil {
-		return &Unsupported{bad}
-	}
-	return nil
+	return bad
 }
 
 func opName(n *graph.Node) string {

@@ -7,7 +7,8 @@ import (
 
 // Simplify cleans a graph as exporters write it, and reports how many nodes
 // disappeared. Constant nodes become initialisers, roles are set (Classify),
-// what does not depend on the inputs is folded, shape changes of a weight that
+// what does not depend on the inputs is folded, an If whose condition is
+// constant becomes its branch, shape changes of a weight that
 // only one node reads are applied to the weight, and nodes that do nothing are
 // removed: Identity, Dropout of a network that is not being trained, Cast to
 // the same type, Reshape, Transpose, Slice, Pad, Expand … whose result is
@@ -23,7 +24,8 @@ func Simplify(g *graph.Graph) (int, error) {
 		if _, err := Fold(g); err != nil {
 			return 0, err
 		}
-		changed := foldWeights(g)
+		changed := takeBranches(g)
+		changed = foldWeights(g) || changed
 		changed = fixShapes(g) || changed
 		for _, n := range g.Nodes {
 			if y := unchanged(g, n); y != nil && bypass(g, n.Out(0), y) {

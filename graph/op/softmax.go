@@ -51,6 +51,7 @@ func evalSoftmax(log bool) func(n *graph.Node, opset int, in []*tensor.Tensor) (
 			return nil, err
 		}
 		y := make([]float64, len(x))
+		round := rounder(in[0].DType)
 		for o := range outer {
 			for i := range inner {
 				at := func(k int) int { return (o*size+k)*inner + i }
@@ -59,11 +60,12 @@ func evalSoftmax(log bool) func(n *graph.Node, opset int, in []*tensor.Tensor) (
 					m = math.Max(m, x[at(k)])
 				}
 				for k := range size {
-					s += math.Exp(x[at(k)] - m)
+					s += round(math.Exp(round(x[at(k)] - m)))
 				}
+				s = round(s)
 				for k := range size {
 					if y[at(k)] = x[at(k)] - m - math.Log(s); !log {
-						y[at(k)] = math.Exp(x[at(k)]-m) / s
+						y[at(k)] = round(math.Exp(round(x[at(k)]-m))) / s
 					}
 				}
 			}

@@ -159,7 +159,7 @@ func (r *relation) keepFrom(v *graph.Value, dim int, why string) {
 
 // opaque protects every axis that the node touches.
 func (r *relation) opaque(n *graph.Node, why string) {
-	for _, v := range n.Inputs {
+	for _, v := range append(n.Captures(), n.Inputs...) {
 		r.keepAll(v, why)
 	}
 	for _, v := range n.Outputs {

@@ -1,0 +1,90 @@
+package onnx
+
+import (
+	"fmt"
+
+	"pare/graph"
+	"pare/onnx/onnxpb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[string]*graph.Value, depth int) (graph.Attr, error) {
+	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
+	var err error
+	keep := false
+	switch a.Kind {
+	case graph.AttrFloat:
+		a.F = p.GetF()
+	case graph.AttrInt:
+		a.I = p.GetI()
+	case graph.AttrString:
+		a.S = string(p.S)
+	case graph.AttrTensor:
+		a.T, err = r.tensor(p.GetT())
+	case graph.AttrGraph:
+		if p.G == nil {
+			return a, fmt.Errorf("attribute %q holds no graph", a.Name)
+		}
+		a.G, err = r.graph(p.G, opset, scope, depth+1)
+	case graph.AttrFloats:
+		a.Floats = append([]float32{}, p.Floats...)
+	case graph.AttrInts:
+		a.Ints = append([]int64{}, p.Ints...)
+	case graph.AttrStrings:
+		for _, s := range p.Strings {
+			a.Strings = append(a.Strings, string(s))
+		}
+	case graph.AttrTensors:
+		for _, t := range p.Tensors {
+			x, e := r.tensor(t)
+			if e != nil {
+				return a, e
+			}
+			a.Tensors = append(a.Tensors, x)
+		}
+	case graph.AttrGraphs:
+		for _, q := range p.Graphs {
+			x, e := r.graph(q, opset, scope, depth+1)
+			if e != nil {
+				return a, e
+			}
+			a.Graphs = append(a.Graphs, x)
+		}
+	default:
+		keep = true
+	}
+	if err != nil {
+		return a, fmt.Errorf("attribute %q: %w", a.Name, err)
+	}
+	if keep || p.GetRefAttrName() != "" {
+		a.Raw, err = proto.Marshal(p)
+	}
+	return a, err
+}
+
+// kindOf is the attribute's type; files of IR 3 may leave it out.
+func kindOf(p *onnxpb.AttributeProto) graph.AttrKind {
+	if t := p.GetType(); t != 0 {
+		return graph.AttrKind(t)
+	}
+	switch {
+	case p.F != nil:
+		return graph.AttrFloat
+	case p.I != nil:
+		return graph.AttrInt
+	case p.S != nil:
+		return graph.AttrString
+	case p.T != nil:
+		return graph.AttrTensor
+	case p.G != nil:
+		return graph.AttrGraph
+	case len(p.Floats) > 0:
+		return graph.AttrFloats
+	case len(p.Ints) > 0:
+		return graph.AttrInts
+	case len(p.Strings) > 0:
+		return graph.AttrStrings
+	}
+	return 0
+}
