@@ -74,8 +74,12 @@ func (p *Program) plan(frozen bool) error {
 	}
 	for _, o := range p.outputs {
 		if o.Const == nil && o.DType == tensor.Float32 {
-			b := l.get(o, plain, &graph.Node{Op: "output", Name: o.Name})
-			b.root().last = len(p.steps)
+			l.get(o, plain, &graph.Node{Op: "output", Name: o.Name})
+		}
+	}
+	for _, o := range p.outputs { // all live to the end, that of the last conversion
+		if o.Const == nil && o.DType == tensor.Float32 {
+			l.at[o].buf[plain].root().last = len(p.steps)
 		}
 	}
 	p.memory(l.bufs)
