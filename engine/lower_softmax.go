@@ -198,7 +198,7 @@ func moments(x []float32, eps float64) (mean, istd float32) {
 
 var _ = fast(func(l *lowering, n *graph.Node) bool {
 	rows, k, ok := layer(n, n.In(0))
-	if !ok || n.Out(1) != nil || n.Out(2) != nil || sizeOf(n.In(1)) != k {
+	if !ok || n.Out(1) != nil || n.Out(2) != nil || sizeOf(n.In(1)) != k || n.In(2) != nil && sizeOf(n.In(2)) != k {
 		return false
 	}
 	eps := float64(n.Float("epsilon", 1e-5))

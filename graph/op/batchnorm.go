@@ -90,7 +90,7 @@ var _ = register(
 		},
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			if n.Int("training_mode", 0) != 0 {
-				return nil, fmt.Errorf("training_mode is on: export the network for inference")
+				return normTrainingMode(b, n), nil
 			}
 			x := n.In(0)
 			istd := b.Op("Reciprocal", b.Op("Sqrt", b.Op("Add", n.In(4), b.Scalar(float64(n.Float("epsilon", 1e-5)), x))))
@@ -252,6 +252,17 @@ func batchMoments(x []float64, c, k int) (mean, vari []float64) {
 		vari[i/k%c] += d * d / m
 	}
 	return
+}
+
+// normTrainingMode decomposes BatchNormalization with training_mode 1.
+func normTrainingMode(b *Builder, n *graph.Node) []*graph.Value {
+	x := n.In(0)
+	m := b.Node(graph.Pare, "BatchNormTrain", 4, []*graph.Value{x, n.In(1), n.In(2)}, graph.MakeAttr("epsilon", n.Float("epsilon", 1e-5)))
+	mom := float64(n.Float("momentum", .9))
+	move := func(running, batch *graph.Value) *graph.Value {
+		return b.Op("Add", b.Op("Mul", running, b.Scalar(mom, x)), b.Op("Mul", batch, b.Scalar(1-mom, x)))
+	}
+	return []*graph.Value{m.Outputs[0], move(n.In(3), m.Outputs[1]), move(n.In(4), m.Outputs[3])}
 }
 
 // evalNormTrainingMode is BatchNormalization with training_mode 1 (opset 14 on).

@@ -13,16 +13,27 @@ var _ = register(
 	cumulative("CumSum", func(b *Builder, n *graph.Node, dy *graph.Value) *graph.Value {
 		return backwards(b, n, dy)
 	}),
-	cumulative("CumProd", func(b *Builder, n *graph.Node, dy *graph.Value) *graph.Value {
-		// of elements other than 0
-		return b.Op("Div", backwards(b, n, b.Op("Mul", dy, n.Out(0))), n.In(0))
-	}),
+	cumulative("CumProd", cumProdGrad),
 )
 
 // backwards is the cumulative sum in the other direction.
 func backwards(b *Builder, n *graph.Node, dy *graph.Value) *graph.Value {
 	as := []graph.Attr{graph.MakeAttr("exclusive", n.Int("exclusive", 0)), graph.MakeAttr("reverse", 1-n.Int("reverse", 0))}
 	return b.Attr("CumSum", as, dy, n.In(1))
+}
+
+// cumProdGrad divides the products by the element where no 0 has come yet. At
+// the first 0, the products are those of the others; what comes later has no
+// part in any. (A second derivative takes that a 0 stays one.)
+func cumProdGrad(b *Builder, n *graph.Node, dy *graph.Value) *graph.Value {
+	x, zero, one := n.In(0), b.Scalar(0, n.In(0)), b.Scalar(1, n.In(0))
+	isZero := b.Op("Equal", x, zero)
+	seen := b.Attr("CumSum", []graph.Attr{graph.MakeAttr("reverse", n.Int("reverse", 0))}, cast(b, isZero, x.DType), n.In(1))
+	first := b.Op("And", isZero, b.Op("Equal", seen, one))
+	rest := b.Attr("CumProd", n.Attrs, b.Op("Where", first, one, x), n.In(1))
+	before := b.Op("Div", backwards(b, n, b.Op("Mul", dy, n.Out(0))), b.Op("Where", isZero, one, x))
+	at := b.Op("Where", first, backwards(b, n, b.Op("Mul", dy, rest)), zero)
+	return b.Op("Where", b.Op("Equal", seen, zero), before, at)
 }
 
 func cumulative(name string, grad func(b *Builder, n *graph.Node, dy *graph.Value) *graph.Value) Def {

@@ -27,6 +27,45 @@ func normAxes(n *graph.Node, rank int) []int {
 	return out
 }
 
+// repeated broadcasts a parameter to the shape of the normalised axes.
+func repeated(p *tensor.Tensor, row []int) ([]float64, error) {
+	f, err := floats(p)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := broadcastInts(p.Shape, row); err != nil || !sameInts(s, row) {
+		return nil, fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p.Shape, row)
+	}
+	out := make([]float64, prod(row))
+	odometer(row, broadcastStrides(p.Shape, row), func(i, off int) { out[i] = f[off] })
+	return out, nil
+}
+
+// whole adds what broadcasts a parameter of LayerNormalization to the shape of
+// the normalised axes.
+func whole(b *Builder, n *graph.Node, p *graph.Value) *graph.Value {
+	x := n.In(0)
+	rank := len(x.Shape)
+	a := rank - len(normAxes(n, rank))
+	if p.Shape != nil && x.Shape != nil && p.Shape.Equal(x.Shape[a:]) {
+		return p
+	}
+	return b.Op("Expand", p, slice(b, b.Op("Shape", x), 0, a, rank))
+}
+
+// momentGrad is the gradient of output i, the mean (1) or 1/std (2), by x.
+func momentGrad(b *Builder, n *graph.Node, i int, dy *graph.Value) *graph.Value {
+	x := n.In(0)
+	count := b.Pare("SumTo", nil, b.Pare("OnesLike", nil, x), dy)
+	d := b.Op("Div", dy, count)
+	if i == 1 {
+		return spread(b, d, x)
+	}
+	xc := b.Op("Sub", x, reduce(b, "ReduceMean", x, normAxes(n, len(x.Shape)), true))
+	cube := b.Op("Mul", n.Out(2), square(b, n.Out(2)))
+	return b.Op("Neg", b.Op("Mul", xc, spread(b, b.Op("Mul", d, cube), x)))
+}
+
 var _ = register(
 	// LayerNormalization(x, scale, bias): each row to mean 0 and variance 1
 	// (Ba et al. 2016). Optional outputs: mean and 1/std of the rows.
@@ -66,18 +105,16 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			scale, err := floats(in[1])
+			row := in[0].Shape[in[0].Rank()-len(normAxes(n, in[0].Rank())):]
+			scale, err := repeated(in[1], row)
 			if err != nil {
 				return nil, err
 			}
 			var bias []float64
 			if b := arg(in, 2); b != nil {
-				if bias, err = floats(b); err != nil {
+				if bias, err = repeated(b, row); err != nil {
 					return nil, err
 				}
-			}
-			if len(scale) != k || bias != nil && len(bias) != k {
-				return nil, fmt.Errorf("scale %v does not fit rows of %d", in[1].Shape, k)
 			}
 			eps := float64(n.Float("epsilon", 1e-5))
 			y, mean, istd := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
@@ -105,15 +142,19 @@ var _ = register(
 			return several(in[0].DType, [][]int{in[0].Shape, s, s}, y, mean, istd)
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			if len(dy) > 1 && (dy[1] != nil || len(dy) > 2 && dy[2] != nil) {
-				return nil, fmt.Errorf("a gradient flows into the statistics")
+			x := n.In(0)
+			scale, bias := whole(b, n, n.In(1)), n.In(2)
+			m := b.Node(graph.Pare, "LayerNormGrad", 3, []*graph.Value{zeroLike(b, dy[0], n.Out(0)), x, scale}, n.Attrs...)
+			out := []*graph.Value{m.Outputs[0], sumTo(b, m.Outputs[1], n.In(1)), nil}
+			if bias != nil {
+				out[2] = sumTo(b, m.Outputs[2], bias)
 			}
-			m := b.Node(graph.Pare, "LayerNormGrad", 3, []*graph.Value{dy[0], n.In(0), n.In(1)}, n.Attrs...)
-			out := []*graph.Value{m.Outputs[0], m.Outputs[1]}
-			if n.In(2) != nil {
-				out = append(out, m.Outputs[2])
+			for i := 1; i < len(dy); i++ {
+				if dy[i] != nil {
+					out[0] = b.Op("Add", out[0], momentGrad(b, n, i, dy[i]))
+				}
 			}
-			return out, nil
+			return out[:len(n.Inputs)], nil
 		}},
 
 	// LayerNormGrad(dy, x, scale) gives dx, dscale and dbias.

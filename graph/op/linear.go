@@ -183,7 +183,7 @@ var _ = register(
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			a, w, d := n.In(0), n.In(1), dy[0]
 			if len(a.Shape) < 2 || len(w.Shape) < 2 {
-				return nil, fmt.Errorf("the gradient of a product of vectors %v and %v is not known", a.Shape, w.Shape)
+				return vectorProductGrad(b, a, w, d)
 			}
 			if len(w.Shape) == 2 && len(a.Shape) > 2 {
 				// one weight for all: a single product over the joined rows
@@ -204,6 +204,31 @@ var _ = register(
 			return int64(y.Size(0, len(y)).Times(a[len(a)-1]).Mul)
 		}},
 )
+
+// vectorProductGrad is the gradient of MatMul where a is a row or w a column.
+func vectorProductGrad(b *Builder, a, w, d *graph.Value) ([]*graph.Value, error) {
+	if a.Shape == nil || w.Shape == nil {
+		return nil, fmt.Errorf("the ranks of the factors are not known")
+	}
+	x, y := a, w
+	if len(w.Shape) == 1 {
+		y, d = b.Unsqueeze(w, 1), b.Unsqueeze(d, len(d.Shape))
+	}
+	if len(a.Shape) == 1 {
+		x, d = b.Unsqueeze(a, 0), b.Unsqueeze(d, len(d.Shape)-1)
+	}
+	if b.Err() != nil {
+		return nil, b.Err()
+	}
+	dx, dy := sumTo(b, b.Op("MatMul", d, transpose2(b, y)), x), sumTo(b, b.Op("MatMul", transpose2(b, x), d), y)
+	if x != a {
+		dx = b.Squeeze(dx, 0)
+	}
+	if y != w {
+		dy = b.Squeeze(dy, 1)
+	}
+	return []*graph.Value{dx, dy}, nil
+}
 
 func matmulShape(a, w graph.Shape) (graph.Shape, error) {
 	if len(a) == 0 || len(w) == 0 {

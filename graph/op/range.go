@@ -56,7 +56,16 @@ var _ = register(Def{Name: "Range",
 			x[i] = v[0] + float64(i)*v[2]
 		}
 		return single(out, fill(out, x))
-	}, Grad: noGrad})
+	},
+	Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+		// start + i*delta, i = 0, 1, …; the limit only sets the length
+		first := b.Const(tensor.Scalar[int64](0))
+		i := b.Attr("CumSum", []graph.Attr{graph.MakeAttr("exclusive", 1)}, b.Pare("OnesLike", nil, dy[0]), first)
+		total := func(d, v *graph.Value) *graph.Value {
+			return b.Pare("ReshapeLike", nil, b.Sum(d, false, 0), v)
+		}
+		return []*graph.Value{total(dy[0], n.In(0)), nil, total(b.Op("Mul", dy[0], i), n.In(2))}, nil
+	}})
 
 // rangeArgs gives start, limit and delta, and the number of elements.
 func rangeArgs(in []*tensor.Tensor) (v [3]float64, n int, err error) {

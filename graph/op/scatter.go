@@ -138,28 +138,6 @@ func combine(data, updates *tensor.Tensor, reduction string, at func(i int) int)
 	return single(ofFloats(data.DType, data.Shape, x))
 }
 
-// scatterGrad is the gradient of both scatters, given the operator that reads
-// where they write. Where two updates meet without a reduction, which one
-// wins is not defined, and each gets the gradient.
-func scatterGrad(gather string) func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-	return func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-		d := dy[0]
-		var as []graph.Attr
-		if a := n.Attr("axis"); a != nil {
-			as = append(as, *a)
-		}
-		up := b.Attr(gather, as, d, n.In(1))
-		switch r := n.Str("reduction", "none"); r {
-		case "add":
-			return []*graph.Value{d, nil, up}, nil
-		case "none":
-			return []*graph.Value{b.Attr(n.Op, as, d, n.In(1), b.Pare("ZerosLike", nil, up)), nil, up}, nil
-		default:
-			return nil, fmt.Errorf("no gradient is known for the reduction %q", r)
-		}
-	}
-}
-
 func scatterElements(name string) Def {
 	return Def{Name: name, Infer: scatterInfer,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {

@@ -110,17 +110,34 @@ var _ = register(
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			at := b.Op("Gather", b.Op("NonZero", n.In(1)), b.Const(tensor.Scalar[int64](0)))
-			if n.Attr("axis") != nil {
-				return []*graph.Value{b.Pare("GatherGrad", n.Attrs, dy[0], at, n.In(0)), nil}, nil
-			}
-			flat := b.Op("Reshape", n.In(0), b.Ints(-1))
-			return []*graph.Value{b.Pare("ReshapeLike", nil, b.Pare("GatherGrad", nil, dy[0], at, flat), n.In(0)), nil}, nil
+			return []*graph.Value{gatherGrad(b, n, dy[0], at), nil}, nil
 		}},
 
 	// Unique gives the different elements (or slices along an axis), with the
 	// positions of their first occurrences, the inverse and the counts.
-	Def{Name: "Unique", Infer: inferUnique, Eval: evalUnique},
+	Def{Name: "Unique", Infer: inferUnique, Eval: evalUnique,
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			if dy[0] == nil {
+				return []*graph.Value{nil}, nil
+			}
+			at := n.Out(1) // equal elements: the gradient goes to the first
+			if at == nil {
+				at = b.Node("", "Unique", 2, n.Inputs, n.Attrs...).Outputs[1]
+			}
+			return []*graph.Value{gatherGrad(b, n, dy[0], at)}, nil
+		}},
 )
+
+// gatherGrad is the gradient of a choice of slices along the attribute axis,
+// or of elements where there is none.
+func gatherGrad(b *Builder, n *graph.Node, dy, at *graph.Value) *graph.Value {
+	x := n.In(0)
+	if a := n.Attr("axis"); a != nil {
+		return b.Pare("GatherGrad", []graph.Attr{*a}, dy, at, x)
+	}
+	flat := b.Op("Reshape", x, b.Ints(-1))
+	return b.Pare("ReshapeLike", nil, b.Pare("GatherGrad", nil, dy, at, flat), x)
+}
 
 // countOf is the number of true elements of the condition.
 func countOf(c *Infer) graph.Dim {
