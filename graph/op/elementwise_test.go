@@ -106,44 +106,6 @@ func TestKinks(t *testing.T) {
 	at("Pow", 1, []*tensor.Tensor{f64(0), f64(1)})
 }
 
-func TestBinaryGradients(t *testing.T) {
-	shapes := [][2][]int{{{2, 3}, {2, 3}}, {{2, 3}, {3}}, {{}, {2, 2}}, {{2, 1, 3}, {4, 1}}}
-	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "PRelu", "Sum", "Mean", "Max", "Min", "Mod"} {
-		for i, s := range shapes {
-			if op == "PRelu" && i > 1 {
-				continue
-			}
-			lo := .5
-			if op == "PRelu" {
-				lo = -2
-			}
-			x, y := randu(uint64(i), lo, 2, s[0]...), randu(uint64(i)+9, .6, 2, s[1]...)
-			g, in := oneNode(t, 17, "", op, 1, []*tensor.Tensor{x, y}, attr("fmod", 1))
-			checkGrad2(t, g, in)
-		}
-	}
-	three := []*tensor.Tensor{randn(1, 2, 3), randn(2, 3), randn(3, 2, 1)}
-	for _, op := range []string{"Sum", "Mean", "Max", "Min"} {
-		g, in := oneNode(t, 13, "", op, 1, three)
-		checkGrad2(t, g, in)
-	}
-	g, in := oneNode(t, 13, "", "Where", 1, []*tensor.Tensor{tensor.Vector(true, false, true), randn(1, 2, 3), randn(2, 2, 1)})
-	checkGrad2(t, g, in)
-	// the base may be anything where the exponent is a whole constant
-	for _, e := range []float64{0, 1, 2, 3} {
-		g := graph.New("Pow", 13)
-		x := &graph.Value{Name: "x", DType: tensor.Float64, Shape: graph.Dims(3)}
-		g.Inputs = []*graph.Value{x}
-		g.Outputs = NewBuilder(g, "y").Node("", "Pow", 1, []*graph.Value{x, g.Const("e", tensor.Scalar(e), graph.Frozen)}).Outputs
-		checkGrad2(t, g, map[string]*tensor.Tensor{"x": f64(-1.5, .5, 2)})
-	}
-	// bounds of Clip that are learnt
-	g, in = oneNode(t, 13, "", "Clip", 1, []*tensor.Tensor{f64(-2, -.5, .5, 2), tensor.Scalar(-1.), tensor.Scalar(1.)})
-	checkGrad2(t, g, in)
-	g, in = oneNode(t, 7, "", "Clip", 1, []*tensor.Tensor{f64(-2, -.5, .5, 2)}, attr("min", -1.), attr("max", 1.))
-	checkGrad2(t, g, in)
-}
-
 // TestBroadcast compares every pair of broadcasting shapes with a computation
 // by coordinates.
 func TestBroadcast(t *testing.T) {

@@ -151,9 +151,6 @@ func checkGrad(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt .
 func checkOutput(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.Tensor, wrt []string) {
 	t.Helper()
 	c, vars, grads, feed := withGradient(t, g, out, in, wrt)
-	if c == nil {
-		return
-	}
 	seed := tensor.Of[float64](feed[c.Inputs[len(c.Inputs)-1].Name])
 	res, err := Run(c, feed)
 	if err != nil {
@@ -206,7 +203,7 @@ func checkGrad2(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt 
 			continue
 		}
 		c, _, _, feed := withGradient(t, g, i, in, wrt)
-		if c == nil || t.Failed() {
+		if len(c.Outputs) == 0 || t.Failed() {
 			continue
 		}
 		w := wrt
@@ -261,9 +258,6 @@ func withGradient(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.T
 		if d != nil {
 			c.Outputs = append(c.Outputs, d)
 		}
-	}
-	if len(c.Outputs) == 0 {
-		return nil, nil, nil, nil
 	}
 	return c, vars, grads, feed
 }

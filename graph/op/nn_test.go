@@ -2,101 +2,11 @@ package op
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"pare/graph"
 	"pare/tensor"
 )
-
-// Convolutions of random geometry: the gradient against finite differences,
-// and the gradient of the gradient for the small ones.
-func TestConvGrad(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	for i := range 12 {
-		g := 1 + r.IntN(2)
-		ci, co := g*(1+r.IntN(2)), g*(1+r.IntN(2))
-		kh, kw := 1+r.IntN(3), 1+r.IntN(3)
-		h, w := kh+1+r.IntN(3), kw+1+r.IntN(3)
-		as := []graph.Attr{attr("strides", []int{1 + r.IntN(2), 1 + r.IntN(2)}),
-			attr("pads", []int{r.IntN(2), r.IntN(2), r.IntN(2), r.IntN(2)}), attr("group", g)}
-		if h > 2*kh && w > 2*kw {
-			as = append(as, attr("dilations", []int{2, 1}))
-		}
-		s := uint64(10 * i)
-		in := []*tensor.Tensor{randn(s, 2, ci, h, w), randn(s+1, co, ci/g, kh, kw), randn(s+2, co)}
-		gr, feed := oneNode(t, 13, "", "Conv", 1, in, as...)
-		if i < 3 {
-			checkGrad2(t, gr, feed)
-		} else {
-			checkGrad(t, gr, feed)
-		}
-	}
-}
-
-func TestNormGrads(t *testing.T) {
-	x, s, b := randn(1, 3, 2, 2, 2), randu(2, .5, 2, 2), randn(3, 2)
-	g, feed := oneNode(t, 15, graph.Pare, "BatchNormTrain", 4, []*tensor.Tensor{x, s, b})
-	checkGrad2(t, g, feed)
-	g, feed = oneNode(t, 15, "", "BatchNormalization", 1, []*tensor.Tensor{x, s, b, randn(4, 2), randu(5, .5, 2, 2)})
-	checkGrad(t, g, feed)
-	g, feed = oneNode(t, 17, "", "LayerNormalization", 1, []*tensor.Tensor{randn(6, 2, 3, 4), randn(7, 4), randn(8, 4)})
-	checkGrad2(t, g, feed)
-}
-
-func TestProductGrads(t *testing.T) {
-	for ta := range 2 {
-		for tb := range 2 {
-			a, b := []int{3, 2}, []int{2, 4}
-			if ta == 1 {
-				a = []int{2, 3}
-			}
-			if tb == 1 {
-				b = []int{4, 2}
-			}
-			for _, c := range [][]int{{4}, {3, 1}, {}} {
-				g, feed := oneNode(t, 13, "", "Gemm", 1, []*tensor.Tensor{randn(1, a...), randn(2, b...), randn(3, c...)},
-					attr("transA", ta), attr("transB", tb), attr("alpha", 1.5), attr("beta", .5))
-				checkGrad(t, g, feed)
-			}
-		}
-	}
-	for _, s := range [][2][]int{{{2, 3}, {3, 4}}, {{2, 2, 3}, {3, 4}}, {{2, 1, 2, 3}, {2, 3, 4}}, {{2, 3}, {2, 3, 2}}} {
-		g, feed := oneNode(t, 13, "", "MatMul", 1, []*tensor.Tensor{randn(1, s[0]...), randn(2, s[1]...)})
-		checkGrad2(t, g, feed)
-	}
-}
-
-func TestPoolGrads(t *testing.T) {
-	for i, as := range [][]graph.Attr{
-		{attr("kernel_shape", []int{2, 2}), attr("strides", []int{2, 2})},
-		{attr("kernel_shape", []int{3, 3}), attr("strides", []int{2, 1}), attr("pads", []int{1, 1, 1, 1})},
-		{attr("kernel_shape", []int{3, 2}), attr("strides", []int{2, 2}), attr("ceil_mode", 1), attr("count_include_pad", 1)},
-	} {
-		x := []*tensor.Tensor{randn(uint64(i), 2, 2, 5, 6)}
-		for _, name := range []string{"MaxPool", "AveragePool"} {
-			g, feed := oneNode(t, 13, "", name, 1, x, as...)
-			checkGrad2(t, g, feed)
-		}
-	}
-	for _, name := range []string{"GlobalAveragePool", "GlobalMaxPool"} {
-		g, feed := oneNode(t, 13, "", name, 1, []*tensor.Tensor{randn(9, 2, 3, 4, 5)})
-		checkGrad(t, g, feed)
-	}
-}
-
-func TestSoftmaxGrads(t *testing.T) {
-	for _, opset := range []int{11, 13} {
-		for _, name := range []string{"Softmax", "LogSoftmax"} {
-			g, feed := oneNode(t, opset, "", name, 1, []*tensor.Tensor{randn(1, 2, 3, 4)}, attr("axis", 1))
-			checkGrad2(t, g, feed)
-		}
-	}
-	for _, e := range []float64{0, .1} {
-		g, feed := oneNode(t, 13, graph.Pare, "SoftmaxCrossEntropy", 1, []*tensor.Tensor{randn(2, 3, 4), i64(1, 0, 3)}, attr("label_smoothing", e))
-		checkGrad2(t, g, feed)
-	}
-}
 
 // small is conv - batchnorm - relu - conv - pool - gemm - loss in float64; the
 // weights are inputs, so that they can be moved.
