@@ -76,6 +76,9 @@ func Cut(g *graph.Graph, groups []*Group, s Selection) (*graph.Graph, error) {
 		}
 		w.Shape = graph.Dims(t.Shape...)
 	}
+	if err := c.Sort(); err != nil { // what was put beside nodes
+		return nil, err
+	}
 	for _, n := range c.Nodes {
 		for _, o := range n.Outputs {
 			if o != nil {
@@ -96,8 +99,17 @@ func Zero(g *graph.Graph, groups []*Group, s Selection) *graph.Graph {
 	c, m := g.Clone(true)
 	for _, v := range g.Consts() {
 		for d := range v.Shape {
-			if keep := gone[Axis{v, d}]; keep != nil && v.DType == tensor.Float32 {
-				zero(m[v].Const, d, keep)
+			keep := gone[Axis{v, d}]
+			if keep == nil {
+				continue
+			}
+			switch x := m[v].Const.Data.(type) {
+			case []float32:
+				zero(x, v.Const.Shape, d, keep)
+			case []float64:
+				zero(x, v.Const.Shape, d, keep)
+			case []uint16: // half precision
+				zero(x, v.Const.Shape, d, keep)
 			}
 		}
 	}
@@ -111,9 +123,9 @@ func around(shape []int, dim int) (outer, inner int) {
 	return
 }
 
-func zero(t *tensor.Tensor, dim int, keep *prune.Mask) {
-	x, n := t.F32(), t.Shape[dim]
-	outer, inner := around(t.Shape, dim)
+func zero[T any](x []T, shape []int, dim int, keep *prune.Mask) {
+	n := shape[dim]
+	outer, inner := around(shape, dim)
 	for o := range outer {
 		for i := range n {
 			if !keep.Kept(i) {

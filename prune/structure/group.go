@@ -39,7 +39,7 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 	for ai, a := range r.axes {
 		b := r.base[a]
 		for i := range a.Value.Shape[a.Dim].Mul {
-			t := r.root(int32(b + i))
+			t := r.root(b + int32(i))
 			if _, no := r.protect[t]; no {
 				continue
 			}
@@ -94,13 +94,14 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 	return kept, protected(g, r, made)
 }
 
-// makers maps the output axis of every weight to the weight's name.
+// makers maps the axis of every weight along which it makes channels to the
+// weight's name. A weight may stand behind nodes that turn it or change its type.
 func makers(g *graph.Graph) map[Axis]string {
 	out := map[Axis]string{}
 	for _, n := range g.Nodes {
 		put := func(i, dim int) {
-			if v := n.In(i); v.IsConst() && v.DType.IsFloat() && dim < len(v.Shape) {
-				out[Axis{v, dim}] = v.Name
+			if a, ok := weight(n.In(i), dim); ok {
+				out[a] = a.Value.Name
 			}
 		}
 		switch {
@@ -110,17 +111,51 @@ func makers(g *graph.Graph) map[Axis]string {
 			put(1, 1)
 		case n.Is("Gemm"):
 			put(1, 1-n.Int("transB", 0))
+			put(0, n.Int("transA", 0))
 		case n.Is("MatMul"):
-			if v := n.In(1); v != nil && len(v.Shape) > 1 {
+			if v := n.In(1); v != nil {
 				put(1, len(v.Shape)-1)
+			}
+			if v := n.In(0); v != nil {
+				put(0, len(v.Shape)-2)
+			}
+		case n.Is("Einsum"):
+			for i, v := range n.Inputs {
+				for d := range v.Shape {
+					put(i, d)
+				}
 			}
 		case n.Is("Gather"):
 			if v := n.In(0); v != nil && len(v.Shape) == 2 {
 				put(0, 1)
 			}
+		case n.Is("LSTM", "GRU", "RNN"):
+			put(2, 2)
 		}
 	}
 	return out
+}
+
+// weight follows an axis of a value to the initialiser that holds it.
+func weight(v *graph.Value, dim int) (Axis, bool) {
+	for v != nil && dim >= 0 && dim < len(v.Shape) && len(v.Shape) > 1 && v.DType.IsFloat() {
+		switch n := v.From; {
+		case v.IsConst():
+			return Axis{v, dim}, true
+		case n.Is("Transpose"):
+			if p := n.Ints("perm"); p != nil {
+				dim = p[dim]
+			} else {
+				dim = len(v.Shape) - 1 - dim
+			}
+			v = n.In(0)
+		case n.Is("Cast", "Identity"):
+			v = n.In(0)
+		default:
+			return Axis{}, false
+		}
+	}
+	return Axis{}, false
 }
 
 func firstUse(g *graph.Graph) map[string]int {
@@ -137,9 +172,11 @@ func protected(g *graph.Graph, r *relation, made map[Axis]string) []Protected {
 		if made[a] == "" {
 			continue
 		}
-		b := r.base[a]
-		if why, ok := r.protect[r.root(int32(b))]; ok {
-			out = append(out, Protected{a, why})
+		for i := range r.size(a.Value, a.Dim) {
+			if why, ok := r.protect[r.root(r.base[a]+int32(i))]; ok {
+				out = append(out, Protected{a, why})
+				break
+			}
 		}
 	}
 	rank := firstUse(g)

@@ -26,14 +26,22 @@ type Axis struct {
 // size 1 or of unknown size are not tracked.
 type relation struct {
 	g       *graph.Graph
-	base    map[Axis]int
+	base    map[Axis]int32
 	axes    []Axis // in the order of their bases
 	parent  []int32
 	protect map[int32]string // by root: why the class must stay
+
+	node   *graph.Node   // whose rule runs
+	links  []link        // what its rule has tied
+	zero   map[Axis]bool // see zeros.go
+	choice *choices
 }
 
-func newRelation(g *graph.Graph) *relation {
-	r := &relation{g: g, base: map[Axis]int{}, protect: map[int32]string{}}
+// link says that a rule tied positions of two axes.
+type link struct{ a, b Axis }
+
+func newRelation(g *graph.Graph, c *choices) *relation {
+	r := &relation{g: g, base: map[Axis]int32{}, protect: map[int32]string{}, zero: map[Axis]bool{}, choice: c}
 	for _, v := range g.Values() {
 		for d, n := range v.Shape {
 			if !n.Known() || n.Mul < 2 {
@@ -43,7 +51,7 @@ func newRelation(g *graph.Graph) *relation {
 			if _, ok := r.base[a]; ok {
 				continue
 			}
-			r.base[a] = len(r.parent)
+			r.base[a] = int32(len(r.parent))
 			r.axes = append(r.axes, a)
 			for range n.Mul {
 				r.parent = append(r.parent, int32(len(r.parent)))
@@ -89,19 +97,33 @@ func (r *relation) union(a, b int32) {
 	}
 }
 
-// tie1 ties position i of one axis to position j of another.
-func (r *relation) tie1(v *graph.Value, dv, i int, w *graph.Value, dw, j int) {
+// tieAll ties the positions of two axes that at lists in pairs.
+func (r *relation) tieAll(v *graph.Value, dv int, w *graph.Value, dw int, at func(yield func(i, j int) bool)) {
 	if r.size(v, dv) == 0 || r.size(w, dw) == 0 {
 		return
 	}
-	r.union(int32(r.base[Axis{v, dv}]+i), int32(r.base[Axis{w, dw}]+j))
+	a, b := Axis{v, dv}, Axis{w, dw}
+	r.links = append(r.links, link{a, b})
+	x, y := r.base[a], r.base[b]
+	for i, j := range at {
+		r.union(x+int32(i), y+int32(j))
+	}
+}
+
+// tie1 ties position i of one axis to position j of another.
+func (r *relation) tie1(v *graph.Value, dv, i int, w *graph.Value, dw, j int) {
+	r.tie(v, dv, i, w, dw, j, 1)
 }
 
 // tie ties n positions of one axis, from i on, to those of another, from j on.
 func (r *relation) tie(v *graph.Value, dv, i int, w *graph.Value, dw, j, n int) {
-	for k := range n {
-		r.tie1(v, dv, i+k, w, dw, j+k)
-	}
+	r.tieAll(v, dv, w, dw, func(yield func(i, j int) bool) {
+		for k := range n {
+			if !yield(i+k, j+k) {
+				return
+			}
+		}
+	})
 }
 
 // same ties two axes of equal size position by position; axes of unequal size
@@ -122,6 +144,27 @@ func (r *relation) same(v *graph.Value, dv int, w *graph.Value, dw int, why stri
 	}
 }
 
+// free says whether some position of a tracked axis is not protected so far.
+func (r *relation) free(a Axis) bool {
+	for i := range r.size(a.Value, a.Dim) {
+		if _, no := r.protect[r.root(r.base[a]+int32(i))]; !no {
+			return true
+		}
+	}
+	return false
+}
+
+// apart says whether the positions of an axis are in at least two classes.
+func (r *relation) apart(a Axis) bool {
+	b := r.base[a]
+	for i := range r.size(a.Value, a.Dim) {
+		if r.root(b+int32(i)) != r.root(b) {
+			return true
+		}
+	}
+	return false
+}
+
 // keep protects all positions of an axis.
 func (r *relation) keep(v *graph.Value, dim int, why string) {
 	n := r.size(v, dim)
@@ -130,7 +173,7 @@ func (r *relation) keep(v *graph.Value, dim int, why string) {
 	}
 	b := r.base[Axis{v, dim}]
 	for i := range n {
-		t := r.root(int32(b + i))
+		t := r.root(b + int32(i))
 		if _, ok := r.protect[t]; !ok {
 			r.protect[t] = why
 		}

@@ -20,21 +20,31 @@ func add(f rule, ops ...string) bool {
 // relate builds the relation of the whole network. Its inputs and outputs are
 // protected.
 func relate(g *graph.Graph) *relation {
-	r := newRelation(g)
-	for _, n := range g.Nodes {
-		f := rules[n.Op]
-		if n.Domain != "" || f == nil {
-			r.opaque(n, name(n)+" has no rule for its channels")
-			continue
+	c := &choices{failed: map[choice]map[int]bool{}}
+	for k := 1; ; k++ {
+		r := relateOnce(g, c)
+		if !r.revise() || k == rounds {
+			return r
 		}
-		if unknownRank(n) {
-			r.opaque(n, name(n)+" has a value of unknown rank")
-			continue
-		}
-		f(r, n)
 	}
+}
+
+func relateOnce(g *graph.Graph, c *choices) *relation {
+	r := newRelation(g, c)
 	for _, v := range g.Inputs {
 		r.keepAll(v, "input "+v.Name+" of the network")
+	}
+	for _, n := range g.Nodes {
+		r.node, r.links = n, r.links[:0]
+		switch f := rules[n.Op]; {
+		case n.Domain != "" || f == nil:
+			r.opaque(n, name(n)+" has no rule for its channels")
+		case unknownRank(n):
+			r.opaque(n, name(n)+" has a value of unknown rank")
+		default:
+			f(r, n)
+			r.follow(n)
+		}
 	}
 	for _, v := range g.Outputs {
 		r.keepAll(v, "output "+v.Name+" of the network")

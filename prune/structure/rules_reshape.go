@@ -1,40 +1,135 @@
 package structure
 
-import "pare/graph"
+import (
+	"slices"
+	"sort"
 
-// Reshape and Flatten regroup axes. Where one axis becomes several, or several
-// become one, a position of one of the several is a block of the one: of
-// [C H W] -> [C*H*W] a channel is H*W positions in a row, of [heads*d] ->
-// [heads d] a head is d positions. The other axes of the run are protected.
+	"pare/graph"
+)
+
+// Reshape and Flatten regroup axes. Of each run of axes that becomes another
+// run, one axis before and one after carry the channels, and a position of the
+// one goes with those of the other that hold the same elements: of [C H W] ->
+// [C*H*W] a channel goes with H*W positions in a row, of [heads*d] -> [heads d]
+// a head with d positions, of [C H W] -> [groups C/groups*H*W] the channels of
+// a group with the group. The other axes of the run are protected.
 var _ = add(func(r *relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
-	if n.Op == "Reshape" && !n.In(1).IsConst() {
-		r.opaque(n, name(n)+" reshapes to a computed shape")
-		return
-	}
 	runs, ok := matchRuns(x.Shape, y.Shape)
 	if !ok {
 		r.opaque(n, name(n)+" regroups axes in a way that cannot be followed")
 		return
 	}
-	for _, k := range runs {
-		switch {
-		case len(k.in) == 1 && len(k.out) == 1:
+	for i, k := range runs {
+		if len(k.in) == 1 && len(k.out) == 1 {
 			r.same(x, k.in[0], y, k.out[0], name(n))
-		case len(k.out) == 1:
-			r.block(x, k.in, first(x, k.in), y, k.out[0], name(n))
-		case len(k.in) == 1:
-			r.block(y, k.out, unit(y, k.out), x, k.in[0], name(n))
-		default:
-			for _, d := range k.in {
-				r.keep(x, d, name(n)+" mixes this axis with others")
-			}
-			for _, d := range k.out {
-				r.keep(y, d, name(n)+" mixes this axis with others")
+			continue
+		}
+		r.regroup(i, x, k.in, y, k.out)
+	}
+}, "Reshape", "Flatten")
+
+// pair is an axis before and one after that may carry the channels of a run.
+type pair struct{ in, out int }
+
+// regroup ties the axes of a run.
+func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, out []int) {
+	var pairs []pair
+	for _, i := range carriers(x, in) {
+		for _, j := range carriers(y, out) {
+			if period(x, in, i)%period(y, out, j) == 0 || period(y, out, j)%period(x, in, i) == 0 {
+				pairs = append(pairs, pair{i, j})
 			}
 		}
 	}
-}, "Reshape", "Flatten")
+	what := name(r.node) + " mixes this axis with others"
+	pick := pair{-1, -1}
+	if len(pairs) > 0 {
+		axes := make([][]Axis, len(pairs))
+		for k, p := range pairs {
+			axes[k] = []Axis{{x, p.in}, {y, p.out}}
+		}
+		pick = pairs[r.choose(part, axes)]
+		s, t := stride(x, in, pick.in), stride(y, out, pick.out)
+		n := max(period(x, in, pick.in), period(y, out, pick.out))
+		r.tieAll(x, pick.in, y, pick.out, overlap(n, s, t, x.Shape[pick.in].Mul, y.Shape[pick.out].Mul))
+	}
+	for _, d := range in {
+		if d != pick.in {
+			r.keep(x, d, what)
+		}
+	}
+	for _, d := range out {
+		if d != pick.out {
+			r.keep(y, d, what)
+		}
+	}
+}
+
+// overlap lists the pairs of positions of two axes that hold a common element,
+// of n elements in a row: strides s and t, sizes a and b.
+func overlap(n, s, t, a, b int) func(yield func(i, j int) bool) {
+	return func(yield func(i, j int) bool) {
+		step := gcd(s, t)
+		for e := 0; e < n; e += step {
+			if !yield(e/s%a, e/t%b) {
+				return
+			}
+		}
+	}
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// maxPeriod bounds the elements that regroup looks at.
+const maxPeriod = 1 << 24
+
+// carriers lists the axes of a run that may carry channels, those to try first
+// in front: the last but one, which is the head of [heads d] and of [3 heads d],
+// then the larger ones. Their sizes, and those within them, must be known.
+func carriers(v *graph.Value, dims []int) []int {
+	var c []int
+	for _, d := range dims {
+		if v.Shape[d].Known() && v.Shape[d].Mul > 1 && period(v, dims, d) > 0 {
+			c = append(c, d)
+		}
+	}
+	sort.SliceStable(c, func(i, j int) bool { return v.Shape[c[i]].Mul > v.Shape[c[j]].Mul })
+	if len(dims) > 1 {
+		head := dims[len(dims)-2]
+		if i := slices.Index(c, head); i > 0 {
+			c = slices.Insert(slices.Delete(c, i, i+1), 0, head)
+		}
+	}
+	return c
+}
+
+// stride is the number of elements of a run from one position of axis d to the
+// next; 0 where it is not known.
+func stride(v *graph.Value, dims []int, d int) int {
+	s := 1
+	for _, e := range dims[slices.Index(dims, d)+1:] {
+		if !v.Shape[e].Known() || s > maxPeriod {
+			return 0
+		}
+		s *= v.Shape[e].Mul
+	}
+	return s
+}
+
+// period is the number of elements after which the positions of axis d repeat;
+// 0 where it is not known, or too large to look at.
+func period(v *graph.Value, dims []int, d int) int {
+	if p := stride(v, dims, d) * v.Shape[d].Mul; p <= maxPeriod {
+		return p
+	}
+	return 0
+}
 
 // run is a stretch of axes of equal product before and after.
 type run struct{ in, out []int }
@@ -71,6 +166,9 @@ func matchRuns(a, b graph.Shape) ([]run, bool) {
 			} else if len(k.out) < len(ib) {
 				q = q.Times(b[ib[len(k.out)]])
 				k.out = ib[:len(k.out)+1]
+			} else if len(k.in) < len(ia) {
+				p = p.Times(a[ia[len(k.in)]])
+				k.in = ia[:len(k.in)+1]
 			} else {
 				return nil, false
 			}
@@ -79,40 +177,4 @@ func matchRuns(a, b graph.Shape) ([]run, bool) {
 		ia, ib = ia[len(k.in):], ib[len(k.out):]
 	}
 	return out, len(ia) == 0 && len(ib) == 0
-}
-
-// first chooses the axis of a run that becomes one: the outermost, which is
-// the channel of [C H W] and the head of [heads d].
-func first(v *graph.Value, dims []int) int { return dims[0] }
-
-// unit chooses the axis of a run that one axis becomes: the last but one,
-// which is the head of [heads d] and of [3 heads d].
-func unit(v *graph.Value, dims []int) int { return dims[len(dims)-2] }
-
-// block ties position i of axis `pick` of v, one of dims, to all positions of
-// the joined axis of w that have i in that place.
-func (r *relation) block(v *graph.Value, dims []int, pick int, w *graph.Value, joined int, what string) {
-	n := r.size(w, joined)
-	inner, seen := 1, false
-	for _, d := range dims {
-		if !v.Shape[d].Known() {
-			r.keep(w, joined, what+" joins axes of unknown size")
-			for _, d := range dims {
-				r.keep(v, d, what+" joins axes of unknown size")
-			}
-			return
-		}
-		if seen {
-			inner *= v.Shape[d].Mul
-		}
-		if d == pick {
-			seen = true
-		} else {
-			r.keep(v, d, what+" joins this axis with others")
-		}
-	}
-	size := v.Shape[pick].Mul
-	for j := range n {
-		r.tie1(v, pick, j/inner%size, w, joined, j)
-	}
 }

@@ -2,6 +2,7 @@ package structure
 
 import (
 	"pare/graph"
+	"pare/tensor"
 )
 
 // Shape reads sizes; a smaller axis shows in it by itself.
@@ -19,26 +20,29 @@ var _ = add(func(r *relation, n *graph.Node) {
 	}
 }, "Transpose")
 
+// Concat puts the positions of its inputs one after another.
 var _ = add(func(r *relation, n *graph.Node) {
 	y := n.Out(0)
 	a := normal(n.Int("axis", 0), len(y.Shape))
-	off := 0
+	known := y.Shape[a].Known()
 	for _, x := range n.Inputs {
 		for d := range x.Shape {
 			if d != a {
 				r.same(x, d, y, d, name(n))
 			}
 		}
-		if !x.Shape[a].Known() || !y.Shape[a].Known() {
-			r.opaque(n, name(n)+" joins axes of unknown size")
-			return
-		}
-		for i := range x.Shape[a].Mul {
-			if r.size(x, a) == 0 { // a single position is not tracked and stays
-				r.keepOne(y, a, off, name(n)+" joins a single position")
-				continue
-			}
-			r.tie1(x, a, i, y, a, off+i)
+		known = known && x.Shape[a].Known()
+	}
+	off := 0
+	for _, x := range n.Inputs {
+		switch {
+		case !known:
+			r.keep(x, a, name(n)+" joins axes of unknown size")
+			r.keep(y, a, name(n)+" joins axes of unknown size")
+		case x.Shape[a].Mul == 1: // a single position is not tracked and stays
+			r.keepOne(y, a, off, name(n)+" joins a single position")
+		default:
+			r.tie(x, a, 0, y, a, off, x.Shape[a].Mul)
 		}
 		off += x.Shape[a].Mul
 	}
@@ -47,31 +51,40 @@ var _ = add(func(r *relation, n *graph.Node) {
 // keepOne protects one position of an axis.
 func (r *relation) keepOne(v *graph.Value, dim, i int, why string) {
 	if r.size(v, dim) > 0 {
-		t := r.root(int32(r.base[Axis{v, dim}] + i))
+		t := r.root(r.base[Axis{v, dim}] + int32(i))
 		if _, ok := r.protect[t]; !ok {
 			r.protect[t] = why
 		}
 	}
 }
 
+// Split is Concat backwards.
 var _ = add(func(r *relation, n *graph.Node) {
 	x := n.In(0)
 	a := normal(n.Int("axis", 0), len(x.Shape))
-	off := 0
-	fixed := n.In(1) != nil && !n.In(1).IsConst()
+	known := x.Shape[a].Known() && (n.In(1) == nil || n.In(1).IsConst())
 	for _, y := range n.Outputs {
-		if y == nil || !y.Shape[a].Known() || !x.Shape[a].Known() || fixed {
-			r.opaque(n, name(n)+" splits an axis by sizes that are not constant")
-			return
+		if y == nil {
+			known = false
+			continue
 		}
 		for d := range x.Shape {
 			if d != a {
 				r.same(x, d, y, d, name(n))
 			}
 		}
-		if r.size(y, a) == 0 {
+		known = known && y.Shape[a].Known()
+	}
+	off := 0
+	for _, y := range n.Outputs {
+		switch {
+		case !known:
+			r.keep(x, a, name(n)+" splits by sizes that are not constant")
+			r.keep(y, a, name(n)+" splits by sizes that are not constant")
+			continue
+		case y.Shape[a].Mul == 1:
 			r.keepOne(x, a, off, name(n)+" splits off a single position")
-		} else {
+		default:
 			r.tie(y, a, 0, x, a, off, y.Shape[a].Mul)
 		}
 		off += y.Shape[a].Mul
@@ -82,66 +95,93 @@ var _ = add(func(r *relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
 	p, ok := sliceOf(r.g, n)
 	if !ok {
-		r.opaque(n, name(n)+" slices by values that are not constant")
+		r.opaque(n, name(n)+" slices axes that are not constant")
 		return
 	}
 	for d := range x.Shape {
 		s, cut := p[d]
 		switch {
-		case !cut || s.start == 0 && s.step == 1 && x.Shape[d] == y.Shape[d]:
+		case !cut || s.known && s.start == 0 && s.step == 1 && x.Shape[d] == y.Shape[d]:
 			r.same(x, d, y, d, name(n))
-		case s.step == 1 && r.size(y, d) > 0:
-			r.tie(y, d, 0, x, d, s.start, y.Shape[d].Mul)
+		case !s.known:
+			r.keep(x, d, name(n)+" slices by values that are not constant")
+			r.keep(y, d, name(n)+" slices by values that are not constant")
+		case r.size(y, d) == 0 && y.Shape[d] == graph.N(1):
+			r.keepOne(x, d, s.start, name(n)+" takes a single position")
+		case r.size(y, d) > 0:
+			r.tieAll(x, d, y, d, func(yield func(i, j int) bool) {
+				for j := range y.Shape[d].Mul {
+					if !yield(s.start+j*s.step, j) {
+						return
+					}
+				}
+			})
 		default:
-			r.keep(x, d, name(n)+" strides over this axis")
-			r.keep(y, d, name(n)+" strides over this axis")
+			r.keep(x, d, name(n)+" slices this axis")
+			r.keep(y, d, name(n)+" slices this axis")
 		}
 	}
 }, "Slice")
 
-// slice is the constant range of one axis, its start within the axis.
-type slice struct{ start, step int }
+// slice is the range of one axis: its start within the axis, where it is
+// known, and its step.
+type slice struct {
+	start, step int
+	known       bool
+}
 
-// sliceOf gives the ranges of a Slice by axis; false where they are computed.
+// sliceOf gives the ranges of a Slice by axis; false where its axes are not
+// constant.
 func sliceOf(g *graph.Graph, n *graph.Node) (map[int]slice, bool) {
 	starts, axes := n.Ints("starts"), n.Ints("axes")
 	var steps []int
+	known := true
+	count := len(starts)
 	if g.Version("") >= 10 {
-		var ok bool
-		if starts, ok = ints(n.In(1)); !ok {
-			return nil, false
-		}
+		starts, known = ints(n.In(1))
 		if n.In(3) != nil {
+			var ok bool
 			if axes, ok = ints(n.In(3)); !ok {
 				return nil, false
 			}
 		}
 		if n.In(4) != nil {
-			if steps, ok = ints(n.In(4)); !ok {
-				return nil, false
-			}
+			var ok bool
+			steps, ok = ints(n.In(4))
+			known = known && ok
 		}
+		d := n.In(1).Shape
+		if len(d) != 1 || !d[0].Known() {
+			return nil, false
+		}
+		count = d[0].Mul
 	}
 	out := map[int]slice{}
 	shape := n.In(0).Shape
-	for i, s := range starts {
+	for i := range count {
 		a := i
 		if axes != nil {
 			a = normal(axes[i], len(shape))
 		}
-		step := 1
+		s := slice{step: 1}
 		if steps != nil {
-			step = steps[i]
+			s.step = steps[i]
 		}
-		if !shape[a].Known() {
-			out[a] = slice{s, 0}
+		if !known || !shape[a].Known() {
+			out[a] = s
 			continue
 		}
+		s.start, s.known = starts[i], true
 		size := shape[a].Mul
-		if s < 0 {
-			s += size
+		if s.start < 0 {
+			s.start += size
 		}
-		out[a] = slice{min(max(s, 0), size), step}
+		if s.start = max(s.start, 0); s.step < 0 {
+			s.start = min(s.start, size-1)
+		} else {
+			s.start = min(s.start, size)
+		}
+		out[a] = s
 	}
 	return out, true
 }
@@ -232,36 +272,24 @@ var _ = add(func(r *relation, n *graph.Node) {
 
 var _ = add(func(r *relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
-	if n.Op == "Expand" && !n.In(1).IsConst() {
-		// the wanted shape follows the network's own shapes when it runs
-		r.opaque(n, name(n)+" expands to a computed shape")
-		return
-	}
 	off := len(y.Shape) - len(x.Shape)
 	for d := range x.Shape {
 		r.same(x, d, y, d+off, name(n)+" repeats this axis")
 	}
 }, "Expand")
 
+// additive are the reductions to which zeros add nothing; ReduceMean is told how
+// many there were (see adapt).
+var additive = map[string]bool{"ReduceSum": true, "ReduceMean": true, "ReduceL1": true, "ReduceL2": true, "ReduceSumSquare": true}
+
 var _ = add(func(r *relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
 	keep := n.Int("keepdims", 1) != 0
 	axes := map[int]bool{}
-	as := n.Ints("axes")
-	if len(n.Inputs) > 1 && n.In(1) != nil {
-		var ok bool
-		if as, ok = ints(n.In(1)); !ok {
-			r.opaque(n, name(n)+" reduces axes that are not constant")
-			return
-		}
-	}
-	if n.Is("ArgMax", "ArgMin") {
-		as = []int{n.Int("axis", 0)}
-	}
-	if len(as) == 0 && n.Int("noop_with_empty_axes", 0) == 0 {
-		for d := range x.Shape {
-			as = append(as, d)
-		}
+	as, ok := reduced(n)
+	if !ok {
+		r.opaque(n, name(n)+" reduces axes that are not constant")
+		return
 	}
 	for _, a := range as {
 		axes[normal(a, len(x.Shape))] = true
@@ -269,7 +297,9 @@ var _ = add(func(r *relation, n *graph.Node) {
 	o := 0
 	for d := range x.Shape {
 		if axes[d] {
-			r.keep(x, d, name(n)+" reduces this axis")
+			if !additive[n.Op] || !r.dead(x, d) || n.Op == "ReduceMean" && x.DType != tensor.Float32 {
+				r.keep(x, d, name(n)+" reduces this axis, where a channel that is cut need not be zero")
+			}
 			if keep {
 				o++
 			}
@@ -280,3 +310,66 @@ var _ = add(func(r *relation, n *graph.Node) {
 	}
 }, "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
 	"ReduceLogSum", "ReduceLogSumExp", "ArgMax", "ArgMin")
+
+// reduced lists the axes of a reduction; false where they are computed.
+func reduced(n *graph.Node) ([]int, bool) {
+	if n.Is("ArgMax", "ArgMin") {
+		return []int{n.Int("axis", 0)}, true
+	}
+	as := n.Ints("axes")
+	if n.In(1) != nil {
+		var ok bool
+		if as, ok = ints(n.In(1)); !ok {
+			return nil, false
+		}
+	}
+	if len(as) == 0 && n.Int("noop_with_empty_axes", 0) == 0 {
+		for d := range n.In(0).Shape {
+			as = append(as, d)
+		}
+	}
+	return as, true
+}
+
+// Tile repeats the positions of an axis.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	for d := range x.Shape {
+		a, b := r.size(x, d), r.size(y, d)
+		if a == 0 || b == 0 {
+			r.keep(x, d, name(n)+" repeats this axis")
+			r.keep(y, d, name(n)+" repeats this axis")
+			continue
+		}
+		r.tieAll(x, d, y, d, overlap(b, 1, 1, a, b))
+	}
+}, "Tile")
+
+// ConstantOfShape makes positions that are free.
+var _ = add(func(r *relation, n *graph.Node) {
+	a := n.Attr("value")
+	for d := range n.Out(0).Shape {
+		zero := a == nil
+		if !zero && a.T != nil {
+			x, err := a.T.Float64s()
+			zero = err == nil && len(x) == 1 && x[0] == 0
+		}
+		r.zero[Axis{n.Out(0), d}] = zero
+	}
+}, "ConstantOfShape")
+
+// What runs along some axes leaves the others as they are.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	for d := range x.Shape {
+		along := d >= len(x.Shape)-2 // Trilu
+		if n.Op == "CumSum" {
+			a, ok := ints(n.In(1))
+			along = !ok || len(a) != 1 || d == normal(a[0], len(x.Shape))
+		}
+		r.same(x, d, y, d, name(n))
+		if along {
+			r.keep(x, d, name(n)+" runs along this axis")
+		}
+	}
+}, "CumSum", "Trilu")

@@ -281,7 +281,7 @@ func TestNoRule(t *testing.T) {
 	g := branches(t)
 	n := g.Nodes[1] // the ReLU behind conv a
 	n.Op, n.Attrs = "CumSum", nil
-	n.Inputs = append(n.Inputs, g.Const("axis", tensor.Scalar(int64(2)), graph.Frozen))
+	n.Inputs = append(n.Inputs, g.Const("axis", tensor.Scalar(int64(1)), graph.Frozen))
 	if err := op.InferAll(g); err != nil {
 		t.Fatal(err)
 	}

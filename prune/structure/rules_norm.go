@@ -1,0 +1,95 @@
+package structure
+
+import "pare/graph"
+
+// Normalisations by channel.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	for d := range x.Shape {
+		r.same(x, d, y, d, name(n))
+	}
+	for _, p := range n.Inputs[1:] {
+		r.same(y, 1, p, 0, name(n))
+	}
+	for _, p := range n.Outputs[1:] {
+		r.same(y, 1, p, 0, name(n))
+	}
+	if n.Op == "InstanceNormalization" {
+		r.keepFrom(x, 2, name(n)+" normalises over this axis")
+	}
+}, "BatchNormalization", "InstanceNormalization")
+
+// Group normalisation: a group goes as a whole, or the others' mean and
+// variance would move.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, scale, bias, y := n.In(0), n.In(1), n.In(2), n.Out(0)
+	g := n.Int("num_groups", 1)
+	r.same(x, 0, y, 0, name(n))
+	r.same(x, 1, y, 1, name(n))
+	r.keepFrom(x, 2, name(n)+" normalises over this axis")
+	c := r.size(x, 1)
+	if c == 0 || g < 1 || c%g != 0 {
+		r.opaque(n, name(n)+" normalises an axis of unknown size")
+		return
+	}
+	for _, p := range []*graph.Value{scale, bias} {
+		if p.Shape[0] == x.Shape[1] {
+			r.same(y, 1, p, 0, name(n))
+		} else { // until opset 20: one for each group
+			r.tieAll(y, 1, p, 0, overlap(c, 1, c/g, g, c))
+		}
+	}
+	for i := range c {
+		r.tie1(y, 1, i, y, 1, i/(c/g)*(c/g))
+	}
+}, "GroupNormalization")
+
+// Layer normalisation takes mean and variance over the axes from `axis` on:
+// removing a position would move those of the others.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	a := normal(n.Int("axis", -1), len(x.Shape))
+	why := name(n) + " takes mean and variance over this axis"
+	for d := range x.Shape {
+		if d < a {
+			r.same(x, d, y, d, name(n))
+			continue
+		}
+		r.keep(x, d, why)
+		r.keep(y, d, why)
+		for _, p := range n.Inputs[1:] {
+			if p != nil {
+				r.keep(p, d-len(x.Shape)+len(p.Shape), why)
+			}
+		}
+	}
+}, "LayerNormalization")
+
+// RMS normalisation takes only the mean of squares, to which what is zero adds
+// nothing: scale and epsilon make up for the number (see adapt).
+var _ = add(func(r *relation, n *graph.Node) {
+	x, w, y := n.In(0), n.In(1), n.Out(0)
+	a := normal(n.Int("axis", -1), len(x.Shape))
+	for d := range x.Shape {
+		r.same(x, d, y, d, name(n))
+		if d < a {
+			continue
+		}
+		r.same(w, d-len(x.Shape)+len(w.Shape), y, d, name(n))
+		if !r.dead(x, d) || d != len(x.Shape)-1 || a != d || !w.IsConst() {
+			r.keep(x, d, name(n)+" takes the mean of squares over this axis")
+		}
+	}
+}, "RMSNormalization")
+
+// A division by a norm.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	a := normal(n.Int("axis", -1), len(x.Shape))
+	for d := range x.Shape {
+		r.same(x, d, y, d, name(n))
+		if d == a && !r.dead(x, d) {
+			r.keep(x, d, name(n)+" takes the norm over this axis")
+		}
+	}
+}, "LpNormalization")
