@@ -112,24 +112,17 @@ func (t *MaskedGemmTask) columns(w *Worker, x []float32, m0, m, n0, n int) {
 	*k = sparseTile{Entries: t.weights.first(n0), Counts: unsafe.Pointer(&t.weights.Counts[n0]), Rows: n,
 		X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
 		Bias: first(t.Ep.Bias, n0), Mask: maskOf(t.vec, t.vec)}
-	if lo, hi, ok := t.Ep.Bounds(); ok && t.Ep.Res == nil {
+	if t.Ep.Res != nil {
+		r := w.Scratch(2, sparseColumns*t.mt)
+		transpose(t.Ep.Res[m0*t.N+n0:], t.N, r, t.mt, m, n)
+		k.Res = unsafe.Pointer(&r[0])
+	}
+	if lo, hi, ok := t.Ep.Bounds(); ok {
 		k.Flags, k.Lo, k.Hi = flagClip, lo, hi
 	}
 	runSparse(k, t.vec, 1, nv, nv*t.vec)
 	*k = sparseTile{}
 	transpose(y, t.mt, t.Y[m0*t.N+n0:], t.N, n, m)
-	if t.Ep.Res == nil {
-		return
-	}
-	lo, hi, ok := t.Ep.Bounds()
-	for r := range m {
-		at := (m0+r)*t.N + n0
-		row := t.Y[at : at+n]
-		Add(row, t.Ep.Res[at:at+n], row)
-		if ok {
-			Clip(row, lo, hi, row)
-		}
-	}
 }
 
 // refresh takes the values of entries [lo, hi) from the dense weight.

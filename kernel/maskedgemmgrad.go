@@ -11,12 +11,13 @@ type MaskedGemmGradTask struct {
 	M, N, K   int
 	X, DY, DW []float32
 
-	live   samples // by column of DY
+	swap   bool    // DW is computed row by row
+	live   samples // by column of DY; or of X, where that is the larger
 	vec    int
 	mt     int // rows in a tile
 	tiles  int
 	chunks int
-	parts  int // of the columns of DY
+	parts  int // of these columns
 	cols   int
 }
 
@@ -26,7 +27,11 @@ func (t *MaskedGemmGradTask) Mask(mask []uint64) {
 	t.mt = t.vec * min(8, (t.M+t.vec-1)/t.vec)
 	t.tiles = (t.M + t.mt - 1) / t.mt
 	t.chunks = min(8, t.tiles)
-	t.live.fill(mask, t.N*t.K, t.N, t.chunks, func(i int) (int, int32) {
+	t.swap = t.K > t.N // what the entries pick from is small, and stays in the cache
+	t.live.fill(mask, t.N*t.K, max(t.K, t.N), t.chunks, func(i int) (int, int32) {
+		if t.swap {
+			return i / t.N, int32(4 * (i % t.N) * t.mt)
+		}
 		return i % t.N, int32(4 * (i / t.N) * t.mt)
 	})
 }
@@ -53,36 +58,37 @@ func (s *samples) cost(nv, calls float64, vec int) float64 {
 func (t *MaskedGemmGradTask) Run(p *Pool) {
 	t.parts = 1
 	if t.chunks < 2*p.Threads() && p.Threads() > 1 {
-		t.parts = max(1, min(2*p.Threads()/t.chunks, (t.N+15)/16))
+		t.parts = max(1, min(2*p.Threads()/t.chunks, (max(t.K, t.N)+15)/16))
 	}
-	t.cols = (t.N + t.parts - 1) / t.parts
+	t.cols = (max(t.K, t.N) + t.parts - 1) / t.parts
 	p.Run(t.chunks*t.parts, t)
 	t.live.finish(t.chunks, t.DW)
 }
 
-// Do sums one chunk of the rows for some columns of DY.
+// Do sums one chunk of the rows for some columns.
 func (t *MaskedGemmGradTask) Do(w *Worker, i int) {
-	c, n0 := i/t.parts, i%t.parts*t.cols
-	n1 := min(t.N, n0+t.cols)
-	if n0 >= n1 {
-		return
+	picked, np, each, ne := t.X, t.K, t.DY, t.N
+	if t.swap {
+		picked, np, each, ne = t.DY, t.N, t.X, t.K
 	}
-	if t.live.starts[n0] == t.live.starts[n1] {
+	c, n0 := i/t.parts, i%t.parts*t.cols
+	n1 := min(ne, n0+t.cols)
+	if n0 >= n1 || t.live.starts[n0] == t.live.starts[n1] {
 		return
 	}
 	sum := t.live.chunk(c, n0)
 	clear(sum[:t.live.starts[n1]-t.live.starts[n0]])
-	x, d := w.Scratch(1, t.mt*t.K), w.Scratch(0, t.mt*(n1-n0))
+	x, d := w.Scratch(1, t.mt*np), w.Scratch(0, t.mt*(n1-n0))
 	for tile := c * t.tiles / t.chunks; tile < (c+1)*t.tiles/t.chunks; tile++ {
 		m0 := tile * t.mt
 		m := min(t.mt, t.M-m0)
-		transpose(t.X[m0*t.K:], t.K, x, t.mt, m, t.K)
-		if over := min(t.mt, (m+t.vec-1)/t.vec*t.vec) - m; over > 0 {
-			for k := range t.K { // what the last vector reads beyond the rows
+		transpose(picked[m0*np:], np, x, t.mt, m, np)
+		if over := (m+t.vec-1)/t.vec*t.vec - m; over > 0 {
+			for k := range np { // what the last vector reads beyond the rows
 				clear(x[k*t.mt+m : k*t.mt+m+over])
 			}
 		}
-		transpose(t.DY[m0*t.N+n0:], t.N, d, t.mt, m, n1-n0)
+		transpose(each[m0*ne+n0:], ne, d, t.mt, m, n1-n0)
 		k := &w.sampled
 		*k = sampled{Offs: unsafe.Pointer(&t.live.offs[t.live.starts[n0]]), Counts: unsafe.Pointer(&t.live.counts[n0]), Rows: n1 - n0,
 			X: unsafe.Pointer(&x[0]), D: unsafe.Pointer(&d[0]), DPlane: 4 * t.mt, R: 1, Sum: unsafe.Pointer(&sum[0])}
