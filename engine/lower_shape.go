@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"pare/graph"
 	"pare/kernel"
 	"pare/tensor"
@@ -20,7 +22,8 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	return true
 }, "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "pare.ReshapeLike")
 
-// move copies elements between strided views; the innermost axis is a run.
+// move copies elements between strided views; the innermost axis is a run. Where
+// only the axis before it is contiguous in x, both are turned round together.
 type move struct {
 	x, y         []float32
 	shape        []int // of what is copied, outer axes
@@ -28,6 +31,7 @@ type move struct {
 	bx, by       int
 	run          int // elements of the innermost axis
 	stepX, stepY int
+	turn, turnY  int // size of the axis that is contiguous in x, and its step in y; 0: none
 	per          int // outer positions a piece
 	outer        int
 }
@@ -52,11 +56,22 @@ func newMove(shape, sx, sy []int, bx, by int) *move {
 		s, a, b = []int{1}, []int{1}, []int{1}
 	}
 	k := len(s) - 1
-	m := &move{shape: s[:k], sx: a[:k], sy: b[:k], bx: bx, by: by, run: s[k], stepX: a[k], stepY: b[k], outer: 1}
+	m := &move{run: s[k], stepX: a[k], stepY: b[k], bx: bx, by: by, outer: 1}
+	if m.stepY == 1 && m.stepX >= 1 && k > 0 {
+		for d := range k { // an axis to turn
+			if a[d] == 1 && b[d] >= m.run && s[d] >= 8 {
+				m.turn, m.turnY = s[d], b[d]
+				s, a, b = slices.Delete(s, d, d+1), slices.Delete(a, d, d+1), slices.Delete(b, d, d+1)
+				k--
+				break
+			}
+		}
+	}
+	m.shape, m.sx, m.sy = s[:k], a[:k], b[:k]
 	for _, d := range m.shape {
 		m.outer *= d
 	}
-	m.per = max(1, chunk/max(1, m.run))
+	m.per = max(1, chunk/max(1, m.run*max(1, m.turn)))
 	return m
 }
 
@@ -69,6 +84,10 @@ func (m *move) Do(w *kernel.Worker, i int) {
 			r /= m.shape[d]
 			x += k * m.sx[d]
 			y += k * m.sy[d]
+		}
+		if m.turn > 0 {
+			kernel.TransposeBetween(m.x[x:], m.stepX, m.y[y:], m.turnY, m.run, m.turn)
+			continue
 		}
 		if m.stepX == 1 && m.stepY == 1 {
 			copy(m.y[y:y+m.run], m.x[x:x+m.run])

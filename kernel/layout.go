@@ -19,6 +19,12 @@ func (t *TransposeTask) Do(w *Worker, b int) {
 // Transpose writes x, an [m, n] matrix, as [n, m].
 func Transpose(x, y []float32, m, n int) { transpose(x, n, y, m, m, n) }
 
+// TransposeBetween writes m rows of n values of x, ldx apart, as n rows of m
+// values of y, ldy apart.
+func TransposeBetween(x []float32, ldx int, y []float32, ldy, m, n int) {
+	transpose(x, ldx, y, ldy, m, n)
+}
+
 // transpose writes m rows of n values, ldx apart, as n rows of m, ldy apart.
 func transpose(x []float32, ldx int, y []float32, ldy, m, n int) {
 	const block = 64

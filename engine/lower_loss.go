@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"fmt"
+
+	"pare/graph"
+	"pare/kernel"
+	"pare/tensor"
+)
+
+// crossEntropy works on rows of k scores, some at a time.
+type crossEntropy struct {
+	label     *graph.Value
+	from      *Program
+	rows, k   int
+	smoothing float32
+	x         []float32
+	loss      []float32 // [rows]
+	scale     *float32  // of the gradient, which is the mean's
+	grad      []float32 // like x; nil: the loss
+	class     []int32
+}
+
+// newCrossEntropy reads the shape of scores and labels; nil where they are not
+// class numbers.
+func (l *lowering) newCrossEntropy(n *graph.Node, x, y *graph.Value) *crossEntropy {
+	if y.Const != nil || y.DType != tensor.Int64 && y.DType != tensor.Int32 || sizeOf(x) == 0 {
+		return nil
+	}
+	s := dims(x)
+	return &crossEntropy{label: y, from: l.Program, rows: s[0], k: s[1], smoothing: n.Float("label_smoothing", 0), class: make([]int32, s[0])}
+}
+
+// classes reads the labels and checks them.
+func (t *crossEntropy) classes() error {
+	y := t.from.at[t.label].t
+	wide, narrow := tensor.Of[int64](y), tensor.Of[int32](y)
+	for r := range t.class {
+		c := int64(0)
+		if wide != nil {
+			c = wide[r]
+		} else {
+			c = int64(narrow[r])
+		}
+		if c < 0 || c >= int64(t.k) {
+			return fmt.Errorf("label %d of sample %d is outside the %d classes", c, r, t.k)
+		}
+		t.class[r] = int32(c)
+	}
+	return nil
+}
+
+func (t *crossEntropy) per() int { return max(1, 4096/t.k) }
+
+func (t *crossEntropy) run(p *kernel.Pool) error {
+	if err := t.classes(); err != nil {
+		return err
+	}
+	p.Run((t.rows+t.per()-1)/t.per(), t)
+	return nil
+}
+
+// Do works on some rows.
+func (t *crossEntropy) Do(w *kernel.Worker, i int) {
+	lo, hi := i*t.per(), min(t.rows, (i+1)*t.per())
+	x, class := t.x[lo*t.k:hi*t.k], t.class[lo:hi]
+	if t.grad != nil {
+		kernel.CrossEntropyGrad(x, class, t.k, t.smoothing, *t.scale/float32(t.rows), t.grad[lo*t.k:hi*t.k]) //nolint:errcheck // the classes were checked
+		return
+	}
+	kernel.CrossEntropy(x, class, t.k, t.smoothing, t.loss[lo:hi], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
+}
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	t := l.newCrossEntropy(n, n.In(0), n.In(1))
+	if t == nil {
+		return false
+	}
+	t.loss = make([]float32, t.rows)
+	xb, out := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
+	l.emit(n, "cross-entropy", []*buffer{xb}, []*buffer{out}, func() func() error {
+		t.x = xb.data
+		return func() error {
+			err := t.run(l.pool)
+			out.data[0] = float32(kernel.Sum(t.loss) / float64(t.rows))
+			return err
+		}
+	})
+	return true
+}, "pare.SoftmaxCrossEntropy")
+
+var _ = fast(func(l *lowering, n *graph.Node) bool {
+	t := l.newCrossEntropy(n, n.In(1), n.In(2))
+	if t == nil {
+		return false
+	}
+	db, xb, out := l.get(n.In(0), plain, n), l.get(n.In(1), plain, n), l.make(n.Out(0), plain)
+	l.emit(n, "cross-entropy gradient", []*buffer{db, xb}, []*buffer{out}, func() func() error {
+		t.scale, t.x, t.grad = &db.data[0], xb.data, out.data
+		return func() error { return t.run(l.pool) }
+	})
+	return true
+}, "pare.SoftmaxCrossEntropyGrad")
