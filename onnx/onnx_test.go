@@ -40,7 +40,7 @@ func all() *graph.Graph {
 					b[i] &= 1
 				}
 			}
-			t.Data = fromRaw(b, d, 6)
+			t, _ = tensor.FromRaw(b, d, 2, 3)
 		}
 		c := g.Const("c_"+d.String(), t, graph.Auto)
 		n := g.Add("Identity", "", []*graph.Value{c}, []string{"y_" + d.String()})
@@ -55,7 +55,7 @@ func all() *graph.Graph {
 func raws(g *graph.Graph) map[string][]byte {
 	out := map[string][]byte{}
 	for _, v := range g.Consts() {
-		out[v.Name] = append(toRaw(v.Const), []byte(strings.Join(tensor.Of[string](v.Const), "|"))...)
+		out[v.Name] = append(v.Const.Raw(), []byte(strings.Join(tensor.Of[string](v.Const), "|"))...)
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -87,8 +86,7 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 		if len(raw)/d.Size() != n || len(raw)%d.Size() != 0 {
 			return nil, bad(len(raw) / d.Size())
 		}
-		out.Data = fromRaw(raw, d, n)
-		return out, nil
+		return tensor.FromRaw(raw, d, shape...)
 	}
 	have := typedLen(t, d)
 	if have != n {
@@ -146,129 +144,6 @@ func typedLen(t *onnxpb.TensorProto, d tensor.DType) int {
 		return len(t.Uint64Data)
 	}
 	return len(t.Int32Data)
-}
-
-// fromRaw reads little-endian elements.
-func fromRaw(b []byte, d tensor.DType, n int) any {
-	le := binary.LittleEndian
-	switch d {
-	case tensor.Float32:
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = math.Float32frombits(le.Uint32(b[4*i:]))
-		}
-		return x
-	case tensor.Float64:
-		x := make([]float64, n)
-		for i := range x {
-			x[i] = math.Float64frombits(le.Uint64(b[8*i:]))
-		}
-		return x
-	case tensor.Int64:
-		x := make([]int64, n)
-		for i := range x {
-			x[i] = int64(le.Uint64(b[8*i:]))
-		}
-		return x
-	case tensor.Uint64:
-		x := make([]uint64, n)
-		for i := range x {
-			x[i] = le.Uint64(b[8*i:])
-		}
-		return x
-	case tensor.Int32:
-		x := make([]int32, n)
-		for i := range x {
-			x[i] = int32(le.Uint32(b[4*i:]))
-		}
-		return x
-	case tensor.Uint32:
-		x := make([]uint32, n)
-		for i := range x {
-			x[i] = le.Uint32(b[4*i:])
-		}
-		return x
-	case tensor.Int16:
-		x := make([]int16, n)
-		for i := range x {
-			x[i] = int16(le.Uint16(b[2*i:]))
-		}
-		return x
-	case tensor.Uint16, tensor.Float16, tensor.BFloat16:
-		x := make([]uint16, n)
-		for i := range x {
-			x[i] = le.Uint16(b[2*i:])
-		}
-		return x
-	case tensor.Int8:
-		x := make([]int8, n)
-		for i := range x {
-			x[i] = int8(b[i])
-		}
-		return x
-	case tensor.Bool:
-		x := make([]bool, n)
-		for i := range x {
-			x[i] = b[i] != 0
-		}
-		return x
-	}
-	return append([]uint8{}, b...)
-}
-
-// toRaw is the inverse of fromRaw; nil for strings.
-func toRaw(t *tensor.Tensor) []byte {
-	le := binary.LittleEndian
-	out := make([]byte, 0, t.Bytes())
-	switch x := t.Data.(type) {
-	case []float32:
-		for _, v := range x {
-			out = le.AppendUint32(out, math.Float32bits(v))
-		}
-	case []float64:
-		for _, v := range x {
-			out = le.AppendUint64(out, math.Float64bits(v))
-		}
-	case []int64:
-		for _, v := range x {
-			out = le.AppendUint64(out, uint64(v))
-		}
-	case []uint64:
-		for _, v := range x {
-			out = le.AppendUint64(out, v)
-		}
-	case []int32:
-		for _, v := range x {
-			out = le.AppendUint32(out, uint32(v))
-		}
-	case []uint32:
-		for _, v := range x {
-			out = le.AppendUint32(out, v)
-		}
-	case []int16:
-		for _, v := range x {
-			out = le.AppendUint16(out, uint16(v))
-		}
-	case []uint16:
-		for _, v := range x {
-			out = le.AppendUint16(out, v)
-		}
-	case []int8:
-		for _, v := range x {
-			out = append(out, byte(v))
-		}
-	case []uint8:
-		out = append(out, x...)
-	case []bool:
-		for _, v := range x {
-			if v {
-				out = append(out, 1)
-			} else {
-				out = append(out, 0)
-			}
-		}
-	}
-	return out
 }
 
 // external reads a tensor's bytes from a file in the model's folder.

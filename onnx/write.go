@@ -269,7 +269,7 @@ func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
 		}
 		return p
 	}
-	p.RawData = toRaw(t)
+	p.RawData = t.Raw()
 	return p
 }
 

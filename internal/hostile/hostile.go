@@ -1,0 +1,62 @@
+// Package hostile helps tests to see what a reader does with a file that means
+// harm: how long it takes, and how much memory before it refuses.
+package hostile
+
+import (
+	"fmt"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What a reader may take.
+const (
+	Most     = 2 * time.Second
+	Memory   = 64 << 20 // bytes, and
+	Multiple = 4        // times the file's size
+)
+
+// tick is how often the clock moves. It stands still while the process is
+// stopped, so that only time in which the reader could work counts.
+const tick = 50 * time.Millisecond
+
+var (
+	clock    atomic.Int64 // ticks since the start
+	deadline atomic.Int64 // tick at which the reader has hung; 0: none is at work
+	start    sync.Once
+)
+
+func watch() {
+	for range time.Tick(tick) {
+		if now, end := clock.Add(1), deadline.Load(); end != 0 && now > end {
+			panic(fmt.Sprintf("a reader has not ended after %v", Most))
+		}
+	}
+}
+
+// Read calls a reader of a file of size bytes. The test fails where it takes
+// longer than Most, or refuses only after it took more memory than Multiple
+// times the size and Memory. It gives the reader's error.
+func Read(t testing.TB, size int, read func() error) error {
+	t.Helper()
+	start.Do(func() { go watch() })
+	deadline.Store(clock.Load() + int64(Most/tick))
+	before := allocated()
+	err := read()
+	took := allocated() - before
+	deadline.Store(0)
+	if most := uint64(Multiple*size + Memory); err != nil && took > most {
+		t.Errorf("a file of %d bytes was refused after %d bytes of memory, more than %d: %v", size, took, most, err)
+	}
+	return err
+}
+
+// allocated is the number of bytes allocated since the process began, garbage
+// included: no less than what was held at any one time.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
