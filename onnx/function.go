@@ -8,16 +8,27 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxInlined bounds the nodes that functions may become.
-const maxInlined = 1 << 20
-
 // inliner writes the functions of a model out where nodes call them.
 type inliner struct {
 	funcs map[funcKey]*onnxpb.FunctionProto
 	opset map[string]int64
 	taken map[string]bool // names of values and nodes
 	fresh int
-	left  int
+	left  int // bytes that the calls may still become
+}
+
+// costOf is about what a node takes in memory.
+func costOf(n *onnxpb.NodeProto) int {
+	c := 500 + 2*proto.Size(n)
+	for _, a := range n.Attribute {
+		c += 350
+		for _, g := range append([]*onnxpb.GraphProto{a.G}, a.Graphs...) {
+			for _, m := range g.GetNode() {
+				c += costOf(m)
+			}
+		}
+	}
+	return c
 }
 
 type funcKey struct{ domain, name, overload string }
@@ -29,13 +40,14 @@ func domainOf(d string) string {
 	return d
 }
 
-// inline replaces the calls of the model's functions by their nodes. The model
-// has none afterwards, nor the domains that only they had.
-func inline(m *onnxpb.ModelProto) error {
+// inline replaces the calls of the model's functions by their nodes, which may
+// take at most so many bytes. The model has no functions afterwards, nor the
+// domains that only they had.
+func inline(m *onnxpb.ModelProto, most int) error {
 	if len(m.Functions) == 0 {
 		return nil
 	}
-	in := &inliner{funcs: map[funcKey]*onnxpb.FunctionProto{}, opset: map[string]int64{}, taken: map[string]bool{}, left: maxInlined}
+	in := &inliner{funcs: map[funcKey]*onnxpb.FunctionProto{}, opset: map[string]int64{}, taken: map[string]bool{}, left: most}
 	for _, o := range m.OpsetImport {
 		in.opset[domainOf(o.GetDomain())] = o.GetVersion()
 	}
@@ -46,14 +58,11 @@ func inline(m *onnxpb.ModelProto) error {
 	if err := in.graph(m.Graph, nil); err != nil {
 		return err
 	}
+	for _, o := range m.OpsetImport {
+		delete(in.opset, domainOf(o.GetDomain()))
+	}
 	for d, v := range in.opset { // a function may use domains that the model does not name
-		known := false
-		for _, o := range m.OpsetImport {
-			known = known || domainOf(o.GetDomain()) == d
-		}
-		if !known {
-			m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(d), Version: proto.Int64(v)})
-		}
+		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(d), Version: proto.Int64(v)})
 	}
 	m.Functions = nil
 	return nil
@@ -132,9 +141,6 @@ func (in *inliner) node(n *onnxpb.NodeProto, stack []funcKey) ([]*onnxpb.NodePro
 	if len(stack) > maxDepth {
 		return nil, fmt.Errorf("functions call one another more than %d deep", maxDepth)
 	}
-	if in.left -= len(f.Node) + 1; in.left < 0 {
-		return nil, fmt.Errorf("functions become more than %d nodes", maxInlined)
-	}
 	if err := in.versions(k, f); err != nil {
 		return nil, err
 	}
@@ -166,7 +172,11 @@ func (in *inliner) node(n *onnxpb.NodeProto, stack []funcKey) ([]*onnxpb.NodePro
 		}
 		c.to[name] = n.Output[i]
 	}
+	in.left -= 500
 	for _, m := range f.Node {
+		if in.left -= costOf(m); in.left < 0 {
+			return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
+		}
 		b, err := c.node(m, n.GetName())
 		if err != nil {
 			return nil, fmt.Errorf("function %s: %w", k.name, err)
@@ -233,6 +243,9 @@ func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, erro
 			given := c.attrs[r]
 			if given == nil {
 				continue // left out by the caller
+			}
+			if c.in.left -= 350 + 2*proto.Size(given); c.in.left < 0 {
+				return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
 			}
 			b := proto.Clone(given).(*onnxpb.AttributeProto)
 			b.Name = a.Name

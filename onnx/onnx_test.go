@@ -314,15 +314,3 @@ func TestPareOpsStay(t *testing.T) {
 		t.Error("an operator of training was written")
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	g, _ := Encode(all(), Options{})
-	s, _ := EncodeSparse(all(), false)
-	f.Add(g)
-	f.Add(s)
-	f.Add(g[:len(g)/3])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		Decode(b, "")   //nolint:errcheck // it must only not crash
-		DecodeSparse(b) //nolint:errcheck // it must only not crash
-	})
-}

@@ -39,20 +39,20 @@ func Read(path string) (*graph.Graph, error) {
 // "" where there is none.
 func Decode(b []byte, dir string) (*graph.Graph, error) {
 	m := &onnxpb.ModelProto{}
-	if err := proto.Unmarshal(b, m); err != nil {
+	if err := unmarshal(b, m, mostStructure(len(b))); err != nil {
 		return nil, fmt.Errorf("not an ONNX file, or a damaged one: %w", err)
 	}
-	return decodeModel(m, dir)
+	return (&reader{dir: dir, spread: mostSpread(len(b)), written: mostStructure(len(b))}).model(m)
 }
 
-func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
+func (r *reader) model(m *onnxpb.ModelProto) (*graph.Graph, error) {
 	if m.Graph == nil {
 		return nil, fmt.Errorf("not an ONNX file, or a damaged one: it has no graph")
 	}
 	if m.GetIrVersion() < MinIR {
 		return nil, fmt.Errorf("IR version %d is older than %d", m.GetIrVersion(), MinIR)
 	}
-	if err := inline(m); err != nil {
+	if err := inline(m, r.written); err != nil {
 		return nil, err
 	}
 	opset := map[string]int{}
@@ -69,8 +69,11 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 	if len(opset) == 0 {
 		return nil, fmt.Errorf("the model names no opset")
 	}
-	r := &reader{dir: dir, files: map[string][]byte{}, names: map[string]int{}}
+	r.names, r.next = map[string]int{}, map[string]int{}
 	eachName(m.Graph, func(s string) { r.names[s]++ })
+	if v, ok := opset[""]; ok && v < 7 {
+		r.spread = 0 // there were no sparse weights yet
+	}
 	g, err := r.graph(m.Graph, opset, nil, 0)
 	if err != nil {
 		return nil, err
@@ -85,13 +88,18 @@ func decodeModel(m *onnxpb.ModelProto, dir string) (*graph.Graph, error) {
 	if g.Meta.Unknown, err = proto.Marshal(rest); err != nil {
 		return nil, err
 	}
+	for _, f := range r.late {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
 	return g, op.Upgrade(g)
 }
 
 // graph reads a graph; outer holds the values that an enclosing graph offers.
 // Initialisers of subgraphs get names that no other value of the model has: the
 // writer puts them into the outermost graph.
-func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[string]*graph.Value, depth int) (*graph.Graph, error) {
+func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer *scope, depth int) (*graph.Graph, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("subgraphs are nested more than %d deep", maxDepth)
 	}
@@ -165,13 +173,7 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 		}
 		g.Nodes = append(g.Nodes, k)
 	}
-	find := func(name string) *graph.Value {
-		if v := vals[name]; v != nil {
-			return v
-		}
-		return outer[name]
-	}
-	scope := outer
+	here := &scope{vals, outer}
 	for i, n := range p.Node {
 		k := g.Nodes[i]
 		for _, in := range n.Input {
@@ -179,23 +181,14 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 				k.Inputs = append(k.Inputs, nil)
 				continue
 			}
-			v := find(in)
+			v := here.find(in)
 			if v == nil {
 				return nil, fmt.Errorf("node %q (%s) reads %q, which nothing defines", k.Name, k.Op, in)
 			}
 			k.Inputs = append(k.Inputs, v)
 		}
 		for _, a := range n.Attribute {
-			if (a.G != nil || a.Graphs != nil) && len(scope) == len(outer) {
-				scope = map[string]*graph.Value{}
-				for name, v := range outer {
-					scope[name] = v
-				}
-				for name, v := range vals {
-					scope[name] = v
-				}
-			}
-			at, err := r.attr(a, opset, scope, depth)
+			at, err := r.attr(a, opset, here, depth)
 			if err != nil {
 				return nil, fmt.Errorf("node %q (%s): %w", k.Name, k.Op, err)
 			}
@@ -203,14 +196,14 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer map[str
 		}
 	}
 	for _, o := range p.Output {
-		v := find(o.GetName())
+		v := here.find(o.GetName())
 		if v == nil {
 			return nil, fmt.Errorf("output %q of the graph is defined by nothing", o.GetName())
 		}
 		if d, err := valueOf(o); err == nil && v.Const == nil && v.From != nil {
 			v.DType, v.Shape, v.Doc = d.DType, d.Shape, d.Doc
 		}
-		if depth > 0 && !own(g, v) {
+		if depth > 0 && (v.Const != nil || vals[o.GetName()] != v) {
 			v = r.pass(g, v)
 		}
 		g.Outputs = append(g.Outputs, v)
@@ -262,56 +255,4 @@ func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
 		}
 	}
 	return v, nil
-}
-
-// sparse expands a SparseTensorProto.
-func (r *reader) sparse(p *onnxpb.SparseTensorProto) (*tensor.Tensor, error) {
-	v, err := r.tensor(p.GetValues())
-	if err != nil {
-		return nil, err
-	}
-	idx, err := r.tensor(p.GetIndices())
-	if err != nil {
-		return nil, err
-	}
-	shape, n, err := shapeOf(p.Dims)
-	name := p.GetValues().GetName()
-	if err != nil {
-		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
-	}
-	at, err := idx.Int64s()
-	if err != nil {
-		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
-	}
-	nnz := v.Len()
-	if n > 1<<31 || n > 1<<20+4096*nnz {
-		return nil, fmt.Errorf("sparse tensor %q: shape %v is too large for %d values", name, shape, nnz)
-	}
-	if v.DType != tensor.Float32 {
-		return nil, fmt.Errorf("sparse tensor %q is %v: only float32 is supported", name, v.DType)
-	}
-	out := tensor.New(v.DType, shape...)
-	rank := len(shape)
-	if len(at) != nnz && len(at) != nnz*rank {
-		return nil, fmt.Errorf("sparse tensor %q: %d indices for %d values", name, len(at), nnz)
-	}
-	for i := range nnz {
-		k := 0
-		if len(idx.Shape) == 1 {
-			if at[i] < 0 || at[i] >= int64(n) {
-				return nil, fmt.Errorf("sparse tensor %q: index %d is outside shape %v", name, at[i], shape)
-			}
-			k = int(at[i])
-		} else {
-			for d := range rank {
-				x := at[i*rank+d]
-				if x < 0 || x >= int64(shape[d]) {
-					return nil, fmt.Errorf("sparse tensor %q: index %d is outside shape %v", name, x, shape)
-				}
-				k = k*shape[d] + int(x)
-			}
-		}
-		out.F32()[k] = v.F32()[i]
-	}
-	return out, nil
 }

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[string]*graph.Value, depth int) (graph.Attr, error) {
+func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, here *scope, depth int) (graph.Attr, error) {
 	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
 	var err error
 	keep := false
@@ -26,7 +26,7 @@ func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[
 		if p.G == nil {
 			return a, fmt.Errorf("attribute %q holds no graph", a.Name)
 		}
-		a.G, err = r.graph(p.G, opset, scope, depth+1)
+		a.G, err = r.graph(p.G, opset, here, depth+1)
 	case graph.AttrFloats:
 		a.Floats = append([]float32{}, p.Floats...)
 	case graph.AttrInts:
@@ -45,7 +45,7 @@ func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, scope map[
 		}
 	case graph.AttrGraphs:
 		for _, q := range p.Graphs {
-			x, e := r.graph(q, opset, scope, depth+1)
+			x, e := r.graph(q, opset, here, depth+1)
 			if e != nil {
 				return a, e
 			}

@@ -7,11 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"math"
-	"math/bits"
-	"os"
-	"path/filepath"
 
 	"pare/graph"
 	"pare/onnx/onnxpb"
@@ -48,9 +44,9 @@ const (
 	halfMark   = "pare.sparse.half" // a float32 weight rounded to float16
 )
 
-// mostShrunk is how many times smaller than its contents a stream may be: a
-// damaged file cannot ask for more memory than that.
-const mostShrunk = 512
+// window of the Zstandard streams, in bytes. Reading takes no more memory than
+// that before a file is known to be good.
+const window = 1 << 20
 
 // WriteSparse writes the sparse form.
 func WriteSparse(path string, g *graph.Graph, half bool) error {
@@ -112,14 +108,14 @@ func EncodeSparse(g *graph.Graph, half bool) ([]byte, error) {
 	body := le.AppendUint32(nil, uint32(small.Len()))
 	body = le.AppendUint32(body, uint32(len(head)))
 	body = append(body, small.Bytes()...)
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(window))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close() //nolint:errcheck // nothing is written
 	for _, s := range streams {
 		c := z.EncodeAll(s, nil)
-		if len(c) >= len(s) || len(s) > mostShrunk*len(c) {
+		if len(c) >= len(s) && !isZstandard(s) {
 			c = s
 		}
 		if uint64(len(c)) > math.MaxUint32 {
@@ -167,172 +163,4 @@ func thin(raw []byte, size int) (bitmap []byte, planes [][]byte) {
 		}
 	}
 	return bitmap, planes
-}
-
-// errShort says that a stream ends too early.
-var errShort = errors.New("damaged: the sparse weights are cut short")
-
-// thicken is the inverse of thin for n entries; it takes what it reads off the
-// streams.
-func thicken(streams *[5][]byte, n, size int) ([]byte, error) {
-	m := (n + 7) / 8
-	if len(streams[0]) < m {
-		return nil, errShort
-	}
-	bitmap := streams[0][:m]
-	streams[0] = streams[0][m:]
-	nnz := 0
-	for i, x := range bitmap {
-		if i == m-1 && n%8 != 0 && x>>(n%8) != 0 {
-			return nil, errors.New("damaged: a sparse weight has entries outside its shape")
-		}
-		nnz += bits.OnesCount8(x)
-	}
-	for k := range size {
-		if len(streams[k+1]) < nnz {
-			return nil, errShort
-		}
-	}
-	raw := make([]byte, size*n)
-	at := 0
-	for i := range n {
-		if bitmap[i/8]>>(i%8)&1 == 0 {
-			continue
-		}
-		for k := range size {
-			raw[size*i+size-1-k] = streams[k+1][at]
-		}
-		at++
-	}
-	for k := range size {
-		streams[k+1] = streams[k+1][nnz:]
-	}
-	return raw, nil
-}
-
-// unpack reads the five streams.
-func unpack(b []byte) (streams [5][]byte, err error) {
-	for k := range streams {
-		if len(b) < 4 {
-			return streams, errShort
-		}
-		n := int(binary.LittleEndian.Uint32(b))
-		if b = b[4:]; n > len(b) {
-			return streams, errShort
-		}
-		streams[k], b = b[:n], b[n:]
-		var h zstd.Header
-		if h.Decode(streams[k]) != nil {
-			continue // as it is
-		}
-		if h.HasFCS && h.FrameContentSize > uint64(mostShrunk*n) {
-			return streams, errors.New("damaged: a stream's length is not possible")
-		}
-		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(mostShrunk*n)+1))
-		if err != nil {
-			return streams, err
-		}
-		streams[k], err = z.DecodeAll(streams[k], nil)
-		z.Close()
-		if err != nil {
-			return streams, fmt.Errorf("damaged: %w", err)
-		}
-	}
-	if len(b) != 0 {
-		return streams, fmt.Errorf("damaged: %d bytes too many", len(b))
-	}
-	return streams, nil
-}
-
-// DecodeSparse reads the sparse form.
-func DecodeSparse(b []byte) (*graph.Graph, error) {
-	le := binary.LittleEndian
-	const head = len(sparseMagic) + 12
-	if len(b) < head+8 || string(b[:len(sparseMagic)]) != sparseMagic {
-		return nil, errors.New("not a model in Pare's sparse form")
-	}
-	body := b[head:]
-	if n := le.Uint64(b[len(sparseMagic):]); n != uint64(len(body)) {
-		return nil, fmt.Errorf("damaged: %d bytes of %d", len(body), n)
-	}
-	if crc32.ChecksumIEEE(body) != le.Uint32(b[head-4:]) {
-		return nil, errors.New("damaged: its checksum is wrong")
-	}
-	packed, size := int(le.Uint32(body)), int(le.Uint32(body[4:]))
-	body = body[8:]
-	if packed > len(body) || size > 1100*packed+64 { // deflate gains at most about 1:1030
-		return nil, errors.New("damaged: the structure's length is not possible")
-	}
-	raw := make([]byte, size)
-	if _, err := io.ReadFull(flate.NewReader(bytes.NewReader(body[:packed])), raw); err != nil {
-		return nil, fmt.Errorf("damaged: %w", err)
-	}
-	m := &onnxpb.ModelProto{}
-	if err := proto.Unmarshal(raw, m); err != nil {
-		return nil, fmt.Errorf("damaged: %w", err)
-	}
-	streams, err := unpack(body[packed:])
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range m.GetGraph().GetInitializer() {
-		k := len(t.ExternalData) - 1
-		if k < 0 {
-			continue
-		}
-		size, mark := 4, t.ExternalData[k].GetKey()
-		switch d := tensor.DType(t.GetDataType()); {
-		case mark != sparseMark && mark != halfMark:
-			continue
-		case mark == halfMark && d == tensor.Float32, mark == sparseMark && (d == tensor.Float16 || d == tensor.BFloat16):
-			size = 2
-		case mark != sparseMark || d != tensor.Float32:
-			return nil, fmt.Errorf("damaged: sparse weight %q is %v", t.GetName(), d)
-		}
-		_, n, err := shapeOf(t.Dims)
-		if err != nil || n > math.MaxInt32*8 {
-			return nil, fmt.Errorf("damaged: weight %q has shape %v", t.GetName(), t.Dims)
-		}
-		if t.RawData, err = thicken(&streams, n, size); err != nil {
-			return nil, fmt.Errorf("weight %q: %w", t.GetName(), err)
-		}
-		if mark == halfMark {
-			t.RawData = wholes(t.RawData)
-		}
-		t.ExternalData = t.ExternalData[:k]
-	}
-	for _, s := range streams {
-		if len(s) != 0 {
-			return nil, fmt.Errorf("damaged: %d bytes too many", len(s))
-		}
-	}
-	return decodeModel(m, "")
-}
-
-// wholes widens float16 values to float32.
-func wholes(raw []byte) []byte {
-	le := binary.LittleEndian
-	out := make([]byte, 0, 2*len(raw))
-	for ; len(raw) >= 2; raw = raw[2:] {
-		out = le.AppendUint32(out, math.Float32bits(float16.Frombits(le.Uint16(raw)).Float32()))
-	}
-	return out
-}
-
-// Load reads a model of either form: ONNX, or Pare's sparse form.
-func Load(path string) (*graph.Graph, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var g *graph.Graph
-	if bytes.HasPrefix(b, []byte(sparseMagic)) {
-		g, err = DecodeSparse(b)
-	} else {
-		g, err = Decode(b, filepath.Dir(path))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return g, nil
 }

@@ -2,30 +2,38 @@ package onnx
 
 import (
 	"fmt"
-	"slices"
 
 	"pare/graph"
 )
+
+// scope is the values that a graph defines, by name, and those around it.
+type scope struct {
+	vals  map[string]*graph.Value
+	outer *scope
+}
+
+// find looks for a value from the inside out.
+func (s *scope) find(name string) *graph.Value {
+	for ; s != nil; s = s.outer {
+		if v := s.vals[name]; v != nil {
+			return v
+		}
+	}
+	return nil
+}
 
 // unique is a name that is defined once in the model.
 func (r *reader) unique(name string) string {
 	if r.names[name] <= 1 {
 		return name
 	}
-	for i := 1; ; i++ {
-		if s := fmt.Sprintf("%s_%d", name, i); r.names[s] == 0 {
+	for {
+		r.next[name]++
+		if s := fmt.Sprintf("%s_%d", name, r.next[name]); r.names[s] == 0 {
 			r.names[s] = 1
 			return s
 		}
 	}
-}
-
-// own says whether a value is an input of the graph or made by its nodes.
-func own(g *graph.Graph, v *graph.Value) bool {
-	if slices.Contains(g.Inputs, v) {
-		return true
-	}
-	return v.From != nil && slices.Contains(g.Nodes, v.From)
 }
 
 // pass makes a value from elsewhere the output of a node, as the outputs of

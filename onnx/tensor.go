@@ -3,32 +3,46 @@ package onnx
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"pare/onnx/onnxpb"
 	"pare/tensor"
-
-	"google.golang.org/protobuf/proto"
 )
 
-// reader turns protobuf messages into a graph. dir is the model's folder, ""
-// where external data cannot be had.
+// reader turns protobuf messages into a graph. Contents that lie elsewhere than
+// in the message, or are larger than what the message holds of them, are read
+// late: once all the rest of the model is known to be good.
 type reader struct {
-	dir   string
-	files map[string][]byte // external files read so far
-	names map[string]int    // how often the model defines a name
+	dir    string                        // the model's folder, "" where external data cannot be had
+	files  map[string]*external          // external files by name
+	packed map[*onnxpb.TensorProto]*pack // weights in the streams of the sparse form
+	spread int                           // entries that sparse weights may still have
+	late   []func() error
+	names  map[string]int // how often the model defines a name
+	next   map[string]int // number to try next behind a name
+
+	written int // bytes that functions may take once they are written out
 }
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto message.
 func DecodeTensor(b []byte) (*tensor.Tensor, error) {
 	p := &onnxpb.TensorProto{}
-	if err := proto.Unmarshal(b, p); err != nil {
+	if err := unmarshal(b, p, mostStructure(len(b))); err != nil {
 		return nil, fmt.Errorf("not a tensor, or a damaged one: %w", err)
 	}
 	return (&reader{}).tensor(p)
+}
+
+// mostSpread bounds the entries of a model's sparse weights, which may be many
+// more than a file's bytes: 99.9 % of zeros are about 220 for each.
+func mostSpread(file int) int { return 1<<24 + 512*file }
+
+// take counts the entries of a sparse weight.
+func (r *reader) take(n int) error {
+	if n > r.spread {
+		return fmt.Errorf("shapes of sparse weights are too large for what the file holds of them")
+	}
+	r.spread -= n
+	return nil
 }
 
 // shapeOf checks dimensions from a file.
@@ -61,16 +75,20 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 	if t.Segment != nil {
 		return nil, fmt.Errorf("tensor %q is a segment of a larger one", t.GetName())
 	}
-	raw := t.RawData
+	out := &tensor.Tensor{DType: d, Shape: shape}
+	if p := r.packed[t]; p != nil {
+		p.t = out
+		return out, nil
+	}
 	if t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {
-		if raw, err = r.external(t); err != nil {
+		if err := r.external(t, out, n); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", t.GetName(), err)
 		}
+		return out, nil
 	}
 	bad := func(have int) error {
 		return fmt.Errorf("tensor %q: %d elements of data for shape %v, %d are needed", t.GetName(), have, shape, n)
 	}
-	out := &tensor.Tensor{DType: d, Shape: shape}
 	if d == tensor.String {
 		if len(t.StringData) != n {
 			return nil, bad(len(t.StringData))
@@ -82,7 +100,7 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 		out.Data = s
 		return out, nil
 	}
-	if raw != nil || t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {
+	if raw := t.RawData; raw != nil {
 		if len(raw)/d.Size() != n || len(raw)%d.Size() != 0 {
 			return nil, bad(len(raw) / d.Size())
 		}
@@ -144,67 +162,4 @@ func typedLen(t *onnxpb.TensorProto, d tensor.DType) int {
 		return len(t.Uint64Data)
 	}
 	return len(t.Int32Data)
-}
-
-// external reads a tensor's bytes from a file in the model's folder.
-func (r *reader) external(t *onnxpb.TensorProto) ([]byte, error) {
-	var loc string
-	off, length := int64(0), int64(-1)
-	for _, e := range t.ExternalData {
-		var err error
-		switch e.GetKey() {
-		case "location":
-			loc = e.GetValue()
-		case "offset":
-			off, err = strconv.ParseInt(e.GetValue(), 10, 64)
-		case "length":
-			length, err = strconv.ParseInt(e.GetValue(), 10, 64)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("external data: %s %q is not a number", e.GetKey(), e.GetValue())
-		}
-	}
-	if r.dir == "" {
-		return nil, fmt.Errorf("its data lies in the external file %q, and the model's folder is not known", loc)
-	}
-	b, ok := r.files[loc]
-	if !ok {
-		path, err := inside(r.dir, loc)
-		if err != nil {
-			return nil, err
-		}
-		if b, err = os.ReadFile(path); err != nil {
-			return nil, fmt.Errorf("external data: %w", err)
-		}
-		r.files[loc] = b
-	}
-	if length < 0 {
-		length = int64(len(b)) - off
-	}
-	if off < 0 || length < 0 || off > int64(len(b)) || length > int64(len(b))-off {
-		return nil, fmt.Errorf("external data: %d bytes at %d are outside %q of %d bytes", length, off, loc, len(b))
-	}
-	return b[off : off+length], nil
-}
-
-// inside resolves a file that must lie in dir, links followed.
-func inside(dir, loc string) (string, error) {
-	if loc == "" || filepath.IsAbs(loc) || strings.Contains(loc, "\\") || !filepath.IsLocal(loc) {
-		return "", fmt.Errorf("external data %q is not a file in the model's folder", loc)
-	}
-	base, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "", err
-	}
-	path, err := filepath.EvalSymlinks(filepath.Join(base, loc))
-	if err != nil {
-		return "", fmt.Errorf("external data: %w", err)
-	}
-	if rel, err := filepath.Rel(base, path); err != nil || !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("external data %q leads out of the model's folder", loc)
-	}
-	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
-		return "", fmt.Errorf("external data %q is not a regular file", loc)
-	}
-	return path, nil
 }

@@ -1,0 +1,123 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"pare/onnx/onnxpb"
+	"pare/tensor"
+)
+
+// external is a file of weights beside the model.
+type external struct {
+	size int64
+	left int64 // bytes that may still be read: tensors may share some, not all
+}
+
+// external says where a tensor's n elements lie in a file of the model's
+// folder, and reads them late.
+func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) error {
+	var loc string
+	off, length := int64(0), int64(-1)
+	for _, e := range t.ExternalData {
+		var err error
+		switch e.GetKey() {
+		case "location":
+			loc = e.GetValue()
+		case "offset":
+			off, err = strconv.ParseInt(e.GetValue(), 10, 64)
+		case "length":
+			length, err = strconv.ParseInt(e.GetValue(), 10, 64)
+		}
+		if err != nil {
+			return fmt.Errorf("external data: %s %q is not a number", e.GetKey(), e.GetValue())
+		}
+	}
+	f, err := r.file(loc)
+	if err != nil {
+		return err
+	}
+	if length < 0 {
+		length = f.size - off
+	}
+	if off < 0 || length < 0 || off > f.size || length > f.size-off {
+		return fmt.Errorf("external data: %d bytes at %d are outside %q of %d bytes", length, off, loc, f.size)
+	}
+	if size := int64(out.DType.Size()); size == 0 || length%size != 0 || length/size != int64(n) {
+		return fmt.Errorf("external data: %d bytes are not %v of shape %v", length, out.DType, out.Shape)
+	}
+	if f.left -= length; f.left < 0 {
+		return fmt.Errorf("external data: tensors take more bytes than %q has", loc)
+	}
+	r.late = append(r.late, func() error {
+		b, err := r.bytes(loc, off, length)
+		if err != nil {
+			return fmt.Errorf("tensor %q: external data: %w", t.GetName(), err)
+		}
+		x, err := tensor.FromRaw(b, out.DType, out.Shape...)
+		if err != nil {
+			return err
+		}
+		out.Data = x.Data
+		return nil
+	})
+	return nil
+}
+
+// file finds a regular file that lies in the model's folder, links followed.
+func (r *reader) file(loc string) (*external, error) {
+	if f := r.files[loc]; f != nil {
+		return f, nil
+	}
+	if r.dir == "" {
+		return nil, fmt.Errorf("its data lies in the external file %q, and the model's folder is not known", loc)
+	}
+	if loc == "" || strings.Contains(loc, "\\") || !filepath.IsLocal(loc) {
+		return nil, fmt.Errorf("external data %q is not a file in the model's folder", loc)
+	}
+	root, err := os.OpenRoot(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	st, err := root.Stat(loc)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("external data: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("external data %q leads out of the model's folder, or cannot be read: %w", loc, err)
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("external data %q is not a regular file", loc)
+	}
+	f := &external{size: st.Size(), left: st.Size() + 16<<20}
+	if r.files == nil {
+		r.files = map[string]*external{}
+	}
+	r.files[loc] = f
+	return f, nil
+}
+
+// bytes reads a piece of a file of the model's folder.
+func (r *reader) bytes(loc string, off, length int64) ([]byte, error) {
+	root, err := os.OpenRoot(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(loc)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, length)
+	if _, err := f.ReadAt(b, off); err != nil && !(err == io.EOF && length == 0) {
+		return nil, err
+	}
+	return b, nil
+}
