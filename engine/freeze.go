@@ -77,6 +77,7 @@ func foldNorms(g *graph.Graph) {
 			continue
 		}
 		g.ReplaceUses(y, x)
+		uses[x] = uses[y]
 	}
 	g.Prune()
 }

@@ -94,6 +94,9 @@ func arithmetic(name string, vec func(x, y, z []float32), f func(x, y float32) f
 		k := sizeOf(y)
 		if k == 1 {
 			lay := l.prefer(x)
+			if !x.Shape.Equal(z.Shape) { // y has more axes, of length 1
+				lay = plain
+			}
 			xb, yb, zb := l.get(x, lay, n), l.get(y, plain, n), l.make(z, lay)
 			t := &flat{}
 			l.emit(n, name+" scalar", []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
@@ -180,7 +183,7 @@ func byChannel(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, sw
 	for len(sy) > 0 && sy[0] == 1 {
 		sy = sy[1:]
 	}
-	if len(sz) != 4 || len(sy) != 3 || sy[0] != sz[1] || sy[1]*sy[2] != 1 {
+	if len(sz) != 4 || !x.Shape.Equal(z.Shape) || len(sy) != 3 || sy[0] != sz[1] || sy[1]*sy[2] != 1 {
 		return false
 	}
 	xb, yb, zb := l.get(x, nhwc, n), l.get(y, plain, n), l.make(z, nhwc)

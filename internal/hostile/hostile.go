@@ -18,19 +18,18 @@ const (
 	Multiple = 4        // times the file's size
 )
 
-// tick is how often the clock moves. It stands still while the process is
-// stopped, so that only time in which the reader could work counts.
-const tick = 50 * time.Millisecond
-
+// since is the processor's time when the reader began, in nanoseconds; -1: none
+// is at work.
 var (
-	clock    atomic.Int64 // ticks since the start
-	deadline atomic.Int64 // tick at which the reader has hung; 0: none is at work
-	start    sync.Once
+	since = atomic.Int64{}
+	start sync.Once
 )
 
+// watch ends the process where a reader does not end: a fuzzer then keeps the
+// file.
 func watch() {
-	for range time.Tick(tick) {
-		if now, end := clock.Add(1), deadline.Load(); end != 0 && now > end {
+	for range time.Tick(50 * time.Millisecond) {
+		if at := since.Load(); at >= 0 && processor() > time.Duration(at)+Most {
 			panic(fmt.Sprintf("a reader has not ended after %v", Most))
 		}
 	}
@@ -41,12 +40,12 @@ func watch() {
 // times the size and Memory. It gives the reader's error.
 func Read(t testing.TB, size int, read func() error) error {
 	t.Helper()
-	start.Do(func() { go watch() })
-	deadline.Store(clock.Load() + int64(Most/tick))
+	start.Do(func() { since.Store(-1); go watch() })
+	since.Store(int64(processor()))
 	before := allocated()
 	err := read()
 	took := allocated() - before
-	deadline.Store(0)
+	since.Store(-1)
 	if most := uint64(Multiple*size + Memory); err != nil && took > most {
 		t.Errorf("a file of %d bytes was refused after %d bytes of memory, more than %d: %v", size, took, most, err)
 	}

@@ -1,0 +1,18 @@
+//go:build unix
+
+package hostile
+
+import (
+	"syscall"
+	"time"
+)
+
+// processor is the time that the process has had of the processors: it stands
+// still while others run.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
