@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pare/engine"
@@ -12,13 +13,15 @@ import (
 	"pare/graph/op"
 	"pare/internal/randnet"
 	"pare/tensor"
+	"pare/zoo"
 )
 
 // trial plans a random network in every way and compares with the reference
 // evaluation. With grads it is the gradients of the sum of the outputs' squares
 // that are compared. It reports false where the network magnifies rounding so
-// much that the reference is no reference.
-func trial(t *testing.T, n *randnet.Net, grads bool) bool {
+// much that the reference is no reference. The kernels that were planned are
+// counted.
+func trial(t *testing.T, n *randnet.Net, grads bool, kernels map[string]int) bool {
 	t.Helper()
 	g := n.Graph
 	want := append([]*graph.Value{}, g.Outputs...)
@@ -56,6 +59,10 @@ func trial(t *testing.T, n *randnet.Net, grads bool) bool {
 		}
 		if err := p.CheckMemory(); err != nil {
 			t.Fatalf("%v\n%v\n%v", err, g, plan(p))
+		}
+		for _, s := range p.Plan() {
+			name, _, _ := strings.Cut(s.Kernel, " +")
+			kernels[name]++
 		}
 		for _, v := range g.Inputs {
 			copyInto(p.Input(v.Name), feed[v.Name])
@@ -222,7 +229,7 @@ func plan(p *engine.Program) string {
 func TestRandom(t *testing.T) {
 	const seeds = 300
 	for _, grads := range []bool{false, true} {
-		rough, none, ops := 0, 0, map[string]int{}
+		rough, none, ops, kernels := 0, 0, map[string]int{}, map[string]int{}
 		for seed := range uint64(seeds) {
 			n := randnet.New(randnet.Seed(seed, 20+int(seed)%100), randnet.Options{Smooth: grads})
 			if n == nil {
@@ -233,12 +240,17 @@ func TestRandom(t *testing.T) {
 				ops[k.Op]++
 			}
 			t.Run(fmt.Sprintf("gradients %v, seed %d", grads, seed), func(t *testing.T) {
-				if !trial(t, n, grads) {
+				if !trial(t, n, grads, kernels) {
 					rough++
 				}
 			})
 		}
-		t.Log(none, "none;", rough, "of", seeds, "networks magnify rounding too much;", len(ops), "operators:", ops)
+		for _, k := range []string{"sparse product", "sparse convolution"} {
+			if !grads && kernels[k] == 0 {
+				t.Errorf("no network took the kernel %q, only %v", k, kernels)
+			}
+		}
+		t.Log(none, "none;", rough, "of", seeds, "networks magnify rounding too much;", len(ops), "operators:", ops, "kernels:", kernels)
 		if rough > seeds/5 || len(ops) < 40 {
 			t.Errorf("%d of %d networks could not be compared, %d operators", rough, seeds, len(ops))
 		}
@@ -258,7 +270,95 @@ func FuzzRandom(f *testing.F) {
 			return
 		}
 		if n := randnet.New(randnet.Bytes(b), randnet.Options{Smooth: grads}); n != nil {
-			trial(t, n, grads)
+			trial(t, n, grads, map[string]int{})
 		}
 	})
+}
+
+// The plan of every network, for inference and for training, and whatever its
+// outputs, keeps what is still to be read.
+func TestMemory(t *testing.T) {
+	for _, name := range []string{"mlp:20-16-7", "lenet-300-100", "lenet-5", "conv-4", "resnet8", "resnet20", "resnet8-b", "resnet50-imagenet", "wrn-10-1", "vgg11-bn", "mobilenetv2", "vit-tiny",
+		"bert-2-32-4", "gpt-tiny"} {
+		o := zoo.Options{Width: .25}
+		if name == "resnet50-imagenet" {
+			o.In = []int{3, 64, 64}
+		}
+		g, err := zoo.New(name, o)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		check := func(what string, o engine.Options, want ...*graph.Value) {
+			t.Helper()
+			p, err := engine.Compile(g, map[string]int{"N": 2}, o, want...)
+			if err != nil {
+				t.Fatal(name, what, err)
+			}
+			if err := p.CheckMemory(); err != nil {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+		check("inference", engine.Options{Threads: 1})
+		check("frozen", engine.Options{Threads: 1, Freeze: true})
+		var all []*graph.Value
+		for _, n := range g.Nodes {
+			all = append(all, n.Outputs...)
+		}
+		check("all values wanted", engine.Options{Threads: 1}, all...)
+		trainNorms(g)
+		want, err := gradients(g)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		check("training", engine.Options{Threads: 1}, want...)
+	}
+}
+
+// What random networks have found.
+func TestFound(t *testing.T) {
+	for name, f := range map[string]func(b *op.Builder, x *graph.Value) []*graph.Value{
+		// one number for each channel of an image, minus an array of lower rank
+		"ranks, by channel": func(b *op.Builder, x *graph.Value) []*graph.Value {
+			y := b.Op("Squeeze", x, b.Ints(0))
+			return []*graph.Value{b.Op("Sub", b.G.Const("c", tensor.From([]float32{1, 2, 3}, 1, 3, 1, 1), graph.Frozen), y)}
+		},
+		"ranks, scalar": func(b *op.Builder, x *graph.Value) []*graph.Value {
+			y := b.Attr("MaxPool", []graph.Attr{graph.MakeAttr("kernel_shape", []int{2, 1})}, x)
+			return []*graph.Value{b.Op("Add", y, b.G.Const("c", tensor.From([]float32{1}, 1, 1, 1, 1, 1), graph.Frozen))}
+		},
+		// two normalisations behind another: only the first has the convolution to itself
+		"two norms": func(b *op.Builder, x *graph.Value) []*graph.Value {
+			norm := func(x *graph.Value) *graph.Value {
+				in := []*graph.Value{x}
+				for i := range 4 {
+					in = append(in, b.G.Const("n", tensor.From([]float32{1, 2, float32(3 + i)}, 3), graph.Frozen))
+				}
+				return b.Op("BatchNormalization", in...)
+			}
+			w := b.G.Const("w", tensor.From([]float32{1, 2, 3}, 3, 1, 1, 1), graph.Param)
+			y := norm(b.Attr("Conv", []graph.Attr{graph.MakeAttr("group", 3)}, x, w))
+			return []*graph.Value{norm(y), b.Op("Relu", y)}
+		},
+		// both outputs are converted to ONNX's layout after the last node
+		"outputs": func(b *op.Builder, x *graph.Value) []*graph.Value {
+			w := b.G.Const("w", tensor.From([]float32{1, 2, 3}, 3, 1, 1, 1), graph.Param)
+			group := []graph.Attr{graph.MakeAttr("group", 3)}
+			y := b.Attr("Conv", group, x, w)
+			out := []*graph.Value{y}
+			for range 4 {
+				out = append(out, b.Attr("Conv", group, x, w))
+			}
+			return out
+		},
+	} {
+		g := graph.New("found", 17)
+		x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(1, 3, 5, 4)}
+		g.Inputs = []*graph.Value{x}
+		b := op.NewBuilder(g, "v")
+		g.Outputs = f(b, x)
+		if b.Err() != nil {
+			t.Fatal(name, b.Err())
+		}
+		t.Run(name, func(t *testing.T) { trial(t, &randnet.Net{Graph: g, Batch: 1}, false, map[string]int{}) })
+	}
 }

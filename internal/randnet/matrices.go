@@ -38,7 +38,7 @@ func matMul(b *net, x *graph.Value) []*graph.Value {
 	if !d.Known() {
 		return nil
 	}
-	n := pick(b.Source, 1, 4, 8, 16, 33, 7)
+	n := pick(b.Source, 1, 4, 8, 16, 33, 7, 64)
 	if !b.Smooth && b.oneIn(8) {
 		return one(b.Op("MatMul", x, b.weight(d.Mul, d.Mul))) // by a vector
 	}

@@ -47,7 +47,7 @@ func New(s *Source, o Options) *Net {
 	if s.oneIn(4) {
 		first = graph.N(b.batch)
 	}
-	b.input("x", append(graph.Shape{first}, pick(s, graph.Dims(s.in(1, 6), s.in(1, 9), s.in(1, 9)), graph.Dims(s.in(1, 20)), graph.Dims(s.in(1, 7), s.in(1, 12)),
+	b.input("x", append(graph.Shape{first}, pick(s, graph.Dims(s.in(1, 6), s.in(1, 9), s.in(1, 9)), graph.Dims(s.in(1, 20)), graph.Dims(s.in(1, 7), s.in(1, 12)), graph.Dims(s.in(5, 20), 48),
 		graph.Dims(pick(s, 16, 8, 3, 32), s.in(3, 11), s.in(3, 11)))...))
 	if s.oneIn(3) {
 		b.input("x2", b.values[0].Shape)
