@@ -39,7 +39,7 @@ func matMul(b *net, x *graph.Value) []*graph.Value {
 		return nil
 	}
 	n := pick(b.Source, 1, 4, 8, 16, 33, 7, 64)
-	if !b.Smooth && b.oneIn(8) {
+	if b.oneIn(8) {
 		return one(b.Op("MatMul", x, b.weight(d.Mul, d.Mul))) // by a vector
 	}
 	return b.behind(b.Op("MatMul", x, b.weight(d.Mul, d.Mul, n)))
