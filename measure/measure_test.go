@@ -51,6 +51,9 @@ func TestLatency(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s[0].Peak < 4*512*512 || s[1].Peak >= s[0].Peak || s[0].Peak > 16<<20 {
+		t.Errorf("they hold %d and %d bytes", s[0].Peak, s[1].Peak)
+	}
 	if s[0].Ratio.Median != 1 || s[1].Ratio.Median >= .5 {
 		t.Errorf("ratios %+v", s)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"sort"
 	"time"
 
@@ -42,6 +43,7 @@ type Speed struct {
 	Rate    float64 `json:"rate"`    // samples a second, at the median
 	Ratio   Spread  `json:"ratio"`   // of its time to that of the first network, run by run
 	Memory  int     `json:"memory"`  // bytes of activations
+	Peak    int     `json:"peak"`    // bytes that it holds while it runs: activations, weights as the kernels want them, scratch
 }
 
 // Latency runs networks in turn, one after the other in every round, so that
@@ -49,19 +51,21 @@ type Speed struct {
 // round. Each round runs every network for about `per`.
 func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time.Duration, opt engine.Options) ([]Speed, error) {
 	progs := make([]*engine.Program, len(gs))
+	peak := make([]int, len(gs))
 	for i, g := range gs {
+		before := live()
 		p, err := prepare(g, batch, opt)
 		if err != nil {
 			return nil, err
 		}
 		defer p.Close()
-		progs[i] = p
-	}
-	loops := make([]int, len(gs))
-	for i, p := range progs { // warm up, and see how often one round runs it
 		if err := p.Run(); err != nil {
 			return nil, err
 		}
+		progs[i], peak[i] = p, max(p.Bytes(), live()-before)
+	}
+	loops := make([]int, len(gs))
+	for i, p := range progs { // see how often one round runs it
 		t := time.Now()
 		if err := p.Run(); err != nil {
 			return nil, err
@@ -91,9 +95,18 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 	out := make([]Speed, len(gs))
 	for i, p := range progs {
 		s := SpreadOf(times[i])
-		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes()}
+		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes(), Peak: peak[i]}
 	}
 	return out, nil
+}
+
+// live is the memory in use, without what is only waiting to be freed. A run
+// allocates nothing, so what a plan holds after its first is what it ever holds.
+func live() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // prepare plans a network for inference and fills its inputs with noise.

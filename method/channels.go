@@ -64,6 +64,9 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 		l := &dataset.Loader{Set: j.Data.Train, Size: 128, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
 		return res, train.Recalibrate(c, train.NewData(l), 50, j.Engine)
 	}
+	if err := j.untuned(ctx, c); err != nil {
+		return nil, err
+	}
 	res.Epochs, err = j.Fit(ctx, c)
 	return res, err
 }

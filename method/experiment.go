@@ -49,8 +49,12 @@ func Interval(x []float64) float64 {
 	return t * stat.StdDev(x, nil) / math.Sqrt(float64(len(x)))
 }
 
-// Points writes a difference of shares in percentage points with its interval.
+// Points writes a difference of shares in percentage points with its interval,
+// which one seed does not have.
 func Points(x []float64) string {
+	if len(x) < 2 {
+		return fmt.Sprintf("%+.1f pp", 100*stat.Mean(x, nil))
+	}
 	return fmt.Sprintf("%+.1f ± %.1f pp", 100*stat.Mean(x, nil), 100*Interval(x))
 }
 

@@ -57,6 +57,9 @@ func runGlobalMP(ctx context.Context, j *Job) (*Result, error) {
 	}
 	masks.Apply()
 	j.logf("cut %d of %d weights", prune.Total(ws)-masks.Count(), prune.Total(ws))
+	if err := j.untuned(ctx, j.Graph); err != nil {
+		return nil, err
+	}
 	epochs, err := j.Fit(ctx, j.Graph, &prune.Hold{Masks: masks})
 	return &Result{Graph: j.Graph, Masks: masks, Epochs: epochs, Notes: collapse(masks)}, err
 }

@@ -35,7 +35,8 @@ with the final masks. Each layer keeps max(1, round(n(1-s))) weights, halves rou
 
 Both published behaviours are there: hard (as in TensorFlow's model optimization toolkit) and keep (as in the
 authors' first code). The last event is forced at the end of the window, so the final sparsity is exact. Masked
-weights get no gradient, no momentum and no decay. Selection is exact where the authors used a histogram.`,
+weights get no gradient, no momentum and no decay. Selection is exact where the authors used a histogram. An initial
+sparsity above 0 is applied at the window's begin, not before; until then the network is dense.`,
 	Settings: func() any { return gmpDefaults() },
 	Run:      runGMP, Claims: gmpClaims,
 }

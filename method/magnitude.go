@@ -58,6 +58,9 @@ func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 		m.Apply()
 		res.Masks = m
 		j.logf("round %d of %d: %d of %d weights stay", i+1, s.Rounds, m.Count(), prune.Total(ws))
+		if err := j.untuned(ctx, j.Graph); err != nil {
+			return nil, err
+		}
 		epochs, err := j.round(i, s.Rounds).Fit(ctx, j.Graph, &prune.Hold{Masks: m})
 		if err != nil {
 			return nil, err

@@ -122,11 +122,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	if j.Save != "" {
 		cfg.Key = j.key(g)
 	}
-	if v := j.Data.Val; v != nil {
-		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
-	} else if v := j.Data.Test; v != nil {
-		cfg.Val = train.NewEval(v, j.Data.Norm, 128, j.Engine)
-	}
+	cfg.Val = j.held()
 	if j.OnStep != nil {
 		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
 	}
@@ -136,6 +132,33 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	return r.Past, err
+}
+
+// held evaluates on the samples that are not trained on: the validation set,
+// else the test set; nil where there is neither.
+func (j *Job) held() *train.Eval {
+	for _, s := range []*dataset.Set{j.Data.Val, j.Data.Test} {
+		if s != nil {
+			return train.NewEval(s, j.Data.Norm, 128, j.Engine)
+		}
+	}
+	return nil
+}
+
+// untuned says what the cut alone came to, where fine-tuning follows.
+func (j *Job) untuned(ctx context.Context, g *graph.Graph) error {
+	if j.Log == nil || j.Recipe.Epochs == 0 || j.Data == nil {
+		return nil
+	}
+	e := j.held()
+	if e == nil {
+		return nil
+	}
+	m, err := e.Run(ctx, g)
+	if err == nil {
+		j.logf("before fine-tuning: loss %.4f, accuracy %.2f %%", m.Loss, 100*m.Accuracy)
+	}
+	return err
 }
 
 // Check returns an error where the recipe cannot be followed with the data. It

@@ -21,7 +21,8 @@ type Plot struct {
 type Axis struct {
 	Name   string
 	Log    bool
-	Zero   bool // begins at 0
+	Zero   bool    // begins at 0
+	Span   float64 // least range that is shown
 	Format func(v float64) string
 }
 
@@ -113,6 +114,9 @@ func (ax Axis) scale(vs []float64, a, b float64) (scale, []float64) {
 	if ax.Zero {
 		lo = math.Min(0, lo)
 	}
+	if d := ax.Span - (hi - lo); d > 0 {
+		lo, hi = lo-d/2, hi+d/2
+	}
 	pad := (hi - lo) * .07
 	if pad == 0 {
 		pad = math.Max(math.Abs(hi)*.05, 1e-9)
@@ -181,6 +185,7 @@ func (p *Plot) SVG() string {
 	}
 	fmt.Fprintf(&b, `<text class="axis" x="%g" y="%g" text-anchor="middle">%s</text>`, (left+w-right)/2, h-8, html.EscapeString(p.X.Name))
 	fmt.Fprintf(&b, `<text class="axis" transform="translate(13 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
+	var tags []tag
 	for i, s := range series {
 		class := fmt.Sprintf("c%d", i%6)
 		if s.Dashed {
@@ -196,69 +201,47 @@ func (p *Plot) SVG() string {
 		if s.Dashed {
 			continue
 		}
+		r := 4.5
+		if s.Line && len(s.Points) > 24 {
+			r = 2
+		}
 		for _, pt := range s.Points {
 			tip := s.Name
 			if pt.Label != "" {
 				tip = pt.Label
 			}
 			x, y := sx.at(pt.X), sy.at(pt.Y)
-			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4.5" tabindex="0"><title>%s: %s %s, %s %s</title></circle>`, class, x, y,
+			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g" tabindex="0"><title>%s: %s %s, %s %s</title></circle>`, class, x, y, r,
 				html.EscapeString(tip), html.EscapeString(fx(pt.X)), html.EscapeString(p.X.Name), html.EscapeString(fy(pt.Y)), html.EscapeString(p.Y.Name))
 			if pt.Label != "" {
-				anchor, dx := "start", 9.0
-				if x > w-right-130 {
-					anchor, dx = "end", -9
-				}
-				fmt.Fprintf(&b, `<text class="label" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x+dx, y-7, anchor, html.EscapeString(pt.Label))
+				tags = append(tags, tag{x, y, pt.Label})
 			}
 		}
 	}
+	place(&b, tags, box{left - 4, 0, w, h - bottom})
 	b.WriteString("</svg>")
 	b.WriteString(legend(series))
 	return b.String()
 }
 
-// legend names the lines where there are several.
+// legend names the lines where there are several; a reference of one point is
+// not drawn.
 func legend(series []Series) string {
-	if len(series) < 2 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString(`<p class="legend">`)
+	var names []string
 	for i, s := range series {
 		class := fmt.Sprintf("c%d", i%6)
 		if s.Dashed {
 			class = "ref"
+			if len(s.Points) < 2 {
+				continue
+			}
 		}
-		fmt.Fprintf(&b, `<span><i class="%s"></i>%s</span> `, class, html.EscapeString(s.Name))
+		names = append(names, fmt.Sprintf(`<span><i class="%s"></i>%s</span> `, class, html.EscapeString(s.Name)))
 	}
-	b.WriteString(`</p>`)
-	return b.String()
-}
-
-// bars draws horizontal bars, one a row; many rows stay readable.
-func (p *Plot) bars() string {
-	const w, row, left, right = 640.0, 18.0, 210.0, 64.0
-	h := row*float64(len(p.Bars)) + 8
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, w, h, html.EscapeString(p.Title))
-	for i, x := range p.Bars {
-		y := float64(i)*row + 4
-		v := x.Value
-		if bad(v) {
-			v = 0
-		}
-		v = math.Max(0, math.Min(1, v))
-		name := x.Label
-		if r := []rune(name); len(r) > 32 {
-			name = "…" + string(r[len(r)-31:])
-		}
-		fmt.Fprintf(&b, `<g><title>%s: %s</title><text class="tick" x="%g" y="%.1f" text-anchor="end">%s</text><rect class="rail" x="%g" y="%.1f" width="%g" height="%g" rx="2"/><rect class="bar" x="%g" y="%.1f" width="%.1f" height="%g" rx="2"/><text class="tick" x="%g" y="%.1f">%s</text></g>`,
-			html.EscapeString(x.Label), html.EscapeString(x.Text), left-8, y+row*.68, html.EscapeString(name),
-			left, y+2, w-left-right, row-6, left, y+2, v*(w-left-right), row-6, w-right+8, y+row*.68, html.EscapeString(x.Text))
+	if len(names) < 2 {
+		return ""
 	}
-	b.WriteString("</svg>")
-	return b.String()
+	return `<p class="legend">` + strings.Join(names, "") + `</p>`
 }
 
 // MarshalJSON writes numbers that JSON lacks as null.

@@ -5,7 +5,9 @@ import (
 	"encoding/xml"
 	"io"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -69,5 +71,32 @@ func TestPage(t *testing.T) {
 	r.Print(&b, 80)
 	if !strings.Contains(b.String(), "3") || r.JSON(io.Discard) != nil {
 		t.Error("print")
+	}
+}
+
+// Names of near points do not lie on each other, nor outside the frame.
+func TestLabels(t *testing.T) {
+	frame := box{70, 0, 480, 250}
+	tags := []tag{{450, 20, "dense"}, {440, 24, "half-channels"}, {430, 240, "sparse-90"}, {80, 245, "sparse-95"}, {84, 240, "another"}}
+	var b strings.Builder
+	place(&b, tags, frame)
+	var put []box
+	for _, f := range regexp.MustCompile(`x="([^"]*)" y="([^"]*)" text-anchor="(.)[^"]*">([^<]*)`).FindAllStringSubmatch(b.String(), -1) {
+		x, _ := strconv.ParseFloat(f[1], 64)
+		y, _ := strconv.ParseFloat(f[2], 64)
+		w := letter * float64(len(f[4]))
+		x -= map[string]float64{"s": 0, "m": w / 2, "e": w}[f[3]]
+		at := box{x, y - line, x + w, y + 3}
+		for _, o := range put {
+			if at.meets(o) {
+				t.Errorf("%s lies on another name", f[4])
+			}
+		}
+		if put = append(put, at); !frame.holds(at) {
+			t.Errorf("%s leaves the frame: %v", f[4], at)
+		}
+	}
+	if len(put) != len(tags) {
+		t.Errorf("%d of %d names are there", len(put), len(tags))
 	}
 }

@@ -144,7 +144,11 @@ func (c *cli) values(m *method.Method, v method.Values, n int) {
 	})
 	t := &report.Table{Columns: []string{"arm", "accuracy", "95 % interval"}}
 	for _, k := range names {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(k), report.Percent(v.Mean(k)), report.Text(fmt.Sprintf("± %.1f", 100*method.Interval(v[k])))})
+		within := report.Missing()
+		if len(v[k]) > 1 {
+			within = report.Text(fmt.Sprintf("± %.1f", 100*method.Interval(v[k])))
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(k), report.Percent(v.Mean(k)), within})
 	}
 	t.Print(c.out, c.width())
 }

@@ -225,7 +225,7 @@ func (c *cli) bench() *cobra.Command {
 			t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
 			for i, f := range files {
 				t.Rows = append(t.Rows, []report.Cell{report.Text(f), report.Millis(sp[i].Seconds.Median), report.Scaled(sp[i].Rate),
-					report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Memory))})
+					report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Peak))})
 			}
 			fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", batch, rounds)
 			t.Print(c.out, c.width())

@@ -275,7 +275,10 @@ func (c *cli) finish(cmd *cobra.Command, vs []*variant, d *dataset.Data, html, t
 		}
 		return err
 	}
-	rep := page(title, command, vs)
+	rep := page(title, command, vs, d)
+	if d != nil && d.Eval() == d.Train {
+		c.say("note: accuracy is that of the training set, for there is no other; val=0.1 in --data keeps a part of it out")
+	}
 	if html != "" {
 		if err := writePage(html, rep); err != nil {
 			return err
