@@ -15,7 +15,7 @@ func sparseTraining() []work {
 		net   string
 		batch int
 	}{{"lenet-300-100", 64}, {"gpt-tiny", 32}, {"resnet20", 128}} {
-		for _, s := range []float64{.5, .8, .9, .95} {
+		for _, s := range []float64{.5, .6, .7, .8, .9, .95} {
 			bar := 1.0
 			if s == .9 {
 				bar = 1 / .6

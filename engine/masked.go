@@ -176,8 +176,16 @@ func (l *lowering) maskedOuter(y *graph.Value, t *kernel.GemmTask) *choice {
 	return c
 }
 
-func macsOf(g *kernel.Conv) int {
-	return g.N * g.OutH() * g.OutW() * g.CO * g.CI / g.Groups * g.KH * g.KW
+// macsOf counts multiply-accumulates of a convolution without groups, where the
+// channels that make a vector are filled up to half of one: of the input
+// backward, else of the output.
+func macsOf(g *kernel.Conv, back bool) int {
+	full := func(n int) int { return (n + 7) &^ 7 }
+	n := g.N * g.OutH() * g.OutW() * g.KH * g.KW
+	if back {
+		return n * g.CO * full(g.CI)
+	}
+	return n * full(g.CO) * g.CI
 }
 
 func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
@@ -185,7 +193,7 @@ func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
 		return nil
 	}
 	m := &kernel.MaskedConvTask{Conv: t.Conv, W: w.Const.F32()}
-	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(w), bind: func() { m.X, m.Y, m.Ep = t.X, t.Y, t.Ep }}
+	c := &choice{masked: m, macs: macsOf(&t.Conv, false), n: sizeOf(w), bind: func() { m.X, m.Y, m.Ep = t.X, t.Y, t.Ep }}
 	l.weights[w.Const] = append(l.weights[w.Const], c)
 	return c
 }
@@ -195,7 +203,7 @@ func (l *lowering) maskedConvInput(w *graph.Value, t *kernel.ConvInputGradTask) 
 		return nil
 	}
 	m := &kernel.MaskedConvInputGradTask{Conv: t.Conv, W: w.Const.F32()}
-	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(w), bind: func() { m.DY, m.DX = t.DY, t.DX }}
+	c := &choice{masked: m, macs: macsOf(&t.Conv, true), n: sizeOf(w), bind: func() { m.DY, m.DX = t.DY, t.DX }}
 	l.weights[w.Const] = append(l.weights[w.Const], c)
 	return c
 }
@@ -205,7 +213,7 @@ func (l *lowering) maskedConvWeight(out *graph.Value, t *kernel.ConvWeightGradTa
 		return nil
 	}
 	m := &kernel.MaskedConvWeightGradTask{Conv: t.Conv}
-	c := &choice{masked: m, macs: macsOf(&t.Conv), n: sizeOf(out), out: dw.data, dirty: m.Dirty, bind: func() { m.X, m.DY, m.DW = t.X, t.DY, dw.data }}
+	c := &choice{masked: m, macs: macsOf(&t.Conv, false), n: sizeOf(out), out: dw.data, dirty: m.Dirty, bind: func() { m.X, m.DY, m.DW = t.X, t.DY, dw.data }}
 	l.grads[out] = c
 	return c
 }

@@ -120,15 +120,14 @@ type planeConv struct {
 type phase struct{ y, x, h, w int }
 
 func (t *planeConv) cost() float64 {
-	move := 0.5 * float64(t.src.c*t.src.h*t.src.w+t.outC*t.oh*t.ow)
 	sum := 0.0
 	for i, ph := range t.phases {
 		nv := (ph.w + t.vec - 1) / t.vec * ph.h
-		s := &t.weights
-		part := Sparse{Counts: s.Counts[i*t.outC : (i+1)*t.outC], Entries: s.Entries[s.Starts[i*t.outC]:s.Starts[(i+1)*t.outC]]}
-		sum += part.cost(nv, (nv+7)/8, t.vec, 4*t.src.floats()/((nv+7)/8))
+		tiles := (nv + 7) / 8
+		entries := t.weights.Starts[(i+1)*t.outC] - t.weights.Starts[i*t.outC]
+		sum += float64(tiles) * (float64(entries)*sumCost((nv+tiles-1)/tiles, t.vec, 4*t.src.floats()/tiles) + float64(t.outC)*rowCost)
 	}
-	return float64(t.n)*(move+sum) + valueCost*float64(len(t.weights.At))
+	return moveCost(t.n*(t.src.c*t.src.h*t.src.w+t.outC*t.oh*t.ow)) + float64(t.n)*sum + valueCost*float64(len(t.weights.At))
 }
 
 // run computes y [n, oh, ow, outC] from x and the dense weight w.

@@ -15,7 +15,6 @@ type MaskedConvWeightGradTask struct {
 	vec    int
 	src    planar // of x
 	dp     int    // pitch of dy
-	strip  int    // rows of dy at a time
 	chunks int
 	buf    []float32
 }
@@ -27,7 +26,6 @@ func (t *MaskedConvWeightGradTask) Mask(mask []uint64) {
 	t.src = newPlanar(c.CI, c.H, c.W, c.StrideW, c.PadT, c.PadL, c.PadB, c.PadR, t.vec)
 	t.dp = (c.OutW() + t.vec - 1) / t.vec * t.vec
 	t.chunks = min(c.N, 8)
-	t.strip = c.OutH()
 	taps := c.KH * c.KW
 	t.live.fill(mask, c.CO*c.CI*taps, c.CO, t.chunks, func(i int) (int, int32) {
 		return i / (c.CI * taps), c.offset(&t.src, i)
@@ -40,9 +38,9 @@ func (t *MaskedConvWeightGradTask) Dirty() { t.live.clean = false }
 // Cost estimates the cycles that Run takes on one core.
 func (t *MaskedConvWeightGradTask) Cost() float64 {
 	c := t.Conv.flat()
-	strips := (c.OutH() + t.strip - 1) / t.strip
-	nv := float64(t.dp / t.vec * c.OutH())
-	return float64(c.N) * (0.5*float64(c.CI*c.H*c.W+c.CO*c.OutH()*c.OutW()) + t.live.cost(nv, float64(strips), t.vec))
+	entries := float64(len(t.live.at))
+	return moveCost(c.N*(c.CI*c.H*c.W+c.CO*c.OutH()*c.OutW())) +
+		entries*(valueCost+float64(c.N)*sampleCost(t.dp/t.vec*c.OutH(), t.vec, min(4*t.src.floats(), 32<<10)))
 }
 
 // Run computes dw.
@@ -76,13 +74,11 @@ func (t *MaskedConvWeightGradTask) Do(w *Worker, k int) {
 				transpose(dy[y*ow*c.CO:], c.CO, d[y*t.dp:], plane, ow, c.CO)
 			}
 		}
-		for y := 0; y < oh; y += t.strip {
-			s := &w.sampled
-			*s = sampled{Offs: unsafe.Pointer(&t.live.offs[0]), Counts: unsafe.Pointer(&t.live.counts[0]), Rows: c.CO,
-				X: unsafe.Pointer(&x[y*c.StrideH*t.src.p]), XRow: 4 * c.StrideH * t.src.p,
-				D: unsafe.Pointer(&d[y*t.dp]), DRow: 4 * t.dp, DPlane: 4 * plane, R: min(t.strip, oh-y), Sum: unsafe.Pointer(&sum[0])}
-			runSampled(s, t.vec, ow)
-			*s = sampled{}
-		}
+		s := &w.sampled
+		*s = sampled{Offs: unsafe.Pointer(&t.live.offs[0]), Counts: unsafe.Pointer(&t.live.counts[0]), Rows: c.CO,
+			X: unsafe.Pointer(&x[0]), XRow: 4 * c.StrideH * t.src.p,
+			D: unsafe.Pointer(&d[0]), DRow: 4 * t.dp, DPlane: 4 * plane, R: oh, Sum: unsafe.Pointer(&sum[0])}
+		runSampled(s, t.vec, ow)
+		*s = sampled{}
 	}
 }

@@ -51,12 +51,10 @@ const maskedTile = 28 << 10
 
 // Cost estimates the cycles that Run takes on one core.
 func (t *MaskedGemmTask) Cost() float64 {
-	nv := (t.M + t.vec - 1) / t.vec
-	return 0.4*float64(t.M*(t.K+t.N)) + t.weights.cost(nv, t.tiles, t.vec, 4*t.K*t.mt) + valueCost*float64(len(t.weights.At))
+	entries, rows := float64(len(t.weights.At)), float64(t.N)
+	return moveCost(t.M*(t.K+t.N)) + entries*valueCost + scanCost(t.N*t.K) +
+		float64(t.tiles)*(entries*sumCost(t.mt/t.vec, t.vec, 4*t.K*t.mt)+rows*rowCost)
 }
-
-// valueCost is the cost of reading or writing an entry of a dense weight.
-const valueCost = 3.0
 
 // values is how many weights' values a piece reads.
 const values = 8192

@@ -41,17 +41,8 @@ func (t *MaskedGemmGradTask) Dirty() { t.live.clean = false }
 
 // Cost estimates the cycles that Run takes on one core.
 func (t *MaskedGemmGradTask) Cost() float64 {
-	nv := float64((t.mt+t.vec-1)/t.vec) * float64(t.tiles)
-	return 0.4*float64(t.M*(t.K+t.N)) + t.live.cost(nv, float64(t.tiles), t.vec)
-}
-
-// cost estimates the cycles of sampled products of nv vectors in so many calls.
-func (s *samples) cost(nv, calls float64, vec int) float64 {
-	load := 2.0
-	if vec == 8 {
-		load = 1.2
-	}
-	return float64(len(s.at)) * (load*nv + 6*calls + valueCost)
+	entries := float64(len(t.live.at))
+	return moveCost(t.M*(t.K+t.N)) + entries*(valueCost+float64(t.tiles)*sampleCost(t.mt/t.vec, t.vec, 4*t.mt*min(t.K, t.N))) + scanCost(t.N*t.K)
 }
 
 // Run computes dw.
