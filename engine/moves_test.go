@@ -26,12 +26,12 @@ func TestTranspose(t *testing.T) {
 		g.Inputs = []*graph.Value{x}
 		b := op.NewBuilder(g, "t")
 		g.Outputs = []*graph.Value{b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, x)}
-		same(t, fmt.Sprint(shape, perm), g, func(in *tensor.Tensor) { randomize(r, in, 0) })
+		agrees(t, fmt.Sprint(shape, perm), g, func(in *tensor.Tensor) { randomize(r, in, 0) })
 	}
 }
 
-// same runs a graph of one input and compares.
-func same(t *testing.T, what string, g *graph.Graph, fill func(in *tensor.Tensor)) {
+// agrees runs a graph of one input and compares.
+func agrees(t *testing.T, what string, g *graph.Graph, fill func(in *tensor.Tensor)) {
 	t.Helper()
 	p, err := engine.Compile(g, nil, engine.Options{Threads: 2})
 	if err != nil {
@@ -77,7 +77,7 @@ func TestTable(t *testing.T) {
 		if err := op.InferAll(g); err != nil {
 			t.Fatal(err)
 		}
-		same(t, fmt.Sprint(shape), g, func(in *tensor.Tensor) {
+		agrees(t, fmt.Sprint(shape), g, func(in *tensor.Tensor) {
 			for i := range tensor.Of[int64](in) {
 				tensor.Of[int64](in)[i] = int64(r.IntN(2*shape[0]) - shape[0])
 			}
