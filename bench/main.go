@@ -139,7 +139,11 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 		return fail(err)
 	}
 	defer done()
-	mine := func(loops int) (float64, error) { return timed(ours, loops) }
+	mine := func(loops int) (float64, error) {
+		p.pause()
+		defer p.resume()
+		return timed(ours, loops)
+	}
 	var theirs func(loops int) (float64, error)
 	if w.own != nil {
 		f, done, err := w.own(threads)
