@@ -34,7 +34,7 @@ func (w *Worker) Scratch(k, n int) []float32 {
 }
 
 // Pool is a fixed set of standing workers. The caller of Run is worker 0. An
-// idle worker spins for some microseconds, then sleeps. Run must not be called
+// idle worker spins for some tens of microseconds, then sleeps. Run must not be called
 // by two goroutines at once; one that is called by a task runs on its worker.
 type Pool struct {
 	workers []*Worker
@@ -58,8 +58,14 @@ type share struct {
 	_         [48]byte
 }
 
-// spins is how often an idle worker looks for work before it sleeps.
-const spins = 4000
+// How often an idle worker looks for work before it sleeps, and how often the
+// caller looks for the end before it lets others run. Neither yields earlier: a
+// goroutine that yields to its partner takes its processor, and both go on by
+// turns on one while the other stands idle.
+const (
+	spins = 1 << 17
+	waits = 1 << 20
+)
 
 // NewPool starts threads-1 workers; 0 threads means one for each core.
 func NewPool(threads int) *Pool {
@@ -111,9 +117,6 @@ func (p *Pool) loop(i int) {
 	for {
 		for s := 0; p.epoch.Load() == seen; s++ {
 			if s < spins {
-				if s%64 == 63 {
-					runtime.Gosched()
-				}
 				continue
 			}
 			p.sleep[i].Store(true)
@@ -190,7 +193,7 @@ func (p *Pool) Run(n int, t Task) {
 	}
 	p.drain(p.workers[0])
 	for s := 0; p.left.Load() > 0; s++ {
-		if s%64 == 63 {
+		if s%waits == waits-1 {
 			runtime.Gosched()
 		}
 	}

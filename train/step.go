@@ -186,6 +186,9 @@ func (s *Step) MoveStats() {
 	}
 }
 
+// Plan lists the steps of the program.
+func (s *Step) Plan() []engine.StepInfo { return s.prog.Plan() }
+
 // Close frees the plan.
 func (s *Step) Close() {
 	s.prog.Close()
