@@ -204,20 +204,38 @@ func (c *ConvTask) Do(w *Worker, i int) {
 		}
 		for y := o0; y < o1; y++ {
 			at := ((n*oh+y)*ow)*c.CO + j
-			c.row(w, x[(y-o0)*c.StrideH*pitch:], pitch, c.CI, c.CI, b, ldb, at, j, ow, width)
+			c.row(w, x[(y-o0)*c.StrideH*pitch:], pitch, c.CI, c.CI, b, ldb, y, at, j, ow, width)
 		}
 	}
 }
 
-// row computes one output row for some columns: the input channels ci of a
-// pixel begin at x and pixels are px floats apart.
-func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, ldb, at, j, ow, width int) {
+// within is the range of kernel rows that meet the image in output row y; all
+// of them where none does.
+func (c *Conv) within(y int) (lo, hi int) {
+	top := y*c.StrideH - c.PadT
+	for hi = c.KH; hi > 0 && top+(hi-1)*c.DilH >= c.H; {
+		hi--
+	}
+	for lo < hi && top+lo*c.DilH < 0 {
+		lo++
+	}
+	if lo == hi {
+		return 0, c.KH
+	}
+	return lo, hi
+}
+
+// row computes output row y for some columns: the input channels ci of a pixel
+// begin at x and pixels are px floats apart. Rows of the kernel that meet only
+// the border are left out.
+func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, ldb, y, at, j, ow, width int) {
 	base := tile{Ais: 4 * c.StrideW * px, Aks: 4, Ldb: 4 * ldb, C: unsafe.Pointer(&c.Y[at]), Ldc: 4 * c.CO}
+	lo, hi := c.within(y)
 	if c.DilW == 1 && px == ci { // a row of the kernel is contiguous in both
 		t := &w.tile
 		*t = base
-		t.Rows, t.K, t.Ars = c.KH, c.KW*ci, 4*c.DilH*pitch
-		t.A, t.B = unsafe.Pointer(&x[0]), unsafe.Pointer(&b[0])
+		t.Rows, t.K, t.Ars = hi-lo, c.KW*ci, 4*c.DilH*pitch
+		t.A, t.B = unsafe.Pointer(&x[lo*c.DilH*pitch]), unsafe.Pointer(&b[lo*c.KW*ci*ldb])
 		if c.Ep.Acc {
 			t.Flags = flagAcc
 		}
@@ -229,18 +247,18 @@ func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, l
 		w.block(ow, width, 0)
 		return
 	}
-	for ky := range c.KH {
+	for ky := lo; ky < hi; ky++ {
 		t := &w.tile
 		*t = base
 		t.Rows, t.K, t.Ars = c.KW, ci, 4*c.DilW*px
 		t.A, t.B = unsafe.Pointer(&x[ky*c.DilH*pitch]), unsafe.Pointer(&b[ky*c.KW*ci*ldb])
-		if ky > 0 || c.Ep.Acc {
+		if ky > lo || c.Ep.Acc {
 			t.Flags |= flagAcc
 		}
-		if ky == 0 {
+		if ky == lo {
 			t.Bias = first(c.Ep.Bias, j)
 		}
-		if ky == c.KH-1 {
+		if ky == hi-1 {
 			t.act(&c.Ep)
 			if c.Ep.Res != nil {
 				t.Res, t.Ldr = first(c.Ep.Res, at), 4*c.CO
@@ -255,7 +273,7 @@ func (c *ConvTask) grouped(w *Worker, x []float32, pitch, n, o0, o1 int) {
 	oh, ow := c.OutH(), c.OutW()
 	if c.CI == c.Groups && c.CO == c.Groups {
 		for y := o0; y < o1; y++ {
-			c.depthwiseRow(w, x[(y-o0)*c.StrideH*pitch:], pitch, ((n*oh+y)*ow)*c.CO, ow)
+			c.depthwiseRow(w, x[(y-o0)*c.StrideH*pitch:], pitch, y, ((n*oh+y)*ow)*c.CO, ow)
 		}
 		return
 	}
@@ -263,18 +281,19 @@ func (c *ConvTask) grouped(w *Worker, x []float32, pitch, n, o0, o1 int) {
 	for g := range c.Groups {
 		for y := o0; y < o1; y++ {
 			at := ((n*oh+y)*ow)*c.CO + g*co
-			c.row(w, x[(y-o0)*c.StrideH*pitch+g*ci:], pitch, c.CI, ci, c.Wt[g*co:], c.CO, at, g*co, ow, co)
+			c.row(w, x[(y-o0)*c.StrideH*pitch+g*ci:], pitch, c.CI, ci, c.Wt[g*co:], c.CO, y, at, g*co, ow, co)
 		}
 	}
 }
 
-// depthwiseRow computes one output row of a convolution whose channels do not
+// depthwiseRow computes output row y of a convolution whose channels do not
 // mix; x has slack behind it.
-func (c *ConvTask) depthwiseRow(w *Worker, x []float32, pitch, at, ow int) {
+func (c *ConvTask) depthwiseRow(w *Worker, x []float32, pitch, y, at, ow int) {
 	ch := c.CO
+	lo, hi := c.within(y)
 	t := &w.tile
-	*t = tile{Rows: c.KH, K: c.KW, A: unsafe.Pointer(&x[0]), Ars: 4 * c.DilH * pitch, Ais: 4 * c.StrideW * ch, Aks: 4 * c.DilW * ch,
-		B: unsafe.Pointer(&c.Wt[0]), Ldb: 4 * ch, C: unsafe.Pointer(&c.Y[at]), Ldc: 4 * ch, Bias: first(c.Ep.Bias, 0)}
+	*t = tile{Rows: hi - lo, K: c.KW, A: unsafe.Pointer(&x[lo*c.DilH*pitch]), Ars: 4 * c.DilH * pitch, Ais: 4 * c.StrideW * ch, Aks: 4 * c.DilW * ch,
+		B: unsafe.Pointer(&c.Wt[lo*c.KW*ch]), Ldb: 4 * ch, C: unsafe.Pointer(&c.Y[at]), Ldc: 4 * ch, Bias: first(c.Ep.Bias, 0)}
 	if c.Ep.Acc {
 		t.Flags = flagAcc
 	}

@@ -111,9 +111,13 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 				width := min(panel, c.CI-j)
 				for y := y0; y < c.H; y += c.StrideH {
 					py := (y+c.PadT-ry)/c.StrideH - (ty - 1) + top
+					lo, hi := max(0, top-py), min(ty, top+oh-py) // the taps that meet rows of dy
+					if lo >= hi {
+						lo, hi = 0, ty
+					}
 					t := &w.tile
-					*t = tile{Rows: ty, K: tx * c.CO, A: unsafe.Pointer(&buf[py*pitch+px*c.CO]), Ars: 4 * pitch, Ais: 4 * c.CO, Aks: 4,
-						B: unsafe.Pointer(&c.flip[base+j*ty*tx*c.CO]), Ldb: 4 * width,
+					*t = tile{Rows: hi - lo, K: tx * c.CO, A: unsafe.Pointer(&buf[(py+lo)*pitch+px*c.CO]), Ars: 4 * pitch, Ais: 4 * c.CO, Aks: 4,
+						B: unsafe.Pointer(&c.flip[base+(j*ty+lo*width)*tx*c.CO]), Ldb: 4 * width,
 						C: unsafe.Pointer(&dx[(y*c.W+x0)*c.CI+j]), Ldc: 4 * c.StrideW * c.CI}
 					w.block(count, width, 0)
 				}
@@ -173,7 +177,7 @@ func (c *ConvInputGradTask) image(w *Worker, n int) {
 	for j := 0; j < c.CI; j += panel {
 		width := min(panel, c.CI-j)
 		for y := range c.H {
-			f.row(w, buf[y*pitch:], pitch, c.CO, c.CO, c.flip[j:], c.CI, y*c.W*c.CI+j, j, c.W, width)
+			f.row(w, buf[y*pitch:], pitch, c.CO, c.CO, c.flip[j:], c.CI, y, y*c.W*c.CI+j, j, c.W, width)
 		}
 	}
 }

@@ -53,24 +53,42 @@ func (c *ConvWeightGradTask) Do(w *Worker, k int) {
 		}
 		ci, co := c.CI/c.Groups, c.CO/c.Groups
 		for ky := range c.KH {
+			lo, hi := c.meeting(ky)
+			if lo == hi {
+				continue
+			}
+			x, dy := x[lo*c.StrideH*pitch:], dy[lo*ow*c.CO:]
 			if c.Groups == 1 && c.DilW == 1 {
-				c.taps(w, x[ky*c.DilH*pitch:], dy, dw[ky*c.KW*ci*c.CO:], pitch, c.KW*ci, co)
+				c.taps(w, x[ky*c.DilH*pitch:], dy, dw[ky*c.KW*ci*c.CO:], pitch, hi-lo, c.KW*ci, co)
 				continue
 			}
 			for kx := range c.KW {
 				for g := range c.Groups {
-					c.taps(w, x[ky*c.DilH*pitch+kx*c.DilW*c.CI+g*ci:], dy[g*co:], dw[(ky*c.KW+kx)*ci*c.CO+g*co:], pitch, ci, co)
+					c.taps(w, x[ky*c.DilH*pitch+kx*c.DilW*c.CI+g*ci:], dy[g*co:], dw[(ky*c.KW+kx)*ci*c.CO+g*co:], pitch, hi-lo, ci, co)
 				}
 			}
 		}
 	}
 }
 
+// meeting is the range of output rows in which row ky of the kernel meets the
+// image.
+func (c *Conv) meeting(ky int) (lo, hi int) {
+	at := ky*c.DilH - c.PadT
+	for hi = c.OutH(); hi > 0 && (hi-1)*c.StrideH+at >= c.H; {
+		hi--
+	}
+	for lo < hi && lo*c.StrideH+at < 0 {
+		lo++
+	}
+	return lo, hi
+}
+
 // taps adds the products of m consecutive input values and n output channels
-// over all places of one image.
-func (c *ConvWeightGradTask) taps(w *Worker, x, dy, dw []float32, pitch, m, n int) {
+// over all places of some rows of an image.
+func (c *ConvWeightGradTask) taps(w *Worker, x, dy, dw []float32, pitch, rows, m, n int) {
 	t := &w.tile
-	*t = tile{Rows: c.OutH(), K: c.OutW(), A: unsafe.Pointer(&x[0]), Ars: 4 * c.StrideH * pitch, Ais: 4, Aks: 4 * c.StrideW * c.CI,
+	*t = tile{Rows: rows, K: c.OutW(), A: unsafe.Pointer(&x[0]), Ars: 4 * c.StrideH * pitch, Ais: 4, Aks: 4 * c.StrideW * c.CI,
 		B: unsafe.Pointer(&dy[0]), Ldb: 4 * c.CO, C: unsafe.Pointer(&dw[0]), Ldc: 4 * c.CO, Flags: flagAcc}
 	w.block(m, n, 0)
 }
@@ -80,9 +98,13 @@ func (c *ConvWeightGradTask) taps(w *Worker, x, dy, dw []float32, pitch, m, n in
 func (c *ConvWeightGradTask) depthwise(w *Worker, x, dy, dw []float32, pitch int) {
 	ch := c.CO
 	for ky := range c.KH {
+		lo, hi := c.meeting(ky)
+		if lo == hi {
+			continue
+		}
 		t := &w.tile
-		*t = tile{Rows: c.OutH(), K: c.OutW(), A: unsafe.Pointer(&x[ky*c.DilH*pitch]), Ars: 4 * c.StrideH * pitch, Ais: 4 * c.DilW * ch,
-			Aks: 4 * c.StrideW * ch, B: unsafe.Pointer(&dy[0]), Ldb: 4 * ch, C: unsafe.Pointer(&dw[ky*c.KW*ch]), Ldc: 4 * ch, Flags: flagAcc}
+		*t = tile{Rows: hi - lo, K: c.OutW(), A: unsafe.Pointer(&x[(lo*c.StrideH+ky*c.DilH)*pitch]), Ars: 4 * c.StrideH * pitch, Ais: 4 * c.DilW * ch,
+			Aks: 4 * c.StrideW * ch, B: unsafe.Pointer(&dy[lo*c.OutW()*ch]), Ldb: 4 * ch, C: unsafe.Pointer(&dw[ky*c.KW*ch]), Ldc: 4 * ch, Flags: flagAcc}
 		w.channels(c.KW, ch)
 	}
 }

@@ -44,6 +44,12 @@ func (g *GemmTask) Run(p *Pool) {
 	}
 	batch := max(g.Batch, 1)
 	g.nBlock = min(g.N, 8*lanes())
+	if g.M >= 256 && g.N >= 512 {
+		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
+	}
+	if g.M >= 256 && g.N >= 512 {
+		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
+	}
 	if g.Packed != nil {
 		g.nBlock = min(g.N, g.Packed.block)
 	}
