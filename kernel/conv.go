@@ -183,6 +183,10 @@ func (c *ConvTask) Do(w *Worker, i int) {
 	n, s := i/c.strips, i%c.strips
 	oh, ow := c.OutH(), c.OutW()
 	o0, o1 := s*c.strip, min(oh, (s+1)*c.strip)
+	if c.borderless() {
+		c.depthwiseInPlace(w, n, o0, o1)
+		return
+	}
 	y0 := o0*c.StrideH - c.PadT
 	y1 := (o1-1)*c.StrideH - c.PadT + c.DilH*(c.KH-1) + 1
 	pitch := (c.W + c.PadL + c.PadR) * c.CI
@@ -209,16 +213,23 @@ func (c *ConvTask) Do(w *Worker, i int) {
 	}
 }
 
+// meet is the range of the taps of one dimension that meet the image at output
+// place y.
+func (c *Conv) meet(y, stride, pad, dil, taps, size int) (lo, hi int) {
+	at := y*stride - pad
+	for hi = taps; hi > 0 && at+(hi-1)*dil >= size; {
+		hi--
+	}
+	for lo < hi && at+lo*dil < 0 {
+		lo++
+	}
+	return lo, hi
+}
+
 // within is the range of kernel rows that meet the image in output row y; all
 // of them where none does.
 func (c *Conv) within(y int) (lo, hi int) {
-	top := y*c.StrideH - c.PadT
-	for hi = c.KH; hi > 0 && top+(hi-1)*c.DilH >= c.H; {
-		hi--
-	}
-	for lo < hi && top+lo*c.DilH < 0 {
-		lo++
-	}
+	lo, hi = c.meet(y, c.StrideH, c.PadT, c.DilH, c.KH, c.H)
 	if lo == hi {
 		return 0, c.KH
 	}
@@ -266,40 +277,4 @@ func (c *ConvTask) row(w *Worker, x []float32, pitch, px, ci int, b []float32, l
 		}
 		w.block(ow, width, 0)
 	}
-}
-
-// grouped computes rows of a grouped or depthwise convolution.
-func (c *ConvTask) grouped(w *Worker, x []float32, pitch, n, o0, o1 int) {
-	oh, ow := c.OutH(), c.OutW()
-	if c.CI == c.Groups && c.CO == c.Groups {
-		for y := o0; y < o1; y++ {
-			c.depthwiseRow(w, x[(y-o0)*c.StrideH*pitch:], pitch, y, ((n*oh+y)*ow)*c.CO, ow)
-		}
-		return
-	}
-	ci, co := c.CI/c.Groups, c.CO/c.Groups
-	for g := range c.Groups {
-		for y := o0; y < o1; y++ {
-			at := ((n*oh+y)*ow)*c.CO + g*co
-			c.row(w, x[(y-o0)*c.StrideH*pitch+g*ci:], pitch, c.CI, ci, c.Wt[g*co:], c.CO, y, at, g*co, ow, co)
-		}
-	}
-}
-
-// depthwiseRow computes output row y of a convolution whose channels do not
-// mix; x has slack behind it.
-func (c *ConvTask) depthwiseRow(w *Worker, x []float32, pitch, y, at, ow int) {
-	ch := c.CO
-	lo, hi := c.within(y)
-	t := &w.tile
-	*t = tile{Rows: hi - lo, K: c.KW, A: unsafe.Pointer(&x[lo*c.DilH*pitch]), Ars: 4 * c.DilH * pitch, Ais: 4 * c.StrideW * ch, Aks: 4 * c.DilW * ch,
-		B: unsafe.Pointer(&c.Wt[lo*c.KW*ch]), Ldb: 4 * ch, C: unsafe.Pointer(&c.Y[at]), Ldc: 4 * ch, Bias: first(c.Ep.Bias, 0)}
-	if c.Ep.Acc {
-		t.Flags = flagAcc
-	}
-	t.act(&c.Ep)
-	if c.Ep.Res != nil {
-		t.Res, t.Ldr = first(c.Ep.Res, at), 4*ch
-	}
-	w.channels(ow, ch)
 }

@@ -29,7 +29,7 @@ func (c *ConvInputGradTask) Run(p *Pool) {
 	if n := c.KH * c.KW * c.CO / c.Groups * c.CI; len(c.flip) != n {
 		c.flip = make([]float32, n)
 	}
-	c.phased = c.Groups == 1 && c.DilH == 1 && c.DilW == 1
+	c.phased = c.DilH == 1 && c.DilW == 1 && (c.Groups == 1 || c.depthwise() && c.StrideH*c.StrideW > 1)
 	c.turning = true
 	p.Run(c.KH*c.KW, c)
 	c.turning = false
@@ -71,8 +71,13 @@ func (c *ConvInputGradTask) turnPhased(ky, kx int) {
 	ry, rx := ky%c.StrideH, kx%c.StrideW
 	ty, tx := phaseTaps(c.KH, ry, c.StrideH), phaseTaps(c.KW, rx, c.StrideW)
 	tap := (ty-1-ky/c.StrideH)*tx + tx - 1 - kx/c.StrideW
-	base := c.phaseAt(ry, rx) * c.CO * c.CI
-	src := c.Wt[(ky*c.KW+kx)*c.CI*c.CO:]
+	mixed := c.CO / c.Groups // output channels that an input channel meets
+	base := c.phaseAt(ry, rx) * mixed * c.CI
+	src := c.Wt[(ky*c.KW+kx)*c.CI/c.Groups*c.CO:]
+	if c.Groups > 1 {
+		copy(c.flip[base+tap*c.CI:], src[:c.CI])
+		return
+	}
 	for j, panel := 0, 2*lanes(); j < c.CI; j += panel {
 		width := min(panel, c.CI-j)
 		transpose(src[j*c.CO:], c.CO, c.flip[base+j*ty*tx*c.CO+tap*c.CO*width:], width, width, c.CO)
@@ -85,7 +90,7 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 	top, left := phaseTaps(c.KH, 0, c.StrideH)-1, phaseTaps(c.KW, 0, c.StrideW)-1
 	h, wd := (c.H-1+c.PadT)/c.StrideH+1, (c.W-1+c.PadL)/c.StrideW+1
 	pitch := (wd + left) * c.CO
-	buf := w.Scratch(0, (h+top)*pitch)
+	buf := w.Scratch(0, (h+top)*pitch+slack)
 	padded(buf[top*pitch:], c.DY[n*oh*ow*c.CO:(n+1)*oh*ow*c.CO], oh, ow, wd, c.CO, h, left)
 	clear(buf[:top*pitch])
 	dx := c.DX[n*c.H*c.W*c.CI : (n+1)*c.H*c.W*c.CI]
@@ -105,9 +110,13 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 				}
 				continue
 			}
-			base := c.phaseAt(ry, rx) * c.CO * c.CI
+			base := c.phaseAt(ry, rx) * c.CO / c.Groups * c.CI
 			px := (x0+c.PadL-rx)/c.StrideW - (tx - 1) + left
-			for j, panel := 0, 2*lanes(); j < c.CI; j += panel {
+			panel := 2 * lanes()
+			if c.Groups > 1 {
+				panel = c.CI
+			}
+			for j := 0; j < c.CI; j += panel {
 				width := min(panel, c.CI-j)
 				for y := y0; y < c.H; y += c.StrideH {
 					py := (y+c.PadT-ry)/c.StrideH - (ty - 1) + top
@@ -116,6 +125,13 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 						lo, hi = 0, ty
 					}
 					t := &w.tile
+					if c.Groups > 1 {
+						*t = tile{Rows: hi - lo, K: tx, A: unsafe.Pointer(&buf[(py+lo)*pitch+px*c.CO]), Ars: 4 * pitch, Ais: 4 * c.CO, Aks: 4 * c.CO,
+							B: unsafe.Pointer(&c.flip[base+lo*tx*c.CI]), Ldb: 4 * c.CI,
+							C: unsafe.Pointer(&dx[(y*c.W+x0)*c.CI]), Ldc: 4 * c.StrideW * c.CI}
+						w.channels(count, c.CI)
+						continue
+					}
 					*t = tile{Rows: hi - lo, K: tx * c.CO, A: unsafe.Pointer(&buf[(py+lo)*pitch+px*c.CO]), Ars: 4 * pitch, Ais: 4 * c.CO, Aks: 4,
 						B: unsafe.Pointer(&c.flip[base+(j*ty+lo*width)*tx*c.CO]), Ldb: 4 * width,
 						C: unsafe.Pointer(&dx[(y*c.W+x0)*c.CI+j]), Ldc: 4 * c.StrideW * c.CI}

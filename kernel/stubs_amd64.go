@@ -29,7 +29,22 @@ func tileavx512_7x2(t *byte)
 func tileavx512_8x2(t *byte)
 
 //go:noescape
+func tileavx512_9x2(t *byte)
+
+//go:noescape
+func tileavx512_10x2(t *byte)
+
+//go:noescape
+func tileavx512_11x2(t *byte)
+
+//go:noescape
 func tileavx512_12x2(t *byte)
+
+//go:noescape
+func tileavx512_13x2(t *byte)
+
+//go:noescape
+func tileavx512_14x2(t *byte)
 
 //go:noescape
 func tileavx512_1x1(t *byte)
@@ -54,6 +69,27 @@ func tileavx512_7x1(t *byte)
 
 //go:noescape
 func tileavx512_8x1(t *byte)
+
+//go:noescape
+func tileavx512_9x1(t *byte)
+
+//go:noescape
+func tileavx512_10x1(t *byte)
+
+//go:noescape
+func tileavx512_11x1(t *byte)
+
+//go:noescape
+func tileavx512_12x1(t *byte)
+
+//go:noescape
+func tileavx512_13x1(t *byte)
+
+//go:noescape
+func tileavx512_14x1(t *byte)
+
+//go:noescape
+func tileavx512_15x1(t *byte)
 
 //go:noescape
 func tileavx512_16x1(t *byte)

@@ -25,6 +25,9 @@ type tile struct {
 	Flags    int
 	Mask     uintptr
 	RowBias  unsafe.Pointer
+	Brs      int // by channels: what B skips after each of Rows
+	Vecs     int // by channels: vectors of columns
+	Off      int // by channels: 0; where the kernel is
 	Lo, Hi   float32
 }
 
@@ -111,20 +114,13 @@ func (w *Worker) channels(m, n int) {
 	a, b, c, bias, res := t.A, t.B, t.C, t.Bias, t.Res
 	step := lanes()
 	for i := 0; i < m; i += 8 { // in the order of memory
-		for j := 0; j < n; j += step {
-			width := min(n-j, step)
-			t.Mask = lastMask(width)
-			t.A = unsafe.Add(a, i*t.Ais+4*j)
-			t.B = unsafe.Add(b, 4*j)
-			t.C = unsafe.Add(c, i*t.Ldc+4*j)
-			if bias != nil {
-				t.Bias = unsafe.Add(bias, 4*j)
-			}
-			if res != nil {
-				t.Res = unsafe.Add(res, i*t.Ldr+4*j)
-			}
-			runChannels(t, min(8, m-i), width)
+		t.Vecs, t.Off = (n+step-1)/step, 0
+		t.Mask = lastMask(n - (t.Vecs-1)*step)
+		t.A, t.B, t.C, t.Bias = unsafe.Add(a, i*t.Ais), b, unsafe.Add(c, i*t.Ldc), bias
+		if res != nil {
+			t.Res = unsafe.Add(res, i*t.Ldr)
 		}
+		runChannels(t, min(8, m-i), n)
 	}
 	t.A, t.B, t.C, t.Bias, t.Res = nil, nil, nil, nil, nil
 }
@@ -156,9 +152,21 @@ func goTile(t *tile, mr, width int) {
 	}
 }
 
-// goChannels is the definition of a micro-kernel by channels.
-func goChannels(t *tile, mr, width int) {
-	var acc [32]float32
+// goChannels is the definition of a micro-kernel by channels, of n channels.
+func goChannels(t *tile, mr, n int) {
+	for j := 0; j < n; j += 16 {
+		at := *t
+		for _, p := range []*unsafe.Pointer{&at.A, &at.B, &at.C, &at.Bias, &at.Res} {
+			if *p != nil {
+				*p = unsafe.Add(*p, 4*j)
+			}
+		}
+		goChannelVector(&at, mr, min(16, n-j))
+	}
+}
+
+func goChannelVector(t *tile, mr, width int) {
+	var acc [16]float32
 	for i := range mr {
 		row := acc[:width]
 		clear(row)
@@ -174,6 +182,7 @@ func goChannels(t *tile, mr, width int) {
 				}
 				b = unsafe.Add(b, t.Ldb)
 			}
+			b = unsafe.Add(b, t.Brs)
 		}
 		goFinish(t, row, i)
 	}

@@ -16,8 +16,8 @@ func lastMask(k int) uintptr {
 }
 
 var tiles512 = [9][17]func(*byte){
-	1: {1: tileavx512_1x1, 2: tileavx512_2x1, 3: tileavx512_3x1, 4: tileavx512_4x1, 5: tileavx512_5x1, 6: tileavx512_6x1, 7: tileavx512_7x1, 8: tileavx512_8x1, 16: tileavx512_16x1},
-	2: {1: tileavx512_1x2, 2: tileavx512_2x2, 3: tileavx512_3x2, 4: tileavx512_4x2, 5: tileavx512_5x2, 6: tileavx512_6x2, 7: tileavx512_7x2, 8: tileavx512_8x2, 12: tileavx512_12x2},
+	1: {nil, tileavx512_1x1, tileavx512_2x1, tileavx512_3x1, tileavx512_4x1, tileavx512_5x1, tileavx512_6x1, tileavx512_7x1, tileavx512_8x1, tileavx512_9x1, tileavx512_10x1, tileavx512_11x1, tileavx512_12x1, tileavx512_13x1, tileavx512_14x1, tileavx512_15x1, tileavx512_16x1},
+	2: {nil, tileavx512_1x2, tileavx512_2x2, tileavx512_3x2, tileavx512_4x2, tileavx512_5x2, tileavx512_6x2, tileavx512_7x2, tileavx512_8x2, tileavx512_9x2, tileavx512_10x2, tileavx512_11x2, tileavx512_12x2, tileavx512_13x2, tileavx512_14x2},
 	4: {3: tileavx512_3x4, 4: tileavx512_4x4, 5: tileavx512_5x4, 6: tileavx512_6x4},
 	8: {1: tileavx512_1x8, 2: tileavx512_2x8},
 }
@@ -40,19 +40,22 @@ func widest(m int) int {
 	return 2
 }
 
-// tileRows is the height of the tile to use where `left` rows are left.
+// tileRows is the height of the tile to use where `left` rows are left: the
+// rows are shared out evenly among as few tiles as hold them.
 func tileRows(nv, left int) int {
+	most := 8
 	switch {
 	case nv > 2: // the block is no higher
 		return left
-	case isa == AVX512 && nv == 2 && (left == 12 || left >= 20):
-		return 12
-	case isa == AVX512 && nv == 1 && left >= 16:
-		return 16
+	case isa == AVX512 && nv == 2:
+		most = 14
+	case isa == AVX512:
+		most = 16
 	case isa == AVX2 && nv == 2:
-		return min(left, 6)
+		most = 6
 	}
-	return min(left, 8)
+	tiles := (left + most - 1) / most
+	return (left + tiles - 1) / tiles
 }
 
 func runTile(t *tile, mr, nv, width int) {
@@ -73,13 +76,14 @@ var channels512 = [9]func(*byte){nil, channelsavx512_1, channelsavx512_2, channe
 
 var channels256 = [9]func(*byte){nil, channelsavx2_1, channelsavx2_2, channelsavx2_3, channelsavx2_4, channelsavx2_5, channelsavx2_6, channelsavx2_7, channelsavx2_8}
 
-func runChannels(t *tile, mr, width int) {
+// runChannels runs a tile of mr rows and n channels.
+func runChannels(t *tile, mr, n int) {
 	switch isa {
 	case AVX512:
 		channels512[mr]((*byte)(unsafe.Pointer(t)))
 	case AVX2:
 		channels256[mr]((*byte)(unsafe.Pointer(t)))
 	default:
-		goChannels(t, mr, width)
+		goChannels(t, mr, n)
 	}
 }

@@ -12,6 +12,6 @@ func tileRows(nv, left int) int { return min(left, 8) }
 
 func runTile(t *tile, mr, nv, width int) { goTile(t, mr, width) }
 
-func runChannels(t *tile, mr, width int) { goChannels(t, mr, width) }
+func runChannels(t *tile, mr, n int) { goChannels(t, mr, n) }
 
 func runNarrow(t *tile, mr int) { panic("kernel: no narrow tiles here") }

@@ -28,6 +28,9 @@ const (
 	tFlags
 	tMask
 	tRowBias
+	tBrs
+	tVecs
+	tOff
 	tLo
 )
 
@@ -58,8 +61,9 @@ func (v vec) zero(r VecVirtual) {
 // vectors of columns j, the last masked. Strides in bytes.
 //
 // With byChannel, NV is 1 and A has a vector of channels in place of a number:
-// C[i*ldc+j] = sum of A[r*ars+i*ais+k*aks+j]*B[(r*kc+k)*ldb+j]. Whole vectors of
-// A are read, also where the mask is not full.
+// C[i*ldc+j] = sum of A[r*ars+i*ais+k*aks+j]*B[(r*kc+k)*ldb+r*brs+j], for vecs
+// vectors j, of which the last is masked. Whole vectors of A are read, also
+// where the mask is not full.
 func tile(v vec, MR, NV int, byChannel bool) {
 	isa := "avx2"
 	if v.z512 {
@@ -74,23 +78,48 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	t := Load(Param("t"), GP64())
 	f := func(off int) Mem { return Mem{Base: t, Disp: off} }
 	ld := func(off int) GPVirtual { r := GP64(); MOVQ(f(off), r); return r }
-	ais, aks, ldb, b, a, rows := ld(tAis), ld(tAks), ld(tLdb), ld(tB), ld(tA), ld(tRows)
+	ais, aks, ldb := ld(tAis), ld(tAks), ld(tLdb)
 	bytes := v.n * 4
 
 	// the mask of the last vector
 	var km OpmaskVirtual
 	var vm VecVirtual
+	setMask := func() {
+		if v.z512 {
+			m := GP32()
+			MOVL(f(tMask), m)
+			KMOVW(m, km)
+		} else {
+			m := GP64()
+			MOVQ(f(tMask), m)
+			VMOVDQU(Mem{Base: m}, vm)
+		}
+	}
 	if v.z512 {
 		km = K()
-		m := GP32()
-		MOVL(f(tMask), m)
-		KMOVW(m, km)
 	} else {
-		m := GP64()
-		MOVQ(f(tMask), m)
 		vm = YMM()
-		VMOVDQU(Mem{Base: m}, vm)
 	}
+	if byChannel {
+		if v.z512 {
+			KXNORW(km, km, km)
+		} else {
+			VPCMPEQD(vm, vm, vm)
+		}
+		Label(name + "_vec")
+		CMPQ(f(tVecs), Imm(1))
+		JNE(LabelRef(name + "_whole"))
+	}
+	setMask()
+	Label(name + "_whole")
+	b, a, rows := ld(tB), ld(tA), ld(tRows)
+	move := func(p GPVirtual) { // to the vector of channels at hand
+		if byChannel {
+			ADDQ(f(tOff), p)
+		}
+	}
+	move(a)
+	move(b)
 	last := NV - 1
 	loadLast := func(src Mem, dst VecVirtual) {
 		if v.z512 {
@@ -115,6 +144,7 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	bias := ld(tBias)
 	TESTQ(bias, bias)
 	JZ(LabelRef(name + "_nobias"))
+	move(bias)
 	for j := 0; j < NV; j++ {
 		load(j, Mem{Base: bias, Disp: bytes * j}, acc[j])
 		for i := 1; i < MR; i++ {
@@ -207,10 +237,14 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	DECQ(k)
 	JNZ(LabelRef(name + "_k"))
 	ADDQ(f(tArs), a)
+	if byChannel {
+		ADDQ(f(tBrs), b)
+	}
 	DECQ(rows)
 	JNZ(LabelRef(name + "_row"))
 
 	c, ldc, flags := ld(tC), ld(tLdc), ld(tFlags)
+	move(c)
 	rowwise := func(base, stride GPVirtual) {
 		cc := GP64()
 		MOVQ(base, cc)
@@ -241,6 +275,7 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	res := ld(tRes)
 	TESTQ(res, res)
 	JZ(LabelRef(name + "_nores"))
+	move(res)
 	rowwise(res, ld(tLdr))
 	Label(name + "_nores")
 	BTQ(Imm(1), flags)
@@ -269,16 +304,21 @@ func tile(v vec, MR, NV int, byChannel bool) {
 			ADDQ(ldc, c)
 		}
 	}
+	if byChannel {
+		ADDQ(Imm(uint64(bytes)), f(tOff))
+		DECQ(f(tVecs))
+		JNZ(LabelRef(name + "_vec"))
+	}
 	VZEROUPPER()
 	RET()
 }
 
 func main() {
 	ConstraintExpr("amd64")
-	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 12} {
+	for mr := 1; mr <= 14; mr++ {
 		tile(vec{16, true}, mr, 2, false)
 	}
-	for _, mr := range []int{1, 2, 3, 4, 5, 6, 7, 8, 16} {
+	for mr := 1; mr <= 16; mr++ {
 		tile(vec{16, true}, mr, 1, false)
 	}
 	for mr := 1; mr <= 6; mr++ {
