@@ -50,6 +50,7 @@ type ConvTask struct {
 	Ep       Epilogue
 
 	strip, strips int
+	images        int // of a piece that does one panel of heavy weights; 0: all panels of a strip
 	phase         int
 	rows          []float32 // [N*OH*OW, KH*KW*CI]
 	panels        []float32 // of the weights, as in PackedConv
@@ -83,7 +84,7 @@ func PackConv(c *Conv, w []float32) *PackedConv {
 // that tiles would be low, and where pixels are skipped.
 func (c *Conv) gathered() bool {
 	taps := c.KH * c.KW
-	return c.Groups == 1 && (taps == 1 || c.OutW() < 8 && c.CI >= 64) && c.N*c.OutH()*c.OutW()*taps*c.CI <= 1<<21
+	return c.Groups == 1 && (taps == 1 || c.OutW() < 7 && c.CI >= 64) && c.N*c.OutH()*c.OutW()*taps*c.CI <= 1<<21
 }
 
 // Run computes y = conv(x, w).
@@ -102,26 +103,49 @@ func (c *ConvTask) Run(p *Pool) {
 		return
 	}
 	c.panels = c.panels[:0]
+	c.images = c.heavy(p.Threads())
+	panels := (c.CO + 2*lanes() - 1) / (2 * lanes())
 	switch k := c.KH * c.KW * c.CI; {
 	case c.Packed != nil:
 		c.panels = c.Packed.panels
-	case c.Groups > 1 || c.CO <= 2*lanes():
+	case c.Groups > 1 || c.CO <= 2*lanes() || c.images > 0:
 	case c.N*c.OutH()*c.OutW() >= 64: // side by side, to be read many times
 		if cap(c.panels) < k*c.CO {
 			c.panels = make([]float32, k*c.CO)
 		}
 		c.panels = c.panels[:k*c.CO]
 		c.phase = phasePack
-		p.Run((c.CO+2*lanes()-1)/(2*lanes()), c)
+		p.Run(panels, c)
 	}
 	c.strip = c.OutH()
-	if c.N < 2*p.Threads() {
+	if c.images == 0 && c.N < 2*p.Threads() {
 		c.strip = max(1, min(c.strip, (c.strip*c.N+2*p.Threads()-1)/(2*p.Threads())))
 	}
 	c.strip = min(c.strip, c.fitting((c.W+c.PadL+c.PadR)*c.CI))
 	c.strips = (c.OutH() + c.strip - 1) / c.strip
+	if c.images > 0 {
+		c.phase = phasePanel
+		p.Run(panels*((c.N+c.images-1)/c.images), c)
+		return
+	}
 	c.phase = phaseConv
 	p.Run(c.N*c.strips, c)
+}
+
+// heavy is how many images a piece of work does for one panel of the weights,
+// where these are so large that each panel had better be read once: 0 where they
+// are not, or the pieces would be too few.
+func (c *Conv) heavy(threads int) int {
+	panels := (c.CO + 2*lanes() - 1) / (2 * lanes())
+	if c.Groups > 1 || c.KH*c.KW*c.CI*c.CO < 1<<17 {
+		return 0
+	}
+	for pieces := panels; pieces <= panels*c.N; pieces += panels {
+		if pieces >= 4*threads || pieces%threads == 0 {
+			return (c.N*panels + pieces - 1) / pieces
+		}
+	}
+	return 0
 }
 
 // The phases of a convolution.
@@ -129,6 +153,7 @@ const (
 	phaseConv = iota
 	phaseGather
 	phasePack
+	phasePanel
 )
 
 // fitting is how many output rows need no more input rows, pitch floats each,
@@ -180,36 +205,75 @@ func (c *ConvTask) Do(w *Worker, i int) {
 		packB(c.panels[j*k:], c.Wt, false, c.CO, 0, k, j, min(2*lanes(), c.CO-j))
 		return
 	}
+	if c.phase == phasePanel {
+		c.panel(w, i)
+		return
+	}
 	n, s := i/c.strips, i%c.strips
-	oh, ow := c.OutH(), c.OutW()
-	o0, o1 := s*c.strip, min(oh, (s+1)*c.strip)
-	if c.borderless() {
+	if o0, o1 := c.stripRows(s); c.borderless() {
 		c.depthwiseInPlace(w, n, o0, o1)
 		return
 	}
-	y0 := o0*c.StrideH - c.PadT
-	y1 := (o1-1)*c.StrideH - c.PadT + c.DilH*(c.KH-1) + 1
-	pitch := (c.W + c.PadL + c.PadR) * c.CI
-	x := w.Scratch(0, (y1-y0)*pitch+slack)
-	padRows(x, c.X[n*c.H*c.W*c.CI:], c.H, c.W, c.CI, y0, y1, c.PadL, c.PadR)
+	x, pitch, o0, o1 := c.bordered(w, n, s)
 	if c.Groups > 1 {
 		c.grouped(w, x, pitch, n, o0, o1)
 		return
 	}
-	panel := 2 * lanes()
 	k := c.KH * c.KW * c.CI
-	for j := 0; j < c.CO; j += panel {
+	for j, panel := 0, 2*lanes(); j < c.CO; j += panel {
 		width := min(panel, c.CO-j)
-		b, ldb := c.panels, width
-		if len(b) > 0 {
-			b = b[j*k : (j+width)*k]
+		if len(c.panels) > 0 {
+			c.columns(w, x, pitch, n, o0, o1, c.panels[j*k:(j+width)*k], width, j, width)
 		} else {
-			b, ldb = c.Wt[j:], c.CO
+			c.columns(w, x, pitch, n, o0, o1, c.Wt[j:], c.CO, j, width)
 		}
-		for y := o0; y < o1; y++ {
-			at := ((n*oh+y)*ow)*c.CO + j
-			c.row(w, x[(y-o0)*c.StrideH*pitch:], pitch, c.CI, c.CI, b, ldb, y, at, j, ow, width)
+	}
+}
+
+// panel computes one panel of output channels of some images.
+func (c *ConvTask) panel(w *Worker, i int) {
+	groups := (c.N + c.images - 1) / c.images
+	j, n0, k := i/groups*2*lanes(), i%groups*c.images, c.KH*c.KW*c.CI
+	width := min(2*lanes(), c.CO-j)
+	var b []float32
+	if len(c.panels) > 0 {
+		b = c.panels[j*k : (j+width)*k]
+	} else {
+		b = w.Scratch(1, k*width)
+		packB(b, c.Wt, false, c.CO, 0, k, j, width)
+	}
+	for n := n0; n < min(c.N, n0+c.images); n++ {
+		for s := range c.strips {
+			x, pitch, o0, o1 := c.bordered(w, n, s)
+			c.columns(w, x, pitch, n, o0, o1, b, width, j, width)
 		}
+	}
+}
+
+// stripRows is the range of output rows of a strip.
+func (c *ConvTask) stripRows(s int) (o0, o1 int) {
+	return s * c.strip, min(c.OutH(), (s+1)*c.strip)
+}
+
+// bordered copies what a strip of output rows needs of image n, with its
+// border, to the worker's memory.
+func (c *ConvTask) bordered(w *Worker, n, s int) (x []float32, pitch, o0, o1 int) {
+	o0, o1 = c.stripRows(s)
+	y0 := o0*c.StrideH - c.PadT
+	y1 := (o1-1)*c.StrideH - c.PadT + c.DilH*(c.KH-1) + 1
+	pitch = (c.W + c.PadL + c.PadR) * c.CI
+	x = w.Scratch(0, (y1-y0)*pitch+slack)
+	padRows(x, c.X[n*c.H*c.W*c.CI:], c.H, c.W, c.CI, y0, y1, c.PadL, c.PadR)
+	return x, pitch, o0, o1
+}
+
+// columns computes some output channels from j on in some rows of image n; b is
+// their part of the weights, with rows ldb apart.
+func (c *ConvTask) columns(w *Worker, x []float32, pitch, n, o0, o1 int, b []float32, ldb, j, width int) {
+	oh, ow := c.OutH(), c.OutW()
+	for y := o0; y < o1; y++ {
+		at := ((n*oh+y)*ow)*c.CO + j
+		c.row(w, x[(y-o0)*c.StrideH*pitch:], pitch, c.CI, c.CI, b, ldb, y, at, j, ow, width)
 	}
 }
 

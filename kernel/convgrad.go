@@ -13,6 +13,7 @@ type ConvInputGradTask struct {
 
 	phased  bool
 	turning bool
+	panels  int       // pieces of an image by input channels
 	flip    []float32 // [KH,KW,CO/G,CI]; phased: by phase, in panels
 	gemm    GemmTask
 }
@@ -33,7 +34,11 @@ func (c *ConvInputGradTask) Run(p *Pool) {
 	c.turning = true
 	p.Run(c.KH*c.KW, c)
 	c.turning = false
-	p.Run(c.N, c)
+	c.panels = 1
+	if c.phased && c.Groups == 1 && c.KH*c.KW*c.CI*c.CO >= 1<<17 {
+		c.panels = (c.CI + 2*lanes() - 1) / (2 * lanes()) // each panel of heavy weights is read once
+	}
+	p.Run(c.N*c.panels, c)
 }
 
 // Do turns one tap round, or computes one image.
@@ -44,7 +49,7 @@ func (c *ConvInputGradTask) Do(w *Worker, i int) {
 	case c.turning:
 		c.turn(i)
 	case c.phased:
-		c.imagePhased(w, i)
+		c.imagePhased(w, i%c.N, i/c.N)
 	default:
 		c.image(w, i)
 	}
@@ -84,8 +89,9 @@ func (c *ConvInputGradTask) turnPhased(ky, kx int) {
 	}
 }
 
-// imagePhased computes one image phase by phase.
-func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
+// imagePhased computes one image, or one panel of its channels where these are
+// done one by one, phase by phase.
+func (c *ConvInputGradTask) imagePhased(w *Worker, n, piece int) {
 	oh, ow := c.OutH(), c.OutW()
 	top, left := phaseTaps(c.KH, 0, c.StrideH)-1, phaseTaps(c.KW, 0, c.StrideW)-1
 	h, wd := (c.H-1+c.PadT)/c.StrideH+1, (c.W-1+c.PadL)/c.StrideW+1
@@ -103,7 +109,7 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 			}
 			count := (c.W - x0 + c.StrideW - 1) / c.StrideW
 			if ty == 0 || tx == 0 {
-				for y := y0; y < c.H; y += c.StrideH {
+				for y := y0; y < c.H && piece == 0; y += c.StrideH {
 					for x := x0; x < c.W; x += c.StrideW {
 						clear(dx[(y*c.W+x)*c.CI : (y*c.W+x+1)*c.CI])
 					}
@@ -116,7 +122,11 @@ func (c *ConvInputGradTask) imagePhased(w *Worker, n int) {
 			if c.Groups > 1 {
 				panel = c.CI
 			}
-			for j := 0; j < c.CI; j += panel {
+			first, last := 0, c.CI
+			if c.panels > 1 {
+				first, last = piece*panel, min(c.CI, (piece+1)*panel)
+			}
+			for j := first; j < last; j += panel {
 				width := min(panel, c.CI-j)
 				for y := y0; y < c.H; y += c.StrideH {
 					py := (y+c.PadT-ry)/c.StrideH - (ty - 1) + top
@@ -157,9 +167,23 @@ func (c *ConvInputGradTask) turn(t int) {
 	}
 }
 
+// mirror is the convolution that takes dy to dx where the stride is 1.
+func (c *Conv) mirror() Conv {
+	m := *c
+	m.H, m.W, m.CI, m.CO = c.OutH(), c.OutW(), c.CO, c.CI
+	m.PadT, m.PadB = c.DilH*(c.KH-1)-c.PadT, c.DilH*(c.KH-1)-c.PadB
+	m.PadL, m.PadR = c.DilW*(c.KW-1)-c.PadL, c.DilW*(c.KW-1)-c.PadR
+	return m
+}
+
 // image computes one image from dy spread out by the stride.
 func (c *ConvInputGradTask) image(w *Worker, n int) {
 	oh, ow := c.OutH(), c.OutW()
+	if c.depthwise() && c.StrideH*c.StrideW == 1 && c.CI%lanes() == 0 {
+		f := ConvTask{Conv: c.mirror(), X: c.DY, Wt: c.flip, Y: c.DX}
+		f.depthwiseInPlace(w, n, 0, c.H)
+		return
+	}
 	// input row y meets kernel row ky where y + PadT - ky*DilH is a multiple of
 	// the stride
 	top, left := c.DilH*(c.KH-1)-c.PadT, c.DilW*(c.KW-1)-c.PadL

@@ -84,7 +84,7 @@ func (c *ConvTask) depthwiseInPlace(w *Worker, n, o0, o1 int) {
 				count++
 			}
 			if lo == hi || left == right {
-				emptyRows(w, c.Y[at+ox*ch:], 1, ch, ch, &c.Ep, at+ox*ch, 0, 0)
+				emptyRows(w, c.Y[at+ox*ch:], count, ch, ch, &c.Ep, at+ox*ch, 0, 0)
 			} else {
 				from := top + (ox*c.StrideW-c.PadL+left*c.DilW)*ch
 				c.depthwiseTile(w, img[from:], pitch, hi-lo, lo*c.KW+left, right-left, at+ox*ch)

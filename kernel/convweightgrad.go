@@ -9,6 +9,7 @@ type ConvWeightGradTask struct {
 	Conv
 	X, DY, DW []float32
 
+	blocks int // of output channels, where each stays with a worker for all images; 0: images are shared out
 	chunks int
 	part   []float32
 	gemm   GemmTask
@@ -22,10 +23,12 @@ func (c *ConvWeightGradTask) Run(p *Pool) {
 		c.gemm.Run(p)
 		return
 	}
-	c.chunks = min(c.N, 8)
-	if len(c.DW) > 1<<19 {
-		c.chunks = min(c.N, 2)
+	if c.blocks = 0; c.Groups == 1 && c.DilW == 1 && len(c.DW) >= 1<<18 {
+		c.blocks = (c.CO + dwColumns - 1) / dwColumns
+		p.Run(c.KH*c.blocks, c)
+		return
 	}
+	c.chunks = min(c.N, 8)
 	if need := c.chunks * len(c.DW); len(c.part) != need {
 		c.part = make([]float32, need)
 	}
@@ -36,8 +39,37 @@ func (c *ConvWeightGradTask) Run(p *Pool) {
 	}
 }
 
-// Do sums one part of the images.
+// dwColumns is how many output channels of one row of the kernel stay in the
+// second cache while all images pass.
+const dwColumns = 64
+
+// block sums all images into one row of the kernel and a block of channels.
+func (c *ConvWeightGradTask) block(w *Worker, ky, j int) {
+	oh, ow, co := c.OutH(), c.OutW(), min(dwColumns, c.CO-j)
+	dw := c.DW[ky*c.KW*c.CI*c.CO+j:]
+	for r := range c.KW * c.CI {
+		clear(dw[r*c.CO : r*c.CO+co])
+	}
+	lo, hi := c.meeting(ky)
+	if lo == hi {
+		return
+	}
+	pitch := (c.W + c.PadL + c.PadR) * c.CI
+	top := lo*c.StrideH + ky*c.DilH - c.PadT
+	rows := (hi-1-lo)*c.StrideH + 1
+	for n := range c.N {
+		x := w.Scratch(0, rows*pitch+slack)
+		padRows(x, c.X[n*c.H*c.W*c.CI:], c.H, c.W, c.CI, top, top+rows, c.PadL, c.PadR)
+		c.taps(w, x, c.DY[(n*oh+lo)*ow*c.CO+j:], dw, pitch, hi-lo, c.KW*c.CI, co)
+	}
+}
+
+// Do sums one part of the images, or all of them into one block.
 func (c *ConvWeightGradTask) Do(w *Worker, k int) {
+	if c.blocks > 0 {
+		c.block(w, k/c.blocks, k%c.blocks*dwColumns)
+		return
+	}
 	dw := c.part[k*len(c.DW) : (k+1)*len(c.DW)]
 	clear(dw)
 	oh, ow := c.OutH(), c.OutW()

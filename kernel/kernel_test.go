@@ -164,6 +164,9 @@ func TestConv(t *testing.T) {
 				ci, co = g*(1+r.IntN(4)), g*(1+r.IntN(5))
 			case 2:
 				ci = 1 + r.IntN(40)
+				if k%10 == 2 { // whole vectors need no border
+					ci = 16 * (1 + r.IntN(3))
+				}
 				co, g = ci, ci
 			}
 			c := Conv{N: 1 + r.IntN(3), H: 5 + r.IntN(8), W: 5 + r.IntN(14), CI: ci, CO: co, KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
@@ -178,6 +181,10 @@ func TestConv(t *testing.T) {
 			if k%10 == 9 && c.Groups == 1 { // short rows of many channels
 				c.W, c.CI = 4+r.IntN(4), 64+r.IntN(9)
 				ci = c.CI
+			}
+			if k%20 == 0 { // heavy weights pass once
+				ci, co = 180+r.IntN(9), 165+r.IntN(9)
+				c.H, c.W, c.CI, c.CO, c.KH, c.KW, c.DilW = 5, 7, ci, co, 3, 3, 1
 			}
 			x, w := random(r, c.N*c.H*c.W*ci), random(r, c.KH*c.KW*ci/g*co)
 			dy := random(r, c.N*c.OutH()*c.OutW()*co)
@@ -353,5 +360,22 @@ func TestPool(t *testing.T) {
 	c := &countTask{make([]int32, 64)}
 	if a := testing.AllocsPerRun(100, func() { p.Run(64, c) }); a != 0 {
 		t.Errorf("%v allocations a run", a)
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, s := range [][3]int{{1, 3, 5000}, {2, 5000, 3}, {1, 2049, 17}, {3, 9, 11}, {1, 2048, 2048}, {1, 1, 1}} {
+		x := TransposeTask{Batch: s[0], M: s[1], N: s[2], X: random(r, s[0]*s[1]*s[2])}
+		x.Y = make([]float32, len(x.X))
+		x.Run(p)
+		for i, v := range x.X {
+			b, m, n := i/(s[1]*s[2]), i/s[2]%s[1], i%s[2]
+			if y := x.Y[(b*s[2]+n)*s[1]+m]; y != v {
+				t.Fatalf("%v: [%d,%d,%d] is %v, want %v", s, b, n, m, y, v)
+			}
+		}
 	}
 }

@@ -8,12 +8,24 @@ type TransposeTask struct {
 	X, Y        []float32
 }
 
-// Run transposes.
-func (t *TransposeTask) Run(p *Pool) { p.Run(t.Batch, t) }
+// transposed is how much of a matrix's longer side a piece of work has.
+const transposed = 2048
 
-// Do transposes one matrix, in blocks that stay in the first cache.
-func (t *TransposeTask) Do(w *Worker, b int) {
-	Transpose(t.X[b*t.M*t.N:(b+1)*t.M*t.N], t.Y[b*t.M*t.N:(b+1)*t.M*t.N], t.M, t.N)
+// Run transposes.
+func (t *TransposeTask) Run(p *Pool) { p.Run(t.Batch*t.parts(), t) }
+
+func (t *TransposeTask) parts() int { return (max(t.M, t.N) + transposed - 1) / transposed }
+
+// Do transposes part of one matrix.
+func (t *TransposeTask) Do(w *Worker, i int) {
+	b, part := i/t.parts(), i%t.parts()
+	x, y := t.X[b*t.M*t.N:(b+1)*t.M*t.N], t.Y[b*t.M*t.N:(b+1)*t.M*t.N]
+	at := part * transposed
+	if t.M > t.N {
+		transpose(x[at*t.N:], t.N, y[at:], t.M, min(transposed, t.M-at), t.N)
+		return
+	}
+	transpose(x[at:], t.N, y[at*t.M:], t.M, t.M, min(transposed, t.N-at))
 }
 
 // Transpose writes x, an [m, n] matrix, as [n, m].
