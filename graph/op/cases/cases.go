@@ -43,7 +43,7 @@ func All() []Case {
 	var out []Case
 	seen := map[string]int{}
 	for _, group := range [][]Case{
-		unary(), binary(), linear(), convolutions(), pools(), norms(), softmaxes(), reductions(), moves(), indexed(), adjoints(),
+		unary(), binary(), linear(), convolutions(), pools(), norms(), otherNorms(), softmaxes(), losses(), attentions(), reductions(), moves(), indexed(), adjoints(),
 	} {
 		for _, c := range group {
 			k := c.Domain + "." + c.Op
@@ -181,5 +181,7 @@ func scalar(v float64) Input         { return is(tensor.Scalar(v)) }
 func whole(v int64) Input            { return is(tensor.Scalar(v)) }
 func bools(v ...bool) Input          { return is(tensor.Vector(v...)) }
 func grid(v []int64, s ...int) Input { return is(tensor.From(v, s...)) }
+
+func truth(v []bool, s ...int) Input { return is(tensor.From(v, s...)) }
 
 type in = []Input

@@ -42,3 +42,30 @@ func softmaxes() []Case {
 	return append(out, Case{Domain: graph.Pare, Op: "SoftmaxGrad", In: in{normal(2, 3, 2), normal(2, 3, 2)}, Attrs: as("axes", []int{1, 2})},
 		Case{Domain: graph.Pare, Op: "SoftmaxGrad", In: in{normal(2, 3, 2), normal(2, 3, 2)}, Attrs: as("axes", []int{1})})
 }
+
+// otherNorms are the normalisations that are not of batches or layers.
+func otherNorms() []Case {
+	x := normal(2, 4, 3, 2)
+	out := []Case{
+		{Op: "InstanceNormalization", In: in{x, normal(4), normal(4)}, Attrs: as("epsilon", .1)},
+		{Op: "InstanceNormalization", In: in{normal(3, 2, 5), normal(2), normal(2)}},
+		{Op: "InstanceNormalization", Opset: 13, In: in{x, normal(4), normal(4)}},
+		{Op: "GroupNormalization", Opset: 18, In: in{x, normal(2), normal(2)}, Attrs: as("num_groups", 2)},
+		{Op: "GroupNormalization", Opset: 21, In: in{x, normal(4), normal(4)}, Attrs: as("num_groups", 2)},
+		{Op: "GroupNormalization", Opset: 21, In: in{normal(2, 6, 5), normal(6), normal(6)}, Attrs: as("num_groups", 3, "epsilon", .01)},
+		{Op: "RMSNormalization", Opset: 23, In: in{normal(2, 3, 5), normal(5)}},
+		{Op: "RMSNormalization", Opset: 23, In: in{normal(2, 3, 4), normal(3, 4)}, Attrs: as("axis", 1, "epsilon", .1)},
+		{Op: "RMSNormalization", Opset: 23, In: in{normal(2, 3, 4), normal(4)}, Attrs: as("axis", -2)},
+		{Op: "MeanVarianceNormalization", In: in{x}},
+		{Op: "MeanVarianceNormalization", In: in{normal(2, 3, 5)}, Attrs: as("axes", []int{0, -1})},
+	}
+	for p := 1; p <= 2; p++ {
+		for axis := -1; axis < 2; axis++ {
+			out = append(out, Case{Op: "LpNormalization", In: in{apart(2, 3, 2)}, Attrs: as("p", p, "axis", axis)})
+		}
+	}
+	for _, size := range []int{1, 2, 3, 5} {
+		out = append(out, Case{Op: "LRN", In: in{x}, Attrs: as("size", size, "alpha", .5, "beta", .6, "bias", 2.)})
+	}
+	return append(out, Case{Op: "LRN", Opset: 13, In: in{normal(1, 5, 2)}, Attrs: as("size", 3)})
+}
