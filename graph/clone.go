@@ -13,6 +13,30 @@ func (g *Graph) Clone(deep bool) (*Graph, map[*Value]*Value) {
 	return c, m
 }
 
+// Inline appends copies of the nodes of a subgraph that take args as its inputs,
+// and returns what its outputs become. Initialisers and values that the
+// subgraph captures are shared.
+func (g *Graph) Inline(body *Graph, args []*Value) []*Value {
+	m := map[*Value]*Value{}
+	for i, v := range body.Inputs {
+		m[v] = args[i]
+	}
+	for _, v := range body.Consts() {
+		m[v] = v
+	}
+	c := body.cloneInto(m, false)
+	for _, n := range c.Nodes {
+		n.Name = g.Fresh(n.Name)
+		for _, o := range n.Outputs {
+			if o != nil {
+				o.Name = g.Fresh(o.Name)
+			}
+		}
+	}
+	g.Nodes = append(g.Nodes, c.Nodes...)
+	return c.Outputs
+}
+
 func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
 	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown)}
 	c.Meta.Props = slices.Clone(g.Meta.Props)

@@ -214,7 +214,7 @@ func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 }
 
 var _ = register(
-	Def{Name: "If", Infer: inferIf, Control: runIf},
-	Def{Name: "Loop", Infer: inferLoop, Control: runLoop},
-	Def{Name: "Scan", Infer: inferScan, Control: runScan},
+	Def{Name: "If", Infer: inferIf, Control: runIf, Grad: gradIf},
+	Def{Name: "Loop", Infer: inferLoop, Control: runLoop, Decompose: unrollLoop},
+	Def{Name: "Scan", Infer: inferScan, Control: runScan, Decompose: unrollScan},
 )

@@ -195,11 +195,33 @@ func TestLoopEndless(t *testing.T) {
 	}
 }
 
-// What a subgraph captures has a gradient that nobody knows: it must not pass
-// for zero.
+// The gradients of what the branches capture are those of the branch taken.
 func TestControlGradient(t *testing.T) {
-	g := ifGraph()
-	if _, err := Gradient(g, g.Outputs[0], nil, []*graph.Value{g.Inputs[0]}); err == nil || !strings.Contains(err.Error(), "If") {
+	for _, c := range []struct{ x, dx, dw *tensor.Tensor }{{f32(1, 2), f32(1, 1), f32(1, 1)}, {f32(-1, 0), f32(0, 0), f32(20, 40)}} {
+		g := ifGraph()
+		w := g.Value("w")
+		d, err := Gradient(g, g.Outputs[0], nil, []*graph.Value{g.Inputs[0], w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Run(g, map[string]*tensor.Tensor{"x": c.x}, d...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeTo(t, "dx", got[d[0].Name], c.dx, 0)
+		closeTo(t, "dw", got[d[1].Name], c.dw, 0)
+	}
+	// a loop without a known end has no gradient, and says so
+	g := graph.New("loop", 13)
+	m, x := input(g, "m", tensor.Int64, graph.Dims()), input(g, "x", tensor.Float32, graph.Dims(2))
+	body := sub(13, []*graph.Value{val("i", tensor.Int64), val("going", tensor.Bool), val("h", tensor.Float32, 2)}, func(b *Builder, in []*graph.Value) []*graph.Value {
+		return []*graph.Value{b.Op("Identity", in[1]), b.Op("Tanh", in[2])}
+	})
+	g.Outputs = g.Add("Loop", "", []*graph.Value{m, nil, x}, []string{"y"}, attr("body", body)).Outputs
+	if err := InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Gradient(g, g.Outputs[0], nil, []*graph.Value{x}); err == nil || !strings.Contains(err.Error(), "rounds") {
 		t.Errorf("got %v", err)
 	}
 }

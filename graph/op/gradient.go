@@ -61,9 +61,10 @@ func Gradient(g *graph.Graph, y, seed *graph.Value, wrt []*graph.Value) ([]*grap
 		if err != nil {
 			return nil, fmt.Errorf("gradient of %w", at(n, err))
 		}
+		read := append(append([]*graph.Value{}, n.Inputs...), n.Captures()...)
 		for j, d := range dx {
-			if d != nil && j < len(n.Inputs) && n.Inputs[j] != nil && n.Inputs[j].DType.IsFloat() {
-				grads[n.Inputs[j]] = append(grads[n.Inputs[j]], d)
+			if d != nil && j < len(read) && read[j] != nil && read[j].DType.IsFloat() {
+				grads[read[j]] = append(grads[read[j]], d)
 			}
 		}
 	}

@@ -33,7 +33,8 @@ type Def struct {
 
 	// Grad adds nodes that compute the gradients with respect to the inputs,
 	// given those with respect to the outputs (nil where an output has none).
-	// A nil result means that no gradient flows to that input.
+	// A nil result means that no gradient flows to that input. Those with respect
+	// to the node's captures follow.
 	Grad func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error)
 
 	// Decompose adds nodes that compute the same outputs by simpler operators.

@@ -24,6 +24,9 @@ type Case struct {
 	Outs   int // 0: one
 	Attrs  []graph.Attr
 
+	// Bodies makes the attributes that hold subgraphs, which may read values.
+	Bodies func(values []*graph.Value) []graph.Attr
+
 	Fixed []int  // inputs of float64 that are constants
 	First string // why only first derivatives are checked; "" where second ones are too
 
@@ -43,7 +46,7 @@ func All() []Case {
 	var out []Case
 	seen := map[string]int{}
 	for _, group := range [][]Case{
-		unary(), binary(), linear(), convolutions(), pools(), norms(), otherNorms(), softmaxes(), losses(), attentions(), reductions(), moves(), indexed(), adjoints(),
+		unary(), binary(), linear(), convolutions(), pools(), norms(), otherNorms(), softmaxes(), losses(), attentions(), control(), reductions(), moves(), indexed(), adjoints(),
 	} {
 		for _, c := range group {
 			k := c.Domain + "." + c.Op
@@ -109,7 +112,14 @@ func (c Case) Graph() (g *graph.Graph, in map[string]*tensor.Tensor) {
 	for i := range c.Outs {
 		outs = append(outs, fmt.Sprint("y", i))
 	}
-	n := g.Add(c.Op, c.Domain, vs, outs, c.Attrs...)
+	attrs := append([]graph.Attr{}, c.Attrs...)
+	if c.Bodies != nil {
+		attrs = append(attrs, c.Bodies(g.Inputs)...)
+	}
+	if c.Op == "If" {
+		vs = vs[:1] // the others are read by the branches
+	}
+	n := g.Add(c.Op, c.Domain, vs, outs, attrs...)
 	g.Outputs = append(g.Outputs, n.Outputs...)
 	return g, in
 }
