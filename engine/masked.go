@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"pare/graph"
 	"pare/kernel"
@@ -153,9 +154,15 @@ func (l *lowering) result(v *graph.Value, maskable bool) *buffer {
 	return b
 }
 
+// short says whether 32 bits can number the places of a tile of a matrix, 128
+// rows at most, and the entries of a weight.
+func short(in, out int) bool {
+	return max(in, out) < math.MaxInt32/4/128 && in < math.MaxInt32/max(out, 1)
+}
+
 // maskedProduct is a product whose right-hand matrix is a trained weight.
 func (l *lowering) maskedProduct(w *graph.Value, t *kernel.GemmTask) *choice {
-	if t.TransA || t.Batch > 1 || !l.trained(w) {
+	if t.TransA || t.Batch > 1 || !l.trained(w) || !short(t.K, t.N) {
 		return nil
 	}
 	m := &kernel.MaskedGemmTask{M: t.M, N: t.N, K: t.K, Trans: t.TransB}
@@ -166,7 +173,7 @@ func (l *lowering) maskedProduct(w *graph.Value, t *kernel.GemmTask) *choice {
 
 // maskedOuter is a product A'*B, wanted of the plan, of activations and gradients.
 func (l *lowering) maskedOuter(y *graph.Value, t *kernel.GemmTask) *choice {
-	if !t.TransA || t.TransB || t.Ep.Bias != nil {
+	if !t.TransA || t.TransB || t.Ep.Bias != nil || !short(t.M, t.N) {
 		return nil
 	}
 	m := &kernel.MaskedGemmGradTask{M: t.K, N: t.N, K: t.M}
@@ -188,8 +195,13 @@ func macsOf(g *kernel.Conv, back bool) int {
 	return n * full(g.CO) * g.CI
 }
 
+// parallel says whether a masked convolution, which works image by image, leaves
+// enough to do at once. It does not ask for the threads that there are: results
+// must not depend on them.
+func parallel(g *kernel.Conv) bool { return g.Masked() && g.N >= 8 }
+
 func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
-	if !t.Masked() || !l.trained(w) {
+	if !parallel(&t.Conv) || !l.trained(w) {
 		return nil
 	}
 	m := &kernel.MaskedConvTask{Conv: t.Conv, W: w.Const.F32()}
@@ -199,7 +211,7 @@ func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
 }
 
 func (l *lowering) maskedConvInput(w *graph.Value, t *kernel.ConvInputGradTask) *choice {
-	if !t.Masked() || !l.trained(w) {
+	if !parallel(&t.Conv) || !l.trained(w) {
 		return nil
 	}
 	m := &kernel.MaskedConvInputGradTask{Conv: t.Conv, W: w.Const.F32()}
@@ -209,7 +221,7 @@ func (l *lowering) maskedConvInput(w *graph.Value, t *kernel.ConvInputGradTask) 
 }
 
 func (l *lowering) maskedConvWeight(out *graph.Value, t *kernel.ConvWeightGradTask, dw *buffer) *choice {
-	if !t.Masked() || !dw.fixed {
+	if !parallel(&t.Conv) || !dw.fixed {
 		return nil
 	}
 	m := &kernel.MaskedConvWeightGradTask{Conv: t.Conv}

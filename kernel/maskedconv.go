@@ -1,6 +1,9 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // MaskedConvTask computes a convolution with an epilogue, where only the entries
 // of the weight that a mask keeps count. The weight W is [CO,CI,KH,KW], as ONNX
@@ -13,9 +16,15 @@ type MaskedConvTask struct {
 	planes  planeConv
 }
 
-// Masked says whether the masked convolutions can do c.
+// Masked says whether the masked convolutions can do c: without groups, with
+// images whose places 32 bits can number.
 func (c *Conv) Masked() bool {
-	return c.Groups == 1 && c.H+c.PadT+c.PadB > c.DilH*(c.KH-1) && c.W+c.PadL+c.PadR > c.DilW*(c.KW-1)
+	if c.Groups != 1 || c.H+c.PadT+c.PadB <= c.DilH*(c.KH-1) || c.W+c.PadL+c.PadR <= c.DilW*(c.KW-1) {
+		return false
+	}
+	// no plane has more than this, of the input or, wider by the kernel, of the output
+	h, w := c.H+c.PadT+c.PadB+c.DilH*c.KH+c.StrideH, c.W+c.PadL+c.PadR+c.DilW*c.KW+2*Slack+c.StrideW
+	return float64(max(c.CI, c.CO))*float64(h)*float64(w)*4 < math.MaxInt32
 }
 
 // flat treats a convolution by 1x1 as one over a single row.

@@ -9,7 +9,8 @@ import (
 
 // Hold keeps the cut entries of masked weights at zero while training moves
 // the others. Training is told of the masks, and computes only what they keep
-// where that is faster. Masks may be replaced between steps.
+// where that is faster. Masks may be replaced between steps. A hook that embeds
+// Hold and has a BeforeStep of its own calls Hold's after it has changed masks.
 type Hold struct {
 	train.Base
 	*Masks

@@ -144,3 +144,51 @@ func TestBadMask(t *testing.T) {
 		t.Error(fmt.Sprint("a mask that is too short: ", err))
 	}
 }
+
+// A step under masks of 90 %, one whose gradients are wanted in full, and a change
+// of all masks.
+func BenchmarkMasked(b *testing.B) {
+	for _, c := range []struct {
+		net   string
+		batch int
+	}{{"lenet-300-100", 64}, {"gpt-tiny", 32}, {"resnet20", 128}} {
+		g, err := zoo.New(c.net, zoo.Options{Seed: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := NewStep(g, c.batch, Loss{}, engine.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		masks := cutWeights(rand.New(rand.NewPCG(3, 4)), g, .9)
+		set := func() {
+			for _, p := range s.Params {
+				if m := masks[p.Name]; m != nil {
+					if err := s.Mask(p, m); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+		bench := func(name string, f func()) {
+			b.Run(c.net+"/"+name, func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+			})
+		}
+		step := func() {
+			if _, err := s.Run(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		bench("dense", step)
+		set()
+		bench("masked", step)
+		s.DenseGradients(true)
+		bench("dense gradients", step)
+		s.DenseGradients(false)
+		bench("change of masks", set)
+	}
+}
