@@ -9,8 +9,10 @@ func norms() []Case {
 	}
 	train := stats([]int{4, 3, 3}, as("training_mode", 1)...)
 	train.Outs = 3
+	frozen := stats([]int{3, 2, 3, 3})
+	frozen.Fixed = []int{3, 4}
 	return []Case{
-		stats([]int{3, 2, 3, 3}), stats([]int{5, 3}, as("epsilon", .1)...), stats([]int{2, 3, 5}), stats([]int{1, 2, 2, 3, 2}),
+		frozen, stats([]int{3, 2, 3, 3}), stats([]int{5, 3}, as("epsilon", .1)...), stats([]int{2, 3, 5}), stats([]int{1, 2, 2, 3, 2}),
 		train, stats([]int{3, 2, 3, 2}, as("training_mode", 1, "epsilon", .01, "momentum", .7)...),
 		{Domain: graph.Pare, Op: "BatchNormTrain", Outs: 4, In: in{normal(3, 2, 2, 3), normal(2), normal(2)}},
 		{Domain: graph.Pare, Op: "BatchNormTrain", Outs: 4, In: in{normal(7, 3), normal(3), normal(3)}, Attrs: as("epsilon", .1)},
