@@ -78,7 +78,7 @@ func shuffled(m *prune.Masks, ws []*prune.Weight, seed uint64) *prune.Masks {
 
 var globalMPClaims = &Experiment{
 	About: "MLP 64-100-50-10 on Glyph(4, 0.6), trained 15 epochs, pruned once, fine-tuned 10 epochs: global ranking against the same sparsity in every layer, and against random masks with the layer counts of the global ranking.",
-	Seeds: 4,
+	Seeds: 12,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		b := newBench(seed)
 		g, err := b.mlp(64, 100, 50, 10)
