@@ -34,6 +34,7 @@ type Attr struct {
 	Tensors []*tensor.Tensor
 	Graphs  []*Graph
 	Raw     []byte // an attribute of another kind, as wire bytes
+	Unknown []byte // what else the file says of it
 }
 
 // Attr finds an attribute by name, or nil.

@@ -59,7 +59,8 @@ type Value struct {
 	From  *Node // producer; nil for inputs and initialisers
 	Doc   string
 
-	Unknown []byte
+	Listed  bool   // of an output of a node: the file says its type and shape
+	Unknown []byte // what else the file says of it
 }
 
 // IsConst says whether the value is an initialiser.

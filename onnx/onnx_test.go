@@ -180,6 +180,56 @@ func TestUnknownFields(t *testing.T) {
 	}
 }
 
+// What a file says of values, tensors and attributes beside their contents comes
+// through, and so do the types of values between.
+func TestRest(t *testing.T) {
+	b, err := Encode(all(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		t.Fatal(err)
+	}
+	meta := []*onnxpb.StringStringEntryProto{{Key: proto.String("k"), Value: proto.String("v")}}
+	extra := []byte{0xfa, 0x3e, 3, 'a', 'b', 'c'} // field 1007
+	g := m.Graph
+	g.Initializer[0].MetadataProps, g.Output[0].MetadataProps = meta, meta
+	g.Initializer[0].ProtoReflect().SetUnknown(extra)
+	g.Output[0].ProtoReflect().SetUnknown(extra)
+	g.Output[0].Type.Denotation = proto.String("TENSOR")
+	g.Output[0].Type.GetTensorType().Shape.Dim[1].Denotation = proto.String("DATA_FEATURE")
+	g.Node[0].Attribute[0].DocString = proto.String("doc")
+	g.Node[0].Attribute[0].ProtoReflect().SetUnknown(extra)
+	g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("Identity"), Input: []string{g.Output[0].GetName()}, Output: []string{"between"}},
+		&onnxpb.NodeProto{OpType: proto.String("Identity"), Input: []string{"between"}, Output: []string{"end"}})
+	info := proto.Clone(g.Output[0]).(*onnxpb.ValueInfoProto)
+	info.Name = proto.String("between")
+	g.ValueInfo = append(g.ValueInfo, info)
+	end := proto.Clone(g.Output[0]).(*onnxpb.ValueInfoProto)
+	end.Name = proto.String("end")
+	g.Output = append(g.Output, end)
+	b, _ = proto.Marshal(m)
+	h, err := Decode(b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := h.Clone(true)
+	for _, h := range []*graph.Graph{h, c} {
+		b, err = Encode(h, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &onnxpb.ModelProto{}
+		if err := proto.Unmarshal(b, n); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(m.Graph, n.Graph) {
+			t.Errorf("read and written, the graph is\n%v\nit was\n%v", n.Graph, m.Graph)
+		}
+	}
+}
+
 // 90 % zeros take at most 0.12 of the dense file and load back exactly; in half
 // precision 0.07, and as float16 rounds.
 func TestSparseSize(t *testing.T) {

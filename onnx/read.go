@@ -123,7 +123,11 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer *scope,
 		if err != nil {
 			return nil, err
 		}
-		if err := define(&graph.Value{Name: t.GetName(), DType: x.DType, Shape: graph.Dims(x.Shape...), Const: x, Doc: t.GetDocString()}, "an initialiser"); err != nil {
+		v := &graph.Value{Name: t.GetName(), DType: x.DType, Shape: graph.Dims(x.Shape...), Const: x, Doc: t.GetDocString()}
+		if v.Unknown, err = restOfTensor(t); err != nil {
+			return nil, err
+		}
+		if err := define(v, "an initialiser"); err != nil {
 			return nil, err
 		}
 	}
@@ -201,7 +205,7 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer *scope,
 			return nil, fmt.Errorf("output %q of the graph is defined by nothing", o.GetName())
 		}
 		if d, err := valueOf(o); err == nil && v.Const == nil && v.From != nil {
-			v.DType, v.Shape, v.Doc = d.DType, d.Shape, d.Doc
+			v.DType, v.Shape, v.Doc, v.Unknown = d.DType, d.Shape, d.Doc, d.Unknown
 		}
 		if depth > 0 && (v.Const != nil || vals[o.GetName()] != v) {
 			v = r.pass(g, v)
@@ -211,7 +215,7 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer *scope,
 	for _, i := range p.ValueInfo {
 		if v := vals[i.GetName()]; v != nil && v.Const == nil && v.From != nil {
 			if d, err := valueOf(i); err == nil {
-				v.DType, v.Shape = d.DType, d.Shape
+				v.DType, v.Shape, v.Doc, v.Unknown, v.Listed = d.DType, d.Shape, d.Doc, d.Unknown, true
 			}
 		}
 	}
@@ -227,6 +231,10 @@ func (r *reader) graph(p *onnxpb.GraphProto, opset map[string]int, outer *scope,
 // valueOf reads name, type and shape of a tensor value.
 func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
 	v := &graph.Value{Name: p.GetName(), Doc: p.GetDocString()}
+	var err error
+	if v.Unknown, err = restOfValue(p); err != nil {
+		return nil, err
+	}
 	t := p.GetType().GetTensorType()
 	if t == nil {
 		if p.GetType() == nil || p.GetType().Value == nil {

@@ -12,6 +12,9 @@ import (
 func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, here *scope, depth int) (graph.Attr, error) {
 	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
 	var err error
+	if a.Unknown, err = restOfAttr(p); err != nil {
+		return a, err
+	}
 	keep := false
 	switch a.Kind {
 	case graph.AttrFloat:

@@ -146,7 +146,7 @@ node { op_type: "F%d" domain: "my" input: "b" output: "c" } } `, i, i+1, i+1)
 	}
 	for want, fs := range map[string]string{
 		"calls itself":    `functions { name: "F0" domain: "my" input: "a" output: "c" node { op_type: "F0" domain: "my" input: "a" output: "c" } }`,
-		"too much memory":           bomb.String() + `functions { name: "F30" domain: "my" input: "a" output: "b" node { op_type: "Neg" input: "a" output: "b" } }`,
+		"too much memory": bomb.String() + `functions { name: "F30" domain: "my" input: "a" output: "b" node { op_type: "Neg" input: "a" output: "b" } }`,
 		"version 14":      `functions { name: "F0" domain: "my" input: "a" output: "c" opset_import { version: 14 } node { op_type: "Neg" input: "a" output: "c" } }`,
 		"1 inputs and 1 ": `functions { name: "F0" domain: "my" output: "c" node { op_type: "Neg" input: "a" output: "c" } }`,
 	} {

@@ -141,6 +141,11 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 			return nil, err
 		}
 		p.Node = append(p.Node, q)
+		for _, v := range n.Outputs {
+			if v != nil && v.Listed && v.DType != tensor.Undefined && !g.IsOutput(v) {
+				p.ValueInfo = append(p.ValueInfo, infoOf(v))
+			}
+		}
 	}
 	for _, v := range g.Outputs {
 		p.Output = append(p.Output, infoOf(v))
@@ -168,6 +173,9 @@ func infoOf(v *graph.Value) *onnxpb.ValueInfoProto {
 	}
 	if v.DType != tensor.Undefined {
 		p.Type = &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}
+	}
+	if v.Const == nil {
+		withRest(p, v.Unknown)
 	}
 	return p
 }
@@ -214,6 +222,9 @@ func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
 	p := &onnxpb.AttributeProto{}
 	if a.Raw != nil {
 		return p, proto.Unmarshal(a.Raw, p)
+	}
+	if err := proto.Unmarshal(a.Unknown, p); err != nil {
+		return nil, err
 	}
 	p.Name = proto.String(a.Name)
 	p.Type = onnxpb.AttributeProto_AttributeType(a.Kind).Enum()
@@ -284,6 +295,7 @@ func (w *writer) initialiser(g *onnxpb.GraphProto, v *graph.Value) error {
 	if v.Doc != "" {
 		p.DocString = proto.String(v.Doc)
 	}
+	withTensorRest(p, v)
 	if w.data != "" && len(p.RawData) >= 1024 {
 		for len(w.blob)%64 != 0 {
 			w.blob = append(w.blob, 0)

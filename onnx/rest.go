@@ -1,0 +1,90 @@
+package onnx
+
+import (
+	"slices"
+
+	"pare/graph"
+	"pare/onnx/onnxpb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// What a file says of a value, a tensor or an attribute beside what the graph
+// holds is kept as wire bytes in Unknown, and written again: documentation of
+// attributes, metadata, denotations, fields that Pare does not know.
+
+// restOfValue is the rest of a value's entry, nil where there is none.
+func restOfValue(p *onnxpb.ValueInfoProto) ([]byte, error) {
+	dims := p.GetType().GetTensorType().GetShape().GetDim()
+	named := slices.ContainsFunc(dims, func(d *onnxpb.TensorShapeProto_Dimension) bool { return d.Denotation != nil })
+	unknown := p.ProtoReflect().GetUnknown()
+	if p.MetadataProps == nil && unknown == nil && !named && p.GetType().GetDenotation() == "" {
+		return nil, nil
+	}
+	rest := &onnxpb.ValueInfoProto{MetadataProps: p.MetadataProps}
+	rest.ProtoReflect().SetUnknown(unknown)
+	if t := p.Type; t != nil && (named || t.Denotation != nil) {
+		rest.Type = &onnxpb.TypeProto{Denotation: t.Denotation}
+		if named {
+			shape := &onnxpb.TensorShapeProto{}
+			for _, d := range dims {
+				shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Denotation: d.Denotation})
+			}
+			rest.Type.Value = &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{Shape: shape}}
+		}
+	}
+	return proto.Marshal(rest)
+}
+
+// withRest puts the rest of a value back into its entry. Denotations go to the
+// axes while there are as many.
+func withRest(p *onnxpb.ValueInfoProto, unknown []byte) {
+	rest := &onnxpb.ValueInfoProto{}
+	if len(unknown) == 0 || proto.Unmarshal(unknown, rest) != nil {
+		return
+	}
+	p.MetadataProps = rest.MetadataProps
+	p.ProtoReflect().SetUnknown(rest.ProtoReflect().GetUnknown())
+	if p.Type == nil || rest.Type == nil {
+		return
+	}
+	p.Type.Denotation = rest.Type.Denotation
+	was, is := rest.Type.GetTensorType().GetShape().GetDim(), p.Type.GetTensorType().GetShape().GetDim()
+	if len(was) != len(is) {
+		return
+	}
+	for i, d := range was {
+		is[i].Denotation = d.Denotation
+	}
+}
+
+// restOfTensor is the rest of an initialiser.
+func restOfTensor(p *onnxpb.TensorProto) ([]byte, error) {
+	unknown := p.ProtoReflect().GetUnknown()
+	if p.MetadataProps == nil && unknown == nil {
+		return nil, nil
+	}
+	rest := &onnxpb.TensorProto{MetadataProps: p.MetadataProps}
+	rest.ProtoReflect().SetUnknown(unknown)
+	return proto.Marshal(rest)
+}
+
+// withTensorRest puts it back.
+func withTensorRest(p *onnxpb.TensorProto, v *graph.Value) {
+	rest := &onnxpb.TensorProto{}
+	if len(v.Unknown) > 0 && proto.Unmarshal(v.Unknown, rest) == nil {
+		p.MetadataProps = rest.MetadataProps
+		p.ProtoReflect().SetUnknown(rest.ProtoReflect().GetUnknown())
+	}
+}
+
+// restOfAttr is the rest of an attribute.
+func restOfAttr(p *onnxpb.AttributeProto) ([]byte, error) {
+	unknown := p.ProtoReflect().GetUnknown()
+	if p.DocString == nil && unknown == nil {
+		return nil, nil
+	}
+	rest := &onnxpb.AttributeProto{DocString: p.DocString}
+	rest.ProtoReflect().SetUnknown(unknown)
+	return proto.Marshal(rest)
+}
