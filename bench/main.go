@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ type Row struct {
 }
 
 func main() {
+	debug.SetGCPercent(50) // as in the command
 	only := flag.String("only", "", "regular expression over `group/name`")
 	repeats := flag.Int("repeats", 9, "rounds")
 	threads := flag.String("threads", "1,2", "numbers of threads")

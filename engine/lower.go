@@ -19,8 +19,17 @@ type lowering struct {
 	bufs   []*buffer
 	setup  []func() error // run once, when memory is there
 	packed map[packKey]*buffer
+	hold   []float32                    // for weights on their way from one layout to another
 	behind map[*graph.Value]*graph.Node // gradients of activations done by their reader
 	why    string                       // the next step's kernel was chosen
+}
+
+// release lets go of the contents of a weight that has been laid out anew and
+// that no other node reads.
+func (l *lowering) release(v *graph.Value) {
+	if len(l.uses[v]) == 1 && !l.g.IsOutput(v) {
+		v.Const = &tensor.Tensor{DType: v.Const.DType, Shape: v.Const.Shape}
+	}
 }
 
 type packKey struct {

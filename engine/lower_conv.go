@@ -49,9 +49,13 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	t := &kernel.ConvTask{Conv: g}
 	var wb, bias, res *buffer
 	if l.once(w) && g.Groups == 1 {
-		hwio := make([]float32, sizeOf(w))
+		if cap(l.hold) < sizeOf(w) {
+			l.hold = make([]float32, sizeOf(w))
+		}
+		hwio := l.hold[:sizeOf(w)]
 		kernel.HWIO(w.Const.F32(), hwio, g.CO, g.CI, g.KH*g.KW)
 		t.Packed = kernel.PackConv(&g, hwio)
+		l.release(w)
 	} else {
 		wb = l.hwio(w, n)
 		reads = append(reads, wb)

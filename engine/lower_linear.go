@@ -142,6 +142,7 @@ func (l *lowering) factor(w *graph.Value, t *kernel.GemmTask, n *graph.Node) *bu
 	if l.once(w) && t.Batch <= 1 && t.M >= 8 { // few rows read each weight too seldom
 		t.Packed = kernel.PackB(t.TransB, t.N, t.K, w.Const.F32(), t.Ldb)
 		t.TransB = false
+		l.release(w)
 		return nil
 	}
 	return l.get(w, plain, n)
