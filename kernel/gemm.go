@@ -43,13 +43,15 @@ func (g *GemmTask) Run(p *Pool) {
 		return
 	}
 	batch := max(g.Batch, 1)
-	g.nBlock = min(g.N, 8*lanes())
-	if g.M >= 256 && g.N >= 512 {
+	g.nBlock = 8 * lanes()
+	switch {
+	case g.M >= 256 && g.N >= 512:
 		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
+	case g.M <= 128 && !g.TransA && batch == 1: // pieces by columns, so that B is packed once
+		each := (g.N + 4*p.Threads() - 1) / (4 * p.Threads())
+		g.nBlock = min(g.nBlock, (each+2*lanes()-1)/(2*lanes())*2*lanes())
 	}
-	if g.M >= 256 && g.N >= 512 {
-		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
-	}
+	g.nBlock = min(g.N, g.nBlock)
 	if g.Packed != nil {
 		g.nBlock = min(g.N, g.Packed.block)
 	}
@@ -66,8 +68,11 @@ func (g *GemmTask) Run(p *Pool) {
 	}
 	// a piece has as many rows as leaves enough pieces: B is packed once for each
 	if want := 4 * p.Threads(); p.Threads() > 1 && batch*g.nBlocks < want {
-		rows := (want + batch*g.nBlocks - 1) / (batch * g.nBlocks)
-		g.mBlock = min(g.M, max(48, ((g.M+rows-1)/rows+11)/12*12))
+		rows, least := (want+batch*g.nBlocks-1)/(batch*g.nBlocks), 48
+		if g.Packed != nil {
+			least = 14
+		}
+		g.mBlock = min(g.M, max(least, (g.M+rows-1)/rows))
 		g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 	}
 	p.Run(batch*g.mBlocks*g.nBlocks, g)
