@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+
+	"pare/kernel"
 )
 
 // peer is a running peers.py.
@@ -27,9 +29,14 @@ func script() string {
 	return filepath.Join(filepath.Dir(file), "peers.py")
 }
 
+// startPeer starts the peers' side. Where Pare is held to AVX2, OpenBLAS and
+// PyTorch are too; ONNX Runtime has no such switch.
 func startPeer(python string, threads int) (*peer, error) {
 	p := &peer{cmd: exec.Command(python, script(), strconv.Itoa(threads))}
 	p.cmd.Stderr = os.Stderr
+	if kernel.Level() == kernel.AVX2 {
+		p.cmd.Env = append(os.Environ(), "OPENBLAS_CORETYPE=Haswell", "ONEDNN_MAX_CPU_ISA=AVX2", "ATEN_CPU_CAPABILITY=avx2")
+	}
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -288,21 +288,38 @@ func tile(v vec, MR, NV int, byChannel bool) {
 		VMINPS(acc[i], hi, acc[i])
 	}
 	Label(name + "_norelu")
-	for i := 0; i < MR; i++ {
-		for j := 0; j < NV; j++ {
-			d := Mem{Base: c, Disp: bytes * j}
-			switch {
-			case j != last:
-				VMOVUPS(acc[i*NV+j], d)
-			case v.z512:
-				VMOVUPS(acc[i*NV+j], km, d)
-			default:
-				VMASKMOVPS(acc[i*NV+j], vm, d)
+	store := func(masked bool) {
+		cc := GP64()
+		MOVQ(c, cc)
+		for i := 0; i < MR; i++ {
+			for j := 0; j < NV; j++ {
+				d := Mem{Base: cc, Disp: bytes * j}
+				switch {
+				case j != last || !masked:
+					VMOVUPS(acc[i*NV+j], d)
+				case v.z512:
+					VMOVUPS(acc[i*NV+j], km, d)
+				default:
+					VMASKMOVPS(acc[i*NV+j], vm, d)
+				}
+			}
+			if i < MR-1 {
+				ADDQ(ldc, cc)
 			}
 		}
-		if i < MR-1 {
-			ADDQ(ldc, c)
-		}
+	}
+	if v.z512 {
+		store(true)
+	} else { // a masked store takes long on some processors
+		whole := GP32()
+		VMOVMSKPS(vm, whole)
+		CMPL(whole, Imm(0xff))
+		JNE(LabelRef(name + "_masked"))
+		store(false)
+		JMP(LabelRef(name + "_stored"))
+		Label(name + "_masked")
+		store(true)
+		Label(name + "_stored")
 	}
 	if byChannel {
 		ADDQ(Imm(uint64(bytes)), f(tOff))
