@@ -6705,12 +6705,16 @@ TEXT ·tileavx2_1x2(SB), NOSPLIT, $0-8
 	VMASKMOVPS 32(R8), Y0, Y2
 
 tileavx2_1x2_nobias:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       tileavx2_1x2_part
+
 tileavx2_1x2_row:
 	MOVQ SI, R8
 	MOVQ 8(AX), R9
 
 tileavx2_1x2_k:
-	VMASKMOVPS   32(BX), Y0, Y3
+	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  (BX), Y4, Y1
 	VFMADD231PS  Y3, Y4, Y2
@@ -6721,6 +6725,27 @@ tileavx2_1x2_k:
 	ADDQ         24(AX), SI
 	DECQ         DI
 	JNZ          tileavx2_1x2_row
+	JMP          tileavx2_1x2_summed
+
+tileavx2_1x2_part:
+tileavx2_1x2_part_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+tileavx2_1x2_part_k:
+	VMASKMOVPS   32(BX), Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  (BX), Y4, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          tileavx2_1x2_part_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          tileavx2_1x2_part_row
+
+tileavx2_1x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
@@ -6803,13 +6828,17 @@ TEXT ·tileavx2_2x2(SB), NOSPLIT, $0-8
 	VMOVAPS    Y2, Y4
 
 tileavx2_2x2_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       tileavx2_2x2_part
+
 tileavx2_2x2_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 tileavx2_2x2_k:
 	VMOVUPS      (SI), Y5
-	VMASKMOVPS   32(SI), Y0, Y6
+	VMOVUPS      32(SI), Y6
 	VBROADCASTSS (R9), Y7
 	VFMADD231PS  Y5, Y7, Y1
 	VFMADD231PS  Y6, Y7, Y2
@@ -6823,6 +6852,31 @@ tileavx2_2x2_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_2x2_row
+	JMP          tileavx2_2x2_summed
+
+tileavx2_2x2_part:
+tileavx2_2x2_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_2x2_part_k:
+	VMOVUPS      (SI), Y5
+	VMASKMOVPS   32(SI), Y0, Y6
+	VBROADCASTSS (R9), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R9)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VFMADD231PS  Y6, Y7, Y4
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_2x2_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_2x2_part_row
+
+tileavx2_2x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -6932,13 +6986,17 @@ TEXT ·tileavx2_3x2(SB), NOSPLIT, $0-8
 	VMOVAPS    Y2, Y6
 
 tileavx2_3x2_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       tileavx2_3x2_part
+
 tileavx2_3x2_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 tileavx2_3x2_k:
 	VMOVUPS      (SI), Y7
-	VMASKMOVPS   32(SI), Y0, Y8
+	VMOVUPS      32(SI), Y8
 	VBROADCASTSS (R9), Y9
 	VFMADD231PS  Y7, Y9, Y1
 	VFMADD231PS  Y8, Y9, Y2
@@ -6955,6 +7013,34 @@ tileavx2_3x2_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_3x2_row
+	JMP          tileavx2_3x2_summed
+
+tileavx2_3x2_part:
+tileavx2_3x2_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_3x2_part_k:
+	VMOVUPS      (SI), Y7
+	VMASKMOVPS   32(SI), Y0, Y8
+	VBROADCASTSS (R9), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R9)(CX*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VFMADD231PS  Y8, Y9, Y4
+	VBROADCASTSS (R9)(CX*2), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VFMADD231PS  Y8, Y9, Y6
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_3x2_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_3x2_part_row
+
+tileavx2_3x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -7091,7 +7177,10 @@ TEXT ·tileavx2_4x2(SB), NOSPLIT, $0-8
 	VMOVAPS    Y2, Y8
 
 tileavx2_4x2_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       tileavx2_4x2_part
 
 tileavx2_4x2_row:
 	MOVQ DI, R10
@@ -7099,7 +7188,7 @@ tileavx2_4x2_row:
 
 tileavx2_4x2_k:
 	VMOVUPS      (SI), Y9
-	VMASKMOVPS   32(SI), Y0, Y10
+	VMOVUPS      32(SI), Y10
 	VBROADCASTSS (R10), Y11
 	VFMADD231PS  Y9, Y11, Y1
 	VFMADD231PS  Y10, Y11, Y2
@@ -7119,6 +7208,37 @@ tileavx2_4x2_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_4x2_row
+	JMP          tileavx2_4x2_summed
+
+tileavx2_4x2_part:
+tileavx2_4x2_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx2_4x2_part_k:
+	VMOVUPS      (SI), Y9
+	VMASKMOVPS   32(SI), Y0, Y10
+	VBROADCASTSS (R10), Y11
+	VFMADD231PS  Y9, Y11, Y1
+	VFMADD231PS  Y10, Y11, Y2
+	VBROADCASTSS (R10)(CX*1), Y11
+	VFMADD231PS  Y9, Y11, Y3
+	VFMADD231PS  Y10, Y11, Y4
+	VBROADCASTSS (R10)(CX*2), Y11
+	VFMADD231PS  Y9, Y11, Y5
+	VFMADD231PS  Y10, Y11, Y6
+	VBROADCASTSS (R10)(R9*1), Y11
+	VFMADD231PS  Y9, Y11, Y7
+	VFMADD231PS  Y10, Y11, Y8
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx2_4x2_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_4x2_part_row
+
+tileavx2_4x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -7282,7 +7402,10 @@ TEXT ·tileavx2_5x2(SB), NOSPLIT, $0-8
 	VMOVAPS    Y2, Y10
 
 tileavx2_5x2_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       tileavx2_5x2_part
 
 tileavx2_5x2_row:
 	MOVQ DI, R10
@@ -7290,7 +7413,7 @@ tileavx2_5x2_row:
 
 tileavx2_5x2_k:
 	VMOVUPS      (SI), Y11
-	VMASKMOVPS   32(SI), Y0, Y12
+	VMOVUPS      32(SI), Y12
 	VBROADCASTSS (R10), Y13
 	VFMADD231PS  Y11, Y13, Y1
 	VFMADD231PS  Y12, Y13, Y2
@@ -7313,6 +7436,40 @@ tileavx2_5x2_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_5x2_row
+	JMP          tileavx2_5x2_summed
+
+tileavx2_5x2_part:
+tileavx2_5x2_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx2_5x2_part_k:
+	VMOVUPS      (SI), Y11
+	VMASKMOVPS   32(SI), Y0, Y12
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y11, Y13, Y1
+	VFMADD231PS  Y12, Y13, Y2
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y11, Y13, Y3
+	VFMADD231PS  Y12, Y13, Y4
+	VBROADCASTSS (R10)(CX*2), Y13
+	VFMADD231PS  Y11, Y13, Y5
+	VFMADD231PS  Y12, Y13, Y6
+	VBROADCASTSS (R10)(R9*1), Y13
+	VFMADD231PS  Y11, Y13, Y7
+	VFMADD231PS  Y12, Y13, Y8
+	VBROADCASTSS (R10)(CX*4), Y13
+	VFMADD231PS  Y11, Y13, Y9
+	VFMADD231PS  Y12, Y13, Y10
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx2_5x2_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_5x2_part_row
+
+tileavx2_5x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -7503,8 +7660,11 @@ TEXT ·tileavx2_6x2(SB), NOSPLIT, $0-8
 	VMOVAPS    Y2, Y12
 
 tileavx2_6x2_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0xff
+	JNE       tileavx2_6x2_part
 
 tileavx2_6x2_row:
 	MOVQ DI, R11
@@ -7512,7 +7672,7 @@ tileavx2_6x2_row:
 
 tileavx2_6x2_k:
 	VMOVUPS      (SI), Y13
-	VMASKMOVPS   32(SI), Y0, Y14
+	VMOVUPS      32(SI), Y14
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y13, Y15, Y1
 	VFMADD231PS  Y14, Y15, Y2
@@ -7538,6 +7698,43 @@ tileavx2_6x2_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_6x2_row
+	JMP          tileavx2_6x2_summed
+
+tileavx2_6x2_part:
+tileavx2_6x2_part_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+tileavx2_6x2_part_k:
+	VMOVUPS      (SI), Y13
+	VMASKMOVPS   32(SI), Y0, Y14
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (R11)(CX*1), Y15
+	VFMADD231PS  Y13, Y15, Y3
+	VFMADD231PS  Y14, Y15, Y4
+	VBROADCASTSS (R11)(CX*2), Y15
+	VFMADD231PS  Y13, Y15, Y5
+	VFMADD231PS  Y14, Y15, Y6
+	VBROADCASTSS (R11)(R9*1), Y15
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R11)(CX*4), Y15
+	VFMADD231PS  Y13, Y15, Y9
+	VFMADD231PS  Y14, Y15, Y10
+	VBROADCASTSS (R11)(R10*1), Y15
+	VFMADD231PS  Y13, Y15, Y11
+	VFMADD231PS  Y14, Y15, Y12
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          tileavx2_6x2_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_6x2_part_row
+
+tileavx2_6x2_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -7729,12 +7926,16 @@ TEXT ·tileavx2_1x1(SB), NOSPLIT, $0-8
 	VMASKMOVPS (R8), Y0, Y1
 
 tileavx2_1x1_nobias:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       tileavx2_1x1_part
+
 tileavx2_1x1_row:
 	MOVQ SI, R8
 	MOVQ 8(AX), R9
 
 tileavx2_1x1_k:
-	VMASKMOVPS   (BX), Y0, Y2
+	VMOVUPS      (BX), Y2
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         CX, R8
@@ -7744,6 +7945,26 @@ tileavx2_1x1_k:
 	ADDQ         24(AX), SI
 	DECQ         DI
 	JNZ          tileavx2_1x1_row
+	JMP          tileavx2_1x1_summed
+
+tileavx2_1x1_part:
+tileavx2_1x1_part_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+tileavx2_1x1_part_k:
+	VMASKMOVPS   (BX), Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          tileavx2_1x1_part_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          tileavx2_1x1_part_row
+
+tileavx2_1x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
@@ -7813,12 +8034,16 @@ TEXT ·tileavx2_2x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y2
 
 tileavx2_2x1_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       tileavx2_2x1_part
+
 tileavx2_2x1_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 tileavx2_2x1_k:
-	VMASKMOVPS   (SI), Y0, Y3
+	VMOVUPS      (SI), Y3
 	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS (R9)(CX*1), Y4
@@ -7830,6 +8055,28 @@ tileavx2_2x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_2x1_row
+	JMP          tileavx2_2x1_summed
+
+tileavx2_2x1_part:
+tileavx2_2x1_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_2x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y3
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(CX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_2x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_2x1_part_row
+
+tileavx2_2x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -7915,12 +8162,16 @@ TEXT ·tileavx2_3x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y3
 
 tileavx2_3x1_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       tileavx2_3x1_part
+
 tileavx2_3x1_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 tileavx2_3x1_k:
-	VMASKMOVPS   (SI), Y0, Y4
+	VMOVUPS      (SI), Y4
 	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y4, Y5, Y1
 	VBROADCASTSS (R9)(CX*1), Y5
@@ -7934,6 +8185,30 @@ tileavx2_3x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_3x1_row
+	JMP          tileavx2_3x1_summed
+
+tileavx2_3x1_part:
+tileavx2_3x1_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_3x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(CX*1), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R9)(CX*2), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_3x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_3x1_part_row
+
+tileavx2_3x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -8035,14 +8310,17 @@ TEXT ·tileavx2_4x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y4
 
 tileavx2_4x1_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       tileavx2_4x1_part
 
 tileavx2_4x1_row:
 	MOVQ DI, R10
 	MOVQ 8(AX), R11
 
 tileavx2_4x1_k:
-	VMASKMOVPS   (SI), Y0, Y5
+	VMOVUPS      (SI), Y5
 	VBROADCASTSS (R10), Y6
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS (R10)(CX*1), Y6
@@ -8058,6 +8336,32 @@ tileavx2_4x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_4x1_row
+	JMP          tileavx2_4x1_summed
+
+tileavx2_4x1_part:
+tileavx2_4x1_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx2_4x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y5
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R10)(CX*1), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R10)(CX*2), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R10)(R9*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx2_4x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_4x1_part_row
+
+tileavx2_4x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -8175,14 +8479,17 @@ TEXT ·tileavx2_5x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y5
 
 tileavx2_5x1_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       tileavx2_5x1_part
 
 tileavx2_5x1_row:
 	MOVQ DI, R10
 	MOVQ 8(AX), R11
 
 tileavx2_5x1_k:
-	VMASKMOVPS   (SI), Y0, Y6
+	VMOVUPS      (SI), Y6
 	VBROADCASTSS (R10), Y7
 	VFMADD231PS  Y6, Y7, Y1
 	VBROADCASTSS (R10)(CX*1), Y7
@@ -8200,6 +8507,34 @@ tileavx2_5x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_5x1_row
+	JMP          tileavx2_5x1_summed
+
+tileavx2_5x1_part:
+tileavx2_5x1_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+tileavx2_5x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y6
+	VBROADCASTSS (R10), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R10)(CX*1), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R10)(CX*2), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R10)(R9*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R10)(CX*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R11
+	JNZ          tileavx2_5x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_5x1_part_row
+
+tileavx2_5x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -8333,15 +8668,18 @@ TEXT ·tileavx2_6x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y6
 
 tileavx2_6x1_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0xff
+	JNE       tileavx2_6x1_part
 
 tileavx2_6x1_row:
 	MOVQ DI, R11
 	MOVQ 8(AX), R12
 
 tileavx2_6x1_k:
-	VMASKMOVPS   (SI), Y0, Y7
+	VMOVUPS      (SI), Y7
 	VBROADCASTSS (R11), Y8
 	VFMADD231PS  Y7, Y8, Y1
 	VBROADCASTSS (R11)(CX*1), Y8
@@ -8361,6 +8699,36 @@ tileavx2_6x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_6x1_row
+	JMP          tileavx2_6x1_summed
+
+tileavx2_6x1_part:
+tileavx2_6x1_part_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+tileavx2_6x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y7
+	VBROADCASTSS (R11), Y8
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R11)(CX*1), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS (R11)(CX*2), Y8
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R11)(R9*1), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS (R11)(CX*4), Y8
+	VFMADD231PS  Y7, Y8, Y5
+	VBROADCASTSS (R11)(R10*1), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          tileavx2_6x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_6x1_part_row
+
+tileavx2_6x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -8510,15 +8878,18 @@ TEXT ·tileavx2_7x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y7
 
 tileavx2_7x1_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0xff
+	JNE       tileavx2_7x1_part
 
 tileavx2_7x1_row:
 	MOVQ DI, R11
 	MOVQ 8(AX), R12
 
 tileavx2_7x1_k:
-	VMASKMOVPS   (SI), Y0, Y8
+	VMOVUPS      (SI), Y8
 	VBROADCASTSS (R11), Y9
 	VFMADD231PS  Y8, Y9, Y1
 	VBROADCASTSS (R11)(CX*1), Y9
@@ -8540,6 +8911,38 @@ tileavx2_7x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_7x1_row
+	JMP          tileavx2_7x1_summed
+
+tileavx2_7x1_part:
+tileavx2_7x1_part_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+tileavx2_7x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y8
+	VBROADCASTSS (R11), Y9
+	VFMADD231PS  Y8, Y9, Y1
+	VBROADCASTSS (R11)(CX*1), Y9
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R11)(CX*2), Y9
+	VFMADD231PS  Y8, Y9, Y3
+	VBROADCASTSS (R11)(R9*1), Y9
+	VFMADD231PS  Y8, Y9, Y4
+	VBROADCASTSS (R11)(CX*4), Y9
+	VFMADD231PS  Y8, Y9, Y5
+	VBROADCASTSS (R11)(R10*1), Y9
+	VFMADD231PS  Y8, Y9, Y6
+	VBROADCASTSS (R11)(R9*2), Y9
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R12
+	JNZ          tileavx2_7x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_7x1_part_row
+
+tileavx2_7x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -8705,16 +9108,19 @@ TEXT ·tileavx2_8x1(SB), NOSPLIT, $0-8
 	VMOVAPS    Y1, Y8
 
 tileavx2_8x1_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
-	LEAQ (R9)(CX*4), R11
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	LEAQ      (R9)(CX*4), R11
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0xff
+	JNE       tileavx2_8x1_part
 
 tileavx2_8x1_row:
 	MOVQ DI, R12
 	MOVQ 8(AX), R13
 
 tileavx2_8x1_k:
-	VMASKMOVPS   (SI), Y0, Y9
+	VMOVUPS      (SI), Y9
 	VBROADCASTSS (R12), Y10
 	VFMADD231PS  Y9, Y10, Y1
 	VBROADCASTSS (R12)(CX*1), Y10
@@ -8738,6 +9144,40 @@ tileavx2_8x1_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_8x1_row
+	JMP          tileavx2_8x1_summed
+
+tileavx2_8x1_part:
+tileavx2_8x1_part_row:
+	MOVQ DI, R12
+	MOVQ 8(AX), R13
+
+tileavx2_8x1_part_k:
+	VMASKMOVPS   (SI), Y0, Y9
+	VBROADCASTSS (R12), Y10
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R12)(CX*1), Y10
+	VFMADD231PS  Y9, Y10, Y2
+	VBROADCASTSS (R12)(CX*2), Y10
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R12)(R9*1), Y10
+	VFMADD231PS  Y9, Y10, Y4
+	VBROADCASTSS (R12)(CX*4), Y10
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R12)(R10*1), Y10
+	VFMADD231PS  Y9, Y10, Y6
+	VBROADCASTSS (R12)(R9*2), Y10
+	VFMADD231PS  Y9, Y10, Y7
+	VBROADCASTSS (R12)(R11*1), Y10
+	VFMADD231PS  Y9, Y10, Y8
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R13
+	JNZ          tileavx2_8x1_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_8x1_part_row
+
+tileavx2_8x1_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -10440,6 +10880,10 @@ TEXT ·tileavx2_2x4(SB), NOSPLIT, $0-8
 	VMOVAPS    Y4, Y8
 
 tileavx2_2x4_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       tileavx2_2x4_part
+
 tileavx2_2x4_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
@@ -10448,7 +10892,7 @@ tileavx2_2x4_k:
 	VMOVUPS      (SI), Y9
 	VMOVUPS      32(SI), Y10
 	VMOVUPS      64(SI), Y11
-	VMASKMOVPS   96(SI), Y0, Y12
+	VMOVUPS      96(SI), Y12
 	VBROADCASTSS (R9), Y13
 	VFMADD231PS  Y9, Y13, Y1
 	VFMADD231PS  Y10, Y13, Y2
@@ -10466,6 +10910,37 @@ tileavx2_2x4_k:
 	ADDQ         24(AX), DI
 	DECQ         R8
 	JNZ          tileavx2_2x4_row
+	JMP          tileavx2_2x4_summed
+
+tileavx2_2x4_part:
+tileavx2_2x4_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+tileavx2_2x4_part_k:
+	VMOVUPS      (SI), Y9
+	VMOVUPS      32(SI), Y10
+	VMOVUPS      64(SI), Y11
+	VMASKMOVPS   96(SI), Y0, Y12
+	VBROADCASTSS (R9), Y13
+	VFMADD231PS  Y9, Y13, Y1
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VFMADD231PS  Y12, Y13, Y4
+	VBROADCASTSS (R9)(CX*1), Y13
+	VFMADD231PS  Y9, Y13, Y5
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VFMADD231PS  Y12, Y13, Y8
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R10
+	JNZ          tileavx2_2x4_part_k
+	ADDQ         24(AX), DI
+	DECQ         R8
+	JNZ          tileavx2_2x4_part_row
+
+tileavx2_2x4_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), BX
@@ -10615,12 +11090,16 @@ TEXT ·tileavx2_1x8(SB), NOSPLIT, $0-8
 	VMASKMOVPS 224(R8), Y0, Y8
 
 tileavx2_1x8_nobias:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       tileavx2_1x8_part
+
 tileavx2_1x8_row:
 	MOVQ SI, R8
 	MOVQ 8(AX), R9
 
 tileavx2_1x8_k:
-	VMASKMOVPS   224(BX), Y0, Y9
+	VMOVUPS      224(BX), Y9
 	VBROADCASTSS (R8), Y10
 	VFMADD231PS  (BX), Y10, Y1
 	VFMADD231PS  32(BX), Y10, Y2
@@ -10637,6 +11116,33 @@ tileavx2_1x8_k:
 	ADDQ         24(AX), SI
 	DECQ         DI
 	JNZ          tileavx2_1x8_row
+	JMP          tileavx2_1x8_summed
+
+tileavx2_1x8_part:
+tileavx2_1x8_part_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+tileavx2_1x8_part_k:
+	VMASKMOVPS   224(BX), Y0, Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  (BX), Y10, Y1
+	VFMADD231PS  32(BX), Y10, Y2
+	VFMADD231PS  64(BX), Y10, Y3
+	VFMADD231PS  96(BX), Y10, Y4
+	VFMADD231PS  128(BX), Y10, Y5
+	VFMADD231PS  160(BX), Y10, Y6
+	VFMADD231PS  192(BX), Y10, Y7
+	VFMADD231PS  Y9, Y10, Y8
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         R9
+	JNZ          tileavx2_1x8_part_k
+	ADDQ         24(AX), SI
+	DECQ         DI
+	JNZ          tileavx2_1x8_part_row
+
+tileavx2_1x8_summed:
 	MOVQ         64(AX), CX
 	MOVQ         72(AX), DX
 	MOVQ         104(AX), DX
@@ -10863,21 +11369,45 @@ channelsavx2_1_whole:
 	VMASKMOVPS (R8), Y0, Y1
 
 channelsavx2_1_nobias:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       channelsavx2_1_part
+
 channelsavx2_1_row:
 	MOVQ SI, R8
 	MOVQ 8(AX), R9
 
 channelsavx2_1_k:
-	VMASKMOVPS   (BX), Y0, Y2
-	VFMADD231PS  (R8), Y2, Y1
-	ADDQ         CX, R8
-	ADDQ         DX, BX
-	DECQ         R9
-	JNZ          channelsavx2_1_k
-	ADDQ         24(AX), SI
-	ADDQ         128(AX), BX
-	DECQ         DI
-	JNZ          channelsavx2_1_row
+	VMOVUPS     (BX), Y2
+	VFMADD231PS (R8), Y2, Y1
+	ADDQ        CX, R8
+	ADDQ        DX, BX
+	DECQ        R9
+	JNZ         channelsavx2_1_k
+	ADDQ        24(AX), SI
+	ADDQ        128(AX), BX
+	DECQ        DI
+	JNZ         channelsavx2_1_row
+	JMP         channelsavx2_1_summed
+
+channelsavx2_1_part:
+channelsavx2_1_part_row:
+	MOVQ SI, R8
+	MOVQ 8(AX), R9
+
+channelsavx2_1_part_k:
+	VMASKMOVPS  (BX), Y0, Y2
+	VFMADD231PS (R8), Y2, Y1
+	ADDQ        CX, R8
+	ADDQ        DX, BX
+	DECQ        R9
+	JNZ         channelsavx2_1_part_k
+	ADDQ        24(AX), SI
+	ADDQ        128(AX), BX
+	DECQ        DI
+	JNZ         channelsavx2_1_part_row
+
+channelsavx2_1_summed:
 	MOVQ         64(AX), BX
 	MOVQ         72(AX), SI
 	MOVQ         104(AX), SI
@@ -11061,22 +11591,47 @@ channelsavx2_2_whole:
 	VMOVAPS    Y1, Y2
 
 channelsavx2_2_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       channelsavx2_2_part
+
 channelsavx2_2_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 channelsavx2_2_k:
-	VMASKMOVPS   (SI), Y0, Y3
-	VFMADD231PS  (R9), Y3, Y1
-	VFMADD231PS  (R9)(CX*1), Y3, Y2
-	ADDQ         DX, R9
-	ADDQ         BX, SI
-	DECQ         R10
-	JNZ          channelsavx2_2_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_2_row
+	VMOVUPS     (SI), Y3
+	VFMADD231PS (R9), Y3, Y1
+	VFMADD231PS (R9)(CX*1), Y3, Y2
+	ADDQ        DX, R9
+	ADDQ        BX, SI
+	DECQ        R10
+	JNZ         channelsavx2_2_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_2_row
+	JMP         channelsavx2_2_summed
+
+channelsavx2_2_part:
+channelsavx2_2_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx2_2_part_k:
+	VMASKMOVPS  (SI), Y0, Y3
+	VFMADD231PS (R9), Y3, Y1
+	VFMADD231PS (R9)(CX*1), Y3, Y2
+	ADDQ        DX, R9
+	ADDQ        BX, SI
+	DECQ        R10
+	JNZ         channelsavx2_2_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_2_part_row
+
+channelsavx2_2_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -11291,23 +11846,49 @@ channelsavx2_3_whole:
 	VMOVAPS    Y1, Y3
 
 channelsavx2_3_nobias:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       channelsavx2_3_part
+
 channelsavx2_3_row:
 	MOVQ DI, R9
 	MOVQ 8(AX), R10
 
 channelsavx2_3_k:
-	VMASKMOVPS   (SI), Y0, Y4
-	VFMADD231PS  (R9), Y4, Y1
-	VFMADD231PS  (R9)(CX*1), Y4, Y2
-	VFMADD231PS  (R9)(CX*2), Y4, Y3
-	ADDQ         DX, R9
-	ADDQ         BX, SI
-	DECQ         R10
-	JNZ          channelsavx2_3_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_3_row
+	VMOVUPS     (SI), Y4
+	VFMADD231PS (R9), Y4, Y1
+	VFMADD231PS (R9)(CX*1), Y4, Y2
+	VFMADD231PS (R9)(CX*2), Y4, Y3
+	ADDQ        DX, R9
+	ADDQ        BX, SI
+	DECQ        R10
+	JNZ         channelsavx2_3_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_3_row
+	JMP         channelsavx2_3_summed
+
+channelsavx2_3_part:
+channelsavx2_3_part_row:
+	MOVQ DI, R9
+	MOVQ 8(AX), R10
+
+channelsavx2_3_part_k:
+	VMASKMOVPS  (SI), Y0, Y4
+	VFMADD231PS (R9), Y4, Y1
+	VFMADD231PS (R9)(CX*1), Y4, Y2
+	VFMADD231PS (R9)(CX*2), Y4, Y3
+	ADDQ        DX, R9
+	ADDQ        BX, SI
+	DECQ        R10
+	JNZ         channelsavx2_3_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_3_part_row
+
+channelsavx2_3_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -11555,26 +12136,52 @@ channelsavx2_4_whole:
 	VMOVAPS    Y1, Y4
 
 channelsavx2_4_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       channelsavx2_4_part
 
 channelsavx2_4_row:
 	MOVQ DI, R10
 	MOVQ 8(AX), R11
 
 channelsavx2_4_k:
-	VMASKMOVPS   (SI), Y0, Y5
-	VFMADD231PS  (R10), Y5, Y1
-	VFMADD231PS  (R10)(CX*1), Y5, Y2
-	VFMADD231PS  (R10)(CX*2), Y5, Y3
-	VFMADD231PS  (R10)(R9*1), Y5, Y4
-	ADDQ         DX, R10
-	ADDQ         BX, SI
-	DECQ         R11
-	JNZ          channelsavx2_4_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_4_row
+	VMOVUPS     (SI), Y5
+	VFMADD231PS (R10), Y5, Y1
+	VFMADD231PS (R10)(CX*1), Y5, Y2
+	VFMADD231PS (R10)(CX*2), Y5, Y3
+	VFMADD231PS (R10)(R9*1), Y5, Y4
+	ADDQ        DX, R10
+	ADDQ        BX, SI
+	DECQ        R11
+	JNZ         channelsavx2_4_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_4_row
+	JMP         channelsavx2_4_summed
+
+channelsavx2_4_part:
+channelsavx2_4_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx2_4_part_k:
+	VMASKMOVPS  (SI), Y0, Y5
+	VFMADD231PS (R10), Y5, Y1
+	VFMADD231PS (R10)(CX*1), Y5, Y2
+	VFMADD231PS (R10)(CX*2), Y5, Y3
+	VFMADD231PS (R10)(R9*1), Y5, Y4
+	ADDQ        DX, R10
+	ADDQ        BX, SI
+	DECQ        R11
+	JNZ         channelsavx2_4_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_4_part_row
+
+channelsavx2_4_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -11853,27 +12460,54 @@ channelsavx2_5_whole:
 	VMOVAPS    Y1, Y5
 
 channelsavx2_5_nobias:
-	LEAQ (CX)(CX*2), R9
+	LEAQ      (CX)(CX*2), R9
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       channelsavx2_5_part
 
 channelsavx2_5_row:
 	MOVQ DI, R10
 	MOVQ 8(AX), R11
 
 channelsavx2_5_k:
-	VMASKMOVPS   (SI), Y0, Y6
-	VFMADD231PS  (R10), Y6, Y1
-	VFMADD231PS  (R10)(CX*1), Y6, Y2
-	VFMADD231PS  (R10)(CX*2), Y6, Y3
-	VFMADD231PS  (R10)(R9*1), Y6, Y4
-	VFMADD231PS  (R10)(CX*4), Y6, Y5
-	ADDQ         DX, R10
-	ADDQ         BX, SI
-	DECQ         R11
-	JNZ          channelsavx2_5_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_5_row
+	VMOVUPS     (SI), Y6
+	VFMADD231PS (R10), Y6, Y1
+	VFMADD231PS (R10)(CX*1), Y6, Y2
+	VFMADD231PS (R10)(CX*2), Y6, Y3
+	VFMADD231PS (R10)(R9*1), Y6, Y4
+	VFMADD231PS (R10)(CX*4), Y6, Y5
+	ADDQ        DX, R10
+	ADDQ        BX, SI
+	DECQ        R11
+	JNZ         channelsavx2_5_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_5_row
+	JMP         channelsavx2_5_summed
+
+channelsavx2_5_part:
+channelsavx2_5_part_row:
+	MOVQ DI, R10
+	MOVQ 8(AX), R11
+
+channelsavx2_5_part_k:
+	VMASKMOVPS  (SI), Y0, Y6
+	VFMADD231PS (R10), Y6, Y1
+	VFMADD231PS (R10)(CX*1), Y6, Y2
+	VFMADD231PS (R10)(CX*2), Y6, Y3
+	VFMADD231PS (R10)(R9*1), Y6, Y4
+	VFMADD231PS (R10)(CX*4), Y6, Y5
+	ADDQ        DX, R10
+	ADDQ        BX, SI
+	DECQ        R11
+	JNZ         channelsavx2_5_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_5_part_row
+
+channelsavx2_5_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -12184,29 +12818,57 @@ channelsavx2_6_whole:
 	VMOVAPS    Y1, Y6
 
 channelsavx2_6_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0xff
+	JNE       channelsavx2_6_part
 
 channelsavx2_6_row:
 	MOVQ DI, R11
 	MOVQ 8(AX), R12
 
 channelsavx2_6_k:
-	VMASKMOVPS   (SI), Y0, Y7
-	VFMADD231PS  (R11), Y7, Y1
-	VFMADD231PS  (R11)(CX*1), Y7, Y2
-	VFMADD231PS  (R11)(CX*2), Y7, Y3
-	VFMADD231PS  (R11)(R9*1), Y7, Y4
-	VFMADD231PS  (R11)(CX*4), Y7, Y5
-	VFMADD231PS  (R11)(R10*1), Y7, Y6
-	ADDQ         DX, R11
-	ADDQ         BX, SI
-	DECQ         R12
-	JNZ          channelsavx2_6_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_6_row
+	VMOVUPS     (SI), Y7
+	VFMADD231PS (R11), Y7, Y1
+	VFMADD231PS (R11)(CX*1), Y7, Y2
+	VFMADD231PS (R11)(CX*2), Y7, Y3
+	VFMADD231PS (R11)(R9*1), Y7, Y4
+	VFMADD231PS (R11)(CX*4), Y7, Y5
+	VFMADD231PS (R11)(R10*1), Y7, Y6
+	ADDQ        DX, R11
+	ADDQ        BX, SI
+	DECQ        R12
+	JNZ         channelsavx2_6_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_6_row
+	JMP         channelsavx2_6_summed
+
+channelsavx2_6_part:
+channelsavx2_6_part_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx2_6_part_k:
+	VMASKMOVPS  (SI), Y0, Y7
+	VFMADD231PS (R11), Y7, Y1
+	VFMADD231PS (R11)(CX*1), Y7, Y2
+	VFMADD231PS (R11)(CX*2), Y7, Y3
+	VFMADD231PS (R11)(R9*1), Y7, Y4
+	VFMADD231PS (R11)(CX*4), Y7, Y5
+	VFMADD231PS (R11)(R10*1), Y7, Y6
+	ADDQ        DX, R11
+	ADDQ        BX, SI
+	DECQ        R12
+	JNZ         channelsavx2_6_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_6_part_row
+
+channelsavx2_6_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -12548,30 +13210,59 @@ channelsavx2_7_whole:
 	VMOVAPS    Y1, Y7
 
 channelsavx2_7_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0xff
+	JNE       channelsavx2_7_part
 
 channelsavx2_7_row:
 	MOVQ DI, R11
 	MOVQ 8(AX), R12
 
 channelsavx2_7_k:
-	VMASKMOVPS   (SI), Y0, Y8
-	VFMADD231PS  (R11), Y8, Y1
-	VFMADD231PS  (R11)(CX*1), Y8, Y2
-	VFMADD231PS  (R11)(CX*2), Y8, Y3
-	VFMADD231PS  (R11)(R9*1), Y8, Y4
-	VFMADD231PS  (R11)(CX*4), Y8, Y5
-	VFMADD231PS  (R11)(R10*1), Y8, Y6
-	VFMADD231PS  (R11)(R9*2), Y8, Y7
-	ADDQ         DX, R11
-	ADDQ         BX, SI
-	DECQ         R12
-	JNZ          channelsavx2_7_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_7_row
+	VMOVUPS     (SI), Y8
+	VFMADD231PS (R11), Y8, Y1
+	VFMADD231PS (R11)(CX*1), Y8, Y2
+	VFMADD231PS (R11)(CX*2), Y8, Y3
+	VFMADD231PS (R11)(R9*1), Y8, Y4
+	VFMADD231PS (R11)(CX*4), Y8, Y5
+	VFMADD231PS (R11)(R10*1), Y8, Y6
+	VFMADD231PS (R11)(R9*2), Y8, Y7
+	ADDQ        DX, R11
+	ADDQ        BX, SI
+	DECQ        R12
+	JNZ         channelsavx2_7_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_7_row
+	JMP         channelsavx2_7_summed
+
+channelsavx2_7_part:
+channelsavx2_7_part_row:
+	MOVQ DI, R11
+	MOVQ 8(AX), R12
+
+channelsavx2_7_part_k:
+	VMASKMOVPS  (SI), Y0, Y8
+	VFMADD231PS (R11), Y8, Y1
+	VFMADD231PS (R11)(CX*1), Y8, Y2
+	VFMADD231PS (R11)(CX*2), Y8, Y3
+	VFMADD231PS (R11)(R9*1), Y8, Y4
+	VFMADD231PS (R11)(CX*4), Y8, Y5
+	VFMADD231PS (R11)(R10*1), Y8, Y6
+	VFMADD231PS (R11)(R9*2), Y8, Y7
+	ADDQ        DX, R11
+	ADDQ        BX, SI
+	DECQ        R12
+	JNZ         channelsavx2_7_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_7_part_row
+
+channelsavx2_7_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8
@@ -12945,32 +13636,62 @@ channelsavx2_8_whole:
 	VMOVAPS    Y1, Y8
 
 channelsavx2_8_nobias:
-	LEAQ (CX)(CX*2), R9
-	LEAQ (CX)(CX*4), R10
-	LEAQ (R9)(CX*4), R11
+	LEAQ      (CX)(CX*2), R9
+	LEAQ      (CX)(CX*4), R10
+	LEAQ      (R9)(CX*4), R11
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0xff
+	JNE       channelsavx2_8_part
 
 channelsavx2_8_row:
 	MOVQ DI, R12
 	MOVQ 8(AX), R13
 
 channelsavx2_8_k:
-	VMASKMOVPS   (SI), Y0, Y9
-	VFMADD231PS  (R12), Y9, Y1
-	VFMADD231PS  (R12)(CX*1), Y9, Y2
-	VFMADD231PS  (R12)(CX*2), Y9, Y3
-	VFMADD231PS  (R12)(R9*1), Y9, Y4
-	VFMADD231PS  (R12)(CX*4), Y9, Y5
-	VFMADD231PS  (R12)(R10*1), Y9, Y6
-	VFMADD231PS  (R12)(R9*2), Y9, Y7
-	VFMADD231PS  (R12)(R11*1), Y9, Y8
-	ADDQ         DX, R12
-	ADDQ         BX, SI
-	DECQ         R13
-	JNZ          channelsavx2_8_k
-	ADDQ         24(AX), DI
-	ADDQ         128(AX), SI
-	DECQ         R8
-	JNZ          channelsavx2_8_row
+	VMOVUPS     (SI), Y9
+	VFMADD231PS (R12), Y9, Y1
+	VFMADD231PS (R12)(CX*1), Y9, Y2
+	VFMADD231PS (R12)(CX*2), Y9, Y3
+	VFMADD231PS (R12)(R9*1), Y9, Y4
+	VFMADD231PS (R12)(CX*4), Y9, Y5
+	VFMADD231PS (R12)(R10*1), Y9, Y6
+	VFMADD231PS (R12)(R9*2), Y9, Y7
+	VFMADD231PS (R12)(R11*1), Y9, Y8
+	ADDQ        DX, R12
+	ADDQ        BX, SI
+	DECQ        R13
+	JNZ         channelsavx2_8_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_8_row
+	JMP         channelsavx2_8_summed
+
+channelsavx2_8_part:
+channelsavx2_8_part_row:
+	MOVQ DI, R12
+	MOVQ 8(AX), R13
+
+channelsavx2_8_part_k:
+	VMASKMOVPS  (SI), Y0, Y9
+	VFMADD231PS (R12), Y9, Y1
+	VFMADD231PS (R12)(CX*1), Y9, Y2
+	VFMADD231PS (R12)(CX*2), Y9, Y3
+	VFMADD231PS (R12)(R9*1), Y9, Y4
+	VFMADD231PS (R12)(CX*4), Y9, Y5
+	VFMADD231PS (R12)(R10*1), Y9, Y6
+	VFMADD231PS (R12)(R9*2), Y9, Y7
+	VFMADD231PS (R12)(R11*1), Y9, Y8
+	ADDQ        DX, R12
+	ADDQ        BX, SI
+	DECQ        R13
+	JNZ         channelsavx2_8_part_k
+	ADDQ        24(AX), DI
+	ADDQ        128(AX), SI
+	DECQ        R8
+	JNZ         channelsavx2_8_part_row
+
+channelsavx2_8_summed:
 	MOVQ         64(AX), SI
 	MOVQ         72(AX), DI
 	MOVQ         104(AX), R8

@@ -195,53 +195,74 @@ func tile(v vec, MR, NV int, byChannel bool) {
 		bv[j] = v.reg()
 	}
 	x := v.reg()
-	Label(name + "_row")
-	MOVQ(a, p)
-	if MR > 8 {
-		LEAQ(Mem{Base: a, Index: ais, Scale: 8}, q)
-	}
-	MOVQ(f(tK), k)
-	Label(name + "_k")
-	for j := range bv {
-		if MR > 1 || j == last || byChannel {
-			load(j, Mem{Base: b, Disp: bytes * j}, bv[j])
+	sum := func(mark string, masked bool) {
+		Label(name + mark + "_row")
+		MOVQ(a, p)
+		if MR > 8 {
+			LEAQ(Mem{Base: a, Index: ais, Scale: 8}, q)
 		}
-	}
-	for i := 0; i < MR; i++ {
-		if byChannel {
-			VFMADD231PS(at(i), bv[0], acc[i])
-			continue
-		}
-		if v.z512 && NV == 1 {
-			VFMADD231PS_BCST(at(i), bv[0], acc[i])
-			continue
-		}
-		if MR == 1 { // B is read once
-			VBROADCASTSS(at(i), x)
-			for j := 0; j < last; j++ {
-				VFMADD231PS(Mem{Base: b, Disp: bytes * j}, x, acc[j])
+		MOVQ(f(tK), k)
+		Label(name + mark + "_k")
+		for j := range bv {
+			if MR > 1 || j == last || byChannel {
+				from := Mem{Base: b, Disp: bytes * j}
+				if masked {
+					load(j, from, bv[j])
+				} else {
+					VMOVUPS(from, bv[j])
+				}
 			}
-			VFMADD231PS(bv[last], x, acc[last])
-			continue
 		}
-		VBROADCASTSS(at(i), x)
-		for j := 0; j < NV; j++ {
-			VFMADD231PS(bv[j], x, acc[i*NV+j])
+		for i := 0; i < MR; i++ {
+			if byChannel {
+				VFMADD231PS(at(i), bv[0], acc[i])
+				continue
+			}
+			if v.z512 && NV == 1 {
+				VFMADD231PS_BCST(at(i), bv[0], acc[i])
+				continue
+			}
+			if MR == 1 { // B is read once
+				VBROADCASTSS(at(i), x)
+				for j := 0; j < last; j++ {
+					VFMADD231PS(Mem{Base: b, Disp: bytes * j}, x, acc[j])
+				}
+				VFMADD231PS(bv[last], x, acc[last])
+				continue
+			}
+			VBROADCASTSS(at(i), x)
+			for j := 0; j < NV; j++ {
+				VFMADD231PS(bv[j], x, acc[i*NV+j])
+			}
 		}
+		ADDQ(aks, p)
+		if MR > 8 {
+			ADDQ(aks, q)
+		}
+		ADDQ(ldb, b)
+		DECQ(k)
+		JNZ(LabelRef(name + mark + "_k"))
+		ADDQ(f(tArs), a)
+		if byChannel {
+			ADDQ(f(tBrs), b)
+		}
+		DECQ(rows)
+		JNZ(LabelRef(name + mark + "_row"))
+
 	}
-	ADDQ(aks, p)
-	if MR > 8 {
-		ADDQ(aks, q)
+	if v.z512 {
+		sum("", true)
+	} else { // masked loads and stores take longer
+		whole := GP32()
+		VMOVMSKPS(vm, whole)
+		CMPL(whole, Imm(0xff))
+		JNE(LabelRef(name + "_part"))
+		sum("", false)
+		JMP(LabelRef(name + "_summed"))
+		Label(name + "_part")
+		sum("_part", true)
+		Label(name + "_summed")
 	}
-	ADDQ(ldb, b)
-	DECQ(k)
-	JNZ(LabelRef(name + "_k"))
-	ADDQ(f(tArs), a)
-	if byChannel {
-		ADDQ(f(tBrs), b)
-	}
-	DECQ(rows)
-	JNZ(LabelRef(name + "_row"))
 
 	c, ldc, flags := ld(tC), ld(tLdc), ld(tFlags)
 	move(c)
@@ -310,7 +331,7 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	}
 	if v.z512 {
 		store(true)
-	} else { // a masked store takes long on some processors
+	} else {
 		whole := GP32()
 		VMOVMSKPS(vm, whole)
 		CMPL(whole, Imm(0xff))
