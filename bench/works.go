@@ -181,7 +181,7 @@ func fill(t *tensor.Tensor) {
 // frozen prepares inference.
 func frozen(g *graph.Graph, batch int) prepared {
 	return func(threads int) (func() error, func(), error) {
-		p, err := engine.Compile(g, map[string]int{"N": batch}, engine.Options{Threads: threads, Freeze: true})
+		p, err := engine.Compile(g, map[string]int{"N": batch}, engine.Options{Threads: threads, Freeze: true, Consume: true})
 		if err != nil {
 			return nil, nil, err
 		}

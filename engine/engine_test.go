@@ -111,6 +111,40 @@ func TestInference(t *testing.T) {
 	}
 }
 
+// A plan that consumes its graph gives the same bytes, and the graph's weights
+// are gone.
+func TestConsume(t *testing.T) {
+	for _, name := range []string{"lenet-300-100", "resnet20", "gpt-tiny"} {
+		var outs [2][]float32
+		for i, consume := range []bool{false, true} {
+			r := rand.New(rand.NewPCG(1, 2))
+			g := build(t, name, r)
+			p, err := engine.Compile(g, map[string]int{"N": 9}, engine.Options{Threads: 1, Freeze: true, Consume: consume})
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			randomize(r, p.Input(g.Inputs[0].Name), 11)
+			for range 2 {
+				if err := p.Run(); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+			outs[i] = slices.Clone(p.Output("logits").F32())
+			gone := false
+			for _, v := range g.Consts() {
+				gone = gone || v.Const.Data == nil
+			}
+			if gone != consume {
+				t.Errorf("%s: consumed %v, weights gone %v", name, consume, gone)
+			}
+			p.Close()
+		}
+		if !slices.Equal(outs[0], outs[1]) {
+			t.Errorf("%s: another result where the graph was consumed", name)
+		}
+	}
+}
+
 // The training graph: loss and all gradients against the reference evaluation.
 func TestTraining(t *testing.T) {
 	for _, name := range append(small, "resnet8 clipped") {

@@ -12,22 +12,26 @@ import (
 // lowering turns nodes into steps.
 type lowering struct {
 	*Program
-	frozen bool
-	uses   map[*graph.Value][]graph.Use
-	index  map[*graph.Node]int // position in the graph's order
-	done   map[*graph.Node]bool
-	bufs   []*buffer
-	setup  []func() error // run once, when memory is there
-	packed map[packKey]*buffer
-	hold   []float32                    // for weights on their way from one layout to another
-	behind map[*graph.Value]*graph.Node // gradients of activations done by their reader
-	why    string                       // the next step's kernel was chosen
+	frozen  bool
+	consume bool
+	uses    map[*graph.Value][]graph.Use
+	index   map[*graph.Node]int // position in the graph's order
+	done    map[*graph.Node]bool
+	bufs    []*buffer
+	setup   []func() error // run once, when memory is there
+	packed  map[packKey]*buffer
+	hold    []float32                    // for weights on their way from one layout to another
+	behind  map[*graph.Value]*graph.Node // gradients of activations done by their reader
+	why     string                       // the next step's kernel was chosen
 }
 
 // release lets go of the contents of a weight that has been laid out anew and
-// that no other node reads.
+// that no other node reads. Where the graph may be consumed, so does its owner.
 func (l *lowering) release(v *graph.Value) {
 	if len(l.uses[v]) == 1 && !l.g.IsOutput(v) {
+		if l.consume {
+			v.Const.Data = nil // the caller's too
+		}
 		v.Const = &tensor.Tensor{DType: v.Const.DType, Shape: v.Const.Shape}
 	}
 }
@@ -60,8 +64,8 @@ func lowerOf(n *graph.Node) lower {
 	return lowers[n.Op]
 }
 
-func (p *Program) plan(frozen bool) error {
-	l := &lowering{Program: p, frozen: frozen, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
+func (p *Program) plan(frozen, consume bool) error {
+	l := &lowering{Program: p, frozen: frozen, consume: consume, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
 	for i, n := range p.g.Nodes {
 		l.index[n] = i
 	}

@@ -18,6 +18,7 @@ type Options struct {
 	Threads int          // 0: one for each core
 	Pool    *kernel.Pool // a pool to share; overrides Threads
 	Freeze  bool         // the initialisers never change: they are packed once, constants are folded, normalisation goes into convolutions
+	Consume bool         // with Freeze: the graph is given up, and weights that the plan lays out anew lose their contents at once
 	Profile bool         // measure every step
 }
 
@@ -144,7 +145,7 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 			return p, nil
 		}
 	}
-	if err := p.plan(opt.Freeze); err != nil {
+	if err := p.plan(opt.Freeze, opt.Freeze && opt.Consume); err != nil {
 		return nil, err
 	}
 	return p, nil
