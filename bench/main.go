@@ -57,16 +57,17 @@ func main() {
 	python := flag.String("python", os.Getenv("PARE_PYTHON"), "Python with the peers; empty: what bench/setup.sh made")
 	isa := flag.String("isa", "", "weaker instructions for Pare: avx2 or generic")
 	out := flag.String("json", "", "write the rows to this file")
+	page := flag.String("page", "", "put the rows as a table into this Markdown file")
 	per := flag.Duration("per", 60*time.Millisecond, "time of one side in one round")
 	solo := flag.String("solo", "", "run one work of Pare's alone, three times, and print the peak memory")
 	flag.Parse()
-	if err := run(*only, *repeats, *threads, *python, *isa, *out, *per, *solo); err != nil {
+	if err := run(*only, *repeats, *threads, *python, *isa, *out, *page, *per, *solo); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, repeats int, threads, python, isa, out string, per time.Duration, solo string) error {
+func run(only string, repeats int, threads, python, isa, out, page string, per time.Duration, solo string) error {
 	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
 		if isa == l.String() {
 			if err := kernel.SetISA(l); err != nil {
@@ -100,7 +101,8 @@ func run(only string, repeats int, threads, python, isa, out string, per time.Du
 		return alone(all, solo)
 	}
 	var rows []Row
-	fmt.Printf("%s, instructions %v, %d rounds, peer's time / Pare's\n", cpu(), kernel.Level(), repeats)
+	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's time / Pare's", cpu(), kernel.Level(), repeats)
+	fmt.Println(head)
 	for _, field := range strings.Split(threads, ",") {
 		t, err := strconv.Atoi(field)
 		if err != nil {
@@ -127,6 +129,11 @@ func run(only string, repeats int, threads, python, isa, out string, per time.Du
 		p.stop()
 	}
 	rows = append(rows, memory(all, match, python)...)
+	if page != "" {
+		if err := putTable(page, kernel.Level().String(), table(head, rows)); err != nil {
+			return err
+		}
+	}
 	if out == "" {
 		return nil
 	}
@@ -196,7 +203,14 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 	return r
 }
 
+// timed is the time of one run; where there are several, one more goes before
+// them, as it does on the peer's side.
 func timed(f func() error, loops int) (float64, error) {
+	if loops > 1 {
+		if err := f(); err != nil {
+			return 0, err
+		}
+	}
 	t := time.Now()
 	for range loops {
 		if err := f(); err != nil {

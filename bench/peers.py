@@ -171,6 +171,8 @@ def serve():
                 a = {}
             else:
                 run, loops = jobs[q["run"]], q["loops"]
+                if loops > 1:
+                    run()  # awakens the threads
                 t = time.perf_counter()
                 for _ in range(loops):
                     run()
