@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 // bench measures a function on one thread; work is in billions of unit.
@@ -111,6 +112,34 @@ func BenchmarkSparse(b *testing.B) {
 			t := NewSparseConv(c, w)
 			t.X, t.Y = random(r, c.N*c.CI*c.H*c.W+Slack), make([]float32, c.N*c.CO*c.OutH()*c.OutW())
 			bench(b, fmt.Sprintf("conv %dx%d/%d %d at %d, %v/", c.KH, c.KW, s[3], c.CI, c.H, d), 2*float64(len(t.Y)*c.CI*c.KH*c.KW), "dense-GFLOP/s", t.Run)
+		}
+	}
+}
+
+// The sparse micro-kernel alone: inputs that the first cache holds and that it
+// does not, vectors in one line of the cache and across two.
+func BenchmarkSparseTile(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const rows = 64
+	for _, vec := range []int{16, 8} {
+		for _, nv := range []int{8, 4, 2} {
+			for _, k := range []int{16, 48, 768} {
+				for _, off := range []int{0, 1} {
+					w := random(r, rows*k)
+					for i := range w {
+						if i%4 > 1 {
+							w[i] = 0
+						}
+					}
+					s := NewSparse(w, rows, k, k, func(c int) int32 { return int32(4 * c * nv * vec) })
+					x, y := alignedFloats(nv*vec*k + 16)[off:], alignedFloats(nv*vec*rows)
+					bench(b, fmt.Sprintf("%dx%d/%d inputs/off %d/", nv, vec, k, off), float64(len(s.Entries)), "G entries/s", func(*Pool) {
+						t := &sparseTile{Entries: s.first(0), Counts: unsafe.Pointer(&s.Counts[0]), Rows: rows,
+							X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * nv * vec, Mask: maskOf(vec, vec)}
+						runSparse(t, vec, 1, nv, nv*vec)
+					})
+				}
+			}
 		}
 	}
 }

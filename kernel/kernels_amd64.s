@@ -13860,6 +13860,14 @@ TEXT ·sparseavx512_1x1(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x1_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x1_new
+	MOVQ      BX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	JMP       sparseavx512_1x1_begin
+
+sparseavx512_1x1_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x1_nobias
@@ -13947,6 +13955,14 @@ TEXT ·sparseavx2_1x1(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x1_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x1_new
+	MOVQ       BX, SI
+	VMASKMOVPS (SI), Y0, Y1
+	JMP        sparseavx2_1x1_begin
+
+sparseavx2_1x1_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x1_nobias
@@ -14034,6 +14050,15 @@ TEXT ·sparseavx512_1x2(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x2_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x2_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS.Z 64(SI), K1, Z1
+	JMP       sparseavx512_1x2_begin
+
+sparseavx512_1x2_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x2_nobias
@@ -14133,6 +14158,15 @@ TEXT ·sparseavx2_1x2(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x2_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x2_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS 32(SI), Y0, Y2
+	JMP        sparseavx2_1x2_begin
+
+sparseavx2_1x2_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x2_nobias
@@ -14232,6 +14266,16 @@ TEXT ·sparseavx512_1x3(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x3_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x3_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS.Z 128(SI), K1, Z2
+	JMP       sparseavx512_1x3_begin
+
+sparseavx512_1x3_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x3_nobias
@@ -14343,6 +14387,16 @@ TEXT ·sparseavx2_1x3(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x3_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x3_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS 64(SI), Y0, Y3
+	JMP        sparseavx2_1x3_begin
+
+sparseavx2_1x3_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x3_nobias
@@ -14454,6 +14508,17 @@ TEXT ·sparseavx512_1x4(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x4_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x4_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS.Z 192(SI), K1, Z3
+	JMP       sparseavx512_1x4_begin
+
+sparseavx512_1x4_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x4_nobias
@@ -14577,6 +14642,17 @@ TEXT ·sparseavx2_1x4(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x4_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x4_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMASKMOVPS 96(SI), Y0, Y4
+	JMP        sparseavx2_1x4_begin
+
+sparseavx2_1x4_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x4_nobias
@@ -14700,6 +14776,18 @@ TEXT ·sparseavx512_1x5(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x5_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x5_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS   192(SI), Z3
+	VMOVUPS.Z 256(SI), K1, Z4
+	JMP       sparseavx512_1x5_begin
+
+sparseavx512_1x5_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x5_nobias
@@ -14825,6 +14913,18 @@ TEXT ·sparseavx2_1x5(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x5_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x5_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMASKMOVPS 128(SI), Y0, Y5
+	JMP        sparseavx2_1x5_begin
+
+sparseavx2_1x5_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x5_nobias
@@ -14950,6 +15050,19 @@ TEXT ·sparseavx512_1x6(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x6_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x6_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS   192(SI), Z3
+	VMOVUPS   256(SI), Z4
+	VMOVUPS.Z 320(SI), K1, Z5
+	JMP       sparseavx512_1x6_begin
+
+sparseavx512_1x6_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x6_nobias
@@ -15085,6 +15198,19 @@ TEXT ·sparseavx2_1x6(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x6_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x6_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMOVUPS    128(SI), Y5
+	VMASKMOVPS 160(SI), Y0, Y6
+	JMP        sparseavx2_1x6_begin
+
+sparseavx2_1x6_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x6_nobias
@@ -15220,6 +15346,20 @@ TEXT ·sparseavx512_1x7(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x7_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x7_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS   192(SI), Z3
+	VMOVUPS   256(SI), Z4
+	VMOVUPS   320(SI), Z5
+	VMOVUPS.Z 384(SI), K1, Z6
+	JMP       sparseavx512_1x7_begin
+
+sparseavx512_1x7_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x7_nobias
@@ -15365,6 +15505,20 @@ TEXT ·sparseavx2_1x7(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x7_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x7_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMOVUPS    128(SI), Y5
+	VMOVUPS    160(SI), Y6
+	VMASKMOVPS 192(SI), Y0, Y7
+	JMP        sparseavx2_1x7_begin
+
+sparseavx2_1x7_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x7_nobias
@@ -15510,6 +15664,21 @@ TEXT ·sparseavx512_1x8(SB), NOSPLIT, $32-8
 	KMOVW SI, K1
 
 sparseavx512_1x8_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512_1x8_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS   192(SI), Z3
+	VMOVUPS   256(SI), Z4
+	VMOVUPS   320(SI), Z5
+	VMOVUPS   384(SI), Z6
+	VMOVUPS.Z 448(SI), K1, Z7
+	JMP       sparseavx512_1x8_begin
+
+sparseavx512_1x8_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx512_1x8_nobias
@@ -15665,6 +15834,21 @@ TEXT ·sparseavx2_1x8(SB), NOSPLIT, $32-8
 	VMOVDQU (SI), Y0
 
 sparseavx2_1x8_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x8_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMOVUPS    128(SI), Y5
+	VMOVUPS    160(SI), Y6
+	VMOVUPS    192(SI), Y7
+	VMASKMOVPS 224(SI), Y0, Y8
+	JMP        sparseavx2_1x8_begin
+
+sparseavx2_1x8_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
 	JZ           sparseavx2_1x8_nobias
@@ -15821,6 +16005,16 @@ TEXT ·sparseavx512_2x1(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	JMP       sparseavx512_2x1_begin
+
+sparseavx512_2x1_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_2x1_nobias
@@ -15923,6 +16117,16 @@ TEXT ·sparseavx2_2x1(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_2x1_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_2x1_new
+	MOVQ       BX, DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	JMP        sparseavx2_2x1_begin
+
+sparseavx2_2x1_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_2x1_nobias
@@ -16025,6 +16229,18 @@ TEXT ·sparseavx512_2x2(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS.Z 64(DI), K1, Z3
+	JMP       sparseavx512_2x2_begin
+
+sparseavx512_2x2_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_2x2_nobias
@@ -16151,6 +16367,18 @@ TEXT ·sparseavx2_2x2(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_2x2_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_2x2_new
+	MOVQ       BX, DI
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y3
+	VMASKMOVPS 32(DI), Y0, Y4
+	JMP        sparseavx2_2x2_begin
+
+sparseavx2_2x2_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_2x2_nobias
@@ -16277,6 +16505,20 @@ TEXT ·sparseavx512_2x3(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_2x3_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x3_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS.Z 128(DI), K1, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z3
+	VMOVUPS   64(DI), Z4
+	VMOVUPS.Z 128(DI), K1, Z5
+	JMP       sparseavx512_2x3_begin
+
+sparseavx512_2x3_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_2x3_nobias
@@ -16415,6 +16657,20 @@ TEXT ·sparseavx2_2x3(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_2x3_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_2x3_new
+	MOVQ       BX, DI
+	VMOVUPS    (DI), Y1
+	VMOVUPS    32(DI), Y2
+	VMASKMOVPS 64(DI), Y0, Y3
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y4
+	VMOVUPS    32(DI), Y5
+	VMASKMOVPS 64(DI), Y0, Y6
+	JMP        sparseavx2_2x3_begin
+
+sparseavx2_2x3_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_2x3_nobias
@@ -16553,6 +16809,22 @@ TEXT ·sparseavx512_2x4(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_2x4_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x4_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS.Z 192(DI), K1, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS   64(DI), Z5
+	VMOVUPS   128(DI), Z6
+	VMOVUPS.Z 192(DI), K1, Z7
+	JMP       sparseavx512_2x4_begin
+
+sparseavx512_2x4_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_2x4_nobias
@@ -16711,6 +16983,22 @@ TEXT ·sparseavx2_2x4(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_2x4_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_2x4_new
+	MOVQ       BX, DI
+	VMOVUPS    (DI), Y1
+	VMOVUPS    32(DI), Y2
+	VMOVUPS    64(DI), Y3
+	VMASKMOVPS 96(DI), Y0, Y4
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y5
+	VMOVUPS    32(DI), Y6
+	VMOVUPS    64(DI), Y7
+	VMASKMOVPS 96(DI), Y0, Y8
+	JMP        sparseavx2_2x4_begin
+
+sparseavx2_2x4_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_2x4_nobias
@@ -16869,6 +17157,18 @@ TEXT ·sparseavx512_3x1(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_3x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	JMP       sparseavx512_3x1_begin
+
+sparseavx512_3x1_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_3x1_nobias
@@ -16985,6 +17285,18 @@ TEXT ·sparseavx2_3x1(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_3x1_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_3x1_new
+	MOVQ       BX, DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	JMP        sparseavx2_3x1_begin
+
+sparseavx2_3x1_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_3x1_nobias
@@ -17101,6 +17413,21 @@ TEXT ·sparseavx512_3x2(SB), NOSPLIT, $32-8
 	MOVQ  32(AX), SI
 
 sparseavx512_3x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_3x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS.Z 64(DI), K1, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS.Z 64(DI), K1, Z5
+	JMP       sparseavx512_3x2_begin
+
+sparseavx512_3x2_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx512_3x2_nobias
@@ -17241,6 +17568,21 @@ TEXT ·sparseavx2_3x2(SB), NOSPLIT, $32-8
 	MOVQ    32(AX), SI
 
 sparseavx2_3x2_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparseavx2_3x2_new
+	MOVQ       BX, DI
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y3
+	VMASKMOVPS 32(DI), Y0, Y4
+	ADDQ       48(AX), DI
+	VMOVUPS    (DI), Y5
+	VMASKMOVPS 32(DI), Y0, Y6
+	JMP        sparseavx2_3x2_begin
+
+sparseavx2_3x2_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
 	JZ           sparseavx2_3x2_nobias
@@ -17382,6 +17724,20 @@ TEXT ·sparseavx512_4x1(SB), NOSPLIT, $32-8
 	LEAQ  (SI)(SI*2), DI
 
 sparseavx512_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_4x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z3
+	JMP       sparseavx512_4x1_begin
+
+sparseavx512_4x1_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx512_4x1_nobias
@@ -17513,6 +17869,20 @@ TEXT ·sparseavx2_4x1(SB), NOSPLIT, $32-8
 	LEAQ    (SI)(SI*2), DI
 
 sparseavx2_4x1_o:
+	MOVQ       80(AX), R8
+	BTQ        $0x00, R8
+	JCC        sparseavx2_4x1_new
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y0, Y1
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y2
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y4
+	JMP        sparseavx2_4x1_begin
+
+sparseavx2_4x1_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx2_4x1_nobias
@@ -17644,6 +18014,24 @@ TEXT ·sparseavx512_4x2(SB), NOSPLIT, $32-8
 	LEAQ  (SI)(SI*2), DI
 
 sparseavx512_4x2_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_4x2_new
+	MOVQ      BX, R8
+	VMOVUPS   (R8), Z0
+	VMOVUPS.Z 64(R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z2
+	VMOVUPS.Z 64(R8), K1, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z4
+	VMOVUPS.Z 64(R8), K1, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z6
+	VMOVUPS.Z 64(R8), K1, Z7
+	JMP       sparseavx512_4x2_begin
+
+sparseavx512_4x2_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx512_4x2_nobias
@@ -17807,6 +18195,24 @@ TEXT ·sparseavx2_4x2(SB), NOSPLIT, $32-8
 	LEAQ    (SI)(SI*2), DI
 
 sparseavx2_4x2_o:
+	MOVQ       80(AX), R8
+	BTQ        $0x00, R8
+	JCC        sparseavx2_4x2_new
+	MOVQ       BX, R8
+	VMOVUPS    (R8), Y1
+	VMASKMOVPS 32(R8), Y0, Y2
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y3
+	VMASKMOVPS 32(R8), Y0, Y4
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y5
+	VMASKMOVPS 32(R8), Y0, Y6
+	ADDQ       48(AX), R8
+	VMOVUPS    (R8), Y7
+	VMASKMOVPS 32(R8), Y0, Y8
+	JMP        sparseavx2_4x2_begin
+
+sparseavx2_4x2_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx2_4x2_nobias
@@ -17970,6 +18376,22 @@ TEXT ·sparseavx512_5x1(SB), NOSPLIT, $32-8
 	LEAQ  (SI)(SI*2), DI
 
 sparseavx512_5x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_5x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z4
+	JMP       sparseavx512_5x1_begin
+
+sparseavx512_5x1_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx512_5x1_nobias
@@ -18105,6 +18527,22 @@ TEXT ·sparseavx2_5x1(SB), NOSPLIT, $32-8
 	LEAQ    (SI)(SI*2), DI
 
 sparseavx2_5x1_o:
+	MOVQ       80(AX), R8
+	BTQ        $0x00, R8
+	JCC        sparseavx2_5x1_new
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y0, Y1
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y2
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y4
+	ADDQ       48(AX), R8
+	VMASKMOVPS (R8), Y0, Y5
+	JMP        sparseavx2_5x1_begin
+
+sparseavx2_5x1_new:
 	MOVQ         (SP), R8
 	TESTQ        R8, R8
 	JZ           sparseavx2_5x1_nobias
@@ -18241,6 +18679,24 @@ TEXT ·sparseavx512_6x1(SB), NOSPLIT, $32-8
 	LEAQ  (SI)(SI*4), R8
 
 sparseavx512_6x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512_6x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z5
+	JMP       sparseavx512_6x1_begin
+
+sparseavx512_6x1_new:
 	MOVQ         (SP), R9
 	TESTQ        R9, R9
 	JZ           sparseavx512_6x1_nobias
@@ -18389,6 +18845,24 @@ TEXT ·sparseavx2_6x1(SB), NOSPLIT, $32-8
 	LEAQ    (SI)(SI*4), R8
 
 sparseavx2_6x1_o:
+	MOVQ       80(AX), R9
+	BTQ        $0x00, R9
+	JCC        sparseavx2_6x1_new
+	MOVQ       BX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y2
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y3
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y4
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y5
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y6
+	JMP        sparseavx2_6x1_begin
+
+sparseavx2_6x1_new:
 	MOVQ         (SP), R9
 	TESTQ        R9, R9
 	JZ           sparseavx2_6x1_nobias
@@ -18537,6 +19011,26 @@ TEXT ·sparseavx512_7x1(SB), NOSPLIT, $32-8
 	LEAQ  (SI)(SI*4), R8
 
 sparseavx512_7x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512_7x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z6
+	JMP       sparseavx512_7x1_begin
+
+sparseavx512_7x1_new:
 	MOVQ         (SP), R9
 	TESTQ        R9, R9
 	JZ           sparseavx512_7x1_nobias
@@ -18697,6 +19191,26 @@ TEXT ·sparseavx2_7x1(SB), NOSPLIT, $32-8
 	LEAQ    (SI)(SI*4), R8
 
 sparseavx2_7x1_o:
+	MOVQ       80(AX), R9
+	BTQ        $0x00, R9
+	JCC        sparseavx2_7x1_new
+	MOVQ       BX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y2
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y3
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y4
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y5
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y6
+	ADDQ       48(AX), R9
+	VMASKMOVPS (R9), Y0, Y7
+	JMP        sparseavx2_7x1_begin
+
+sparseavx2_7x1_new:
 	MOVQ         (SP), R9
 	TESTQ        R9, R9
 	JZ           sparseavx2_7x1_nobias
@@ -18858,6 +19372,28 @@ TEXT ·sparseavx512_8x1(SB), NOSPLIT, $32-8
 	LEAQ  (DI)(SI*4), R9
 
 sparseavx512_8x1_o:
+	MOVQ      80(AX), R10
+	BTQ       $0x00, R10
+	JCC       sparseavx512_8x1_new
+	MOVQ      BX, R10
+	VMOVUPS.Z (R10), K1, Z0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z7
+	JMP       sparseavx512_8x1_begin
+
+sparseavx512_8x1_new:
 	MOVQ         (SP), R10
 	TESTQ        R10, R10
 	JZ           sparseavx512_8x1_nobias
@@ -19031,6 +19567,28 @@ TEXT ·sparseavx2_8x1(SB), NOSPLIT, $32-8
 	LEAQ    (DI)(SI*4), R9
 
 sparseavx2_8x1_o:
+	MOVQ       80(AX), R10
+	BTQ        $0x00, R10
+	JCC        sparseavx2_8x1_new
+	MOVQ       BX, R10
+	VMASKMOVPS (R10), Y0, Y1
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y2
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y3
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y4
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y5
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y6
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y7
+	ADDQ       48(AX), R10
+	VMASKMOVPS (R10), Y0, Y8
+	JMP        sparseavx2_8x1_begin
+
+sparseavx2_8x1_new:
 	MOVQ         (SP), R10
 	TESTQ        R10, R10
 	JZ           sparseavx2_8x1_nobias
@@ -19181,97 +19739,328 @@ sparseavx2_8x1_noclip:
 	VZEROUPPER
 	RET
 
-// func padrows_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
+// func packrows_avx512(planes int, n int, x *float32, off int, ldx int, xplane int, y *float32, ldy int, yplane int, m0 uintptr, mid int, m1 uintptr, zeros int)
 // Requires: AVX, AVX512F
-TEXT ·padrows_avx512(SB), NOSPLIT, $0-80
-	MOVQ  planes+0(FP), AX
-	MOVQ  x+16(FP), CX
-	MOVQ  ldx+24(FP), DX
-	MOVQ  y+40(FP), BX
-	MOVQ  ldy+48(FP), SI
-	MOVQ  mask+72(FP), DI
-	KMOVW DI, K1
+TEXT ·packrows_avx512(SB), NOSPLIT, $0-104
+	MOVQ   planes+0(FP), AX
+	MOVQ   x+16(FP), CX
+	MOVQ   ldx+32(FP), DX
+	MOVQ   y+48(FP), BX
+	MOVQ   ldy+56(FP), SI
+	MOVQ   m1+88(FP), DI
+	MOVQ   off+24(FP), R8
+	ADDQ   R8, CX
+	MOVQ   m0+72(FP), R8
+	KMOVW  R8, K1
+	KMOVW  DI, K2
+	VPXORQ Z1, Z1, Z1
 
-padrows_avx512_p:
-	MOVQ n+8(FP), R11
-	MOVQ BX, R9
+packrows_avx512_p:
+	MOVQ n+8(FP), R8
+	MOVQ R8, R12
+	MOVQ BX, R13
 	MOVQ CX, R10
+	MOVQ mid+80(FP), R8
+	MOVQ R8, R11
+	ORQ  DI, R11
+	MOVQ zeros+96(FP), R8
+	ORQ  R8, R11
+	JNZ  packrows_avx512_r
 
-padrows_avx512_r:
-	XORQ R8, R8
-	MOVQ nv+64(FP), DI
-	DECQ DI
-	JZ   padrows_avx512_last
-
-padrows_avx512_v:
-	VMOVUPS (R10)(R8*1), Z0
-	VMOVUPS Z0, (R9)(R8*1)
-	ADDQ    $0x40, R8
-	DECQ    DI
-	JNZ     padrows_avx512_v
-
-padrows_avx512_last:
-	LEAQ      (R10)(R8*1), DI
-	LEAQ      (R9)(R8*1), R8
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS   Z0, (R8)
+packrows_avx512_one:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVUPS   Z0, (R13)
 	ADDQ      DX, R10
-	ADDQ      SI, R9
-	DECQ      R11
-	JNZ       padrows_avx512_r
-	MOVQ      xplane+32(FP), DI
-	ADDQ      DI, CX
-	MOVQ      yplane+56(FP), DI
-	ADDQ      DI, BX
-	DECQ      AX
-	JNZ       padrows_avx512_p
+	ADDQ      SI, R13
+	DECQ      R12
+	JNZ       packrows_avx512_one
+	JMP       packrows_avx512_plane
+
+packrows_avx512_r:
+	MOVQ      R10, R8
+	MOVQ      R13, R9
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS   Z0, (R9)
+	ADDQ      $0x40, R8
+	ADDQ      $0x40, R9
+	MOVQ      mid+80(FP), R11
+	TESTQ     R11, R11
+	JZ        packrows_avx512_last
+
+packrows_avx512_v:
+	VMOVUPS (R8), Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	DECQ    R11
+	JNZ     packrows_avx512_v
+
+packrows_avx512_last:
+	TESTQ     DI, DI
+	JZ        packrows_avx512_nolast
+	VMOVUPS.Z (R8), K2, Z0
+	VMOVUPS   Z0, (R9)
+	ADDQ      $0x40, R8
+	ADDQ      $0x40, R9
+
+packrows_avx512_nolast:
+	MOVQ  zeros+96(FP), R8
+	MOVQ  R8, R11
+	TESTQ R11, R11
+	JZ    packrows_avx512_done
+
+packrows_avx512_z:
+	VMOVUPS Z1, (R9)
+	ADDQ    $0x40, R9
+	DECQ    R11
+	JNZ     packrows_avx512_z
+
+packrows_avx512_done:
+	ADDQ DX, R10
+	ADDQ SI, R13
+	DECQ R12
+	JNZ  packrows_avx512_r
+
+packrows_avx512_plane:
+	MOVQ xplane+40(FP), R8
+	ADDQ R8, CX
+	MOVQ yplane+64(FP), R8
+	ADDQ R8, BX
+	DECQ AX
+	JNZ  packrows_avx512_p
 	VZEROUPPER
 	RET
 
-// func padrows_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
+// func packrows_avx2(planes int, n int, x *float32, off int, ldx int, xplane int, y *float32, ldy int, yplane int, m0 uintptr, mid int, m1 uintptr, zeros int)
 // Requires: AVX
-TEXT ·padrows_avx2(SB), NOSPLIT, $0-80
+TEXT ·packrows_avx2(SB), NOSPLIT, $0-104
+	MOVQ    planes+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    ldx+32(FP), DX
+	MOVQ    y+48(FP), BX
+	MOVQ    ldy+56(FP), SI
+	MOVQ    m1+88(FP), DI
+	MOVQ    off+24(FP), R8
+	ADDQ    R8, CX
+	MOVQ    m0+72(FP), R8
+	VXORPS  Y0, Y0, Y0
+	TESTQ   R8, R8
+	JZ      packrows_avx2_mask0
+	VMOVDQU (R8), Y0
+
+packrows_avx2_mask0:
+	VXORPS  Y1, Y1, Y1
+	TESTQ   DI, DI
+	JZ      packrows_avx2_mask1
+	VMOVDQU (DI), Y1
+
+packrows_avx2_mask1:
+	VXORPS Y3, Y3, Y3
+
+packrows_avx2_p:
+	MOVQ n+8(FP), R8
+	MOVQ R8, R12
+	MOVQ BX, R13
+	MOVQ CX, R10
+	MOVQ mid+80(FP), R8
+	MOVQ R8, R11
+	ORQ  DI, R11
+	MOVQ zeros+96(FP), R8
+	ORQ  R8, R11
+	JNZ  packrows_avx2_r
+
+packrows_avx2_one:
+	VMASKMOVPS (R10), Y0, Y2
+	VMOVUPS    Y2, (R13)
+	ADDQ       DX, R10
+	ADDQ       SI, R13
+	DECQ       R12
+	JNZ        packrows_avx2_one
+	JMP        packrows_avx2_plane
+
+packrows_avx2_r:
+	MOVQ       R10, R8
+	MOVQ       R13, R9
+	VMASKMOVPS (R8), Y0, Y2
+	VMOVUPS    Y2, (R9)
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R9
+	MOVQ       mid+80(FP), R11
+	TESTQ      R11, R11
+	JZ         packrows_avx2_last
+
+packrows_avx2_v:
+	VMOVUPS (R8), Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	DECQ    R11
+	JNZ     packrows_avx2_v
+
+packrows_avx2_last:
+	TESTQ      DI, DI
+	JZ         packrows_avx2_nolast
+	VMASKMOVPS (R8), Y1, Y2
+	VMOVUPS    Y2, (R9)
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R9
+
+packrows_avx2_nolast:
+	MOVQ  zeros+96(FP), R8
+	MOVQ  R8, R11
+	TESTQ R11, R11
+	JZ    packrows_avx2_done
+
+packrows_avx2_z:
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x20, R9
+	DECQ    R11
+	JNZ     packrows_avx2_z
+
+packrows_avx2_done:
+	ADDQ DX, R10
+	ADDQ SI, R13
+	DECQ R12
+	JNZ  packrows_avx2_r
+
+packrows_avx2_plane:
+	MOVQ xplane+40(FP), R8
+	ADDQ R8, CX
+	MOVQ yplane+64(FP), R8
+	ADDQ R8, BX
+	DECQ AX
+	JNZ  packrows_avx2_p
+	VZEROUPPER
+	RET
+
+// func packevens_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, lo int, ldy int, yplane int, nv int, mask uintptr)
+// Requires: AVX, AVX512F
+TEXT ·packevens_avx512(SB), NOSPLIT, $0-88
 	MOVQ    planes+0(FP), AX
 	MOVQ    x+16(FP), CX
 	MOVQ    ldx+24(FP), DX
 	MOVQ    y+40(FP), BX
-	MOVQ    ldy+48(FP), SI
-	MOVQ    mask+72(FP), DI
-	VMOVDQU (DI), Y0
+	MOVQ    lo+48(FP), SI
+	MOVQ    ldy+56(FP), DI
+	MOVQ    mask+80(FP), R8
+	KMOVW   R8, K1
+	VMOVUPS evens<>+0(SB), Z0
+	VPXORQ  Z2, Z2, Z2
 
-padrows_avx2_p:
-	MOVQ n+8(FP), R11
-	MOVQ BX, R9
+packevens_avx512_p:
+	MOVQ n+8(FP), R8
+	MOVQ R8, R13
 	MOVQ CX, R10
+	MOVQ BX, R11
 
-padrows_avx2_r:
-	XORQ R8, R8
-	MOVQ nv+64(FP), DI
-	DECQ DI
-	JZ   padrows_avx2_last
+packevens_avx512_r:
+	VMOVUPS Z2, (R11)
+	MOVQ    R10, R8
+	LEAQ    (R11)(SI*1), R9
+	MOVQ    nv+72(FP), R12
+	DECQ    R12
+	JZ      packevens_avx512_last
 
-padrows_avx2_v:
-	VMOVUPS (R10)(R8*1), Y1
-	VMOVUPS Y1, (R9)(R8*1)
-	ADDQ    $0x20, R8
-	DECQ    DI
-	JNZ     padrows_avx2_v
+packevens_avx512_v:
+	VMOVUPS   (R8), Z1
+	VPERMT2PS 64(R8), Z0, Z1
+	VMOVUPS   Z1, (R9)
+	ADDQ      $0x80, R8
+	ADDQ      $0x40, R9
+	DECQ      R12
+	JNZ       packevens_avx512_v
 
-padrows_avx2_last:
-	LEAQ       (R10)(R8*1), DI
-	LEAQ       (R9)(R8*1), R8
-	VMASKMOVPS (DI), Y0, Y1
-	VMOVUPS    Y1, (R8)
-	ADDQ       DX, R10
-	ADDQ       SI, R9
-	DECQ       R11
-	JNZ        padrows_avx2_r
-	MOVQ       xplane+32(FP), DI
-	ADDQ       DI, CX
-	MOVQ       yplane+56(FP), DI
-	ADDQ       DI, BX
-	DECQ       AX
-	JNZ        padrows_avx2_p
+packevens_avx512_last:
+	VMOVUPS   (R8), Z1
+	VPERMT2PS 64(R8), Z0, Z1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (R9)
+	ADDQ      DX, R10
+	ADDQ      DI, R11
+	DECQ      R13
+	JNZ       packevens_avx512_r
+	MOVQ      xplane+32(FP), R8
+	ADDQ      R8, CX
+	MOVQ      yplane+64(FP), R8
+	ADDQ      R8, BX
+	DECQ      AX
+	JNZ       packevens_avx512_p
+	VZEROUPPER
+	RET
+
+DATA evens<>+0(SB)/4, $0x00000000
+DATA evens<>+4(SB)/4, $0x00000002
+DATA evens<>+8(SB)/4, $0x00000004
+DATA evens<>+12(SB)/4, $0x00000006
+DATA evens<>+16(SB)/4, $0x00000008
+DATA evens<>+20(SB)/4, $0x0000000a
+DATA evens<>+24(SB)/4, $0x0000000c
+DATA evens<>+28(SB)/4, $0x0000000e
+DATA evens<>+32(SB)/4, $0x00000010
+DATA evens<>+36(SB)/4, $0x00000012
+DATA evens<>+40(SB)/4, $0x00000014
+DATA evens<>+44(SB)/4, $0x00000016
+DATA evens<>+48(SB)/4, $0x00000018
+DATA evens<>+52(SB)/4, $0x0000001a
+DATA evens<>+56(SB)/4, $0x0000001c
+DATA evens<>+60(SB)/4, $0x0000001e
+GLOBL evens<>(SB), RODATA|NOPTR, $64
+
+// func packevens_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, lo int, ldy int, yplane int, nv int, mask uintptr)
+// Requires: AVX, AVX2
+TEXT ·packevens_avx2(SB), NOSPLIT, $0-88
+	MOVQ    planes+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    ldx+24(FP), DX
+	MOVQ    y+40(FP), BX
+	MOVQ    lo+48(FP), SI
+	MOVQ    ldy+56(FP), DI
+	MOVQ    mask+80(FP), R8
+	VMOVDQU (R8), Y0
+	VXORPS  Y3, Y3, Y3
+
+packevens_avx2_p:
+	MOVQ n+8(FP), R8
+	MOVQ R8, R13
+	MOVQ CX, R10
+	MOVQ BX, R11
+
+packevens_avx2_r:
+	VMOVUPS Y3, (R11)
+	MOVQ    R10, R8
+	LEAQ    (R11)(SI*1), R9
+	MOVQ    nv+72(FP), R12
+	DECQ    R12
+	JZ      packevens_avx2_last
+
+packevens_avx2_v:
+	VMOVUPS (R8), Y1
+	VMOVUPS 32(R8), Y2
+	VSHUFPS $0x88, Y2, Y1, Y1
+	VPERMPD $0xd8, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    $0x40, R8
+	ADDQ    $0x20, R9
+	DECQ    R12
+	JNZ     packevens_avx2_v
+
+packevens_avx2_last:
+	VMOVUPS (R8), Y1
+	VMOVUPS 32(R8), Y2
+	VSHUFPS $0x88, Y2, Y1, Y1
+	VPERMPD $0xd8, Y1, Y1
+	VANDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R10
+	ADDQ    DI, R11
+	DECQ    R13
+	JNZ     packevens_avx2_r
+	MOVQ    xplane+32(FP), R8
+	ADDQ    R8, CX
+	MOVQ    yplane+64(FP), R8
+	ADDQ    R8, BX
+	DECQ    AX
+	JNZ     packevens_avx2_p
 	VZEROUPPER
 	RET
 

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Task is work in n independent pieces. Do may be called for different i at
@@ -19,6 +20,7 @@ type Worker struct {
 	sampled sampled
 	rows    rows
 	buf     [][]float32
+	lines   []float32
 }
 
 // Scratch gives buffer number k of the worker with room for n floats; its
@@ -31,6 +33,22 @@ func (w *Worker) Scratch(k, n int) []float32 {
 		w.buf[k] = make([]float32, n)
 	}
 	return w.buf[k][:n]
+}
+
+// aligned is scratch memory for n floats that begins with a line of the cache.
+func (w *Worker) aligned(n int) []float32 {
+	if cap(w.lines) < n {
+		w.lines = alignedFloats(n)
+	}
+	return w.lines[:n]
+}
+
+// alignedFloats makes n floats that begin with a line of the cache.
+func alignedFloats(n int) []float32 {
+	const line = 16
+	x := make([]float32, n+line)
+	off := -int(uintptr(unsafe.Pointer(&x[0]))/4) & (line - 1)
+	return x[off : off+n : off+n]
 }
 
 // Pool is a fixed set of standing workers. The caller of Run is worker 0. An

@@ -9,35 +9,51 @@ type Entry struct {
 }
 
 // Sparse is a matrix of which only the numbers that count are kept, row by row.
+// Where its columns are cut into slabs, the rows of the first slab come first,
+// then those of the second.
 type Sparse struct {
 	Counts  []int32 // entries of each row
 	Starts  []int32 // first entry of each row; one more than rows
 	Entries []Entry
-	At      []int32 // the entries' positions in the dense matrix
+	At      []int32 // the entries' positions in the dense matrix, where values are read anew
 }
 
-// NewSparse keeps the entries of w, [rows, cols], that are not zero; off gives
-// the offset of a column in bytes.
-func NewSparse(w []float32, rows, cols int, off func(col int) int32) *Sparse {
-	s := &Sparse{Counts: make([]int32, rows), Starts: make([]int32, rows+1)}
-	for r := range rows {
-		for c, v := range w[r*cols : (r+1)*cols] {
-			if v != 0 {
+// NewSparse keeps the entries of w, [rows, cols], that are not zero, by slabs of
+// so many columns; off gives the offset of a column in bytes.
+func NewSparse(w []float32, rows, cols, slab int, off func(col int) int32) *Sparse {
+	slabs := max(1, (cols+slab-1)/slab)
+	s := &Sparse{Counts: make([]int32, slabs*rows), Starts: make([]int32, slabs*rows+1)}
+	nnz := nonZeros(w)
+	s.Entries = make([]Entry, 0, nnz)
+	for i := range s.Counts {
+		r, c0 := i%rows, i/rows*slab
+		for c := c0; c < min(cols, c0+slab); c++ {
+			if v := w[r*cols+c]; v != 0 {
 				s.Entries = append(s.Entries, Entry{off(c), v})
-				s.At = append(s.At, int32(r*cols+c))
-				s.Counts[r]++
 			}
 		}
-		s.Starts[r+1] = s.Starts[r] + s.Counts[r]
+		s.Starts[i+1] = int32(len(s.Entries))
+		s.Counts[i] = s.Starts[i+1] - s.Starts[i]
 	}
 	return s
 }
 
-// Refresh takes the values anew from the dense matrix.
-func (s *Sparse) Refresh(w []float32) {
-	for i, at := range s.At {
-		s.Entries[i].Val = w[at]
+func nonZeros(w []float32) int {
+	n := 0
+	for _, v := range w {
+		if v != 0 {
+			n++
+		}
 	}
+	return n
+}
+
+// first points at the first entry of row o.
+func (s *Sparse) first(o int) unsafe.Pointer {
+	if len(s.Entries) == 0 {
+		return nil
+	}
+	return unsafe.Pointer(unsafe.SliceData(s.Entries[s.Starts[o]:]))
 }
 
 // sparseTile is the argument of the sparse micro-kernels: for each row o of a
@@ -45,8 +61,8 @@ func (s *Sparse) Refresh(w []float32) {
 //
 //	y[o*YPlane+r*YRow+p] = bias[o] + sum of Val*x[Off+r*XRow+p]
 //
-// plus a residual laid out like y, then held between Lo and Hi (flag clip).
-// Strides are in bytes. The order of the fields is known to the generator.
+// or from what y holds in place of the bias (flag acc), plus a residual laid out
+// like y, then held between Lo and Hi (flag clip). Strides are in bytes. The order of the fields is known to the generator.
 type sparseTile struct {
 	Entries      unsafe.Pointer
 	Counts       unsafe.Pointer
@@ -73,7 +89,11 @@ func goSparse(t *sparseTile, rows, n int) {
 		for r := range rows {
 			sum := acc[:n]
 			clear(sum)
-			if t.Bias != nil {
+			at := o*t.YPlane + r*t.YRow
+			y := unsafe.Slice((*float32)(unsafe.Add(t.Y, at)), n)
+			if t.Flags&flagAcc != 0 {
+				copy(sum, y)
+			} else if t.Bias != nil {
 				b := *(*float32)(unsafe.Add(t.Bias, 4*o))
 				for j := range sum {
 					sum[j] = b
@@ -84,7 +104,6 @@ func goSparse(t *sparseTile, rows, n int) {
 					sum[j] += q.Val * x
 				}
 			}
-			at := o*t.YPlane + r*t.YRow
 			if t.Res != nil {
 				for j, v := range unsafe.Slice((*float32)(unsafe.Add(t.Res, at)), n) {
 					sum[j] += v
@@ -95,7 +114,7 @@ func goSparse(t *sparseTile, rows, n int) {
 					sum[j] = clip(sum[j], t.Lo, t.Hi)
 				}
 			}
-			copy(unsafe.Slice((*float32)(unsafe.Add(t.Y, at)), n), sum)
+			copy(y, sum)
 		}
 	}
 }
@@ -121,13 +140,36 @@ func vectorFor(w int) int {
 	return lanes()
 }
 
-// goPadPlanes is the definition of padPlanes in plain Go.
-func goPadPlanes(planes, n int, x []float32, w, xplane int, y []float32, ldy, plane, vec int) {
-	for p := range planes {
+// goPackRows is the definition of packRows in plain Go; a row of y has p places.
+func goPackRows(planes, n int, x []float32, at, ldx, xplane int, y []float32, ldy, yplane, lo, hi, p int) {
+	for k := range planes {
 		for r := range n {
-			row := y[p*plane+r*ldy : p*plane+r*ldy+(w+vec-1)/vec*vec]
-			k := copy(row[:w], x[p*xplane+r*w:])
-			clear(row[k:])
+			row := y[k*yplane+r*ldy : k*yplane+r*ldy+p]
+			if hi <= lo {
+				clear(row)
+				continue
+			}
+			from := at + k*xplane + r*ldx
+			clear(row[:lo])
+			copy(row[lo:hi], x[from+lo:from+hi])
+			clear(row[hi:])
+		}
+	}
+}
+
+// goPackStrided is the definition of packStrided in plain Go; a row of y has p
+// places.
+func goPackStrided(planes, n int, x []float32, at, stride, ldx, xplane int, y []float32, ldy, yplane, lo, hi, p int) {
+	for k := range planes {
+		for r := range n {
+			row := y[k*yplane+r*ldy : k*yplane+r*ldy+p]
+			clear(row[:lo])
+			clear(row[hi:])
+			from := at + k*xplane + r*ldx + lo*stride
+			for j := lo; j < hi; j++ {
+				row[j] = x[from]
+				from += stride
+			}
 		}
 	}
 }

@@ -38,21 +38,67 @@ func runSparse(t *sparseTile, vec, r, nv, n int) {
 	}
 }
 
-// padPlanes writes planes, xplane apart, of n rows of w floats to rows ldy apart
-// in planes that are plane apart, with zeros up to whole vectors.
-func padPlanes(planes, n int, x []float32, w, xplane int, y []float32, ldy, plane, vec int) {
+// packRows writes rows of floats between zeros: for each of some planes, xplane
+// and yplane apart, and each of n rows, ldx and ldy apart, places [lo,hi) of nv
+// vectors come from x[at+place], the others are 0. at may be negative; lo is at
+// most a vector.
+func packRows(planes, n int, x []float32, at, ldx, xplane int, y []float32, ldy, yplane, lo, hi, nv, vec int) {
 	if planes*n == 0 {
 		return
 	}
-	nv := (w + vec - 1) / vec
-	_ = x[(planes-1)*xplane+n*w-1]
-	_ = y[(planes-1)*plane+(n-1)*ldy+nv*vec-1]
-	switch {
-	case isa == Generic:
-		goPadPlanes(planes, n, x, w, xplane, y, ldy, plane, vec)
-	case vec == 16:
-		padrows_avx512(planes, n, &x[0], 4*w, 4*xplane, &y[0], 4*ldy, 4*plane, nv, maskOf(vec, w-(nv-1)*vec))
-	default:
-		padrows_avx2(planes, n, &x[0], 4*w, 4*xplane, &y[0], 4*ldy, 4*plane, nv, maskOf(vec, w-(nv-1)*vec))
+	_ = y[(planes-1)*yplane+(n-1)*ldy+nv*vec-1]
+	if hi <= lo {
+		at, lo, hi = 0, 0, 0
+	} else {
+		_, _ = x[at+lo], x[at+(planes-1)*xplane+(n-1)*ldx+hi-1]
 	}
+	if isa == Generic {
+		goPackRows(planes, n, x, at, ldx, xplane, y, ldy, yplane, lo, hi, nv*vec)
+		return
+	}
+	mid, last := max(0, hi/vec-1), hi%vec
+	if hi < vec {
+		last = 0
+	}
+	zeros := nv - 1 - mid
+	m1 := uintptr(0)
+	if last > 0 {
+		zeros--
+		m1 = maskOf(vec, last)
+	}
+	if vec == 16 {
+		packrows_avx512(planes, n, &x[0], 4*at, 4*ldx, 4*xplane, &y[0], 4*ldy, 4*yplane, maskOf(vec, min(hi, vec))&^(1<<lo-1), mid, m1, zeros)
+		return
+	}
+	packrows_avx2(planes, n, &x[0], 4*at, 4*ldx, 4*xplane, &y[0], 4*ldy, 4*yplane, between8(lo, min(hi, vec)), mid, m1, zeros)
 }
+
+// packStrided is packRows for places that come from x[at+stride*place]. Slack
+// floats behind x must be readable, and a vector behind y writable.
+func packStrided(planes, n int, x []float32, at, stride, ldx, xplane int, y []float32, ldy, yplane, lo, hi, nv, vec int) {
+	wide := (hi - lo + vec - 1) / vec
+	if isa == Generic || stride != 2 || hi <= lo || wide < nv-1 || lo+wide*vec < nv*vec {
+		goPackStrided(planes, n, x, at, stride, ldx, xplane, y, ldy, yplane, lo, hi, nv*vec)
+		return
+	}
+	_, _ = x[at+2*lo], x[at+(planes-1)*xplane+(n-1)*ldx+2*(hi-1)]
+	_ = y[(planes-1)*yplane+(n-1)*ldy+lo+wide*vec-1]
+	mask := maskOf(vec, hi-lo-(wide-1)*vec)
+	if vec == 16 {
+		packevens_avx512(planes, n, &x[at+2*lo], 4*ldx, 4*xplane, &y[0], 4*lo, 4*ldy, 4*yplane, wide, mask)
+		return
+	}
+	packevens_avx2(planes, n, &x[at+2*lo], 4*ldx, 4*xplane, &y[0], 4*lo, 4*ldy, 4*yplane, wide, mask)
+}
+
+// masks88 holds masks of 8 lanes: that of lanes [lo,hi) starts at 8*(9*lo+hi).
+var masks88 = func() (m [9 * 9 * 8]int32) {
+	for i := range m {
+		if lane, lo, hi := i%8, i/72, i/8%9; lane >= lo && lane < hi {
+			m[i] = -1
+		}
+	}
+	return m
+}()
+
+func between8(lo, hi int) uintptr { return uintptr(unsafe.Pointer(&masks88[8*(9*lo+hi)])) }

@@ -4,31 +4,36 @@ import "unsafe"
 
 // SparseConvTask computes a convolution without groups whose weights are sparse.
 // Unlike ConvTask it works on planes: input [N,CI,H,W], output [N,CO,OH,OW], as
-// ONNX has them, so that the places of a vector share each weight. Slack floats
-// behind X must be readable.
+// ONNX has them, so that the places of a vector share each weight. For a tile of
+// the output, the rows of some input channels (a slab) are brought together;
+// where that pays, once for each column of the kernel, so that every vector lies
+// in one line of the cache. Slabs are added up in the output.
 type SparseConvTask struct {
 	Conv
 	X, Y []float32
 	Ep   Epilogue // Bias is by output channel; Acc is not supported
 
-	weights *Sparse
-	vec     int // floats of a vector
-	direct  bool
-	hp, p   int // rows and pitch of a padded plane
-	phases  int // planes by column modulo the stride
-	h, w    int // rows and places of an output plane
+	weights *Sparse // by slab and output channel
+	vec     int     // floats of a vector
+	direct  bool    // each plane is one row
+	inPlace bool    // the input's planes are read where they are
+	h, w    int     // rows and places of an output plane
 	tileH   int
 	tilesW  int
 	tiles   int
+	nv      int // vectors of a tile's row
+	rows    int // of a plane that a tile reads
+	rowStep int // distance of these in the input
+	p       int // pitch of these
+	copies  int // KW, or 1: rows between borders, of which each column of the kernel reads its part
+	slab    int // input channels
 	parts   int // of the output channels
-	padding bool
-	whole   bool // one piece an image
+	whole   bool
 	cycles  float64
-	buf     []float32 // padded images; their borders are zero from the start
 }
 
 // Slack is how many floats behind its input a sparse task may read.
-const Slack = 16
+const Slack = 32
 
 // NewSparseConv prepares the weights [CO,CI,KH,KW]. It returns nil for a
 // convolution that it cannot do: with groups, or with more padding than a
@@ -43,43 +48,64 @@ func NewSparseConv(c Conv, w []float32) *SparseConvTask {
 	if c.Groups != 1 || max(c.PadL, c.PadR) > t.vec || t.h*t.w == 0 {
 		return nil
 	}
-	t.hp, t.phases = c.H+c.PadT+c.PadB, c.StrideW
+	t.inPlace = t.direct && t.w%t.vec == 0
+	t.nv = min(8, (t.w+t.vec-1)/t.vec)
+	t.tilesW = (t.w + 8*t.vec - 1) / (8 * t.vec)
+	down := (t.h + 8/t.nv - 1) / (8 / t.nv)
+	t.tileH = (t.h + down - 1) / down
+	t.tiles = t.tilesW * ((t.h + t.tileH - 1) / t.tileH)
 	switch {
 	case t.direct:
-		t.hp, t.p, t.phases = 1, t.w, 1
-	case c.StrideW == 1:
-		t.p = t.vec + (c.W+t.vec-1)/t.vec*t.vec
+		t.rows, t.rowStep = 1, 1
+	case c.KH == 1:
+		t.rows, t.rowStep = t.tileH, c.StrideH
 	default:
-		t.p = (c.W + c.PadL + c.PadR + c.StrideW - 1) / c.StrideW
+		t.rows, t.rowStep = (t.tileH-1)*c.StrideH+c.DilH*(c.KH-1)+1, 1
 	}
-	if int64(c.CI)*int64(t.phases*t.hp*t.p)*4 > 1<<31-1 {
+	if int64(c.CI)*int64(max(c.KW*t.rows*t.nv*t.vec, t.rows*(c.W+2*t.vec), t.w)) > 1<<29 {
 		return nil
 	}
+	nnz := nonZeros(w)
+	t.layOut(nnz, c.KW)
+	if c.KW > 1 && c.StrideW == 1 && t.tilesW == 1 {
+		if one := *t; one.layOut(nnz, 1) < t.cycles {
+			*t = one
+		}
+	}
 	taps := c.KH * c.KW
-	t.weights = NewSparse(w, c.CO, c.CI*taps, func(col int) int32 {
-		ci, ky, kx := col/taps, col%taps/c.KW*c.DilH, col%taps%c.KW*c.DilW
-		if t.direct {
-			return int32(4 * ci * t.p)
+	t.weights = NewSparse(w, c.CO, c.CI*taps, t.slab*taps, func(col int) int32 {
+		ci, ky, kx := col/taps, col%taps/c.KW, col%c.KW
+		switch {
+		case t.inPlace:
+			return int32(4 * ci * t.w)
+		case t.copies < c.KW:
+			return int32(4 * (t.p*(ci%t.slab*t.rows+ky*c.DilH) + t.vec + kx*c.DilW - c.PadL))
 		}
-		shift := kx - c.PadL + t.vec
-		if c.StrideW > 1 {
-			shift = kx / c.StrideW
-		}
-		return int32(4 * (((ci*t.phases+kx%t.phases)*t.hp+ky)*t.p + shift))
+		return int32(4 * t.p * ((ci%t.slab*c.KW+kx)*t.rows + ky*c.DilH))
 	})
-	nv := min(8, (t.w+t.vec-1)/t.vec)
-	t.tileH = min(t.h, 8/nv)
-	t.tilesW = (t.w + 8*t.vec - 1) / (8 * t.vec)
-	t.tiles = t.tilesW * ((t.h + t.tileH - 1) / t.tileH)
-	t.cycles = t.cost()
 	return t
 }
 
-// Weights are the entries in use.
-func (t *SparseConvTask) Weights() *Sparse { return t.weights }
-
-// image is the floats of one image with its borders.
-func (t *SparseConvTask) image() int { return t.CI * t.phases * t.hp * t.p }
+// layOut chooses slabs for 1 or KW copies of the rows and estimates the cycles.
+func (t *SparseConvTask) layOut(nnz, copies int) float64 {
+	t.copies, t.p = copies, t.nv*t.vec
+	if copies < t.KW {
+		t.p = t.vec + (t.W+t.vec-1)/t.vec*t.vec
+	}
+	t.slab, t.cycles = slabOf(t.CI, 4*copies*t.rows*t.p, nnz, t.CO, t.nv*t.tileH, t.vec, copies < t.KW)
+	if !t.inPlace {
+		row := 3 + 2.2*float64(t.p/t.vec) // of a row that is brought
+		if t.vec == 8 {
+			row = 3 + 1.2*float64(t.p/t.vec)
+		}
+		if t.StrideW > 1 {
+			row += 1.2 * float64(t.p)
+		}
+		t.cycles += float64(t.CI*copies*t.rows) * row
+	}
+	t.cycles *= float64(t.N * t.tiles)
+	return t.cycles
+}
 
 // small is the work, in cycles, that is not worth sharing with another thread.
 const small = 15000
@@ -87,106 +113,34 @@ const small = 15000
 // Cost estimates the cycles that Run takes on one core.
 func (t *SparseConvTask) Cost() float64 { return t.cycles }
 
-func (t *SparseConvTask) cost() float64 {
-	pad := 0.0
-	switch {
-	case t.direct:
-	case t.StrideW == 1:
-		pad = 3 * float64(t.CI*t.H*((t.W+t.vec-1)/t.vec))
-	default:
-		pad = 2 * float64(t.CI*t.H*t.W)
-	}
-	nv := (t.w + t.vec - 1) / t.vec * t.h
-	return float64(t.N) * (pad + t.weights.cost(nv, (nv+7)/8, t.vec, 4*t.image()/t.tiles))
-}
-
 // Run computes y.
 func (t *SparseConvTask) Run(p *Pool) {
 	t.whole = t.N >= 2*p.Threads() || t.cycles < small*float64(t.N)
-	if !t.direct {
-		images := t.N
-		if t.whole {
-			images = p.Threads()
-		}
-		if need := images*t.image() + 2*Slack; len(t.buf) < need {
-			t.buf = make([]float32, need)
-		}
-	}
 	if t.whole {
 		p.Run(t.N, t)
 		return
 	}
-	if !t.direct {
-		t.padding = true
-		p.Run(t.N*t.strips(), t)
-		t.padding = false
-	}
 	t.parts = 1
-	if t.N*t.tiles < 2*p.Threads() {
-		t.parts = min(t.CO, 2*p.Threads())
+	for n := t.N * t.tiles; n*t.parts%p.Threads() != 0 && n*t.parts < 4*p.Threads() && t.parts < t.CO; {
+		t.parts++
 	}
 	p.Run(t.N*t.tiles*t.parts, t)
 }
 
-// padRowsPart is how many rows of all planes a piece pads.
-const padRowsPart = 4
-
-func (t *SparseConvTask) strips() int { return (t.H + padRowsPart - 1) / padRowsPart }
-
-// Do pads some planes, or computes an image, or a tile of some output channels.
+// Do computes an image, or a tile of some output channels.
 func (t *SparseConvTask) Do(w *Worker, i int) {
-	switch {
-	case t.padding:
-		n, y := i/t.strips(), i%t.strips()*padRowsPart
-		t.pad(n, y, min(t.H, y+padRowsPart), t.buf[n*t.image():])
-	case t.whole:
-		x := t.X[i*t.CI*t.H*t.W:]
-		if !t.direct {
-			x = t.buf[w.ID*t.image():]
-			t.pad(i, 0, t.H, x)
-		}
-		for tile := range t.tiles {
-			t.tile(w, x, i, tile, 0, t.CO)
-		}
-	default:
+	if !t.whole {
 		part, tile, n := i%t.parts, i/t.parts%t.tiles, i/t.parts/t.tiles
-		x := t.buf
-		if t.direct {
-			x = t.X[n*t.CI*t.w:]
-		} else {
-			x = x[n*t.image():]
-		}
-		t.tile(w, x, n, tile, part*t.CO/t.parts, (part+1)*t.CO/t.parts)
-	}
-}
-
-// pad writes rows [y0, y1) of the planes of image n between their borders.
-func (t *SparseConvTask) pad(n, y0, y1 int, dst []float32) {
-	plane := t.phases * t.hp * t.p
-	src := t.X[n*t.CI*t.H*t.W : (n+1)*t.CI*t.H*t.W]
-	if t.StrideW == 1 {
-		padPlanes(t.CI, y1-y0, src[y0*t.W:], t.W, t.H*t.W, dst[(t.PadT+y0)*t.p+t.vec:], t.p, plane, t.vec)
+		t.tile(w, n, tile, part*t.CO/t.parts, (part+1)*t.CO/t.parts)
 		return
 	}
-	for k := range t.CI {
-		for ph := range t.phases {
-			x0 := firstOf(ph, t.PadL, t.StrideW) // the first column of the phase
-			for y := y0; y < y1; y++ {
-				row := src[(k*t.H+y)*t.W : (k*t.H+y+1)*t.W]
-				out := dst[k*plane+(ph*t.hp+t.PadT+y)*t.p+(x0+t.PadL)/t.StrideW:]
-				j := 0
-				for x := x0; x < t.W; x += t.StrideW {
-					out[j] = row[x]
-					j++
-				}
-			}
-		}
+	for tile := range t.tiles {
+		t.tile(w, i, tile, 0, t.CO)
 	}
 }
 
-// tile computes one tile of output channels [o0, o1) of image n, whose input
-// begins at x.
-func (t *SparseConvTask) tile(w *Worker, x []float32, n, tile, o0, o1 int) {
+// tile computes one tile of output channels [o0, o1) of image n.
+func (t *SparseConvTask) tile(w *Worker, n, tile, o0, o1 int) {
 	if o0 == o1 {
 		return
 	}
@@ -194,26 +148,77 @@ func (t *SparseConvTask) tile(w *Worker, x []float32, n, tile, o0, o1 int) {
 	rows, places := min(t.tileH, t.h-oy), min(8*t.vec, t.w-ox)
 	nv := (places + t.vec - 1) / t.vec
 	at := ((n*t.CO+o0)*t.h+oy)*t.w + ox
-	stride := 1
-	if !t.direct {
-		stride = t.StrideH
-	}
+	x := t.X[n*t.CI*t.H*t.W:]
 	k := &w.sparse
-	*k = sparseTile{Entries: t.weights.first(o0), Counts: unsafe.Pointer(&t.weights.Counts[o0]), Rows: o1 - o0,
-		X: unsafe.Pointer(&x[oy*stride*t.p+ox]), XRow: 4 * stride * t.p,
-		Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
-		Bias: first(t.Ep.Bias, o0), Res: first(t.Ep.Res, at), Mask: maskOf(t.vec, places-(nv-1)*t.vec)}
-	if lo, hi, ok := t.Ep.Bounds(); ok {
-		k.Flags, k.Lo, k.Hi = flagClip, lo, hi
+	*k = sparseTile{Rows: o1 - o0, Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
+		Bias: first(t.Ep.Bias, o0), Mask: maskOf(t.vec, places-(nv-1)*t.vec)}
+	if t.inPlace {
+		k.X = unsafe.Pointer(&x[ox])
+	} else {
+		x = w.aligned(t.slab*t.copies*t.rows*t.p + 2*t.vec)
+		k.X, k.XRow = unsafe.Pointer(&x[0]), 4*t.p
+		if t.rowStep == 1 && !t.direct {
+			k.XRow *= t.StrideH
+		}
 	}
-	runSparse(k, t.vec, rows, nv, places)
+	for c := 0; c < t.CI; c += t.slab {
+		if !t.inPlace {
+			t.pack(n, oy, ox, c, min(t.CI, c+t.slab), nv, x)
+		}
+		row := c/t.slab*t.CO + o0
+		k.Entries, k.Counts = t.weights.first(row), unsafe.Pointer(&t.weights.Counts[row])
+		if c > 0 {
+			k.Flags, k.Bias = flagAcc, nil
+		}
+		if c+t.slab >= t.CI {
+			k.Res = first(t.Ep.Res, at)
+			if lo, hi, ok := t.Ep.Bounds(); ok {
+				k.Flags |= flagClip
+				k.Lo, k.Hi = lo, hi
+			}
+		}
+		runSparse(k, t.vec, rows, nv, places)
+	}
 	*k = sparseTile{}
 }
 
-// first points at the first entry of row o.
-func (s *Sparse) first(o int) unsafe.Pointer {
-	if len(s.Entries) == 0 {
-		return nil
+// pack brings together what a tile at (oy, ox) of image n needs of the input
+// channels [c0, c1).
+func (t *SparseConvTask) pack(n, oy, ox, c0, c1, nv int, dst []float32) {
+	height, width, y0 := t.H, t.W, oy*t.StrideH-t.PadT
+	if t.direct {
+		height, width, y0 = 1, t.H*t.W, oy
 	}
-	return unsafe.Pointer(unsafe.SliceData(s.Entries[s.Starts[o]:]))
+	src := t.X[(n*t.CI+c0)*height*width : (n*t.CI+c1)*height*width]
+	plane := t.copies * t.rows * t.p
+	// rows [r0, r1) are in the image
+	r0 := min(t.rows, max(0, (-y0+t.rowStep-1)/t.rowStep))
+	r1 := max(r0, min(t.rows, (height-y0+t.rowStep-1)/t.rowStep))
+	left := 0
+	if t.copies < t.KW { // the border right of a row is left of the next
+		left, nv = t.vec-t.PadL, t.p/t.vec
+		clear(dst[(c1-c0)*plane:][:2*t.vec])
+	}
+	for kx := range t.copies {
+		x0 := ox*t.StrideW + kx*t.DilW - t.PadL - left // of the first place
+		out := dst[kx*t.rows*t.p:]
+		for _, r := range [][2]int{{0, r0}, {r1, t.rows}} { // above and below
+			if r[0] < r[1] {
+				packRows(c1-c0, r[1]-r[0], src, 0, 0, 0, out[r[0]*t.p:], t.p, plane, 0, 0, nv, t.vec)
+			}
+		}
+		if r0 == r1 {
+			continue
+		}
+		out = out[r0*t.p:]
+		from := (y0+r0*t.rowStep)*width + x0
+		if t.StrideW == 1 {
+			lo, hi := max(0, -x0), min(nv*t.vec, width-x0)
+			packRows(c1-c0, r1-r0, src, from, t.rowStep*width, height*width, out, t.p, plane, lo, hi, nv, t.vec)
+			continue
+		}
+		lo := max(0, (-x0+t.StrideW-1)/t.StrideW)
+		hi := max(lo, min(nv*t.vec, (width-x0+t.StrideW-1)/t.StrideW))
+		packStrided(c1-c0, r1-r0, src, from, t.StrideW, t.rowStep*width, height*width, out, t.p, plane, lo, hi, nv, t.vec)
+	}
 }

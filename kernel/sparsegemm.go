@@ -4,18 +4,20 @@ import "unsafe"
 
 // SparseGemmTask computes Y = X*W with an epilogue, where W is sparse: X [M,K],
 // Y [M,N], both row-major. X is turned round first, so that the rows of X share
-// each weight in a vector.
+// each weight in a vector; sums over slabs of K are added up.
 type SparseGemmTask struct {
 	M, N, K int
 	X, Y    []float32
 	Ep      Epilogue // Acc is not supported
 
-	weights *Sparse // by column of W
+	weights *Sparse // by slab of K and column of W
 	vec     int
 	mt      int // rows of X in a tile
 	tiles   int
 	parts   int // of the columns of W
+	slab    int
 	turning bool
+	cycles  float64
 	xt      []float32 // by tile [K, mt]
 }
 
@@ -25,29 +27,26 @@ const sparseColumns = 64
 // NewSparseGemm prepares W, given transposed: [N,K].
 func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
 	t := &SparseGemmTask{M: m, N: n, K: k, vec: vectorFor(m)}
-	t.mt = min(8*t.vec, (m+t.vec-1)/t.vec*t.vec)
+	nv := min(8, (m+t.vec-1)/t.vec)
+	t.mt = nv * t.vec
 	t.tiles = (m + t.mt - 1) / t.mt
 	t.parts = (n + sparseColumns - 1) / sparseColumns
-	t.weights = NewSparse(wt, n, k, func(c int) int32 { return int32(4 * c * t.mt) })
+	t.slab, t.cycles = slabOf(k, 4*t.mt, nonZeros(wt), n, nv, t.vec, false)
+	t.cycles = t.cycles*float64(t.tiles) + .4*float64(m*(k+n))
+	t.weights = NewSparse(wt, n, k, t.slab, func(c int) int32 { return int32(4 * c * t.mt) })
 	return t
 }
-
-// Weights are the entries in use.
-func (t *SparseGemmTask) Weights() *Sparse { return t.weights }
 
 // turn is how many rows of the turned X a piece writes.
 const turn = 128
 
 // Cost estimates the cycles that Run takes on one core.
-func (t *SparseGemmTask) Cost() float64 {
-	nv := (t.M + t.vec - 1) / t.vec
-	return 0.4*float64(t.M*(t.K+t.N)) + t.weights.cost(nv, t.tiles, t.vec, 4*t.K*t.mt)
-}
+func (t *SparseGemmTask) Cost() float64 { return t.cycles }
 
 // Run computes y.
 func (t *SparseGemmTask) Run(p *Pool) {
 	if need := t.tiles * t.mt * t.K; len(t.xt) != need {
-		t.xt = make([]float32, need)
+		t.xt = alignedFloats(need)
 	}
 	t.turning = true
 	p.Run(t.tiles*((t.K+turn-1)/turn), t)
@@ -65,16 +64,23 @@ func (t *SparseGemmTask) Do(w *Worker, i int) {
 	}
 	m0, n0 := i/t.parts*t.mt, i%t.parts*sparseColumns
 	m, n := min(t.mt, t.M-m0), min(sparseColumns, t.N-n0)
-	y := w.Scratch(0, sparseColumns*t.mt)
+	y := w.aligned(sparseColumns * t.mt)
 	k := &w.sparse
 	nv := (m + t.vec - 1) / t.vec
-	*k = sparseTile{Entries: t.weights.first(n0), Counts: unsafe.Pointer(&t.weights.Counts[n0]), Rows: n,
-		X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
+	*k = sparseTile{Rows: n, X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
 		Bias: first(t.Ep.Bias, n0), Mask: maskOf(t.vec, t.vec)}
-	if lo, hi, ok := t.Ep.Bounds(); ok && t.Ep.Res == nil {
-		k.Flags, k.Lo, k.Hi = flagClip, lo, hi
+	for c := 0; c < t.K; c += t.slab {
+		row := c/t.slab*t.N + n0
+		k.Entries, k.Counts = t.weights.first(row), unsafe.Pointer(&t.weights.Counts[row])
+		if c > 0 {
+			k.Flags, k.Bias = flagAcc, nil
+		}
+		if lo, hi, ok := t.Ep.Bounds(); ok && t.Ep.Res == nil && c+t.slab >= t.K {
+			k.Flags |= flagClip
+			k.Lo, k.Hi = lo, hi
+		}
+		runSparse(k, t.vec, 1, nv, nv*t.vec)
 	}
-	runSparse(k, t.vec, 1, nv, nv*t.vec)
 	*k = sparseTile{}
 	transpose(y, t.mt, t.Y[m0*t.N+n0:], t.N, n, m)
 	if t.Ep.Res == nil {

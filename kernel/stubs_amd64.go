@@ -329,10 +329,16 @@ func sparseavx512_8x1(t *byte)
 func sparseavx2_8x1(t *byte)
 
 //go:noescape
-func padrows_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
+func packrows_avx512(planes int, n int, x *float32, off int, ldx int, xplane int, y *float32, ldy int, yplane int, m0 uintptr, mid int, m1 uintptr, zeros int)
 
 //go:noescape
-func padrows_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, ldy int, yplane int, nv int, mask uintptr)
+func packrows_avx2(planes int, n int, x *float32, off int, ldx int, xplane int, y *float32, ldy int, yplane int, m0 uintptr, mid int, m1 uintptr, zeros int)
+
+//go:noescape
+func packevens_avx512(planes int, n int, x *float32, ldx int, xplane int, y *float32, lo int, ldy int, yplane int, nv int, mask uintptr)
+
+//go:noescape
+func packevens_avx2(planes int, n int, x *float32, ldx int, xplane int, y *float32, lo int, ldy int, yplane int, nv int, mask uintptr)
 
 //go:noescape
 func bnstats_avx512(r *byte)

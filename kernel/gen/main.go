@@ -382,8 +382,10 @@ func main() {
 			sparse(vec{8, false}, r, nv)
 		}
 	}
-	padRows(vec{16, true}, "avx512")
-	padRows(vec{8, false}, "avx2")
+	packRows(vec{16, true}, "avx512")
+	packRows(vec{8, false}, "avx2")
+	packEvens(vec{16, true}, "avx512")
+	packEvens(vec{8, false}, "avx2")
 	norms(vec{16, true}, "avx512")
 	norms(vec{8, false}, "avx2")
 	vectors(vec{16, true}, "avx512")
