@@ -7,19 +7,17 @@ import (
 	"pare/kernel"
 )
 
-// Costs of dense and sparse kernels, in cycles of a core with vectors of 16
-// floats. They were fitted to BenchmarkSparse, BenchmarkConv and BenchmarkGemm
-// of package kernel. A model in place of a stopwatch keeps plans, and so the
-// last bits of results, the same from run to run.
+// The plan chooses kernels by estimates of package kernel, which were fitted to
+// its benchmarks. A model in place of a stopwatch keeps plans, and so the last
+// bits of results, the same from run to run.
 const (
-	denseCost     = 1.15 / 16 // of a multiply-accumulate
-	convertCost   = 0.4       // of an element that changes its layout
+	denseCost     = 1.15 / 16 // cycles of a multiply-accumulate whose weights are packed at every run
+	convertCost   = 0.4       // cycles of an element that changes its layout
 	sparseBenefit = 1.1       // how much faster sparse must seem
 )
 
 // sparser decides between the kernels; why says it in words.
-func sparser(macs int, sparse float64, zeros float64) (ok bool, why string) {
-	dense := float64(macs) * denseCost
+func sparser(dense, sparse float64, zeros float64) (ok bool, why string) {
 	why = fmt.Sprintf("%.0f %% zeros: estimated %.0f k cycles sparse, %.0f k dense", 100*zeros, sparse/1e3, dense/1e3)
 	return dense > sparse*sparseBenefit, why
 }
@@ -51,8 +49,8 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) bool {
 	if t == nil {
 		return false
 	}
-	macs := g.N * g.OutH() * g.OutW() * w.Const.Len()
-	ok, why := sparser(macs, t.Cost()+convertCost*float64(sizeOf(x)+sizeOf(n.Out(0))), zeros)
+	dense := kernel.DenseCost(g.N*g.OutH()*g.OutW(), g.CO, g.CI*g.KH*g.KW)
+	ok, why := sparser(dense, t.Cost()+convertCost*float64(sizeOf(x)+sizeOf(n.Out(0))), zeros)
 	if !ok {
 		l.why = why
 		return false
@@ -97,7 +95,7 @@ func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k
 		kernel.Transpose(w.Const.F32(), wt, k, cols)
 	}
 	t := kernel.NewSparseGemm(m, cols, k, wt)
-	ok, why := sparser(m*k*cols, t.Cost(), zeros)
+	ok, why := sparser(kernel.DenseCost(m, cols, k), t.Cost(), zeros)
 	if !ok {
 		l.why = why
 		return false

@@ -100,7 +100,7 @@ func (c *choice) set(mask []uint64) {
 		return
 	}
 	c.masked.Mask(mask)
-	c.on, c.step.why = sparser(c.macs, c.masked.Cost(), cut)
+	c.on, c.step.why = sparser(denseCost*float64(c.macs), c.masked.Cost(), cut)
 	if c.on {
 		c.step.kernel = "masked " + c.name
 	}

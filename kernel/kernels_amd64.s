@@ -13936,6 +13936,101 @@ sparseavx512_1x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x1_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x1_new
+	MOVQ      BX, SI
+	VMOVUPS.Z (SI), K1, Y0
+	JMP       sparseavx512y_1x1_begin
+
+sparseavx512y_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x1_nobias
+	VBROADCASTSS (SI), Y0
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x1_begin
+
+sparseavx512y_1x1_nobias:
+	VXORPS Y0, Y0, Y0
+
+sparseavx512y_1x1_begin:
+	VXORPS  Y1, Y1, Y1
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x1_one
+
+sparseavx512y_1x1_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y2
+	VFMADD231PS  (DI), Y2, Y0
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y2
+	VFMADD231PS  (DI), Y2, Y1
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x1_k
+
+sparseavx512y_1x1_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x1_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y2
+	VFMADD231PS  (DI), Y2, Y0
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x1_sum:
+	VADDPS    Y1, Y0, Y0
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x1_nores
+	VMOVUPS.Z (SI), K1, Y1
+	VADDPS    Y1, Y0, Y0
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x1_noclip
+	VBROADCASTSS 96(AX), Y1
+	VBROADCASTSS 100(AX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+
+sparseavx512y_1x1_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, K1, (SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x1(SB), NOSPLIT, $32-8
@@ -14023,11 +14118,21 @@ sparseavx2_1x1_nores:
 	VMINPS       Y1, Y3, Y1
 
 sparseavx2_1x1_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x1_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	JMP       sparseavx2_1x1_next
+
+sparseavx2_1x1_part:
 	MOVQ       BX, SI
 	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x1_o
+
+sparseavx2_1x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x1_o
 	VZEROUPPER
 	RET
 
@@ -14139,6 +14244,114 @@ sparseavx512_1x2_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x2_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x2_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS.Z 32(SI), K1, Y1
+	JMP       sparseavx512y_1x2_begin
+
+sparseavx512y_1x2_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x2_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x2_begin
+
+sparseavx512y_1x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+sparseavx512y_1x2_begin:
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x2_one
+
+sparseavx512y_1x2_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  (DI), Y4, Y2
+	VFMADD231PS  32(DI), Y4, Y3
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x2_k
+
+sparseavx512y_1x2_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x2_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x2_sum:
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x2_nores
+	VMOVUPS   (SI), Y2
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS.Z 32(SI), K1, Y2
+	VADDPS    Y2, Y1, Y1
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x2_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y4
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y4, Y1
+
+sparseavx512y_1x2_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, K1, 32(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x2_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x2(SB), NOSPLIT, $32-8
@@ -14238,12 +14451,23 @@ sparseavx2_1x2_nores:
 	VMINPS       Y2, Y5, Y2
 
 sparseavx2_1x2_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x2_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	JMP       sparseavx2_1x2_next
+
+sparseavx2_1x2_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMASKMOVPS Y2, Y0, 32(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x2_o
+
+sparseavx2_1x2_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x2_o
 	VZEROUPPER
 	RET
 
@@ -14368,6 +14592,127 @@ sparseavx512_1x3_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x3(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x3_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x3_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS.Z 64(SI), K1, Y2
+	JMP       sparseavx512y_1x3_begin
+
+sparseavx512y_1x3_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x3_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x3_begin
+
+sparseavx512y_1x3_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx512y_1x3_begin:
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x3_one
+
+sparseavx512y_1x3_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (DI), Y6, Y3
+	VFMADD231PS  32(DI), Y6, Y4
+	VFMADD231PS  64(DI), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x3_k
+
+sparseavx512y_1x3_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x3_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x3_sum:
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y4, Y1, Y1
+	VADDPS    Y5, Y2, Y2
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x3_nores
+	VMOVUPS   (SI), Y3
+	VADDPS    Y3, Y0, Y0
+	VMOVUPS   32(SI), Y3
+	VADDPS    Y3, Y1, Y1
+	VMOVUPS.Z 64(SI), K1, Y3
+	VADDPS    Y3, Y2, Y2
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x3_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y6, Y2
+
+sparseavx512y_1x3_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, K1, 64(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x3_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x3(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x3(SB), NOSPLIT, $32-8
@@ -14479,13 +14824,25 @@ sparseavx2_1x3_nores:
 	VMINPS       Y3, Y7, Y3
 
 sparseavx2_1x3_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x3_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	JMP       sparseavx2_1x3_next
+
+sparseavx2_1x3_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
 	VMASKMOVPS Y3, Y0, 64(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x3_o
+
+sparseavx2_1x3_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x3_o
 	VZEROUPPER
 	RET
 
@@ -14623,6 +14980,140 @@ sparseavx512_1x4_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x4(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x4_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x4_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS.Z 96(SI), K1, Y3
+	JMP       sparseavx512y_1x4_begin
+
+sparseavx512y_1x4_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x4_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x4_begin
+
+sparseavx512y_1x4_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_1x4_begin:
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x4_one
+
+sparseavx512y_1x4_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (DI), Y8, Y4
+	VFMADD231PS  32(DI), Y8, Y5
+	VFMADD231PS  64(DI), Y8, Y6
+	VFMADD231PS  96(DI), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x4_k
+
+sparseavx512y_1x4_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x4_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x4_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x4_nores
+	VMOVUPS   (SI), Y4
+	VADDPS    Y4, Y0, Y0
+	VMOVUPS   32(SI), Y4
+	VADDPS    Y4, Y1, Y1
+	VMOVUPS   64(SI), Y4
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS.Z 96(SI), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x4_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_1x4_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, K1, 96(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x4_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x4(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x4(SB), NOSPLIT, $32-8
@@ -14746,14 +15237,27 @@ sparseavx2_1x4_nores:
 	VMINPS       Y4, Y9, Y4
 
 sparseavx2_1x4_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x4_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	JMP       sparseavx2_1x4_next
+
+sparseavx2_1x4_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
 	VMOVUPS    Y3, 64(SI)
 	VMASKMOVPS Y4, Y0, 96(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x4_o
+
+sparseavx2_1x4_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x4_o
 	VZEROUPPER
 	RET
 
@@ -14894,6 +15398,143 @@ sparseavx512_1x5_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x5(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x5(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x5_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x5_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS.Z 128(SI), K1, Y4
+	JMP       sparseavx512y_1x5_begin
+
+sparseavx512y_1x5_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x5_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x5_begin
+
+sparseavx512y_1x5_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx512y_1x5_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x5_one
+
+sparseavx512y_1x5_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (DI), Y5, Y0
+	VFMADD231PS  32(DI), Y5, Y1
+	VFMADD231PS  64(DI), Y5, Y2
+	VFMADD231PS  96(DI), Y5, Y3
+	VFMADD231PS  128(DI), Y5, Y4
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  (DI), Y5, Y0
+	VFMADD231PS  32(DI), Y5, Y1
+	VFMADD231PS  64(DI), Y5, Y2
+	VFMADD231PS  96(DI), Y5, Y3
+	VFMADD231PS  128(DI), Y5, Y4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x5_k
+
+sparseavx512y_1x5_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x5_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (DI), Y5, Y0
+	VFMADD231PS  32(DI), Y5, Y1
+	VFMADD231PS  64(DI), Y5, Y2
+	VFMADD231PS  96(DI), Y5, Y3
+	VFMADD231PS  128(DI), Y5, Y4
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x5_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x5_nores
+	VMOVUPS   (SI), Y6
+	VADDPS    Y6, Y0, Y0
+	VMOVUPS   32(SI), Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   64(SI), Y6
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   96(SI), Y6
+	VADDPS    Y6, Y3, Y3
+	VMOVUPS.Z 128(SI), K1, Y6
+	VADDPS    Y6, Y4, Y4
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x5_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x5_noclip
+	VBROADCASTSS 96(AX), Y6
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+sparseavx512y_1x5_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, K1, 128(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x5_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x5(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x5(SB), NOSPLIT, $32-8
@@ -15019,15 +15660,29 @@ sparseavx2_1x5_nores:
 	VMINPS       Y5, Y6, Y5
 
 sparseavx2_1x5_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x5_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	JMP       sparseavx2_1x5_next
+
+sparseavx2_1x5_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
 	VMOVUPS    Y3, 64(SI)
 	VMOVUPS    Y4, 96(SI)
 	VMASKMOVPS Y5, Y0, 128(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x5_o
+
+sparseavx2_1x5_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x5_o
 	VZEROUPPER
 	RET
 
@@ -15179,6 +15834,154 @@ sparseavx512_1x6_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x6(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x6(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x6_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x6_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS   128(SI), Y4
+	VMOVUPS.Z 160(SI), K1, Y5
+	JMP       sparseavx512y_1x6_begin
+
+sparseavx512y_1x6_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x6_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x6_begin
+
+sparseavx512y_1x6_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_1x6_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x6_one
+
+sparseavx512y_1x6_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	VFMADD231PS  96(DI), Y6, Y3
+	VFMADD231PS  128(DI), Y6, Y4
+	VFMADD231PS  160(DI), Y6, Y5
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	VFMADD231PS  96(DI), Y6, Y3
+	VFMADD231PS  128(DI), Y6, Y4
+	VFMADD231PS  160(DI), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x6_k
+
+sparseavx512y_1x6_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x6_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	VFMADD231PS  96(DI), Y6, Y3
+	VFMADD231PS  128(DI), Y6, Y4
+	VFMADD231PS  160(DI), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x6_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x6_nores
+	VMOVUPS   (SI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS   32(SI), Y7
+	VADDPS    Y7, Y1, Y1
+	VMOVUPS   64(SI), Y7
+	VADDPS    Y7, Y2, Y2
+	VMOVUPS   96(SI), Y7
+	VADDPS    Y7, Y3, Y3
+	VMOVUPS   128(SI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 160(SI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x6_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x6_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_1x6_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, K1, 160(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x6_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x6(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x6(SB), NOSPLIT, $32-8
@@ -15314,6 +16117,19 @@ sparseavx2_1x6_nores:
 	VMINPS       Y6, Y7, Y6
 
 sparseavx2_1x6_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x6_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	VMOVUPS   Y6, 160(SI)
+	JMP       sparseavx2_1x6_next
+
+sparseavx2_1x6_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
@@ -15321,9 +16137,11 @@ sparseavx2_1x6_noclip:
 	VMOVUPS    Y4, 96(SI)
 	VMOVUPS    Y5, 128(SI)
 	VMASKMOVPS Y6, Y0, 160(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x6_o
+
+sparseavx2_1x6_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x6_o
 	VZEROUPPER
 	RET
 
@@ -15486,6 +16304,165 @@ sparseavx512_1x7_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x7(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x7(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x7_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x7_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS   128(SI), Y4
+	VMOVUPS   160(SI), Y5
+	VMOVUPS.Z 192(SI), K1, Y6
+	JMP       sparseavx512y_1x7_begin
+
+sparseavx512y_1x7_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x7_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x7_begin
+
+sparseavx512y_1x7_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx512y_1x7_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x7_one
+
+sparseavx512y_1x7_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y0
+	VFMADD231PS  32(DI), Y7, Y1
+	VFMADD231PS  64(DI), Y7, Y2
+	VFMADD231PS  96(DI), Y7, Y3
+	VFMADD231PS  128(DI), Y7, Y4
+	VFMADD231PS  160(DI), Y7, Y5
+	VFMADD231PS  192(DI), Y7, Y6
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (DI), Y7, Y0
+	VFMADD231PS  32(DI), Y7, Y1
+	VFMADD231PS  64(DI), Y7, Y2
+	VFMADD231PS  96(DI), Y7, Y3
+	VFMADD231PS  128(DI), Y7, Y4
+	VFMADD231PS  160(DI), Y7, Y5
+	VFMADD231PS  192(DI), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x7_k
+
+sparseavx512y_1x7_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x7_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (DI), Y7, Y0
+	VFMADD231PS  32(DI), Y7, Y1
+	VFMADD231PS  64(DI), Y7, Y2
+	VFMADD231PS  96(DI), Y7, Y3
+	VFMADD231PS  128(DI), Y7, Y4
+	VFMADD231PS  160(DI), Y7, Y5
+	VFMADD231PS  192(DI), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x7_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x7_nores
+	VMOVUPS   (SI), Y8
+	VADDPS    Y8, Y0, Y0
+	VMOVUPS   32(SI), Y8
+	VADDPS    Y8, Y1, Y1
+	VMOVUPS   64(SI), Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   96(SI), Y8
+	VADDPS    Y8, Y3, Y3
+	VMOVUPS   128(SI), Y8
+	VADDPS    Y8, Y4, Y4
+	VMOVUPS   160(SI), Y8
+	VADDPS    Y8, Y5, Y5
+	VMOVUPS.Z 192(SI), K1, Y8
+	VADDPS    Y8, Y6, Y6
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x7_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x7_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx512y_1x7_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, K1, 192(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x7_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x7(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x7(SB), NOSPLIT, $32-8
@@ -15631,6 +16608,20 @@ sparseavx2_1x7_nores:
 	VMINPS       Y7, Y8, Y7
 
 sparseavx2_1x7_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x7_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	VMOVUPS   Y6, 160(SI)
+	VMOVUPS   Y7, 192(SI)
+	JMP       sparseavx2_1x7_next
+
+sparseavx2_1x7_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
@@ -15639,9 +16630,11 @@ sparseavx2_1x7_noclip:
 	VMOVUPS    Y5, 128(SI)
 	VMOVUPS    Y6, 160(SI)
 	VMASKMOVPS Y7, Y0, 192(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x7_o
+
+sparseavx2_1x7_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x7_o
 	VZEROUPPER
 	RET
 
@@ -15815,6 +16808,176 @@ sparseavx512_1x8_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_1x8(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x8(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x8_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x8_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS   128(SI), Y4
+	VMOVUPS   160(SI), Y5
+	VMOVUPS   192(SI), Y6
+	VMOVUPS.Z 224(SI), K1, Y7
+	JMP       sparseavx512y_1x8_begin
+
+sparseavx512y_1x8_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x8_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x8_begin
+
+sparseavx512y_1x8_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_1x8_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, SI
+	JL      sparseavx512y_1x8_one
+
+sparseavx512y_1x8_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	VFMADD231PS  128(DI), Y8, Y4
+	VFMADD231PS  160(DI), Y8, Y5
+	VFMADD231PS  192(DI), Y8, Y6
+	VFMADD231PS  224(DI), Y8, Y7
+	MOVLQSX      8(CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	VFMADD231PS  128(DI), Y8, Y4
+	VFMADD231PS  160(DI), Y8, Y5
+	VFMADD231PS  192(DI), Y8, Y6
+	VFMADD231PS  224(DI), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, SI
+	JGE          sparseavx512y_1x8_k
+
+sparseavx512y_1x8_one:
+	ADDQ         $0x02, SI
+	JZ           sparseavx512y_1x8_sum
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	VFMADD231PS  128(DI), Y8, Y4
+	VFMADD231PS  160(DI), Y8, Y5
+	VFMADD231PS  192(DI), Y8, Y6
+	VFMADD231PS  224(DI), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx512y_1x8_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x8_nores
+	VMOVUPS   (SI), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS   32(SI), Y9
+	VADDPS    Y9, Y1, Y1
+	VMOVUPS   64(SI), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS   96(SI), Y9
+	VADDPS    Y9, Y3, Y3
+	VMOVUPS   128(SI), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS   160(SI), Y9
+	VADDPS    Y9, Y5, Y5
+	VMOVUPS   192(SI), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 224(SI), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x8_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x8_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_1x8_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
+	VMOVUPS Y7, K1, 224(SI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x8_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_1x8(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_1x8(SB), NOSPLIT, $32-8
@@ -15970,6 +17133,21 @@ sparseavx2_1x8_nores:
 	VMINPS       Y8, Y9, Y8
 
 sparseavx2_1x8_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x8_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	VMOVUPS   Y6, 160(SI)
+	VMOVUPS   Y7, 192(SI)
+	VMOVUPS   Y8, 224(SI)
+	JMP       sparseavx2_1x8_next
+
+sparseavx2_1x8_part:
 	MOVQ       BX, SI
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, 32(SI)
@@ -15979,9 +17157,11 @@ sparseavx2_1x8_noclip:
 	VMOVUPS    Y6, 160(SI)
 	VMOVUPS    Y7, 192(SI)
 	VMASKMOVPS Y8, Y0, 224(SI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_1x8_o
+
+sparseavx2_1x8_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x8_o
 	VZEROUPPER
 	RET
 
@@ -16097,6 +17277,118 @@ sparseavx512_2x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_2x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	JMP       sparseavx512y_2x1_begin
+
+sparseavx512y_2x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x1_begin
+
+sparseavx512y_2x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+sparseavx512y_2x1_begin:
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_2x1_one
+
+sparseavx512y_2x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (R8)(SI*1), Y4, Y1
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  (R8), Y4, Y2
+	VFMADD231PS  (R8)(SI*1), Y4, Y3
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_2x1_k
+
+sparseavx512y_2x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_2x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (R8)(SI*1), Y4, Y1
+	ADDQ         $0x08, CX
+
+sparseavx512y_2x1_sum:
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x1_nores
+	VMOVUPS.Z (DI), K1, Y2
+	VADDPS    Y2, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y2
+	VADDPS    Y2, Y1, Y1
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x1_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y4
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y4, Y1
+
+sparseavx512y_2x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_2x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_2x1(SB), NOSPLIT, $32-8
@@ -16199,13 +17491,25 @@ sparseavx2_2x1_nores:
 	VMINPS       Y2, Y5, Y2
 
 sparseavx2_2x1_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_2x1_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y2, (DI)
+	JMP       sparseavx2_2x1_next
+
+sparseavx2_2x1_part:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       48(AX), DI
 	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_2x1_o
+
+sparseavx2_2x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_2x1_o
 	VZEROUPPER
 	RET
 
@@ -16347,6 +17651,144 @@ sparseavx512_2x2_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_2x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS.Z 32(DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVUPS.Z 32(DI), K1, Y3
+	JMP       sparseavx512y_2x2_begin
+
+sparseavx512y_2x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x2_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x2_begin
+
+sparseavx512y_2x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_2x2_begin:
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_2x2_one
+
+sparseavx512y_2x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  (R8)(SI*1), Y8, Y2
+	VFMADD231PS  32(R8)(SI*1), Y8, Y3
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R8), Y8, Y4
+	VFMADD231PS  32(R8), Y8, Y5
+	VFMADD231PS  (R8)(SI*1), Y8, Y6
+	VFMADD231PS  32(R8)(SI*1), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_2x2_k
+
+sparseavx512y_2x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_2x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  (R8)(SI*1), Y8, Y2
+	VFMADD231PS  32(R8)(SI*1), Y8, Y3
+	ADDQ         $0x08, CX
+
+sparseavx512y_2x2_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x2_nores
+	VMOVUPS   (DI), Y4
+	VADDPS    Y4, Y0, Y0
+	VMOVUPS.Z 32(DI), K1, Y4
+	VADDPS    Y4, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS.Z 32(DI), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x2_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_2x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, K1, 32(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x2_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_2x2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_2x2(SB), NOSPLIT, $32-8
@@ -16473,15 +17915,29 @@ sparseavx2_2x2_nores:
 	VMINPS       Y4, Y9, Y4
 
 sparseavx2_2x2_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_2x2_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	JMP       sparseavx2_2x2_next
+
+sparseavx2_2x2_part:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
 	ADDQ       48(AX), DI
 	VMOVUPS    Y3, (DI)
 	VMASKMOVPS Y4, Y0, 32(DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_2x2_o
+
+sparseavx2_2x2_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_2x2_o
 	VZEROUPPER
 	RET
 
@@ -16637,6 +18093,158 @@ sparseavx512_2x3_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_2x3(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x3_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x3_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS   32(DI), Y1
+	VMOVUPS.Z 64(DI), K1, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y3
+	VMOVUPS   32(DI), Y4
+	VMOVUPS.Z 64(DI), K1, Y5
+	JMP       sparseavx512y_2x3_begin
+
+sparseavx512y_2x3_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x3_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x3_begin
+
+sparseavx512y_2x3_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_2x3_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_2x3_one
+
+sparseavx512y_2x3_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  (R8)(SI*1), Y6, Y3
+	VFMADD231PS  32(R8)(SI*1), Y6, Y4
+	VFMADD231PS  64(R8)(SI*1), Y6, Y5
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  (R8)(SI*1), Y6, Y3
+	VFMADD231PS  32(R8)(SI*1), Y6, Y4
+	VFMADD231PS  64(R8)(SI*1), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_2x3_k
+
+sparseavx512y_2x3_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_2x3_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  (R8)(SI*1), Y6, Y3
+	VFMADD231PS  32(R8)(SI*1), Y6, Y4
+	VFMADD231PS  64(R8)(SI*1), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx512y_2x3_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x3_nores
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS   32(DI), Y7
+	VADDPS    Y7, Y1, Y1
+	VMOVUPS.Z 64(DI), K1, Y7
+	VADDPS    Y7, Y2, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y3, Y3
+	VMOVUPS   32(DI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 64(DI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x3_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x3_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_2x3_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, K1, 64(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x3_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_2x3(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_2x3(SB), NOSPLIT, $32-8
@@ -16775,6 +18383,20 @@ sparseavx2_2x3_nores:
 	VMINPS       Y6, Y7, Y6
 
 sparseavx2_2x3_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_2x3_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	VMOVUPS   Y3, 64(DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y5, 32(DI)
+	VMOVUPS   Y6, 64(DI)
+	JMP       sparseavx2_2x3_next
+
+sparseavx2_2x3_part:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMOVUPS    Y2, 32(DI)
@@ -16783,9 +18405,11 @@ sparseavx2_2x3_noclip:
 	VMOVUPS    Y4, (DI)
 	VMOVUPS    Y5, 32(DI)
 	VMASKMOVPS Y6, Y0, 64(DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_2x3_o
+
+sparseavx2_2x3_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_2x3_o
 	VZEROUPPER
 	RET
 
@@ -16963,6 +18587,180 @@ sparseavx512_2x4_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_2x4(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x4_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x4_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS   32(DI), Y1
+	VMOVUPS   64(DI), Y2
+	VMOVUPS.Z 96(DI), K1, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS   32(DI), Y5
+	VMOVUPS   64(DI), Y6
+	VMOVUPS.Z 96(DI), K1, Y7
+	JMP       sparseavx512y_2x4_begin
+
+sparseavx512y_2x4_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x4_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x4_begin
+
+sparseavx512y_2x4_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_2x4_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_2x4_one
+
+sparseavx512y_2x4_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  (R8)(SI*1), Y8, Y4
+	VFMADD231PS  32(R8)(SI*1), Y8, Y5
+	VFMADD231PS  64(R8)(SI*1), Y8, Y6
+	VFMADD231PS  96(R8)(SI*1), Y8, Y7
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  (R8)(SI*1), Y8, Y4
+	VFMADD231PS  32(R8)(SI*1), Y8, Y5
+	VFMADD231PS  64(R8)(SI*1), Y8, Y6
+	VFMADD231PS  96(R8)(SI*1), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_2x4_k
+
+sparseavx512y_2x4_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_2x4_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  (R8)(SI*1), Y8, Y4
+	VFMADD231PS  32(R8)(SI*1), Y8, Y5
+	VFMADD231PS  64(R8)(SI*1), Y8, Y6
+	VFMADD231PS  96(R8)(SI*1), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx512y_2x4_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x4_nores
+	VMOVUPS   (DI), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS   32(DI), Y9
+	VADDPS    Y9, Y1, Y1
+	VMOVUPS   64(DI), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS.Z 96(DI), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS   32(DI), Y9
+	VADDPS    Y9, Y5, Y5
+	VMOVUPS   64(DI), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 96(DI), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x4_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x4_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_2x4_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, K1, 96(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, K1, 96(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x4_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_2x4(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_2x4(SB), NOSPLIT, $32-8
@@ -17121,6 +18919,22 @@ sparseavx2_2x4_nores:
 	VMINPS       Y8, Y9, Y8
 
 sparseavx2_2x4_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_2x4_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	VMOVUPS   Y3, 64(DI)
+	VMOVUPS   Y4, 96(DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	VMOVUPS   Y7, 64(DI)
+	VMOVUPS   Y8, 96(DI)
+	JMP       sparseavx2_2x4_next
+
+sparseavx2_2x4_part:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMOVUPS    Y2, 32(DI)
@@ -17131,9 +18945,11 @@ sparseavx2_2x4_noclip:
 	VMOVUPS    Y6, 32(DI)
 	VMOVUPS    Y7, 64(DI)
 	VMASKMOVPS Y8, Y0, 96(DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_2x4_o
+
+sparseavx2_2x4_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_2x4_o
 	VZEROUPPER
 	RET
 
@@ -17265,6 +19081,134 @@ sparseavx512_3x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_3x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_3x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y2
+	JMP       sparseavx512y_3x1_begin
+
+sparseavx512y_3x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_3x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_3x1_begin
+
+sparseavx512y_3x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx512y_3x1_begin:
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_3x1_one
+
+sparseavx512y_3x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  (R8)(SI*1), Y6, Y1
+	VFMADD231PS  (R8)(SI*2), Y6, Y2
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (R8), Y6, Y3
+	VFMADD231PS  (R8)(SI*1), Y6, Y4
+	VFMADD231PS  (R8)(SI*2), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_3x1_k
+
+sparseavx512y_3x1_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_3x1_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  (R8)(SI*1), Y6, Y1
+	VFMADD231PS  (R8)(SI*2), Y6, Y2
+	ADDQ         $0x08, CX
+
+sparseavx512y_3x1_sum:
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y4, Y1, Y1
+	VADDPS    Y5, Y2, Y2
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_3x1_nores
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y2, Y2
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_3x1_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y6, Y2
+
+sparseavx512y_3x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, K1, (DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_3x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_3x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_3x1(SB), NOSPLIT, $32-8
@@ -17381,15 +19325,29 @@ sparseavx2_3x1_nores:
 	VMINPS       Y3, Y7, Y3
 
 sparseavx2_3x1_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_3x1_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y3, (DI)
+	JMP       sparseavx2_3x1_next
+
+sparseavx2_3x1_part:
 	MOVQ       BX, DI
 	VMASKMOVPS Y1, Y0, (DI)
 	ADDQ       48(AX), DI
 	VMASKMOVPS Y2, Y0, (DI)
 	ADDQ       48(AX), DI
 	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_3x1_o
+
+sparseavx2_3x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_3x1_o
 	VZEROUPPER
 	RET
 
@@ -17548,6 +19506,161 @@ sparseavx512_3x2_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_3x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_3x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_3x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_3x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS.Z 32(DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVUPS.Z 32(DI), K1, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS.Z 32(DI), K1, Y5
+	JMP       sparseavx512y_3x2_begin
+
+sparseavx512y_3x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_3x2_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_3x2_begin
+
+sparseavx512y_3x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_3x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, DI
+	JL      sparseavx512y_3x2_one
+
+sparseavx512y_3x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (R8)(SI*1), Y6, Y2
+	VFMADD231PS  32(R8)(SI*1), Y6, Y3
+	VFMADD231PS  (R8)(SI*2), Y6, Y4
+	VFMADD231PS  32(R8)(SI*2), Y6, Y5
+	MOVLQSX      8(CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (R8)(SI*1), Y6, Y2
+	VFMADD231PS  32(R8)(SI*1), Y6, Y3
+	VFMADD231PS  (R8)(SI*2), Y6, Y4
+	VFMADD231PS  32(R8)(SI*2), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DI
+	JGE          sparseavx512y_3x2_k
+
+sparseavx512y_3x2_one:
+	ADDQ         $0x02, DI
+	JZ           sparseavx512y_3x2_sum
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (R8)(SI*1), Y6, Y2
+	VFMADD231PS  32(R8)(SI*1), Y6, Y3
+	VFMADD231PS  (R8)(SI*2), Y6, Y4
+	VFMADD231PS  32(R8)(SI*2), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx512y_3x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_3x2_nores
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y2, Y2
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_3x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_3x2_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_3x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, K1, 32(DI)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_3x2_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_3x2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_3x2(SB), NOSPLIT, $32-8
@@ -17688,6 +19801,21 @@ sparseavx2_3x2_nores:
 	VMINPS       Y6, Y7, Y6
 
 sparseavx2_3x2_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparseavx2_3x2_part
+	MOVQ      BX, DI
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y5, (DI)
+	VMOVUPS   Y6, 32(DI)
+	JMP       sparseavx2_3x2_next
+
+sparseavx2_3x2_part:
 	MOVQ       BX, DI
 	VMOVUPS    Y1, (DI)
 	VMASKMOVPS Y2, Y0, 32(DI)
@@ -17697,9 +19825,11 @@ sparseavx2_3x2_noclip:
 	ADDQ       48(AX), DI
 	VMOVUPS    Y5, (DI)
 	VMASKMOVPS Y6, Y0, 32(DI)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_3x2_o
+
+sparseavx2_3x2_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_3x2_o
 	VZEROUPPER
 	RET
 
@@ -17848,6 +19978,151 @@ sparseavx512_4x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_4x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_4x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y3
+	JMP       sparseavx512y_4x1_begin
+
+sparseavx512y_4x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_4x1_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_4x1_begin
+
+sparseavx512y_4x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_4x1_begin:
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512y_4x1_one
+
+sparseavx512y_4x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  (R9)(SI*1), Y8, Y1
+	VFMADD231PS  (R9)(SI*2), Y8, Y2
+	VFMADD231PS  (R9)(DI*1), Y8, Y3
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R9), Y8, Y4
+	VFMADD231PS  (R9)(SI*1), Y8, Y5
+	VFMADD231PS  (R9)(SI*2), Y8, Y6
+	VFMADD231PS  (R9)(DI*1), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512y_4x1_k
+
+sparseavx512y_4x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512y_4x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  (R9)(SI*1), Y8, Y1
+	VFMADD231PS  (R9)(SI*2), Y8, Y2
+	VFMADD231PS  (R9)(DI*1), Y8, Y3
+	ADDQ         $0x08, CX
+
+sparseavx512y_4x1_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_4x1_nores
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y0, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y2, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_4x1_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_4x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y3, K1, (R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_4x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_4x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_4x1(SB), NOSPLIT, $32-8
@@ -17979,6 +20254,20 @@ sparseavx2_4x1_nores:
 	VMINPS       Y4, Y9, Y4
 
 sparseavx2_4x1_noclip:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       sparseavx2_4x1_part
+	MOVQ      BX, R8
+	VMOVUPS   Y1, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y2, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y3, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y4, (R8)
+	JMP       sparseavx2_4x1_next
+
+sparseavx2_4x1_part:
 	MOVQ       BX, R8
 	VMASKMOVPS Y1, Y0, (R8)
 	ADDQ       48(AX), R8
@@ -17987,9 +20276,11 @@ sparseavx2_4x1_noclip:
 	VMASKMOVPS Y3, Y0, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS Y4, Y0, (R8)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_4x1_o
+
+sparseavx2_4x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_4x1_o
 	VZEROUPPER
 	RET
 
@@ -18174,6 +20465,187 @@ sparseavx512_4x2_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_4x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_4x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_4x2_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_4x2_new
+	MOVQ      BX, R8
+	VMOVUPS   (R8), Y0
+	VMOVUPS.Z 32(R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y2
+	VMOVUPS.Z 32(R8), K1, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y4
+	VMOVUPS.Z 32(R8), K1, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y6
+	VMOVUPS.Z 32(R8), K1, Y7
+	JMP       sparseavx512y_4x2_begin
+
+sparseavx512y_4x2_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_4x2_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_4x2_begin
+
+sparseavx512y_4x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_4x2_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512y_4x2_one
+
+sparseavx512y_4x2_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  32(R9), Y8, Y1
+	VFMADD231PS  (R9)(SI*1), Y8, Y2
+	VFMADD231PS  32(R9)(SI*1), Y8, Y3
+	VFMADD231PS  (R9)(SI*2), Y8, Y4
+	VFMADD231PS  32(R9)(SI*2), Y8, Y5
+	VFMADD231PS  (R9)(DI*1), Y8, Y6
+	VFMADD231PS  32(R9)(DI*1), Y8, Y7
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  32(R9), Y8, Y1
+	VFMADD231PS  (R9)(SI*1), Y8, Y2
+	VFMADD231PS  32(R9)(SI*1), Y8, Y3
+	VFMADD231PS  (R9)(SI*2), Y8, Y4
+	VFMADD231PS  32(R9)(SI*2), Y8, Y5
+	VFMADD231PS  (R9)(DI*1), Y8, Y6
+	VFMADD231PS  32(R9)(DI*1), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512y_4x2_k
+
+sparseavx512y_4x2_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512y_4x2_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  32(R9), Y8, Y1
+	VFMADD231PS  (R9)(SI*1), Y8, Y2
+	VFMADD231PS  32(R9)(SI*1), Y8, Y3
+	VFMADD231PS  (R9)(SI*2), Y8, Y4
+	VFMADD231PS  32(R9)(SI*2), Y8, Y5
+	VFMADD231PS  (R9)(DI*1), Y8, Y6
+	VFMADD231PS  32(R9)(DI*1), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx512y_4x2_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_4x2_nores
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_4x2_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_4x2_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_4x2_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, K1, 32(R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_4x2_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_4x2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_4x2(SB), NOSPLIT, $32-8
@@ -18337,6 +20809,24 @@ sparseavx2_4x2_nores:
 	VMINPS       Y8, Y9, Y8
 
 sparseavx2_4x2_noclip:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       sparseavx2_4x2_part
+	MOVQ      BX, R8
+	VMOVUPS   Y1, (R8)
+	VMOVUPS   Y2, 32(R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y3, (R8)
+	VMOVUPS   Y4, 32(R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y5, (R8)
+	VMOVUPS   Y6, 32(R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y7, (R8)
+	VMOVUPS   Y8, 32(R8)
+	JMP       sparseavx2_4x2_next
+
+sparseavx2_4x2_part:
 	MOVQ       BX, R8
 	VMOVUPS    Y1, (R8)
 	VMASKMOVPS Y2, Y0, 32(R8)
@@ -18349,9 +20839,11 @@ sparseavx2_4x2_noclip:
 	ADDQ       48(AX), R8
 	VMOVUPS    Y7, (R8)
 	VMASKMOVPS Y8, Y0, 32(R8)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_4x2_o
+
+sparseavx2_4x2_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_4x2_o
 	VZEROUPPER
 	RET
 
@@ -18506,6 +20998,157 @@ sparseavx512_5x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_5x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_5x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_5x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_5x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	JMP       sparseavx512y_5x1_begin
+
+sparseavx512y_5x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_5x1_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_5x1_begin
+
+sparseavx512y_5x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx512y_5x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R8
+	JL      sparseavx512y_5x1_one
+
+sparseavx512y_5x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  (R9)(SI*1), Y5, Y1
+	VFMADD231PS  (R9)(SI*2), Y5, Y2
+	VFMADD231PS  (R9)(DI*1), Y5, Y3
+	VFMADD231PS  (R9)(SI*4), Y5, Y4
+	MOVLQSX      8(CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  (R9)(SI*1), Y5, Y1
+	VFMADD231PS  (R9)(SI*2), Y5, Y2
+	VFMADD231PS  (R9)(DI*1), Y5, Y3
+	VFMADD231PS  (R9)(SI*4), Y5, Y4
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R8
+	JGE          sparseavx512y_5x1_k
+
+sparseavx512y_5x1_one:
+	ADDQ         $0x02, R8
+	JZ           sparseavx512y_5x1_sum
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  (R9)(SI*1), Y5, Y1
+	VFMADD231PS  (R9)(SI*2), Y5, Y2
+	VFMADD231PS  (R9)(DI*1), Y5, Y3
+	VFMADD231PS  (R9)(SI*4), Y5, Y4
+	ADDQ         $0x08, CX
+
+sparseavx512y_5x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_5x1_nores
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y0, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y2, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y3, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y4, Y4
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_5x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_5x1_noclip
+	VBROADCASTSS 96(AX), Y6
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+sparseavx512y_5x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y3, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y4, K1, (R8)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_5x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_5x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_5x1(SB), NOSPLIT, $32-8
@@ -18641,6 +21284,22 @@ sparseavx2_5x1_nores:
 	VMINPS       Y5, Y6, Y5
 
 sparseavx2_5x1_noclip:
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0xff
+	JNE       sparseavx2_5x1_part
+	MOVQ      BX, R8
+	VMOVUPS   Y1, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y2, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y3, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y4, (R8)
+	ADDQ      48(AX), R8
+	VMOVUPS   Y5, (R8)
+	JMP       sparseavx2_5x1_next
+
+sparseavx2_5x1_part:
 	MOVQ       BX, R8
 	VMASKMOVPS Y1, Y0, (R8)
 	ADDQ       48(AX), R8
@@ -18651,9 +21310,11 @@ sparseavx2_5x1_noclip:
 	VMASKMOVPS Y4, Y0, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS Y5, Y0, (R8)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_5x1_o
+
+sparseavx2_5x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_5x1_o
 	VZEROUPPER
 	RET
 
@@ -18823,6 +21484,172 @@ sparseavx512_6x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_6x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_6x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512y_6x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512y_6x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y5
+	JMP       sparseavx512y_6x1_begin
+
+sparseavx512y_6x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512y_6x1_nobias
+	VBROADCASTSS (R9), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_6x1_begin
+
+sparseavx512y_6x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_6x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx512y_6x1_one
+
+sparseavx512y_6x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R10), Y6, Y0
+	VFMADD231PS  (R10)(SI*1), Y6, Y1
+	VFMADD231PS  (R10)(SI*2), Y6, Y2
+	VFMADD231PS  (R10)(DI*1), Y6, Y3
+	VFMADD231PS  (R10)(SI*4), Y6, Y4
+	VFMADD231PS  (R10)(R8*1), Y6, Y5
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  (R10), Y6, Y0
+	VFMADD231PS  (R10)(SI*1), Y6, Y1
+	VFMADD231PS  (R10)(SI*2), Y6, Y2
+	VFMADD231PS  (R10)(DI*1), Y6, Y3
+	VFMADD231PS  (R10)(SI*4), Y6, Y4
+	VFMADD231PS  (R10)(R8*1), Y6, Y5
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx512y_6x1_k
+
+sparseavx512y_6x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx512y_6x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  (R10), Y6, Y0
+	VFMADD231PS  (R10)(SI*1), Y6, Y1
+	VFMADD231PS  (R10)(SI*2), Y6, Y2
+	VFMADD231PS  (R10)(DI*1), Y6, Y3
+	VFMADD231PS  (R10)(SI*4), Y6, Y4
+	VFMADD231PS  (R10)(R8*1), Y6, Y5
+	ADDQ         $0x08, CX
+
+sparseavx512y_6x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512y_6x1_nores
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y0, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y2, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y4, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512y_6x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512y_6x1_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_6x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Y0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y5, K1, (R9)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_6x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_6x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_6x1(SB), NOSPLIT, $32-8
@@ -18971,6 +21798,24 @@ sparseavx2_6x1_nores:
 	VMINPS       Y6, Y7, Y6
 
 sparseavx2_6x1_noclip:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       sparseavx2_6x1_part
+	MOVQ      BX, R9
+	VMOVUPS   Y1, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y2, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y3, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y4, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y5, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y6, (R9)
+	JMP       sparseavx2_6x1_next
+
+sparseavx2_6x1_part:
 	MOVQ       BX, R9
 	VMASKMOVPS Y1, Y0, (R9)
 	ADDQ       48(AX), R9
@@ -18983,9 +21828,11 @@ sparseavx2_6x1_noclip:
 	VMASKMOVPS Y5, Y0, (R9)
 	ADDQ       48(AX), R9
 	VMASKMOVPS Y6, Y0, (R9)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_6x1_o
+
+sparseavx2_6x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_6x1_o
 	VZEROUPPER
 	RET
 
@@ -19169,6 +22016,186 @@ sparseavx512_7x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_7x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_7x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512y_7x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512y_7x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y6
+	JMP       sparseavx512y_7x1_begin
+
+sparseavx512y_7x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512y_7x1_nobias
+	VBROADCASTSS (R9), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_7x1_begin
+
+sparseavx512y_7x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx512y_7x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R9
+	JL      sparseavx512y_7x1_one
+
+sparseavx512y_7x1_k:
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R10), Y7, Y0
+	VFMADD231PS  (R10)(SI*1), Y7, Y1
+	VFMADD231PS  (R10)(SI*2), Y7, Y2
+	VFMADD231PS  (R10)(DI*1), Y7, Y3
+	VFMADD231PS  (R10)(SI*4), Y7, Y4
+	VFMADD231PS  (R10)(R8*1), Y7, Y5
+	VFMADD231PS  (R10)(DI*2), Y7, Y6
+	MOVLQSX      8(CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  (R10), Y7, Y0
+	VFMADD231PS  (R10)(SI*1), Y7, Y1
+	VFMADD231PS  (R10)(SI*2), Y7, Y2
+	VFMADD231PS  (R10)(DI*1), Y7, Y3
+	VFMADD231PS  (R10)(SI*4), Y7, Y4
+	VFMADD231PS  (R10)(R8*1), Y7, Y5
+	VFMADD231PS  (R10)(DI*2), Y7, Y6
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R9
+	JGE          sparseavx512y_7x1_k
+
+sparseavx512y_7x1_one:
+	ADDQ         $0x02, R9
+	JZ           sparseavx512y_7x1_sum
+	MOVLQSX      (CX), R10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  (R10), Y7, Y0
+	VFMADD231PS  (R10)(SI*1), Y7, Y1
+	VFMADD231PS  (R10)(SI*2), Y7, Y2
+	VFMADD231PS  (R10)(DI*1), Y7, Y3
+	VFMADD231PS  (R10)(SI*4), Y7, Y4
+	VFMADD231PS  (R10)(R8*1), Y7, Y5
+	VFMADD231PS  (R10)(DI*2), Y7, Y6
+	ADDQ         $0x08, CX
+
+sparseavx512y_7x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512y_7x1_nores
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y0, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y2, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y3, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y4, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y5, Y5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y6, Y6
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512y_7x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512y_7x1_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx512y_7x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Y0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y5, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y6, K1, (R9)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_7x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_7x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_7x1(SB), NOSPLIT, $32-8
@@ -19329,6 +22356,26 @@ sparseavx2_7x1_nores:
 	VMINPS       Y7, Y8, Y7
 
 sparseavx2_7x1_noclip:
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0xff
+	JNE       sparseavx2_7x1_part
+	MOVQ      BX, R9
+	VMOVUPS   Y1, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y2, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y3, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y4, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y5, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y6, (R9)
+	ADDQ      48(AX), R9
+	VMOVUPS   Y7, (R9)
+	JMP       sparseavx2_7x1_next
+
+sparseavx2_7x1_part:
 	MOVQ       BX, R9
 	VMASKMOVPS Y1, Y0, (R9)
 	ADDQ       48(AX), R9
@@ -19343,9 +22390,11 @@ sparseavx2_7x1_noclip:
 	VMASKMOVPS Y6, Y0, (R9)
 	ADDQ       48(AX), R9
 	VMASKMOVPS Y7, Y0, (R9)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_7x1_o
+
+sparseavx2_7x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_7x1_o
 	VZEROUPPER
 	RET
 
@@ -19544,6 +22593,201 @@ sparseavx512_8x1_noclip:
 	VZEROUPPER
 	RET
 
+// func sparseavx512y_8x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_8x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+
+sparseavx512y_8x1_o:
+	MOVQ      80(AX), R10
+	BTQ       $0x00, R10
+	JCC       sparseavx512y_8x1_new
+	MOVQ      BX, R10
+	VMOVUPS.Z (R10), K1, Y0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y7
+	JMP       sparseavx512y_8x1_begin
+
+sparseavx512y_8x1_new:
+	MOVQ         (SP), R10
+	TESTQ        R10, R10
+	JZ           sparseavx512y_8x1_nobias
+	VBROADCASTSS (R10), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_8x1_begin
+
+sparseavx512y_8x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_8x1_begin:
+	MOVQ    8(SP), R10
+	MOVLQSX (R10), R10
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x02, R10
+	JL      sparseavx512y_8x1_one
+
+sparseavx512y_8x1_k:
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  (R11)(SI*1), Y8, Y1
+	VFMADD231PS  (R11)(SI*2), Y8, Y2
+	VFMADD231PS  (R11)(DI*1), Y8, Y3
+	VFMADD231PS  (R11)(SI*4), Y8, Y4
+	VFMADD231PS  (R11)(R8*1), Y8, Y5
+	VFMADD231PS  (R11)(DI*2), Y8, Y6
+	VFMADD231PS  (R11)(R9*1), Y8, Y7
+	MOVLQSX      8(CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  (R11)(SI*1), Y8, Y1
+	VFMADD231PS  (R11)(SI*2), Y8, Y2
+	VFMADD231PS  (R11)(DI*1), Y8, Y3
+	VFMADD231PS  (R11)(SI*4), Y8, Y4
+	VFMADD231PS  (R11)(R8*1), Y8, Y5
+	VFMADD231PS  (R11)(DI*2), Y8, Y6
+	VFMADD231PS  (R11)(R9*1), Y8, Y7
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, R10
+	JGE          sparseavx512y_8x1_k
+
+sparseavx512y_8x1_one:
+	ADDQ         $0x02, R10
+	JZ           sparseavx512y_8x1_sum
+	MOVLQSX      (CX), R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  (R11)(SI*1), Y8, Y1
+	VFMADD231PS  (R11)(SI*2), Y8, Y2
+	VFMADD231PS  (R11)(DI*1), Y8, Y3
+	VFMADD231PS  (R11)(SI*4), Y8, Y4
+	VFMADD231PS  (R11)(R8*1), Y8, Y5
+	VFMADD231PS  (R11)(DI*2), Y8, Y6
+	VFMADD231PS  (R11)(R9*1), Y8, Y7
+	ADDQ         $0x08, CX
+
+sparseavx512y_8x1_sum:
+	MOVQ      16(SP), R10
+	TESTQ     R10, R10
+	JZ        sparseavx512y_8x1_nores
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y0, Y0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y2, Y2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y4, Y4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y6, Y6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), R10
+	ADDQ      R10, 16(SP)
+
+sparseavx512y_8x1_nores:
+	MOVQ         80(AX), R10
+	BTQ          $0x01, R10
+	JCC          sparseavx512y_8x1_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_8x1_noclip:
+	MOVQ    BX, R10
+	VMOVUPS Y0, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y1, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y2, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y3, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y4, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y5, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y6, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y7, K1, (R10)
+	ADDQ    56(AX), BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_8x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx2_8x1(t *byte)
 // Requires: AVX, FMA3
 TEXT ·sparseavx2_8x1(SB), NOSPLIT, $32-8
@@ -19717,6 +22961,28 @@ sparseavx2_8x1_nores:
 	VMINPS       Y8, Y9, Y8
 
 sparseavx2_8x1_noclip:
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0xff
+	JNE       sparseavx2_8x1_part
+	MOVQ      BX, R10
+	VMOVUPS   Y1, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y2, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y3, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y4, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y5, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y6, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y7, (R10)
+	ADDQ      48(AX), R10
+	VMOVUPS   Y8, (R10)
+	JMP       sparseavx2_8x1_next
+
+sparseavx2_8x1_part:
 	MOVQ       BX, R10
 	VMASKMOVPS Y1, Y0, (R10)
 	ADDQ       48(AX), R10
@@ -19733,9 +22999,11 @@ sparseavx2_8x1_noclip:
 	VMASKMOVPS Y7, Y0, (R10)
 	ADDQ       48(AX), R10
 	VMASKMOVPS Y8, Y0, (R10)
-	ADDQ       56(AX), BX
-	DECQ       24(SP)
-	JNZ        sparseavx2_8x1_o
+
+sparseavx2_8x1_next:
+	ADDQ 56(AX), BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_8x1_o
 	VZEROUPPER
 	RET
 

@@ -182,7 +182,7 @@ func (t *planeConv) tile(w *Worker, x []float32, ph, y, px, rows, places, at int
 	*k = sparseTile{Entries: t.weights.first(r0), Counts: unsafe.Pointer(&t.weights.Counts[r0]), Rows: t.outC,
 		X: unsafe.Pointer(&x[y*t.rowStep*t.src.p+px]), XRow: 4 * t.rowStep * t.src.p,
 		Y: unsafe.Pointer(&out[0]), YRow: 4 * places, YPlane: 4 * rows * places,
-		Bias: first(t.ep.Bias, 0), Mask: maskOf(t.vec, places-(nv-1)*t.vec)}
+		Bias: first(t.ep.Bias, 0)}
 	lo, hi, bound := t.ep.Bounds()
 	if bound && t.ep.Res == nil {
 		k.Flags, k.Lo, k.Hi = flagClip, lo, hi

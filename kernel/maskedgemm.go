@@ -109,7 +109,7 @@ func (t *MaskedGemmTask) columns(w *Worker, x []float32, m0, m, n0, n int) {
 	nv := (m + t.vec - 1) / t.vec
 	*k = sparseTile{Entries: t.weights.first(n0), Counts: unsafe.Pointer(&t.weights.Counts[n0]), Rows: n,
 		X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
-		Bias: first(t.Ep.Bias, n0), Mask: maskOf(t.vec, t.vec)}
+		Bias: first(t.Ep.Bias, n0)}
 	if t.Ep.Res != nil {
 		r := w.Scratch(2, sparseColumns*t.mt)
 		transpose(t.Ep.Res[m0*t.N+n0:], t.N, r, t.mt, m, n)

@@ -26,13 +26,27 @@ var sparse256 = [9][9]func(*byte){
 	5: {1: sparseavx2_5x1}, 6: {1: sparseavx2_6x1}, 7: {1: sparseavx2_7x1}, 8: {1: sparseavx2_8x1},
 }
 
+var sparse256k = [9][9]func(*byte){
+	1: {1: sparseavx512y_1x1, 2: sparseavx512y_1x2, 3: sparseavx512y_1x3, 4: sparseavx512y_1x4, 5: sparseavx512y_1x5, 6: sparseavx512y_1x6, 7: sparseavx512y_1x7, 8: sparseavx512y_1x8},
+	2: {1: sparseavx512y_2x1, 2: sparseavx512y_2x2, 3: sparseavx512y_2x3, 4: sparseavx512y_2x4},
+	3: {1: sparseavx512y_3x1, 2: sparseavx512y_3x2},
+	4: {1: sparseavx512y_4x1, 2: sparseavx512y_4x2},
+	5: {1: sparseavx512y_5x1}, 6: {1: sparseavx512y_6x1}, 7: {1: sparseavx512y_7x1}, 8: {1: sparseavx512y_8x1},
+}
+
 // runSparse runs a tile of r rows of nv vectors, of which n places count.
 func runSparse(t *sparseTile, vec, r, nv, n int) {
+	t.Mask = maskOf(vec, n-(nv-1)*vec)
+	if vec == 8 && isa == AVX512 {
+		t.Mask = 1<<(n-(nv-1)*vec) - 1 // its masks, as storing by those of AVX2 takes long
+	}
 	switch {
 	case isa == Generic:
 		goSparse(t, r, n)
 	case vec == 16:
 		sparse512[r][nv]((*byte)(unsafe.Pointer(t)))
+	case isa == AVX512:
+		sparse256k[r][nv]((*byte)(unsafe.Pointer(t)))
 	default:
 		sparse256[r][nv]((*byte)(unsafe.Pointer(t)))
 	}

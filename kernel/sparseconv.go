@@ -98,8 +98,11 @@ func (t *SparseConvTask) layOut(nnz, copies int) float64 {
 		if t.vec == 8 {
 			row = 3 + 1.2*float64(t.p/t.vec)
 		}
-		if t.StrideW > 1 {
-			row += 1.2 * float64(t.p)
+		switch {
+		case t.StrideW == 2:
+			row += .1 * float64(t.p)
+		case t.StrideW > 2:
+			row += 2 * float64(t.p)
 		}
 		t.cycles += float64(t.CI*copies*t.rows) * row
 	}
@@ -151,7 +154,7 @@ func (t *SparseConvTask) tile(w *Worker, n, tile, o0, o1 int) {
 	x := t.X[n*t.CI*t.H*t.W:]
 	k := &w.sparse
 	*k = sparseTile{Rows: o1 - o0, Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
-		Bias: first(t.Ep.Bias, o0), Mask: maskOf(t.vec, places-(nv-1)*t.vec)}
+		Bias: first(t.Ep.Bias, o0)}
 	if t.inPlace {
 		k.X = unsafe.Pointer(&x[ox])
 	} else {

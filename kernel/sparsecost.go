@@ -3,6 +3,16 @@ package kernel
 // slabBytes is how much of the first cache a slab of the input may take.
 const slabBytes = 22 << 10
 
+// DenseCost estimates the cycles that a dense product of [m,k] and [k,n], or a
+// convolution of as many multiply-accumulates, takes on one core.
+func DenseCost(m, n, k int) float64 {
+	wide := float64(m) * float64(k) * float64((n+7)/8*8) / 16
+	if isa == AVX512 {
+		return wide
+	}
+	return 1.15 * wide
+}
+
 // slabCost estimates the cycles in which a sparse kernel takes entries that nz
 // rows and slabs share, for tiles of nv vectors of vec floats whose slab takes
 // so many bytes; across says that vectors may lie across lines of the cache. The numbers were fitted to BenchmarkSparseTile on Zen 4.
@@ -19,7 +29,7 @@ func slabCost(entries, rows float64, nv, vec, bytes int, across bool) float64 {
 	} else if bytes > 30<<10 { // from the second cache
 		load *= 1.85
 	}
-	return entries*(.7+load*float64(nv)) + rows*(18+row*float64(nv))
+	return entries*(.7+load*float64(nv)) + rows*(12+row*float64(nv))
 }
 
 // slabOf chooses how many of n inputs go into a slab: all, or as many as the
@@ -35,7 +45,7 @@ func slabOf(n, per, entries, rows, nv, vec int, across bool) (slab int, cost flo
 	slab = (n + slabs - 1) / slabs
 	slabs = (n + slab - 1) / slab
 	// sums are stored and loaded again for each slab
-	cut := slabCost(float64(entries), float64(slabs*rows), nv, vec, slab*per, across) + float64(slabs*rows*nv*vec)/16*1.5
+	cut := slabCost(float64(entries), float64(slabs*rows), nv, vec, slab*per, across) + float64(slabs*rows*nv*vec)/16*1.1
 	if cut < cost {
 		return slab, cut
 	}

@@ -27,12 +27,16 @@ const sparseColumns = 64
 // NewSparseGemm prepares W, given transposed: [N,K].
 func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
 	t := &SparseGemmTask{M: m, N: n, K: k, vec: vectorFor(m)}
-	nv := min(8, (m+t.vec-1)/t.vec)
-	t.mt = nv * t.vec
-	t.tiles = (m + t.mt - 1) / t.mt
 	t.parts = (n + sparseColumns - 1) / sparseColumns
-	t.slab, t.cycles = slabOf(k, 4*t.mt, nonZeros(wt), n, nv, t.vec, false)
-	t.cycles = t.cycles*float64(t.tiles) + .4*float64(m*(k+n))
+	nnz, all := nonZeros(wt), (m+t.vec-1)/t.vec
+	for _, most := range []int{8, 4} { // with fewer rows in a tile, more of K is in the first cache
+		nv := min(most, all)
+		tiles := (all + nv - 1) / nv
+		if slab, cost := slabOf(k, 4*nv*t.vec, nnz, n, nv, t.vec, false); t.tiles == 0 || cost*float64(tiles) < t.cycles {
+			t.mt, t.tiles, t.slab, t.cycles = nv*t.vec, tiles, slab, cost*float64(tiles)
+		}
+	}
+	t.cycles += .4 * float64(m*(k+n))
 	t.weights = NewSparse(wt, n, k, t.slab, func(c int) int32 { return int32(4 * c * t.mt) })
 	return t
 }
@@ -68,7 +72,7 @@ func (t *SparseGemmTask) Do(w *Worker, i int) {
 	k := &w.sparse
 	nv := (m + t.vec - 1) / t.vec
 	*k = sparseTile{Rows: n, X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
-		Bias: first(t.Ep.Bias, n0), Mask: maskOf(t.vec, t.vec)}
+		Bias: first(t.Ep.Bias, n0)}
 	for c := 0; c < t.K; c += t.slab {
 		row := c/t.slab*t.N + n0
 		k.Entries, k.Counts = t.weights.first(row), unsafe.Pointer(&t.weights.Counts[row])

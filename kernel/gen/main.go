@@ -40,6 +40,7 @@ const tHi = tLo + 4
 type vec struct {
 	n    int // floats
 	z512 bool
+	k    bool // 256 bits with the masks of AVX-512
 }
 
 func (v vec) reg() VecVirtual {
@@ -354,52 +355,53 @@ func tile(v vec, MR, NV int, byChannel bool) {
 func main() {
 	ConstraintExpr("amd64")
 	for mr := 1; mr <= 14; mr++ {
-		tile(vec{16, true}, mr, 2, false)
+		tile(vec{n: 16, z512: true}, mr, 2, false)
 	}
 	for mr := 1; mr <= 16; mr++ {
-		tile(vec{16, true}, mr, 1, false)
+		tile(vec{n: 16, z512: true}, mr, 1, false)
 	}
 	for mr := 1; mr <= 6; mr++ {
-		tile(vec{8, false}, mr, 2, false)
+		tile(vec{n: 8}, mr, 2, false)
 	}
 	for mr := 1; mr <= 8; mr++ {
-		tile(vec{8, false}, mr, 1, false)
+		tile(vec{n: 8}, mr, 1, false)
 	}
 	for mr := 3; mr <= 6; mr++ {
-		tile(vec{16, true}, mr, 4, false)
+		tile(vec{n: 16, z512: true}, mr, 4, false)
 	}
-	tile(vec{16, true}, 1, 8, false)
-	tile(vec{16, true}, 2, 8, false)
-	tile(vec{8, false}, 2, 4, false)
-	tile(vec{8, false}, 1, 8, false)
+	tile(vec{n: 16, z512: true}, 1, 8, false)
+	tile(vec{n: 16, z512: true}, 2, 8, false)
+	tile(vec{n: 8}, 2, 4, false)
+	tile(vec{n: 8}, 1, 8, false)
 	for mr := 1; mr <= 8; mr++ {
-		tile(vec{16, true}, mr, 1, true)
-		tile(vec{8, false}, mr, 1, true)
+		tile(vec{n: 16, z512: true}, mr, 1, true)
+		tile(vec{n: 8}, mr, 1, true)
 	}
 	for r := 1; r <= 8; r++ {
 		for nv := 1; r*nv <= 8; nv++ {
-			sparse(vec{16, true}, r, nv)
-			sparse(vec{8, false}, r, nv)
+			sparse(vec{16, true, true}, r, nv)
+			sparse(vec{8, false, true}, r, nv)
+			sparse(vec{8, false, false}, r, nv)
 		}
 	}
-	packRows(vec{16, true}, "avx512")
-	packRows(vec{8, false}, "avx2")
-	packEvens(vec{16, true}, "avx512")
-	packEvens(vec{8, false}, "avx2")
-	norms(vec{16, true}, "avx512")
-	norms(vec{8, false}, "avx2")
-	vectors(vec{16, true}, "avx512")
-	vectors(vec{8, false}, "avx2")
-	functions(vec{16, true}, "avx512")
-	functions(vec{8, false}, "avx2")
-	reductions(vec{16, true}, "avx512")
-	reductions(vec{8, false}, "avx2")
-	panels(vec{16, true}, "avx512")
-	panels(vec{8, false}, "avx2")
-	sampled(vec{16, true}, "avx512")
-	sampled(vec{8, false}, "avx2")
-	keep(vec{16, true}, "avx512")
-	keep(vec{8, false}, "avx2")
+	packRows(vec{n: 16, z512: true}, "avx512")
+	packRows(vec{n: 8}, "avx2")
+	packEvens(vec{n: 16, z512: true}, "avx512")
+	packEvens(vec{n: 8}, "avx2")
+	norms(vec{n: 16, z512: true}, "avx512")
+	norms(vec{n: 8}, "avx2")
+	vectors(vec{n: 16, z512: true}, "avx512")
+	vectors(vec{n: 8}, "avx2")
+	functions(vec{n: 16, z512: true}, "avx512")
+	functions(vec{n: 8}, "avx2")
+	reductions(vec{n: 16, z512: true}, "avx512")
+	reductions(vec{n: 8}, "avx2")
+	panels(vec{n: 16, z512: true}, "avx512")
+	panels(vec{n: 8}, "avx2")
+	sampled(vec{n: 16, z512: true}, "avx512")
+	sampled(vec{n: 8}, "avx2")
+	keep(vec{n: 16, z512: true}, "avx512")
+	keep(vec{n: 8}, "avx2")
 	transpose8()
 	Generate()
 }

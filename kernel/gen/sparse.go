@@ -33,8 +33,11 @@ const (
 // entries with even and with odd number.
 func sparse(v vec, R, NV int) {
 	isa := "avx2"
-	if v.z512 {
+	switch {
+	case v.z512:
 		isa = "avx512"
+	case v.k:
+		isa = "avx512y"
 	}
 	name := fmt.Sprintf("sparse%s_%dx%d", isa, R, NV)
 	TEXT(name, NOSPLIT, "func(t *byte)")
@@ -58,7 +61,7 @@ func sparse(v vec, R, NV int) {
 
 	var km OpmaskVirtual
 	var vm VecVirtual
-	if v.z512 {
+	if v.k {
 		km = K()
 		m := GP32()
 		MOVL(f(sMask), m)
@@ -119,7 +122,7 @@ func sparse(v vec, R, NV int) {
 		switch {
 		case j != NV-1:
 			VMOVUPS(src, dst)
-		case v.z512:
+		case v.k:
 			VMOVUPS_Z(src, km, dst)
 		default:
 			VMASKMOVPS(src, vm, dst)
@@ -215,23 +218,35 @@ func sparse(v vec, R, NV int) {
 		VMINPS(acc[i], w, acc[i])
 	}
 	Label(name + "_noclip")
-	MOVQ(y, q)
-	for r := range R {
-		for j := range NV {
-			d := Mem{Base: q, Disp: bytes * j}
-			switch {
-			case j != NV-1:
-				VMOVUPS(acc[r*NV+j], d)
-			case v.z512:
-				VMOVUPS(acc[r*NV+j], km, d)
-			default:
-				VMASKMOVPS(acc[r*NV+j], vm, d)
+	store := func(masked bool) {
+		MOVQ(y, q)
+		for r := range R {
+			for j := range NV {
+				d := Mem{Base: q, Disp: bytes * j}
+				switch {
+				case j != NV-1 || !masked:
+					VMOVUPS(acc[r*NV+j], d)
+				case v.k:
+					VMOVUPS(acc[r*NV+j], km, d)
+				default:
+					VMASKMOVPS(acc[r*NV+j], vm, d)
+				}
+			}
+			if r < R-1 {
+				ADDQ(f(sYRow), q)
 			}
 		}
-		if r < R-1 {
-			ADDQ(f(sYRow), q)
-		}
 	}
+	if !v.k { // stores by the masks of AVX2 take long on some processors
+		VMOVMSKPS(vm, flags.As32())
+		CMPL(flags.As32(), Imm(0xff))
+		JNE(LabelRef(name + "_part"))
+		store(false)
+		JMP(LabelRef(name + "_next"))
+		Label(name + "_part")
+	}
+	store(true)
+	Label(name + "_next")
 	ADDQ(f(sYPlane), y)
 	DECQ(rows)
 	JNZ(LabelRef(name + "_o"))
