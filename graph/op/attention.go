@@ -42,7 +42,7 @@ func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error
 	c := &attnCase{packed: len(q) == 3, softcap: float64(n.Float("softcap", 0)), causal: n.Int("is_causal", 0) != 0,
 		left: n.Int("left_window_size", -1), right: n.Int("right_window_size", -1), mode: n.Int("qk_matmul_output_mode", 0)}
 	if len(q) != len(k) || len(q) != len(v) {
-		return nil, fmt.Errorf("Q %v, K %v and V %v differ in rank", q, k, v)
+		return nil, fmt.Errorf("the inputs Q %v, K %v and V %v differ in rank", q, k, v)
 	}
 	var err error
 	if c.b, c.hq, c.lq, c.d, err = attnDims(q, n.Int("q_num_heads", 0)); err != nil {
@@ -57,7 +57,7 @@ func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error
 		return nil, err
 	}
 	if b2 != c.b || b3 != c.b || d2 != c.d || h3 != c.hkv || l3 != c.lkv || c.hkv == 0 || c.hq%c.hkv != 0 {
-		return nil, fmt.Errorf("Q %v, K %v and V %v do not go together (%d and %d heads)", q, k, v, c.hq, c.hkv)
+		return nil, fmt.Errorf("the inputs Q %v, K %v and V %v do not go together (%d and %d heads)", q, k, v, c.hq, c.hkv)
 	}
 	if pastKey != nil {
 		if len(pastKey) != 4 || pastKey[0] != c.b || pastKey[1] != c.hkv || pastKey[3] != c.d {
@@ -292,7 +292,7 @@ func inferAttention(c *Infer) error {
 			return nil
 		}
 		if len(s[i]) != len(s[0]) || len(s[i]) != 3 && len(s[i]) != 4 {
-			return fmt.Errorf("Q %v, K %v, V %v: all must be of rank 3, or of rank 4", s[0], s[1], s[2])
+			return fmt.Errorf("the inputs Q %v, K %v, V %v: all must be of rank 3, or of rank 4", s[0], s[1], s[2])
 		}
 	}
 	split := func(s graph.Shape, heads int) (h, l, d graph.Dim, err error) {

@@ -199,12 +199,12 @@ func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cp, k := copier(out, first), 0
+	k := 0
 	for i, p := range parts {
 		if p.DType != first.DType || !sameInts(p.Shape, first.Shape) {
 			return nil, fmt.Errorf("round %d gives %v where the first gave %v", i, p, first)
 		}
-		cp = copier(out, p)
+		cp := copier(out, p)
 		for j := range p.Len() {
 			cp(k, j)
 			k++
