@@ -3,8 +3,9 @@
 Usage: architectures.py FOLDER [PATTERN]. FOLDER gets NAME.VARIANT.onnx for each
 architecture and each way to export it, and architectures.json: a list of
 {name, family, file, exporter, opset, batch, inputs}, where inputs maps a name
-to {shape, type, high}; shape is one that the network takes, low and high bound
-integers: low <= x < high. What an exporter refuses is listed with its {error}.
+to {shape, type, low, high}; shape is one that the network takes, and integers are
+low <= x < high. What an exporter refuses is listed with its
+{error}. Files that are there already are kept.
 
 The models are the libraries' own classes. Random weights alone would make
 outputs that hardly depend on the input, so normalisations get the statistics of
@@ -126,6 +127,9 @@ def main():
                 file = f"{name}.{v}.onnx"
                 if not pattern.search(file):
                     continue
+                path = os.path.join(folder, file)
+                if os.path.exists(path) and "error" not in rows.get(file, {"error": ""}):
+                    continue
                 began = time.time()
                 row = {"name": name, "family": kind, "file": file, "exporter": v.exporter, "opset": v.opset,
                        "batch": "dynamic" if v.dynamic else "static", "norm": "fused" if v.fused else "unfused"}
@@ -137,7 +141,6 @@ def main():
                         raise TypeError(f"{name} is no Net")
                     net.model.eval()
                     enliven(net, 5)
-                    path = os.path.join(folder, file)
                     row["inputs"], size = export(net, v, path)
                     print(f"{file}: {size / 1e6:.1f} MB, {time.time() - began:.1f} s", flush=True)
                 except Exception as e:  # an exporter's refusal is a row of its own

@@ -5,7 +5,8 @@
 #
 # FOLDER gets an ONNX file for each architecture and exporter, and
 # architectures.json that describes them. PATTERN is a regular expression of
-# names. No weights are downloaded: all are random.
+# names; files that are there already are kept. No weights are downloaded: all
+# are random.
 set -euo pipefail
 cd "$(dirname "$0")"
 

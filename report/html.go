@@ -13,6 +13,8 @@ var pageSource string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"svg":   func(p *Plot) template.HTML { return template.HTML(p.SVG()) }, // SVG escapes all it is given
+	"drawn": func(d *Diagram) template.HTML { return template.HTML(d.SVG()) },
+	"hue":   Hue,
 	"paras": func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
 	"num":   func(c Cell) string { return fmt.Sprintf("%g", c.Value) },
 }).Parse(pageSource))

@@ -26,6 +26,8 @@ type Section struct {
 	Text    string  `json:"text,omitempty"` // paragraphs, separated by empty lines
 	Table   *Table  `json:"table,omitempty"`
 	Plots   []*Plot `json:"plots,omitempty"`
+
+	Diagram *Diagram `json:"diagram,omitempty"`
 }
 
 // Add appends a section.

@@ -16,7 +16,6 @@ import (
 	"pare/graph/op"
 	"pare/measure"
 	"pare/onnx"
-	"pare/prune/structure"
 	"pare/report"
 	"pare/train"
 
@@ -33,101 +32,6 @@ func (c *cli) model() *cobra.Command {
 		}}
 	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.bench(), c.convert())
 	return m
-}
-
-func (c *cli) inspect() *cobra.Command {
-	return &cobra.Command{Use: "inspect FILE", Short: "Show layers, sizes, sparsity and the channels that go together", Args: args("FILE"),
-		Example: "  pare model inspect net.onnx\n  pare model inspect net.onnx --json",
-		RunE: func(cmd *cobra.Command, a []string) error {
-			g, err := c.load(a[0])
-			if err != nil {
-				return err
-			}
-			size, layers, err := measure.Of(g)
-			if err != nil {
-				return err
-			}
-			groups, whole := structure.Groups(g)
-			if c.json {
-				return c.printJSON(inspectJSON(g, size, layers, groups, whole))
-			}
-			r := &report.Report{}
-			t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros"}}
-			for _, l := range layers {
-				t.Rows = append(t.Rows, []report.Cell{report.Text(l.Name), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)), report.Text(l.Output),
-					report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(1 - float64(l.NonZero)/float64(max(1, l.Params)))})
-			}
-			r.Add(report.Section{Heading: fmt.Sprintf("%s: input %v, output %v, opset %d", g.Name, g.Inputs[0].Shape, g.Outputs[0].Shape, g.Opset[""]), Table: t})
-			r.Add(report.Section{Heading: "Whole", Table: &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "file", "sparse file"},
-				Rows: [][]report.Cell{{report.Count(size.Params), report.Count(size.NonZero), report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Bytes(size.SparseBytes)}}}})
-			gt := &report.Table{Columns: []string{"channels", "made by", "go together with"}}
-			for _, grp := range groups {
-				gt.Rows = append(gt.Rows, []report.Cell{report.Count(int64(len(grp.Channels))), report.Text(grp.Name), report.Text(members(grp))})
-			}
-			r.Add(report.Section{Heading: "Channels that can be cut", Table: gt})
-			if len(whole) > 0 {
-				wt := &report.Table{Columns: []string{"weight", "why"}}
-				for _, p := range whole {
-					wt.Rows = append(wt.Rows, []report.Cell{report.Text(p.Value.Name), report.Text(p.Why)})
-				}
-				r.Add(report.Section{Heading: "Left whole", Table: wt})
-			}
-			r.Print(c.out, c.width())
-			return nil
-		}}
-}
-
-// members lists the other weights of a group, the first few by name.
-func members(g *structure.Group) string {
-	s, n := "", 0
-	for _, a := range g.Weights() {
-		if a.Value.Name == g.Name || len(a.Value.Shape) < 2 {
-			continue
-		}
-		if n++; n <= 4 {
-			if s != "" {
-				s += ", "
-			}
-			s += a.Value.Name
-		}
-	}
-	if n > 4 {
-		s += fmt.Sprintf(" and %d more", n-4)
-	}
-	return s
-}
-
-func inspectJSON(g *graph.Graph, size measure.Size, layers []measure.Layer, groups []*structure.Group, whole []structure.Protected) any {
-	type group struct {
-		Name     string   `json:"name"`
-		Channels int      `json:"channels"`
-		Weights  []string `json:"weights"`
-	}
-	type kept struct {
-		Weight string `json:"weight"`
-		Why    string `json:"why"`
-	}
-	out := struct {
-		Name   string          `json:"name"`
-		Input  string          `json:"input"`
-		Output string          `json:"output"`
-		Opset  int             `json:"opset"`
-		Size   measure.Size    `json:"size"`
-		Layers []measure.Layer `json:"layers"`
-		Groups []group         `json:"groups"`
-		Whole  []kept          `json:"left_whole"`
-	}{Name: g.Name, Input: g.Inputs[0].Shape.String(), Output: g.Outputs[0].Shape.String(), Opset: g.Opset[""], Size: size, Layers: layers}
-	for _, x := range groups {
-		y := group{Name: x.Name, Channels: len(x.Channels)}
-		for _, a := range x.Weights() {
-			y.Weights = append(y.Weights, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
-		}
-		out.Groups = append(out.Groups, y)
-	}
-	for _, p := range whole {
-		out.Whole = append(out.Whole, kept{p.Value.Name, p.Why})
-	}
-	return out
 }
 
 func (c *cli) eval() *cobra.Command {

@@ -4,7 +4,7 @@ import torchvision.models as tv
 from torch import nn
 from torchvision.models import detection, segmentation
 
-from .common import ALL, BOTH, DYNAMO, NEW, OLD, SCRIPT, Pick, image, narrow
+from .common import BOTH, DYNAMO, NEW, OLD, SCRIPT, UNFUSED, Pick, image, narrow
 
 CLASSES = 10
 FIXED = (3, CLASSES)
@@ -141,7 +141,7 @@ NETS = {
     "retinanet": ("RetinaNet", retinanet, BOTH),
     "ssd_vgg16": ("SSD", ssd, (OLD, NEW)),
     "ssdlite": ("SSD", ssdlite, BOTH),
-    "unet": ("U-Net", unet, ALL),
+    "unet": ("U-Net", unet, (SCRIPT, UNFUSED, DYNAMO)),
     "unet_scse": ("U-Net", lambda: unet(decoder_attention_type="scse"), BOTH),
-    "yolo": ("YOLO", lambda: image(Yolo(), 64), ALL),
+    "yolo": ("YOLO", lambda: image(Yolo(), 64), (SCRIPT, OLD, DYNAMO, NEW)),
 }

@@ -3,7 +3,7 @@ import torchvision.models as tv
 from torchvision.models.convnext import CNBlockConfig
 from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerBlockV2
 
-from .common import ALL, ATTENTION, BOTH, DYNAMO, NEW, SCRIPT, image
+from .common import ATTENTION, BOTH, DYNAMO, NEW, SCRIPT, UNFUSED, image
 
 CLASSES = 10
 
@@ -27,7 +27,7 @@ def maxvit():
 
 
 NETS = {
-    "convnext": ("ConvNeXt", convnext, ALL),
+    "convnext": ("ConvNeXt", convnext, (SCRIPT, UNFUSED, DYNAMO, NEW)),
     "vit": ("ViT", vit, ATTENTION),
     "swin": ("Swin", swin, ATTENTION),
     "swin_v2": ("Swin", lambda: swin(True), BOTH),

@@ -95,43 +95,58 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 }
 
 // makers maps the axis of every weight along which it makes channels to the
-// weight's name. A weight may stand behind nodes that turn it or change its type.
+// weight's name.
 func makers(g *graph.Graph) map[Axis]string {
 	out := map[Axis]string{}
 	for _, n := range g.Nodes {
-		put := func(i, dim int) {
-			if a, ok := weight(n.In(i), dim); ok {
-				out[a] = a.Value.Name
-			}
+		for _, a := range makes(n) {
+			out[a] = a.Value.Name
 		}
-		switch {
-		case n.Is("Conv"):
+	}
+	return out
+}
+
+// makes lists the axes of weights along which a node makes channels. A weight
+// may stand behind nodes that turn it or change its type.
+func makes(n *graph.Node) []Axis {
+	var out []Axis
+	put := func(i, dim int) {
+		if a, ok := weight(n.In(i), dim); ok {
+			out = append(out, a)
+		}
+	}
+	rank := func(i int) int {
+		if v := n.In(i); v != nil {
+			return len(v.Shape)
+		}
+		return 0
+	}
+	switch {
+	case n.Is("Conv"):
+		put(1, 0)
+	case n.Is("ConvTranspose"):
+		put(1, 1)
+		if n.Int("group", 1) > 1 {
 			put(1, 0)
-		case n.Is("ConvTranspose"):
-			put(1, 1)
-		case n.Is("Gemm"):
-			put(1, 1-n.Int("transB", 0))
-			put(0, n.Int("transA", 0))
-		case n.Is("MatMul"):
-			if v := n.In(1); v != nil {
-				put(1, len(v.Shape)-1)
-			}
-			if v := n.In(0); v != nil {
-				put(0, len(v.Shape)-2)
-			}
-		case n.Is("Einsum"):
-			for i, v := range n.Inputs {
-				for d := range v.Shape {
-					put(i, d)
-				}
-			}
-		case n.Is("Gather"):
-			if v := n.In(0); v != nil && len(v.Shape) == 2 {
-				put(0, 1)
-			}
-		case n.Is("LSTM", "GRU", "RNN"):
-			put(2, 2)
 		}
+	case n.Is("Gemm"):
+		put(1, 1-n.Int("transB", 0))
+		put(0, n.Int("transA", 0))
+	case n.Is("MatMul"):
+		put(1, rank(1)-1)
+		put(0, rank(0)-2)
+	case n.Is("Einsum"):
+		for i := range n.Inputs {
+			for d := range rank(i) {
+				put(i, d)
+			}
+		}
+	case n.Is("Gather"):
+		if rank(0) == 2 {
+			put(0, 1)
+		}
+	case n.Is("LSTM", "GRU", "RNN"):
+		put(2, 2)
 	}
 	return out
 }

@@ -1,0 +1,165 @@
+package structure
+
+import (
+	"fmt"
+	"strings"
+
+	"pare/graph"
+)
+
+// Explanation says in a person's words what a group is.
+type Explanation struct {
+	Made    []string // layers whose outputs the channels are
+	Read    []string // layers that read them
+	Along   []string // normalisations, biases and other vectors that go with them
+	Through []string // nodes that tie what several layers make, "Add layer1.0"
+	Wide    int      // positions of one channel in the first layer that makes it
+	Params  float64  // share of the network's parameters that all but one of its channels hold
+	MACs    float64  // share of its multiply-accumulates
+}
+
+// Explain describes groups of g.
+func Explain(g *graph.Graph, groups []*Group) []Explanation {
+	maker, reader := map[Axis]string{}, map[Axis]string{}
+	for _, n := range g.Nodes {
+		for i, v := range n.Inputs {
+			if v == nil || len(v.Shape) < 2 {
+				continue
+			}
+			for d := range v.Shape {
+				if a, ok := weight(v, d); ok && a.Value.Role == graph.Param {
+					reader[a] = Label(n, i)
+				}
+			}
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, a := range makes(n) {
+			if l, ok := reader[a]; ok {
+				maker[a] = l
+			}
+		}
+	}
+	m := newMeter(g)
+	whole := m.cost(nil)
+	out := make([]Explanation, len(groups))
+	for i, grp := range groups {
+		e := &out[i]
+		in := map[Axis]bool{}
+		for k, a := range grp.Axes {
+			in[a] = true
+			if !a.Value.IsConst() || a.Value.Role == graph.Frozen {
+				continue
+			}
+			l, made := maker[a]
+			switch {
+			case made:
+				if len(e.Made) == 0 {
+					e.Wide = len(grp.Channels[0].At[k])
+				}
+				e.Made = appendNew(e.Made, l)
+			case len(a.Value.Shape) > 1 && reader[a] != "":
+				e.Read = appendNew(e.Read, reader[a])
+			case a.Value.Role == graph.Param:
+				e.Along = appendNew(e.Along, a.Value.Name)
+			}
+		}
+		for _, n := range g.Nodes {
+			if tiesValues(n, in) {
+				e.Through = append(e.Through, n.Op+" "+short(n.Name))
+			}
+		}
+		s := All(groups)
+		for c := range grp.Channels[1:] {
+			s[i].Set(c+1, false)
+		}
+		c := m.cost(s.removed(groups))
+		e.Params = 1 - float64(c.Params)/float64(max(1, whole.Params))
+		e.MACs = 1 - float64(c.MACs)/float64(max(1, whole.MACs))
+	}
+	return out
+}
+
+// tiesValues says whether a node joins two values of the group that others
+// computed.
+func tiesValues(n *graph.Node, in map[Axis]bool) bool {
+	if !n.Is("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Mean", "Where", "Concat", "MatMul", "Einsum") {
+		return false
+	}
+	k := 0
+	for _, v := range n.Inputs {
+		for d := range v.Shape {
+			if v.Const == nil && in[Axis{v, d}] {
+				k++
+				break
+			}
+		}
+	}
+	return k > 1
+}
+
+func appendNew(s []string, x string) []string {
+	for _, y := range s {
+		if x == y {
+			return s
+		}
+	}
+	return append(s, x)
+}
+
+// Label names a node by the weight that it reads as input i, or by its own name
+// where an exporter made the weight's up.
+func Label(n *graph.Node, i int) string {
+	v := n.In(i)
+	for v != nil && v.From != nil && v.Const == nil {
+		v = v.From.In(0)
+	}
+	if v == nil {
+		return short(n.Name)
+	}
+	if madeUp(v.Name) && n.Name != "" {
+		return short(n.Name)
+	}
+	return strings.TrimSuffix(v.Name, ".weight")
+}
+
+// madeUp says whether an exporter numbered a weight instead of naming it.
+func madeUp(s string) bool {
+	for _, p := range []string{"onnx::", "val_", "_val_", "_to_copy", "t_", "transpose", "permute"} {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return strings.Trim(s, "0123456789") == ""
+}
+
+// short takes the slashes and the operator from a node's name as exporters
+// write it: "/layer1/layer1.0/conv1/Conv" is "layer1.0.conv1".
+func short(s string) string {
+	parts := strings.Split(strings.Trim(s, "/"), "/")
+	if len(parts) > 1 {
+		parts = parts[:len(parts)-1]
+	}
+	var out []string
+	for _, p := range parts {
+		if k := len(out); k > 0 && strings.HasPrefix(p, out[k-1]+".") {
+			out[k-1] = p
+		} else {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, ".")
+}
+
+// String is the group in a sentence.
+func (e *Explanation) String() string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "made by %s", strings.Join(e.Made, ", "))
+	if len(e.Read) > 0 {
+		fmt.Fprintf(&w, "; read by %s", strings.Join(e.Read, ", "))
+	}
+	if len(e.Through) > 0 {
+		fmt.Fprintf(&w, "; tied through %s", strings.Join(e.Through, ", "))
+	}
+	return w.String()
+}
