@@ -96,8 +96,8 @@ func (n *DiagramNode) draw(w *strings.Builder, x, y float64) {
 		fmt.Fprintf(w, `<title>%s</title>`, html.EscapeString(n.Hint))
 	}
 	fmt.Fprintf(w, `<rect class="box" width="%d" height="%d" rx="6"/><rect class="stripe" width="6" height="%d" rx="3"/>`, nodeWidth, nodeHeight, nodeHeight)
-	fmt.Fprintf(w, `<text class="name" x="14" y="19">%s</text>`, html.EscapeString(cutMiddle(n.Label, 30)))
-	fmt.Fprintf(w, `<text class="what" x="14" y="35">%s</text>`, html.EscapeString(cutMiddle(n.Detail, 36)))
+	fmt.Fprintf(w, `<text class="name" x="14" y="19">%s</text>`, html.EscapeString(cutMiddle(n.Label, 22)))
+	fmt.Fprintf(w, `<text class="what" x="14" y="35">%s</text>`, html.EscapeString(cutMiddle(n.Detail, 30)))
 	if n.Fill >= 0 {
 		const room = nodeWidth - 20
 		fmt.Fprintf(w, `<rect class="rail" x="14" y="40" width="%d" height="3"/><rect class="bar" x="14" y="40" width="%.1f" height="3"/>`, room, room*n.Fill)
@@ -105,12 +105,13 @@ func (n *DiagramNode) draw(w *strings.Builder, x, y float64) {
 	w.WriteString(`</g>`)
 }
 
-// cutMiddle shortens a text to n characters.
+// cutMiddle shortens a text to n characters; the end tells more than the
+// beginning.
 func cutMiddle(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {
 		return s
 	}
-	h := (n - 1) / 2
+	h := (n - 1) / 3
 	return string(r[:h]) + "…" + string(r[len(r)-(n-1-h):])
 }

@@ -165,10 +165,23 @@ func (n *inspection) diagram() *report.Diagram {
 		e := &n.explained[i]
 		d.Groups = append(d.Groups, report.DiagramGroup{
 			Name: fmt.Sprintf("%d. %s channels, %.1f %% of parameters, %.1f %% of MACs", i+1, n.channels(i).Text, 100*e.Params, 100*e.MACs),
-			Text: e.String(),
+			Text: sentence(e),
 		})
 	}
 	return d
+}
+
+// sentence says what ties a group; its tables list all.
+func sentence(e *structure.Explanation) string {
+	const few = 6
+	s := "made by " + names(e.Made, few)
+	if len(e.Read) > 0 {
+		s += "; read by " + names(e.Read, few)
+	}
+	if len(e.Through) > 0 {
+		s += "; tied through " + names(e.Through, few)
+	}
+	return s
 }
 
 func (n *inspection) json() any {

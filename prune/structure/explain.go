@@ -1,7 +1,6 @@
 package structure
 
 import (
-	"fmt"
 	"strings"
 
 	"pare/graph"
@@ -66,7 +65,7 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 		}
 		for _, n := range g.Nodes {
 			if tiesValues(n, in) {
-				e.Through = append(e.Through, n.Op+" "+short(n.Name))
+				e.Through = appendNew(e.Through, n.Op+" "+place(n))
 			}
 		}
 		s := All(groups)
@@ -114,11 +113,8 @@ func Label(n *graph.Node, i int) string {
 	for v != nil && v.From != nil && v.Const == nil {
 		v = v.From.In(0)
 	}
-	if v == nil {
-		return short(n.Name)
-	}
-	if madeUp(v.Name) && n.Name != "" {
-		return short(n.Name)
+	if v == nil || madeUp(v.Name) {
+		return place(n)
 	}
 	return strings.TrimSuffix(v.Name, ".weight")
 }
@@ -131,6 +127,14 @@ func madeUp(s string) bool {
 		}
 	}
 	return strings.Trim(s, "0123456789") == ""
+}
+
+// place says where in the model a node stands, as its exporter told.
+func place(n *graph.Node) string {
+	if s := n.Scope(); s != "" {
+		return s
+	}
+	return short(n.Name)
 }
 
 // short takes the slashes and the operator from a node's name as exporters
@@ -149,17 +153,4 @@ func short(s string) string {
 		}
 	}
 	return strings.Join(out, ".")
-}
-
-// String is the group in a sentence.
-func (e *Explanation) String() string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "made by %s", strings.Join(e.Made, ", "))
-	if len(e.Read) > 0 {
-		fmt.Fprintf(&w, "; read by %s", strings.Join(e.Read, ", "))
-	}
-	if len(e.Through) > 0 {
-		fmt.Fprintf(&w, "; tied through %s", strings.Join(e.Through, ", "))
-	}
-	return w.String()
 }

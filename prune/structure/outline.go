@@ -68,7 +68,7 @@ func Outline(g *graph.Graph, groups []*Group) []Layer {
 			here = len(out)
 			l := Layer{Node: n, Value: n.Out(0), Weight: w, Label: label, Group: group(n.Out(0)), From: links}
 			if w == nil {
-				l.Label = short(n.Name)
+				l.Label = place(n)
 			}
 			out = append(out, l)
 		}

@@ -293,3 +293,43 @@ func TestNoRule(t *testing.T) {
 	}
 	t.Errorf("a.w is not among what stays whole: %v", whole)
 }
+
+// Residual sums tie what the blocks make, and the padded shortcuts the stages;
+// a person reads which.
+func TestExplain(t *testing.T) {
+	g, err := zoo.New("resnet20", zoo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, _ := structure.Groups(g)
+	e := structure.Explain(g, groups)
+	if len(e[0].Made) != 10 || e[0].Made[0] != "conv1" || len(e[0].Through) != 9 || e[0].Wide != 1 {
+		t.Errorf("the first group: %+v", e[0])
+	}
+	if len(e[1].Made) != 1 || len(e[1].Read) != 1 || len(e[1].Through) != 0 {
+		t.Errorf("the second group: %+v", e[1])
+	}
+	for i := range e {
+		if !(e[i].Params > 0 && e[i].Params < 1 && e[i].MACs > 0 && e[i].MACs < 1) {
+			t.Errorf("%s holds %v of the parameters and %v of the MACs", groups[i].Name, e[i].Params, e[i].MACs)
+		}
+	}
+	layers := structure.Outline(g, groups)
+	convs, sums := 0, 0
+	for i, l := range layers {
+		for _, f := range l.From {
+			if f.Layer >= i {
+				t.Errorf("%s comes before what it reads", l.Label)
+			}
+		}
+		switch {
+		case l.Weight != nil:
+			convs++
+		case l.Node.Is("Add"):
+			sums++
+		}
+	}
+	if convs != 20 || sums != 9 {
+		t.Errorf("%d layers with weights and %d sums, want 20 and 9", convs, sums)
+	}
+}
