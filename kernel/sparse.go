@@ -119,19 +119,6 @@ func goSparse(t *sparseTile, rows, n int) {
 	}
 }
 
-// cost estimates the cycles of a product with nv vectors of vec floats in
-// tiles, whose input takes bytes a tile.
-func (s *Sparse) cost(nv, tiles, vec, bytes int) float64 {
-	load := 1.4 // a vector from the first cache, often across two of its lines
-	if bytes > 32<<10 {
-		load = 1.9
-	}
-	if vec == 8 {
-		load /= 1.6
-	}
-	return float64(len(s.Entries))*(load*float64(nv)+2*float64(tiles)) + float64(tiles*len(s.Counts))*(20+float64(nv)/float64(tiles)*2)
-}
-
 // vectorFor is the vector, in floats, that wastes least on w places.
 func vectorFor(w int) int {
 	if isa == AVX512 && w <= 64 && (w+15)/16*16 > (w+7)/8*8 {
