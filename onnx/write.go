@@ -171,7 +171,7 @@ func infoOf(v *graph.Value) *onnxpb.ValueInfoProto {
 			t.Shape.Dim = append(t.Shape.Dim, k)
 		}
 	}
-	if v.DType != tensor.Undefined {
+	if v.DType != tensor.Undefined || v.Shape != nil {
 		p.Type = &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}
 	}
 	if v.Const == nil {
