@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed" // the digits
-	"io"
 	"math"
 	"math/rand/v2"
 )
@@ -21,14 +20,11 @@ func Digits() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(z)
-	if err != nil {
+	c := &csvReader{label: "last"}
+	if err := c.read(z); err != nil {
 		return nil, err
 	}
-	s, err := decodeCSV(b, "last")
-	if err != nil {
-		return nil, err
-	}
+	s := c.set()
 	s.Name, s.Shape = "digits", []int{1, 8, 8}
 	for i := range s.Floats {
 		s.Floats[i] /= 16

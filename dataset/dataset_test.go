@@ -305,21 +305,6 @@ func TestBadData(t *testing.T) {
 	}
 }
 
-func FuzzIDX(f *testing.F) {
-	f.Add(idx([]int{2, 2}, 1, 2, 3, 4))
-	f.Fuzz(func(t *testing.T, b []byte) { decodeIDX(b) }) //nolint:errcheck // it must only not crash
-}
-
-func FuzzNPY(f *testing.F) {
-	f.Add([]byte("\x93NUMPY\x01\x00\x40\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }        \n\x00\x00\x00\x00"))
-	f.Fuzz(func(t *testing.T, b []byte) { decodeNPY(b) }) //nolint:errcheck // it must only not crash
-}
-
-func FuzzCSV(f *testing.F) {
-	f.Add([]byte("a,b\n1,2\n"))
-	f.Fuzz(func(t *testing.T, b []byte) { decodeCSV(b, "last") }) //nolint:errcheck // it must only not crash
-}
-
 // What is filled ahead is what would be filled at once, in any order.
 func TestAhead(t *testing.T) {
 	tr, _ := Glyph(2, .5, 50, 10, 1)

@@ -1,10 +1,10 @@
 package dataset
 
 import (
-	"archive/zip"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"regexp"
 	"strconv"
@@ -21,65 +21,105 @@ type array struct {
 
 var npyHeader = regexp.MustCompile(`^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\),? *\}\s*$`)
 
-// decodeNPY reads the .npy format, versions 1 to 3, little-endian numbers in
-// C order.
-func decodeNPY(b []byte) (*array, error) {
+// npySizes are the bytes of the elements that can be read.
+var npySizes = map[string]int{"|u1": 1, "|i1": 1, "|b1": 1, "<f4": 4, "<f8": 8, "<i8": 8, "<i4": 4, "<u2": 2, "<i2": 2, "<u4": 4}
+
+// maxHeader and maxAxes bound the header of an array.
+const (
+	maxHeader = 1 << 16
+	maxAxes   = 32
+)
+
+// npy is what a header says.
+type npy struct {
+	descr string
+	shape []int
+	count int
+	head  int // bytes of the header
+}
+
+// npyOf reads the header of an array of so many bytes from its beginning:
+// versions 1 to 3 of the format, little-endian numbers in C order.
+func npyOf(b []byte, size int) (h npy, err error) {
 	if len(b) < 12 || string(b[:6]) != "\x93NUMPY" {
-		return nil, errors.New("not a NumPy array")
+		return h, errors.New("not a NumPy array")
 	}
 	n, off := int(binary.LittleEndian.Uint16(b[8:])), 10
 	if b[6] >= 2 {
 		n, off = int(binary.LittleEndian.Uint32(b[8:])), 12
 	}
-	if n < 0 || n > len(b)-off || n > 1<<16 {
-		return nil, errors.New("a NumPy header is cut short or too long")
+	if n > len(b)-off || n > maxHeader {
+		return h, errors.New("a NumPy header is cut short or too long")
 	}
 	m := npyHeader.FindStringSubmatch(string(b[off : off+n]))
 	if m == nil {
-		return nil, fmt.Errorf("the NumPy header %q is not understood", b[off:off+min(n, 80)])
+		return h, fmt.Errorf("the NumPy header %q is not understood", b[off:off+min(n, 80)])
 	}
 	if m[2] == "True" {
-		return nil, errors.New("a NumPy array in Fortran order: save it with order='C'")
+		return h, errors.New("a NumPy array in Fortran order: save it with order='C'")
 	}
-	b = b[off+n:]
-	a := &array{}
-	count := 1
+	h = npy{descr: m[1], count: 1, head: off + n}
+	data := size - h.head
 	for _, w := range strings.Split(m[3], ",") {
 		if w = strings.TrimSpace(w); w == "" {
 			continue
 		}
 		d, err := strconv.Atoi(w)
-		if err != nil || d < 0 || d > 0 && count > len(b)/d {
-			return nil, fmt.Errorf("shape (%s) does not fit %d bytes", m[3], len(b))
+		if err != nil || d < 0 || d > 0 && h.count > data/d {
+			return h, fmt.Errorf("shape (%.80s) does not fit %d bytes", m[3], data)
 		}
-		a.shape = append(a.shape, d)
-		count *= d
+		if h.shape = append(h.shape, d); len(h.shape) > maxAxes {
+			return h, fmt.Errorf("an array of more than %d axes", maxAxes)
+		}
+		h.count *= d
 	}
-	size := map[string]int{"|u1": 1, "|i1": 1, "|b1": 1, "<f4": 4, "<f8": 8, "<i8": 8, "<i4": 4, "<u2": 2, "<i2": 2, "<u4": 4}[m[1]]
-	if size == 0 {
-		return nil, fmt.Errorf("elements of type %q are not supported", m[1])
+	each := npySizes[h.descr]
+	if each == 0 {
+		return h, fmt.Errorf("elements of type %q are not supported", h.descr)
 	}
-	if len(b) != count*size {
-		return nil, fmt.Errorf("%d bytes of data, shape (%s) needs %d", len(b), m[3], count*size)
+	if data != h.count*each {
+		return h, fmt.Errorf("%d bytes of data, shape (%.80s) needs %d", data, m[3], h.count*each)
 	}
+	return h, nil
+}
+
+// pairs checks that there are samples and a whole number for each.
+func (x npy) pairs(y npy) error {
+	if len(x.shape) < 2 || x.count == 0 {
+		return fmt.Errorf("samples of shape %v: the first axis counts them", x.shape)
+	}
+	if y.descr[1] == 'f' || len(y.shape) != 1 || y.shape[0] != x.shape[0] {
+		return fmt.Errorf("labels of shape %v and type %s for samples of shape %v: a whole number for each is needed", y.shape, y.descr, x.shape)
+	}
+	return nil
+}
+
+// decodeNPY reads an array.
+func decodeNPY(b []byte) (*array, error) {
+	h, err := npyOf(b[:min(len(b), maxHeader+12)], len(b))
+	if err != nil {
+		return nil, err
+	}
+	b = b[h.head:]
+	a := &array{shape: h.shape}
 	le := binary.LittleEndian
-	switch m[1] {
+	switch h.descr {
 	case "|u1", "|b1":
 		a.bytes = b
 	case "<f4":
-		a.floats = make([]float32, count)
+		a.floats = make([]float32, h.count)
 		for i := range a.floats {
 			a.floats[i] = math.Float32frombits(le.Uint32(b[4*i:]))
 		}
 	case "<f8":
-		a.floats = make([]float32, count)
+		a.floats = make([]float32, h.count)
 		for i := range a.floats {
 			a.floats[i] = float32(math.Float64frombits(le.Uint64(b[8*i:])))
 		}
 	default:
-		a.ints = make([]int64, count)
+		a.ints = make([]int64, h.count)
 		for i := range a.ints {
-			switch m[1] {
+			switch h.descr {
 			case "<i8":
 				a.ints[i] = int64(le.Uint64(b[8*i:]))
 			case "<i4":
@@ -98,15 +138,28 @@ func decodeNPY(b []byte) (*array, error) {
 	return a, nil
 }
 
-// set makes samples and labels of two arrays. Images may have their channels
-// last; one or three there are taken as channels.
-func (a *array) set(y *array) (*Set, error) {
-	if len(a.shape) < 2 {
-		return nil, fmt.Errorf("samples of shape %v: the first axis counts them", a.shape)
+// classes are the labels that an array gives.
+func (a *array) classes() ([]int32, int, error) {
+	n := max(len(a.ints), len(a.bytes))
+	out, most := make([]int32, n), 0
+	for i := range out {
+		l := int64(0)
+		if a.ints != nil {
+			l = a.ints[i]
+		} else {
+			l = int64(a.bytes[i])
+		}
+		if l < 0 || l > 1<<20 {
+			return nil, 0, fmt.Errorf("label %d of sample %d is not a class", l, i)
+		}
+		out[i], most = int32(l), max(most, int(l)+1)
 	}
-	if y.ints == nil && y.bytes == nil || len(y.shape) != 1 || y.shape[0] != a.shape[0] {
-		return nil, fmt.Errorf("labels of shape %v for samples of shape %v: a whole number for each is needed", y.shape, a.shape)
-	}
+	return out, most, nil
+}
+
+// set makes samples of an array. Images may have their channels last; one or
+// three there are taken as channels.
+func (a *array) set() *Set {
 	s := &Set{Shape: append([]int{}, a.shape[1:]...), Floats: a.floats, Bytes: a.bytes}
 	if a.ints != nil {
 		s.Floats = make([]float32, len(a.ints))
@@ -120,20 +173,55 @@ func (a *array) set(y *array) (*Set, error) {
 	if k := s.Shape; len(k) == 3 && (k[2] == 1 || k[2] == 3) && k[0] != 1 && k[0] != 3 {
 		s.channelsFirst()
 	}
-	for i := range a.shape[0] {
-		l := int64(0)
-		if y.ints != nil {
-			l = y.ints[i]
-		} else {
-			l = int64(y.bytes[i])
-		}
-		if l < 0 || l > 1<<20 {
-			return nil, fmt.Errorf("label %d of sample %d is not a class", l, i)
-		}
-		s.Labels = append(s.Labels, int32(l))
-		s.Classes = max(s.Classes, int(l)+1)
+	return s
+}
+
+// npyFile is an array that is read when it is known to be wanted.
+type npyFile struct {
+	npy
+	name string
+	load func() ([]byte, error)
+}
+
+// set reads samples and labels: what they are is checked before either is read,
+// and the labels before the samples.
+func (x *npyFile) set(y *npyFile) (*Set, error) {
+	if err := x.pairs(y.npy); err != nil {
+		return nil, err
 	}
+	var a [2]*array
+	var labels []int32
+	classes := 0
+	for i, f := range []*npyFile{y, x} {
+		b, err := f.load()
+		if err != nil {
+			return nil, err
+		}
+		if a[i], err = decodeNPY(b); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		if i == 0 {
+			if labels, classes, err = a[0].classes(); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+	}
+	s := a[1].set()
+	s.Labels, s.Classes = labels, classes
 	return s, nil
+}
+
+// headOf reads an array's header from its beginning.
+func headOf(name string, r io.Reader, size int64, load func() ([]byte, error)) (*npyFile, error) {
+	b := make([]byte, min(size, maxHeader+12))
+	if _, err := io.ReadFull(r, b); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	h, err := npyOf(b, int(size))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &npyFile{h, name, load}, nil
 }
 
 // channelsFirst turns [h w c] samples into [c h w].
@@ -162,34 +250,34 @@ func (s *Set) channelsFirst() {
 
 func openNPZ(d *Data, file string, o *options) error {
 	d.Norm, d.NormName = Raw, "none"
-	z, err := zip.OpenReader(file)
+	z, err := openArchive(file)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	read := func(name string) (*array, error) {
+	head := func(name string) (*npyFile, error) {
 		for _, f := range z.File {
 			if strings.TrimSuffix(f.Name, ".npy") != name {
 				continue
 			}
-			b, err := readEntry(f, maxFile)
+			r, err := f.Open()
 			if err != nil {
 				return nil, err
 			}
-			a, err := decodeNPY(b)
-			if err != nil {
-				return nil, fmt.Errorf("array %q: %w", name, err)
+			defer r.Close()
+			if f.UncompressedSize64 > maxFile {
+				return nil, fmt.Errorf("array %q: more than %d bytes", name, int64(maxFile))
 			}
-			return a, nil
+			return headOf(fmt.Sprintf("array %q", name), r, int64(f.UncompressedSize64), func() ([]byte, error) { return z.read(f, true) })
 		}
 		return nil, nil
 	}
 	pair := func(xs, ys string) (*Set, error) {
-		x, err := read(xs)
+		x, err := head(xs)
 		if err != nil || x == nil {
 			return nil, err
 		}
-		y, err := read(ys)
+		y, err := head(ys)
 		if err != nil {
 			return nil, err
 		}
@@ -214,7 +302,7 @@ func openNPZ(d *Data, file string, o *options) error {
 		for _, f := range z.File {
 			names = append(names, strings.TrimSuffix(f.Name, ".npy"))
 		}
-		return fmt.Errorf("the arrays are %s: name two with x= and y=", strings.Join(names, ", "))
+		return fmt.Errorf("the arrays are %s: name two with x= and y=", strings.Join(names[:min(len(names), 20)], ", "))
 	}
 	d.unitBytes()
 	return nil
@@ -229,24 +317,25 @@ func (d *Data) unitBytes() {
 
 func openNPY(d *Data, paths string, o *options) error {
 	d.Norm, d.NormName = Raw, "none"
-	read := func(path string) (*array, error) {
-		b, err := readAll(path)
+	head := func(path string) (*npyFile, error) {
+		s, err := openSource(path)
 		if err != nil {
 			return nil, err
 		}
-		a, err := decodeNPY(b)
+		r, err := s.open()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, err
 		}
-		return a, nil
+		defer r.Close()
+		return headOf(path, r, s.size, s.bytes)
 	}
 	defer d.unitBytes()
 	return d.pairs(paths, "X.npy,Y.npy", func(a, b string) (*Set, error) {
-		x, err := read(a)
+		x, err := head(a)
 		if err != nil {
 			return nil, err
 		}
-		y, err := read(b)
+		y, err := head(b)
 		if err != nil {
 			return nil, err
 		}

@@ -59,44 +59,72 @@ func readParquet(file string) (s *Set, err error) {
 	if img < 0 || lab < 0 {
 		return nil, fmt.Errorf("%s: the columns are %s: image (or img) with bytes and label are needed", file, strings.Join(names, ", "))
 	}
-	s = &Set{}
-	for _, g := range p.RowGroups() {
-		rows := g.Rows()
-		buf := make([]parquet.Row, 64)
-		for {
-			n, err := rows.ReadRows(buf)
-			for _, row := range buf[:n] {
-				for _, v := range row {
-					switch v.Column() {
-					case img:
-						if e := s.addImage(v.ByteArray()); e != nil {
-							return nil, fmt.Errorf("%s: image of row %d: %w", file, len(s.Labels), e)
-						}
-					case lab:
-						l := v.Int64()
-						if v.Kind() == parquet.Int32 {
-							l = int64(v.Int32())
-						}
-						if l < 0 || l > 1<<20 {
-							return nil, fmt.Errorf("%s: label %d is not a class", file, l)
-						}
-						s.Labels = append(s.Labels, int32(l))
-						s.Classes = max(s.Classes, int(l)+1)
+	pics := &pictures{count: int(min(p.NumRows(), 1<<30)), file: st.Size()}
+	classes := 0
+	s, err = pics.read(func(add func([]byte, int32) error) error {
+		row := 0
+		for _, g := range p.RowGroups() {
+			if err := eachRow(g, img, lab, func(b []byte, label int64) error {
+				if label < 0 || label > 1<<20 {
+					return fmt.Errorf("label %d is not a class", label)
+				}
+				classes = max(classes, int(label)+1)
+				if err := add(b, int32(label)); err != nil {
+					return fmt.Errorf("image of row %d: %w", row, err)
+				}
+				row++
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(s.Labels) == 0 {
+		return nil, fmt.Errorf("%s: it has no rows", file)
+	}
+	s.Classes = classes
+	return s, nil
+}
+
+// eachRow gives image and label of every row of a group.
+func eachRow(g parquet.RowGroup, img, lab int, f func(b []byte, label int64) error) error {
+	rows := g.Rows()
+	defer rows.Close()
+	buf := make([]parquet.Row, 64)
+	for {
+		n, err := rows.ReadRows(buf)
+		for _, row := range buf[:n] {
+			var b []byte
+			label, have := int64(0), 0
+			for _, v := range row {
+				switch v.Column() {
+				case img:
+					b, have = v.ByteArray(), have|1
+				case lab:
+					if label, have = v.Int64(), have|2; v.Kind() == parquet.Int32 {
+						label = int64(v.Int32())
 					}
 				}
 			}
-			if errors.Is(err, io.EOF) {
-				break
+			if have != 3 {
+				return errors.New("a row has no image or no label")
 			}
-			if err != nil {
-				rows.Close()
-				return nil, fmt.Errorf("%s: %w", file, err)
+			if err := f(b, label); err != nil {
+				return err
 			}
 		}
-		rows.Close()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("damaged: its rows do not end")
+		}
 	}
-	if len(s.Labels) == 0 || len(s.Bytes) != len(s.Labels)*s.Size() {
-		return nil, fmt.Errorf("%s: images and labels do not pair up", file)
-	}
-	return s, nil
 }
