@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +24,10 @@ func openParquet(d *Data, files string, o *options) error {
 	return err
 }
 
+// readParquet reads footer and schema by the library, and pages by itself: a
+// page may say that it holds billions of values in a few bytes.
 func readParquet(file string) (s *Set, err error) {
-	defer func() { // the library panics on some damaged files
+	defer func() { // the library panics on some damaged footers
 		if r := recover(); r != nil {
 			s, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
 		}
@@ -40,91 +41,88 @@ func readParquet(file string) (s *Set, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(f, st.Size())
-	if err != nil {
+	if s, err = decodeParquet(f, st.Size()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	img, lab := -1, -1
+	return s, nil
+}
+
+func decodeParquet(f io.ReaderAt, size int64) (*Set, error) {
+	if err := checkFooter(f, size); err != nil {
+		return nil, err
+	}
+	p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, err
+	}
+	var img, lab *parquet.LeafColumn
 	var names []string
-	for i, c := range p.Schema().Columns() {
+	for _, c := range p.Schema().Columns() {
 		name := strings.Join(c, ".")
 		names = append(names, name)
+		leaf, ok := p.Schema().Lookup(c...)
+		if !ok {
+			continue
+		}
 		switch name {
 		case "image.bytes", "img.bytes", "image", "img":
-			img = i
+			img = &leaf
 		case "label", "labels", "fine_label":
-			lab = i
+			lab = &leaf
 		}
 	}
-	if img < 0 || lab < 0 {
-		return nil, fmt.Errorf("%s: the columns are %s: image (or img) with bytes and label are needed", file, strings.Join(names, ", "))
+	if img == nil || lab == nil {
+		return nil, fmt.Errorf("the columns are %.300s: image (or img) with bytes and label are needed", strings.Join(names, ", "))
 	}
-	pics := &pictures{count: int(min(p.NumRows(), 1<<30)), file: st.Size()}
+	groups := p.Metadata().RowGroups
+	pics := &pictures{file: size}
+	for _, g := range groups {
+		if g.NumRows < 0 || g.NumRows > size { // an image takes more than a byte
+			return nil, fmt.Errorf("damaged: %d rows in %d bytes", g.NumRows, size)
+		}
+		pics.count += int(g.NumRows)
+	}
+	if pics.count == 0 || pics.count > int(size) {
+		return nil, fmt.Errorf("%d rows in %d bytes", pics.count, size)
+	}
 	classes := 0
-	s, err = pics.read(func(add func([]byte, int32) error) error {
-		row := 0
-		for _, g := range p.RowGroups() {
-			if err := eachRow(g, img, lab, func(b []byte, label int64) error {
+	s, err := pics.read(func(add func([]byte, int32) error) error {
+		total := int64(0)
+		for _, g := range groups {
+			x, err := openColumn(f, size, &g, img)
+			if err != nil {
+				return err
+			}
+			y, err := openColumn(f, size, &g, lab)
+			if err != nil {
+				return err
+			}
+			for row := range g.NumRows {
+				b, _, err := x.next()
+				if err != nil {
+					return err
+				}
+				_, label, err := y.next()
+				if err != nil {
+					return err
+				}
 				if label < 0 || label > 1<<20 {
 					return fmt.Errorf("label %d is not a class", label)
 				}
 				classes = max(classes, int(label)+1)
-				if err := add(b, int32(label)); err != nil {
-					return fmt.Errorf("image of row %d: %w", row, err)
+				if total += int64(len(b)); total > mostKept(size) {
+					return fmt.Errorf("its images are many times those of its %d bytes", size)
 				}
-				row++
-				return nil
-			}); err != nil {
-				return err
+				if err := add(b, int32(label)); err != nil {
+					return fmt.Errorf("image of row %d of a group: %w", row, err)
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if len(s.Labels) == 0 {
-		return nil, fmt.Errorf("%s: it has no rows", file)
+		return nil, err
 	}
 	s.Classes = classes
 	return s, nil
-}
-
-// eachRow gives image and label of every row of a group.
-func eachRow(g parquet.RowGroup, img, lab int, f func(b []byte, label int64) error) error {
-	rows := g.Rows()
-	defer rows.Close()
-	buf := make([]parquet.Row, 64)
-	for {
-		n, err := rows.ReadRows(buf)
-		for _, row := range buf[:n] {
-			var b []byte
-			label, have := int64(0), 0
-			for _, v := range row {
-				switch v.Column() {
-				case img:
-					b, have = v.ByteArray(), have|1
-				case lab:
-					if label, have = v.Int64(), have|2; v.Kind() == parquet.Int32 {
-						label = int64(v.Int32())
-					}
-				}
-			}
-			if have != 3 {
-				return errors.New("a row has no image or no label")
-			}
-			if err := f(b, label); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return errors.New("damaged: its rows do not end")
-		}
-	}
 }
