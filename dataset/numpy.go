@@ -1,14 +1,12 @@
 package dataset
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"math"
-	"regexp"
-	"strconv"
 	"strings"
+
+	"pare/npy"
+	"pare/tensor"
 )
 
 // array is a NumPy array of numbers.
@@ -19,123 +17,40 @@ type array struct {
 	ints   []int64
 }
 
-var npyHeader = regexp.MustCompile(`^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\),? *\}\s*$`)
-
-// npySizes are the bytes of the elements that can be read.
-var npySizes = map[string]int{"|u1": 1, "|i1": 1, "|b1": 1, "<f4": 4, "<f8": 8, "<i8": 8, "<i4": 4, "<u2": 2, "<i2": 2, "<u4": 4}
-
-// maxHeader and maxAxes bound the header of an array.
-const (
-	maxHeader = 1 << 16
-	maxAxes   = 32
-)
-
-// npy is what a header says.
-type npy struct {
-	descr string
-	shape []int
-	count int
-	head  int // bytes of the header
-}
-
-// npyOf reads the header of an array of so many bytes from its beginning:
-// versions 1 to 3 of the format, little-endian numbers in C order.
-func npyOf(b []byte, size int) (h npy, err error) {
-	if len(b) < 12 || string(b[:6]) != "\x93NUMPY" {
-		return h, errors.New("not a NumPy array")
-	}
-	n, off := int(binary.LittleEndian.Uint16(b[8:])), 10
-	if b[6] >= 2 {
-		n, off = int(binary.LittleEndian.Uint32(b[8:])), 12
-	}
-	if n > len(b)-off || n > maxHeader {
-		return h, errors.New("a NumPy header is cut short or too long")
-	}
-	m := npyHeader.FindStringSubmatch(string(b[off : off+n]))
-	if m == nil {
-		return h, fmt.Errorf("the NumPy header %q is not understood", b[off:off+min(n, 80)])
-	}
-	if m[2] == "True" {
-		return h, errors.New("a NumPy array in Fortran order: save it with order='C'")
-	}
-	h = npy{descr: m[1], count: 1, head: off + n}
-	data := size - h.head
-	for _, w := range strings.Split(m[3], ",") {
-		if w = strings.TrimSpace(w); w == "" {
-			continue
-		}
-		d, err := strconv.Atoi(w)
-		if err != nil || d < 0 || d > 0 && h.count > data/d {
-			return h, fmt.Errorf("shape (%.80s) does not fit %d bytes", m[3], data)
-		}
-		if h.shape = append(h.shape, d); len(h.shape) > maxAxes {
-			return h, fmt.Errorf("an array of more than %d axes", maxAxes)
-		}
-		h.count *= d
-	}
-	each := npySizes[h.descr]
-	if each == 0 {
-		return h, fmt.Errorf("elements of type %q are not supported", h.descr)
-	}
-	if data != h.count*each {
-		return h, fmt.Errorf("%d bytes of data, shape (%.80s) needs %d", data, m[3], h.count*each)
-	}
-	return h, nil
-}
-
 // pairs checks that there are samples and a whole number for each.
-func (x npy) pairs(y npy) error {
-	if len(x.shape) < 2 || x.count == 0 {
-		return fmt.Errorf("samples of shape %v: the first axis counts them", x.shape)
+func pairs(x, y npy.Header) error {
+	if len(x.Shape) < 2 || x.Count == 0 {
+		return fmt.Errorf("samples of shape %v: the first axis counts them", x.Shape)
 	}
-	if y.descr[1] == 'f' || len(y.shape) != 1 || y.shape[0] != x.shape[0] {
-		return fmt.Errorf("labels of shape %v and type %s for samples of shape %v: a whole number for each is needed", y.shape, y.descr, x.shape)
+	if y.DType.IsFloat() || len(y.Shape) != 1 || y.Shape[0] != x.Shape[0] {
+		return fmt.Errorf("labels of shape %v and type %v for samples of shape %v: a whole number for each is needed", y.Shape, y.DType, x.Shape)
 	}
 	return nil
 }
 
 // decodeNPY reads an array.
 func decodeNPY(b []byte) (*array, error) {
-	h, err := npyOf(b[:min(len(b), maxHeader+12)], len(b))
+	h, err := npy.HeaderOf(b, len(b))
 	if err != nil {
 		return nil, err
 	}
-	b = b[h.head:]
-	a := &array{shape: h.shape}
-	le := binary.LittleEndian
-	switch h.descr {
-	case "|u1", "|b1":
-		a.bytes = b
-	case "<f4":
-		a.floats = make([]float32, h.count)
-		for i := range a.floats {
-			a.floats[i] = math.Float32frombits(le.Uint32(b[4*i:]))
-		}
-	case "<f8":
-		a.floats = make([]float32, h.count)
-		for i := range a.floats {
-			a.floats[i] = float32(math.Float64frombits(le.Uint64(b[8*i:])))
-		}
-	default:
-		a.ints = make([]int64, h.count)
-		for i := range a.ints {
-			switch h.descr {
-			case "<i8":
-				a.ints[i] = int64(le.Uint64(b[8*i:]))
-			case "<i4":
-				a.ints[i] = int64(int32(le.Uint32(b[4*i:])))
-			case "<u4":
-				a.ints[i] = int64(le.Uint32(b[4*i:]))
-			case "<i2":
-				a.ints[i] = int64(int16(le.Uint16(b[2*i:])))
-			case "<u2":
-				a.ints[i] = int64(le.Uint16(b[2*i:]))
-			case "|i1":
-				a.ints[i] = int64(int8(b[i]))
-			}
-		}
+	a := &array{shape: h.Shape}
+	if h.DType == tensor.Uint8 || h.DType == tensor.Bool {
+		a.bytes = b[h.Len:]
+		return a, nil
 	}
-	return a, nil
+	t, err := tensor.FromRaw(b[h.Len:], h.DType, h.Shape...)
+	if err != nil {
+		return nil, err
+	}
+	if h.DType.IsFloat() {
+		if t, err = t.ToFloat32(); err == nil {
+			a.floats = t.F32()
+		}
+		return a, err
+	}
+	a.ints, err = t.Int64s()
+	return a, err
 }
 
 // classes are the labels that an array gives.
@@ -178,7 +93,7 @@ func (a *array) set() *Set {
 
 // npyFile is an array that is read when it is known to be wanted.
 type npyFile struct {
-	npy
+	npy.Header
 	name string
 	load func() ([]byte, error)
 }
@@ -186,7 +101,7 @@ type npyFile struct {
 // set reads samples and labels: what they are is checked before either is read,
 // and the labels before the samples.
 func (x *npyFile) set(y *npyFile) (*Set, error) {
-	if err := x.pairs(y.npy); err != nil {
+	if err := pairs(x.Header, y.Header); err != nil {
 		return nil, err
 	}
 	var a [2]*array
@@ -213,11 +128,11 @@ func (x *npyFile) set(y *npyFile) (*Set, error) {
 
 // headOf reads an array's header from its beginning.
 func headOf(name string, r io.Reader, size int64, load func() ([]byte, error)) (*npyFile, error) {
-	b := make([]byte, min(size, maxHeader+12))
+	b := make([]byte, min(size, npy.MaxHeader))
 	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	h, err := npyOf(b, int(size))
+	h, err := npy.HeaderOf(b, int(size))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
