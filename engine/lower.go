@@ -64,8 +64,8 @@ func lowerOf(n *graph.Node) lower {
 	return lowers[n.Op]
 }
 
-func (p *Program) plan(frozen, consume bool) error {
-	l := &lowering{Program: p, frozen: frozen, consume: consume, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
+func (p *Program) plan(o Options) error {
+	l := &lowering{Program: p, frozen: o.Freeze, consume: o.Freeze && o.Consume, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
 	for i, n := range p.g.Nodes {
 		l.index[n] = i
 	}
@@ -95,7 +95,9 @@ func (p *Program) plan(frozen, consume bool) error {
 			l.at[o].buf[plain].root().last = len(p.steps)
 		}
 	}
-	p.memory(l.bufs)
+	if err := p.memory(l.bufs, o.Most); err != nil {
+		return err
+	}
 	for _, f := range l.setup {
 		if err := f(); err != nil {
 			return err
@@ -122,8 +124,9 @@ func f32(n *graph.Node) bool {
 	return true
 }
 
-// memory gives every buffer its place in one arena.
-func (p *Program) memory(bufs []*buffer) {
+// memory gives every buffer its place in one arena, of at most so many bytes
+// (0: any number).
+func (p *Program) memory(bufs []*buffer, most int) error {
 	for i, s := range p.steps {
 		for _, b := range s.writes {
 			r := b.root()
@@ -143,7 +146,11 @@ func (p *Program) memory(bufs []*buffer) {
 			live = append(live, b)
 		}
 	}
-	p.arena = make([]float32, layOut(live)+kernel.Slack)
+	size := layOut(live)
+	if most > 0 && size > most/4 {
+		return fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)
+	}
+	p.arena = make([]float32, size+kernel.Slack)
 	for _, b := range live {
 		b.data = p.arena[b.off : b.off+b.n : b.off+b.n]
 	}
@@ -152,6 +159,7 @@ func (p *Program) memory(bufs []*buffer) {
 			b.data = b.root().data[:b.n:b.n]
 		}
 	}
+	return nil
 }
 
 // new is a fresh buffer.

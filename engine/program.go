@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"pare/graph"
@@ -20,6 +21,7 @@ type Options struct {
 	Freeze  bool         // the initialisers never change: they are packed once, constants are folded, normalisation goes into convolutions
 	Consume bool         // with Freeze: the graph is given up, and weights that the plan lays out anew lose their contents at once
 	Profile bool         // measure every step
+	Most    int          // bytes that values may take; 0: no limit
 }
 
 // Program is a planned graph. It is not safe for concurrent use.
@@ -132,6 +134,9 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 		}
 	}
 	for _, v := range c.Inputs {
+		if n, ok := tensor.Size(dims(v)); !ok || n > math.MaxInt/16 || opt.Most > 0 && n*max(1, v.DType.Size()) > opt.Most {
+			return nil, tooLarge(v, opt.Most)
+		}
 		t := tensor.New(v.DType, dims(v)...)
 		if t.DType == tensor.Float32 {
 			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
@@ -145,10 +150,37 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 			return p, nil
 		}
 	}
-	if err := p.plan(opt.Freeze, opt.Freeze && opt.Consume); err != nil {
+	if err := p.bounded(opt.Most); err != nil {
+		p.Close()
+		return nil, err
+	}
+	if err := p.plan(opt); err != nil {
+		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// bounded refuses values whose sizes are not possible, or more than most bytes.
+func (p *Program) bounded(most int) error {
+	for _, v := range p.g.Values() {
+		n, ok := tensor.Size(dims(v))
+		if !ok || n > math.MaxInt/16 || most > 0 && n*max(1, v.DType.Size()) > most {
+			return tooLarge(v, most)
+		}
+	}
+	return nil
+}
+
+func tooLarge(v *graph.Value, most int) error {
+	by := "input"
+	if v.From != nil {
+		by = fmt.Sprintf("node %q (%s) makes", v.From.Name, v.From.Op)
+	}
+	if most == 0 {
+		return fmt.Errorf("%s value %q of shape %v, which is not possible", by, v.Name, v.Shape)
+	}
+	return fmt.Errorf("%s value %q of shape %v and type %v, more than the %d bytes that are allowed", by, v.Name, v.Shape, v.DType, most)
 }
 
 // Input is the storage of an input, in ONNX layout, to be filled before Run.

@@ -196,6 +196,40 @@ func (t *Tensor) Clone() *Tensor {
 	return c
 }
 
+// Copy takes over the elements of a tensor of the same type and shape.
+func (t *Tensor) Copy(x *Tensor) error {
+	if t.DType != x.DType || !slices.Equal(t.Shape, x.Shape) {
+		return fmt.Errorf("%v does not fit %v", x, t)
+	}
+	switch d := t.Data.(type) {
+	case []float32:
+		copy(d, x.F32())
+	case []float64:
+		copy(d, Of[float64](x))
+	case []int8:
+		copy(d, Of[int8](x))
+	case []int16:
+		copy(d, Of[int16](x))
+	case []int32:
+		copy(d, Of[int32](x))
+	case []int64:
+		copy(d, Of[int64](x))
+	case []uint8:
+		copy(d, Of[uint8](x))
+	case []uint16:
+		copy(d, Of[uint16](x))
+	case []uint32:
+		copy(d, Of[uint32](x))
+	case []uint64:
+		copy(d, Of[uint64](x))
+	case []bool:
+		copy(d, Of[bool](x))
+	case []string:
+		copy(d, Of[string](x))
+	}
+	return nil
+}
+
 // Reshape is a tensor of another shape over the same storage. It panics where
 // the number of elements differs.
 func (t *Tensor) Reshape(shape ...int) *Tensor {

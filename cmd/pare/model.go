@@ -30,14 +30,14 @@ func (c *cli) model() *cobra.Command {
 			}
 			return cmd.Help()
 		}}
-	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.bench(), c.convert())
+	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.runModel(), c.bench(), c.convert())
 	return m
 }
 
 func (c *cli) eval() *cobra.Command {
-	var spec string
-	cmd := &cobra.Command{Use: "eval FILE --data SPEC", Short: "Measure accuracy, loss, size and latency", Args: args("FILE"),
-		Example: "  pare model eval net.onnx --data cifar10:cifar-10-batches-bin\n\n" + dataset.Help,
+	var spec, weights string
+	cmd := &cobra.Command{Use: "eval FILE|ARCH --data SPEC", Short: "Measure accuracy, loss, size and latency", Args: args("FILE|ARCH"),
+		Example: "  pare model eval net.onnx --data cifar10:cifar-10-batches-bin\n  pare model eval resnet20 --weights resnet20.safetensors --data cifar10:cifar-10-batches-bin\n\n" + dataset.Help,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if spec == "" {
 				return usage("no data: give --data SPEC\n\n%s", dataset.Help)
@@ -46,11 +46,11 @@ func (c *cli) eval() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, err := c.load(a[0])
+			d, err := dataset.Open(spec)
 			if err != nil {
 				return err
 			}
-			d, err := dataset.Open(spec)
+			g, err := c.network(a[0], weights, d.Eval(), 1)
 			if err != nil {
 				return err
 			}
@@ -80,6 +80,7 @@ func (c *cli) eval() *cobra.Command {
 			return nil
 		}}
 	cmd.Flags().StringVar(&spec, "data", "", "the data to measure on")
+	cmd.Flags().StringVar(&weights, "weights", "", "put the weights of this .safetensors file into the network")
 	return cmd
 }
 
@@ -182,14 +183,14 @@ func stepTable(plans [][]engine.StepInfo, n int) *report.Table {
 }
 
 func (c *cli) convert() *cobra.Command {
-	var out string
+	var out, weights string
 	var o onnx.Options
 	var simplify, wide bool
-	cmd := &cobra.Command{Use: "convert FILE -o OUT", Short: "Write a network in another form: .onnx, or Pare's sparse form .pare", Args: args("FILE"),
-		Example: "  pare model convert net.onnx -o net.pare          # zeros take less than a bit each\n  pare model convert net.onnx -o net16.pare --half\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer",
+	cmd := &cobra.Command{Use: "convert FILE|ARCH -o OUT", Short: "Write a network in another form: .onnx, Pare's sparse form .pare, or its weights as .safetensors", Args: args("FILE|ARCH"),
+		Example: "  pare model convert net.onnx -o net.pare          # zeros take less than a bit each\n  pare model convert net.onnx -o net16.pare --half\n  pare model convert net.pare -o net.onnx\n  pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer\n  pare model convert net.onnx -o net.safetensors   # the weights alone\n  pare model convert resnet20 --weights resnet20.safetensors -o net.onnx",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if out == "" {
-				return usage("no output: give -o OUT.onnx or OUT.pare")
+				return usage("no output: give -o OUT.onnx, OUT.pare or OUT.safetensors")
 			}
 			if sparse := strings.EqualFold(filepath.Ext(out), ".pare"); o.Half && !sparse || sparse && (o.Sparse || o.External) {
 				return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", out)
@@ -197,7 +198,7 @@ func (c *cli) convert() *cobra.Command {
 			if err := onnx.CheckWritable(out); err != nil {
 				return err
 			}
-			g, err := onnx.Load(a[0])
+			g, err := c.raw(a[0], weights)
 			if err != nil {
 				return err
 			}
@@ -214,7 +215,12 @@ func (c *cli) convert() *cobra.Command {
 					return err
 				}
 			}
-			if err := onnx.Save(out, g, o); err != nil {
+			if strings.EqualFold(filepath.Ext(out), ".safetensors") {
+				err = saveWeights(out, g)
+			} else {
+				err = onnx.Save(out, g, o)
+			}
+			if err != nil {
 				return err
 			}
 			if !c.json {
@@ -227,6 +233,7 @@ func (c *cli) convert() *cobra.Command {
 			return c.printJSON(map[string]any{"file": out, "bytes": st.Size()})
 		}}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	cmd.Flags().StringVar(&weights, "weights", "", "put the weights of this .safetensors file into the network")
 	cmd.Flags().BoolVar(&o.Sparse, "sparse", false, "ONNX: sparse weights as sparse_initializer")
 	cmd.Flags().BoolVar(&o.External, "external", false, "ONNX: weights in a file beside the model")
 	cmd.Flags().BoolVar(&o.Half, "half", false, "round the weights to float16 in Pare's sparse form")

@@ -292,7 +292,7 @@ func (c *cli) finish(cmd *cobra.Command, vs []*variant, d *dataset.Data, html, t
 }
 
 func (c *cli) train() *cobra.Command {
-	var out, spec, html string
+	var out, spec, weights, html string
 	var seed uint64
 	var resume bool
 	var t teaching
@@ -319,7 +319,7 @@ func (c *cli) train() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, err := c.network(a[0], d, seed)
+			g, err := c.network(a[0], weights, d.Eval(), seed)
 			if err != nil {
 				return err
 			}
@@ -349,6 +349,7 @@ func (c *cli) train() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&spec, "data", "", "data to train on")
+	f.StringVar(&weights, "weights", "", "begin with the weights of this .safetensors file")
 	f.StringVar(&html, "report", "", "write a report page")
 	f.Uint64Var(&seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&resume, "resume", false, "continue from the checkpoint beside the output")
@@ -388,17 +389,4 @@ func (t *teaching) apply(c *cli, j *method.Job) error {
 	}
 	j.Loss.Teacher, j.Loss.Alpha, j.Loss.T = g, t.alpha, t.degrees
 	return nil
-}
-
-// network reads a file, or builds a network of the zoo for the data.
-func (c *cli) network(name string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
-	if _, err := os.Stat(name); err == nil {
-		return c.load(name)
-	}
-	s := d.Eval()
-	g, err := zoo.New(name, zoo.Options{Classes: s.Classes, In: s.Shape, Seed: seed})
-	if err != nil {
-		return nil, fmt.Errorf("%s is neither a file nor a network for this data: %w", name, err)
-	}
-	return g, nil
 }

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/gob"
+	"testing"
+
+	"pare/internal/hostile"
+)
+
+// sealed is a checkpoint with this body, its length and checksum right.
+func sealed(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	b := append([]byte(checkpointMagic), sum[:]...)
+	return append(binary.LittleEndian.AppendUint64(b, uint64(len(body))), body...)
+}
+
+func body(tb testing.TB) []byte {
+	var b bytes.Buffer
+	c := checkpoint{Key: []string{"k"}, Step: 3, Epoch: 1, Sum: .5, Past: []Epoch{{}}, Names: []string{"w"}, Weights: [][]float32{{1, 2, 0}}, State: [][][]float32{{{3, 4, 5}}},
+		StatNames: []string{"s"}, Stats: [][]float32{{6}}, Hooks: map[string][]byte{"h": {7}}}
+	if err := gob.NewEncoder(&b).Encode(c); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Every change of one byte of a checkpoint is noticed, and every end too early.
+func TestChecksum(t *testing.T) {
+	b := sealed(body(t))
+	if _, err := decode(b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		b[i] ^= 0x55
+		if _, err := decode(b); err == nil {
+			t.Errorf("byte %d of %d was changed unnoticed", i, len(b))
+		}
+		b[i] ^= 0x55
+		if _, err := decode(b[:i]); err == nil {
+			t.Errorf("cut to %d bytes it was read", i)
+		}
+	}
+}
+
+// FuzzCheckpoint gives a checkpoint's body, after its length and checksum.
+func FuzzCheckpoint(f *testing.F) {
+	f.Add(body(f))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = sealed(b)
+		hostile.Read(t, len(b), func() error { _, err := decode(b); return err }) //nolint:errcheck // what it refuses does not matter here
+	})
+}
