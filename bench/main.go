@@ -57,17 +57,18 @@ func main() {
 	python := flag.String("python", os.Getenv("PARE_PYTHON"), "Python with the peers; empty: what bench/setup.sh made")
 	isa := flag.String("isa", "", "weaker instructions for Pare: avx2 or generic")
 	out := flag.String("json", "", "write the rows to this file")
+	svg := flag.String("plot", "", "only draw speed against sparsity into this SVG file")
 	page := flag.String("page", "", "put the rows as a table into this Markdown file")
 	per := flag.Duration("per", 60*time.Millisecond, "time of one side in one round")
 	solo := flag.String("solo", "", "run one work of Pare's alone, three times, and print the peak memory")
 	flag.Parse()
-	if err := run(*only, *repeats, *threads, *python, *isa, *out, *page, *per, *solo); err != nil {
+	if err := run(*only, *repeats, *threads, *python, *isa, *out, *page, *svg, *per, *solo); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, repeats int, threads, python, isa, out, page string, per time.Duration, solo string) error {
+func run(only string, repeats int, threads, python, isa, out, page, svg string, per time.Duration, solo string) error {
 	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
 		if isa == l.String() {
 			if err := kernel.SetISA(l); err != nil {
@@ -100,6 +101,9 @@ func run(only string, repeats int, threads, python, isa, out, page string, per t
 	if solo != "" {
 		return alone(all, solo)
 	}
+	if svg != "" {
+		return plot(svg, python, dir)
+	}
 	var rows []Row
 	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's time / Pare's", cpu(), kernel.Level(), repeats)
 	fmt.Println(head)
@@ -129,6 +133,9 @@ func run(only string, repeats int, threads, python, isa, out, page string, per t
 		p.stop()
 	}
 	rows = append(rows, memory(all, match, python)...)
+	if match.MatchString("bytes on disk/") {
+		rows = append(rows, disk()...)
+	}
 	if page != "" {
 		if err := putTable(page, kernel.Level().String(), table(head, rows)); err != nil {
 			return err
@@ -229,9 +236,15 @@ func (r Row) print() {
 	if r.Ratio.Median < r.Bar {
 		mark = "  below"
 	}
+	unit := unit
+	if r.Group == "bytes on disk" {
+		unit = bytesOf
+	}
 	fmt.Printf("%-14s %-44s %dT  %9s  %-12s %9s  %5.2f ± %.2f  (%.2f)%s\n", r.Group, r.Name, r.Threads,
 		unit(r.Pare.Median), r.Peer, unit(r.Theirs.Median), r.Ratio.Median, r.Ratio.Half, r.Bar, mark)
 }
+
+func bytesOf(n float64) string { return fmt.Sprintf("%.0f kB", n/1e3) }
 
 func unit(s float64) string {
 	switch {

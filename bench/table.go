@@ -53,6 +53,8 @@ func cells(rows []Row, of Row, threads int) string {
 			return "— | " + strings.ReplaceAll(r.Error, "|", "/")
 		case r.Group == "peak memory":
 			return fmt.Sprintf("%.0f MB | %s", r.Pare.Median/1e6, ratio(r.Ratio, r.Bar))
+		case r.Group == "bytes on disk":
+			return bytesOf(r.Pare.Median) + " | " + ratio(r.Ratio, r.Bar)
 		}
 		return unit(r.Pare.Median) + " | " + ratio(r.Ratio, r.Bar)
 	}

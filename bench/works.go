@@ -25,6 +25,9 @@ func works(dir string) []work {
 	all = append(all, training()...)
 	all = append(all, inference(dir)...)
 	all = append(all, sparse(dir)...)
+	all = append(all, layers(dir)...)
+	all = append(all, patterned()...)
+	all = append(all, structured()...)
 	all = append(all, sparseTraining()...)
 	return all
 }
