@@ -125,7 +125,7 @@ func arithmetic(name string, vec func(x, y, z []float32), f func(x, y float32) f
 			return true
 		}
 		if !isTail(dims(y), dims(z)) {
-			return byChannel(l, n, name, x, y, z, swap, f)
+			return byChannel(l, n, name, x, y, z, swap, f) || byRowScalar(l, n, name, x, y, z, swap, f)
 		}
 		xb, yb, zb := l.get(x, plain, n), l.get(y, plain, n), l.make(z, plain)
 		t := &repeat{k: k, rows: whole / k, swap: swap, f: vec}
@@ -179,11 +179,8 @@ func isTail(s, z []int) bool {
 // byChannel lowers an operation with one number for each channel [C,1,1] of an
 // image.
 func byChannel(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, swap bool, f func(x, y float32) float32) bool {
-	sz, sy := dims(z), dims(y)
-	for len(sy) > 0 && sy[0] == 1 {
-		sy = sy[1:]
-	}
-	if len(sz) != 4 || !x.Shape.Equal(z.Shape) || len(sy) != 3 || sy[0] != sz[1] || sy[1]*sy[2] != 1 {
+	sz := dims(z)
+	if !x.Shape.Equal(z.Shape) || !perChannel(dims(y), sz) {
 		return false
 	}
 	xb, yb, zb := l.get(x, nhwc, n), l.get(y, plain, n), l.make(z, nhwc)

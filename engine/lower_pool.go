@@ -301,29 +301,6 @@ func lines(l *lowering, n *graph.Node, rows, c int, mean bool) bool {
 	return true
 }
 
-// SumTo over the leading axes, or to an equal shape.
-var _ = fast(func(l *lowering, n *graph.Node) bool {
-	x, like := n.In(0), n.In(1)
-	if o := x.From; o != nil && o.Domain == graph.Pare && o.Op == "OnesLike" && sizeOf(like) > 0 {
-		// how many elements stand behind each result
-		v := float32(sizeOf(x) / sizeOf(like))
-		yb := l.make(n.Out(0), plain)
-		l.emit(n, "count", nil, []*buffer{yb}, func() func() error {
-			return func() error {
-				for i := range yb.data {
-					yb.data[i] = v
-				}
-				return nil
-			}
-		})
-		return true
-	}
-	if x.DType.IsFloat() && isTail(dims(like), dims(x)) && sizeOf(like) > 0 {
-		return columns(l, n, x, plain, sizeOf(x)/sizeOf(like), sizeOf(like), false)
-	}
-	return false
-}, "pare.SumTo")
-
 // BroadcastTo repeats one number for each channel over the pixels, or a tail.
 var _ = fast(func(l *lowering, n *graph.Node) bool {
 	x, y := n.In(0), n.Out(0)
