@@ -69,7 +69,7 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) bool {
 	}
 	yb := l.make(y, plain)
 	l.why = why
-	l.emit(n, "sparse convolution"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
+	l.emit(n, sparseName("convolution", t.Blocks())+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = xb.data, yb.data
 		if bias != nil {
 			t.Ep.Bias = bias.data
@@ -117,7 +117,7 @@ func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k
 	}
 	yb := l.make(y, plain)
 	l.why = why
-	l.emit(n, "sparse product"+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
+	l.emit(n, sparseName("product", t.Blocks())+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
 		t.X, t.Y = ab.data, yb.data
 		if bias != nil {
 			t.Ep.Bias = bias.data
@@ -128,4 +128,12 @@ func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k
 		return func() error { t.Run(l.pool); return nil }
 	})
 	return true
+}
+
+// sparseName is the kernel's name; blocks says that outputs share their entries.
+func sparseName(what string, blocks bool) string {
+	if blocks {
+		return "block-sparse " + what
+	}
+	return "sparse " + what
 }

@@ -13879,40 +13879,58 @@ sparseavx512_1x1_nobias:
 	VPXORQ Z0, Z0, Z0
 
 sparseavx512_1x1_begin:
-	VPXORQ  Z1, Z1, Z1
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x1_one
+	VPXORQ  Z1, Z1, Z1
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x1_ones
 
 sparseavx512_1x1_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z2
-	VFMADD231PS  (DI), Z2, Z0
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z2
-	VFMADD231PS  (DI), Z2, Z1
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x1_k
+	VBROADCASTF32X4 16(CX), Z3
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z3, Z2
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z2, Z0
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z3, Z2
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z2, Z1
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z3, Z2
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z2, Z0
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z3, Z2
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z2, Z1
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x1_k
+
+sparseavx512_1x1_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x1_sum
 
 sparseavx512_1x1_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x1_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z2
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z2, Z0
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x1_one
 
 sparseavx512_1x1_sum:
 	VADDPS    Z1, Z0, Z0
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x1_nores
+	MOVQ      16(SP), SI
 	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	MOVQ      56(AX), SI
@@ -13930,15 +13948,16 @@ sparseavx512_1x1_nores:
 sparseavx512_1x1_noclip:
 	MOVQ    BX, SI
 	VMOVUPS Z0, K1, (SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x1_o
 	VZEROUPPER
 	RET
 
-// func sparseavx512y_1x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x1(SB), NOSPLIT, $32-8
+// func sparse4avx512_1x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_1x1(SB), NOSPLIT, $32-8
 	MOVQ  t+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  24(AX), DX
@@ -13954,185 +13973,125 @@ TEXT ·sparseavx512y_1x1(SB), NOSPLIT, $32-8
 	MOVL  88(AX), SI
 	KMOVW SI, K1
 
-sparseavx512y_1x1_o:
+sparse4avx512_1x1_o:
 	MOVQ      80(AX), SI
 	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x1_new
+	JCC       sparse4avx512_1x1_new
 	MOVQ      BX, SI
-	VMOVUPS.Z (SI), K1, Y0
-	JMP       sparseavx512y_1x1_begin
+	MOVQ      SI, DI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	JMP       sparse4avx512_1x1_begin
 
-sparseavx512y_1x1_new:
+sparse4avx512_1x1_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
-	JZ           sparseavx512y_1x1_nobias
-	VBROADCASTSS (SI), Y0
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x1_begin
+	JZ           sparse4avx512_1x1_nobias
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_1x1_begin
 
-sparseavx512y_1x1_nobias:
-	VXORPS Y0, Y0, Y0
+sparse4avx512_1x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 
-sparseavx512y_1x1_begin:
-	VXORPS  Y1, Y1, Y1
+sparse4avx512_1x1_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x1_one
+	TESTQ   SI, SI
+	JZ      sparse4avx512_1x1_sum
 
-sparseavx512y_1x1_k:
+sparse4avx512_1x1_k:
 	MOVLQSX      (CX), DI
 	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y2
-	VFMADD231PS  (DI), Y2, Y0
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y2
-	VFMADD231PS  (DI), Y2, Y1
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x1_k
+	VMOVUPS      (DI), Z5
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS 8(CX), Z4
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS 12(CX), Z4
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 16(CX), Z4
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512_1x1_k
 
-sparseavx512y_1x1_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x1_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y2
-	VFMADD231PS  (DI), Y2, Y0
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x1_sum:
-	VADDPS    Y1, Y0, Y0
+sparse4avx512_1x1_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
-	JZ        sparseavx512y_1x1_nores
-	VMOVUPS.Z (SI), K1, Y1
-	VADDPS    Y1, Y0, Y0
+	JZ        sparse4avx512_1x1_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z3, Z3
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
 
-sparseavx512y_1x1_nores:
+sparse4avx512_1x1_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x1_noclip
-	VBROADCASTSS 96(AX), Y1
-	VBROADCASTSS 100(AX), Y2
-	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y2, Y0
+	JCC          sparse4avx512_1x1_noclip
+	VBROADCASTSS 96(AX), Z5
+	VBROADCASTSS 100(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z4, Z3
 
-sparseavx512y_1x1_noclip:
+sparse4avx512_1x1_noclip:
 	MOVQ    BX, SI
-	VMOVUPS Y0, K1, (SI)
-	ADDQ    56(AX), BX
+	MOVQ    SI, DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z3, K1, (SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
 	DECQ    24(SP)
-	JNZ     sparseavx512y_1x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x1(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x1(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x1_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x1_new
-	MOVQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y1
-	JMP        sparseavx2_1x1_begin
-
-sparseavx2_1x1_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x1_nobias
-	VBROADCASTSS (SI), Y1
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x1_begin
-
-sparseavx2_1x1_nobias:
-	VXORPS Y1, Y1, Y1
-
-sparseavx2_1x1_begin:
-	VXORPS  Y2, Y2, Y2
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x1_one
-
-sparseavx2_1x1_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y3
-	VFMADD231PS  (DI), Y3, Y1
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y3
-	VFMADD231PS  (DI), Y3, Y2
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x1_k
-
-sparseavx2_1x1_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x1_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y3
-	VFMADD231PS  (DI), Y3, Y1
-	ADDQ         $0x08, CX
-
-sparseavx2_1x1_sum:
-	VADDPS     Y2, Y1, Y1
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x1_nores
-	VMASKMOVPS (SI), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x1_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x1_noclip
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y3
-	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y3, Y1
-
-sparseavx2_1x1_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x1_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	JMP       sparseavx2_1x1_next
-
-sparseavx2_1x1_part:
-	MOVQ       BX, SI
-	VMASKMOVPS Y1, Y0, (SI)
-
-sparseavx2_1x1_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x1_o
+	JNZ     sparse4avx512_1x1_o
 	VZEROUPPER
 	RET
 
@@ -14177,38 +14136,57 @@ sparseavx512_1x2_nobias:
 	VPXORQ Z1, Z1, Z1
 
 sparseavx512_1x2_begin:
-	VPXORQ  Z2, Z2, Z2
-	VPXORQ  Z3, Z3, Z3
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x2_one
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x2_ones
 
 sparseavx512_1x2_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z4
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z4
-	VFMADD231PS  (DI), Z4, Z2
-	VFMADD231PS  64(DI), Z4, Z3
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x2_k
+	VBROADCASTF32X4 16(CX), Z5
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z5, Z4
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z4, Z0
+	VFMADD231PS     64(DI), Z4, Z1
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z5, Z4
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z4, Z2
+	VFMADD231PS     64(DI), Z4, Z3
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z5, Z4
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z4, Z0
+	VFMADD231PS     64(DI), Z4, Z1
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z5, Z4
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z4, Z2
+	VFMADD231PS     64(DI), Z4, Z3
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x2_k
+
+sparseavx512_1x2_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x2_sum
 
 sparseavx512_1x2_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x2_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z4
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z4, Z0
 	VFMADD231PS  64(DI), Z4, Z1
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x2_one
 
 sparseavx512_1x2_sum:
 	VADDPS    Z2, Z0, Z0
@@ -14216,6 +14194,7 @@ sparseavx512_1x2_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x2_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z5
 	VADDPS    Z5, Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z5
@@ -14238,15 +14217,16 @@ sparseavx512_1x2_noclip:
 	MOVQ    BX, SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x2_o
 	VZEROUPPER
 	RET
 
-// func sparseavx512y_1x2(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x2(SB), NOSPLIT, $32-8
+// func sparse4avx512_1x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_1x2(SB), NOSPLIT, $32-8
 	MOVQ  t+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  24(AX), DX
@@ -14262,212 +14242,162 @@ TEXT ·sparseavx512y_1x2(SB), NOSPLIT, $32-8
 	MOVL  88(AX), SI
 	KMOVW SI, K1
 
-sparseavx512y_1x2_o:
+sparse4avx512_1x2_o:
 	MOVQ      80(AX), SI
 	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x2_new
+	JCC       sparse4avx512_1x2_new
 	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS.Z 32(SI), K1, Y1
-	JMP       sparseavx512y_1x2_begin
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z0
+	VMOVUPS.Z 64(SI), K1, Z1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z2
+	VMOVUPS.Z 64(SI), K1, Z3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z4
+	VMOVUPS.Z 64(SI), K1, Z5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z6
+	VMOVUPS.Z 64(SI), K1, Z7
+	JMP       sparse4avx512_1x2_begin
 
-sparseavx512y_1x2_new:
+sparse4avx512_1x2_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
-	JZ           sparseavx512y_1x2_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x2_begin
+	JZ           sparse4avx512_1x2_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VBROADCASTSS 4(SI), Z2
+	VMOVAPS      Z2, Z3
+	VBROADCASTSS 8(SI), Z4
+	VMOVAPS      Z4, Z5
+	VBROADCASTSS 12(SI), Z6
+	VMOVAPS      Z6, Z7
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_1x2_begin
 
-sparseavx512y_1x2_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
+sparse4avx512_1x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 
-sparseavx512y_1x2_begin:
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
+sparse4avx512_1x2_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x2_one
+	TESTQ   SI, SI
+	JZ      sparse4avx512_1x2_sum
 
-sparseavx512y_1x2_k:
+sparse4avx512_1x2_k:
 	MOVLQSX      (CX), DI
 	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y4
-	VFMADD231PS  (DI), Y4, Y0
-	VFMADD231PS  32(DI), Y4, Y1
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y4
-	VFMADD231PS  (DI), Y4, Y2
-	VFMADD231PS  32(DI), Y4, Y3
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x2_k
+	VMOVUPS      (DI), Z9
+	VMOVUPS      64(DI), Z10
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z9, Z8, Z0
+	VFMADD231PS  Z10, Z8, Z1
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z10, Z8, Z3
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z10, Z8, Z5
+	VBROADCASTSS 16(CX), Z8
+	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z10, Z8, Z7
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512_1x2_k
 
-sparseavx512y_1x2_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x2_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y4
-	VFMADD231PS  (DI), Y4, Y0
-	VFMADD231PS  32(DI), Y4, Y1
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x2_sum:
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
+sparse4avx512_1x2_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
-	JZ        sparseavx512y_1x2_nores
-	VMOVUPS   (SI), Y2
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS.Z 32(SI), K1, Y2
-	VADDPS    Y2, Y1, Y1
+	JZ        sparse4avx512_1x2_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z9
+	VADDPS    Z9, Z7, Z7
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
 
-sparseavx512y_1x2_nores:
+sparse4avx512_1x2_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x2_noclip
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y4
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y4, Y1
+	JCC          sparse4avx512_1x2_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
 
-sparseavx512y_1x2_noclip:
+sparse4avx512_1x2_noclip:
 	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, K1, 32(SI)
-	ADDQ    56(AX), BX
+	MOVQ    SI, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
 	DECQ    24(SP)
-	JNZ     sparseavx512y_1x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x2(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x2_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x2_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMASKMOVPS 32(SI), Y0, Y2
-	JMP        sparseavx2_1x2_begin
-
-sparseavx2_1x2_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x2_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x2_begin
-
-sparseavx2_1x2_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-
-sparseavx2_1x2_begin:
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x2_one
-
-sparseavx2_1x2_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (DI), Y5, Y1
-	VFMADD231PS  32(DI), Y5, Y2
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y5
-	VFMADD231PS  (DI), Y5, Y3
-	VFMADD231PS  32(DI), Y5, Y4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x2_k
-
-sparseavx2_1x2_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x2_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (DI), Y5, Y1
-	VFMADD231PS  32(DI), Y5, Y2
-	ADDQ         $0x08, CX
-
-sparseavx2_1x2_sum:
-	VADDPS     Y3, Y1, Y1
-	VADDPS     Y4, Y2, Y2
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x2_nores
-	VMOVUPS    (SI), Y3
-	VADDPS     Y3, Y1, Y1
-	VMASKMOVPS 32(SI), Y0, Y3
-	VADDPS     Y3, Y2, Y2
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x2_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x2_noclip
-	VBROADCASTSS 96(AX), Y3
-	VBROADCASTSS 100(AX), Y5
-	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y5, Y1
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y5, Y2
-
-sparseavx2_1x2_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x2_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	JMP       sparseavx2_1x2_next
-
-sparseavx2_1x2_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMASKMOVPS Y2, Y0, 32(SI)
-
-sparseavx2_1x2_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x2_o
+	JNZ     sparse4avx512_1x2_o
 	VZEROUPPER
 	RET
 
@@ -14515,42 +14445,63 @@ sparseavx512_1x3_nobias:
 	VPXORQ Z2, Z2, Z2
 
 sparseavx512_1x3_begin:
-	VPXORQ  Z3, Z3, Z3
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x3_one
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x3_ones
 
 sparseavx512_1x3_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (DI), Z6, Z0
-	VFMADD231PS  64(DI), Z6, Z1
-	VFMADD231PS  128(DI), Z6, Z2
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (DI), Z6, Z3
-	VFMADD231PS  64(DI), Z6, Z4
-	VFMADD231PS  128(DI), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x3_k
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z3
+	VFMADD231PS     64(DI), Z6, Z4
+	VFMADD231PS     128(DI), Z6, Z5
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z3
+	VFMADD231PS     64(DI), Z6, Z4
+	VFMADD231PS     128(DI), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x3_k
+
+sparseavx512_1x3_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x3_sum
 
 sparseavx512_1x3_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x3_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
 	VFMADD231PS  128(DI), Z6, Z2
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x3_one
 
 sparseavx512_1x3_sum:
 	VADDPS    Z3, Z0, Z0
@@ -14559,6 +14510,7 @@ sparseavx512_1x3_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x3_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z7
 	VADDPS    Z7, Z0, Z0
 	VMOVUPS   64(SI), Z7
@@ -14586,15 +14538,16 @@ sparseavx512_1x3_noclip:
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x3_o
 	VZEROUPPER
 	RET
 
-// func sparseavx512y_1x3(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x3(SB), NOSPLIT, $32-8
+// func sparse4avx512_1x3(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_1x3(SB), NOSPLIT, $32-8
 	MOVQ  t+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  24(AX), DX
@@ -14610,239 +14563,199 @@ TEXT ·sparseavx512y_1x3(SB), NOSPLIT, $32-8
 	MOVL  88(AX), SI
 	KMOVW SI, K1
 
-sparseavx512y_1x3_o:
+sparse4avx512_1x3_o:
 	MOVQ      80(AX), SI
 	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x3_new
+	JCC       sparse4avx512_1x3_new
 	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS.Z 64(SI), K1, Y2
-	JMP       sparseavx512y_1x3_begin
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS.Z 128(SI), K1, Z2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z3
+	VMOVUPS   64(SI), Z4
+	VMOVUPS.Z 128(SI), K1, Z5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z6
+	VMOVUPS   64(SI), Z7
+	VMOVUPS.Z 128(SI), K1, Z8
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z9
+	VMOVUPS   64(SI), Z10
+	VMOVUPS.Z 128(SI), K1, Z11
+	JMP       sparse4avx512_1x3_begin
 
-sparseavx512y_1x3_new:
+sparse4avx512_1x3_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
-	JZ           sparseavx512y_1x3_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x3_begin
+	JZ           sparse4avx512_1x3_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS 4(SI), Z3
+	VMOVAPS      Z3, Z4
+	VMOVAPS      Z3, Z5
+	VBROADCASTSS 8(SI), Z6
+	VMOVAPS      Z6, Z7
+	VMOVAPS      Z6, Z8
+	VBROADCASTSS 12(SI), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_1x3_begin
 
-sparseavx512y_1x3_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
+sparse4avx512_1x3_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
 
-sparseavx512y_1x3_begin:
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
+sparse4avx512_1x3_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x3_one
+	TESTQ   SI, SI
+	JZ      sparse4avx512_1x3_sum
 
-sparseavx512y_1x3_k:
+sparse4avx512_1x3_k:
 	MOVLQSX      (CX), DI
 	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
-	VFMADD231PS  64(DI), Y6, Y2
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (DI), Y6, Y3
-	VFMADD231PS  32(DI), Y6, Y4
-	VFMADD231PS  64(DI), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x3_k
+	VMOVUPS      (DI), Z13
+	VMOVUPS      64(DI), Z14
+	VMOVUPS      128(DI), Z15
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z13, Z12, Z0
+	VFMADD231PS  Z14, Z12, Z1
+	VFMADD231PS  Z15, Z12, Z2
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z13, Z12, Z3
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z15, Z12, Z5
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z13, Z12, Z6
+	VFMADD231PS  Z14, Z12, Z7
+	VFMADD231PS  Z15, Z12, Z8
+	VBROADCASTSS 16(CX), Z12
+	VFMADD231PS  Z13, Z12, Z9
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z15, Z12, Z11
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512_1x3_k
 
-sparseavx512y_1x3_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x3_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
-	VFMADD231PS  64(DI), Y6, Y2
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x3_sum:
-	VADDPS    Y3, Y0, Y0
-	VADDPS    Y4, Y1, Y1
-	VADDPS    Y5, Y2, Y2
+sparse4avx512_1x3_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
-	JZ        sparseavx512y_1x3_nores
-	VMOVUPS   (SI), Y3
-	VADDPS    Y3, Y0, Y0
-	VMOVUPS   32(SI), Y3
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS.Z 64(SI), K1, Y3
-	VADDPS    Y3, Y2, Y2
+	JZ        sparse4avx512_1x3_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z13
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   64(SI), Z13
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS.Z 128(SI), K1, Z13
+	VADDPS    Z13, Z2, Z2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z13
+	VADDPS    Z13, Z3, Z3
+	VMOVUPS   64(SI), Z13
+	VADDPS    Z13, Z4, Z4
+	VMOVUPS.Z 128(SI), K1, Z13
+	VADDPS    Z13, Z5, Z5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z13
+	VADDPS    Z13, Z6, Z6
+	VMOVUPS   64(SI), Z13
+	VADDPS    Z13, Z7, Z7
+	VMOVUPS.Z 128(SI), K1, Z13
+	VADDPS    Z13, Z8, Z8
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z13
+	VADDPS    Z13, Z9, Z9
+	VMOVUPS   64(SI), Z13
+	VADDPS    Z13, Z10, Z10
+	VMOVUPS.Z 128(SI), K1, Z13
+	VADDPS    Z13, Z11, Z11
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
 
-sparseavx512y_1x3_nores:
+sparse4avx512_1x3_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x3_noclip
-	VBROADCASTSS 96(AX), Y3
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y6, Y2
+	JCC          sparse4avx512_1x3_noclip
+	VBROADCASTSS 96(AX), Z13
+	VBROADCASTSS 100(AX), Z12
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z12, Z11
 
-sparseavx512y_1x3_noclip:
+sparse4avx512_1x3_noclip:
 	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, K1, 64(SI)
-	ADDQ    56(AX), BX
+	MOVQ    SI, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, K1, 128(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z3, (SI)
+	VMOVUPS Z4, 64(SI)
+	VMOVUPS Z5, K1, 128(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	VMOVUPS Z8, K1, 128(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z9, (SI)
+	VMOVUPS Z10, 64(SI)
+	VMOVUPS Z11, K1, 128(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
 	DECQ    24(SP)
-	JNZ     sparseavx512y_1x3_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x3(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x3(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x3_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x3_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMOVUPS    32(SI), Y2
-	VMASKMOVPS 64(SI), Y0, Y3
-	JMP        sparseavx2_1x3_begin
-
-sparseavx2_1x3_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x3_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	VMOVAPS      Y1, Y3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x3_begin
-
-sparseavx2_1x3_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-
-sparseavx2_1x3_begin:
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x3_one
-
-sparseavx2_1x3_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y1
-	VFMADD231PS  32(DI), Y7, Y2
-	VFMADD231PS  64(DI), Y7, Y3
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (DI), Y7, Y4
-	VFMADD231PS  32(DI), Y7, Y5
-	VFMADD231PS  64(DI), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x3_k
-
-sparseavx2_1x3_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x3_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y1
-	VFMADD231PS  32(DI), Y7, Y2
-	VFMADD231PS  64(DI), Y7, Y3
-	ADDQ         $0x08, CX
-
-sparseavx2_1x3_sum:
-	VADDPS     Y4, Y1, Y1
-	VADDPS     Y5, Y2, Y2
-	VADDPS     Y6, Y3, Y3
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x3_nores
-	VMOVUPS    (SI), Y4
-	VADDPS     Y4, Y1, Y1
-	VMOVUPS    32(SI), Y4
-	VADDPS     Y4, Y2, Y2
-	VMASKMOVPS 64(SI), Y0, Y4
-	VADDPS     Y4, Y3, Y3
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x3_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x3_noclip
-	VBROADCASTSS 96(AX), Y4
-	VBROADCASTSS 100(AX), Y7
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y7, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y7, Y2
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y7, Y3
-
-sparseavx2_1x3_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x3_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	JMP       sparseavx2_1x3_next
-
-sparseavx2_1x3_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y2, 32(SI)
-	VMASKMOVPS Y3, Y0, 64(SI)
-
-sparseavx2_1x3_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x3_o
+	JNZ     sparse4avx512_1x3_o
 	VZEROUPPER
 	RET
 
@@ -14893,46 +14806,69 @@ sparseavx512_1x4_nobias:
 	VPXORQ Z3, Z3, Z3
 
 sparseavx512_1x4_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
 	VPXORQ  Z4, Z4, Z4
 	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x4_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x4_ones
 
 sparseavx512_1x4_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (DI), Z8, Z0
-	VFMADD231PS  64(DI), Z8, Z1
-	VFMADD231PS  128(DI), Z8, Z2
-	VFMADD231PS  192(DI), Z8, Z3
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (DI), Z8, Z4
-	VFMADD231PS  64(DI), Z8, Z5
-	VFMADD231PS  128(DI), Z8, Z6
-	VFMADD231PS  192(DI), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x4_k
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z4
+	VFMADD231PS     64(DI), Z8, Z5
+	VFMADD231PS     128(DI), Z8, Z6
+	VFMADD231PS     192(DI), Z8, Z7
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z4
+	VFMADD231PS     64(DI), Z8, Z5
+	VFMADD231PS     128(DI), Z8, Z6
+	VFMADD231PS     192(DI), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x4_k
+
+sparseavx512_1x4_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x4_sum
 
 sparseavx512_1x4_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x4_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z8, Z0
 	VFMADD231PS  64(DI), Z8, Z1
 	VFMADD231PS  128(DI), Z8, Z2
 	VFMADD231PS  192(DI), Z8, Z3
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x4_one
 
 sparseavx512_1x4_sum:
 	VADDPS    Z4, Z0, Z0
@@ -14942,6 +14878,7 @@ sparseavx512_1x4_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x4_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z9
 	VADDPS    Z9, Z0, Z0
 	VMOVUPS   64(SI), Z9
@@ -14974,15 +14911,16 @@ sparseavx512_1x4_noclip:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, K1, 192(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x4_o
 	VZEROUPPER
 	RET
 
-// func sparseavx512y_1x4(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x4(SB), NOSPLIT, $32-8
+// func sparse4avx512_1x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_1x4(SB), NOSPLIT, $32-8
 	MOVQ  t+0(FP), AX
 	MOVQ  (AX), CX
 	MOVQ  24(AX), DX
@@ -14998,266 +14936,236 @@ TEXT ·sparseavx512y_1x4(SB), NOSPLIT, $32-8
 	MOVL  88(AX), SI
 	KMOVW SI, K1
 
-sparseavx512y_1x4_o:
+sparse4avx512_1x4_o:
 	MOVQ      80(AX), SI
 	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x4_new
+	JCC       sparse4avx512_1x4_new
 	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS.Z 96(SI), K1, Y3
-	JMP       sparseavx512y_1x4_begin
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z0
+	VMOVUPS   64(SI), Z1
+	VMOVUPS   128(SI), Z2
+	VMOVUPS.Z 192(SI), K1, Z3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z4
+	VMOVUPS   64(SI), Z5
+	VMOVUPS   128(SI), Z6
+	VMOVUPS.Z 192(SI), K1, Z7
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z8
+	VMOVUPS   64(SI), Z9
+	VMOVUPS   128(SI), Z10
+	VMOVUPS.Z 192(SI), K1, Z11
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z12
+	VMOVUPS   64(SI), Z13
+	VMOVUPS   128(SI), Z14
+	VMOVUPS.Z 192(SI), K1, Z15
+	JMP       sparse4avx512_1x4_begin
 
-sparseavx512y_1x4_new:
+sparse4avx512_1x4_new:
 	MOVQ         (SP), SI
 	TESTQ        SI, SI
-	JZ           sparseavx512y_1x4_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x4_begin
+	JZ           sparse4avx512_1x4_nobias
+	VBROADCASTSS (SI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS 4(SI), Z4
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z4, Z7
+	VBROADCASTSS 8(SI), Z8
+	VMOVAPS      Z8, Z9
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z8, Z11
+	VBROADCASTSS 12(SI), Z12
+	VMOVAPS      Z12, Z13
+	VMOVAPS      Z12, Z14
+	VMOVAPS      Z12, Z15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_1x4_begin
 
-sparseavx512y_1x4_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+sparse4avx512_1x4_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
 
-sparseavx512y_1x4_begin:
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
+sparse4avx512_1x4_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x4_one
+	TESTQ   SI, SI
+	JZ      sparse4avx512_1x4_sum
 
-sparseavx512y_1x4_k:
+sparse4avx512_1x4_k:
 	MOVLQSX      (CX), DI
 	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (DI), Y8, Y0
-	VFMADD231PS  32(DI), Y8, Y1
-	VFMADD231PS  64(DI), Y8, Y2
-	VFMADD231PS  96(DI), Y8, Y3
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (DI), Y8, Y4
-	VFMADD231PS  32(DI), Y8, Y5
-	VFMADD231PS  64(DI), Y8, Y6
-	VFMADD231PS  96(DI), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x4_k
+	VMOVUPS      (DI), Z17
+	VMOVUPS      64(DI), Z18
+	VMOVUPS      128(DI), Z19
+	VMOVUPS      192(DI), Z20
+	VBROADCASTSS 4(CX), Z16
+	VFMADD231PS  Z17, Z16, Z0
+	VFMADD231PS  Z18, Z16, Z1
+	VFMADD231PS  Z19, Z16, Z2
+	VFMADD231PS  Z20, Z16, Z3
+	VBROADCASTSS 8(CX), Z16
+	VFMADD231PS  Z17, Z16, Z4
+	VFMADD231PS  Z18, Z16, Z5
+	VFMADD231PS  Z19, Z16, Z6
+	VFMADD231PS  Z20, Z16, Z7
+	VBROADCASTSS 12(CX), Z16
+	VFMADD231PS  Z17, Z16, Z8
+	VFMADD231PS  Z18, Z16, Z9
+	VFMADD231PS  Z19, Z16, Z10
+	VFMADD231PS  Z20, Z16, Z11
+	VBROADCASTSS 16(CX), Z16
+	VFMADD231PS  Z17, Z16, Z12
+	VFMADD231PS  Z18, Z16, Z13
+	VFMADD231PS  Z19, Z16, Z14
+	VFMADD231PS  Z20, Z16, Z15
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512_1x4_k
 
-sparseavx512y_1x4_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x4_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (DI), Y8, Y0
-	VFMADD231PS  32(DI), Y8, Y1
-	VFMADD231PS  64(DI), Y8, Y2
-	VFMADD231PS  96(DI), Y8, Y3
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x4_sum:
-	VADDPS    Y4, Y0, Y0
-	VADDPS    Y5, Y1, Y1
-	VADDPS    Y6, Y2, Y2
-	VADDPS    Y7, Y3, Y3
+sparse4avx512_1x4_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
-	JZ        sparseavx512y_1x4_nores
-	VMOVUPS   (SI), Y4
-	VADDPS    Y4, Y0, Y0
-	VMOVUPS   32(SI), Y4
-	VADDPS    Y4, Y1, Y1
-	VMOVUPS   64(SI), Y4
-	VADDPS    Y4, Y2, Y2
-	VMOVUPS.Z 96(SI), K1, Y4
-	VADDPS    Y4, Y3, Y3
+	JZ        sparse4avx512_1x4_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Z17
+	VADDPS    Z17, Z0, Z0
+	VMOVUPS   64(SI), Z17
+	VADDPS    Z17, Z1, Z1
+	VMOVUPS   128(SI), Z17
+	VADDPS    Z17, Z2, Z2
+	VMOVUPS.Z 192(SI), K1, Z17
+	VADDPS    Z17, Z3, Z3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z17
+	VADDPS    Z17, Z4, Z4
+	VMOVUPS   64(SI), Z17
+	VADDPS    Z17, Z5, Z5
+	VMOVUPS   128(SI), Z17
+	VADDPS    Z17, Z6, Z6
+	VMOVUPS.Z 192(SI), K1, Z17
+	VADDPS    Z17, Z7, Z7
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z17
+	VADDPS    Z17, Z8, Z8
+	VMOVUPS   64(SI), Z17
+	VADDPS    Z17, Z9, Z9
+	VMOVUPS   128(SI), Z17
+	VADDPS    Z17, Z10, Z10
+	VMOVUPS.Z 192(SI), K1, Z17
+	VADDPS    Z17, Z11, Z11
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Z17
+	VADDPS    Z17, Z12, Z12
+	VMOVUPS   64(SI), Z17
+	VADDPS    Z17, Z13, Z13
+	VMOVUPS   128(SI), Z17
+	VADDPS    Z17, Z14, Z14
+	VMOVUPS.Z 192(SI), K1, Z17
+	VADDPS    Z17, Z15, Z15
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
 
-sparseavx512y_1x4_nores:
+sparse4avx512_1x4_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x4_noclip
-	VBROADCASTSS 96(AX), Y4
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y8, Y3
+	JCC          sparse4avx512_1x4_noclip
+	VBROADCASTSS 96(AX), Z17
+	VBROADCASTSS 100(AX), Z16
+	VMAXPS       Z0, Z17, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z17, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z17, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z17, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z17, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z17, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z17, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z17, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z17, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z17, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z17, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z17, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z17, Z14
+	VMINPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z17, Z15
+	VMINPS       Z15, Z16, Z15
 
-sparseavx512y_1x4_noclip:
+sparse4avx512_1x4_noclip:
 	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, K1, 96(SI)
-	ADDQ    56(AX), BX
+	MOVQ    SI, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, K1, 192(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, K1, 192(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, K1, 192(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, K1, 192(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
 	DECQ    24(SP)
-	JNZ     sparseavx512y_1x4_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x4(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x4(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x4_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x4_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMOVUPS    32(SI), Y2
-	VMOVUPS    64(SI), Y3
-	VMASKMOVPS 96(SI), Y0, Y4
-	JMP        sparseavx2_1x4_begin
-
-sparseavx2_1x4_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x4_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	VMOVAPS      Y1, Y3
-	VMOVAPS      Y1, Y4
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x4_begin
-
-sparseavx2_1x4_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-
-sparseavx2_1x4_begin:
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x4_one
-
-sparseavx2_1x4_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (DI), Y9, Y1
-	VFMADD231PS  32(DI), Y9, Y2
-	VFMADD231PS  64(DI), Y9, Y3
-	VFMADD231PS  96(DI), Y9, Y4
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (DI), Y9, Y5
-	VFMADD231PS  32(DI), Y9, Y6
-	VFMADD231PS  64(DI), Y9, Y7
-	VFMADD231PS  96(DI), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x4_k
-
-sparseavx2_1x4_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x4_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (DI), Y9, Y1
-	VFMADD231PS  32(DI), Y9, Y2
-	VFMADD231PS  64(DI), Y9, Y3
-	VFMADD231PS  96(DI), Y9, Y4
-	ADDQ         $0x08, CX
-
-sparseavx2_1x4_sum:
-	VADDPS     Y5, Y1, Y1
-	VADDPS     Y6, Y2, Y2
-	VADDPS     Y7, Y3, Y3
-	VADDPS     Y8, Y4, Y4
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x4_nores
-	VMOVUPS    (SI), Y5
-	VADDPS     Y5, Y1, Y1
-	VMOVUPS    32(SI), Y5
-	VADDPS     Y5, Y2, Y2
-	VMOVUPS    64(SI), Y5
-	VADDPS     Y5, Y3, Y3
-	VMASKMOVPS 96(SI), Y0, Y5
-	VADDPS     Y5, Y4, Y4
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x4_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x4_noclip
-	VBROADCASTSS 96(AX), Y5
-	VBROADCASTSS 100(AX), Y9
-	VMAXPS       Y1, Y5, Y1
-	VMINPS       Y1, Y9, Y1
-	VMAXPS       Y2, Y5, Y2
-	VMINPS       Y2, Y9, Y2
-	VMAXPS       Y3, Y5, Y3
-	VMINPS       Y3, Y9, Y3
-	VMAXPS       Y4, Y5, Y4
-	VMINPS       Y4, Y9, Y4
-
-sparseavx2_1x4_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x4_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y4, 96(SI)
-	JMP       sparseavx2_1x4_next
-
-sparseavx2_1x4_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y2, 32(SI)
-	VMOVUPS    Y3, 64(SI)
-	VMASKMOVPS Y4, Y0, 96(SI)
-
-sparseavx2_1x4_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x4_o
+	JNZ     sparse4avx512_1x4_o
 	VZEROUPPER
 	RET
 
@@ -15314,47 +15222,73 @@ sparseavx512_1x5_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x5_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x5_ones
 
 sparseavx512_1x5_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z5
-	VFMADD231PS  (DI), Z5, Z0
-	VFMADD231PS  64(DI), Z5, Z1
-	VFMADD231PS  128(DI), Z5, Z2
-	VFMADD231PS  192(DI), Z5, Z3
-	VFMADD231PS  256(DI), Z5, Z4
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z5
-	VFMADD231PS  (DI), Z5, Z0
-	VFMADD231PS  64(DI), Z5, Z1
-	VFMADD231PS  128(DI), Z5, Z2
-	VFMADD231PS  192(DI), Z5, Z3
-	VFMADD231PS  256(DI), Z5, Z4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x5_k
+	VBROADCASTF32X4 16(CX), Z6
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z6, Z5
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z5, Z0
+	VFMADD231PS     64(DI), Z5, Z1
+	VFMADD231PS     128(DI), Z5, Z2
+	VFMADD231PS     192(DI), Z5, Z3
+	VFMADD231PS     256(DI), Z5, Z4
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z6, Z5
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z5, Z0
+	VFMADD231PS     64(DI), Z5, Z1
+	VFMADD231PS     128(DI), Z5, Z2
+	VFMADD231PS     192(DI), Z5, Z3
+	VFMADD231PS     256(DI), Z5, Z4
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z6, Z5
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z5, Z0
+	VFMADD231PS     64(DI), Z5, Z1
+	VFMADD231PS     128(DI), Z5, Z2
+	VFMADD231PS     192(DI), Z5, Z3
+	VFMADD231PS     256(DI), Z5, Z4
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z6, Z5
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z5, Z0
+	VFMADD231PS     64(DI), Z5, Z1
+	VFMADD231PS     128(DI), Z5, Z2
+	VFMADD231PS     192(DI), Z5, Z3
+	VFMADD231PS     256(DI), Z5, Z4
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x5_k
+
+sparseavx512_1x5_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x5_sum
 
 sparseavx512_1x5_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x5_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z5
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z5, Z0
 	VFMADD231PS  64(DI), Z5, Z1
 	VFMADD231PS  128(DI), Z5, Z2
 	VFMADD231PS  192(DI), Z5, Z3
 	VFMADD231PS  256(DI), Z5, Z4
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x5_one
 
 sparseavx512_1x5_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x5_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z6
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS   64(SI), Z6
@@ -15392,297 +15326,10 @@ sparseavx512_1x5_noclip:
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, 192(SI)
 	VMOVUPS Z4, K1, 256(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x5_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_1x5(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x5(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-
-sparseavx512y_1x5_o:
-	MOVQ      80(AX), SI
-	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x5_new
-	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS.Z 128(SI), K1, Y4
-	JMP       sparseavx512y_1x5_begin
-
-sparseavx512y_1x5_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx512y_1x5_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x5_begin
-
-sparseavx512y_1x5_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-
-sparseavx512y_1x5_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x5_one
-
-sparseavx512y_1x5_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (DI), Y5, Y0
-	VFMADD231PS  32(DI), Y5, Y1
-	VFMADD231PS  64(DI), Y5, Y2
-	VFMADD231PS  96(DI), Y5, Y3
-	VFMADD231PS  128(DI), Y5, Y4
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y5
-	VFMADD231PS  (DI), Y5, Y0
-	VFMADD231PS  32(DI), Y5, Y1
-	VFMADD231PS  64(DI), Y5, Y2
-	VFMADD231PS  96(DI), Y5, Y3
-	VFMADD231PS  128(DI), Y5, Y4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x5_k
-
-sparseavx512y_1x5_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x5_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (DI), Y5, Y0
-	VFMADD231PS  32(DI), Y5, Y1
-	VFMADD231PS  64(DI), Y5, Y2
-	VFMADD231PS  96(DI), Y5, Y3
-	VFMADD231PS  128(DI), Y5, Y4
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x5_sum:
-	MOVQ      16(SP), SI
-	TESTQ     SI, SI
-	JZ        sparseavx512y_1x5_nores
-	VMOVUPS   (SI), Y6
-	VADDPS    Y6, Y0, Y0
-	VMOVUPS   32(SI), Y6
-	VADDPS    Y6, Y1, Y1
-	VMOVUPS   64(SI), Y6
-	VADDPS    Y6, Y2, Y2
-	VMOVUPS   96(SI), Y6
-	VADDPS    Y6, Y3, Y3
-	VMOVUPS.Z 128(SI), K1, Y6
-	VADDPS    Y6, Y4, Y4
-	MOVQ      56(AX), SI
-	ADDQ      SI, 16(SP)
-
-sparseavx512y_1x5_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x5_noclip
-	VBROADCASTSS 96(AX), Y6
-	VBROADCASTSS 100(AX), Y5
-	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y5, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y5, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y5, Y4
-
-sparseavx512y_1x5_noclip:
-	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, 96(SI)
-	VMOVUPS Y4, K1, 128(SI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_1x5_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x5(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x5(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x5_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x5_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMOVUPS    32(SI), Y2
-	VMOVUPS    64(SI), Y3
-	VMOVUPS    96(SI), Y4
-	VMASKMOVPS 128(SI), Y0, Y5
-	JMP        sparseavx2_1x5_begin
-
-sparseavx2_1x5_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x5_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	VMOVAPS      Y1, Y3
-	VMOVAPS      Y1, Y4
-	VMOVAPS      Y1, Y5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x5_begin
-
-sparseavx2_1x5_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-
-sparseavx2_1x5_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x5_one
-
-sparseavx2_1x5_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y1
-	VFMADD231PS  32(DI), Y6, Y2
-	VFMADD231PS  64(DI), Y6, Y3
-	VFMADD231PS  96(DI), Y6, Y4
-	VFMADD231PS  128(DI), Y6, Y5
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (DI), Y6, Y1
-	VFMADD231PS  32(DI), Y6, Y2
-	VFMADD231PS  64(DI), Y6, Y3
-	VFMADD231PS  96(DI), Y6, Y4
-	VFMADD231PS  128(DI), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x5_k
-
-sparseavx2_1x5_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x5_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y1
-	VFMADD231PS  32(DI), Y6, Y2
-	VFMADD231PS  64(DI), Y6, Y3
-	VFMADD231PS  96(DI), Y6, Y4
-	VFMADD231PS  128(DI), Y6, Y5
-	ADDQ         $0x08, CX
-
-sparseavx2_1x5_sum:
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x5_nores
-	VMOVUPS    (SI), Y7
-	VADDPS     Y7, Y1, Y1
-	VMOVUPS    32(SI), Y7
-	VADDPS     Y7, Y2, Y2
-	VMOVUPS    64(SI), Y7
-	VADDPS     Y7, Y3, Y3
-	VMOVUPS    96(SI), Y7
-	VADDPS     Y7, Y4, Y4
-	VMASKMOVPS 128(SI), Y0, Y7
-	VADDPS     Y7, Y5, Y5
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x5_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x5_noclip
-	VBROADCASTSS 96(AX), Y7
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-
-sparseavx2_1x5_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x5_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y4, 96(SI)
-	VMOVUPS   Y5, 128(SI)
-	JMP       sparseavx2_1x5_next
-
-sparseavx2_1x5_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y2, 32(SI)
-	VMOVUPS    Y3, 64(SI)
-	VMOVUPS    Y4, 96(SI)
-	VMASKMOVPS Y5, Y0, 128(SI)
-
-sparseavx2_1x5_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x5_o
 	VZEROUPPER
 	RET
 
@@ -15742,38 +15389,63 @@ sparseavx512_1x6_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x6_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x6_ones
 
 sparseavx512_1x6_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (DI), Z6, Z0
-	VFMADD231PS  64(DI), Z6, Z1
-	VFMADD231PS  128(DI), Z6, Z2
-	VFMADD231PS  192(DI), Z6, Z3
-	VFMADD231PS  256(DI), Z6, Z4
-	VFMADD231PS  320(DI), Z6, Z5
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (DI), Z6, Z0
-	VFMADD231PS  64(DI), Z6, Z1
-	VFMADD231PS  128(DI), Z6, Z2
-	VFMADD231PS  192(DI), Z6, Z3
-	VFMADD231PS  256(DI), Z6, Z4
-	VFMADD231PS  320(DI), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x6_k
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	VFMADD231PS     192(DI), Z6, Z3
+	VFMADD231PS     256(DI), Z6, Z4
+	VFMADD231PS     320(DI), Z6, Z5
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	VFMADD231PS     192(DI), Z6, Z3
+	VFMADD231PS     256(DI), Z6, Z4
+	VFMADD231PS     320(DI), Z6, Z5
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	VFMADD231PS     192(DI), Z6, Z3
+	VFMADD231PS     256(DI), Z6, Z4
+	VFMADD231PS     320(DI), Z6, Z5
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z6, Z0
+	VFMADD231PS     64(DI), Z6, Z1
+	VFMADD231PS     128(DI), Z6, Z2
+	VFMADD231PS     192(DI), Z6, Z3
+	VFMADD231PS     256(DI), Z6, Z4
+	VFMADD231PS     320(DI), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x6_k
+
+sparseavx512_1x6_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x6_sum
 
 sparseavx512_1x6_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x6_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
 	VFMADD231PS  128(DI), Z6, Z2
@@ -15781,11 +15453,14 @@ sparseavx512_1x6_one:
 	VFMADD231PS  256(DI), Z6, Z4
 	VFMADD231PS  320(DI), Z6, Z5
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x6_one
 
 sparseavx512_1x6_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x6_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z7
 	VADDPS    Z7, Z0, Z0
 	VMOVUPS   64(SI), Z7
@@ -15828,320 +15503,10 @@ sparseavx512_1x6_noclip:
 	VMOVUPS Z3, 192(SI)
 	VMOVUPS Z4, 256(SI)
 	VMOVUPS Z5, K1, 320(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x6_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_1x6(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x6(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-
-sparseavx512y_1x6_o:
-	MOVQ      80(AX), SI
-	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x6_new
-	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS   128(SI), Y4
-	VMOVUPS.Z 160(SI), K1, Y5
-	JMP       sparseavx512y_1x6_begin
-
-sparseavx512y_1x6_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx512y_1x6_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x6_begin
-
-sparseavx512y_1x6_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-
-sparseavx512y_1x6_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x6_one
-
-sparseavx512y_1x6_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
-	VFMADD231PS  64(DI), Y6, Y2
-	VFMADD231PS  96(DI), Y6, Y3
-	VFMADD231PS  128(DI), Y6, Y4
-	VFMADD231PS  160(DI), Y6, Y5
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
-	VFMADD231PS  64(DI), Y6, Y2
-	VFMADD231PS  96(DI), Y6, Y3
-	VFMADD231PS  128(DI), Y6, Y4
-	VFMADD231PS  160(DI), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x6_k
-
-sparseavx512y_1x6_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x6_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
-	VFMADD231PS  64(DI), Y6, Y2
-	VFMADD231PS  96(DI), Y6, Y3
-	VFMADD231PS  128(DI), Y6, Y4
-	VFMADD231PS  160(DI), Y6, Y5
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x6_sum:
-	MOVQ      16(SP), SI
-	TESTQ     SI, SI
-	JZ        sparseavx512y_1x6_nores
-	VMOVUPS   (SI), Y7
-	VADDPS    Y7, Y0, Y0
-	VMOVUPS   32(SI), Y7
-	VADDPS    Y7, Y1, Y1
-	VMOVUPS   64(SI), Y7
-	VADDPS    Y7, Y2, Y2
-	VMOVUPS   96(SI), Y7
-	VADDPS    Y7, Y3, Y3
-	VMOVUPS   128(SI), Y7
-	VADDPS    Y7, Y4, Y4
-	VMOVUPS.Z 160(SI), K1, Y7
-	VADDPS    Y7, Y5, Y5
-	MOVQ      56(AX), SI
-	ADDQ      SI, 16(SP)
-
-sparseavx512y_1x6_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x6_noclip
-	VBROADCASTSS 96(AX), Y7
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-
-sparseavx512y_1x6_noclip:
-	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, 96(SI)
-	VMOVUPS Y4, 128(SI)
-	VMOVUPS Y5, K1, 160(SI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_1x6_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x6(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x6(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x6_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x6_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMOVUPS    32(SI), Y2
-	VMOVUPS    64(SI), Y3
-	VMOVUPS    96(SI), Y4
-	VMOVUPS    128(SI), Y5
-	VMASKMOVPS 160(SI), Y0, Y6
-	JMP        sparseavx2_1x6_begin
-
-sparseavx2_1x6_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x6_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	VMOVAPS      Y1, Y3
-	VMOVAPS      Y1, Y4
-	VMOVAPS      Y1, Y5
-	VMOVAPS      Y1, Y6
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x6_begin
-
-sparseavx2_1x6_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-
-sparseavx2_1x6_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x6_one
-
-sparseavx2_1x6_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y1
-	VFMADD231PS  32(DI), Y7, Y2
-	VFMADD231PS  64(DI), Y7, Y3
-	VFMADD231PS  96(DI), Y7, Y4
-	VFMADD231PS  128(DI), Y7, Y5
-	VFMADD231PS  160(DI), Y7, Y6
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (DI), Y7, Y1
-	VFMADD231PS  32(DI), Y7, Y2
-	VFMADD231PS  64(DI), Y7, Y3
-	VFMADD231PS  96(DI), Y7, Y4
-	VFMADD231PS  128(DI), Y7, Y5
-	VFMADD231PS  160(DI), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x6_k
-
-sparseavx2_1x6_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x6_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y1
-	VFMADD231PS  32(DI), Y7, Y2
-	VFMADD231PS  64(DI), Y7, Y3
-	VFMADD231PS  96(DI), Y7, Y4
-	VFMADD231PS  128(DI), Y7, Y5
-	VFMADD231PS  160(DI), Y7, Y6
-	ADDQ         $0x08, CX
-
-sparseavx2_1x6_sum:
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x6_nores
-	VMOVUPS    (SI), Y8
-	VADDPS     Y8, Y1, Y1
-	VMOVUPS    32(SI), Y8
-	VADDPS     Y8, Y2, Y2
-	VMOVUPS    64(SI), Y8
-	VADDPS     Y8, Y3, Y3
-	VMOVUPS    96(SI), Y8
-	VADDPS     Y8, Y4, Y4
-	VMOVUPS    128(SI), Y8
-	VADDPS     Y8, Y5, Y5
-	VMASKMOVPS 160(SI), Y0, Y8
-	VADDPS     Y8, Y6, Y6
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x6_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x6_noclip
-	VBROADCASTSS 96(AX), Y8
-	VBROADCASTSS 100(AX), Y7
-	VMAXPS       Y1, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VMAXPS       Y2, Y8, Y2
-	VMINPS       Y2, Y7, Y2
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y7, Y3
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y7, Y4
-	VMAXPS       Y5, Y8, Y5
-	VMINPS       Y5, Y7, Y5
-	VMAXPS       Y6, Y8, Y6
-	VMINPS       Y6, Y7, Y6
-
-sparseavx2_1x6_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x6_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y4, 96(SI)
-	VMOVUPS   Y5, 128(SI)
-	VMOVUPS   Y6, 160(SI)
-	JMP       sparseavx2_1x6_next
-
-sparseavx2_1x6_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y2, 32(SI)
-	VMOVUPS    Y3, 64(SI)
-	VMOVUPS    Y4, 96(SI)
-	VMOVUPS    Y5, 128(SI)
-	VMASKMOVPS Y6, Y0, 160(SI)
-
-sparseavx2_1x6_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x6_o
 	VZEROUPPER
 	RET
 
@@ -16204,40 +15569,67 @@ sparseavx512_1x7_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x7_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x7_ones
 
 sparseavx512_1x7_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z7
-	VFMADD231PS  (DI), Z7, Z0
-	VFMADD231PS  64(DI), Z7, Z1
-	VFMADD231PS  128(DI), Z7, Z2
-	VFMADD231PS  192(DI), Z7, Z3
-	VFMADD231PS  256(DI), Z7, Z4
-	VFMADD231PS  320(DI), Z7, Z5
-	VFMADD231PS  384(DI), Z7, Z6
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z7
-	VFMADD231PS  (DI), Z7, Z0
-	VFMADD231PS  64(DI), Z7, Z1
-	VFMADD231PS  128(DI), Z7, Z2
-	VFMADD231PS  192(DI), Z7, Z3
-	VFMADD231PS  256(DI), Z7, Z4
-	VFMADD231PS  320(DI), Z7, Z5
-	VFMADD231PS  384(DI), Z7, Z6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x7_k
+	VBROADCASTF32X4 16(CX), Z8
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z8, Z7
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z7, Z0
+	VFMADD231PS     64(DI), Z7, Z1
+	VFMADD231PS     128(DI), Z7, Z2
+	VFMADD231PS     192(DI), Z7, Z3
+	VFMADD231PS     256(DI), Z7, Z4
+	VFMADD231PS     320(DI), Z7, Z5
+	VFMADD231PS     384(DI), Z7, Z6
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z8, Z7
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z7, Z0
+	VFMADD231PS     64(DI), Z7, Z1
+	VFMADD231PS     128(DI), Z7, Z2
+	VFMADD231PS     192(DI), Z7, Z3
+	VFMADD231PS     256(DI), Z7, Z4
+	VFMADD231PS     320(DI), Z7, Z5
+	VFMADD231PS     384(DI), Z7, Z6
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z8, Z7
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z7, Z0
+	VFMADD231PS     64(DI), Z7, Z1
+	VFMADD231PS     128(DI), Z7, Z2
+	VFMADD231PS     192(DI), Z7, Z3
+	VFMADD231PS     256(DI), Z7, Z4
+	VFMADD231PS     320(DI), Z7, Z5
+	VFMADD231PS     384(DI), Z7, Z6
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z8, Z7
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z7, Z0
+	VFMADD231PS     64(DI), Z7, Z1
+	VFMADD231PS     128(DI), Z7, Z2
+	VFMADD231PS     192(DI), Z7, Z3
+	VFMADD231PS     256(DI), Z7, Z4
+	VFMADD231PS     320(DI), Z7, Z5
+	VFMADD231PS     384(DI), Z7, Z6
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x7_k
+
+sparseavx512_1x7_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x7_sum
 
 sparseavx512_1x7_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x7_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z7
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z7, Z0
 	VFMADD231PS  64(DI), Z7, Z1
 	VFMADD231PS  128(DI), Z7, Z2
@@ -16246,11 +15638,14 @@ sparseavx512_1x7_one:
 	VFMADD231PS  320(DI), Z7, Z5
 	VFMADD231PS  384(DI), Z7, Z6
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x7_one
 
 sparseavx512_1x7_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x7_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z8
 	VADDPS    Z8, Z0, Z0
 	VMOVUPS   64(SI), Z8
@@ -16298,343 +15693,10 @@ sparseavx512_1x7_noclip:
 	VMOVUPS Z4, 256(SI)
 	VMOVUPS Z5, 320(SI)
 	VMOVUPS Z6, K1, 384(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x7_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_1x7(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_1x7(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-
-sparseavx512y_1x7_o:
-	MOVQ      80(AX), SI
-	BTQ       $0x00, SI
-	JCC       sparseavx512y_1x7_new
-	MOVQ      BX, SI
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS   128(SI), Y4
-	VMOVUPS   160(SI), Y5
-	VMOVUPS.Z 192(SI), K1, Y6
-	JMP       sparseavx512y_1x7_begin
-
-sparseavx512y_1x7_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx512y_1x7_nobias
-	VBROADCASTSS (SI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	VMOVAPS      Y0, Y6
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_1x7_begin
-
-sparseavx512y_1x7_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-
-sparseavx512y_1x7_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x7_one
-
-sparseavx512y_1x7_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y0
-	VFMADD231PS  32(DI), Y7, Y1
-	VFMADD231PS  64(DI), Y7, Y2
-	VFMADD231PS  96(DI), Y7, Y3
-	VFMADD231PS  128(DI), Y7, Y4
-	VFMADD231PS  160(DI), Y7, Y5
-	VFMADD231PS  192(DI), Y7, Y6
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (DI), Y7, Y0
-	VFMADD231PS  32(DI), Y7, Y1
-	VFMADD231PS  64(DI), Y7, Y2
-	VFMADD231PS  96(DI), Y7, Y3
-	VFMADD231PS  128(DI), Y7, Y4
-	VFMADD231PS  160(DI), Y7, Y5
-	VFMADD231PS  192(DI), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x7_k
-
-sparseavx512y_1x7_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x7_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (DI), Y7, Y0
-	VFMADD231PS  32(DI), Y7, Y1
-	VFMADD231PS  64(DI), Y7, Y2
-	VFMADD231PS  96(DI), Y7, Y3
-	VFMADD231PS  128(DI), Y7, Y4
-	VFMADD231PS  160(DI), Y7, Y5
-	VFMADD231PS  192(DI), Y7, Y6
-	ADDQ         $0x08, CX
-
-sparseavx512y_1x7_sum:
-	MOVQ      16(SP), SI
-	TESTQ     SI, SI
-	JZ        sparseavx512y_1x7_nores
-	VMOVUPS   (SI), Y8
-	VADDPS    Y8, Y0, Y0
-	VMOVUPS   32(SI), Y8
-	VADDPS    Y8, Y1, Y1
-	VMOVUPS   64(SI), Y8
-	VADDPS    Y8, Y2, Y2
-	VMOVUPS   96(SI), Y8
-	VADDPS    Y8, Y3, Y3
-	VMOVUPS   128(SI), Y8
-	VADDPS    Y8, Y4, Y4
-	VMOVUPS   160(SI), Y8
-	VADDPS    Y8, Y5, Y5
-	VMOVUPS.Z 192(SI), K1, Y8
-	VADDPS    Y8, Y6, Y6
-	MOVQ      56(AX), SI
-	ADDQ      SI, 16(SP)
-
-sparseavx512y_1x7_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx512y_1x7_noclip
-	VBROADCASTSS 96(AX), Y8
-	VBROADCASTSS 100(AX), Y7
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y7, Y0
-	VMAXPS       Y1, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VMAXPS       Y2, Y8, Y2
-	VMINPS       Y2, Y7, Y2
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y7, Y3
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y7, Y4
-	VMAXPS       Y5, Y8, Y5
-	VMINPS       Y5, Y7, Y5
-	VMAXPS       Y6, Y8, Y6
-	VMINPS       Y6, Y7, Y6
-
-sparseavx512y_1x7_noclip:
-	MOVQ    BX, SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, 96(SI)
-	VMOVUPS Y4, 128(SI)
-	VMOVUPS Y5, 160(SI)
-	VMOVUPS Y6, K1, 192(SI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_1x7_o
-	VZEROUPPER
-	RET
-
-// func sparseavx2_1x7(t *byte)
-// Requires: AVX, FMA3
-TEXT ·sparseavx2_1x7(SB), NOSPLIT, $32-8
-	MOVQ    t+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    24(AX), DX
-	MOVQ    40(AX), BX
-	MOVQ    64(AX), SI
-	MOVQ    SI, (SP)
-	MOVQ    8(AX), SI
-	MOVQ    SI, 8(SP)
-	MOVQ    72(AX), SI
-	MOVQ    SI, 16(SP)
-	MOVQ    16(AX), SI
-	MOVQ    SI, 24(SP)
-	MOVQ    88(AX), SI
-	VMOVDQU (SI), Y0
-
-sparseavx2_1x7_o:
-	MOVQ       80(AX), SI
-	BTQ        $0x00, SI
-	JCC        sparseavx2_1x7_new
-	MOVQ       BX, SI
-	VMOVUPS    (SI), Y1
-	VMOVUPS    32(SI), Y2
-	VMOVUPS    64(SI), Y3
-	VMOVUPS    96(SI), Y4
-	VMOVUPS    128(SI), Y5
-	VMOVUPS    160(SI), Y6
-	VMASKMOVPS 192(SI), Y0, Y7
-	JMP        sparseavx2_1x7_begin
-
-sparseavx2_1x7_new:
-	MOVQ         (SP), SI
-	TESTQ        SI, SI
-	JZ           sparseavx2_1x7_nobias
-	VBROADCASTSS (SI), Y1
-	VMOVAPS      Y1, Y2
-	VMOVAPS      Y1, Y3
-	VMOVAPS      Y1, Y4
-	VMOVAPS      Y1, Y5
-	VMOVAPS      Y1, Y6
-	VMOVAPS      Y1, Y7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx2_1x7_begin
-
-sparseavx2_1x7_nobias:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-
-sparseavx2_1x7_begin:
-	MOVQ    8(SP), SI
-	MOVLQSX (SI), SI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x7_one
-
-sparseavx2_1x7_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (DI), Y8, Y1
-	VFMADD231PS  32(DI), Y8, Y2
-	VFMADD231PS  64(DI), Y8, Y3
-	VFMADD231PS  96(DI), Y8, Y4
-	VFMADD231PS  128(DI), Y8, Y5
-	VFMADD231PS  160(DI), Y8, Y6
-	VFMADD231PS  192(DI), Y8, Y7
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (DI), Y8, Y1
-	VFMADD231PS  32(DI), Y8, Y2
-	VFMADD231PS  64(DI), Y8, Y3
-	VFMADD231PS  96(DI), Y8, Y4
-	VFMADD231PS  128(DI), Y8, Y5
-	VFMADD231PS  160(DI), Y8, Y6
-	VFMADD231PS  192(DI), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x7_k
-
-sparseavx2_1x7_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x7_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (DI), Y8, Y1
-	VFMADD231PS  32(DI), Y8, Y2
-	VFMADD231PS  64(DI), Y8, Y3
-	VFMADD231PS  96(DI), Y8, Y4
-	VFMADD231PS  128(DI), Y8, Y5
-	VFMADD231PS  160(DI), Y8, Y6
-	VFMADD231PS  192(DI), Y8, Y7
-	ADDQ         $0x08, CX
-
-sparseavx2_1x7_sum:
-	MOVQ       16(SP), SI
-	TESTQ      SI, SI
-	JZ         sparseavx2_1x7_nores
-	VMOVUPS    (SI), Y9
-	VADDPS     Y9, Y1, Y1
-	VMOVUPS    32(SI), Y9
-	VADDPS     Y9, Y2, Y2
-	VMOVUPS    64(SI), Y9
-	VADDPS     Y9, Y3, Y3
-	VMOVUPS    96(SI), Y9
-	VADDPS     Y9, Y4, Y4
-	VMOVUPS    128(SI), Y9
-	VADDPS     Y9, Y5, Y5
-	VMOVUPS    160(SI), Y9
-	VADDPS     Y9, Y6, Y6
-	VMASKMOVPS 192(SI), Y0, Y9
-	VADDPS     Y9, Y7, Y7
-	MOVQ       56(AX), SI
-	ADDQ       SI, 16(SP)
-
-sparseavx2_1x7_nores:
-	MOVQ         80(AX), SI
-	BTQ          $0x01, SI
-	JCC          sparseavx2_1x7_noclip
-	VBROADCASTSS 96(AX), Y9
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y9, Y3
-	VMINPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y9, Y4
-	VMINPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y9, Y5
-	VMINPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y9, Y6
-	VMINPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y9, Y7
-	VMINPS       Y7, Y8, Y7
-
-sparseavx2_1x7_noclip:
-	VMOVMSKPS Y0, SI
-	CMPL      SI, $0xff
-	JNE       sparseavx2_1x7_part
-	MOVQ      BX, SI
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   Y4, 96(SI)
-	VMOVUPS   Y5, 128(SI)
-	VMOVUPS   Y6, 160(SI)
-	VMOVUPS   Y7, 192(SI)
-	JMP       sparseavx2_1x7_next
-
-sparseavx2_1x7_part:
-	MOVQ       BX, SI
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y2, 32(SI)
-	VMOVUPS    Y3, 64(SI)
-	VMOVUPS    Y4, 96(SI)
-	VMOVUPS    Y5, 128(SI)
-	VMOVUPS    Y6, 160(SI)
-	VMASKMOVPS Y7, Y0, 192(SI)
-
-sparseavx2_1x7_next:
-	ADDQ 56(AX), BX
-	DECQ 24(SP)
-	JNZ  sparseavx2_1x7_o
 	VZEROUPPER
 	RET
 
@@ -16700,42 +15762,71 @@ sparseavx512_1x8_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512_1x8_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512_1x8_ones
 
 sparseavx512_1x8_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (DI), Z8, Z0
-	VFMADD231PS  64(DI), Z8, Z1
-	VFMADD231PS  128(DI), Z8, Z2
-	VFMADD231PS  192(DI), Z8, Z3
-	VFMADD231PS  256(DI), Z8, Z4
-	VFMADD231PS  320(DI), Z8, Z5
-	VFMADD231PS  384(DI), Z8, Z6
-	VFMADD231PS  448(DI), Z8, Z7
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (DI), Z8, Z0
-	VFMADD231PS  64(DI), Z8, Z1
-	VFMADD231PS  128(DI), Z8, Z2
-	VFMADD231PS  192(DI), Z8, Z3
-	VFMADD231PS  256(DI), Z8, Z4
-	VFMADD231PS  320(DI), Z8, Z5
-	VFMADD231PS  384(DI), Z8, Z6
-	VFMADD231PS  448(DI), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512_1x8_k
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	VFMADD231PS     256(DI), Z8, Z4
+	VFMADD231PS     320(DI), Z8, Z5
+	VFMADD231PS     384(DI), Z8, Z6
+	VFMADD231PS     448(DI), Z8, Z7
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	VFMADD231PS     256(DI), Z8, Z4
+	VFMADD231PS     320(DI), Z8, Z5
+	VFMADD231PS     384(DI), Z8, Z6
+	VFMADD231PS     448(DI), Z8, Z7
+	MOVQ            8(CX), R8
+	MOVL            R8, DI
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	VFMADD231PS     256(DI), Z8, Z4
+	VFMADD231PS     320(DI), Z8, Z5
+	VFMADD231PS     384(DI), Z8, Z6
+	VFMADD231PS     448(DI), Z8, Z7
+	SHRQ            $0x20, R8
+	MOVQ            R8, DI
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, DI
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
+	VFMADD231PS     128(DI), Z8, Z2
+	VFMADD231PS     192(DI), Z8, Z3
+	VFMADD231PS     256(DI), Z8, Z4
+	VFMADD231PS     320(DI), Z8, Z5
+	VFMADD231PS     384(DI), Z8, Z6
+	VFMADD231PS     448(DI), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, SI
+	JGE             sparseavx512_1x8_k
+
+sparseavx512_1x8_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512_1x8_sum
 
 sparseavx512_1x8_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512_1x8_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Z8, Z0
 	VFMADD231PS  64(DI), Z8, Z1
 	VFMADD231PS  128(DI), Z8, Z2
@@ -16745,11 +15836,14 @@ sparseavx512_1x8_one:
 	VFMADD231PS  384(DI), Z8, Z6
 	VFMADD231PS  448(DI), Z8, Z7
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512_1x8_one
 
 sparseavx512_1x8_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x8_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Z9
 	VADDPS    Z9, Z0, Z0
 	VMOVUPS   64(SI), Z9
@@ -16802,9 +15896,5066 @@ sparseavx512_1x8_noclip:
 	VMOVUPS Z5, 320(SI)
 	VMOVUPS Z6, 384(SI)
 	VMOVUPS Z7, K1, 448(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512_1x8_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	JMP       sparseavx512_2x1_begin
+
+sparseavx512_2x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x1_begin
+
+sparseavx512_2x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+sparseavx512_2x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	SUBQ    $0x04, DI
+	JL      sparseavx512_2x1_ones
+
+sparseavx512_2x1_k:
+	VBROADCASTF32X4 16(CX), Z5
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z5, Z4
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z4, Z0
+	VFMADD231PS     (R8)(SI*1), Z4, Z1
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z5, Z4
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z4, Z2
+	VFMADD231PS     (R8)(SI*1), Z4, Z3
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z5, Z4
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z4, Z0
+	VFMADD231PS     (R8)(SI*1), Z4, Z1
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z5, Z4
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z4, Z2
+	VFMADD231PS     (R8)(SI*1), Z4, Z3
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_2x1_k
+
+sparseavx512_2x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_2x1_sum
+
+sparseavx512_2x1_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z4
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(SI*1), Z4, Z1
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_2x1_one
+
+sparseavx512_2x1_sum:
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z3, Z1, Z1
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x1_nores
+	MOVQ      16(SP), DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x1_noclip
+	VBROADCASTSS 96(AX), Z5
+	VBROADCASTSS 100(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+
+sparseavx512_2x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512_2x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512_2x1_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	JMP       sparse4avx512_2x1_begin
+
+sparse4avx512_2x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512_2x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VBROADCASTSS 4(DI), Z2
+	VMOVAPS      Z2, Z3
+	VBROADCASTSS 8(DI), Z4
+	VMOVAPS      Z4, Z5
+	VBROADCASTSS 12(DI), Z6
+	VMOVAPS      Z6, Z7
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_2x1_begin
+
+sparse4avx512_2x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparse4avx512_2x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512_2x1_sum
+
+sparse4avx512_2x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z9
+	VMOVUPS      (R8)(SI*1), Z10
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z9, Z8, Z0
+	VFMADD231PS  Z10, Z8, Z1
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z10, Z8, Z3
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z10, Z8, Z5
+	VBROADCASTSS 16(CX), Z8
+	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z10, Z8, Z7
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512_2x1_k
+
+sparse4avx512_2x1_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512_2x1_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512_2x1_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparse4avx512_2x1_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z7, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS.Z 64(DI), K1, Z3
+	JMP       sparseavx512_2x2_begin
+
+sparseavx512_2x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x2_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x2_begin
+
+sparseavx512_2x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+sparseavx512_2x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	SUBQ    $0x04, DI
+	JL      sparseavx512_2x2_ones
+
+sparseavx512_2x2_k:
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     (R8)(SI*1), Z8, Z2
+	VFMADD231PS     64(R8)(SI*1), Z8, Z3
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z4
+	VFMADD231PS     64(R8), Z8, Z5
+	VFMADD231PS     (R8)(SI*1), Z8, Z6
+	VFMADD231PS     64(R8)(SI*1), Z8, Z7
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     (R8)(SI*1), Z8, Z2
+	VFMADD231PS     64(R8)(SI*1), Z8, Z3
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z4
+	VFMADD231PS     64(R8), Z8, Z5
+	VFMADD231PS     (R8)(SI*1), Z8, Z6
+	VFMADD231PS     64(R8)(SI*1), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_2x2_k
+
+sparseavx512_2x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_2x2_sum
+
+sparseavx512_2x2_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  (R8)(SI*1), Z8, Z2
+	VFMADD231PS  64(R8)(SI*1), Z8, Z3
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_2x2_one
+
+sparseavx512_2x2_sum:
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x2_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(DI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 64(DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x2_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+
+sparseavx512_2x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512_2x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512_2x2_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS.Z 64(DI), K1, Z3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS.Z 64(DI), K1, Z5
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z6
+	VMOVUPS.Z 64(DI), K1, Z7
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z8
+	VMOVUPS.Z 64(DI), K1, Z9
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z10
+	VMOVUPS.Z 64(DI), K1, Z11
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z12
+	VMOVUPS.Z 64(DI), K1, Z13
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z14
+	VMOVUPS.Z 64(DI), K1, Z15
+	JMP       sparse4avx512_2x2_begin
+
+sparse4avx512_2x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512_2x2_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS 4(DI), Z4
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z4, Z7
+	VBROADCASTSS 8(DI), Z8
+	VMOVAPS      Z8, Z9
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z8, Z11
+	VBROADCASTSS 12(DI), Z12
+	VMOVAPS      Z12, Z13
+	VMOVAPS      Z12, Z14
+	VMOVAPS      Z12, Z15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_2x2_begin
+
+sparse4avx512_2x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+
+sparse4avx512_2x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512_2x2_sum
+
+sparse4avx512_2x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z17
+	VMOVUPS      64(R8), Z18
+	VMOVUPS      (R8)(SI*1), Z19
+	VMOVUPS      64(R8)(SI*1), Z20
+	VBROADCASTSS 4(CX), Z16
+	VFMADD231PS  Z17, Z16, Z0
+	VFMADD231PS  Z18, Z16, Z1
+	VFMADD231PS  Z19, Z16, Z2
+	VFMADD231PS  Z20, Z16, Z3
+	VBROADCASTSS 8(CX), Z16
+	VFMADD231PS  Z17, Z16, Z4
+	VFMADD231PS  Z18, Z16, Z5
+	VFMADD231PS  Z19, Z16, Z6
+	VFMADD231PS  Z20, Z16, Z7
+	VBROADCASTSS 12(CX), Z16
+	VFMADD231PS  Z17, Z16, Z8
+	VFMADD231PS  Z18, Z16, Z9
+	VFMADD231PS  Z19, Z16, Z10
+	VFMADD231PS  Z20, Z16, Z11
+	VBROADCASTSS 16(CX), Z16
+	VFMADD231PS  Z17, Z16, Z12
+	VFMADD231PS  Z18, Z16, Z13
+	VFMADD231PS  Z19, Z16, Z14
+	VFMADD231PS  Z20, Z16, Z15
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512_2x2_k
+
+sparse4avx512_2x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512_2x2_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z0, Z0
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z2, Z2
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z3, Z3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z4, Z4
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z5, Z5
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z6, Z6
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z7, Z7
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z8, Z8
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z9, Z9
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z10, Z10
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z11, Z11
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z12, Z12
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z13, Z13
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z17
+	VADDPS    Z17, Z14, Z14
+	VMOVUPS.Z 64(DI), K1, Z17
+	VADDPS    Z17, Z15, Z15
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512_2x2_noclip
+	VBROADCASTSS 96(AX), Z17
+	VBROADCASTSS 100(AX), Z16
+	VMAXPS       Z0, Z17, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z17, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z17, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z17, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z17, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z17, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z17, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z17, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z17, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z17, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z17, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z17, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z17, Z14
+	VMINPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z17, Z15
+	VMINPS       Z15, Z16, Z15
+
+sparse4avx512_2x2_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x3(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x3_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x3_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS.Z 128(DI), K1, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z3
+	VMOVUPS   64(DI), Z4
+	VMOVUPS.Z 128(DI), K1, Z5
+	JMP       sparseavx512_2x3_begin
+
+sparseavx512_2x3_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x3_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x3_begin
+
+sparseavx512_2x3_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_2x3_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512_2x3_ones
+
+sparseavx512_2x3_k:
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     128(R8), Z6, Z2
+	VFMADD231PS     (R8)(SI*1), Z6, Z3
+	VFMADD231PS     64(R8)(SI*1), Z6, Z4
+	VFMADD231PS     128(R8)(SI*1), Z6, Z5
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     128(R8), Z6, Z2
+	VFMADD231PS     (R8)(SI*1), Z6, Z3
+	VFMADD231PS     64(R8)(SI*1), Z6, Z4
+	VFMADD231PS     128(R8)(SI*1), Z6, Z5
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     128(R8), Z6, Z2
+	VFMADD231PS     (R8)(SI*1), Z6, Z3
+	VFMADD231PS     64(R8)(SI*1), Z6, Z4
+	VFMADD231PS     128(R8)(SI*1), Z6, Z5
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     128(R8), Z6, Z2
+	VFMADD231PS     (R8)(SI*1), Z6, Z3
+	VFMADD231PS     64(R8)(SI*1), Z6, Z4
+	VFMADD231PS     128(R8)(SI*1), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_2x3_k
+
+sparseavx512_2x3_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_2x3_sum
+
+sparseavx512_2x3_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  (R8)(SI*1), Z6, Z3
+	VFMADD231PS  64(R8)(SI*1), Z6, Z4
+	VFMADD231PS  128(R8)(SI*1), Z6, Z5
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_2x3_one
+
+sparseavx512_2x3_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x3_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   64(DI), Z7
+	VADDPS    Z7, Z1, Z1
+	VMOVUPS.Z 128(DI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z3, Z3
+	VMOVUPS   64(DI), Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS.Z 128(DI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x3_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x3_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_2x3_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K1, 128(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, K1, 128(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_2x4(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_2x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_2x4_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_2x4_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS.Z 192(DI), K1, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS   64(DI), Z5
+	VMOVUPS   128(DI), Z6
+	VMOVUPS.Z 192(DI), K1, Z7
+	JMP       sparseavx512_2x4_begin
+
+sparseavx512_2x4_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_2x4_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_2x4_begin
+
+sparseavx512_2x4_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_2x4_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512_2x4_ones
+
+sparseavx512_2x4_k:
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     128(R8), Z8, Z2
+	VFMADD231PS     192(R8), Z8, Z3
+	VFMADD231PS     (R8)(SI*1), Z8, Z4
+	VFMADD231PS     64(R8)(SI*1), Z8, Z5
+	VFMADD231PS     128(R8)(SI*1), Z8, Z6
+	VFMADD231PS     192(R8)(SI*1), Z8, Z7
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     128(R8), Z8, Z2
+	VFMADD231PS     192(R8), Z8, Z3
+	VFMADD231PS     (R8)(SI*1), Z8, Z4
+	VFMADD231PS     64(R8)(SI*1), Z8, Z5
+	VFMADD231PS     128(R8)(SI*1), Z8, Z6
+	VFMADD231PS     192(R8)(SI*1), Z8, Z7
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     128(R8), Z8, Z2
+	VFMADD231PS     192(R8), Z8, Z3
+	VFMADD231PS     (R8)(SI*1), Z8, Z4
+	VFMADD231PS     64(R8)(SI*1), Z8, Z5
+	VFMADD231PS     128(R8)(SI*1), Z8, Z6
+	VFMADD231PS     192(R8)(SI*1), Z8, Z7
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     64(R8), Z8, Z1
+	VFMADD231PS     128(R8), Z8, Z2
+	VFMADD231PS     192(R8), Z8, Z3
+	VFMADD231PS     (R8)(SI*1), Z8, Z4
+	VFMADD231PS     64(R8)(SI*1), Z8, Z5
+	VFMADD231PS     128(R8)(SI*1), Z8, Z6
+	VFMADD231PS     192(R8)(SI*1), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_2x4_k
+
+sparseavx512_2x4_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_2x4_sum
+
+sparseavx512_2x4_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  (R8)(SI*1), Z8, Z4
+	VFMADD231PS  64(R8)(SI*1), Z8, Z5
+	VFMADD231PS  128(R8)(SI*1), Z8, Z6
+	VFMADD231PS  192(R8)(SI*1), Z8, Z7
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_2x4_one
+
+sparseavx512_2x4_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_2x4_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   64(DI), Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   128(DI), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 192(DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   64(DI), Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   128(DI), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 192(DI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_2x4_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_2x4_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_2x4_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K1, 192(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, K1, 192(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_2x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_3x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_3x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	JMP       sparseavx512_3x1_begin
+
+sparseavx512_3x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_3x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_3x1_begin
+
+sparseavx512_3x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+
+sparseavx512_3x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	SUBQ    $0x04, DI
+	JL      sparseavx512_3x1_ones
+
+sparseavx512_3x1_k:
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     (R8)(SI*1), Z6, Z1
+	VFMADD231PS     (R8)(SI*2), Z6, Z2
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z3
+	VFMADD231PS     (R8)(SI*1), Z6, Z4
+	VFMADD231PS     (R8)(SI*2), Z6, Z5
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     (R8)(SI*1), Z6, Z1
+	VFMADD231PS     (R8)(SI*2), Z6, Z2
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z3
+	VFMADD231PS     (R8)(SI*1), Z6, Z4
+	VFMADD231PS     (R8)(SI*2), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_3x1_k
+
+sparseavx512_3x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_3x1_sum
+
+sparseavx512_3x1_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  (R8)(SI*1), Z6, Z1
+	VFMADD231PS  (R8)(SI*2), Z6, Z2
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_3x1_one
+
+sparseavx512_3x1_sum:
+	VADDPS    Z3, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_3x1_nores
+	MOVQ      16(SP), DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_3x1_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+
+sparseavx512_3x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512_3x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512_3x1_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	JMP       sparse4avx512_3x1_begin
+
+sparse4avx512_3x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512_3x1_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS 4(DI), Z3
+	VMOVAPS      Z3, Z4
+	VMOVAPS      Z3, Z5
+	VBROADCASTSS 8(DI), Z6
+	VMOVAPS      Z6, Z7
+	VMOVAPS      Z6, Z8
+	VBROADCASTSS 12(DI), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_3x1_begin
+
+sparse4avx512_3x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+
+sparse4avx512_3x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512_3x1_sum
+
+sparse4avx512_3x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z13
+	VMOVUPS      (R8)(SI*1), Z14
+	VMOVUPS      (R8)(SI*2), Z15
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z13, Z12, Z0
+	VFMADD231PS  Z14, Z12, Z1
+	VFMADD231PS  Z15, Z12, Z2
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z13, Z12, Z3
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z15, Z12, Z5
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z13, Z12, Z6
+	VFMADD231PS  Z14, Z12, Z7
+	VFMADD231PS  Z15, Z12, Z8
+	VBROADCASTSS 16(CX), Z12
+	VFMADD231PS  Z13, Z12, Z9
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z15, Z12, Z11
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512_3x1_k
+
+sparse4avx512_3x1_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512_3x1_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z0, Z0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z2, Z2
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z3, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z4, Z4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z5, Z5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z6, Z6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z7, Z7
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z8, Z8
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z9, Z9
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z10, Z10
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	VADDPS    Z13, Z11, Z11
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512_3x1_noclip
+	VBROADCASTSS 96(AX), Z13
+	VBROADCASTSS 100(AX), Z12
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z12, Z11
+
+sparse4avx512_3x1_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z11, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_3x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_3x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512_3x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512_3x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS.Z 64(DI), K1, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS.Z 64(DI), K1, Z5
+	JMP       sparseavx512_3x2_begin
+
+sparseavx512_3x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512_3x2_nobias
+	VBROADCASTSS (DI), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_3x2_begin
+
+sparseavx512_3x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_3x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512_3x2_ones
+
+sparseavx512_3x2_k:
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     (R8)(SI*1), Z6, Z2
+	VFMADD231PS     64(R8)(SI*1), Z6, Z3
+	VFMADD231PS     (R8)(SI*2), Z6, Z4
+	VFMADD231PS     64(R8)(SI*2), Z6, Z5
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     (R8)(SI*1), Z6, Z2
+	VFMADD231PS     64(R8)(SI*1), Z6, Z3
+	VFMADD231PS     (R8)(SI*2), Z6, Z4
+	VFMADD231PS     64(R8)(SI*2), Z6, Z5
+	MOVQ            8(CX), R9
+	MOVL            R9, R8
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     (R8)(SI*1), Z6, Z2
+	VFMADD231PS     64(R8)(SI*1), Z6, Z3
+	VFMADD231PS     (R8)(SI*2), Z6, Z4
+	VFMADD231PS     64(R8)(SI*2), Z6, Z5
+	SHRQ            $0x20, R9
+	MOVQ            R9, R8
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, R8
+	VFMADD231PS     (R8), Z6, Z0
+	VFMADD231PS     64(R8), Z6, Z1
+	VFMADD231PS     (R8)(SI*1), Z6, Z2
+	VFMADD231PS     64(R8)(SI*1), Z6, Z3
+	VFMADD231PS     (R8)(SI*2), Z6, Z4
+	VFMADD231PS     64(R8)(SI*2), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, DI
+	JGE             sparseavx512_3x2_k
+
+sparseavx512_3x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512_3x2_sum
+
+sparseavx512_3x2_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (R8)(SI*1), Z6, Z2
+	VFMADD231PS  64(R8)(SI*1), Z6, Z3
+	VFMADD231PS  (R8)(SI*2), Z6, Z4
+	VFMADD231PS  64(R8)(SI*2), Z6, Z5
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512_3x2_one
+
+sparseavx512_3x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512_3x2_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS.Z 64(DI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512_3x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512_3x2_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_3x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_3x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_4x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_4x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z3
+	JMP       sparseavx512_4x1_begin
+
+sparseavx512_4x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_4x1_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_4x1_begin
+
+sparseavx512_4x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+sparseavx512_4x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	SUBQ    $0x04, R8
+	JL      sparseavx512_4x1_ones
+
+sparseavx512_4x1_k:
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     (R9)(SI*1), Z8, Z1
+	VFMADD231PS     (R9)(SI*2), Z8, Z2
+	VFMADD231PS     (R9)(DI*1), Z8, Z3
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z4
+	VFMADD231PS     (R9)(SI*1), Z8, Z5
+	VFMADD231PS     (R9)(SI*2), Z8, Z6
+	VFMADD231PS     (R9)(DI*1), Z8, Z7
+	MOVQ            8(CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     (R9)(SI*1), Z8, Z1
+	VFMADD231PS     (R9)(SI*2), Z8, Z2
+	VFMADD231PS     (R9)(DI*1), Z8, Z3
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z4
+	VFMADD231PS     (R9)(SI*1), Z8, Z5
+	VFMADD231PS     (R9)(SI*2), Z8, Z6
+	VFMADD231PS     (R9)(DI*1), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R8
+	JGE             sparseavx512_4x1_k
+
+sparseavx512_4x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512_4x1_sum
+
+sparseavx512_4x1_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  (R9)(SI*1), Z8, Z1
+	VFMADD231PS  (R9)(SI*2), Z8, Z2
+	VFMADD231PS  (R9)(DI*1), Z8, Z3
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512_4x1_one
+
+sparseavx512_4x1_sum:
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_4x1_nores
+	MOVQ      16(SP), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_4x1_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+
+sparseavx512_4x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z3, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512_4x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparse4avx512_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparse4avx512_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparse4avx512_4x1_new
+	MOVQ      BX, R8
+	MOVQ      R8, R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z15
+	JMP       sparse4avx512_4x1_begin
+
+sparse4avx512_4x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparse4avx512_4x1_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS 4(R8), Z4
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z4, Z7
+	VBROADCASTSS 8(R8), Z8
+	VMOVAPS      Z8, Z9
+	VMOVAPS      Z8, Z10
+	VMOVAPS      Z8, Z11
+	VBROADCASTSS 12(R8), Z12
+	VMOVAPS      Z12, Z13
+	VMOVAPS      Z12, Z14
+	VMOVAPS      Z12, Z15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512_4x1_begin
+
+sparse4avx512_4x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+
+sparse4avx512_4x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	TESTQ   R8, R8
+	JZ      sparse4avx512_4x1_sum
+
+sparse4avx512_4x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z17
+	VMOVUPS      (R9)(SI*1), Z18
+	VMOVUPS      (R9)(SI*2), Z19
+	VMOVUPS      (R9)(DI*1), Z20
+	VBROADCASTSS 4(CX), Z16
+	VFMADD231PS  Z17, Z16, Z0
+	VFMADD231PS  Z18, Z16, Z1
+	VFMADD231PS  Z19, Z16, Z2
+	VFMADD231PS  Z20, Z16, Z3
+	VBROADCASTSS 8(CX), Z16
+	VFMADD231PS  Z17, Z16, Z4
+	VFMADD231PS  Z18, Z16, Z5
+	VFMADD231PS  Z19, Z16, Z6
+	VFMADD231PS  Z20, Z16, Z7
+	VBROADCASTSS 12(CX), Z16
+	VFMADD231PS  Z17, Z16, Z8
+	VFMADD231PS  Z18, Z16, Z9
+	VFMADD231PS  Z19, Z16, Z10
+	VFMADD231PS  Z20, Z16, Z11
+	VBROADCASTSS 16(CX), Z16
+	VFMADD231PS  Z17, Z16, Z12
+	VFMADD231PS  Z18, Z16, Z13
+	VFMADD231PS  Z19, Z16, Z14
+	VFMADD231PS  Z20, Z16, Z15
+	ADDQ         $0x14, CX
+	DECQ         R8
+	JNZ          sparse4avx512_4x1_k
+
+sparse4avx512_4x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparse4avx512_4x1_nores
+	MOVQ      16(SP), R8
+	MOVQ      R8, R9
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z0, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z2, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z3, Z3
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z4, Z4
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z5, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z6, Z6
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z7, Z7
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z8, Z8
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z9, Z9
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z10, Z10
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z11, Z11
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z12, Z12
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z13, Z13
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z14, Z14
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z17
+	VADDPS    Z17, Z15, Z15
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+
+sparse4avx512_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparse4avx512_4x1_noclip
+	VBROADCASTSS 96(AX), Z17
+	VBROADCASTSS 100(AX), Z16
+	VMAXPS       Z0, Z17, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z17, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z17, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z17, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z17, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z17, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z17, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z17, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z17, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z17, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z17, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z17, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z17, Z14
+	VMINPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z17, Z15
+	VMINPS       Z15, Z16, Z15
+
+sparse4avx512_4x1_noclip:
+	MOVQ    BX, R8
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Z8, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z9, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z10, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z11, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Z12, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z13, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z14, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z15, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_4x2(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_4x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_4x2_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_4x2_new
+	MOVQ      BX, R8
+	VMOVUPS   (R8), Z0
+	VMOVUPS.Z 64(R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z2
+	VMOVUPS.Z 64(R8), K1, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z4
+	VMOVUPS.Z 64(R8), K1, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z6
+	VMOVUPS.Z 64(R8), K1, Z7
+	JMP       sparseavx512_4x2_begin
+
+sparseavx512_4x2_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_4x2_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_4x2_begin
+
+sparseavx512_4x2_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_4x2_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R8
+	JL      sparseavx512_4x2_ones
+
+sparseavx512_4x2_k:
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     64(R9), Z8, Z1
+	VFMADD231PS     (R9)(SI*1), Z8, Z2
+	VFMADD231PS     64(R9)(SI*1), Z8, Z3
+	VFMADD231PS     (R9)(SI*2), Z8, Z4
+	VFMADD231PS     64(R9)(SI*2), Z8, Z5
+	VFMADD231PS     (R9)(DI*1), Z8, Z6
+	VFMADD231PS     64(R9)(DI*1), Z8, Z7
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     64(R9), Z8, Z1
+	VFMADD231PS     (R9)(SI*1), Z8, Z2
+	VFMADD231PS     64(R9)(SI*1), Z8, Z3
+	VFMADD231PS     (R9)(SI*2), Z8, Z4
+	VFMADD231PS     64(R9)(SI*2), Z8, Z5
+	VFMADD231PS     (R9)(DI*1), Z8, Z6
+	VFMADD231PS     64(R9)(DI*1), Z8, Z7
+	MOVQ            8(CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     64(R9), Z8, Z1
+	VFMADD231PS     (R9)(SI*1), Z8, Z2
+	VFMADD231PS     64(R9)(SI*1), Z8, Z3
+	VFMADD231PS     (R9)(SI*2), Z8, Z4
+	VFMADD231PS     64(R9)(SI*2), Z8, Z5
+	VFMADD231PS     (R9)(DI*1), Z8, Z6
+	VFMADD231PS     64(R9)(DI*1), Z8, Z7
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z8, Z0
+	VFMADD231PS     64(R9), Z8, Z1
+	VFMADD231PS     (R9)(SI*1), Z8, Z2
+	VFMADD231PS     64(R9)(SI*1), Z8, Z3
+	VFMADD231PS     (R9)(SI*2), Z8, Z4
+	VFMADD231PS     64(R9)(SI*2), Z8, Z5
+	VFMADD231PS     (R9)(DI*1), Z8, Z6
+	VFMADD231PS     64(R9)(DI*1), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R8
+	JGE             sparseavx512_4x2_k
+
+sparseavx512_4x2_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512_4x2_sum
+
+sparseavx512_4x2_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  64(R9), Z8, Z1
+	VFMADD231PS  (R9)(SI*1), Z8, Z2
+	VFMADD231PS  64(R9)(SI*1), Z8, Z3
+	VFMADD231PS  (R9)(SI*2), Z8, Z4
+	VFMADD231PS  64(R9)(SI*2), Z8, Z5
+	VFMADD231PS  (R9)(DI*1), Z8, Z6
+	VFMADD231PS  64(R9)(DI*1), Z8, Z7
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512_4x2_one
+
+sparseavx512_4x2_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_4x2_nores
+	MOVQ      16(SP), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 64(R8), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_4x2_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_4x2_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_4x2_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, K1, 64(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, K1, 64(R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_4x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_5x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_5x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512_5x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512_5x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z4
+	JMP       sparseavx512_5x1_begin
+
+sparseavx512_5x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512_5x1_nobias
+	VBROADCASTSS (R8), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_5x1_begin
+
+sparseavx512_5x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+
+sparseavx512_5x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R8
+	JL      sparseavx512_5x1_ones
+
+sparseavx512_5x1_k:
+	VBROADCASTF32X4 16(CX), Z6
+	MOVQ            (CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0x00, Z6, Z5
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z5, Z0
+	VFMADD231PS     (R9)(SI*1), Z5, Z1
+	VFMADD231PS     (R9)(SI*2), Z5, Z2
+	VFMADD231PS     (R9)(DI*1), Z5, Z3
+	VFMADD231PS     (R9)(SI*4), Z5, Z4
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0x55, Z6, Z5
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z5, Z0
+	VFMADD231PS     (R9)(SI*1), Z5, Z1
+	VFMADD231PS     (R9)(SI*2), Z5, Z2
+	VFMADD231PS     (R9)(DI*1), Z5, Z3
+	VFMADD231PS     (R9)(SI*4), Z5, Z4
+	MOVQ            8(CX), R10
+	MOVL            R10, R9
+	VPERMILPS       $0xaa, Z6, Z5
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z5, Z0
+	VFMADD231PS     (R9)(SI*1), Z5, Z1
+	VFMADD231PS     (R9)(SI*2), Z5, Z2
+	VFMADD231PS     (R9)(DI*1), Z5, Z3
+	VFMADD231PS     (R9)(SI*4), Z5, Z4
+	SHRQ            $0x20, R10
+	MOVQ            R10, R9
+	VPERMILPS       $0xff, Z6, Z5
+	ADDQ            DX, R9
+	VFMADD231PS     (R9), Z5, Z0
+	VFMADD231PS     (R9)(SI*1), Z5, Z1
+	VFMADD231PS     (R9)(SI*2), Z5, Z2
+	VFMADD231PS     (R9)(DI*1), Z5, Z3
+	VFMADD231PS     (R9)(SI*4), Z5, Z4
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R8
+	JGE             sparseavx512_5x1_k
+
+sparseavx512_5x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512_5x1_sum
+
+sparseavx512_5x1_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Z5
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  (R9)(SI*1), Z5, Z1
+	VFMADD231PS  (R9)(SI*2), Z5, Z2
+	VFMADD231PS  (R9)(DI*1), Z5, Z3
+	VFMADD231PS  (R9)(SI*4), Z5, Z4
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512_5x1_one
+
+sparseavx512_5x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512_5x1_nores
+	MOVQ      16(SP), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512_5x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512_5x1_noclip
+	VBROADCASTSS 96(AX), Z6
+	VBROADCASTSS 100(AX), Z5
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z5, Z4
+
+sparseavx512_5x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Z4, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_5x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_6x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_6x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512_6x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512_6x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z5
+	JMP       sparseavx512_6x1_begin
+
+sparseavx512_6x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512_6x1_nobias
+	VBROADCASTSS (R9), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_6x1_begin
+
+sparseavx512_6x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+sparseavx512_6x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R9
+	JL      sparseavx512_6x1_ones
+
+sparseavx512_6x1_k:
+	VBROADCASTF32X4 16(CX), Z7
+	MOVQ            (CX), R11
+	MOVL            R11, R10
+	VPERMILPS       $0x00, Z7, Z6
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z6, Z0
+	VFMADD231PS     (R10)(SI*1), Z6, Z1
+	VFMADD231PS     (R10)(SI*2), Z6, Z2
+	VFMADD231PS     (R10)(DI*1), Z6, Z3
+	VFMADD231PS     (R10)(SI*4), Z6, Z4
+	VFMADD231PS     (R10)(R8*1), Z6, Z5
+	SHRQ            $0x20, R11
+	MOVQ            R11, R10
+	VPERMILPS       $0x55, Z7, Z6
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z6, Z0
+	VFMADD231PS     (R10)(SI*1), Z6, Z1
+	VFMADD231PS     (R10)(SI*2), Z6, Z2
+	VFMADD231PS     (R10)(DI*1), Z6, Z3
+	VFMADD231PS     (R10)(SI*4), Z6, Z4
+	VFMADD231PS     (R10)(R8*1), Z6, Z5
+	MOVQ            8(CX), R11
+	MOVL            R11, R10
+	VPERMILPS       $0xaa, Z7, Z6
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z6, Z0
+	VFMADD231PS     (R10)(SI*1), Z6, Z1
+	VFMADD231PS     (R10)(SI*2), Z6, Z2
+	VFMADD231PS     (R10)(DI*1), Z6, Z3
+	VFMADD231PS     (R10)(SI*4), Z6, Z4
+	VFMADD231PS     (R10)(R8*1), Z6, Z5
+	SHRQ            $0x20, R11
+	MOVQ            R11, R10
+	VPERMILPS       $0xff, Z7, Z6
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z6, Z0
+	VFMADD231PS     (R10)(SI*1), Z6, Z1
+	VFMADD231PS     (R10)(SI*2), Z6, Z2
+	VFMADD231PS     (R10)(DI*1), Z6, Z3
+	VFMADD231PS     (R10)(SI*4), Z6, Z4
+	VFMADD231PS     (R10)(R8*1), Z6, Z5
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R9
+	JGE             sparseavx512_6x1_k
+
+sparseavx512_6x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx512_6x1_sum
+
+sparseavx512_6x1_one:
+	MOVL         (CX), R10
+	VBROADCASTSS 4(CX), Z6
+	ADDQ         DX, R10
+	VFMADD231PS  (R10), Z6, Z0
+	VFMADD231PS  (R10)(SI*1), Z6, Z1
+	VFMADD231PS  (R10)(SI*2), Z6, Z2
+	VFMADD231PS  (R10)(DI*1), Z6, Z3
+	VFMADD231PS  (R10)(SI*4), Z6, Z4
+	VFMADD231PS  (R10)(R8*1), Z6, Z5
+	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx512_6x1_one
+
+sparseavx512_6x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512_6x1_nores
+	MOVQ      16(SP), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512_6x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512_6x1_noclip
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 100(AX), Z6
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+
+sparseavx512_6x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z5, K1, (R9)
+	MOVQ    56(AX), R9
+	ADDQ    R9, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_6x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_7x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_7x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512_7x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512_7x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z6
+	JMP       sparseavx512_7x1_begin
+
+sparseavx512_7x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512_7x1_nobias
+	VBROADCASTSS (R9), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_7x1_begin
+
+sparseavx512_7x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+
+sparseavx512_7x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R9
+	JL      sparseavx512_7x1_ones
+
+sparseavx512_7x1_k:
+	VBROADCASTF32X4 16(CX), Z8
+	MOVQ            (CX), R11
+	MOVL            R11, R10
+	VPERMILPS       $0x00, Z8, Z7
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z7, Z0
+	VFMADD231PS     (R10)(SI*1), Z7, Z1
+	VFMADD231PS     (R10)(SI*2), Z7, Z2
+	VFMADD231PS     (R10)(DI*1), Z7, Z3
+	VFMADD231PS     (R10)(SI*4), Z7, Z4
+	VFMADD231PS     (R10)(R8*1), Z7, Z5
+	VFMADD231PS     (R10)(DI*2), Z7, Z6
+	SHRQ            $0x20, R11
+	MOVQ            R11, R10
+	VPERMILPS       $0x55, Z8, Z7
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z7, Z0
+	VFMADD231PS     (R10)(SI*1), Z7, Z1
+	VFMADD231PS     (R10)(SI*2), Z7, Z2
+	VFMADD231PS     (R10)(DI*1), Z7, Z3
+	VFMADD231PS     (R10)(SI*4), Z7, Z4
+	VFMADD231PS     (R10)(R8*1), Z7, Z5
+	VFMADD231PS     (R10)(DI*2), Z7, Z6
+	MOVQ            8(CX), R11
+	MOVL            R11, R10
+	VPERMILPS       $0xaa, Z8, Z7
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z7, Z0
+	VFMADD231PS     (R10)(SI*1), Z7, Z1
+	VFMADD231PS     (R10)(SI*2), Z7, Z2
+	VFMADD231PS     (R10)(DI*1), Z7, Z3
+	VFMADD231PS     (R10)(SI*4), Z7, Z4
+	VFMADD231PS     (R10)(R8*1), Z7, Z5
+	VFMADD231PS     (R10)(DI*2), Z7, Z6
+	SHRQ            $0x20, R11
+	MOVQ            R11, R10
+	VPERMILPS       $0xff, Z8, Z7
+	ADDQ            DX, R10
+	VFMADD231PS     (R10), Z7, Z0
+	VFMADD231PS     (R10)(SI*1), Z7, Z1
+	VFMADD231PS     (R10)(SI*2), Z7, Z2
+	VFMADD231PS     (R10)(DI*1), Z7, Z3
+	VFMADD231PS     (R10)(SI*4), Z7, Z4
+	VFMADD231PS     (R10)(R8*1), Z7, Z5
+	VFMADD231PS     (R10)(DI*2), Z7, Z6
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R9
+	JGE             sparseavx512_7x1_k
+
+sparseavx512_7x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx512_7x1_sum
+
+sparseavx512_7x1_one:
+	MOVL         (CX), R10
+	VBROADCASTSS 4(CX), Z7
+	ADDQ         DX, R10
+	VFMADD231PS  (R10), Z7, Z0
+	VFMADD231PS  (R10)(SI*1), Z7, Z1
+	VFMADD231PS  (R10)(SI*2), Z7, Z2
+	VFMADD231PS  (R10)(DI*1), Z7, Z3
+	VFMADD231PS  (R10)(SI*4), Z7, Z4
+	VFMADD231PS  (R10)(R8*1), Z7, Z5
+	VFMADD231PS  (R10)(DI*2), Z7, Z6
+	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx512_7x1_one
+
+sparseavx512_7x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512_7x1_nores
+	MOVQ      16(SP), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512_7x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512_7x1_noclip
+	VBROADCASTSS 96(AX), Z8
+	VBROADCASTSS 100(AX), Z7
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z7, Z6
+
+sparseavx512_7x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Z6, K1, (R9)
+	MOVQ    56(AX), R9
+	ADDQ    R9, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_7x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512_8x1(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparseavx512_8x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+
+sparseavx512_8x1_o:
+	MOVQ      80(AX), R10
+	BTQ       $0x00, R10
+	JCC       sparseavx512_8x1_new
+	MOVQ      BX, R10
+	VMOVUPS.Z (R10), K1, Z0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z7
+	JMP       sparseavx512_8x1_begin
+
+sparseavx512_8x1_new:
+	MOVQ         (SP), R10
+	TESTQ        R10, R10
+	JZ           sparseavx512_8x1_nobias
+	VBROADCASTSS (R10), Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512_8x1_begin
+
+sparseavx512_8x1_nobias:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+sparseavx512_8x1_begin:
+	MOVQ    8(SP), R10
+	MOVLQSX (R10), R10
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R10
+	JL      sparseavx512_8x1_ones
+
+sparseavx512_8x1_k:
+	VBROADCASTF32X4 16(CX), Z9
+	MOVQ            (CX), R12
+	MOVL            R12, R11
+	VPERMILPS       $0x00, Z9, Z8
+	ADDQ            DX, R11
+	VFMADD231PS     (R11), Z8, Z0
+	VFMADD231PS     (R11)(SI*1), Z8, Z1
+	VFMADD231PS     (R11)(SI*2), Z8, Z2
+	VFMADD231PS     (R11)(DI*1), Z8, Z3
+	VFMADD231PS     (R11)(SI*4), Z8, Z4
+	VFMADD231PS     (R11)(R8*1), Z8, Z5
+	VFMADD231PS     (R11)(DI*2), Z8, Z6
+	VFMADD231PS     (R11)(R9*1), Z8, Z7
+	SHRQ            $0x20, R12
+	MOVQ            R12, R11
+	VPERMILPS       $0x55, Z9, Z8
+	ADDQ            DX, R11
+	VFMADD231PS     (R11), Z8, Z0
+	VFMADD231PS     (R11)(SI*1), Z8, Z1
+	VFMADD231PS     (R11)(SI*2), Z8, Z2
+	VFMADD231PS     (R11)(DI*1), Z8, Z3
+	VFMADD231PS     (R11)(SI*4), Z8, Z4
+	VFMADD231PS     (R11)(R8*1), Z8, Z5
+	VFMADD231PS     (R11)(DI*2), Z8, Z6
+	VFMADD231PS     (R11)(R9*1), Z8, Z7
+	MOVQ            8(CX), R12
+	MOVL            R12, R11
+	VPERMILPS       $0xaa, Z9, Z8
+	ADDQ            DX, R11
+	VFMADD231PS     (R11), Z8, Z0
+	VFMADD231PS     (R11)(SI*1), Z8, Z1
+	VFMADD231PS     (R11)(SI*2), Z8, Z2
+	VFMADD231PS     (R11)(DI*1), Z8, Z3
+	VFMADD231PS     (R11)(SI*4), Z8, Z4
+	VFMADD231PS     (R11)(R8*1), Z8, Z5
+	VFMADD231PS     (R11)(DI*2), Z8, Z6
+	VFMADD231PS     (R11)(R9*1), Z8, Z7
+	SHRQ            $0x20, R12
+	MOVQ            R12, R11
+	VPERMILPS       $0xff, Z9, Z8
+	ADDQ            DX, R11
+	VFMADD231PS     (R11), Z8, Z0
+	VFMADD231PS     (R11)(SI*1), Z8, Z1
+	VFMADD231PS     (R11)(SI*2), Z8, Z2
+	VFMADD231PS     (R11)(DI*1), Z8, Z3
+	VFMADD231PS     (R11)(SI*4), Z8, Z4
+	VFMADD231PS     (R11)(R8*1), Z8, Z5
+	VFMADD231PS     (R11)(DI*2), Z8, Z6
+	VFMADD231PS     (R11)(R9*1), Z8, Z7
+	ADDQ            $0x20, CX
+	SUBQ            $0x04, R10
+	JGE             sparseavx512_8x1_k
+
+sparseavx512_8x1_ones:
+	ADDQ $0x04, R10
+	JZ   sparseavx512_8x1_sum
+
+sparseavx512_8x1_one:
+	MOVL         (CX), R11
+	VBROADCASTSS 4(CX), Z8
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  (R11)(SI*1), Z8, Z1
+	VFMADD231PS  (R11)(SI*2), Z8, Z2
+	VFMADD231PS  (R11)(DI*1), Z8, Z3
+	VFMADD231PS  (R11)(SI*4), Z8, Z4
+	VFMADD231PS  (R11)(R8*1), Z8, Z5
+	VFMADD231PS  (R11)(DI*2), Z8, Z6
+	VFMADD231PS  (R11)(R9*1), Z8, Z7
+	ADDQ         $0x08, CX
+	DECQ         R10
+	JNZ          sparseavx512_8x1_one
+
+sparseavx512_8x1_sum:
+	MOVQ      16(SP), R10
+	TESTQ     R10, R10
+	JZ        sparseavx512_8x1_nores
+	MOVQ      16(SP), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	MOVQ      56(AX), R10
+	ADDQ      R10, 16(SP)
+
+sparseavx512_8x1_nores:
+	MOVQ         80(AX), R10
+	BTQ          $0x01, R10
+	JCC          sparseavx512_8x1_noclip
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+
+sparseavx512_8x1_noclip:
+	MOVQ    BX, R10
+	VMOVUPS Z0, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z1, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z2, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z3, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z4, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z5, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z6, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Z7, K1, (R10)
+	MOVQ    56(AX), R10
+	ADDQ    R10, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512_8x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x1_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x1_new
+	MOVQ      BX, SI
+	VMOVUPS.Z (SI), K1, Y0
+	JMP       sparseavx512y_1x1_begin
+
+sparseavx512y_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x1_nobias
+	VBROADCASTSS (SI), Y0
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x1_begin
+
+sparseavx512y_1x1_nobias:
+	VXORPS Y0, Y0, Y0
+
+sparseavx512y_1x1_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y1, Y1, Y1
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x1_ones
+
+sparseavx512y_1x1_k:
+	VBROADCASTF128 16(CX), Y3
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y3, Y2
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y2, Y0
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y3, Y2
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y2, Y1
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y3, Y2
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y2, Y0
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y3, Y2
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y2, Y1
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x1_k
+
+sparseavx512y_1x1_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x1_sum
+
+sparseavx512y_1x1_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y2
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y2, Y0
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x1_one
+
+sparseavx512y_1x1_sum:
+	VADDPS    Y1, Y0, Y0
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x1_nores
+	MOVQ      16(SP), SI
+	VMOVUPS.Z (SI), K1, Y1
+	VADDPS    Y1, Y0, Y0
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x1_noclip
+	VBROADCASTSS 96(AX), Y1
+	VBROADCASTSS 100(AX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+
+sparseavx512y_1x1_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, K1, (SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_1x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_1x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparse4avx512y_1x1_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparse4avx512y_1x1_new
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS.Z (SI), K1, Y0
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y3
+	JMP       sparse4avx512y_1x1_begin
+
+sparse4avx512y_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx512y_1x1_nobias
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_1x1_begin
+
+sparse4avx512y_1x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparse4avx512y_1x1_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx512y_1x1_sum
+
+sparse4avx512y_1x1_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y5
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 8(CX), Y4
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 16(CX), Y4
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512y_1x1_k
+
+sparse4avx512y_1x1_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparse4avx512y_1x1_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS.Z (SI), K1, Y5
+	VADDPS    Y5, Y0, Y0
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y5
+	VADDPS    Y5, Y1, Y1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y5
+	VADDPS    Y5, Y2, Y2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS.Z (SI), K1, Y5
+	VADDPS    Y5, Y3, Y3
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+
+sparse4avx512y_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx512y_1x1_noclip
+	VBROADCASTSS 96(AX), Y5
+	VBROADCASTSS 100(AX), Y4
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y4, Y3
+
+sparse4avx512y_1x1_noclip:
+	MOVQ    BX, SI
+	MOVQ    SI, DI
+	VMOVUPS Y0, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y1, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y2, K1, (SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y3, K1, (SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x2_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x2_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS.Z 32(SI), K1, Y1
+	JMP       sparseavx512y_1x2_begin
+
+sparseavx512y_1x2_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x2_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x2_begin
+
+sparseavx512y_1x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+sparseavx512y_1x2_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x2_ones
+
+sparseavx512y_1x2_k:
+	VBROADCASTF128 16(CX), Y5
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y5, Y4
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y4, Y0
+	VFMADD231PS    32(DI), Y4, Y1
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y5, Y4
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y4, Y2
+	VFMADD231PS    32(DI), Y4, Y3
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y5, Y4
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y4, Y0
+	VFMADD231PS    32(DI), Y4, Y1
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y5, Y4
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y4, Y2
+	VFMADD231PS    32(DI), Y4, Y3
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x2_k
+
+sparseavx512y_1x2_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x2_sum
+
+sparseavx512y_1x2_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y4
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x2_one
+
+sparseavx512y_1x2_sum:
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x2_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y2
+	VADDPS    Y2, Y0, Y0
+	VMOVUPS.Z 32(SI), K1, Y2
+	VADDPS    Y2, Y1, Y1
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x2_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y4
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y4, Y1
+
+sparseavx512y_1x2_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, K1, 32(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_1x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_1x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparse4avx512y_1x2_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparse4avx512y_1x2_new
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y0
+	VMOVUPS.Z 32(SI), K1, Y1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y2
+	VMOVUPS.Z 32(SI), K1, Y3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y4
+	VMOVUPS.Z 32(SI), K1, Y5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y6
+	VMOVUPS.Z 32(SI), K1, Y7
+	JMP       sparse4avx512y_1x2_begin
+
+sparse4avx512y_1x2_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx512y_1x2_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VBROADCASTSS 4(SI), Y2
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 8(SI), Y4
+	VMOVAPS      Y4, Y5
+	VBROADCASTSS 12(SI), Y6
+	VMOVAPS      Y6, Y7
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_1x2_begin
+
+sparse4avx512y_1x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparse4avx512y_1x2_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx512y_1x2_sum
+
+sparse4avx512y_1x2_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y9
+	VMOVUPS      32(DI), Y10
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  Y9, Y8, Y0
+	VFMADD231PS  Y10, Y8, Y1
+	VBROADCASTSS 8(CX), Y8
+	VFMADD231PS  Y9, Y8, Y2
+	VFMADD231PS  Y10, Y8, Y3
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  Y9, Y8, Y4
+	VFMADD231PS  Y10, Y8, Y5
+	VBROADCASTSS 16(CX), Y8
+	VFMADD231PS  Y9, Y8, Y6
+	VFMADD231PS  Y10, Y8, Y7
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512y_1x2_k
+
+sparse4avx512y_1x2_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparse4avx512y_1x2_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS.Z 32(SI), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS.Z 32(SI), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS.Z 32(SI), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 32(SI), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+
+sparse4avx512y_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx512y_1x2_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparse4avx512y_1x2_noclip:
+	MOVQ    BX, SI
+	MOVQ    SI, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, K1, 32(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, K1, 32(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, K1, 32(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, K1, 32(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x3(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x3_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x3_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS.Z 64(SI), K1, Y2
+	JMP       sparseavx512y_1x3_begin
+
+sparseavx512y_1x3_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x3_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x3_begin
+
+sparseavx512y_1x3_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx512y_1x3_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x3_ones
+
+sparseavx512y_1x3_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y3
+	VFMADD231PS    32(DI), Y6, Y4
+	VFMADD231PS    64(DI), Y6, Y5
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y3
+	VFMADD231PS    32(DI), Y6, Y4
+	VFMADD231PS    64(DI), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x3_k
+
+sparseavx512y_1x3_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x3_sum
+
+sparseavx512y_1x3_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x3_one
+
+sparseavx512y_1x3_sum:
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y4, Y1, Y1
+	VADDPS    Y5, Y2, Y2
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x3_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y3
+	VADDPS    Y3, Y0, Y0
+	VMOVUPS   32(SI), Y3
+	VADDPS    Y3, Y1, Y1
+	VMOVUPS.Z 64(SI), K1, Y3
+	VADDPS    Y3, Y2, Y2
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x3_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y6, Y2
+
+sparseavx512y_1x3_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, K1, 64(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x3_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_1x3(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_1x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparse4avx512y_1x3_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparse4avx512y_1x3_new
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS.Z 64(SI), K1, Y2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y3
+	VMOVUPS   32(SI), Y4
+	VMOVUPS.Z 64(SI), K1, Y5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y6
+	VMOVUPS   32(SI), Y7
+	VMOVUPS.Z 64(SI), K1, Y8
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y9
+	VMOVUPS   32(SI), Y10
+	VMOVUPS.Z 64(SI), K1, Y11
+	JMP       sparse4avx512y_1x3_begin
+
+sparse4avx512y_1x3_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx512y_1x3_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 4(SI), Y3
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y3, Y5
+	VBROADCASTSS 8(SI), Y6
+	VMOVAPS      Y6, Y7
+	VMOVAPS      Y6, Y8
+	VBROADCASTSS 12(SI), Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y9, Y11
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_1x3_begin
+
+sparse4avx512y_1x3_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+sparse4avx512y_1x3_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx512y_1x3_sum
+
+sparse4avx512y_1x3_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y13
+	VMOVUPS      32(DI), Y14
+	VMOVUPS      64(DI), Y15
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  Y13, Y12, Y0
+	VFMADD231PS  Y14, Y12, Y1
+	VFMADD231PS  Y15, Y12, Y2
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  Y13, Y12, Y3
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y15, Y12, Y5
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  Y13, Y12, Y6
+	VFMADD231PS  Y14, Y12, Y7
+	VFMADD231PS  Y15, Y12, Y8
+	VBROADCASTSS 16(CX), Y12
+	VFMADD231PS  Y13, Y12, Y9
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y15, Y12, Y11
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512y_1x3_k
+
+sparse4avx512y_1x3_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparse4avx512y_1x3_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y13
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   32(SI), Y13
+	VADDPS    Y13, Y1, Y1
+	VMOVUPS.Z 64(SI), K1, Y13
+	VADDPS    Y13, Y2, Y2
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y13
+	VADDPS    Y13, Y3, Y3
+	VMOVUPS   32(SI), Y13
+	VADDPS    Y13, Y4, Y4
+	VMOVUPS.Z 64(SI), K1, Y13
+	VADDPS    Y13, Y5, Y5
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y13
+	VADDPS    Y13, Y6, Y6
+	VMOVUPS   32(SI), Y13
+	VADDPS    Y13, Y7, Y7
+	VMOVUPS.Z 64(SI), K1, Y13
+	VADDPS    Y13, Y8, Y8
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y13
+	VADDPS    Y13, Y9, Y9
+	VMOVUPS   32(SI), Y13
+	VADDPS    Y13, Y10, Y10
+	VMOVUPS.Z 64(SI), K1, Y13
+	VADDPS    Y13, Y11, Y11
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+
+sparse4avx512y_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx512y_1x3_noclip
+	VBROADCASTSS 96(AX), Y13
+	VBROADCASTSS 100(AX), Y12
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y13, Y9
+	VMINPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y13, Y10
+	VMINPS       Y10, Y12, Y10
+	VMAXPS       Y11, Y13, Y11
+	VMINPS       Y11, Y12, Y11
+
+sparse4avx512y_1x3_noclip:
+	MOVQ    BX, SI
+	MOVQ    SI, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y3, (SI)
+	VMOVUPS Y4, 32(SI)
+	VMOVUPS Y5, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	VMOVUPS Y8, K1, 64(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+	VMOVUPS Y11, K1, 64(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_1x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x4(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x4_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x4_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS.Z 96(SI), K1, Y3
+	JMP       sparseavx512y_1x4_begin
+
+sparseavx512y_1x4_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x4_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x4_begin
+
+sparseavx512y_1x4_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_1x4_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x4_ones
+
+sparseavx512y_1x4_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y4
+	VFMADD231PS    32(DI), Y8, Y5
+	VFMADD231PS    64(DI), Y8, Y6
+	VFMADD231PS    96(DI), Y8, Y7
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y4
+	VFMADD231PS    32(DI), Y8, Y5
+	VFMADD231PS    64(DI), Y8, Y6
+	VFMADD231PS    96(DI), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x4_k
+
+sparseavx512y_1x4_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x4_sum
+
+sparseavx512y_1x4_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  64(DI), Y8, Y2
+	VFMADD231PS  96(DI), Y8, Y3
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x4_one
+
+sparseavx512y_1x4_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x4_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y4
+	VADDPS    Y4, Y0, Y0
+	VMOVUPS   32(SI), Y4
+	VADDPS    Y4, Y1, Y1
+	VMOVUPS   64(SI), Y4
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS.Z 96(SI), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x4_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_1x4_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, K1, 96(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x4_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_1x4(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_1x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparse4avx512y_1x4_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparse4avx512y_1x4_new
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS.Z 96(SI), K1, Y3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y4
+	VMOVUPS   32(SI), Y5
+	VMOVUPS   64(SI), Y6
+	VMOVUPS.Z 96(SI), K1, Y7
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y8
+	VMOVUPS   32(SI), Y9
+	VMOVUPS   64(SI), Y10
+	VMOVUPS.Z 96(SI), K1, Y11
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y12
+	VMOVUPS   32(SI), Y13
+	VMOVUPS   64(SI), Y14
+	VMOVUPS.Z 96(SI), K1, Y15
+	JMP       sparse4avx512y_1x4_begin
+
+sparse4avx512y_1x4_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx512y_1x4_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 4(SI), Y4
+	VMOVAPS      Y4, Y5
+	VMOVAPS      Y4, Y6
+	VMOVAPS      Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y8, Y10
+	VMOVAPS      Y8, Y11
+	VBROADCASTSS 12(SI), Y12
+	VMOVAPS      Y12, Y13
+	VMOVAPS      Y12, Y14
+	VMOVAPS      Y12, Y15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_1x4_begin
+
+sparse4avx512y_1x4_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+
+sparse4avx512y_1x4_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx512y_1x4_sum
+
+sparse4avx512y_1x4_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y17
+	VMOVUPS      32(DI), Y18
+	VMOVUPS      64(DI), Y19
+	VMOVUPS      96(DI), Y20
+	VBROADCASTSS 4(CX), Y16
+	VFMADD231PS  Y17, Y16, Y0
+	VFMADD231PS  Y18, Y16, Y1
+	VFMADD231PS  Y19, Y16, Y2
+	VFMADD231PS  Y20, Y16, Y3
+	VBROADCASTSS 8(CX), Y16
+	VFMADD231PS  Y17, Y16, Y4
+	VFMADD231PS  Y18, Y16, Y5
+	VFMADD231PS  Y19, Y16, Y6
+	VFMADD231PS  Y20, Y16, Y7
+	VBROADCASTSS 12(CX), Y16
+	VFMADD231PS  Y17, Y16, Y8
+	VFMADD231PS  Y18, Y16, Y9
+	VFMADD231PS  Y19, Y16, Y10
+	VFMADD231PS  Y20, Y16, Y11
+	VBROADCASTSS 16(CX), Y16
+	VFMADD231PS  Y17, Y16, Y12
+	VFMADD231PS  Y18, Y16, Y13
+	VFMADD231PS  Y19, Y16, Y14
+	VFMADD231PS  Y20, Y16, Y15
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx512y_1x4_k
+
+sparse4avx512y_1x4_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparse4avx512y_1x4_nores
+	MOVQ      16(SP), SI
+	MOVQ      SI, DI
+	VMOVUPS   (SI), Y17
+	VADDPS    Y17, Y0, Y0
+	VMOVUPS   32(SI), Y17
+	VADDPS    Y17, Y1, Y1
+	VMOVUPS   64(SI), Y17
+	VADDPS    Y17, Y2, Y2
+	VMOVUPS.Z 96(SI), K1, Y17
+	VADDPS    Y17, Y3, Y3
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y17
+	VADDPS    Y17, Y4, Y4
+	VMOVUPS   32(SI), Y17
+	VADDPS    Y17, Y5, Y5
+	VMOVUPS   64(SI), Y17
+	VADDPS    Y17, Y6, Y6
+	VMOVUPS.Z 96(SI), K1, Y17
+	VADDPS    Y17, Y7, Y7
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y17
+	VADDPS    Y17, Y8, Y8
+	VMOVUPS   32(SI), Y17
+	VADDPS    Y17, Y9, Y9
+	VMOVUPS   64(SI), Y17
+	VADDPS    Y17, Y10, Y10
+	VMOVUPS.Z 96(SI), K1, Y17
+	VADDPS    Y17, Y11, Y11
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   (SI), Y17
+	VADDPS    Y17, Y12, Y12
+	VMOVUPS   32(SI), Y17
+	VADDPS    Y17, Y13, Y13
+	VMOVUPS   64(SI), Y17
+	VADDPS    Y17, Y14, Y14
+	VMOVUPS.Z 96(SI), K1, Y17
+	VADDPS    Y17, Y15, Y15
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+	ADDQ      SI, 16(SP)
+
+sparse4avx512y_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx512y_1x4_noclip
+	VBROADCASTSS 96(AX), Y17
+	VBROADCASTSS 100(AX), Y16
+	VMAXPS       Y0, Y17, Y0
+	VMINPS       Y0, Y16, Y0
+	VMAXPS       Y1, Y17, Y1
+	VMINPS       Y1, Y16, Y1
+	VMAXPS       Y2, Y17, Y2
+	VMINPS       Y2, Y16, Y2
+	VMAXPS       Y3, Y17, Y3
+	VMINPS       Y3, Y16, Y3
+	VMAXPS       Y4, Y17, Y4
+	VMINPS       Y4, Y16, Y4
+	VMAXPS       Y5, Y17, Y5
+	VMINPS       Y5, Y16, Y5
+	VMAXPS       Y6, Y17, Y6
+	VMINPS       Y6, Y16, Y6
+	VMAXPS       Y7, Y17, Y7
+	VMINPS       Y7, Y16, Y7
+	VMAXPS       Y8, Y17, Y8
+	VMINPS       Y8, Y16, Y8
+	VMAXPS       Y9, Y17, Y9
+	VMINPS       Y9, Y16, Y9
+	VMAXPS       Y10, Y17, Y10
+	VMINPS       Y10, Y16, Y10
+	VMAXPS       Y11, Y17, Y11
+	VMINPS       Y11, Y16, Y11
+	VMAXPS       Y12, Y17, Y12
+	VMINPS       Y12, Y16, Y12
+	VMAXPS       Y13, Y17, Y13
+	VMINPS       Y13, Y16, Y13
+	VMAXPS       Y14, Y17, Y14
+	VMINPS       Y14, Y16, Y14
+	VMAXPS       Y15, Y17, Y15
+	VMINPS       Y15, Y16, Y15
+
+sparse4avx512y_1x4_noclip:
+	MOVQ    BX, SI
+	MOVQ    SI, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, K1, 96(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	VMOVUPS Y6, 64(SI)
+	VMOVUPS Y7, K1, 96(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
+	VMOVUPS Y10, 64(SI)
+	VMOVUPS Y11, K1, 96(SI)
+	ADDQ    56(AX), DI
+	MOVQ    DI, SI
+	VMOVUPS Y12, (SI)
+	VMOVUPS Y13, 32(SI)
+	VMOVUPS Y14, 64(SI)
+	VMOVUPS Y15, K1, 96(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_1x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x5(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x5(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x5_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x5_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS.Z 128(SI), K1, Y4
+	JMP       sparseavx512y_1x5_begin
+
+sparseavx512y_1x5_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x5_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x5_begin
+
+sparseavx512y_1x5_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx512y_1x5_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x5_ones
+
+sparseavx512y_1x5_k:
+	VBROADCASTF128 16(CX), Y6
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y0
+	VFMADD231PS    32(DI), Y5, Y1
+	VFMADD231PS    64(DI), Y5, Y2
+	VFMADD231PS    96(DI), Y5, Y3
+	VFMADD231PS    128(DI), Y5, Y4
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y0
+	VFMADD231PS    32(DI), Y5, Y1
+	VFMADD231PS    64(DI), Y5, Y2
+	VFMADD231PS    96(DI), Y5, Y3
+	VFMADD231PS    128(DI), Y5, Y4
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y0
+	VFMADD231PS    32(DI), Y5, Y1
+	VFMADD231PS    64(DI), Y5, Y2
+	VFMADD231PS    96(DI), Y5, Y3
+	VFMADD231PS    128(DI), Y5, Y4
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y0
+	VFMADD231PS    32(DI), Y5, Y1
+	VFMADD231PS    64(DI), Y5, Y2
+	VFMADD231PS    96(DI), Y5, Y3
+	VFMADD231PS    128(DI), Y5, Y4
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x5_k
+
+sparseavx512y_1x5_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x5_sum
+
+sparseavx512y_1x5_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y5
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y5, Y0
+	VFMADD231PS  32(DI), Y5, Y1
+	VFMADD231PS  64(DI), Y5, Y2
+	VFMADD231PS  96(DI), Y5, Y3
+	VFMADD231PS  128(DI), Y5, Y4
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x5_one
+
+sparseavx512y_1x5_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x5_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y6
+	VADDPS    Y6, Y0, Y0
+	VMOVUPS   32(SI), Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   64(SI), Y6
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   96(SI), Y6
+	VADDPS    Y6, Y3, Y3
+	VMOVUPS.Z 128(SI), K1, Y6
+	VADDPS    Y6, Y4, Y4
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x5_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x5_noclip
+	VBROADCASTSS 96(AX), Y6
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+sparseavx512y_1x5_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, K1, 128(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x5_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x6(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x6(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x6_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x6_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS   128(SI), Y4
+	VMOVUPS.Z 160(SI), K1, Y5
+	JMP       sparseavx512y_1x6_begin
+
+sparseavx512y_1x6_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x6_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x6_begin
+
+sparseavx512y_1x6_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_1x6_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x6_ones
+
+sparseavx512y_1x6_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	VFMADD231PS    96(DI), Y6, Y3
+	VFMADD231PS    128(DI), Y6, Y4
+	VFMADD231PS    160(DI), Y6, Y5
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	VFMADD231PS    96(DI), Y6, Y3
+	VFMADD231PS    128(DI), Y6, Y4
+	VFMADD231PS    160(DI), Y6, Y5
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	VFMADD231PS    96(DI), Y6, Y3
+	VFMADD231PS    128(DI), Y6, Y4
+	VFMADD231PS    160(DI), Y6, Y5
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y0
+	VFMADD231PS    32(DI), Y6, Y1
+	VFMADD231PS    64(DI), Y6, Y2
+	VFMADD231PS    96(DI), Y6, Y3
+	VFMADD231PS    128(DI), Y6, Y4
+	VFMADD231PS    160(DI), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x6_k
+
+sparseavx512y_1x6_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x6_sum
+
+sparseavx512y_1x6_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y6, Y0
+	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  64(DI), Y6, Y2
+	VFMADD231PS  96(DI), Y6, Y3
+	VFMADD231PS  128(DI), Y6, Y4
+	VFMADD231PS  160(DI), Y6, Y5
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x6_one
+
+sparseavx512y_1x6_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x6_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS   32(SI), Y7
+	VADDPS    Y7, Y1, Y1
+	VMOVUPS   64(SI), Y7
+	VADDPS    Y7, Y2, Y2
+	VMOVUPS   96(SI), Y7
+	VADDPS    Y7, Y3, Y3
+	VMOVUPS   128(SI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 160(SI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x6_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x6_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_1x6_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, K1, 160(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x6_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_1x7(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_1x7(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+
+sparseavx512y_1x7_o:
+	MOVQ      80(AX), SI
+	BTQ       $0x00, SI
+	JCC       sparseavx512y_1x7_new
+	MOVQ      BX, SI
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VMOVUPS   128(SI), Y4
+	VMOVUPS   160(SI), Y5
+	VMOVUPS.Z 192(SI), K1, Y6
+	JMP       sparseavx512y_1x7_begin
+
+sparseavx512y_1x7_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx512y_1x7_nobias
+	VBROADCASTSS (SI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_1x7_begin
+
+sparseavx512y_1x7_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx512y_1x7_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x7_ones
+
+sparseavx512y_1x7_k:
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y0
+	VFMADD231PS    32(DI), Y7, Y1
+	VFMADD231PS    64(DI), Y7, Y2
+	VFMADD231PS    96(DI), Y7, Y3
+	VFMADD231PS    128(DI), Y7, Y4
+	VFMADD231PS    160(DI), Y7, Y5
+	VFMADD231PS    192(DI), Y7, Y6
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y0
+	VFMADD231PS    32(DI), Y7, Y1
+	VFMADD231PS    64(DI), Y7, Y2
+	VFMADD231PS    96(DI), Y7, Y3
+	VFMADD231PS    128(DI), Y7, Y4
+	VFMADD231PS    160(DI), Y7, Y5
+	VFMADD231PS    192(DI), Y7, Y6
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y0
+	VFMADD231PS    32(DI), Y7, Y1
+	VFMADD231PS    64(DI), Y7, Y2
+	VFMADD231PS    96(DI), Y7, Y3
+	VFMADD231PS    128(DI), Y7, Y4
+	VFMADD231PS    160(DI), Y7, Y5
+	VFMADD231PS    192(DI), Y7, Y6
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y0
+	VFMADD231PS    32(DI), Y7, Y1
+	VFMADD231PS    64(DI), Y7, Y2
+	VFMADD231PS    96(DI), Y7, Y3
+	VFMADD231PS    128(DI), Y7, Y4
+	VFMADD231PS    160(DI), Y7, Y5
+	VFMADD231PS    192(DI), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x7_k
+
+sparseavx512y_1x7_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x7_sum
+
+sparseavx512y_1x7_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y7, Y0
+	VFMADD231PS  32(DI), Y7, Y1
+	VFMADD231PS  64(DI), Y7, Y2
+	VFMADD231PS  96(DI), Y7, Y3
+	VFMADD231PS  128(DI), Y7, Y4
+	VFMADD231PS  160(DI), Y7, Y5
+	VFMADD231PS  192(DI), Y7, Y6
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x7_one
+
+sparseavx512y_1x7_sum:
+	MOVQ      16(SP), SI
+	TESTQ     SI, SI
+	JZ        sparseavx512y_1x7_nores
+	MOVQ      16(SP), SI
+	VMOVUPS   (SI), Y8
+	VADDPS    Y8, Y0, Y0
+	VMOVUPS   32(SI), Y8
+	VADDPS    Y8, Y1, Y1
+	VMOVUPS   64(SI), Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   96(SI), Y8
+	VADDPS    Y8, Y3, Y3
+	VMOVUPS   128(SI), Y8
+	VADDPS    Y8, Y4, Y4
+	VMOVUPS   160(SI), Y8
+	VADDPS    Y8, Y5, Y5
+	VMOVUPS.Z 192(SI), K1, Y8
+	VADDPS    Y8, Y6, Y6
+	MOVQ      56(AX), SI
+	ADDQ      SI, 16(SP)
+
+sparseavx512y_1x7_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx512y_1x7_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx512y_1x7_noclip:
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, K1, 192(SI)
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_1x7_o
 	VZEROUPPER
 	RET
 
@@ -16870,42 +21021,71 @@ sparseavx512y_1x8_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx512y_1x8_one
+	SUBQ    $0x04, SI
+	JL      sparseavx512y_1x8_ones
 
 sparseavx512y_1x8_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (DI), Y8, Y0
-	VFMADD231PS  32(DI), Y8, Y1
-	VFMADD231PS  64(DI), Y8, Y2
-	VFMADD231PS  96(DI), Y8, Y3
-	VFMADD231PS  128(DI), Y8, Y4
-	VFMADD231PS  160(DI), Y8, Y5
-	VFMADD231PS  192(DI), Y8, Y6
-	VFMADD231PS  224(DI), Y8, Y7
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (DI), Y8, Y0
-	VFMADD231PS  32(DI), Y8, Y1
-	VFMADD231PS  64(DI), Y8, Y2
-	VFMADD231PS  96(DI), Y8, Y3
-	VFMADD231PS  128(DI), Y8, Y4
-	VFMADD231PS  160(DI), Y8, Y5
-	VFMADD231PS  192(DI), Y8, Y6
-	VFMADD231PS  224(DI), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx512y_1x8_k
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	VFMADD231PS    128(DI), Y8, Y4
+	VFMADD231PS    160(DI), Y8, Y5
+	VFMADD231PS    192(DI), Y8, Y6
+	VFMADD231PS    224(DI), Y8, Y7
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	VFMADD231PS    128(DI), Y8, Y4
+	VFMADD231PS    160(DI), Y8, Y5
+	VFMADD231PS    192(DI), Y8, Y6
+	VFMADD231PS    224(DI), Y8, Y7
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	VFMADD231PS    128(DI), Y8, Y4
+	VFMADD231PS    160(DI), Y8, Y5
+	VFMADD231PS    192(DI), Y8, Y6
+	VFMADD231PS    224(DI), Y8, Y7
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
+	VFMADD231PS    64(DI), Y8, Y2
+	VFMADD231PS    96(DI), Y8, Y3
+	VFMADD231PS    128(DI), Y8, Y4
+	VFMADD231PS    160(DI), Y8, Y5
+	VFMADD231PS    192(DI), Y8, Y6
+	VFMADD231PS    224(DI), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx512y_1x8_k
+
+sparseavx512y_1x8_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx512y_1x8_sum
 
 sparseavx512y_1x8_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx512y_1x8_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Y8, Y0
 	VFMADD231PS  32(DI), Y8, Y1
 	VFMADD231PS  64(DI), Y8, Y2
@@ -16915,11 +21095,14 @@ sparseavx512y_1x8_one:
 	VFMADD231PS  192(DI), Y8, Y6
 	VFMADD231PS  224(DI), Y8, Y7
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx512y_1x8_one
 
 sparseavx512y_1x8_sum:
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512y_1x8_nores
+	MOVQ      16(SP), SI
 	VMOVUPS   (SI), Y9
 	VADDPS    Y9, Y0, Y0
 	VMOVUPS   32(SI), Y9
@@ -16972,9 +21155,4736 @@ sparseavx512y_1x8_noclip:
 	VMOVUPS Y5, 160(SI)
 	VMOVUPS Y6, 192(SI)
 	VMOVUPS Y7, K1, 224(SI)
-	ADDQ    56(AX), BX
+	MOVQ    56(AX), SI
+	ADDQ    SI, BX
 	DECQ    24(SP)
 	JNZ     sparseavx512y_1x8_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_2x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	JMP       sparseavx512y_2x1_begin
+
+sparseavx512y_2x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x1_begin
+
+sparseavx512y_2x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+sparseavx512y_2x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_2x1_ones
+
+sparseavx512y_2x1_k:
+	VBROADCASTF128 16(CX), Y5
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y5, Y4
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y4, Y0
+	VFMADD231PS    (R8)(SI*1), Y4, Y1
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y5, Y4
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y4, Y2
+	VFMADD231PS    (R8)(SI*1), Y4, Y3
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y5, Y4
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y4, Y0
+	VFMADD231PS    (R8)(SI*1), Y4, Y1
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y5, Y4
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y4, Y2
+	VFMADD231PS    (R8)(SI*1), Y4, Y3
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_2x1_k
+
+sparseavx512y_2x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_2x1_sum
+
+sparseavx512y_2x1_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y4
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (R8)(SI*1), Y4, Y1
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_2x1_one
+
+sparseavx512y_2x1_sum:
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x1_nores
+	MOVQ      16(SP), DI
+	VMOVUPS.Z (DI), K1, Y2
+	VADDPS    Y2, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y2
+	VADDPS    Y2, Y1, Y1
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x1_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y4
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y4, Y1
+
+sparseavx512y_2x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_2x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_2x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512y_2x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512y_2x1_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y7
+	JMP       sparse4avx512y_2x1_begin
+
+sparse4avx512y_2x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512y_2x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VBROADCASTSS 4(DI), Y2
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 8(DI), Y4
+	VMOVAPS      Y4, Y5
+	VBROADCASTSS 12(DI), Y6
+	VMOVAPS      Y6, Y7
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_2x1_begin
+
+sparse4avx512y_2x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparse4avx512y_2x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512y_2x1_sum
+
+sparse4avx512y_2x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y9
+	VMOVUPS      (R8)(SI*1), Y10
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  Y9, Y8, Y0
+	VFMADD231PS  Y10, Y8, Y1
+	VBROADCASTSS 8(CX), Y8
+	VFMADD231PS  Y9, Y8, Y2
+	VFMADD231PS  Y10, Y8, Y3
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  Y9, Y8, Y4
+	VFMADD231PS  Y10, Y8, Y5
+	VBROADCASTSS 16(CX), Y8
+	VFMADD231PS  Y9, Y8, Y6
+	VFMADD231PS  Y10, Y8, Y7
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512y_2x1_k
+
+sparse4avx512y_2x1_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512y_2x1_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y2, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y4, Y4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y6, Y6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512y_2x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512y_2x1_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparse4avx512y_2x1_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y2, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y3, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y4, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y5, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y6, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y7, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_2x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_2x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS.Z 32(DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVUPS.Z 32(DI), K1, Y3
+	JMP       sparseavx512y_2x2_begin
+
+sparseavx512y_2x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x2_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x2_begin
+
+sparseavx512y_2x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_2x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_2x2_ones
+
+sparseavx512y_2x2_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    (R8)(SI*1), Y8, Y2
+	VFMADD231PS    32(R8)(SI*1), Y8, Y3
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y4
+	VFMADD231PS    32(R8), Y8, Y5
+	VFMADD231PS    (R8)(SI*1), Y8, Y6
+	VFMADD231PS    32(R8)(SI*1), Y8, Y7
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    (R8)(SI*1), Y8, Y2
+	VFMADD231PS    32(R8)(SI*1), Y8, Y3
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y4
+	VFMADD231PS    32(R8), Y8, Y5
+	VFMADD231PS    (R8)(SI*1), Y8, Y6
+	VFMADD231PS    32(R8)(SI*1), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_2x2_k
+
+sparseavx512y_2x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_2x2_sum
+
+sparseavx512y_2x2_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  (R8)(SI*1), Y8, Y2
+	VFMADD231PS  32(R8)(SI*1), Y8, Y3
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_2x2_one
+
+sparseavx512y_2x2_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x2_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Y4
+	VADDPS    Y4, Y0, Y0
+	VMOVUPS.Z 32(DI), K1, Y4
+	VADDPS    Y4, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VADDPS    Y4, Y2, Y2
+	VMOVUPS.Z 32(DI), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x2_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_2x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, K1, 32(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_2x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_2x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512y_2x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512y_2x2_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS   (DI), Y0
+	VMOVUPS.Z 32(DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVUPS.Z 32(DI), K1, Y3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS.Z 32(DI), K1, Y5
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y6
+	VMOVUPS.Z 32(DI), K1, Y7
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y8
+	VMOVUPS.Z 32(DI), K1, Y9
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y10
+	VMOVUPS.Z 32(DI), K1, Y11
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y12
+	VMOVUPS.Z 32(DI), K1, Y13
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y14
+	VMOVUPS.Z 32(DI), K1, Y15
+	JMP       sparse4avx512y_2x2_begin
+
+sparse4avx512y_2x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512y_2x2_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 4(DI), Y4
+	VMOVAPS      Y4, Y5
+	VMOVAPS      Y4, Y6
+	VMOVAPS      Y4, Y7
+	VBROADCASTSS 8(DI), Y8
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y8, Y10
+	VMOVAPS      Y8, Y11
+	VBROADCASTSS 12(DI), Y12
+	VMOVAPS      Y12, Y13
+	VMOVAPS      Y12, Y14
+	VMOVAPS      Y12, Y15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_2x2_begin
+
+sparse4avx512y_2x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+
+sparse4avx512y_2x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512y_2x2_sum
+
+sparse4avx512y_2x2_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y17
+	VMOVUPS      32(R8), Y18
+	VMOVUPS      (R8)(SI*1), Y19
+	VMOVUPS      32(R8)(SI*1), Y20
+	VBROADCASTSS 4(CX), Y16
+	VFMADD231PS  Y17, Y16, Y0
+	VFMADD231PS  Y18, Y16, Y1
+	VFMADD231PS  Y19, Y16, Y2
+	VFMADD231PS  Y20, Y16, Y3
+	VBROADCASTSS 8(CX), Y16
+	VFMADD231PS  Y17, Y16, Y4
+	VFMADD231PS  Y18, Y16, Y5
+	VFMADD231PS  Y19, Y16, Y6
+	VFMADD231PS  Y20, Y16, Y7
+	VBROADCASTSS 12(CX), Y16
+	VFMADD231PS  Y17, Y16, Y8
+	VFMADD231PS  Y18, Y16, Y9
+	VFMADD231PS  Y19, Y16, Y10
+	VFMADD231PS  Y20, Y16, Y11
+	VBROADCASTSS 16(CX), Y16
+	VFMADD231PS  Y17, Y16, Y12
+	VFMADD231PS  Y18, Y16, Y13
+	VFMADD231PS  Y19, Y16, Y14
+	VFMADD231PS  Y20, Y16, Y15
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512y_2x2_k
+
+sparse4avx512y_2x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512y_2x2_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y0, Y0
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y2, Y2
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y3, Y3
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y4, Y4
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y5, Y5
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y6, Y6
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y7, Y7
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y8, Y8
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y9, Y9
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y10, Y10
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y11, Y11
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y12, Y12
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y13, Y13
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y17
+	VADDPS    Y17, Y14, Y14
+	VMOVUPS.Z 32(DI), K1, Y17
+	VADDPS    Y17, Y15, Y15
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512y_2x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512y_2x2_noclip
+	VBROADCASTSS 96(AX), Y17
+	VBROADCASTSS 100(AX), Y16
+	VMAXPS       Y0, Y17, Y0
+	VMINPS       Y0, Y16, Y0
+	VMAXPS       Y1, Y17, Y1
+	VMINPS       Y1, Y16, Y1
+	VMAXPS       Y2, Y17, Y2
+	VMINPS       Y2, Y16, Y2
+	VMAXPS       Y3, Y17, Y3
+	VMINPS       Y3, Y16, Y3
+	VMAXPS       Y4, Y17, Y4
+	VMINPS       Y4, Y16, Y4
+	VMAXPS       Y5, Y17, Y5
+	VMINPS       Y5, Y16, Y5
+	VMAXPS       Y6, Y17, Y6
+	VMINPS       Y6, Y16, Y6
+	VMAXPS       Y7, Y17, Y7
+	VMINPS       Y7, Y16, Y7
+	VMAXPS       Y8, Y17, Y8
+	VMINPS       Y8, Y16, Y8
+	VMAXPS       Y9, Y17, Y9
+	VMINPS       Y9, Y16, Y9
+	VMAXPS       Y10, Y17, Y10
+	VMINPS       Y10, Y16, Y10
+	VMAXPS       Y11, Y17, Y11
+	VMINPS       Y11, Y16, Y11
+	VMAXPS       Y12, Y17, Y12
+	VMINPS       Y12, Y16, Y12
+	VMAXPS       Y13, Y17, Y13
+	VMINPS       Y13, Y16, Y13
+	VMAXPS       Y14, Y17, Y14
+	VMINPS       Y14, Y16, Y14
+	VMAXPS       Y15, Y17, Y15
+	VMINPS       Y15, Y16, Y15
+
+sparse4avx512y_2x2_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, K1, 32(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, K1, 32(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y11, K1, 32(DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y12, (DI)
+	VMOVUPS Y13, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y14, (DI)
+	VMOVUPS Y15, K1, 32(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_2x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_2x3(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x3(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x3_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x3_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS   32(DI), Y1
+	VMOVUPS.Z 64(DI), K1, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y3
+	VMOVUPS   32(DI), Y4
+	VMOVUPS.Z 64(DI), K1, Y5
+	JMP       sparseavx512y_2x3_begin
+
+sparseavx512y_2x3_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x3_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x3_begin
+
+sparseavx512y_2x3_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_2x3_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_2x3_ones
+
+sparseavx512y_2x3_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    64(R8), Y6, Y2
+	VFMADD231PS    (R8)(SI*1), Y6, Y3
+	VFMADD231PS    32(R8)(SI*1), Y6, Y4
+	VFMADD231PS    64(R8)(SI*1), Y6, Y5
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    64(R8), Y6, Y2
+	VFMADD231PS    (R8)(SI*1), Y6, Y3
+	VFMADD231PS    32(R8)(SI*1), Y6, Y4
+	VFMADD231PS    64(R8)(SI*1), Y6, Y5
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    64(R8), Y6, Y2
+	VFMADD231PS    (R8)(SI*1), Y6, Y3
+	VFMADD231PS    32(R8)(SI*1), Y6, Y4
+	VFMADD231PS    64(R8)(SI*1), Y6, Y5
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    64(R8), Y6, Y2
+	VFMADD231PS    (R8)(SI*1), Y6, Y3
+	VFMADD231PS    32(R8)(SI*1), Y6, Y4
+	VFMADD231PS    64(R8)(SI*1), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_2x3_k
+
+sparseavx512y_2x3_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_2x3_sum
+
+sparseavx512y_2x3_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  (R8)(SI*1), Y6, Y3
+	VFMADD231PS  32(R8)(SI*1), Y6, Y4
+	VFMADD231PS  64(R8)(SI*1), Y6, Y5
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_2x3_one
+
+sparseavx512y_2x3_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x3_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS   32(DI), Y7
+	VADDPS    Y7, Y1, Y1
+	VMOVUPS.Z 64(DI), K1, Y7
+	VADDPS    Y7, Y2, Y2
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y3, Y3
+	VMOVUPS   32(DI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 64(DI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x3_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x3_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_2x3_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, K1, 64(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, K1, 64(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_2x4(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_2x4(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_2x4_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_2x4_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS   32(DI), Y1
+	VMOVUPS   64(DI), Y2
+	VMOVUPS.Z 96(DI), K1, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS   32(DI), Y5
+	VMOVUPS   64(DI), Y6
+	VMOVUPS.Z 96(DI), K1, Y7
+	JMP       sparseavx512y_2x4_begin
+
+sparseavx512y_2x4_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_2x4_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_2x4_begin
+
+sparseavx512y_2x4_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_2x4_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_2x4_ones
+
+sparseavx512y_2x4_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    64(R8), Y8, Y2
+	VFMADD231PS    96(R8), Y8, Y3
+	VFMADD231PS    (R8)(SI*1), Y8, Y4
+	VFMADD231PS    32(R8)(SI*1), Y8, Y5
+	VFMADD231PS    64(R8)(SI*1), Y8, Y6
+	VFMADD231PS    96(R8)(SI*1), Y8, Y7
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    64(R8), Y8, Y2
+	VFMADD231PS    96(R8), Y8, Y3
+	VFMADD231PS    (R8)(SI*1), Y8, Y4
+	VFMADD231PS    32(R8)(SI*1), Y8, Y5
+	VFMADD231PS    64(R8)(SI*1), Y8, Y6
+	VFMADD231PS    96(R8)(SI*1), Y8, Y7
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    64(R8), Y8, Y2
+	VFMADD231PS    96(R8), Y8, Y3
+	VFMADD231PS    (R8)(SI*1), Y8, Y4
+	VFMADD231PS    32(R8)(SI*1), Y8, Y5
+	VFMADD231PS    64(R8)(SI*1), Y8, Y6
+	VFMADD231PS    96(R8)(SI*1), Y8, Y7
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    32(R8), Y8, Y1
+	VFMADD231PS    64(R8), Y8, Y2
+	VFMADD231PS    96(R8), Y8, Y3
+	VFMADD231PS    (R8)(SI*1), Y8, Y4
+	VFMADD231PS    32(R8)(SI*1), Y8, Y5
+	VFMADD231PS    64(R8)(SI*1), Y8, Y6
+	VFMADD231PS    96(R8)(SI*1), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_2x4_k
+
+sparseavx512y_2x4_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_2x4_sum
+
+sparseavx512y_2x4_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  (R8)(SI*1), Y8, Y4
+	VFMADD231PS  32(R8)(SI*1), Y8, Y5
+	VFMADD231PS  64(R8)(SI*1), Y8, Y6
+	VFMADD231PS  96(R8)(SI*1), Y8, Y7
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_2x4_one
+
+sparseavx512y_2x4_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_2x4_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS   32(DI), Y9
+	VADDPS    Y9, Y1, Y1
+	VMOVUPS   64(DI), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS.Z 96(DI), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS   32(DI), Y9
+	VADDPS    Y9, Y5, Y5
+	VMOVUPS   64(DI), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 96(DI), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_2x4_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_2x4_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_2x4_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, K1, 96(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, K1, 96(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_2x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_3x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_3x1_new
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y2
+	JMP       sparseavx512y_3x1_begin
+
+sparseavx512y_3x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_3x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_3x1_begin
+
+sparseavx512y_3x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx512y_3x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_3x1_ones
+
+sparseavx512y_3x1_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    (R8)(SI*1), Y6, Y1
+	VFMADD231PS    (R8)(SI*2), Y6, Y2
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y3
+	VFMADD231PS    (R8)(SI*1), Y6, Y4
+	VFMADD231PS    (R8)(SI*2), Y6, Y5
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    (R8)(SI*1), Y6, Y1
+	VFMADD231PS    (R8)(SI*2), Y6, Y2
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y3
+	VFMADD231PS    (R8)(SI*1), Y6, Y4
+	VFMADD231PS    (R8)(SI*2), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_3x1_k
+
+sparseavx512y_3x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_3x1_sum
+
+sparseavx512y_3x1_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  (R8)(SI*1), Y6, Y1
+	VFMADD231PS  (R8)(SI*2), Y6, Y2
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_3x1_one
+
+sparseavx512y_3x1_sum:
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y4, Y1, Y1
+	VADDPS    Y5, Y2, Y2
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_3x1_nores
+	MOVQ      16(SP), DI
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y3
+	VADDPS    Y3, Y2, Y2
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_3x1_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y6, Y2
+
+sparseavx512y_3x1_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_3x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_3x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparse4avx512y_3x1_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparse4avx512y_3x1_new
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y2
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y7
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y8
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y9
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y10
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y11
+	JMP       sparse4avx512y_3x1_begin
+
+sparse4avx512y_3x1_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparse4avx512y_3x1_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 4(DI), Y3
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y3, Y5
+	VBROADCASTSS 8(DI), Y6
+	VMOVAPS      Y6, Y7
+	VMOVAPS      Y6, Y8
+	VBROADCASTSS 12(DI), Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y9, Y11
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_3x1_begin
+
+sparse4avx512y_3x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+sparse4avx512y_3x1_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   DI, DI
+	JZ      sparse4avx512y_3x1_sum
+
+sparse4avx512y_3x1_k:
+	MOVLQSX      (CX), R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y13
+	VMOVUPS      (R8)(SI*1), Y14
+	VMOVUPS      (R8)(SI*2), Y15
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  Y13, Y12, Y0
+	VFMADD231PS  Y14, Y12, Y1
+	VFMADD231PS  Y15, Y12, Y2
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  Y13, Y12, Y3
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y15, Y12, Y5
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  Y13, Y12, Y6
+	VFMADD231PS  Y14, Y12, Y7
+	VFMADD231PS  Y15, Y12, Y8
+	VBROADCASTSS 16(CX), Y12
+	VFMADD231PS  Y13, Y12, Y9
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y15, Y12, Y11
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx512y_3x1_k
+
+sparse4avx512y_3x1_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparse4avx512y_3x1_nores
+	MOVQ      16(SP), DI
+	MOVQ      DI, R8
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y0, Y0
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y2, Y2
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y3, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y4, Y4
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y5, Y5
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y6, Y6
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y7, Y7
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y8, Y8
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y9, Y9
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y10, Y10
+	ADDQ      48(AX), DI
+	VMOVUPS.Z (DI), K1, Y13
+	VADDPS    Y13, Y11, Y11
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+	ADDQ      DI, 16(SP)
+
+sparse4avx512y_3x1_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparse4avx512y_3x1_noclip
+	VBROADCASTSS 96(AX), Y13
+	VBROADCASTSS 100(AX), Y12
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y13, Y9
+	VMINPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y13, Y10
+	VMINPS       Y10, Y12, Y10
+	VMAXPS       Y11, Y13, Y11
+	VMINPS       Y11, Y12, Y11
+
+sparse4avx512y_3x1_noclip:
+	MOVQ    BX, DI
+	MOVQ    DI, R8
+	VMOVUPS Y0, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y1, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y3, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y4, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y5, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y6, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y7, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y8, K1, (DI)
+	ADDQ    56(AX), R8
+	MOVQ    R8, DI
+	VMOVUPS Y9, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y10, K1, (DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y11, K1, (DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_3x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_3x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_3x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+
+sparseavx512y_3x2_o:
+	MOVQ      80(AX), DI
+	BTQ       $0x00, DI
+	JCC       sparseavx512y_3x2_new
+	MOVQ      BX, DI
+	VMOVUPS   (DI), Y0
+	VMOVUPS.Z 32(DI), K1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVUPS.Z 32(DI), K1, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS.Z 32(DI), K1, Y5
+	JMP       sparseavx512y_3x2_begin
+
+sparseavx512y_3x2_new:
+	MOVQ         (SP), DI
+	TESTQ        DI, DI
+	JZ           sparseavx512y_3x2_nobias
+	VBROADCASTSS (DI), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_3x2_begin
+
+sparseavx512y_3x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_3x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, DI
+	JL      sparseavx512y_3x2_ones
+
+sparseavx512y_3x2_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    (R8)(SI*1), Y6, Y2
+	VFMADD231PS    32(R8)(SI*1), Y6, Y3
+	VFMADD231PS    (R8)(SI*2), Y6, Y4
+	VFMADD231PS    32(R8)(SI*2), Y6, Y5
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    (R8)(SI*1), Y6, Y2
+	VFMADD231PS    32(R8)(SI*1), Y6, Y3
+	VFMADD231PS    (R8)(SI*2), Y6, Y4
+	VFMADD231PS    32(R8)(SI*2), Y6, Y5
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    (R8)(SI*1), Y6, Y2
+	VFMADD231PS    32(R8)(SI*1), Y6, Y3
+	VFMADD231PS    (R8)(SI*2), Y6, Y4
+	VFMADD231PS    32(R8)(SI*2), Y6, Y5
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y6, Y0
+	VFMADD231PS    32(R8), Y6, Y1
+	VFMADD231PS    (R8)(SI*1), Y6, Y2
+	VFMADD231PS    32(R8)(SI*1), Y6, Y3
+	VFMADD231PS    (R8)(SI*2), Y6, Y4
+	VFMADD231PS    32(R8)(SI*2), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx512y_3x2_k
+
+sparseavx512y_3x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx512y_3x2_sum
+
+sparseavx512y_3x2_one:
+	MOVL         (CX), R8
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, R8
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (R8)(SI*1), Y6, Y2
+	VFMADD231PS  32(R8)(SI*1), Y6, Y3
+	VFMADD231PS  (R8)(SI*2), Y6, Y4
+	VFMADD231PS  32(R8)(SI*2), Y6, Y5
+	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx512y_3x2_one
+
+sparseavx512y_3x2_sum:
+	MOVQ      16(SP), DI
+	TESTQ     DI, DI
+	JZ        sparseavx512y_3x2_nores
+	MOVQ      16(SP), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y0, Y0
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y1, Y1
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y2, Y2
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      48(AX), DI
+	VMOVUPS   (DI), Y7
+	VADDPS    Y7, Y4, Y4
+	VMOVUPS.Z 32(DI), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), DI
+	ADDQ      DI, 16(SP)
+
+sparseavx512y_3x2_nores:
+	MOVQ         80(AX), DI
+	BTQ          $0x01, DI
+	JCC          sparseavx512y_3x2_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_3x2_noclip:
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, K1, 32(DI)
+	ADDQ    48(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, K1, 32(DI)
+	MOVQ    56(AX), DI
+	ADDQ    DI, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_3x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_4x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_4x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y3
+	JMP       sparseavx512y_4x1_begin
+
+sparseavx512y_4x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_4x1_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_4x1_begin
+
+sparseavx512y_4x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx512y_4x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	SUBQ    $0x04, R8
+	JL      sparseavx512y_4x1_ones
+
+sparseavx512y_4x1_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    (R9)(SI*1), Y8, Y1
+	VFMADD231PS    (R9)(SI*2), Y8, Y2
+	VFMADD231PS    (R9)(DI*1), Y8, Y3
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y4
+	VFMADD231PS    (R9)(SI*1), Y8, Y5
+	VFMADD231PS    (R9)(SI*2), Y8, Y6
+	VFMADD231PS    (R9)(DI*1), Y8, Y7
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    (R9)(SI*1), Y8, Y1
+	VFMADD231PS    (R9)(SI*2), Y8, Y2
+	VFMADD231PS    (R9)(DI*1), Y8, Y3
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y4
+	VFMADD231PS    (R9)(SI*1), Y8, Y5
+	VFMADD231PS    (R9)(SI*2), Y8, Y6
+	VFMADD231PS    (R9)(DI*1), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx512y_4x1_k
+
+sparseavx512y_4x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512y_4x1_sum
+
+sparseavx512y_4x1_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  (R9)(SI*1), Y8, Y1
+	VFMADD231PS  (R9)(SI*2), Y8, Y2
+	VFMADD231PS  (R9)(DI*1), Y8, Y3
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512y_4x1_one
+
+sparseavx512y_4x1_sum:
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y2, Y2
+	VADDPS    Y7, Y3, Y3
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_4x1_nores
+	MOVQ      16(SP), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y0, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y2, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	VADDPS    Y4, Y3, Y3
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_4x1_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y8, Y3
+
+sparseavx512y_4x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y3, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx512y_4x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparse4avx512y_4x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparse4avx512y_4x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparse4avx512y_4x1_new
+	MOVQ      BX, R8
+	MOVQ      R8, R9
+	VMOVUPS.Z (R8), K1, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y3
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y4
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y7
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y8
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y9
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y10
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y11
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y12
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y13
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y14
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y15
+	JMP       sparse4avx512y_4x1_begin
+
+sparse4avx512y_4x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparse4avx512y_4x1_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VMOVAPS      Y4, Y5
+	VMOVAPS      Y4, Y6
+	VMOVAPS      Y4, Y7
+	VBROADCASTSS 8(R8), Y8
+	VMOVAPS      Y8, Y9
+	VMOVAPS      Y8, Y10
+	VMOVAPS      Y8, Y11
+	VBROADCASTSS 12(R8), Y12
+	VMOVAPS      Y12, Y13
+	VMOVAPS      Y12, Y14
+	VMOVAPS      Y12, Y15
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx512y_4x1_begin
+
+sparse4avx512y_4x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+
+sparse4avx512y_4x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	TESTQ   R8, R8
+	JZ      sparse4avx512y_4x1_sum
+
+sparse4avx512y_4x1_k:
+	MOVLQSX      (CX), R9
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Y17
+	VMOVUPS      (R9)(SI*1), Y18
+	VMOVUPS      (R9)(SI*2), Y19
+	VMOVUPS      (R9)(DI*1), Y20
+	VBROADCASTSS 4(CX), Y16
+	VFMADD231PS  Y17, Y16, Y0
+	VFMADD231PS  Y18, Y16, Y1
+	VFMADD231PS  Y19, Y16, Y2
+	VFMADD231PS  Y20, Y16, Y3
+	VBROADCASTSS 8(CX), Y16
+	VFMADD231PS  Y17, Y16, Y4
+	VFMADD231PS  Y18, Y16, Y5
+	VFMADD231PS  Y19, Y16, Y6
+	VFMADD231PS  Y20, Y16, Y7
+	VBROADCASTSS 12(CX), Y16
+	VFMADD231PS  Y17, Y16, Y8
+	VFMADD231PS  Y18, Y16, Y9
+	VFMADD231PS  Y19, Y16, Y10
+	VFMADD231PS  Y20, Y16, Y11
+	VBROADCASTSS 16(CX), Y16
+	VFMADD231PS  Y17, Y16, Y12
+	VFMADD231PS  Y18, Y16, Y13
+	VFMADD231PS  Y19, Y16, Y14
+	VFMADD231PS  Y20, Y16, Y15
+	ADDQ         $0x14, CX
+	DECQ         R8
+	JNZ          sparse4avx512y_4x1_k
+
+sparse4avx512y_4x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparse4avx512y_4x1_nores
+	MOVQ      16(SP), R8
+	MOVQ      R8, R9
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y0, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y2, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y3, Y3
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y4, Y4
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y5, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y6, Y6
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y7, Y7
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y8, Y8
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y9, Y9
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y10, Y10
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y11, Y11
+	ADDQ      56(AX), R9
+	MOVQ      R9, R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y12, Y12
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y13, Y13
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y14, Y14
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y17
+	VADDPS    Y17, Y15, Y15
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+	ADDQ      R8, 16(SP)
+
+sparse4avx512y_4x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparse4avx512y_4x1_noclip
+	VBROADCASTSS 96(AX), Y17
+	VBROADCASTSS 100(AX), Y16
+	VMAXPS       Y0, Y17, Y0
+	VMINPS       Y0, Y16, Y0
+	VMAXPS       Y1, Y17, Y1
+	VMINPS       Y1, Y16, Y1
+	VMAXPS       Y2, Y17, Y2
+	VMINPS       Y2, Y16, Y2
+	VMAXPS       Y3, Y17, Y3
+	VMINPS       Y3, Y16, Y3
+	VMAXPS       Y4, Y17, Y4
+	VMINPS       Y4, Y16, Y4
+	VMAXPS       Y5, Y17, Y5
+	VMINPS       Y5, Y16, Y5
+	VMAXPS       Y6, Y17, Y6
+	VMINPS       Y6, Y16, Y6
+	VMAXPS       Y7, Y17, Y7
+	VMINPS       Y7, Y16, Y7
+	VMAXPS       Y8, Y17, Y8
+	VMINPS       Y8, Y16, Y8
+	VMAXPS       Y9, Y17, Y9
+	VMINPS       Y9, Y16, Y9
+	VMAXPS       Y10, Y17, Y10
+	VMINPS       Y10, Y16, Y10
+	VMAXPS       Y11, Y17, Y11
+	VMINPS       Y11, Y16, Y11
+	VMAXPS       Y12, Y17, Y12
+	VMINPS       Y12, Y16, Y12
+	VMAXPS       Y13, Y17, Y13
+	VMINPS       Y13, Y16, Y13
+	VMAXPS       Y14, Y17, Y14
+	VMINPS       Y14, Y16, Y14
+	VMAXPS       Y15, Y17, Y15
+	VMINPS       Y15, Y16, Y15
+
+sparse4avx512y_4x1_noclip:
+	MOVQ    BX, R8
+	MOVQ    R8, R9
+	VMOVUPS Y0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y3, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Y4, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y5, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y6, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y7, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Y8, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y9, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y10, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y11, K1, (R8)
+	ADDQ    56(AX), R9
+	MOVQ    R9, R8
+	VMOVUPS Y12, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y13, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y14, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y15, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparse4avx512y_4x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_4x2(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_4x2(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_4x2_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_4x2_new
+	MOVQ      BX, R8
+	VMOVUPS   (R8), Y0
+	VMOVUPS.Z 32(R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y2
+	VMOVUPS.Z 32(R8), K1, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y4
+	VMOVUPS.Z 32(R8), K1, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y6
+	VMOVUPS.Z 32(R8), K1, Y7
+	JMP       sparseavx512y_4x2_begin
+
+sparseavx512y_4x2_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_4x2_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_4x2_begin
+
+sparseavx512y_4x2_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_4x2_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R8
+	JL      sparseavx512y_4x2_ones
+
+sparseavx512y_4x2_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    32(R9), Y8, Y1
+	VFMADD231PS    (R9)(SI*1), Y8, Y2
+	VFMADD231PS    32(R9)(SI*1), Y8, Y3
+	VFMADD231PS    (R9)(SI*2), Y8, Y4
+	VFMADD231PS    32(R9)(SI*2), Y8, Y5
+	VFMADD231PS    (R9)(DI*1), Y8, Y6
+	VFMADD231PS    32(R9)(DI*1), Y8, Y7
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    32(R9), Y8, Y1
+	VFMADD231PS    (R9)(SI*1), Y8, Y2
+	VFMADD231PS    32(R9)(SI*1), Y8, Y3
+	VFMADD231PS    (R9)(SI*2), Y8, Y4
+	VFMADD231PS    32(R9)(SI*2), Y8, Y5
+	VFMADD231PS    (R9)(DI*1), Y8, Y6
+	VFMADD231PS    32(R9)(DI*1), Y8, Y7
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    32(R9), Y8, Y1
+	VFMADD231PS    (R9)(SI*1), Y8, Y2
+	VFMADD231PS    32(R9)(SI*1), Y8, Y3
+	VFMADD231PS    (R9)(SI*2), Y8, Y4
+	VFMADD231PS    32(R9)(SI*2), Y8, Y5
+	VFMADD231PS    (R9)(DI*1), Y8, Y6
+	VFMADD231PS    32(R9)(DI*1), Y8, Y7
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y8, Y0
+	VFMADD231PS    32(R9), Y8, Y1
+	VFMADD231PS    (R9)(SI*1), Y8, Y2
+	VFMADD231PS    32(R9)(SI*1), Y8, Y3
+	VFMADD231PS    (R9)(SI*2), Y8, Y4
+	VFMADD231PS    32(R9)(SI*2), Y8, Y5
+	VFMADD231PS    (R9)(DI*1), Y8, Y6
+	VFMADD231PS    32(R9)(DI*1), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx512y_4x2_k
+
+sparseavx512y_4x2_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512y_4x2_sum
+
+sparseavx512y_4x2_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  32(R9), Y8, Y1
+	VFMADD231PS  (R9)(SI*1), Y8, Y2
+	VFMADD231PS  32(R9)(SI*1), Y8, Y3
+	VFMADD231PS  (R9)(SI*2), Y8, Y4
+	VFMADD231PS  32(R9)(SI*2), Y8, Y5
+	VFMADD231PS  (R9)(DI*1), Y8, Y6
+	VFMADD231PS  32(R9)(DI*1), Y8, Y7
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512y_4x2_one
+
+sparseavx512y_4x2_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_4x2_nores
+	MOVQ      16(SP), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y0, Y0
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y2, Y2
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y4, Y4
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      48(AX), R8
+	VMOVUPS   (R8), Y9
+	VADDPS    Y9, Y6, Y6
+	VMOVUPS.Z 32(R8), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_4x2_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_4x2_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_4x2_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, K1, 32(R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, K1, 32(R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_4x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_5x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_5x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+
+sparseavx512y_5x1_o:
+	MOVQ      80(AX), R8
+	BTQ       $0x00, R8
+	JCC       sparseavx512y_5x1_new
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y4
+	JMP       sparseavx512y_5x1_begin
+
+sparseavx512y_5x1_new:
+	MOVQ         (SP), R8
+	TESTQ        R8, R8
+	JZ           sparseavx512y_5x1_nobias
+	VBROADCASTSS (R8), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_5x1_begin
+
+sparseavx512y_5x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx512y_5x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R8
+	JL      sparseavx512y_5x1_ones
+
+sparseavx512y_5x1_k:
+	VBROADCASTF128 16(CX), Y6
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y6, Y5
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y5, Y0
+	VFMADD231PS    (R9)(SI*1), Y5, Y1
+	VFMADD231PS    (R9)(SI*2), Y5, Y2
+	VFMADD231PS    (R9)(DI*1), Y5, Y3
+	VFMADD231PS    (R9)(SI*4), Y5, Y4
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y6, Y5
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y5, Y0
+	VFMADD231PS    (R9)(SI*1), Y5, Y1
+	VFMADD231PS    (R9)(SI*2), Y5, Y2
+	VFMADD231PS    (R9)(DI*1), Y5, Y3
+	VFMADD231PS    (R9)(SI*4), Y5, Y4
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y6, Y5
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y5, Y0
+	VFMADD231PS    (R9)(SI*1), Y5, Y1
+	VFMADD231PS    (R9)(SI*2), Y5, Y2
+	VFMADD231PS    (R9)(DI*1), Y5, Y3
+	VFMADD231PS    (R9)(SI*4), Y5, Y4
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y6, Y5
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y5, Y0
+	VFMADD231PS    (R9)(SI*1), Y5, Y1
+	VFMADD231PS    (R9)(SI*2), Y5, Y2
+	VFMADD231PS    (R9)(DI*1), Y5, Y3
+	VFMADD231PS    (R9)(SI*4), Y5, Y4
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx512y_5x1_k
+
+sparseavx512y_5x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx512y_5x1_sum
+
+sparseavx512y_5x1_one:
+	MOVL         (CX), R9
+	VBROADCASTSS 4(CX), Y5
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  (R9)(SI*1), Y5, Y1
+	VFMADD231PS  (R9)(SI*2), Y5, Y2
+	VFMADD231PS  (R9)(DI*1), Y5, Y3
+	VFMADD231PS  (R9)(SI*4), Y5, Y4
+	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx512y_5x1_one
+
+sparseavx512y_5x1_sum:
+	MOVQ      16(SP), R8
+	TESTQ     R8, R8
+	JZ        sparseavx512y_5x1_nores
+	MOVQ      16(SP), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y0, Y0
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y1, Y1
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y2, Y2
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y3, Y3
+	ADDQ      48(AX), R8
+	VMOVUPS.Z (R8), K1, Y6
+	VADDPS    Y6, Y4, Y4
+	MOVQ      56(AX), R8
+	ADDQ      R8, 16(SP)
+
+sparseavx512y_5x1_nores:
+	MOVQ         80(AX), R8
+	BTQ          $0x01, R8
+	JCC          sparseavx512y_5x1_noclip
+	VBROADCASTSS 96(AX), Y6
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+sparseavx512y_5x1_noclip:
+	MOVQ    BX, R8
+	VMOVUPS Y0, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y1, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y2, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y3, K1, (R8)
+	ADDQ    48(AX), R8
+	VMOVUPS Y4, K1, (R8)
+	MOVQ    56(AX), R8
+	ADDQ    R8, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_5x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_6x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_6x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512y_6x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512y_6x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y5
+	JMP       sparseavx512y_6x1_begin
+
+sparseavx512y_6x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512y_6x1_nobias
+	VBROADCASTSS (R9), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_6x1_begin
+
+sparseavx512y_6x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx512y_6x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R9
+	JL      sparseavx512y_6x1_ones
+
+sparseavx512y_6x1_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y6, Y0
+	VFMADD231PS    (R10)(SI*1), Y6, Y1
+	VFMADD231PS    (R10)(SI*2), Y6, Y2
+	VFMADD231PS    (R10)(DI*1), Y6, Y3
+	VFMADD231PS    (R10)(SI*4), Y6, Y4
+	VFMADD231PS    (R10)(R8*1), Y6, Y5
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y6, Y0
+	VFMADD231PS    (R10)(SI*1), Y6, Y1
+	VFMADD231PS    (R10)(SI*2), Y6, Y2
+	VFMADD231PS    (R10)(DI*1), Y6, Y3
+	VFMADD231PS    (R10)(SI*4), Y6, Y4
+	VFMADD231PS    (R10)(R8*1), Y6, Y5
+	MOVQ           8(CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y6, Y0
+	VFMADD231PS    (R10)(SI*1), Y6, Y1
+	VFMADD231PS    (R10)(SI*2), Y6, Y2
+	VFMADD231PS    (R10)(DI*1), Y6, Y3
+	VFMADD231PS    (R10)(SI*4), Y6, Y4
+	VFMADD231PS    (R10)(R8*1), Y6, Y5
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y6, Y0
+	VFMADD231PS    (R10)(SI*1), Y6, Y1
+	VFMADD231PS    (R10)(SI*2), Y6, Y2
+	VFMADD231PS    (R10)(DI*1), Y6, Y3
+	VFMADD231PS    (R10)(SI*4), Y6, Y4
+	VFMADD231PS    (R10)(R8*1), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R9
+	JGE            sparseavx512y_6x1_k
+
+sparseavx512y_6x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx512y_6x1_sum
+
+sparseavx512y_6x1_one:
+	MOVL         (CX), R10
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, R10
+	VFMADD231PS  (R10), Y6, Y0
+	VFMADD231PS  (R10)(SI*1), Y6, Y1
+	VFMADD231PS  (R10)(SI*2), Y6, Y2
+	VFMADD231PS  (R10)(DI*1), Y6, Y3
+	VFMADD231PS  (R10)(SI*4), Y6, Y4
+	VFMADD231PS  (R10)(R8*1), Y6, Y5
+	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx512y_6x1_one
+
+sparseavx512y_6x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512y_6x1_nores
+	MOVQ      16(SP), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y0, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y2, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y4, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y7
+	VADDPS    Y7, Y5, Y5
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512y_6x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512y_6x1_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx512y_6x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Y0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y5, K1, (R9)
+	MOVQ    56(AX), R9
+	ADDQ    R9, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_6x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_7x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_7x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+
+sparseavx512y_7x1_o:
+	MOVQ      80(AX), R9
+	BTQ       $0x00, R9
+	JCC       sparseavx512y_7x1_new
+	MOVQ      BX, R9
+	VMOVUPS.Z (R9), K1, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y6
+	JMP       sparseavx512y_7x1_begin
+
+sparseavx512y_7x1_new:
+	MOVQ         (SP), R9
+	TESTQ        R9, R9
+	JZ           sparseavx512y_7x1_nobias
+	VBROADCASTSS (R9), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_7x1_begin
+
+sparseavx512y_7x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx512y_7x1_begin:
+	MOVQ    8(SP), R9
+	MOVLQSX (R9), R9
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R9
+	JL      sparseavx512y_7x1_ones
+
+sparseavx512y_7x1_k:
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y0
+	VFMADD231PS    (R10)(SI*1), Y7, Y1
+	VFMADD231PS    (R10)(SI*2), Y7, Y2
+	VFMADD231PS    (R10)(DI*1), Y7, Y3
+	VFMADD231PS    (R10)(SI*4), Y7, Y4
+	VFMADD231PS    (R10)(R8*1), Y7, Y5
+	VFMADD231PS    (R10)(DI*2), Y7, Y6
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y0
+	VFMADD231PS    (R10)(SI*1), Y7, Y1
+	VFMADD231PS    (R10)(SI*2), Y7, Y2
+	VFMADD231PS    (R10)(DI*1), Y7, Y3
+	VFMADD231PS    (R10)(SI*4), Y7, Y4
+	VFMADD231PS    (R10)(R8*1), Y7, Y5
+	VFMADD231PS    (R10)(DI*2), Y7, Y6
+	MOVQ           8(CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y0
+	VFMADD231PS    (R10)(SI*1), Y7, Y1
+	VFMADD231PS    (R10)(SI*2), Y7, Y2
+	VFMADD231PS    (R10)(DI*1), Y7, Y3
+	VFMADD231PS    (R10)(SI*4), Y7, Y4
+	VFMADD231PS    (R10)(R8*1), Y7, Y5
+	VFMADD231PS    (R10)(DI*2), Y7, Y6
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y0
+	VFMADD231PS    (R10)(SI*1), Y7, Y1
+	VFMADD231PS    (R10)(SI*2), Y7, Y2
+	VFMADD231PS    (R10)(DI*1), Y7, Y3
+	VFMADD231PS    (R10)(SI*4), Y7, Y4
+	VFMADD231PS    (R10)(R8*1), Y7, Y5
+	VFMADD231PS    (R10)(DI*2), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R9
+	JGE            sparseavx512y_7x1_k
+
+sparseavx512y_7x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx512y_7x1_sum
+
+sparseavx512y_7x1_one:
+	MOVL         (CX), R10
+	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, R10
+	VFMADD231PS  (R10), Y7, Y0
+	VFMADD231PS  (R10)(SI*1), Y7, Y1
+	VFMADD231PS  (R10)(SI*2), Y7, Y2
+	VFMADD231PS  (R10)(DI*1), Y7, Y3
+	VFMADD231PS  (R10)(SI*4), Y7, Y4
+	VFMADD231PS  (R10)(R8*1), Y7, Y5
+	VFMADD231PS  (R10)(DI*2), Y7, Y6
+	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx512y_7x1_one
+
+sparseavx512y_7x1_sum:
+	MOVQ      16(SP), R9
+	TESTQ     R9, R9
+	JZ        sparseavx512y_7x1_nores
+	MOVQ      16(SP), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y0, Y0
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y1, Y1
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y2, Y2
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y3, Y3
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y4, Y4
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y5, Y5
+	ADDQ      48(AX), R9
+	VMOVUPS.Z (R9), K1, Y8
+	VADDPS    Y8, Y6, Y6
+	MOVQ      56(AX), R9
+	ADDQ      R9, 16(SP)
+
+sparseavx512y_7x1_nores:
+	MOVQ         80(AX), R9
+	BTQ          $0x01, R9
+	JCC          sparseavx512y_7x1_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx512y_7x1_noclip:
+	MOVQ    BX, R9
+	VMOVUPS Y0, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y1, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y2, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y3, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y4, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y5, K1, (R9)
+	ADDQ    48(AX), R9
+	VMOVUPS Y6, K1, (R9)
+	MOVQ    56(AX), R9
+	ADDQ    R9, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_7x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx512y_8x1(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, FMA3
+TEXT ·sparseavx512y_8x1(SB), NOSPLIT, $32-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  64(AX), SI
+	MOVQ  SI, (SP)
+	MOVQ  8(AX), SI
+	MOVQ  SI, 8(SP)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  16(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVL  88(AX), SI
+	KMOVW SI, K1
+	MOVQ  32(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+
+sparseavx512y_8x1_o:
+	MOVQ      80(AX), R10
+	BTQ       $0x00, R10
+	JCC       sparseavx512y_8x1_new
+	MOVQ      BX, R10
+	VMOVUPS.Z (R10), K1, Y0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y7
+	JMP       sparseavx512y_8x1_begin
+
+sparseavx512y_8x1_new:
+	MOVQ         (SP), R10
+	TESTQ        R10, R10
+	JZ           sparseavx512y_8x1_nobias
+	VBROADCASTSS (R10), Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx512y_8x1_begin
+
+sparseavx512y_8x1_nobias:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx512y_8x1_begin:
+	MOVQ    8(SP), R10
+	MOVLQSX (R10), R10
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, R10
+	JL      sparseavx512y_8x1_ones
+
+sparseavx512y_8x1_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R12
+	MOVL           R12, R11
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y8, Y0
+	VFMADD231PS    (R11)(SI*1), Y8, Y1
+	VFMADD231PS    (R11)(SI*2), Y8, Y2
+	VFMADD231PS    (R11)(DI*1), Y8, Y3
+	VFMADD231PS    (R11)(SI*4), Y8, Y4
+	VFMADD231PS    (R11)(R8*1), Y8, Y5
+	VFMADD231PS    (R11)(DI*2), Y8, Y6
+	VFMADD231PS    (R11)(R9*1), Y8, Y7
+	SHRQ           $0x20, R12
+	MOVQ           R12, R11
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y8, Y0
+	VFMADD231PS    (R11)(SI*1), Y8, Y1
+	VFMADD231PS    (R11)(SI*2), Y8, Y2
+	VFMADD231PS    (R11)(DI*1), Y8, Y3
+	VFMADD231PS    (R11)(SI*4), Y8, Y4
+	VFMADD231PS    (R11)(R8*1), Y8, Y5
+	VFMADD231PS    (R11)(DI*2), Y8, Y6
+	VFMADD231PS    (R11)(R9*1), Y8, Y7
+	MOVQ           8(CX), R12
+	MOVL           R12, R11
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y8, Y0
+	VFMADD231PS    (R11)(SI*1), Y8, Y1
+	VFMADD231PS    (R11)(SI*2), Y8, Y2
+	VFMADD231PS    (R11)(DI*1), Y8, Y3
+	VFMADD231PS    (R11)(SI*4), Y8, Y4
+	VFMADD231PS    (R11)(R8*1), Y8, Y5
+	VFMADD231PS    (R11)(DI*2), Y8, Y6
+	VFMADD231PS    (R11)(R9*1), Y8, Y7
+	SHRQ           $0x20, R12
+	MOVQ           R12, R11
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y8, Y0
+	VFMADD231PS    (R11)(SI*1), Y8, Y1
+	VFMADD231PS    (R11)(SI*2), Y8, Y2
+	VFMADD231PS    (R11)(DI*1), Y8, Y3
+	VFMADD231PS    (R11)(SI*4), Y8, Y4
+	VFMADD231PS    (R11)(R8*1), Y8, Y5
+	VFMADD231PS    (R11)(DI*2), Y8, Y6
+	VFMADD231PS    (R11)(R9*1), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R10
+	JGE            sparseavx512y_8x1_k
+
+sparseavx512y_8x1_ones:
+	ADDQ $0x04, R10
+	JZ   sparseavx512y_8x1_sum
+
+sparseavx512y_8x1_one:
+	MOVL         (CX), R11
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  (R11)(SI*1), Y8, Y1
+	VFMADD231PS  (R11)(SI*2), Y8, Y2
+	VFMADD231PS  (R11)(DI*1), Y8, Y3
+	VFMADD231PS  (R11)(SI*4), Y8, Y4
+	VFMADD231PS  (R11)(R8*1), Y8, Y5
+	VFMADD231PS  (R11)(DI*2), Y8, Y6
+	VFMADD231PS  (R11)(R9*1), Y8, Y7
+	ADDQ         $0x08, CX
+	DECQ         R10
+	JNZ          sparseavx512y_8x1_one
+
+sparseavx512y_8x1_sum:
+	MOVQ      16(SP), R10
+	TESTQ     R10, R10
+	JZ        sparseavx512y_8x1_nores
+	MOVQ      16(SP), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y0, Y0
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y1, Y1
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y2, Y2
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y3, Y3
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y4, Y4
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y5, Y5
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y6, Y6
+	ADDQ      48(AX), R10
+	VMOVUPS.Z (R10), K1, Y9
+	VADDPS    Y9, Y7, Y7
+	MOVQ      56(AX), R10
+	ADDQ      R10, 16(SP)
+
+sparseavx512y_8x1_nores:
+	MOVQ         80(AX), R10
+	BTQ          $0x01, R10
+	JCC          sparseavx512y_8x1_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx512y_8x1_noclip:
+	MOVQ    BX, R10
+	VMOVUPS Y0, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y1, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y2, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y3, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y4, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y5, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y6, K1, (R10)
+	ADDQ    48(AX), R10
+	VMOVUPS Y7, K1, (R10)
+	MOVQ    56(AX), R10
+	ADDQ    R10, BX
+	DECQ    24(SP)
+	JNZ     sparseavx512y_8x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x1_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x1_new
+	MOVQ       BX, SI
+	VMASKMOVPS (SI), Y0, Y1
+	JMP        sparseavx2_1x1_begin
+
+sparseavx2_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x1_nobias
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x1_begin
+
+sparseavx2_1x1_nobias:
+	VXORPS Y1, Y1, Y1
+
+sparseavx2_1x1_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y2, Y2, Y2
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x1_ones
+
+sparseavx2_1x1_k:
+	VBROADCASTF128 16(CX), Y4
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y4, Y3
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y3, Y1
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y4, Y3
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y3, Y2
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y4, Y3
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y3, Y1
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y4, Y3
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y3, Y2
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x1_k
+
+sparseavx2_1x1_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x1_sum
+
+sparseavx2_1x1_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y3
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y3, Y1
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x1_one
+
+sparseavx2_1x1_sum:
+	VADDPS     Y2, Y1, Y1
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x1_nores
+	MOVQ       16(SP), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x1_noclip
+	VBROADCASTSS 96(AX), Y2
+	VBROADCASTSS 100(AX), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+
+sparseavx2_1x1_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x1_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	JMP       sparseavx2_1x1_next
+
+sparseavx2_1x1_part:
+	MOVQ       BX, SI
+	VMASKMOVPS Y1, Y0, (SI)
+
+sparseavx2_1x1_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx2_1x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparse4avx2_1x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparse4avx2_1x1_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparse4avx2_1x1_new
+	MOVQ       BX, SI
+	MOVQ       SI, DI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y4
+	JMP        sparse4avx2_1x1_begin
+
+sparse4avx2_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx2_1x1_nobias
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 8(SI), Y3
+	VBROADCASTSS 12(SI), Y4
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx2_1x1_begin
+
+sparse4avx2_1x1_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparse4avx2_1x1_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx2_1x1_sum
+
+sparse4avx2_1x1_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y6
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 8(CX), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 16(CX), Y5
+	VFMADD231PS  Y6, Y5, Y4
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx2_1x1_k
+
+sparse4avx2_1x1_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparse4avx2_1x1_nores
+	MOVQ       16(SP), SI
+	MOVQ       SI, DI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y3, Y3
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS (SI), Y0, Y6
+	VADDPS     Y6, Y4, Y4
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+
+sparse4avx2_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx2_1x1_noclip
+	VBROADCASTSS 96(AX), Y6
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+
+sparse4avx2_1x1_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparse4avx2_1x1_part
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS   Y1, (SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y2, (SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y3, (SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y4, (SI)
+	JMP       sparse4avx2_1x1_next
+
+sparse4avx2_1x1_part:
+	MOVQ       BX, SI
+	MOVQ       SI, DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMASKMOVPS Y4, Y0, (SI)
+
+sparse4avx2_1x1_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparse4avx2_1x1_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x2_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x2_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS 32(SI), Y0, Y2
+	JMP        sparseavx2_1x2_begin
+
+sparseavx2_1x2_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x2_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x2_begin
+
+sparseavx2_1x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+sparseavx2_1x2_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x2_ones
+
+sparseavx2_1x2_k:
+	VBROADCASTF128 16(CX), Y6
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y1
+	VFMADD231PS    32(DI), Y5, Y2
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y3
+	VFMADD231PS    32(DI), Y5, Y4
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y1
+	VFMADD231PS    32(DI), Y5, Y2
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y6, Y5
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y5, Y3
+	VFMADD231PS    32(DI), Y5, Y4
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x2_k
+
+sparseavx2_1x2_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x2_sum
+
+sparseavx2_1x2_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y5
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y5, Y1
+	VFMADD231PS  32(DI), Y5, Y2
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x2_one
+
+sparseavx2_1x2_sum:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x2_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y3
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x2_noclip
+	VBROADCASTSS 96(AX), Y3
+	VBROADCASTSS 100(AX), Y5
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y5, Y2
+
+sparseavx2_1x2_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x2_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	JMP       sparseavx2_1x2_next
+
+sparseavx2_1x2_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMASKMOVPS Y2, Y0, 32(SI)
+
+sparseavx2_1x2_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparse4avx2_1x2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparse4avx2_1x2(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparse4avx2_1x2_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparse4avx2_1x2_new
+	MOVQ       BX, SI
+	MOVQ       SI, DI
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS 32(SI), Y0, Y2
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y3
+	VMASKMOVPS 32(SI), Y0, Y4
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y5
+	VMASKMOVPS 32(SI), Y0, Y6
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y7
+	VMASKMOVPS 32(SI), Y0, Y8
+	JMP        sparse4avx2_1x2_begin
+
+sparse4avx2_1x2_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparse4avx2_1x2_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VBROADCASTSS 4(SI), Y3
+	VMOVAPS      Y3, Y4
+	VBROADCASTSS 8(SI), Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 12(SI), Y7
+	VMOVAPS      Y7, Y8
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx2_1x2_begin
+
+sparse4avx2_1x2_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+sparse4avx2_1x2_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	TESTQ   SI, SI
+	JZ      sparse4avx2_1x2_sum
+
+sparse4avx2_1x2_k:
+	MOVLQSX      (CX), DI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  Y10, Y9, Y1
+	VFMADD231PS  Y11, Y9, Y2
+	VBROADCASTSS 8(CX), Y9
+	VFMADD231PS  Y10, Y9, Y3
+	VFMADD231PS  Y11, Y9, Y4
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  Y10, Y9, Y5
+	VFMADD231PS  Y11, Y9, Y6
+	VBROADCASTSS 16(CX), Y9
+	VFMADD231PS  Y10, Y9, Y7
+	VFMADD231PS  Y11, Y9, Y8
+	ADDQ         $0x14, CX
+	DECQ         SI
+	JNZ          sparse4avx2_1x2_k
+
+sparse4avx2_1x2_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparse4avx2_1x2_nores
+	MOVQ       16(SP), SI
+	MOVQ       SI, DI
+	VMOVUPS    (SI), Y10
+	VADDPS     Y10, Y1, Y1
+	VMASKMOVPS 32(SI), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y10
+	VADDPS     Y10, Y3, Y3
+	VMASKMOVPS 32(SI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y10
+	VADDPS     Y10, Y5, Y5
+	VMASKMOVPS 32(SI), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    (SI), Y10
+	VADDPS     Y10, Y7, Y7
+	VMASKMOVPS 32(SI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+	ADDQ       SI, 16(SP)
+
+sparse4avx2_1x2_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparse4avx2_1x2_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
+
+sparse4avx2_1x2_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparse4avx2_1x2_part
+	MOVQ      BX, SI
+	MOVQ      SI, DI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y3, (SI)
+	VMOVUPS   Y4, 32(SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y5, (SI)
+	VMOVUPS   Y6, 32(SI)
+	ADDQ      56(AX), DI
+	MOVQ      DI, SI
+	VMOVUPS   Y7, (SI)
+	VMOVUPS   Y8, 32(SI)
+	JMP       sparse4avx2_1x2_next
+
+sparse4avx2_1x2_part:
+	MOVQ       BX, SI
+	MOVQ       SI, DI
+	VMOVUPS    Y1, (SI)
+	VMASKMOVPS Y2, Y0, 32(SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    Y3, (SI)
+	VMASKMOVPS Y4, Y0, 32(SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    Y5, (SI)
+	VMASKMOVPS Y6, Y0, 32(SI)
+	ADDQ       56(AX), DI
+	MOVQ       DI, SI
+	VMOVUPS    Y7, (SI)
+	VMASKMOVPS Y8, Y0, 32(SI)
+
+sparse4avx2_1x2_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparse4avx2_1x2_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x3(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x3(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x3_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x3_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS 64(SI), Y0, Y3
+	JMP        sparseavx2_1x3_begin
+
+sparseavx2_1x3_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x3_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x3_begin
+
+sparseavx2_1x3_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+sparseavx2_1x3_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x3_ones
+
+sparseavx2_1x3_k:
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y4
+	VFMADD231PS    32(DI), Y7, Y5
+	VFMADD231PS    64(DI), Y7, Y6
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y4
+	VFMADD231PS    32(DI), Y7, Y5
+	VFMADD231PS    64(DI), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x3_k
+
+sparseavx2_1x3_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x3_sum
+
+sparseavx2_1x3_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x3_one
+
+sparseavx2_1x3_sum:
+	VADDPS     Y4, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y6, Y3, Y3
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x3_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y4
+	VADDPS     Y4, Y1, Y1
+	VMOVUPS    32(SI), Y4
+	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS 64(SI), Y0, Y4
+	VADDPS     Y4, Y3, Y3
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x3_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x3_noclip
+	VBROADCASTSS 96(AX), Y4
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y7, Y3
+
+sparseavx2_1x3_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x3_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	JMP       sparseavx2_1x3_next
+
+sparseavx2_1x3_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMASKMOVPS Y3, Y0, 64(SI)
+
+sparseavx2_1x3_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x3_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x4(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x4(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x4_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x4_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMASKMOVPS 96(SI), Y0, Y4
+	JMP        sparseavx2_1x4_begin
+
+sparseavx2_1x4_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x4_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x4_begin
+
+sparseavx2_1x4_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+sparseavx2_1x4_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x4_ones
+
+sparseavx2_1x4_k:
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y5
+	VFMADD231PS    32(DI), Y9, Y6
+	VFMADD231PS    64(DI), Y9, Y7
+	VFMADD231PS    96(DI), Y9, Y8
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y5
+	VFMADD231PS    32(DI), Y9, Y6
+	VFMADD231PS    64(DI), Y9, Y7
+	VFMADD231PS    96(DI), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x4_k
+
+sparseavx2_1x4_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x4_sum
+
+sparseavx2_1x4_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
+	VFMADD231PS  64(DI), Y9, Y3
+	VFMADD231PS  96(DI), Y9, Y4
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x4_one
+
+sparseavx2_1x4_sum:
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y8, Y4, Y4
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x4_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y5
+	VADDPS     Y5, Y1, Y1
+	VMOVUPS    32(SI), Y5
+	VADDPS     Y5, Y2, Y2
+	VMOVUPS    64(SI), Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS 96(SI), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x4_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x4_noclip
+	VBROADCASTSS 96(AX), Y5
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y9, Y4
+
+sparseavx2_1x4_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x4_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	JMP       sparseavx2_1x4_next
+
+sparseavx2_1x4_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMASKMOVPS Y4, Y0, 96(SI)
+
+sparseavx2_1x4_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x4_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x5(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x5(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x5_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x5_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMASKMOVPS 128(SI), Y0, Y5
+	JMP        sparseavx2_1x5_begin
+
+sparseavx2_1x5_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x5_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x5_begin
+
+sparseavx2_1x5_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+sparseavx2_1x5_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x5_ones
+
+sparseavx2_1x5_k:
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y1
+	VFMADD231PS    32(DI), Y6, Y2
+	VFMADD231PS    64(DI), Y6, Y3
+	VFMADD231PS    96(DI), Y6, Y4
+	VFMADD231PS    128(DI), Y6, Y5
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y1
+	VFMADD231PS    32(DI), Y6, Y2
+	VFMADD231PS    64(DI), Y6, Y3
+	VFMADD231PS    96(DI), Y6, Y4
+	VFMADD231PS    128(DI), Y6, Y5
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y1
+	VFMADD231PS    32(DI), Y6, Y2
+	VFMADD231PS    64(DI), Y6, Y3
+	VFMADD231PS    96(DI), Y6, Y4
+	VFMADD231PS    128(DI), Y6, Y5
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y6, Y1
+	VFMADD231PS    32(DI), Y6, Y2
+	VFMADD231PS    64(DI), Y6, Y3
+	VFMADD231PS    96(DI), Y6, Y4
+	VFMADD231PS    128(DI), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x5_k
+
+sparseavx2_1x5_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x5_sum
+
+sparseavx2_1x5_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y6, Y1
+	VFMADD231PS  32(DI), Y6, Y2
+	VFMADD231PS  64(DI), Y6, Y3
+	VFMADD231PS  96(DI), Y6, Y4
+	VFMADD231PS  128(DI), Y6, Y5
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x5_one
+
+sparseavx2_1x5_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x5_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y7
+	VADDPS     Y7, Y1, Y1
+	VMOVUPS    32(SI), Y7
+	VADDPS     Y7, Y2, Y2
+	VMOVUPS    64(SI), Y7
+	VADDPS     Y7, Y3, Y3
+	VMOVUPS    96(SI), Y7
+	VADDPS     Y7, Y4, Y4
+	VMASKMOVPS 128(SI), Y0, Y7
+	VADDPS     Y7, Y5, Y5
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x5_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x5_noclip
+	VBROADCASTSS 96(AX), Y7
+	VBROADCASTSS 100(AX), Y6
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+
+sparseavx2_1x5_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x5_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	JMP       sparseavx2_1x5_next
+
+sparseavx2_1x5_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMASKMOVPS Y5, Y0, 128(SI)
+
+sparseavx2_1x5_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x5_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x6(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x6(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x6_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x6_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMOVUPS    128(SI), Y5
+	VMASKMOVPS 160(SI), Y0, Y6
+	JMP        sparseavx2_1x6_begin
+
+sparseavx2_1x6_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x6_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x6_begin
+
+sparseavx2_1x6_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+sparseavx2_1x6_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x6_ones
+
+sparseavx2_1x6_k:
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	VFMADD231PS    96(DI), Y7, Y4
+	VFMADD231PS    128(DI), Y7, Y5
+	VFMADD231PS    160(DI), Y7, Y6
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	VFMADD231PS    96(DI), Y7, Y4
+	VFMADD231PS    128(DI), Y7, Y5
+	VFMADD231PS    160(DI), Y7, Y6
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	VFMADD231PS    96(DI), Y7, Y4
+	VFMADD231PS    128(DI), Y7, Y5
+	VFMADD231PS    160(DI), Y7, Y6
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y7, Y1
+	VFMADD231PS    32(DI), Y7, Y2
+	VFMADD231PS    64(DI), Y7, Y3
+	VFMADD231PS    96(DI), Y7, Y4
+	VFMADD231PS    128(DI), Y7, Y5
+	VFMADD231PS    160(DI), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x6_k
+
+sparseavx2_1x6_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x6_sum
+
+sparseavx2_1x6_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y7, Y1
+	VFMADD231PS  32(DI), Y7, Y2
+	VFMADD231PS  64(DI), Y7, Y3
+	VFMADD231PS  96(DI), Y7, Y4
+	VFMADD231PS  128(DI), Y7, Y5
+	VFMADD231PS  160(DI), Y7, Y6
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x6_one
+
+sparseavx2_1x6_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x6_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y8
+	VADDPS     Y8, Y1, Y1
+	VMOVUPS    32(SI), Y8
+	VADDPS     Y8, Y2, Y2
+	VMOVUPS    64(SI), Y8
+	VADDPS     Y8, Y3, Y3
+	VMOVUPS    96(SI), Y8
+	VADDPS     Y8, Y4, Y4
+	VMOVUPS    128(SI), Y8
+	VADDPS     Y8, Y5, Y5
+	VMASKMOVPS 160(SI), Y0, Y8
+	VADDPS     Y8, Y6, Y6
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x6_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x6_noclip
+	VBROADCASTSS 96(AX), Y8
+	VBROADCASTSS 100(AX), Y7
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+
+sparseavx2_1x6_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x6_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	VMOVUPS   Y6, 160(SI)
+	JMP       sparseavx2_1x6_next
+
+sparseavx2_1x6_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    Y5, 128(SI)
+	VMASKMOVPS Y6, Y0, 160(SI)
+
+sparseavx2_1x6_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x6_o
+	VZEROUPPER
+	RET
+
+// func sparseavx2_1x7(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2_1x7(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+
+sparseavx2_1x7_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2_1x7_new
+	MOVQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
+	VMOVUPS    64(SI), Y3
+	VMOVUPS    96(SI), Y4
+	VMOVUPS    128(SI), Y5
+	VMOVUPS    160(SI), Y6
+	VMASKMOVPS 192(SI), Y0, Y7
+	JMP        sparseavx2_1x7_begin
+
+sparseavx2_1x7_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2_1x7_nobias
+	VBROADCASTSS (SI), Y1
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y1, Y3
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y1, Y5
+	VMOVAPS      Y1, Y6
+	VMOVAPS      Y1, Y7
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2_1x7_begin
+
+sparseavx2_1x7_nobias:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+sparseavx2_1x7_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x7_ones
+
+sparseavx2_1x7_k:
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y1
+	VFMADD231PS    32(DI), Y8, Y2
+	VFMADD231PS    64(DI), Y8, Y3
+	VFMADD231PS    96(DI), Y8, Y4
+	VFMADD231PS    128(DI), Y8, Y5
+	VFMADD231PS    160(DI), Y8, Y6
+	VFMADD231PS    192(DI), Y8, Y7
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y1
+	VFMADD231PS    32(DI), Y8, Y2
+	VFMADD231PS    64(DI), Y8, Y3
+	VFMADD231PS    96(DI), Y8, Y4
+	VFMADD231PS    128(DI), Y8, Y5
+	VFMADD231PS    160(DI), Y8, Y6
+	VFMADD231PS    192(DI), Y8, Y7
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y1
+	VFMADD231PS    32(DI), Y8, Y2
+	VFMADD231PS    64(DI), Y8, Y3
+	VFMADD231PS    96(DI), Y8, Y4
+	VFMADD231PS    128(DI), Y8, Y5
+	VFMADD231PS    160(DI), Y8, Y6
+	VFMADD231PS    192(DI), Y8, Y7
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y8, Y1
+	VFMADD231PS    32(DI), Y8, Y2
+	VFMADD231PS    64(DI), Y8, Y3
+	VFMADD231PS    96(DI), Y8, Y4
+	VFMADD231PS    128(DI), Y8, Y5
+	VFMADD231PS    160(DI), Y8, Y6
+	VFMADD231PS    192(DI), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x7_k
+
+sparseavx2_1x7_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x7_sum
+
+sparseavx2_1x7_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), Y8, Y1
+	VFMADD231PS  32(DI), Y8, Y2
+	VFMADD231PS  64(DI), Y8, Y3
+	VFMADD231PS  96(DI), Y8, Y4
+	VFMADD231PS  128(DI), Y8, Y5
+	VFMADD231PS  160(DI), Y8, Y6
+	VFMADD231PS  192(DI), Y8, Y7
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x7_one
+
+sparseavx2_1x7_sum:
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2_1x7_nores
+	MOVQ       16(SP), SI
+	VMOVUPS    (SI), Y9
+	VADDPS     Y9, Y1, Y1
+	VMOVUPS    32(SI), Y9
+	VADDPS     Y9, Y2, Y2
+	VMOVUPS    64(SI), Y9
+	VADDPS     Y9, Y3, Y3
+	VMOVUPS    96(SI), Y9
+	VADDPS     Y9, Y4, Y4
+	VMOVUPS    128(SI), Y9
+	VADDPS     Y9, Y5, Y5
+	VMOVUPS    160(SI), Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS 192(SI), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2_1x7_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2_1x7_noclip
+	VBROADCASTSS 96(AX), Y9
+	VBROADCASTSS 100(AX), Y8
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y8, Y7
+
+sparseavx2_1x7_noclip:
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0xff
+	JNE       sparseavx2_1x7_part
+	MOVQ      BX, SI
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
+	VMOVUPS   Y5, 128(SI)
+	VMOVUPS   Y6, 160(SI)
+	VMOVUPS   Y7, 192(SI)
+	JMP       sparseavx2_1x7_next
+
+sparseavx2_1x7_part:
+	MOVQ       BX, SI
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    Y3, 64(SI)
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    Y5, 128(SI)
+	VMOVUPS    Y6, 160(SI)
+	VMASKMOVPS Y7, Y0, 192(SI)
+
+sparseavx2_1x7_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2_1x7_o
 	VZEROUPPER
 	RET
 
@@ -17040,42 +25950,71 @@ sparseavx2_1x8_begin:
 	MOVQ    8(SP), SI
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, SI
-	JL      sparseavx2_1x8_one
+	SUBQ    $0x04, SI
+	JL      sparseavx2_1x8_ones
 
 sparseavx2_1x8_k:
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (DI), Y9, Y1
-	VFMADD231PS  32(DI), Y9, Y2
-	VFMADD231PS  64(DI), Y9, Y3
-	VFMADD231PS  96(DI), Y9, Y4
-	VFMADD231PS  128(DI), Y9, Y5
-	VFMADD231PS  160(DI), Y9, Y6
-	VFMADD231PS  192(DI), Y9, Y7
-	VFMADD231PS  224(DI), Y9, Y8
-	MOVLQSX      8(CX), DI
-	ADDQ         DX, DI
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (DI), Y9, Y1
-	VFMADD231PS  32(DI), Y9, Y2
-	VFMADD231PS  64(DI), Y9, Y3
-	VFMADD231PS  96(DI), Y9, Y4
-	VFMADD231PS  128(DI), Y9, Y5
-	VFMADD231PS  160(DI), Y9, Y6
-	VFMADD231PS  192(DI), Y9, Y7
-	VFMADD231PS  224(DI), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, SI
-	JGE          sparseavx2_1x8_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	VFMADD231PS    128(DI), Y9, Y5
+	VFMADD231PS    160(DI), Y9, Y6
+	VFMADD231PS    192(DI), Y9, Y7
+	VFMADD231PS    224(DI), Y9, Y8
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	VFMADD231PS    128(DI), Y9, Y5
+	VFMADD231PS    160(DI), Y9, Y6
+	VFMADD231PS    192(DI), Y9, Y7
+	VFMADD231PS    224(DI), Y9, Y8
+	MOVQ           8(CX), R8
+	MOVL           R8, DI
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	VFMADD231PS    128(DI), Y9, Y5
+	VFMADD231PS    160(DI), Y9, Y6
+	VFMADD231PS    192(DI), Y9, Y7
+	VFMADD231PS    224(DI), Y9, Y8
+	SHRQ           $0x20, R8
+	MOVQ           R8, DI
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, DI
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
+	VFMADD231PS    64(DI), Y9, Y3
+	VFMADD231PS    96(DI), Y9, Y4
+	VFMADD231PS    128(DI), Y9, Y5
+	VFMADD231PS    160(DI), Y9, Y6
+	VFMADD231PS    192(DI), Y9, Y7
+	VFMADD231PS    224(DI), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, SI
+	JGE            sparseavx2_1x8_k
+
+sparseavx2_1x8_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2_1x8_sum
 
 sparseavx2_1x8_one:
-	ADDQ         $0x02, SI
-	JZ           sparseavx2_1x8_sum
-	MOVLQSX      (CX), DI
-	ADDQ         DX, DI
+	MOVL         (CX), DI
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, DI
 	VFMADD231PS  (DI), Y9, Y1
 	VFMADD231PS  32(DI), Y9, Y2
 	VFMADD231PS  64(DI), Y9, Y3
@@ -17085,11 +26024,14 @@ sparseavx2_1x8_one:
 	VFMADD231PS  192(DI), Y9, Y7
 	VFMADD231PS  224(DI), Y9, Y8
 	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2_1x8_one
 
 sparseavx2_1x8_sum:
 	MOVQ       16(SP), SI
 	TESTQ      SI, SI
 	JZ         sparseavx2_1x8_nores
+	MOVQ       16(SP), SI
 	VMOVUPS    (SI), Y10
 	VADDPS     Y10, Y1, Y1
 	VMOVUPS    32(SI), Y10
@@ -17159,233 +26101,10 @@ sparseavx2_1x8_part:
 	VMASKMOVPS Y8, Y0, 224(SI)
 
 sparseavx2_1x8_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_1x8_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_2x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_2x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512_2x1_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_2x1_new
-	MOVQ      BX, DI
-	VMOVUPS.Z (DI), K1, Z0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z1
-	JMP       sparseavx512_2x1_begin
-
-sparseavx512_2x1_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512_2x1_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_2x1_begin
-
-sparseavx512_2x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-
-sparseavx512_2x1_begin:
-	VPXORQ  Z2, Z2, Z2
-	VPXORQ  Z3, Z3, Z3
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_2x1_one
-
-sparseavx512_2x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (R8)(SI*1), Z4, Z1
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z4
-	VFMADD231PS  (R8), Z4, Z2
-	VFMADD231PS  (R8)(SI*1), Z4, Z3
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_2x1_k
-
-sparseavx512_2x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_2x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (R8)(SI*1), Z4, Z1
-	ADDQ         $0x08, CX
-
-sparseavx512_2x1_sum:
-	VADDPS    Z2, Z0, Z0
-	VADDPS    Z3, Z1, Z1
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_2x1_nores
-	VMOVUPS.Z (DI), K1, Z5
-	VADDPS    Z5, Z0, Z0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z5
-	VADDPS    Z5, Z1, Z1
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_2x1_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_2x1_noclip
-	VBROADCASTSS 96(AX), Z5
-	VBROADCASTSS 100(AX), Z4
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z4, Z0
-	VMAXPS       Z1, Z5, Z1
-	VMINPS       Z1, Z4, Z1
-
-sparseavx512_2x1_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z1, K1, (DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_2x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_2x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_2x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_2x1_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_2x1_new
-	MOVQ      BX, DI
-	VMOVUPS.Z (DI), K1, Y0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y1
-	JMP       sparseavx512y_2x1_begin
-
-sparseavx512y_2x1_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_2x1_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_2x1_begin
-
-sparseavx512y_2x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-
-sparseavx512y_2x1_begin:
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_2x1_one
-
-sparseavx512y_2x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (R8)(SI*1), Y4, Y1
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y4
-	VFMADD231PS  (R8), Y4, Y2
-	VFMADD231PS  (R8)(SI*1), Y4, Y3
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_2x1_k
-
-sparseavx512y_2x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_2x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (R8)(SI*1), Y4, Y1
-	ADDQ         $0x08, CX
-
-sparseavx512y_2x1_sum:
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_2x1_nores
-	VMOVUPS.Z (DI), K1, Y2
-	VADDPS    Y2, Y0, Y0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y2
-	VADDPS    Y2, Y1, Y1
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_2x1_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512y_2x1_noclip
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y4
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y4, Y1
-
-sparseavx512y_2x1_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y1, K1, (DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_2x1_o
 	VZEROUPPER
 	RET
 
@@ -17432,38 +26151,57 @@ sparseavx2_2x1_nobias:
 	VXORPS Y2, Y2, Y2
 
 sparseavx2_2x1_begin:
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_2x1_one
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	SUBQ    $0x04, DI
+	JL      sparseavx2_2x1_ones
 
 sparseavx2_2x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (R8), Y5, Y1
-	VFMADD231PS  (R8)(SI*1), Y5, Y2
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y5
-	VFMADD231PS  (R8), Y5, Y3
-	VFMADD231PS  (R8)(SI*1), Y5, Y4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_2x1_k
+	VBROADCASTF128 16(CX), Y6
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y6, Y5
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y5, Y1
+	VFMADD231PS    (R8)(SI*1), Y5, Y2
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y6, Y5
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y5, Y3
+	VFMADD231PS    (R8)(SI*1), Y5, Y4
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y6, Y5
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y5, Y1
+	VFMADD231PS    (R8)(SI*1), Y5, Y2
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y6, Y5
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y5, Y3
+	VFMADD231PS    (R8)(SI*1), Y5, Y4
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_2x1_k
+
+sparseavx2_2x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_2x1_sum
 
 sparseavx2_2x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_2x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y5
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y5, Y1
 	VFMADD231PS  (R8)(SI*1), Y5, Y2
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_2x1_one
 
 sparseavx2_2x1_sum:
 	VADDPS     Y3, Y1, Y1
@@ -17471,6 +26209,7 @@ sparseavx2_2x1_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_2x1_nores
+	MOVQ       16(SP), DI
 	VMASKMOVPS (DI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       48(AX), DI
@@ -17507,285 +26246,228 @@ sparseavx2_2x1_part:
 	VMASKMOVPS Y2, Y0, (DI)
 
 sparseavx2_2x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_2x1_o
 	VZEROUPPER
 	RET
 
-// func sparseavx512_2x2(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_2x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
+// func sparse4avx2_2x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparse4avx2_2x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), Y0
+	MOVQ    32(AX), SI
 
-sparseavx512_2x2_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_2x2_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS.Z 64(DI), K1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z2
-	VMOVUPS.Z 64(DI), K1, Z3
-	JMP       sparseavx512_2x2_begin
+sparse4avx2_2x1_o:
+	MOVQ       80(AX), DI
+	BTQ        $0x00, DI
+	JCC        sparse4avx2_2x1_new
+	MOVQ       BX, DI
+	MOVQ       DI, R8
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y5
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y6
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y7
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y8
+	JMP        sparse4avx2_2x1_begin
 
-sparseavx512_2x2_new:
+sparse4avx2_2x1_new:
 	MOVQ         (SP), DI
 	TESTQ        DI, DI
-	JZ           sparseavx512_2x2_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_2x2_begin
+	JZ           sparse4avx2_2x1_nobias
+	VBROADCASTSS (DI), Y1
+	VMOVAPS      Y1, Y2
+	VBROADCASTSS 4(DI), Y3
+	VMOVAPS      Y3, Y4
+	VBROADCASTSS 8(DI), Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 12(DI), Y7
+	VMOVAPS      Y7, Y8
+	ADDQ         $0x10, (SP)
+	JMP          sparse4avx2_2x1_begin
 
-sparseavx512_2x2_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-
-sparseavx512_2x2_begin:
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
-	VPXORQ  Z6, Z6, Z6
-	VPXORQ  Z7, Z7, Z7
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_2x2_one
-
-sparseavx512_2x2_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  (R8)(SI*1), Z8, Z2
-	VFMADD231PS  64(R8)(SI*1), Z8, Z3
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (R8), Z8, Z4
-	VFMADD231PS  64(R8), Z8, Z5
-	VFMADD231PS  (R8)(SI*1), Z8, Z6
-	VFMADD231PS  64(R8)(SI*1), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_2x2_k
-
-sparseavx512_2x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_2x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  (R8)(SI*1), Z8, Z2
-	VFMADD231PS  64(R8)(SI*1), Z8, Z3
-	ADDQ         $0x08, CX
-
-sparseavx512_2x2_sum:
-	VADDPS    Z4, Z0, Z0
-	VADDPS    Z5, Z1, Z1
-	VADDPS    Z6, Z2, Z2
-	VADDPS    Z7, Z3, Z3
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_2x2_nores
-	VMOVUPS   (DI), Z9
-	VADDPS    Z9, Z0, Z0
-	VMOVUPS.Z 64(DI), K1, Z9
-	VADDPS    Z9, Z1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z9
-	VADDPS    Z9, Z2, Z2
-	VMOVUPS.Z 64(DI), K1, Z9
-	VADDPS    Z9, Z3, Z3
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_2x2_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_2x2_noclip
-	VBROADCASTSS 96(AX), Z9
-	VBROADCASTSS 100(AX), Z8
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z8, Z3
-
-sparseavx512_2x2_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, K1, 64(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, K1, 64(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_2x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_2x2(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_2x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_2x2_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_2x2_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Y0
-	VMOVUPS.Z 32(DI), K1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y2
-	VMOVUPS.Z 32(DI), K1, Y3
-	JMP       sparseavx512y_2x2_begin
-
-sparseavx512y_2x2_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_2x2_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_2x2_begin
-
-sparseavx512y_2x2_nobias:
-	VXORPS Y0, Y0, Y0
+sparse4avx2_2x1_nobias:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
 
-sparseavx512y_2x2_begin:
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
+sparse4avx2_2x1_begin:
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_2x2_one
+	TESTQ   DI, DI
+	JZ      sparse4avx2_2x1_sum
 
-sparseavx512y_2x2_k:
+sparse4avx2_2x1_k:
 	MOVLQSX      (CX), R8
 	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  (R8)(SI*1), Y8, Y2
-	VFMADD231PS  32(R8)(SI*1), Y8, Y3
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R8), Y8, Y4
-	VFMADD231PS  32(R8), Y8, Y5
-	VFMADD231PS  (R8)(SI*1), Y8, Y6
-	VFMADD231PS  32(R8)(SI*1), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_2x2_k
+	VMOVUPS      (R8), Y10
+	VMOVUPS      (R8)(SI*1), Y11
+	VBROADCASTSS 4(CX), Y9
+	VFMADD231PS  Y10, Y9, Y1
+	VFMADD231PS  Y11, Y9, Y2
+	VBROADCASTSS 8(CX), Y9
+	VFMADD231PS  Y10, Y9, Y3
+	VFMADD231PS  Y11, Y9, Y4
+	VBROADCASTSS 12(CX), Y9
+	VFMADD231PS  Y10, Y9, Y5
+	VFMADD231PS  Y11, Y9, Y6
+	VBROADCASTSS 16(CX), Y9
+	VFMADD231PS  Y10, Y9, Y7
+	VFMADD231PS  Y11, Y9, Y8
+	ADDQ         $0x14, CX
+	DECQ         DI
+	JNZ          sparse4avx2_2x1_k
 
-sparseavx512y_2x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_2x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  (R8)(SI*1), Y8, Y2
-	VFMADD231PS  32(R8)(SI*1), Y8, Y3
-	ADDQ         $0x08, CX
+sparse4avx2_2x1_sum:
+	MOVQ       16(SP), DI
+	TESTQ      DI, DI
+	JZ         sparse4avx2_2x1_nores
+	MOVQ       16(SP), DI
+	MOVQ       DI, R8
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y1, Y1
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y2, Y2
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y3, Y3
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y4, Y4
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y5, Y5
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y6, Y6
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y7, Y7
+	ADDQ       48(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	VADDPS     Y10, Y8, Y8
+	MOVQ       56(AX), DI
+	ADDQ       DI, 16(SP)
+	ADDQ       DI, 16(SP)
+	ADDQ       DI, 16(SP)
+	ADDQ       DI, 16(SP)
 
-sparseavx512y_2x2_sum:
-	VADDPS    Y4, Y0, Y0
-	VADDPS    Y5, Y1, Y1
-	VADDPS    Y6, Y2, Y2
-	VADDPS    Y7, Y3, Y3
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_2x2_nores
-	VMOVUPS   (DI), Y4
-	VADDPS    Y4, Y0, Y0
-	VMOVUPS.Z 32(DI), K1, Y4
-	VADDPS    Y4, Y1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y4
-	VADDPS    Y4, Y2, Y2
-	VMOVUPS.Z 32(DI), K1, Y4
-	VADDPS    Y4, Y3, Y3
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_2x2_nores:
+sparse4avx2_2x1_nores:
 	MOVQ         80(AX), DI
 	BTQ          $0x01, DI
-	JCC          sparseavx512y_2x2_noclip
-	VBROADCASTSS 96(AX), Y4
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y8, Y3
+	JCC          sparse4avx2_2x1_noclip
+	VBROADCASTSS 96(AX), Y10
+	VBROADCASTSS 100(AX), Y9
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y9, Y8
 
-sparseavx512y_2x2_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, K1, 32(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, K1, 32(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_2x2_o
+sparse4avx2_2x1_noclip:
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0xff
+	JNE       sparse4avx2_2x1_part
+	MOVQ      BX, DI
+	MOVQ      DI, R8
+	VMOVUPS   Y1, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y2, (DI)
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   Y3, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y4, (DI)
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   Y5, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y6, (DI)
+	ADDQ      56(AX), R8
+	MOVQ      R8, DI
+	VMOVUPS   Y7, (DI)
+	ADDQ      48(AX), DI
+	VMOVUPS   Y8, (DI)
+	JMP       sparse4avx2_2x1_next
+
+sparse4avx2_2x1_part:
+	MOVQ       BX, DI
+	MOVQ       DI, R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       56(AX), R8
+	MOVQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       48(AX), DI
+	VMASKMOVPS Y8, Y0, (DI)
+
+sparse4avx2_2x1_next:
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
+	ADDQ DI, BX
+	ADDQ DI, BX
+	ADDQ DI, BX
+	DECQ 24(SP)
+	JNZ  sparse4avx2_2x1_o
 	VZEROUPPER
 	RET
 
@@ -17838,46 +26520,69 @@ sparseavx2_2x2_nobias:
 	VXORPS Y4, Y4, Y4
 
 sparseavx2_2x2_begin:
+	MOVQ    8(SP), DI
+	MOVLQSX (DI), DI
+	ADDQ    $0x04, 8(SP)
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_2x2_one
+	SUBQ    $0x04, DI
+	JL      sparseavx2_2x2_ones
 
 sparseavx2_2x2_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (R8), Y9, Y1
-	VFMADD231PS  32(R8), Y9, Y2
-	VFMADD231PS  (R8)(SI*1), Y9, Y3
-	VFMADD231PS  32(R8)(SI*1), Y9, Y4
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (R8), Y9, Y5
-	VFMADD231PS  32(R8), Y9, Y6
-	VFMADD231PS  (R8)(SI*1), Y9, Y7
-	VFMADD231PS  32(R8)(SI*1), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_2x2_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    (R8)(SI*1), Y9, Y3
+	VFMADD231PS    32(R8)(SI*1), Y9, Y4
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y5
+	VFMADD231PS    32(R8), Y9, Y6
+	VFMADD231PS    (R8)(SI*1), Y9, Y7
+	VFMADD231PS    32(R8)(SI*1), Y9, Y8
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    (R8)(SI*1), Y9, Y3
+	VFMADD231PS    32(R8)(SI*1), Y9, Y4
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y5
+	VFMADD231PS    32(R8), Y9, Y6
+	VFMADD231PS    (R8)(SI*1), Y9, Y7
+	VFMADD231PS    32(R8)(SI*1), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_2x2_k
+
+sparseavx2_2x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_2x2_sum
 
 sparseavx2_2x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_2x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y9, Y1
 	VFMADD231PS  32(R8), Y9, Y2
 	VFMADD231PS  (R8)(SI*1), Y9, Y3
 	VFMADD231PS  32(R8)(SI*1), Y9, Y4
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_2x2_one
 
 sparseavx2_2x2_sum:
 	VADDPS     Y5, Y1, Y1
@@ -17887,6 +26592,7 @@ sparseavx2_2x2_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_2x2_nores
+	MOVQ       16(SP), DI
 	VMOVUPS    (DI), Y5
 	VADDPS     Y5, Y1, Y1
 	VMASKMOVPS 32(DI), Y0, Y5
@@ -17935,313 +26641,10 @@ sparseavx2_2x2_part:
 	VMASKMOVPS Y4, Y0, 32(DI)
 
 sparseavx2_2x2_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_2x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_2x3(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_2x3(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512_2x3_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_2x3_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VMOVUPS.Z 128(DI), K1, Z2
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z3
-	VMOVUPS   64(DI), Z4
-	VMOVUPS.Z 128(DI), K1, Z5
-	JMP       sparseavx512_2x3_begin
-
-sparseavx512_2x3_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512_2x3_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_2x3_begin
-
-sparseavx512_2x3_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-
-sparseavx512_2x3_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_2x3_one
-
-sparseavx512_2x3_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  (R8)(SI*1), Z6, Z3
-	VFMADD231PS  64(R8)(SI*1), Z6, Z4
-	VFMADD231PS  128(R8)(SI*1), Z6, Z5
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  (R8)(SI*1), Z6, Z3
-	VFMADD231PS  64(R8)(SI*1), Z6, Z4
-	VFMADD231PS  128(R8)(SI*1), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_2x3_k
-
-sparseavx512_2x3_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_2x3_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  (R8)(SI*1), Z6, Z3
-	VFMADD231PS  64(R8)(SI*1), Z6, Z4
-	VFMADD231PS  128(R8)(SI*1), Z6, Z5
-	ADDQ         $0x08, CX
-
-sparseavx512_2x3_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_2x3_nores
-	VMOVUPS   (DI), Z7
-	VADDPS    Z7, Z0, Z0
-	VMOVUPS   64(DI), Z7
-	VADDPS    Z7, Z1, Z1
-	VMOVUPS.Z 128(DI), K1, Z7
-	VADDPS    Z7, Z2, Z2
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z7
-	VADDPS    Z7, Z3, Z3
-	VMOVUPS   64(DI), Z7
-	VADDPS    Z7, Z4, Z4
-	VMOVUPS.Z 128(DI), K1, Z7
-	VADDPS    Z7, Z5, Z5
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_2x3_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_2x3_noclip
-	VBROADCASTSS 96(AX), Z7
-	VBROADCASTSS 100(AX), Z6
-	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z7, Z2
-	VMINPS       Z2, Z6, Z2
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z6, Z3
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z6, Z4
-	VMAXPS       Z5, Z7, Z5
-	VMINPS       Z5, Z6, Z5
-
-sparseavx512_2x3_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, K1, 128(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z3, (DI)
-	VMOVUPS Z4, 64(DI)
-	VMOVUPS Z5, K1, 128(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_2x3_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_2x3(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_2x3(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_2x3_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_2x3_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Y0
-	VMOVUPS   32(DI), Y1
-	VMOVUPS.Z 64(DI), K1, Y2
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y3
-	VMOVUPS   32(DI), Y4
-	VMOVUPS.Z 64(DI), K1, Y5
-	JMP       sparseavx512y_2x3_begin
-
-sparseavx512y_2x3_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_2x3_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_2x3_begin
-
-sparseavx512y_2x3_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-
-sparseavx512y_2x3_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_2x3_one
-
-sparseavx512y_2x3_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  (R8)(SI*1), Y6, Y3
-	VFMADD231PS  32(R8)(SI*1), Y6, Y4
-	VFMADD231PS  64(R8)(SI*1), Y6, Y5
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  (R8)(SI*1), Y6, Y3
-	VFMADD231PS  32(R8)(SI*1), Y6, Y4
-	VFMADD231PS  64(R8)(SI*1), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_2x3_k
-
-sparseavx512y_2x3_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_2x3_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  (R8)(SI*1), Y6, Y3
-	VFMADD231PS  32(R8)(SI*1), Y6, Y4
-	VFMADD231PS  64(R8)(SI*1), Y6, Y5
-	ADDQ         $0x08, CX
-
-sparseavx512y_2x3_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_2x3_nores
-	VMOVUPS   (DI), Y7
-	VADDPS    Y7, Y0, Y0
-	VMOVUPS   32(DI), Y7
-	VADDPS    Y7, Y1, Y1
-	VMOVUPS.Z 64(DI), K1, Y7
-	VADDPS    Y7, Y2, Y2
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y7
-	VADDPS    Y7, Y3, Y3
-	VMOVUPS   32(DI), Y7
-	VADDPS    Y7, Y4, Y4
-	VMOVUPS.Z 64(DI), K1, Y7
-	VADDPS    Y7, Y5, Y5
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_2x3_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512y_2x3_noclip
-	VBROADCASTSS 96(AX), Y7
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-
-sparseavx512y_2x3_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, K1, 64(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y3, (DI)
-	VMOVUPS Y4, 32(DI)
-	VMOVUPS Y5, K1, 64(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_2x3_o
 	VZEROUPPER
 	RET
 
@@ -18303,38 +26706,63 @@ sparseavx2_2x3_begin:
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_2x3_one
+	SUBQ    $0x04, DI
+	JL      sparseavx2_2x3_ones
 
 sparseavx2_2x3_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R8), Y7, Y1
-	VFMADD231PS  32(R8), Y7, Y2
-	VFMADD231PS  64(R8), Y7, Y3
-	VFMADD231PS  (R8)(SI*1), Y7, Y4
-	VFMADD231PS  32(R8)(SI*1), Y7, Y5
-	VFMADD231PS  64(R8)(SI*1), Y7, Y6
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (R8), Y7, Y1
-	VFMADD231PS  32(R8), Y7, Y2
-	VFMADD231PS  64(R8), Y7, Y3
-	VFMADD231PS  (R8)(SI*1), Y7, Y4
-	VFMADD231PS  32(R8)(SI*1), Y7, Y5
-	VFMADD231PS  64(R8)(SI*1), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_2x3_k
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    64(R8), Y7, Y3
+	VFMADD231PS    (R8)(SI*1), Y7, Y4
+	VFMADD231PS    32(R8)(SI*1), Y7, Y5
+	VFMADD231PS    64(R8)(SI*1), Y7, Y6
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    64(R8), Y7, Y3
+	VFMADD231PS    (R8)(SI*1), Y7, Y4
+	VFMADD231PS    32(R8)(SI*1), Y7, Y5
+	VFMADD231PS    64(R8)(SI*1), Y7, Y6
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    64(R8), Y7, Y3
+	VFMADD231PS    (R8)(SI*1), Y7, Y4
+	VFMADD231PS    32(R8)(SI*1), Y7, Y5
+	VFMADD231PS    64(R8)(SI*1), Y7, Y6
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    64(R8), Y7, Y3
+	VFMADD231PS    (R8)(SI*1), Y7, Y4
+	VFMADD231PS    32(R8)(SI*1), Y7, Y5
+	VFMADD231PS    64(R8)(SI*1), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_2x3_k
+
+sparseavx2_2x3_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_2x3_sum
 
 sparseavx2_2x3_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_2x3_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y7, Y1
 	VFMADD231PS  32(R8), Y7, Y2
 	VFMADD231PS  64(R8), Y7, Y3
@@ -18342,11 +26770,14 @@ sparseavx2_2x3_one:
 	VFMADD231PS  32(R8)(SI*1), Y7, Y5
 	VFMADD231PS  64(R8)(SI*1), Y7, Y6
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_2x3_one
 
 sparseavx2_2x3_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_2x3_nores
+	MOVQ       16(SP), DI
 	VMOVUPS    (DI), Y8
 	VADDPS     Y8, Y1, Y1
 	VMOVUPS    32(DI), Y8
@@ -18407,357 +26838,10 @@ sparseavx2_2x3_part:
 	VMASKMOVPS Y6, Y0, 64(DI)
 
 sparseavx2_2x3_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_2x3_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_2x4(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_2x4(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512_2x4_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_2x4_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VMOVUPS   128(DI), Z2
-	VMOVUPS.Z 192(DI), K1, Z3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z4
-	VMOVUPS   64(DI), Z5
-	VMOVUPS   128(DI), Z6
-	VMOVUPS.Z 192(DI), K1, Z7
-	JMP       sparseavx512_2x4_begin
-
-sparseavx512_2x4_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512_2x4_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	VMOVAPS      Z0, Z6
-	VMOVAPS      Z0, Z7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_2x4_begin
-
-sparseavx512_2x4_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-
-sparseavx512_2x4_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_2x4_one
-
-sparseavx512_2x4_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  (R8)(SI*1), Z8, Z4
-	VFMADD231PS  64(R8)(SI*1), Z8, Z5
-	VFMADD231PS  128(R8)(SI*1), Z8, Z6
-	VFMADD231PS  192(R8)(SI*1), Z8, Z7
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  (R8)(SI*1), Z8, Z4
-	VFMADD231PS  64(R8)(SI*1), Z8, Z5
-	VFMADD231PS  128(R8)(SI*1), Z8, Z6
-	VFMADD231PS  192(R8)(SI*1), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_2x4_k
-
-sparseavx512_2x4_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_2x4_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  (R8)(SI*1), Z8, Z4
-	VFMADD231PS  64(R8)(SI*1), Z8, Z5
-	VFMADD231PS  128(R8)(SI*1), Z8, Z6
-	VFMADD231PS  192(R8)(SI*1), Z8, Z7
-	ADDQ         $0x08, CX
-
-sparseavx512_2x4_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_2x4_nores
-	VMOVUPS   (DI), Z9
-	VADDPS    Z9, Z0, Z0
-	VMOVUPS   64(DI), Z9
-	VADDPS    Z9, Z1, Z1
-	VMOVUPS   128(DI), Z9
-	VADDPS    Z9, Z2, Z2
-	VMOVUPS.Z 192(DI), K1, Z9
-	VADDPS    Z9, Z3, Z3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z9
-	VADDPS    Z9, Z4, Z4
-	VMOVUPS   64(DI), Z9
-	VADDPS    Z9, Z5, Z5
-	VMOVUPS   128(DI), Z9
-	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 192(DI), K1, Z9
-	VADDPS    Z9, Z7, Z7
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_2x4_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_2x4_noclip
-	VBROADCASTSS 96(AX), Z9
-	VBROADCASTSS 100(AX), Z8
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z8, Z3
-	VMAXPS       Z4, Z9, Z4
-	VMINPS       Z4, Z8, Z4
-	VMAXPS       Z5, Z9, Z5
-	VMINPS       Z5, Z8, Z5
-	VMAXPS       Z6, Z9, Z6
-	VMINPS       Z6, Z8, Z6
-	VMAXPS       Z7, Z9, Z7
-	VMINPS       Z7, Z8, Z7
-
-sparseavx512_2x4_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, K1, 192(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, K1, 192(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_2x4_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_2x4(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_2x4(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_2x4_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_2x4_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Y0
-	VMOVUPS   32(DI), Y1
-	VMOVUPS   64(DI), Y2
-	VMOVUPS.Z 96(DI), K1, Y3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y4
-	VMOVUPS   32(DI), Y5
-	VMOVUPS   64(DI), Y6
-	VMOVUPS.Z 96(DI), K1, Y7
-	JMP       sparseavx512y_2x4_begin
-
-sparseavx512y_2x4_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_2x4_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	VMOVAPS      Y0, Y6
-	VMOVAPS      Y0, Y7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_2x4_begin
-
-sparseavx512y_2x4_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-
-sparseavx512y_2x4_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_2x4_one
-
-sparseavx512y_2x4_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  (R8)(SI*1), Y8, Y4
-	VFMADD231PS  32(R8)(SI*1), Y8, Y5
-	VFMADD231PS  64(R8)(SI*1), Y8, Y6
-	VFMADD231PS  96(R8)(SI*1), Y8, Y7
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  (R8)(SI*1), Y8, Y4
-	VFMADD231PS  32(R8)(SI*1), Y8, Y5
-	VFMADD231PS  64(R8)(SI*1), Y8, Y6
-	VFMADD231PS  96(R8)(SI*1), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_2x4_k
-
-sparseavx512y_2x4_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_2x4_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  (R8)(SI*1), Y8, Y4
-	VFMADD231PS  32(R8)(SI*1), Y8, Y5
-	VFMADD231PS  64(R8)(SI*1), Y8, Y6
-	VFMADD231PS  96(R8)(SI*1), Y8, Y7
-	ADDQ         $0x08, CX
-
-sparseavx512y_2x4_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_2x4_nores
-	VMOVUPS   (DI), Y9
-	VADDPS    Y9, Y0, Y0
-	VMOVUPS   32(DI), Y9
-	VADDPS    Y9, Y1, Y1
-	VMOVUPS   64(DI), Y9
-	VADDPS    Y9, Y2, Y2
-	VMOVUPS.Z 96(DI), K1, Y9
-	VADDPS    Y9, Y3, Y3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y9
-	VADDPS    Y9, Y4, Y4
-	VMOVUPS   32(DI), Y9
-	VADDPS    Y9, Y5, Y5
-	VMOVUPS   64(DI), Y9
-	VADDPS    Y9, Y6, Y6
-	VMOVUPS.Z 96(DI), K1, Y9
-	VADDPS    Y9, Y7, Y7
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_2x4_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512y_2x4_noclip
-	VBROADCASTSS 96(AX), Y9
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y9, Y3
-	VMINPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y9, Y4
-	VMINPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y9, Y5
-	VMINPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y9, Y6
-	VMINPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y9, Y7
-	VMINPS       Y7, Y8, Y7
-
-sparseavx512y_2x4_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, K1, 96(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, K1, 96(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_2x4_o
 	VZEROUPPER
 	RET
 
@@ -18825,42 +26909,71 @@ sparseavx2_2x4_begin:
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_2x4_one
+	SUBQ    $0x04, DI
+	JL      sparseavx2_2x4_ones
 
 sparseavx2_2x4_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (R8), Y9, Y1
-	VFMADD231PS  32(R8), Y9, Y2
-	VFMADD231PS  64(R8), Y9, Y3
-	VFMADD231PS  96(R8), Y9, Y4
-	VFMADD231PS  (R8)(SI*1), Y9, Y5
-	VFMADD231PS  32(R8)(SI*1), Y9, Y6
-	VFMADD231PS  64(R8)(SI*1), Y9, Y7
-	VFMADD231PS  96(R8)(SI*1), Y9, Y8
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (R8), Y9, Y1
-	VFMADD231PS  32(R8), Y9, Y2
-	VFMADD231PS  64(R8), Y9, Y3
-	VFMADD231PS  96(R8), Y9, Y4
-	VFMADD231PS  (R8)(SI*1), Y9, Y5
-	VFMADD231PS  32(R8)(SI*1), Y9, Y6
-	VFMADD231PS  64(R8)(SI*1), Y9, Y7
-	VFMADD231PS  96(R8)(SI*1), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_2x4_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    64(R8), Y9, Y3
+	VFMADD231PS    96(R8), Y9, Y4
+	VFMADD231PS    (R8)(SI*1), Y9, Y5
+	VFMADD231PS    32(R8)(SI*1), Y9, Y6
+	VFMADD231PS    64(R8)(SI*1), Y9, Y7
+	VFMADD231PS    96(R8)(SI*1), Y9, Y8
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    64(R8), Y9, Y3
+	VFMADD231PS    96(R8), Y9, Y4
+	VFMADD231PS    (R8)(SI*1), Y9, Y5
+	VFMADD231PS    32(R8)(SI*1), Y9, Y6
+	VFMADD231PS    64(R8)(SI*1), Y9, Y7
+	VFMADD231PS    96(R8)(SI*1), Y9, Y8
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    64(R8), Y9, Y3
+	VFMADD231PS    96(R8), Y9, Y4
+	VFMADD231PS    (R8)(SI*1), Y9, Y5
+	VFMADD231PS    32(R8)(SI*1), Y9, Y6
+	VFMADD231PS    64(R8)(SI*1), Y9, Y7
+	VFMADD231PS    96(R8)(SI*1), Y9, Y8
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    32(R8), Y9, Y2
+	VFMADD231PS    64(R8), Y9, Y3
+	VFMADD231PS    96(R8), Y9, Y4
+	VFMADD231PS    (R8)(SI*1), Y9, Y5
+	VFMADD231PS    32(R8)(SI*1), Y9, Y6
+	VFMADD231PS    64(R8)(SI*1), Y9, Y7
+	VFMADD231PS    96(R8)(SI*1), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_2x4_k
+
+sparseavx2_2x4_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_2x4_sum
 
 sparseavx2_2x4_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_2x4_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y9, Y1
 	VFMADD231PS  32(R8), Y9, Y2
 	VFMADD231PS  64(R8), Y9, Y3
@@ -18870,11 +26983,14 @@ sparseavx2_2x4_one:
 	VFMADD231PS  64(R8)(SI*1), Y9, Y7
 	VFMADD231PS  96(R8)(SI*1), Y9, Y8
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_2x4_one
 
 sparseavx2_2x4_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_2x4_nores
+	MOVQ       16(SP), DI
 	VMOVUPS    (DI), Y10
 	VADDPS     Y10, Y1, Y1
 	VMOVUPS    32(DI), Y10
@@ -18947,265 +27063,10 @@ sparseavx2_2x4_part:
 	VMASKMOVPS Y8, Y0, 96(DI)
 
 sparseavx2_2x4_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_2x4_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_3x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_3x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512_3x1_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_3x1_new
-	MOVQ      BX, DI
-	VMOVUPS.Z (DI), K1, Z0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z2
-	JMP       sparseavx512_3x1_begin
-
-sparseavx512_3x1_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512_3x1_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_3x1_begin
-
-sparseavx512_3x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-
-sparseavx512_3x1_begin:
-	VPXORQ  Z3, Z3, Z3
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_3x1_one
-
-sparseavx512_3x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  (R8)(SI*1), Z6, Z1
-	VFMADD231PS  (R8)(SI*2), Z6, Z2
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (R8), Z6, Z3
-	VFMADD231PS  (R8)(SI*1), Z6, Z4
-	VFMADD231PS  (R8)(SI*2), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_3x1_k
-
-sparseavx512_3x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_3x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  (R8)(SI*1), Z6, Z1
-	VFMADD231PS  (R8)(SI*2), Z6, Z2
-	ADDQ         $0x08, CX
-
-sparseavx512_3x1_sum:
-	VADDPS    Z3, Z0, Z0
-	VADDPS    Z4, Z1, Z1
-	VADDPS    Z5, Z2, Z2
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_3x1_nores
-	VMOVUPS.Z (DI), K1, Z7
-	VADDPS    Z7, Z0, Z0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z7
-	VADDPS    Z7, Z1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z7
-	VADDPS    Z7, Z2, Z2
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_3x1_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_3x1_noclip
-	VBROADCASTSS 96(AX), Z7
-	VBROADCASTSS 100(AX), Z6
-	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z7, Z2
-	VMINPS       Z2, Z6, Z2
-
-sparseavx512_3x1_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z1, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z2, K1, (DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_3x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_3x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_3x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_3x1_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_3x1_new
-	MOVQ      BX, DI
-	VMOVUPS.Z (DI), K1, Y0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y2
-	JMP       sparseavx512y_3x1_begin
-
-sparseavx512y_3x1_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_3x1_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_3x1_begin
-
-sparseavx512y_3x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-
-sparseavx512y_3x1_begin:
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_3x1_one
-
-sparseavx512y_3x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  (R8)(SI*1), Y6, Y1
-	VFMADD231PS  (R8)(SI*2), Y6, Y2
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (R8), Y6, Y3
-	VFMADD231PS  (R8)(SI*1), Y6, Y4
-	VFMADD231PS  (R8)(SI*2), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_3x1_k
-
-sparseavx512y_3x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_3x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  (R8)(SI*1), Y6, Y1
-	VFMADD231PS  (R8)(SI*2), Y6, Y2
-	ADDQ         $0x08, CX
-
-sparseavx512y_3x1_sum:
-	VADDPS    Y3, Y0, Y0
-	VADDPS    Y4, Y1, Y1
-	VADDPS    Y5, Y2, Y2
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_3x1_nores
-	VMOVUPS.Z (DI), K1, Y3
-	VADDPS    Y3, Y0, Y0
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y3
-	VADDPS    Y3, Y1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Y3
-	VADDPS    Y3, Y2, Y2
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_3x1_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512y_3x1_noclip
-	VBROADCASTSS 96(AX), Y3
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y6, Y2
-
-sparseavx512y_3x1_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y1, K1, (DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y2, K1, (DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_3x1_o
 	VZEROUPPER
 	RET
 
@@ -19256,42 +27117,63 @@ sparseavx2_3x1_nobias:
 	VXORPS Y3, Y3, Y3
 
 sparseavx2_3x1_begin:
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_3x1_one
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	SUBQ    $0x04, DI
+	JL      sparseavx2_3x1_ones
 
 sparseavx2_3x1_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R8), Y7, Y1
-	VFMADD231PS  (R8)(SI*1), Y7, Y2
-	VFMADD231PS  (R8)(SI*2), Y7, Y3
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (R8), Y7, Y4
-	VFMADD231PS  (R8)(SI*1), Y7, Y5
-	VFMADD231PS  (R8)(SI*2), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_3x1_k
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    (R8)(SI*1), Y7, Y2
+	VFMADD231PS    (R8)(SI*2), Y7, Y3
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y4
+	VFMADD231PS    (R8)(SI*1), Y7, Y5
+	VFMADD231PS    (R8)(SI*2), Y7, Y6
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    (R8)(SI*1), Y7, Y2
+	VFMADD231PS    (R8)(SI*2), Y7, Y3
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y4
+	VFMADD231PS    (R8)(SI*1), Y7, Y5
+	VFMADD231PS    (R8)(SI*2), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_3x1_k
+
+sparseavx2_3x1_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_3x1_sum
 
 sparseavx2_3x1_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_3x1_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y7, Y1
 	VFMADD231PS  (R8)(SI*1), Y7, Y2
 	VFMADD231PS  (R8)(SI*2), Y7, Y3
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_3x1_one
 
 sparseavx2_3x1_sum:
 	VADDPS     Y4, Y1, Y1
@@ -19300,6 +27182,7 @@ sparseavx2_3x1_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_3x1_nores
+	MOVQ       16(SP), DI
 	VMASKMOVPS (DI), Y0, Y4
 	VADDPS     Y4, Y1, Y1
 	ADDQ       48(AX), DI
@@ -19345,319 +27228,10 @@ sparseavx2_3x1_part:
 	VMASKMOVPS Y3, Y0, (DI)
 
 sparseavx2_3x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_3x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_3x2(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_3x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512_3x2_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512_3x2_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS.Z 64(DI), K1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z2
-	VMOVUPS.Z 64(DI), K1, Z3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z4
-	VMOVUPS.Z 64(DI), K1, Z5
-	JMP       sparseavx512_3x2_begin
-
-sparseavx512_3x2_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512_3x2_nobias
-	VBROADCASTSS (DI), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_3x2_begin
-
-sparseavx512_3x2_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-
-sparseavx512_3x2_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512_3x2_one
-
-sparseavx512_3x2_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (R8)(SI*1), Z6, Z2
-	VFMADD231PS  64(R8)(SI*1), Z6, Z3
-	VFMADD231PS  (R8)(SI*2), Z6, Z4
-	VFMADD231PS  64(R8)(SI*2), Z6, Z5
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (R8)(SI*1), Z6, Z2
-	VFMADD231PS  64(R8)(SI*1), Z6, Z3
-	VFMADD231PS  (R8)(SI*2), Z6, Z4
-	VFMADD231PS  64(R8)(SI*2), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512_3x2_k
-
-sparseavx512_3x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512_3x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (R8)(SI*1), Z6, Z2
-	VFMADD231PS  64(R8)(SI*1), Z6, Z3
-	VFMADD231PS  (R8)(SI*2), Z6, Z4
-	VFMADD231PS  64(R8)(SI*2), Z6, Z5
-	ADDQ         $0x08, CX
-
-sparseavx512_3x2_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512_3x2_nores
-	VMOVUPS   (DI), Z7
-	VADDPS    Z7, Z0, Z0
-	VMOVUPS.Z 64(DI), K1, Z7
-	VADDPS    Z7, Z1, Z1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z7
-	VADDPS    Z7, Z2, Z2
-	VMOVUPS.Z 64(DI), K1, Z7
-	VADDPS    Z7, Z3, Z3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Z7
-	VADDPS    Z7, Z4, Z4
-	VMOVUPS.Z 64(DI), K1, Z7
-	VADDPS    Z7, Z5, Z5
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512_3x2_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512_3x2_noclip
-	VBROADCASTSS 96(AX), Z7
-	VBROADCASTSS 100(AX), Z6
-	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z7, Z2
-	VMINPS       Z2, Z6, Z2
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z6, Z3
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z6, Z4
-	VMAXPS       Z5, Z7, Z5
-	VMINPS       Z5, Z6, Z5
-
-sparseavx512_3x2_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, K1, 64(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, K1, 64(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, K1, 64(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_3x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_3x2(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_3x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-
-sparseavx512y_3x2_o:
-	MOVQ      80(AX), DI
-	BTQ       $0x00, DI
-	JCC       sparseavx512y_3x2_new
-	MOVQ      BX, DI
-	VMOVUPS   (DI), Y0
-	VMOVUPS.Z 32(DI), K1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y2
-	VMOVUPS.Z 32(DI), K1, Y3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y4
-	VMOVUPS.Z 32(DI), K1, Y5
-	JMP       sparseavx512y_3x2_begin
-
-sparseavx512y_3x2_new:
-	MOVQ         (SP), DI
-	TESTQ        DI, DI
-	JZ           sparseavx512y_3x2_nobias
-	VBROADCASTSS (DI), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_3x2_begin
-
-sparseavx512y_3x2_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-
-sparseavx512y_3x2_begin:
-	MOVQ    8(SP), DI
-	MOVLQSX (DI), DI
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx512y_3x2_one
-
-sparseavx512y_3x2_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (R8)(SI*1), Y6, Y2
-	VFMADD231PS  32(R8)(SI*1), Y6, Y3
-	VFMADD231PS  (R8)(SI*2), Y6, Y4
-	VFMADD231PS  32(R8)(SI*2), Y6, Y5
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (R8)(SI*1), Y6, Y2
-	VFMADD231PS  32(R8)(SI*1), Y6, Y3
-	VFMADD231PS  (R8)(SI*2), Y6, Y4
-	VFMADD231PS  32(R8)(SI*2), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx512y_3x2_k
-
-sparseavx512y_3x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx512y_3x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (R8)(SI*1), Y6, Y2
-	VFMADD231PS  32(R8)(SI*1), Y6, Y3
-	VFMADD231PS  (R8)(SI*2), Y6, Y4
-	VFMADD231PS  32(R8)(SI*2), Y6, Y5
-	ADDQ         $0x08, CX
-
-sparseavx512y_3x2_sum:
-	MOVQ      16(SP), DI
-	TESTQ     DI, DI
-	JZ        sparseavx512y_3x2_nores
-	VMOVUPS   (DI), Y7
-	VADDPS    Y7, Y0, Y0
-	VMOVUPS.Z 32(DI), K1, Y7
-	VADDPS    Y7, Y1, Y1
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y7
-	VADDPS    Y7, Y2, Y2
-	VMOVUPS.Z 32(DI), K1, Y7
-	VADDPS    Y7, Y3, Y3
-	ADDQ      48(AX), DI
-	VMOVUPS   (DI), Y7
-	VADDPS    Y7, Y4, Y4
-	VMOVUPS.Z 32(DI), K1, Y7
-	VADDPS    Y7, Y5, Y5
-	MOVQ      56(AX), DI
-	ADDQ      DI, 16(SP)
-
-sparseavx512y_3x2_nores:
-	MOVQ         80(AX), DI
-	BTQ          $0x01, DI
-	JCC          sparseavx512y_3x2_noclip
-	VBROADCASTSS 96(AX), Y7
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-
-sparseavx512y_3x2_noclip:
-	MOVQ    BX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, K1, 32(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, K1, 32(DI)
-	ADDQ    48(AX), DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, K1, 32(DI)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_3x2_o
 	VZEROUPPER
 	RET
 
@@ -19720,38 +27294,63 @@ sparseavx2_3x2_begin:
 	MOVQ    8(SP), DI
 	MOVLQSX (DI), DI
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, DI
-	JL      sparseavx2_3x2_one
+	SUBQ    $0x04, DI
+	JL      sparseavx2_3x2_ones
 
 sparseavx2_3x2_k:
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R8), Y7, Y1
-	VFMADD231PS  32(R8), Y7, Y2
-	VFMADD231PS  (R8)(SI*1), Y7, Y3
-	VFMADD231PS  32(R8)(SI*1), Y7, Y4
-	VFMADD231PS  (R8)(SI*2), Y7, Y5
-	VFMADD231PS  32(R8)(SI*2), Y7, Y6
-	MOVLQSX      8(CX), R8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (R8), Y7, Y1
-	VFMADD231PS  32(R8), Y7, Y2
-	VFMADD231PS  (R8)(SI*1), Y7, Y3
-	VFMADD231PS  32(R8)(SI*1), Y7, Y4
-	VFMADD231PS  (R8)(SI*2), Y7, Y5
-	VFMADD231PS  32(R8)(SI*2), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, DI
-	JGE          sparseavx2_3x2_k
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    (R8)(SI*1), Y7, Y3
+	VFMADD231PS    32(R8)(SI*1), Y7, Y4
+	VFMADD231PS    (R8)(SI*2), Y7, Y5
+	VFMADD231PS    32(R8)(SI*2), Y7, Y6
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    (R8)(SI*1), Y7, Y3
+	VFMADD231PS    32(R8)(SI*1), Y7, Y4
+	VFMADD231PS    (R8)(SI*2), Y7, Y5
+	VFMADD231PS    32(R8)(SI*2), Y7, Y6
+	MOVQ           8(CX), R9
+	MOVL           R9, R8
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    (R8)(SI*1), Y7, Y3
+	VFMADD231PS    32(R8)(SI*1), Y7, Y4
+	VFMADD231PS    (R8)(SI*2), Y7, Y5
+	VFMADD231PS    32(R8)(SI*2), Y7, Y6
+	SHRQ           $0x20, R9
+	MOVQ           R9, R8
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, R8
+	VFMADD231PS    (R8), Y7, Y1
+	VFMADD231PS    32(R8), Y7, Y2
+	VFMADD231PS    (R8)(SI*1), Y7, Y3
+	VFMADD231PS    32(R8)(SI*1), Y7, Y4
+	VFMADD231PS    (R8)(SI*2), Y7, Y5
+	VFMADD231PS    32(R8)(SI*2), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, DI
+	JGE            sparseavx2_3x2_k
+
+sparseavx2_3x2_ones:
+	ADDQ $0x04, DI
+	JZ   sparseavx2_3x2_sum
 
 sparseavx2_3x2_one:
-	ADDQ         $0x02, DI
-	JZ           sparseavx2_3x2_sum
-	MOVLQSX      (CX), R8
-	ADDQ         DX, R8
+	MOVL         (CX), R8
 	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, R8
 	VFMADD231PS  (R8), Y7, Y1
 	VFMADD231PS  32(R8), Y7, Y2
 	VFMADD231PS  (R8)(SI*1), Y7, Y3
@@ -19759,11 +27358,14 @@ sparseavx2_3x2_one:
 	VFMADD231PS  (R8)(SI*2), Y7, Y5
 	VFMADD231PS  32(R8)(SI*2), Y7, Y6
 	ADDQ         $0x08, CX
+	DECQ         DI
+	JNZ          sparseavx2_3x2_one
 
 sparseavx2_3x2_sum:
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_3x2_nores
+	MOVQ       16(SP), DI
 	VMOVUPS    (DI), Y8
 	VADDPS     Y8, Y1, Y1
 	VMASKMOVPS 32(DI), Y0, Y8
@@ -19827,299 +27429,10 @@ sparseavx2_3x2_part:
 	VMASKMOVPS Y6, Y0, 32(DI)
 
 sparseavx2_3x2_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), DI
+	ADDQ DI, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_3x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_4x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_4x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512_4x1_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512_4x1_new
-	MOVQ      BX, R8
-	VMOVUPS.Z (R8), K1, Z0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z3
-	JMP       sparseavx512_4x1_begin
-
-sparseavx512_4x1_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512_4x1_nobias
-	VBROADCASTSS (R8), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_4x1_begin
-
-sparseavx512_4x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-
-sparseavx512_4x1_begin:
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
-	VPXORQ  Z6, Z6, Z6
-	VPXORQ  Z7, Z7, Z7
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512_4x1_one
-
-sparseavx512_4x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R9), Z8, Z0
-	VFMADD231PS  (R9)(SI*1), Z8, Z1
-	VFMADD231PS  (R9)(SI*2), Z8, Z2
-	VFMADD231PS  (R9)(DI*1), Z8, Z3
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (R9), Z8, Z4
-	VFMADD231PS  (R9)(SI*1), Z8, Z5
-	VFMADD231PS  (R9)(SI*2), Z8, Z6
-	VFMADD231PS  (R9)(DI*1), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512_4x1_k
-
-sparseavx512_4x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512_4x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R9), Z8, Z0
-	VFMADD231PS  (R9)(SI*1), Z8, Z1
-	VFMADD231PS  (R9)(SI*2), Z8, Z2
-	VFMADD231PS  (R9)(DI*1), Z8, Z3
-	ADDQ         $0x08, CX
-
-sparseavx512_4x1_sum:
-	VADDPS    Z4, Z0, Z0
-	VADDPS    Z5, Z1, Z1
-	VADDPS    Z6, Z2, Z2
-	VADDPS    Z7, Z3, Z3
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512_4x1_nores
-	VMOVUPS.Z (R8), K1, Z9
-	VADDPS    Z9, Z0, Z0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z9
-	VADDPS    Z9, Z1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z9
-	VADDPS    Z9, Z2, Z2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z9
-	VADDPS    Z9, Z3, Z3
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512_4x1_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512_4x1_noclip
-	VBROADCASTSS 96(AX), Z9
-	VBROADCASTSS 100(AX), Z8
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z8, Z3
-
-sparseavx512_4x1_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_4x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_4x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_4x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512y_4x1_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512y_4x1_new
-	MOVQ      BX, R8
-	VMOVUPS.Z (R8), K1, Y0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y3
-	JMP       sparseavx512y_4x1_begin
-
-sparseavx512y_4x1_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512y_4x1_nobias
-	VBROADCASTSS (R8), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_4x1_begin
-
-sparseavx512y_4x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-
-sparseavx512y_4x1_begin:
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512y_4x1_one
-
-sparseavx512y_4x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R9), Y8, Y0
-	VFMADD231PS  (R9)(SI*1), Y8, Y1
-	VFMADD231PS  (R9)(SI*2), Y8, Y2
-	VFMADD231PS  (R9)(DI*1), Y8, Y3
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R9), Y8, Y4
-	VFMADD231PS  (R9)(SI*1), Y8, Y5
-	VFMADD231PS  (R9)(SI*2), Y8, Y6
-	VFMADD231PS  (R9)(DI*1), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512y_4x1_k
-
-sparseavx512y_4x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512y_4x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R9), Y8, Y0
-	VFMADD231PS  (R9)(SI*1), Y8, Y1
-	VFMADD231PS  (R9)(SI*2), Y8, Y2
-	VFMADD231PS  (R9)(DI*1), Y8, Y3
-	ADDQ         $0x08, CX
-
-sparseavx512y_4x1_sum:
-	VADDPS    Y4, Y0, Y0
-	VADDPS    Y5, Y1, Y1
-	VADDPS    Y6, Y2, Y2
-	VADDPS    Y7, Y3, Y3
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512y_4x1_nores
-	VMOVUPS.Z (R8), K1, Y4
-	VADDPS    Y4, Y0, Y0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y4
-	VADDPS    Y4, Y1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y4
-	VADDPS    Y4, Y2, Y2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y4
-	VADDPS    Y4, Y3, Y3
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512y_4x1_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512y_4x1_noclip
-	VBROADCASTSS 96(AX), Y4
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y8, Y3
-
-sparseavx512y_4x1_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Y0, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y1, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y2, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y3, K1, (R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_4x1_o
 	VZEROUPPER
 	RET
 
@@ -20175,46 +27488,69 @@ sparseavx2_4x1_nobias:
 	VXORPS Y4, Y4, Y4
 
 sparseavx2_4x1_begin:
+	MOVQ    8(SP), R8
+	MOVLQSX (R8), R8
+	ADDQ    $0x04, 8(SP)
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx2_4x1_one
+	SUBQ    $0x04, R8
+	JL      sparseavx2_4x1_ones
 
 sparseavx2_4x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (R9), Y9, Y1
-	VFMADD231PS  (R9)(SI*1), Y9, Y2
-	VFMADD231PS  (R9)(SI*2), Y9, Y3
-	VFMADD231PS  (R9)(DI*1), Y9, Y4
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (R9), Y9, Y5
-	VFMADD231PS  (R9)(SI*1), Y9, Y6
-	VFMADD231PS  (R9)(SI*2), Y9, Y7
-	VFMADD231PS  (R9)(DI*1), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx2_4x1_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    (R9)(SI*1), Y9, Y2
+	VFMADD231PS    (R9)(SI*2), Y9, Y3
+	VFMADD231PS    (R9)(DI*1), Y9, Y4
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y5
+	VFMADD231PS    (R9)(SI*1), Y9, Y6
+	VFMADD231PS    (R9)(SI*2), Y9, Y7
+	VFMADD231PS    (R9)(DI*1), Y9, Y8
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    (R9)(SI*1), Y9, Y2
+	VFMADD231PS    (R9)(SI*2), Y9, Y3
+	VFMADD231PS    (R9)(DI*1), Y9, Y4
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y5
+	VFMADD231PS    (R9)(SI*1), Y9, Y6
+	VFMADD231PS    (R9)(SI*2), Y9, Y7
+	VFMADD231PS    (R9)(DI*1), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx2_4x1_k
+
+sparseavx2_4x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx2_4x1_sum
 
 sparseavx2_4x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx2_4x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
+	MOVL         (CX), R9
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, R9
 	VFMADD231PS  (R9), Y9, Y1
 	VFMADD231PS  (R9)(SI*1), Y9, Y2
 	VFMADD231PS  (R9)(SI*2), Y9, Y3
 	VFMADD231PS  (R9)(DI*1), Y9, Y4
 	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx2_4x1_one
 
 sparseavx2_4x1_sum:
 	VADDPS     Y5, Y1, Y1
@@ -20224,6 +27560,7 @@ sparseavx2_4x1_sum:
 	MOVQ       16(SP), R8
 	TESTQ      R8, R8
 	JZ         sparseavx2_4x1_nores
+	MOVQ       16(SP), R8
 	VMASKMOVPS (R8), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	ADDQ       48(AX), R8
@@ -20278,371 +27615,10 @@ sparseavx2_4x1_part:
 	VMASKMOVPS Y4, Y0, (R8)
 
 sparseavx2_4x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R8
+	ADDQ R8, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_4x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_4x2(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_4x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512_4x2_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512_4x2_new
-	MOVQ      BX, R8
-	VMOVUPS   (R8), Z0
-	VMOVUPS.Z 64(R8), K1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z2
-	VMOVUPS.Z 64(R8), K1, Z3
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z4
-	VMOVUPS.Z 64(R8), K1, Z5
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	JMP       sparseavx512_4x2_begin
-
-sparseavx512_4x2_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512_4x2_nobias
-	VBROADCASTSS (R8), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	VMOVAPS      Z0, Z6
-	VMOVAPS      Z0, Z7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_4x2_begin
-
-sparseavx512_4x2_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-
-sparseavx512_4x2_begin:
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512_4x2_one
-
-sparseavx512_4x2_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R9), Z8, Z0
-	VFMADD231PS  64(R9), Z8, Z1
-	VFMADD231PS  (R9)(SI*1), Z8, Z2
-	VFMADD231PS  64(R9)(SI*1), Z8, Z3
-	VFMADD231PS  (R9)(SI*2), Z8, Z4
-	VFMADD231PS  64(R9)(SI*2), Z8, Z5
-	VFMADD231PS  (R9)(DI*1), Z8, Z6
-	VFMADD231PS  64(R9)(DI*1), Z8, Z7
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (R9), Z8, Z0
-	VFMADD231PS  64(R9), Z8, Z1
-	VFMADD231PS  (R9)(SI*1), Z8, Z2
-	VFMADD231PS  64(R9)(SI*1), Z8, Z3
-	VFMADD231PS  (R9)(SI*2), Z8, Z4
-	VFMADD231PS  64(R9)(SI*2), Z8, Z5
-	VFMADD231PS  (R9)(DI*1), Z8, Z6
-	VFMADD231PS  64(R9)(DI*1), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512_4x2_k
-
-sparseavx512_4x2_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512_4x2_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R9), Z8, Z0
-	VFMADD231PS  64(R9), Z8, Z1
-	VFMADD231PS  (R9)(SI*1), Z8, Z2
-	VFMADD231PS  64(R9)(SI*1), Z8, Z3
-	VFMADD231PS  (R9)(SI*2), Z8, Z4
-	VFMADD231PS  64(R9)(SI*2), Z8, Z5
-	VFMADD231PS  (R9)(DI*1), Z8, Z6
-	VFMADD231PS  64(R9)(DI*1), Z8, Z7
-	ADDQ         $0x08, CX
-
-sparseavx512_4x2_sum:
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512_4x2_nores
-	VMOVUPS   (R8), Z9
-	VADDPS    Z9, Z0, Z0
-	VMOVUPS.Z 64(R8), K1, Z9
-	VADDPS    Z9, Z1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z9
-	VADDPS    Z9, Z2, Z2
-	VMOVUPS.Z 64(R8), K1, Z9
-	VADDPS    Z9, Z3, Z3
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z9
-	VADDPS    Z9, Z4, Z4
-	VMOVUPS.Z 64(R8), K1, Z9
-	VADDPS    Z9, Z5, Z5
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Z9
-	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 64(R8), K1, Z9
-	VADDPS    Z9, Z7, Z7
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512_4x2_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512_4x2_noclip
-	VBROADCASTSS 96(AX), Z9
-	VBROADCASTSS 100(AX), Z8
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z8, Z3
-	VMAXPS       Z4, Z9, Z4
-	VMINPS       Z4, Z8, Z4
-	VMAXPS       Z5, Z9, Z5
-	VMINPS       Z5, Z8, Z5
-	VMAXPS       Z6, Z9, Z6
-	VMINPS       Z6, Z8, Z6
-	VMAXPS       Z7, Z9, Z7
-	VMINPS       Z7, Z8, Z7
-
-sparseavx512_4x2_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, K1, 64(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, K1, 64(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, K1, 64(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, K1, 64(R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_4x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_4x2(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_4x2(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512y_4x2_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512y_4x2_new
-	MOVQ      BX, R8
-	VMOVUPS   (R8), Y0
-	VMOVUPS.Z 32(R8), K1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y2
-	VMOVUPS.Z 32(R8), K1, Y3
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y4
-	VMOVUPS.Z 32(R8), K1, Y5
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y6
-	VMOVUPS.Z 32(R8), K1, Y7
-	JMP       sparseavx512y_4x2_begin
-
-sparseavx512y_4x2_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512y_4x2_nobias
-	VBROADCASTSS (R8), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	VMOVAPS      Y0, Y6
-	VMOVAPS      Y0, Y7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_4x2_begin
-
-sparseavx512y_4x2_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-
-sparseavx512y_4x2_begin:
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512y_4x2_one
-
-sparseavx512y_4x2_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R9), Y8, Y0
-	VFMADD231PS  32(R9), Y8, Y1
-	VFMADD231PS  (R9)(SI*1), Y8, Y2
-	VFMADD231PS  32(R9)(SI*1), Y8, Y3
-	VFMADD231PS  (R9)(SI*2), Y8, Y4
-	VFMADD231PS  32(R9)(SI*2), Y8, Y5
-	VFMADD231PS  (R9)(DI*1), Y8, Y6
-	VFMADD231PS  32(R9)(DI*1), Y8, Y7
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R9), Y8, Y0
-	VFMADD231PS  32(R9), Y8, Y1
-	VFMADD231PS  (R9)(SI*1), Y8, Y2
-	VFMADD231PS  32(R9)(SI*1), Y8, Y3
-	VFMADD231PS  (R9)(SI*2), Y8, Y4
-	VFMADD231PS  32(R9)(SI*2), Y8, Y5
-	VFMADD231PS  (R9)(DI*1), Y8, Y6
-	VFMADD231PS  32(R9)(DI*1), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512y_4x2_k
-
-sparseavx512y_4x2_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512y_4x2_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R9), Y8, Y0
-	VFMADD231PS  32(R9), Y8, Y1
-	VFMADD231PS  (R9)(SI*1), Y8, Y2
-	VFMADD231PS  32(R9)(SI*1), Y8, Y3
-	VFMADD231PS  (R9)(SI*2), Y8, Y4
-	VFMADD231PS  32(R9)(SI*2), Y8, Y5
-	VFMADD231PS  (R9)(DI*1), Y8, Y6
-	VFMADD231PS  32(R9)(DI*1), Y8, Y7
-	ADDQ         $0x08, CX
-
-sparseavx512y_4x2_sum:
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512y_4x2_nores
-	VMOVUPS   (R8), Y9
-	VADDPS    Y9, Y0, Y0
-	VMOVUPS.Z 32(R8), K1, Y9
-	VADDPS    Y9, Y1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y9
-	VADDPS    Y9, Y2, Y2
-	VMOVUPS.Z 32(R8), K1, Y9
-	VADDPS    Y9, Y3, Y3
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y9
-	VADDPS    Y9, Y4, Y4
-	VMOVUPS.Z 32(R8), K1, Y9
-	VADDPS    Y9, Y5, Y5
-	ADDQ      48(AX), R8
-	VMOVUPS   (R8), Y9
-	VADDPS    Y9, Y6, Y6
-	VMOVUPS.Z 32(R8), K1, Y9
-	VADDPS    Y9, Y7, Y7
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512y_4x2_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512y_4x2_noclip
-	VBROADCASTSS 96(AX), Y9
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y9, Y3
-	VMINPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y9, Y4
-	VMINPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y9, Y5
-	VMINPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y9, Y6
-	VMINPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y9, Y7
-	VMINPS       Y7, Y8, Y7
-
-sparseavx512y_4x2_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, K1, 32(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, K1, 32(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, K1, 32(R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, K1, 32(R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_4x2_o
 	VZEROUPPER
 	RET
 
@@ -20713,42 +27689,71 @@ sparseavx2_4x2_begin:
 	MOVQ    8(SP), R8
 	MOVLQSX (R8), R8
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx2_4x2_one
+	SUBQ    $0x04, R8
+	JL      sparseavx2_4x2_ones
 
 sparseavx2_4x2_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (R9), Y9, Y1
-	VFMADD231PS  32(R9), Y9, Y2
-	VFMADD231PS  (R9)(SI*1), Y9, Y3
-	VFMADD231PS  32(R9)(SI*1), Y9, Y4
-	VFMADD231PS  (R9)(SI*2), Y9, Y5
-	VFMADD231PS  32(R9)(SI*2), Y9, Y6
-	VFMADD231PS  (R9)(DI*1), Y9, Y7
-	VFMADD231PS  32(R9)(DI*1), Y9, Y8
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (R9), Y9, Y1
-	VFMADD231PS  32(R9), Y9, Y2
-	VFMADD231PS  (R9)(SI*1), Y9, Y3
-	VFMADD231PS  32(R9)(SI*1), Y9, Y4
-	VFMADD231PS  (R9)(SI*2), Y9, Y5
-	VFMADD231PS  32(R9)(SI*2), Y9, Y6
-	VFMADD231PS  (R9)(DI*1), Y9, Y7
-	VFMADD231PS  32(R9)(DI*1), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx2_4x2_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    32(R9), Y9, Y2
+	VFMADD231PS    (R9)(SI*1), Y9, Y3
+	VFMADD231PS    32(R9)(SI*1), Y9, Y4
+	VFMADD231PS    (R9)(SI*2), Y9, Y5
+	VFMADD231PS    32(R9)(SI*2), Y9, Y6
+	VFMADD231PS    (R9)(DI*1), Y9, Y7
+	VFMADD231PS    32(R9)(DI*1), Y9, Y8
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    32(R9), Y9, Y2
+	VFMADD231PS    (R9)(SI*1), Y9, Y3
+	VFMADD231PS    32(R9)(SI*1), Y9, Y4
+	VFMADD231PS    (R9)(SI*2), Y9, Y5
+	VFMADD231PS    32(R9)(SI*2), Y9, Y6
+	VFMADD231PS    (R9)(DI*1), Y9, Y7
+	VFMADD231PS    32(R9)(DI*1), Y9, Y8
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    32(R9), Y9, Y2
+	VFMADD231PS    (R9)(SI*1), Y9, Y3
+	VFMADD231PS    32(R9)(SI*1), Y9, Y4
+	VFMADD231PS    (R9)(SI*2), Y9, Y5
+	VFMADD231PS    32(R9)(SI*2), Y9, Y6
+	VFMADD231PS    (R9)(DI*1), Y9, Y7
+	VFMADD231PS    32(R9)(DI*1), Y9, Y8
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y9, Y1
+	VFMADD231PS    32(R9), Y9, Y2
+	VFMADD231PS    (R9)(SI*1), Y9, Y3
+	VFMADD231PS    32(R9)(SI*1), Y9, Y4
+	VFMADD231PS    (R9)(SI*2), Y9, Y5
+	VFMADD231PS    32(R9)(SI*2), Y9, Y6
+	VFMADD231PS    (R9)(DI*1), Y9, Y7
+	VFMADD231PS    32(R9)(DI*1), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx2_4x2_k
+
+sparseavx2_4x2_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx2_4x2_sum
 
 sparseavx2_4x2_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx2_4x2_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
+	MOVL         (CX), R9
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, R9
 	VFMADD231PS  (R9), Y9, Y1
 	VFMADD231PS  32(R9), Y9, Y2
 	VFMADD231PS  (R9)(SI*1), Y9, Y3
@@ -20758,11 +27763,14 @@ sparseavx2_4x2_one:
 	VFMADD231PS  (R9)(DI*1), Y9, Y7
 	VFMADD231PS  32(R9)(DI*1), Y9, Y8
 	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx2_4x2_one
 
 sparseavx2_4x2_sum:
 	MOVQ       16(SP), R8
 	TESTQ      R8, R8
 	JZ         sparseavx2_4x2_nores
+	MOVQ       16(SP), R8
 	VMOVUPS    (R8), Y10
 	VADDPS     Y10, Y1, Y1
 	VMASKMOVPS 32(R8), Y0, Y10
@@ -20841,311 +27849,10 @@ sparseavx2_4x2_part:
 	VMASKMOVPS Y8, Y0, 32(R8)
 
 sparseavx2_4x2_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R8
+	ADDQ R8, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_4x2_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_5x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_5x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512_5x1_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512_5x1_new
-	MOVQ      BX, R8
-	VMOVUPS.Z (R8), K1, Z0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z3
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z4
-	JMP       sparseavx512_5x1_begin
-
-sparseavx512_5x1_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512_5x1_nobias
-	VBROADCASTSS (R8), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_5x1_begin
-
-sparseavx512_5x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-
-sparseavx512_5x1_begin:
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512_5x1_one
-
-sparseavx512_5x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z5
-	VFMADD231PS  (R9), Z5, Z0
-	VFMADD231PS  (R9)(SI*1), Z5, Z1
-	VFMADD231PS  (R9)(SI*2), Z5, Z2
-	VFMADD231PS  (R9)(DI*1), Z5, Z3
-	VFMADD231PS  (R9)(SI*4), Z5, Z4
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Z5
-	VFMADD231PS  (R9), Z5, Z0
-	VFMADD231PS  (R9)(SI*1), Z5, Z1
-	VFMADD231PS  (R9)(SI*2), Z5, Z2
-	VFMADD231PS  (R9)(DI*1), Z5, Z3
-	VFMADD231PS  (R9)(SI*4), Z5, Z4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512_5x1_k
-
-sparseavx512_5x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512_5x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Z5
-	VFMADD231PS  (R9), Z5, Z0
-	VFMADD231PS  (R9)(SI*1), Z5, Z1
-	VFMADD231PS  (R9)(SI*2), Z5, Z2
-	VFMADD231PS  (R9)(DI*1), Z5, Z3
-	VFMADD231PS  (R9)(SI*4), Z5, Z4
-	ADDQ         $0x08, CX
-
-sparseavx512_5x1_sum:
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512_5x1_nores
-	VMOVUPS.Z (R8), K1, Z6
-	VADDPS    Z6, Z0, Z0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z6
-	VADDPS    Z6, Z1, Z1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z6
-	VADDPS    Z6, Z2, Z2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z6
-	VADDPS    Z6, Z3, Z3
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Z6
-	VADDPS    Z6, Z4, Z4
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512_5x1_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512_5x1_noclip
-	VBROADCASTSS 96(AX), Z6
-	VBROADCASTSS 100(AX), Z5
-	VMAXPS       Z0, Z6, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z6, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z6, Z3
-	VMINPS       Z3, Z5, Z3
-	VMAXPS       Z4, Z6, Z4
-	VMINPS       Z4, Z5, Z4
-
-sparseavx512_5x1_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_5x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_5x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_5x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-
-sparseavx512y_5x1_o:
-	MOVQ      80(AX), R8
-	BTQ       $0x00, R8
-	JCC       sparseavx512y_5x1_new
-	MOVQ      BX, R8
-	VMOVUPS.Z (R8), K1, Y0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y3
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y4
-	JMP       sparseavx512y_5x1_begin
-
-sparseavx512y_5x1_new:
-	MOVQ         (SP), R8
-	TESTQ        R8, R8
-	JZ           sparseavx512y_5x1_nobias
-	VBROADCASTSS (R8), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_5x1_begin
-
-sparseavx512y_5x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-
-sparseavx512y_5x1_begin:
-	MOVQ    8(SP), R8
-	MOVLQSX (R8), R8
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx512y_5x1_one
-
-sparseavx512y_5x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (R9), Y5, Y0
-	VFMADD231PS  (R9)(SI*1), Y5, Y1
-	VFMADD231PS  (R9)(SI*2), Y5, Y2
-	VFMADD231PS  (R9)(DI*1), Y5, Y3
-	VFMADD231PS  (R9)(SI*4), Y5, Y4
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y5
-	VFMADD231PS  (R9), Y5, Y0
-	VFMADD231PS  (R9)(SI*1), Y5, Y1
-	VFMADD231PS  (R9)(SI*2), Y5, Y2
-	VFMADD231PS  (R9)(DI*1), Y5, Y3
-	VFMADD231PS  (R9)(SI*4), Y5, Y4
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx512y_5x1_k
-
-sparseavx512y_5x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx512y_5x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  (R9), Y5, Y0
-	VFMADD231PS  (R9)(SI*1), Y5, Y1
-	VFMADD231PS  (R9)(SI*2), Y5, Y2
-	VFMADD231PS  (R9)(DI*1), Y5, Y3
-	VFMADD231PS  (R9)(SI*4), Y5, Y4
-	ADDQ         $0x08, CX
-
-sparseavx512y_5x1_sum:
-	MOVQ      16(SP), R8
-	TESTQ     R8, R8
-	JZ        sparseavx512y_5x1_nores
-	VMOVUPS.Z (R8), K1, Y6
-	VADDPS    Y6, Y0, Y0
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y6
-	VADDPS    Y6, Y1, Y1
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y6
-	VADDPS    Y6, Y2, Y2
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y6
-	VADDPS    Y6, Y3, Y3
-	ADDQ      48(AX), R8
-	VMOVUPS.Z (R8), K1, Y6
-	VADDPS    Y6, Y4, Y4
-	MOVQ      56(AX), R8
-	ADDQ      R8, 16(SP)
-
-sparseavx512y_5x1_nores:
-	MOVQ         80(AX), R8
-	BTQ          $0x01, R8
-	JCC          sparseavx512y_5x1_noclip
-	VBROADCASTSS 96(AX), Y6
-	VBROADCASTSS 100(AX), Y5
-	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y5, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y5, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y5, Y4
-
-sparseavx512y_5x1_noclip:
-	MOVQ    BX, R8
-	VMOVUPS Y0, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y1, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y2, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y3, K1, (R8)
-	ADDQ    48(AX), R8
-	VMOVUPS Y4, K1, (R8)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_5x1_o
 	VZEROUPPER
 	RET
 
@@ -21208,47 +27915,73 @@ sparseavx2_5x1_begin:
 	MOVQ    8(SP), R8
 	MOVLQSX (R8), R8
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R8
-	JL      sparseavx2_5x1_one
+	SUBQ    $0x04, R8
+	JL      sparseavx2_5x1_ones
 
 sparseavx2_5x1_k:
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R9), Y6, Y1
-	VFMADD231PS  (R9)(SI*1), Y6, Y2
-	VFMADD231PS  (R9)(SI*2), Y6, Y3
-	VFMADD231PS  (R9)(DI*1), Y6, Y4
-	VFMADD231PS  (R9)(SI*4), Y6, Y5
-	MOVLQSX      8(CX), R9
-	ADDQ         DX, R9
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (R9), Y6, Y1
-	VFMADD231PS  (R9)(SI*1), Y6, Y2
-	VFMADD231PS  (R9)(SI*2), Y6, Y3
-	VFMADD231PS  (R9)(DI*1), Y6, Y4
-	VFMADD231PS  (R9)(SI*4), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R8
-	JGE          sparseavx2_5x1_k
+	VBROADCASTF128 16(CX), Y7
+	MOVQ           (CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0x00, Y7, Y6
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y6, Y1
+	VFMADD231PS    (R9)(SI*1), Y6, Y2
+	VFMADD231PS    (R9)(SI*2), Y6, Y3
+	VFMADD231PS    (R9)(DI*1), Y6, Y4
+	VFMADD231PS    (R9)(SI*4), Y6, Y5
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0x55, Y7, Y6
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y6, Y1
+	VFMADD231PS    (R9)(SI*1), Y6, Y2
+	VFMADD231PS    (R9)(SI*2), Y6, Y3
+	VFMADD231PS    (R9)(DI*1), Y6, Y4
+	VFMADD231PS    (R9)(SI*4), Y6, Y5
+	MOVQ           8(CX), R10
+	MOVL           R10, R9
+	VPERMILPS      $0xaa, Y7, Y6
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y6, Y1
+	VFMADD231PS    (R9)(SI*1), Y6, Y2
+	VFMADD231PS    (R9)(SI*2), Y6, Y3
+	VFMADD231PS    (R9)(DI*1), Y6, Y4
+	VFMADD231PS    (R9)(SI*4), Y6, Y5
+	SHRQ           $0x20, R10
+	MOVQ           R10, R9
+	VPERMILPS      $0xff, Y7, Y6
+	ADDQ           DX, R9
+	VFMADD231PS    (R9), Y6, Y1
+	VFMADD231PS    (R9)(SI*1), Y6, Y2
+	VFMADD231PS    (R9)(SI*2), Y6, Y3
+	VFMADD231PS    (R9)(DI*1), Y6, Y4
+	VFMADD231PS    (R9)(SI*4), Y6, Y5
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R8
+	JGE            sparseavx2_5x1_k
+
+sparseavx2_5x1_ones:
+	ADDQ $0x04, R8
+	JZ   sparseavx2_5x1_sum
 
 sparseavx2_5x1_one:
-	ADDQ         $0x02, R8
-	JZ           sparseavx2_5x1_sum
-	MOVLQSX      (CX), R9
-	ADDQ         DX, R9
+	MOVL         (CX), R9
 	VBROADCASTSS 4(CX), Y6
+	ADDQ         DX, R9
 	VFMADD231PS  (R9), Y6, Y1
 	VFMADD231PS  (R9)(SI*1), Y6, Y2
 	VFMADD231PS  (R9)(SI*2), Y6, Y3
 	VFMADD231PS  (R9)(DI*1), Y6, Y4
 	VFMADD231PS  (R9)(SI*4), Y6, Y5
 	ADDQ         $0x08, CX
+	DECQ         R8
+	JNZ          sparseavx2_5x1_one
 
 sparseavx2_5x1_sum:
 	MOVQ       16(SP), R8
 	TESTQ      R8, R8
 	JZ         sparseavx2_5x1_nores
+	MOVQ       16(SP), R8
 	VMASKMOVPS (R8), Y0, Y7
 	VADDPS     Y7, Y1, Y1
 	ADDQ       48(AX), R8
@@ -21312,341 +28045,10 @@ sparseavx2_5x1_part:
 	VMASKMOVPS Y5, Y0, (R8)
 
 sparseavx2_5x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R8
+	ADDQ R8, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_5x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_6x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_6x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-
-sparseavx512_6x1_o:
-	MOVQ      80(AX), R9
-	BTQ       $0x00, R9
-	JCC       sparseavx512_6x1_new
-	MOVQ      BX, R9
-	VMOVUPS.Z (R9), K1, Z0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z5
-	JMP       sparseavx512_6x1_begin
-
-sparseavx512_6x1_new:
-	MOVQ         (SP), R9
-	TESTQ        R9, R9
-	JZ           sparseavx512_6x1_nobias
-	VBROADCASTSS (R9), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_6x1_begin
-
-sparseavx512_6x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-
-sparseavx512_6x1_begin:
-	MOVQ    8(SP), R9
-	MOVLQSX (R9), R9
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx512_6x1_one
-
-sparseavx512_6x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R10), Z6, Z0
-	VFMADD231PS  (R10)(SI*1), Z6, Z1
-	VFMADD231PS  (R10)(SI*2), Z6, Z2
-	VFMADD231PS  (R10)(DI*1), Z6, Z3
-	VFMADD231PS  (R10)(SI*4), Z6, Z4
-	VFMADD231PS  (R10)(R8*1), Z6, Z5
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  (R10), Z6, Z0
-	VFMADD231PS  (R10)(SI*1), Z6, Z1
-	VFMADD231PS  (R10)(SI*2), Z6, Z2
-	VFMADD231PS  (R10)(DI*1), Z6, Z3
-	VFMADD231PS  (R10)(SI*4), Z6, Z4
-	VFMADD231PS  (R10)(R8*1), Z6, Z5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx512_6x1_k
-
-sparseavx512_6x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx512_6x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  (R10), Z6, Z0
-	VFMADD231PS  (R10)(SI*1), Z6, Z1
-	VFMADD231PS  (R10)(SI*2), Z6, Z2
-	VFMADD231PS  (R10)(DI*1), Z6, Z3
-	VFMADD231PS  (R10)(SI*4), Z6, Z4
-	VFMADD231PS  (R10)(R8*1), Z6, Z5
-	ADDQ         $0x08, CX
-
-sparseavx512_6x1_sum:
-	MOVQ      16(SP), R9
-	TESTQ     R9, R9
-	JZ        sparseavx512_6x1_nores
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z0, Z0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z1, Z1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z2, Z2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z3, Z3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z4, Z4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z7
-	VADDPS    Z7, Z5, Z5
-	MOVQ      56(AX), R9
-	ADDQ      R9, 16(SP)
-
-sparseavx512_6x1_nores:
-	MOVQ         80(AX), R9
-	BTQ          $0x01, R9
-	JCC          sparseavx512_6x1_noclip
-	VBROADCASTSS 96(AX), Z7
-	VBROADCASTSS 100(AX), Z6
-	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z7, Z2
-	VMINPS       Z2, Z6, Z2
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z6, Z3
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z6, Z4
-	VMAXPS       Z5, Z7, Z5
-	VMINPS       Z5, Z6, Z5
-
-sparseavx512_6x1_noclip:
-	MOVQ    BX, R9
-	VMOVUPS Z0, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z1, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z2, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z3, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z4, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z5, K1, (R9)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_6x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_6x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_6x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-
-sparseavx512y_6x1_o:
-	MOVQ      80(AX), R9
-	BTQ       $0x00, R9
-	JCC       sparseavx512y_6x1_new
-	MOVQ      BX, R9
-	VMOVUPS.Z (R9), K1, Y0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y5
-	JMP       sparseavx512y_6x1_begin
-
-sparseavx512y_6x1_new:
-	MOVQ         (SP), R9
-	TESTQ        R9, R9
-	JZ           sparseavx512y_6x1_nobias
-	VBROADCASTSS (R9), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_6x1_begin
-
-sparseavx512y_6x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-
-sparseavx512y_6x1_begin:
-	MOVQ    8(SP), R9
-	MOVLQSX (R9), R9
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx512y_6x1_one
-
-sparseavx512y_6x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R10), Y6, Y0
-	VFMADD231PS  (R10)(SI*1), Y6, Y1
-	VFMADD231PS  (R10)(SI*2), Y6, Y2
-	VFMADD231PS  (R10)(DI*1), Y6, Y3
-	VFMADD231PS  (R10)(SI*4), Y6, Y4
-	VFMADD231PS  (R10)(R8*1), Y6, Y5
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Y6
-	VFMADD231PS  (R10), Y6, Y0
-	VFMADD231PS  (R10)(SI*1), Y6, Y1
-	VFMADD231PS  (R10)(SI*2), Y6, Y2
-	VFMADD231PS  (R10)(DI*1), Y6, Y3
-	VFMADD231PS  (R10)(SI*4), Y6, Y4
-	VFMADD231PS  (R10)(R8*1), Y6, Y5
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx512y_6x1_k
-
-sparseavx512y_6x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx512y_6x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y6
-	VFMADD231PS  (R10), Y6, Y0
-	VFMADD231PS  (R10)(SI*1), Y6, Y1
-	VFMADD231PS  (R10)(SI*2), Y6, Y2
-	VFMADD231PS  (R10)(DI*1), Y6, Y3
-	VFMADD231PS  (R10)(SI*4), Y6, Y4
-	VFMADD231PS  (R10)(R8*1), Y6, Y5
-	ADDQ         $0x08, CX
-
-sparseavx512y_6x1_sum:
-	MOVQ      16(SP), R9
-	TESTQ     R9, R9
-	JZ        sparseavx512y_6x1_nores
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y0, Y0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y1, Y1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y2, Y2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y3, Y3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y4, Y4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y7
-	VADDPS    Y7, Y5, Y5
-	MOVQ      56(AX), R9
-	ADDQ      R9, 16(SP)
-
-sparseavx512y_6x1_nores:
-	MOVQ         80(AX), R9
-	BTQ          $0x01, R9
-	JCC          sparseavx512y_6x1_noclip
-	VBROADCASTSS 96(AX), Y7
-	VBROADCASTSS 100(AX), Y6
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-
-sparseavx512y_6x1_noclip:
-	MOVQ    BX, R9
-	VMOVUPS Y0, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y1, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y2, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y3, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y4, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y5, K1, (R9)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_6x1_o
 	VZEROUPPER
 	RET
 
@@ -21714,38 +28116,63 @@ sparseavx2_6x1_begin:
 	MOVQ    8(SP), R9
 	MOVLQSX (R9), R9
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx2_6x1_one
+	SUBQ    $0x04, R9
+	JL      sparseavx2_6x1_ones
 
 sparseavx2_6x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R10), Y7, Y1
-	VFMADD231PS  (R10)(SI*1), Y7, Y2
-	VFMADD231PS  (R10)(SI*2), Y7, Y3
-	VFMADD231PS  (R10)(DI*1), Y7, Y4
-	VFMADD231PS  (R10)(SI*4), Y7, Y5
-	VFMADD231PS  (R10)(R8*1), Y7, Y6
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (R10), Y7, Y1
-	VFMADD231PS  (R10)(SI*1), Y7, Y2
-	VFMADD231PS  (R10)(SI*2), Y7, Y3
-	VFMADD231PS  (R10)(DI*1), Y7, Y4
-	VFMADD231PS  (R10)(SI*4), Y7, Y5
-	VFMADD231PS  (R10)(R8*1), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx2_6x1_k
+	VBROADCASTF128 16(CX), Y8
+	MOVQ           (CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0x00, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y1
+	VFMADD231PS    (R10)(SI*1), Y7, Y2
+	VFMADD231PS    (R10)(SI*2), Y7, Y3
+	VFMADD231PS    (R10)(DI*1), Y7, Y4
+	VFMADD231PS    (R10)(SI*4), Y7, Y5
+	VFMADD231PS    (R10)(R8*1), Y7, Y6
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0x55, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y1
+	VFMADD231PS    (R10)(SI*1), Y7, Y2
+	VFMADD231PS    (R10)(SI*2), Y7, Y3
+	VFMADD231PS    (R10)(DI*1), Y7, Y4
+	VFMADD231PS    (R10)(SI*4), Y7, Y5
+	VFMADD231PS    (R10)(R8*1), Y7, Y6
+	MOVQ           8(CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0xaa, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y1
+	VFMADD231PS    (R10)(SI*1), Y7, Y2
+	VFMADD231PS    (R10)(SI*2), Y7, Y3
+	VFMADD231PS    (R10)(DI*1), Y7, Y4
+	VFMADD231PS    (R10)(SI*4), Y7, Y5
+	VFMADD231PS    (R10)(R8*1), Y7, Y6
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0xff, Y8, Y7
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y7, Y1
+	VFMADD231PS    (R10)(SI*1), Y7, Y2
+	VFMADD231PS    (R10)(SI*2), Y7, Y3
+	VFMADD231PS    (R10)(DI*1), Y7, Y4
+	VFMADD231PS    (R10)(SI*4), Y7, Y5
+	VFMADD231PS    (R10)(R8*1), Y7, Y6
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R9
+	JGE            sparseavx2_6x1_k
+
+sparseavx2_6x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx2_6x1_sum
 
 sparseavx2_6x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx2_6x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
+	MOVL         (CX), R10
 	VBROADCASTSS 4(CX), Y7
+	ADDQ         DX, R10
 	VFMADD231PS  (R10), Y7, Y1
 	VFMADD231PS  (R10)(SI*1), Y7, Y2
 	VFMADD231PS  (R10)(SI*2), Y7, Y3
@@ -21753,11 +28180,14 @@ sparseavx2_6x1_one:
 	VFMADD231PS  (R10)(SI*4), Y7, Y5
 	VFMADD231PS  (R10)(R8*1), Y7, Y6
 	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx2_6x1_one
 
 sparseavx2_6x1_sum:
 	MOVQ       16(SP), R9
 	TESTQ      R9, R9
 	JZ         sparseavx2_6x1_nores
+	MOVQ       16(SP), R9
 	VMASKMOVPS (R9), Y0, Y8
 	VADDPS     Y8, Y1, Y1
 	ADDQ       48(AX), R9
@@ -21830,369 +28260,10 @@ sparseavx2_6x1_part:
 	VMASKMOVPS Y6, Y0, (R9)
 
 sparseavx2_6x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R9
+	ADDQ R9, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_6x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_7x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_7x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-
-sparseavx512_7x1_o:
-	MOVQ      80(AX), R9
-	BTQ       $0x00, R9
-	JCC       sparseavx512_7x1_new
-	MOVQ      BX, R9
-	VMOVUPS.Z (R9), K1, Z0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z5
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z6
-	JMP       sparseavx512_7x1_begin
-
-sparseavx512_7x1_new:
-	MOVQ         (SP), R9
-	TESTQ        R9, R9
-	JZ           sparseavx512_7x1_nobias
-	VBROADCASTSS (R9), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	VMOVAPS      Z0, Z6
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_7x1_begin
-
-sparseavx512_7x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-
-sparseavx512_7x1_begin:
-	MOVQ    8(SP), R9
-	MOVLQSX (R9), R9
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx512_7x1_one
-
-sparseavx512_7x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Z7
-	VFMADD231PS  (R10), Z7, Z0
-	VFMADD231PS  (R10)(SI*1), Z7, Z1
-	VFMADD231PS  (R10)(SI*2), Z7, Z2
-	VFMADD231PS  (R10)(DI*1), Z7, Z3
-	VFMADD231PS  (R10)(SI*4), Z7, Z4
-	VFMADD231PS  (R10)(R8*1), Z7, Z5
-	VFMADD231PS  (R10)(DI*2), Z7, Z6
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Z7
-	VFMADD231PS  (R10), Z7, Z0
-	VFMADD231PS  (R10)(SI*1), Z7, Z1
-	VFMADD231PS  (R10)(SI*2), Z7, Z2
-	VFMADD231PS  (R10)(DI*1), Z7, Z3
-	VFMADD231PS  (R10)(SI*4), Z7, Z4
-	VFMADD231PS  (R10)(R8*1), Z7, Z5
-	VFMADD231PS  (R10)(DI*2), Z7, Z6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx512_7x1_k
-
-sparseavx512_7x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx512_7x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Z7
-	VFMADD231PS  (R10), Z7, Z0
-	VFMADD231PS  (R10)(SI*1), Z7, Z1
-	VFMADD231PS  (R10)(SI*2), Z7, Z2
-	VFMADD231PS  (R10)(DI*1), Z7, Z3
-	VFMADD231PS  (R10)(SI*4), Z7, Z4
-	VFMADD231PS  (R10)(R8*1), Z7, Z5
-	VFMADD231PS  (R10)(DI*2), Z7, Z6
-	ADDQ         $0x08, CX
-
-sparseavx512_7x1_sum:
-	MOVQ      16(SP), R9
-	TESTQ     R9, R9
-	JZ        sparseavx512_7x1_nores
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z0, Z0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z1, Z1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z2, Z2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z3, Z3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z4, Z4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z5, Z5
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Z8
-	VADDPS    Z8, Z6, Z6
-	MOVQ      56(AX), R9
-	ADDQ      R9, 16(SP)
-
-sparseavx512_7x1_nores:
-	MOVQ         80(AX), R9
-	BTQ          $0x01, R9
-	JCC          sparseavx512_7x1_noclip
-	VBROADCASTSS 96(AX), Z8
-	VBROADCASTSS 100(AX), Z7
-	VMAXPS       Z0, Z8, Z0
-	VMINPS       Z0, Z7, Z0
-	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z7, Z1
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z7, Z2
-	VMAXPS       Z3, Z8, Z3
-	VMINPS       Z3, Z7, Z3
-	VMAXPS       Z4, Z8, Z4
-	VMINPS       Z4, Z7, Z4
-	VMAXPS       Z5, Z8, Z5
-	VMINPS       Z5, Z7, Z5
-	VMAXPS       Z6, Z8, Z6
-	VMINPS       Z6, Z7, Z6
-
-sparseavx512_7x1_noclip:
-	MOVQ    BX, R9
-	VMOVUPS Z0, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z1, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z2, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z3, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z4, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z5, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Z6, K1, (R9)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_7x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_7x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_7x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-
-sparseavx512y_7x1_o:
-	MOVQ      80(AX), R9
-	BTQ       $0x00, R9
-	JCC       sparseavx512y_7x1_new
-	MOVQ      BX, R9
-	VMOVUPS.Z (R9), K1, Y0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y5
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y6
-	JMP       sparseavx512y_7x1_begin
-
-sparseavx512y_7x1_new:
-	MOVQ         (SP), R9
-	TESTQ        R9, R9
-	JZ           sparseavx512y_7x1_nobias
-	VBROADCASTSS (R9), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	VMOVAPS      Y0, Y6
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_7x1_begin
-
-sparseavx512y_7x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-
-sparseavx512y_7x1_begin:
-	MOVQ    8(SP), R9
-	MOVLQSX (R9), R9
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx512y_7x1_one
-
-sparseavx512y_7x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R10), Y7, Y0
-	VFMADD231PS  (R10)(SI*1), Y7, Y1
-	VFMADD231PS  (R10)(SI*2), Y7, Y2
-	VFMADD231PS  (R10)(DI*1), Y7, Y3
-	VFMADD231PS  (R10)(SI*4), Y7, Y4
-	VFMADD231PS  (R10)(R8*1), Y7, Y5
-	VFMADD231PS  (R10)(DI*2), Y7, Y6
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Y7
-	VFMADD231PS  (R10), Y7, Y0
-	VFMADD231PS  (R10)(SI*1), Y7, Y1
-	VFMADD231PS  (R10)(SI*2), Y7, Y2
-	VFMADD231PS  (R10)(DI*1), Y7, Y3
-	VFMADD231PS  (R10)(SI*4), Y7, Y4
-	VFMADD231PS  (R10)(R8*1), Y7, Y5
-	VFMADD231PS  (R10)(DI*2), Y7, Y6
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx512y_7x1_k
-
-sparseavx512y_7x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx512y_7x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y7
-	VFMADD231PS  (R10), Y7, Y0
-	VFMADD231PS  (R10)(SI*1), Y7, Y1
-	VFMADD231PS  (R10)(SI*2), Y7, Y2
-	VFMADD231PS  (R10)(DI*1), Y7, Y3
-	VFMADD231PS  (R10)(SI*4), Y7, Y4
-	VFMADD231PS  (R10)(R8*1), Y7, Y5
-	VFMADD231PS  (R10)(DI*2), Y7, Y6
-	ADDQ         $0x08, CX
-
-sparseavx512y_7x1_sum:
-	MOVQ      16(SP), R9
-	TESTQ     R9, R9
-	JZ        sparseavx512y_7x1_nores
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y0, Y0
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y1, Y1
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y2, Y2
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y3, Y3
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y4, Y4
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y5, Y5
-	ADDQ      48(AX), R9
-	VMOVUPS.Z (R9), K1, Y8
-	VADDPS    Y8, Y6, Y6
-	MOVQ      56(AX), R9
-	ADDQ      R9, 16(SP)
-
-sparseavx512y_7x1_nores:
-	MOVQ         80(AX), R9
-	BTQ          $0x01, R9
-	JCC          sparseavx512y_7x1_noclip
-	VBROADCASTSS 96(AX), Y8
-	VBROADCASTSS 100(AX), Y7
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y7, Y0
-	VMAXPS       Y1, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VMAXPS       Y2, Y8, Y2
-	VMINPS       Y2, Y7, Y2
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y7, Y3
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y7, Y4
-	VMAXPS       Y5, Y8, Y5
-	VMINPS       Y5, Y7, Y5
-	VMAXPS       Y6, Y8, Y6
-	VMINPS       Y6, Y7, Y6
-
-sparseavx512y_7x1_noclip:
-	MOVQ    BX, R9
-	VMOVUPS Y0, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y1, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y2, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y3, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y4, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y5, K1, (R9)
-	ADDQ    48(AX), R9
-	VMOVUPS Y6, K1, (R9)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_7x1_o
 	VZEROUPPER
 	RET
 
@@ -22264,40 +28335,67 @@ sparseavx2_7x1_begin:
 	MOVQ    8(SP), R9
 	MOVLQSX (R9), R9
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R9
-	JL      sparseavx2_7x1_one
+	SUBQ    $0x04, R9
+	JL      sparseavx2_7x1_ones
 
 sparseavx2_7x1_k:
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R10), Y8, Y1
-	VFMADD231PS  (R10)(SI*1), Y8, Y2
-	VFMADD231PS  (R10)(SI*2), Y8, Y3
-	VFMADD231PS  (R10)(DI*1), Y8, Y4
-	VFMADD231PS  (R10)(SI*4), Y8, Y5
-	VFMADD231PS  (R10)(R8*1), Y8, Y6
-	VFMADD231PS  (R10)(DI*2), Y8, Y7
-	MOVLQSX      8(CX), R10
-	ADDQ         DX, R10
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R10), Y8, Y1
-	VFMADD231PS  (R10)(SI*1), Y8, Y2
-	VFMADD231PS  (R10)(SI*2), Y8, Y3
-	VFMADD231PS  (R10)(DI*1), Y8, Y4
-	VFMADD231PS  (R10)(SI*4), Y8, Y5
-	VFMADD231PS  (R10)(R8*1), Y8, Y6
-	VFMADD231PS  (R10)(DI*2), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R9
-	JGE          sparseavx2_7x1_k
+	VBROADCASTF128 16(CX), Y9
+	MOVQ           (CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0x00, Y9, Y8
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y8, Y1
+	VFMADD231PS    (R10)(SI*1), Y8, Y2
+	VFMADD231PS    (R10)(SI*2), Y8, Y3
+	VFMADD231PS    (R10)(DI*1), Y8, Y4
+	VFMADD231PS    (R10)(SI*4), Y8, Y5
+	VFMADD231PS    (R10)(R8*1), Y8, Y6
+	VFMADD231PS    (R10)(DI*2), Y8, Y7
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0x55, Y9, Y8
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y8, Y1
+	VFMADD231PS    (R10)(SI*1), Y8, Y2
+	VFMADD231PS    (R10)(SI*2), Y8, Y3
+	VFMADD231PS    (R10)(DI*1), Y8, Y4
+	VFMADD231PS    (R10)(SI*4), Y8, Y5
+	VFMADD231PS    (R10)(R8*1), Y8, Y6
+	VFMADD231PS    (R10)(DI*2), Y8, Y7
+	MOVQ           8(CX), R11
+	MOVL           R11, R10
+	VPERMILPS      $0xaa, Y9, Y8
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y8, Y1
+	VFMADD231PS    (R10)(SI*1), Y8, Y2
+	VFMADD231PS    (R10)(SI*2), Y8, Y3
+	VFMADD231PS    (R10)(DI*1), Y8, Y4
+	VFMADD231PS    (R10)(SI*4), Y8, Y5
+	VFMADD231PS    (R10)(R8*1), Y8, Y6
+	VFMADD231PS    (R10)(DI*2), Y8, Y7
+	SHRQ           $0x20, R11
+	MOVQ           R11, R10
+	VPERMILPS      $0xff, Y9, Y8
+	ADDQ           DX, R10
+	VFMADD231PS    (R10), Y8, Y1
+	VFMADD231PS    (R10)(SI*1), Y8, Y2
+	VFMADD231PS    (R10)(SI*2), Y8, Y3
+	VFMADD231PS    (R10)(DI*1), Y8, Y4
+	VFMADD231PS    (R10)(SI*4), Y8, Y5
+	VFMADD231PS    (R10)(R8*1), Y8, Y6
+	VFMADD231PS    (R10)(DI*2), Y8, Y7
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R9
+	JGE            sparseavx2_7x1_k
+
+sparseavx2_7x1_ones:
+	ADDQ $0x04, R9
+	JZ   sparseavx2_7x1_sum
 
 sparseavx2_7x1_one:
-	ADDQ         $0x02, R9
-	JZ           sparseavx2_7x1_sum
-	MOVLQSX      (CX), R10
-	ADDQ         DX, R10
+	MOVL         (CX), R10
 	VBROADCASTSS 4(CX), Y8
+	ADDQ         DX, R10
 	VFMADD231PS  (R10), Y8, Y1
 	VFMADD231PS  (R10)(SI*1), Y8, Y2
 	VFMADD231PS  (R10)(SI*2), Y8, Y3
@@ -22306,11 +28404,14 @@ sparseavx2_7x1_one:
 	VFMADD231PS  (R10)(R8*1), Y8, Y6
 	VFMADD231PS  (R10)(DI*2), Y8, Y7
 	ADDQ         $0x08, CX
+	DECQ         R9
+	JNZ          sparseavx2_7x1_one
 
 sparseavx2_7x1_sum:
 	MOVQ       16(SP), R9
 	TESTQ      R9, R9
 	JZ         sparseavx2_7x1_nores
+	MOVQ       16(SP), R9
 	VMASKMOVPS (R9), Y0, Y9
 	VADDPS     Y9, Y1, Y1
 	ADDQ       48(AX), R9
@@ -22392,399 +28493,10 @@ sparseavx2_7x1_part:
 	VMASKMOVPS Y7, Y0, (R9)
 
 sparseavx2_7x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R9
+	ADDQ R9, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_7x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512_8x1(t *byte)
-// Requires: AVX, AVX512F
-TEXT ·sparseavx512_8x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-	LEAQ  (DI)(SI*4), R9
-
-sparseavx512_8x1_o:
-	MOVQ      80(AX), R10
-	BTQ       $0x00, R10
-	JCC       sparseavx512_8x1_new
-	MOVQ      BX, R10
-	VMOVUPS.Z (R10), K1, Z0
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z1
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z2
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z3
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z4
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z5
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z6
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z7
-	JMP       sparseavx512_8x1_begin
-
-sparseavx512_8x1_new:
-	MOVQ         (SP), R10
-	TESTQ        R10, R10
-	JZ           sparseavx512_8x1_nobias
-	VBROADCASTSS (R10), Z0
-	VMOVAPS      Z0, Z1
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z0, Z3
-	VMOVAPS      Z0, Z4
-	VMOVAPS      Z0, Z5
-	VMOVAPS      Z0, Z6
-	VMOVAPS      Z0, Z7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512_8x1_begin
-
-sparseavx512_8x1_nobias:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-
-sparseavx512_8x1_begin:
-	MOVQ    8(SP), R10
-	MOVLQSX (R10), R10
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R10
-	JL      sparseavx512_8x1_one
-
-sparseavx512_8x1_k:
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  (R11)(SI*1), Z8, Z1
-	VFMADD231PS  (R11)(SI*2), Z8, Z2
-	VFMADD231PS  (R11)(DI*1), Z8, Z3
-	VFMADD231PS  (R11)(SI*4), Z8, Z4
-	VFMADD231PS  (R11)(R8*1), Z8, Z5
-	VFMADD231PS  (R11)(DI*2), Z8, Z6
-	VFMADD231PS  (R11)(R9*1), Z8, Z7
-	MOVLQSX      8(CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  (R11)(SI*1), Z8, Z1
-	VFMADD231PS  (R11)(SI*2), Z8, Z2
-	VFMADD231PS  (R11)(DI*1), Z8, Z3
-	VFMADD231PS  (R11)(SI*4), Z8, Z4
-	VFMADD231PS  (R11)(R8*1), Z8, Z5
-	VFMADD231PS  (R11)(DI*2), Z8, Z6
-	VFMADD231PS  (R11)(R9*1), Z8, Z7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R10
-	JGE          sparseavx512_8x1_k
-
-sparseavx512_8x1_one:
-	ADDQ         $0x02, R10
-	JZ           sparseavx512_8x1_sum
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  (R11)(SI*1), Z8, Z1
-	VFMADD231PS  (R11)(SI*2), Z8, Z2
-	VFMADD231PS  (R11)(DI*1), Z8, Z3
-	VFMADD231PS  (R11)(SI*4), Z8, Z4
-	VFMADD231PS  (R11)(R8*1), Z8, Z5
-	VFMADD231PS  (R11)(DI*2), Z8, Z6
-	VFMADD231PS  (R11)(R9*1), Z8, Z7
-	ADDQ         $0x08, CX
-
-sparseavx512_8x1_sum:
-	MOVQ      16(SP), R10
-	TESTQ     R10, R10
-	JZ        sparseavx512_8x1_nores
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z0, Z0
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z1, Z1
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z2, Z2
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z3, Z3
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z4, Z4
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z5, Z5
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z6, Z6
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Z9
-	VADDPS    Z9, Z7, Z7
-	MOVQ      56(AX), R10
-	ADDQ      R10, 16(SP)
-
-sparseavx512_8x1_nores:
-	MOVQ         80(AX), R10
-	BTQ          $0x01, R10
-	JCC          sparseavx512_8x1_noclip
-	VBROADCASTSS 96(AX), Z9
-	VBROADCASTSS 100(AX), Z8
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z8, Z3
-	VMAXPS       Z4, Z9, Z4
-	VMINPS       Z4, Z8, Z4
-	VMAXPS       Z5, Z9, Z5
-	VMINPS       Z5, Z8, Z5
-	VMAXPS       Z6, Z9, Z6
-	VMINPS       Z6, Z8, Z6
-	VMAXPS       Z7, Z9, Z7
-	VMINPS       Z7, Z8, Z7
-
-sparseavx512_8x1_noclip:
-	MOVQ    BX, R10
-	VMOVUPS Z0, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z1, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z2, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z3, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z4, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z5, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z6, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Z7, K1, (R10)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512_8x1_o
-	VZEROUPPER
-	RET
-
-// func sparseavx512y_8x1(t *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
-TEXT ·sparseavx512y_8x1(SB), NOSPLIT, $32-8
-	MOVQ  t+0(FP), AX
-	MOVQ  (AX), CX
-	MOVQ  24(AX), DX
-	MOVQ  40(AX), BX
-	MOVQ  64(AX), SI
-	MOVQ  SI, (SP)
-	MOVQ  8(AX), SI
-	MOVQ  SI, 8(SP)
-	MOVQ  72(AX), SI
-	MOVQ  SI, 16(SP)
-	MOVQ  16(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVL  88(AX), SI
-	KMOVW SI, K1
-	MOVQ  32(AX), SI
-	LEAQ  (SI)(SI*2), DI
-	LEAQ  (SI)(SI*4), R8
-	LEAQ  (DI)(SI*4), R9
-
-sparseavx512y_8x1_o:
-	MOVQ      80(AX), R10
-	BTQ       $0x00, R10
-	JCC       sparseavx512y_8x1_new
-	MOVQ      BX, R10
-	VMOVUPS.Z (R10), K1, Y0
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y1
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y2
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y3
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y4
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y5
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y6
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y7
-	JMP       sparseavx512y_8x1_begin
-
-sparseavx512y_8x1_new:
-	MOVQ         (SP), R10
-	TESTQ        R10, R10
-	JZ           sparseavx512y_8x1_nobias
-	VBROADCASTSS (R10), Y0
-	VMOVAPS      Y0, Y1
-	VMOVAPS      Y0, Y2
-	VMOVAPS      Y0, Y3
-	VMOVAPS      Y0, Y4
-	VMOVAPS      Y0, Y5
-	VMOVAPS      Y0, Y6
-	VMOVAPS      Y0, Y7
-	ADDQ         $0x04, (SP)
-	JMP          sparseavx512y_8x1_begin
-
-sparseavx512y_8x1_nobias:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-
-sparseavx512y_8x1_begin:
-	MOVQ    8(SP), R10
-	MOVLQSX (R10), R10
-	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R10
-	JL      sparseavx512y_8x1_one
-
-sparseavx512y_8x1_k:
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  (R11)(SI*1), Y8, Y1
-	VFMADD231PS  (R11)(SI*2), Y8, Y2
-	VFMADD231PS  (R11)(DI*1), Y8, Y3
-	VFMADD231PS  (R11)(SI*4), Y8, Y4
-	VFMADD231PS  (R11)(R8*1), Y8, Y5
-	VFMADD231PS  (R11)(DI*2), Y8, Y6
-	VFMADD231PS  (R11)(R9*1), Y8, Y7
-	MOVLQSX      8(CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(CX), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  (R11)(SI*1), Y8, Y1
-	VFMADD231PS  (R11)(SI*2), Y8, Y2
-	VFMADD231PS  (R11)(DI*1), Y8, Y3
-	VFMADD231PS  (R11)(SI*4), Y8, Y4
-	VFMADD231PS  (R11)(R8*1), Y8, Y5
-	VFMADD231PS  (R11)(DI*2), Y8, Y6
-	VFMADD231PS  (R11)(R9*1), Y8, Y7
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R10
-	JGE          sparseavx512y_8x1_k
-
-sparseavx512y_8x1_one:
-	ADDQ         $0x02, R10
-	JZ           sparseavx512y_8x1_sum
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(CX), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  (R11)(SI*1), Y8, Y1
-	VFMADD231PS  (R11)(SI*2), Y8, Y2
-	VFMADD231PS  (R11)(DI*1), Y8, Y3
-	VFMADD231PS  (R11)(SI*4), Y8, Y4
-	VFMADD231PS  (R11)(R8*1), Y8, Y5
-	VFMADD231PS  (R11)(DI*2), Y8, Y6
-	VFMADD231PS  (R11)(R9*1), Y8, Y7
-	ADDQ         $0x08, CX
-
-sparseavx512y_8x1_sum:
-	MOVQ      16(SP), R10
-	TESTQ     R10, R10
-	JZ        sparseavx512y_8x1_nores
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y0, Y0
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y1, Y1
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y2, Y2
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y3, Y3
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y4, Y4
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y5, Y5
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y6, Y6
-	ADDQ      48(AX), R10
-	VMOVUPS.Z (R10), K1, Y9
-	VADDPS    Y9, Y7, Y7
-	MOVQ      56(AX), R10
-	ADDQ      R10, 16(SP)
-
-sparseavx512y_8x1_nores:
-	MOVQ         80(AX), R10
-	BTQ          $0x01, R10
-	JCC          sparseavx512y_8x1_noclip
-	VBROADCASTSS 96(AX), Y9
-	VBROADCASTSS 100(AX), Y8
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y9, Y3
-	VMINPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y9, Y4
-	VMINPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y9, Y5
-	VMINPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y9, Y6
-	VMINPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y9, Y7
-	VMINPS       Y7, Y8, Y7
-
-sparseavx512y_8x1_noclip:
-	MOVQ    BX, R10
-	VMOVUPS Y0, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y1, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y2, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y3, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y4, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y5, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y6, K1, (R10)
-	ADDQ    48(AX), R10
-	VMOVUPS Y7, K1, (R10)
-	ADDQ    56(AX), BX
-	DECQ    24(SP)
-	JNZ     sparseavx512y_8x1_o
 	VZEROUPPER
 	RET
 
@@ -22861,42 +28573,71 @@ sparseavx2_8x1_begin:
 	MOVQ    8(SP), R10
 	MOVLQSX (R10), R10
 	ADDQ    $0x04, 8(SP)
-	SUBQ    $0x02, R10
-	JL      sparseavx2_8x1_one
+	SUBQ    $0x04, R10
+	JL      sparseavx2_8x1_ones
 
 sparseavx2_8x1_k:
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  (R11), Y9, Y1
-	VFMADD231PS  (R11)(SI*1), Y9, Y2
-	VFMADD231PS  (R11)(SI*2), Y9, Y3
-	VFMADD231PS  (R11)(DI*1), Y9, Y4
-	VFMADD231PS  (R11)(SI*4), Y9, Y5
-	VFMADD231PS  (R11)(R8*1), Y9, Y6
-	VFMADD231PS  (R11)(DI*2), Y9, Y7
-	VFMADD231PS  (R11)(R9*1), Y9, Y8
-	MOVLQSX      8(CX), R11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  (R11), Y9, Y1
-	VFMADD231PS  (R11)(SI*1), Y9, Y2
-	VFMADD231PS  (R11)(SI*2), Y9, Y3
-	VFMADD231PS  (R11)(DI*1), Y9, Y4
-	VFMADD231PS  (R11)(SI*4), Y9, Y5
-	VFMADD231PS  (R11)(R8*1), Y9, Y6
-	VFMADD231PS  (R11)(DI*2), Y9, Y7
-	VFMADD231PS  (R11)(R9*1), Y9, Y8
-	ADDQ         $0x10, CX
-	SUBQ         $0x02, R10
-	JGE          sparseavx2_8x1_k
+	VBROADCASTF128 16(CX), Y10
+	MOVQ           (CX), R12
+	MOVL           R12, R11
+	VPERMILPS      $0x00, Y10, Y9
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y9, Y1
+	VFMADD231PS    (R11)(SI*1), Y9, Y2
+	VFMADD231PS    (R11)(SI*2), Y9, Y3
+	VFMADD231PS    (R11)(DI*1), Y9, Y4
+	VFMADD231PS    (R11)(SI*4), Y9, Y5
+	VFMADD231PS    (R11)(R8*1), Y9, Y6
+	VFMADD231PS    (R11)(DI*2), Y9, Y7
+	VFMADD231PS    (R11)(R9*1), Y9, Y8
+	SHRQ           $0x20, R12
+	MOVQ           R12, R11
+	VPERMILPS      $0x55, Y10, Y9
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y9, Y1
+	VFMADD231PS    (R11)(SI*1), Y9, Y2
+	VFMADD231PS    (R11)(SI*2), Y9, Y3
+	VFMADD231PS    (R11)(DI*1), Y9, Y4
+	VFMADD231PS    (R11)(SI*4), Y9, Y5
+	VFMADD231PS    (R11)(R8*1), Y9, Y6
+	VFMADD231PS    (R11)(DI*2), Y9, Y7
+	VFMADD231PS    (R11)(R9*1), Y9, Y8
+	MOVQ           8(CX), R12
+	MOVL           R12, R11
+	VPERMILPS      $0xaa, Y10, Y9
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y9, Y1
+	VFMADD231PS    (R11)(SI*1), Y9, Y2
+	VFMADD231PS    (R11)(SI*2), Y9, Y3
+	VFMADD231PS    (R11)(DI*1), Y9, Y4
+	VFMADD231PS    (R11)(SI*4), Y9, Y5
+	VFMADD231PS    (R11)(R8*1), Y9, Y6
+	VFMADD231PS    (R11)(DI*2), Y9, Y7
+	VFMADD231PS    (R11)(R9*1), Y9, Y8
+	SHRQ           $0x20, R12
+	MOVQ           R12, R11
+	VPERMILPS      $0xff, Y10, Y9
+	ADDQ           DX, R11
+	VFMADD231PS    (R11), Y9, Y1
+	VFMADD231PS    (R11)(SI*1), Y9, Y2
+	VFMADD231PS    (R11)(SI*2), Y9, Y3
+	VFMADD231PS    (R11)(DI*1), Y9, Y4
+	VFMADD231PS    (R11)(SI*4), Y9, Y5
+	VFMADD231PS    (R11)(R8*1), Y9, Y6
+	VFMADD231PS    (R11)(DI*2), Y9, Y7
+	VFMADD231PS    (R11)(R9*1), Y9, Y8
+	ADDQ           $0x20, CX
+	SUBQ           $0x04, R10
+	JGE            sparseavx2_8x1_k
+
+sparseavx2_8x1_ones:
+	ADDQ $0x04, R10
+	JZ   sparseavx2_8x1_sum
 
 sparseavx2_8x1_one:
-	ADDQ         $0x02, R10
-	JZ           sparseavx2_8x1_sum
-	MOVLQSX      (CX), R11
-	ADDQ         DX, R11
+	MOVL         (CX), R11
 	VBROADCASTSS 4(CX), Y9
+	ADDQ         DX, R11
 	VFMADD231PS  (R11), Y9, Y1
 	VFMADD231PS  (R11)(SI*1), Y9, Y2
 	VFMADD231PS  (R11)(SI*2), Y9, Y3
@@ -22906,11 +28647,14 @@ sparseavx2_8x1_one:
 	VFMADD231PS  (R11)(DI*2), Y9, Y7
 	VFMADD231PS  (R11)(R9*1), Y9, Y8
 	ADDQ         $0x08, CX
+	DECQ         R10
+	JNZ          sparseavx2_8x1_one
 
 sparseavx2_8x1_sum:
 	MOVQ       16(SP), R10
 	TESTQ      R10, R10
 	JZ         sparseavx2_8x1_nores
+	MOVQ       16(SP), R10
 	VMASKMOVPS (R10), Y0, Y10
 	VADDPS     Y10, Y1, Y1
 	ADDQ       48(AX), R10
@@ -23001,7 +28745,8 @@ sparseavx2_8x1_part:
 	VMASKMOVPS Y8, Y0, (R10)
 
 sparseavx2_8x1_next:
-	ADDQ 56(AX), BX
+	MOVQ 56(AX), R10
+	ADDQ R10, BX
 	DECQ 24(SP)
 	JNZ  sparseavx2_8x1_o
 	VZEROUPPER

@@ -40,10 +40,14 @@ func TransposeBetween(x []float32, ldx int, y []float32, ldy, m, n int) {
 // transpose writes m rows of n values, ldx apart, as n rows of m, ldy apart.
 func transpose(x []float32, ldx int, y []float32, ldy, m, n int) {
 	const block = 64
+	wide := block
+	if ldy%1024 == 0 {
+		wide = 8 // rows of y share the cache's sets
+	}
 	for i0 := 0; i0 < m; i0 += block {
 		i1 := min(m, i0+block)
-		for j0 := 0; j0 < n; j0 += block {
-			j1 := min(n, j0+block)
+		for j0 := 0; j0 < n; j0 += wide {
+			j1 := min(n, j0+wide)
 			i := i0
 			j := j0
 			for ; i+8 <= i1; i += 8 {

@@ -122,11 +122,3 @@ func (t *MaskedGemmTask) columns(w *Worker, x []float32, m0, m, n0, n int) {
 	*k = sparseTile{}
 	transpose(y, t.mt, t.Y[m0*t.N+n0:], t.N, n, m)
 }
-
-// refresh takes the values of entries [lo, hi) from the dense weight.
-func (s *Sparse) refresh(w []float32, lo, hi int) {
-	e := s.Entries[lo:hi]
-	for i, at := range s.At[lo:hi] {
-		e[i].Val = w[at]
-	}
-}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"math/bits"
 	"unsafe"
 )
@@ -75,7 +76,7 @@ func Keep(mask []uint64, x []float32) {
 type place func(i int) (row int, off int32)
 
 // fill keeps the entries of a dense weight of n numbers that a mask keeps, row
-// by row, in the weight's order; values come with Refresh. Memory is used again.
+// by row, in the weight's order; values come with refresh. Memory is used again.
 func (s *Sparse) fill(mask []uint64, n, rows int, at place) {
 	s.Counts, s.Starts = resize(s.Counts, rows), resize(s.Starts, rows+1)
 	clear(s.Counts)
@@ -86,7 +87,7 @@ func (s *Sparse) fill(mask []uint64, n, rows int, at place) {
 			total++
 		}
 	})
-	s.Entries, s.At = resize(s.Entries, total), resize(s.At, total)
+	s.words, s.At, s.slots = resize(s.words, 2*total), resize(s.At, total), resize(s.slots, total)
 	next := int32(0)
 	for r, c := range s.Counts {
 		s.Starts[r] = next
@@ -95,12 +96,27 @@ func (s *Sparse) fill(mask []uint64, n, rows int, at place) {
 	eachKept(mask, n, func(i int) {
 		if r, off := at(i); r >= 0 {
 			k := s.Starts[r]
-			s.Entries[k], s.At[k] = Entry{Off: off}, int32(i)
+			s.slots[k], s.At[k] = off, int32(i)
 			s.Starts[r]++
 		}
 	})
 	copy(s.Starts[1:], s.Starts[:rows])
 	s.Starts[0] = 0
+	for r, c := range s.Counts {
+		start := int(s.Starts[r])
+		for j := range int(c) {
+			off, val := slot(start, int(c), j)
+			s.words[off], s.slots[start+j] = uint32(s.slots[start+j]), int32(val)
+		}
+	}
+}
+
+// refresh takes the values of entries [lo, hi) from the dense weight.
+func (s *Sparse) refresh(w []float32, lo, hi int) {
+	slots := s.slots[lo:hi]
+	for i, at := range s.At[lo:hi] {
+		s.words[slots[i]] = math.Float32bits(w[at])
+	}
 }
 
 func resize[T any](x []T, n int) []T {

@@ -1,41 +1,98 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
-// Entry is one number of a sparse matrix with the place of what it multiplies.
-type Entry struct {
+// Block is one column of four rows of a sparse matrix that share their entries.
+type Block struct {
 	Off int32 // in bytes from the place of the output
-	Val float32
+	Val [blockRows]float32
 }
 
+const blockRows = 4
+
 // Sparse is a matrix of which only the numbers that count are kept, row by row.
-// Where its columns are cut into slabs, the rows of the first slab come first,
-// then those of the second.
+// Where rows have their numbers in the same places, or nearly so, four of them
+// share their entries; then Blocks stand in place of words, and a row of the
+// following is four. Where its columns are cut into slabs, the rows of the first
+// slab come first, then those of the second.
 type Sparse struct {
-	Counts  []int32 // entries of each row
-	Starts  []int32 // first entry of each row; one more than rows
-	Entries []Entry
-	At      []int32 // the entries' positions in the dense matrix, where values are read anew
+	Counts []int32 // entries of each row
+	Starts []int32 // first entry of each row; one more than rows
+	Blocks []Block
+
+	// Two words an entry: four at a time in a row, their offsets in bytes from the
+	// place of the output, which are not negative, then their values; the last
+	// three or fewer singly.
+	words []uint32
+	// Where values are read anew: the entries' positions in the dense matrix, and
+	// the words of their values.
+	At, slots []int32
+}
+
+// slot gives the words of the offset and of the value of entry j of a row of
+// count entries whose first is entry start.
+func slot(start, count, j int) (off, val int) {
+	if j < count&^3 {
+		k := 2*(start+j&^3) + j&3
+		return k, k + 4
+	}
+	k := 2 * (start + j)
+	return k, k + 1
 }
 
 // NewSparse keeps the entries of w, [rows, cols], that are not zero, by slabs of
-// so many columns; off gives the offset of a column in bytes.
-func NewSparse(w []float32, rows, cols, slab int, off func(col int) int32) *Sparse {
-	slabs := max(1, (cols+slab-1)/slab)
-	s := &Sparse{Counts: make([]int32, slabs*rows), Starts: make([]int32, slabs*rows+1)}
-	nnz := nonZeros(w)
-	s.Entries = make([]Entry, 0, nnz)
-	for i := range s.Counts {
-		r, c0 := i%rows, i/rows*slab
-		for c := c0; c < min(cols, c0+slab); c++ {
-			if v := w[r*cols+c]; v != 0 {
-				s.Entries = append(s.Entries, Entry{off(c), v})
-			}
-		}
-		s.Starts[i+1] = int32(len(s.Entries))
-		s.Counts[i] = s.Starts[i+1] - s.Starts[i]
+// so many columns, and in blocks where blocks is set and rows is a multiple of
+// four; off gives the offset of a column in bytes.
+func NewSparse(w []float32, rows, cols, slab int, blocks bool, off func(col int) int32) *Sparse {
+	slabs, group := max(1, (cols+slab-1)/slab), 1
+	s := &Sparse{}
+	if blocks {
+		group = blockRows
+		s.Blocks = make([]Block, 0, sharedNonZeros(w, rows, cols))
+	} else {
+		s.words = make([]uint32, 2*nonZeros(w))
 	}
+	groups := rows / group
+	s.Counts, s.Starts = make([]int32, slabs*groups), make([]int32, slabs*groups+1)
+	n := 0
+	for i := range s.Counts {
+		s.Starts[i] = int32(n)
+		r, c0 := i%groups*group, i/groups*slab
+		c1 := min(cols, c0+slab)
+		if blocks {
+			for c := c0; c < c1; c++ {
+				if v := column(w[r*cols+c:], cols); v != [blockRows]float32{} {
+					s.Blocks = append(s.Blocks, Block{off(c), v})
+				}
+			}
+			n = len(s.Blocks)
+		} else {
+			row := w[r*cols : (r+1)*cols]
+			count, j := nonZeros(row[c0:c1]), 0
+			for c := c0; c < c1; c++ {
+				if row[c] != 0 {
+					at, val := slot(n, count, j)
+					s.words[at], s.words[val] = uint32(off(c)), math.Float32bits(row[c])
+					j++
+				}
+			}
+			n += count
+		}
+		s.Counts[i] = int32(n) - s.Starts[i]
+	}
+	s.Starts[len(s.Counts)] = int32(n)
 	return s
+}
+
+// column is a column of four rows that are ld apart.
+func column(w []float32, ld int) (v [blockRows]float32) {
+	for i := range v {
+		v[i] = w[i*ld]
+	}
+	return v
 }
 
 func nonZeros(w []float32) int {
@@ -48,12 +105,47 @@ func nonZeros(w []float32) int {
 	return n
 }
 
+// sharedNonZeros counts the columns of four rows that are not all zero.
+func sharedNonZeros(w []float32, rows, cols int) int {
+	n := 0
+	for r := 0; r+blockRows <= rows; r += blockRows {
+		for c := range cols {
+			if column(w[r*cols+c:], cols) != [blockRows]float32{} {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// group is how many rows share their entries.
+func (s *Sparse) group() int {
+	if s.Blocks != nil {
+		return blockRows
+	}
+	return 1
+}
+
+// rows points a tile at rows [o0, o1) of a slab, whose first is row `at`; both
+// are multiples of group.
+func (s *Sparse) rows(t *sparseTile, at, o0, o1 int) {
+	g := s.group()
+	i := (at + o0) / g
+	t.Counts, t.Rows, t.Group = unsafe.Pointer(&s.Counts[i]), (o1-o0)/g, g
+	switch {
+	case len(s.Blocks) > 0:
+		t.Entries = unsafe.Pointer(unsafe.SliceData(s.Blocks[s.Starts[i]:]))
+	case g == 1:
+		t.Entries = s.first(i)
+	}
+}
+
 // first points at the first entry of row o.
 func (s *Sparse) first(o int) unsafe.Pointer {
-	if len(s.Entries) == 0 {
+	if len(s.words) == 0 {
 		return nil
 	}
-	return unsafe.Pointer(unsafe.SliceData(s.Entries[s.Starts[o]:]))
+	return unsafe.Pointer(unsafe.SliceData(s.words[2*s.Starts[o]:]))
 }
 
 // sparseTile is the argument of the sparse micro-kernels: for each row o of a
@@ -76,6 +168,7 @@ type sparseTile struct {
 	Flags        int
 	Mask         uintptr
 	Lo, Hi       float32
+	Group        int // rows that share their entries: 1 or blockRows
 }
 
 // goSparse is the definition of a sparse micro-kernel in plain Go, for r rows
@@ -83,39 +176,46 @@ type sparseTile struct {
 func goSparse(t *sparseTile, rows, n int) {
 	e, counts := t.Entries, unsafe.Slice((*int32)(t.Counts), t.Rows)
 	var acc [128]float32
-	for o, count := range counts {
-		entries := unsafe.Slice((*Entry)(e), count)
-		e = unsafe.Add(e, 8*int(count))
-		for r := range rows {
-			sum := acc[:n]
-			clear(sum)
-			at := o*t.YPlane + r*t.YRow
-			y := unsafe.Slice((*float32)(unsafe.Add(t.Y, at)), n)
-			if t.Flags&flagAcc != 0 {
-				copy(sum, y)
-			} else if t.Bias != nil {
-				b := *(*float32)(unsafe.Add(t.Bias, 4*o))
-				for j := range sum {
-					sum[j] = b
+	group := max(1, t.Group)
+	for i, count := range counts {
+		for g := range group {
+			o := i*group + g
+			for r := range rows {
+				to := o*t.YPlane + r*t.YRow
+				sum, y := acc[:n], unsafe.Slice((*float32)(unsafe.Add(t.Y, to)), n)
+				clear(sum)
+				if t.Flags&flagAcc != 0 {
+					copy(sum, y)
+				} else if t.Bias != nil {
+					b := *(*float32)(unsafe.Add(t.Bias, 4*o))
+					for j := range sum {
+						sum[j] = b
+					}
 				}
-			}
-			for _, q := range entries {
-				for j, x := range unsafe.Slice((*float32)(unsafe.Add(t.X, int(q.Off)+r*t.XRow)), n) {
-					sum[j] += q.Val * x
+				for k := range int(count) {
+					off, val := k*(1+group), k*(1+group)+1+g // words
+					if group == 1 {
+						off, val = slot(0, int(count), k)
+					}
+					at, v := *(*int32)(unsafe.Add(e, 4*off)), *(*float32)(unsafe.Add(e, 4*val))
+					for j, x := range unsafe.Slice((*float32)(unsafe.Add(t.X, int(at)+r*t.XRow)), n) {
+						sum[j] += v * x
+					}
 				}
-			}
-			if t.Res != nil {
-				for j, v := range unsafe.Slice((*float32)(unsafe.Add(t.Res, at)), n) {
-					sum[j] += v
+				if t.Res != nil {
+					for j, v := range unsafe.Slice((*float32)(unsafe.Add(t.Res, to)), n) {
+						sum[j] += v
+					}
 				}
-			}
-			if t.Flags&flagClip != 0 {
-				for j := range sum {
-					sum[j] = clip(sum[j], t.Lo, t.Hi)
+				if t.Flags&flagClip != 0 {
+					for j := range sum {
+						sum[j] = clip(sum[j], t.Lo, t.Hi)
+					}
 				}
+				copy(y, sum)
 			}
-			copy(y, sum)
 		}
+		e = unsafe.Add(e, 4*(1+group)*int(count))
 	}
 }
 

@@ -34,22 +34,80 @@ var sparse256k = [9][9]func(*byte){
 	5: {1: sparseavx512y_5x1}, 6: {1: sparseavx512y_6x1}, 7: {1: sparseavx512y_7x1}, 8: {1: sparseavx512y_8x1},
 }
 
+var blocks512 = [5][5]func(*byte){
+	1: {1: sparse4avx512_1x1, 2: sparse4avx512_1x2, 3: sparse4avx512_1x3, 4: sparse4avx512_1x4},
+	2: {1: sparse4avx512_2x1, 2: sparse4avx512_2x2},
+	3: {1: sparse4avx512_3x1},
+	4: {1: sparse4avx512_4x1},
+}
+
+var blocks256k = [5][5]func(*byte){
+	1: {1: sparse4avx512y_1x1, 2: sparse4avx512y_1x2, 3: sparse4avx512y_1x3, 4: sparse4avx512y_1x4},
+	2: {1: sparse4avx512y_2x1, 2: sparse4avx512y_2x2},
+	3: {1: sparse4avx512y_3x1},
+	4: {1: sparse4avx512y_4x1},
+}
+
+var blocks256 = [5][5]func(*byte){
+	1: {1: sparse4avx2_1x1, 2: sparse4avx2_1x2},
+	2: {1: sparse4avx2_2x1},
+}
+
 // runSparse runs a tile of r rows of nv vectors, of which n places count.
 func runSparse(t *sparseTile, vec, r, nv, n int) {
-	t.Mask = maskOf(vec, n-(nv-1)*vec)
-	if vec == 8 && isa == AVX512 {
-		t.Mask = 1<<(n-(nv-1)*vec) - 1 // its masks, as storing by those of AVX2 takes long
-	}
-	switch {
-	case isa == Generic:
+	if isa == Generic {
 		goSparse(t, r, n)
-	case vec == 16:
-		sparse512[r][nv]((*byte)(unsafe.Pointer(t)))
-	case isa == AVX512:
-		sparse256k[r][nv]((*byte)(unsafe.Pointer(t)))
-	default:
-		sparse256[r][nv]((*byte)(unsafe.Pointer(t)))
+		return
 	}
+	if t.Group == blockRows {
+		runBlocks(t, vec, r, nv, n)
+		return
+	}
+	t.Mask = sparseMask(vec, n-(nv-1)*vec)
+	kernels := &sparse256
+	switch {
+	case vec == 16:
+		kernels = &sparse512
+	case isa == AVX512:
+		kernels = &sparse256k
+	}
+	kernels[r][nv]((*byte)(unsafe.Pointer(t)))
+}
+
+// runBlocks is runSparse for rows that share their entries, in as many parts as
+// there are registers for.
+func runBlocks(t *sparseTile, vec, r, nv, n int) {
+	kernels, most := &blocks256, 2
+	switch {
+	case vec == 16:
+		kernels, most = &blocks512, 4
+	case isa == AVX512:
+		kernels, most = &blocks256k, 4
+	}
+	x, y, res := t.X, t.Y, t.Res
+	wide := min(nv, most)
+	high := most / wide
+	for i := 0; i < r; i += high {
+		for j := 0; j < nv; j += wide {
+			rows, cols := min(high, r-i), min(wide, nv-j)
+			t.X, t.Y = unsafe.Add(x, i*t.XRow+4*j*vec), unsafe.Add(y, i*t.YRow+4*j*vec)
+			if res != nil {
+				t.Res = unsafe.Add(res, i*t.YRow+4*j*vec)
+			}
+			t.Mask = sparseMask(vec, min(vec, n-(j+cols-1)*vec))
+			kernels[rows][cols]((*byte)(unsafe.Pointer(t)))
+		}
+	}
+	t.X, t.Y, t.Res = x, y, res
+}
+
+// sparseMask is the mask of k places. AVX-512 has masks for vectors of 8 too;
+// storing by those of AVX2 takes long.
+func sparseMask(vec, k int) uintptr {
+	if isa == AVX512 {
+		return 1<<k - 1
+	}
+	return maskOf(vec, k)
 }
 
 // packRows writes rows of floats between zeros: for each of some planes, xplane

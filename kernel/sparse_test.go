@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -12,6 +13,43 @@ func thin(r *rand.Rand, x []float32, density float64) {
 	for i := range x {
 		if r.Float64() >= density {
 			x[i] = 0
+		}
+	}
+}
+
+// pattern zeroes entries of w, [rows, cols], at random, in blocks of rows or of
+// columns, or all but n of m neighbours in a row or a column.
+func pattern(r *rand.Rand, w []float32, rows, cols int) {
+	high, wide := 1, 1
+	switch r.IntN(6) {
+	case 0:
+		high = 16
+	case 1:
+		wide = 16
+	case 2:
+		high = 4
+	case 3, 4: // 2:4 and 1:4
+		down, n := r.IntN(2) == 0, 1+r.IntN(2)
+		for i := range w {
+			k := i % cols
+			if down {
+				k = i / cols
+			}
+			if k%4 < 4-n {
+				w[i] = 0
+			}
+		}
+		return
+	}
+	density := []float64{0, .1, .5, 1}[r.IntN(4)]
+	for i := 0; i < rows; i += high {
+		for j := 0; j < cols; j += wide {
+			if r.Float64() < density {
+				continue
+			}
+			for y := i; y < min(rows, i+high); y++ {
+				clear(w[y*cols+j : y*cols+min(cols, j+wide)])
+			}
 		}
 	}
 }
@@ -35,25 +73,35 @@ func planarConv(c *Conv, x, w []float32, y []float64) {
 }
 
 func TestSparseConv(t *testing.T) {
-	p := NewPool(2)
+	one, p := NewPool(1), NewPool(2)
+	defer one.Close()
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
+		blocks := map[bool]bool{}
+		defer func() {
+			if len(blocks) != 2 {
+				t.Error("only one form was tried")
+			}
+		}()
 		r := rand.New(rand.NewPCG(5, 6))
 		for k := range 120 {
-			c := Conv{N: 1 + r.IntN(5), H: 3 + r.IntN(12), W: 3 + r.IntN(40), CI: 1 + r.IntN(9), CO: 1 + r.IntN(12), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
+			c := Conv{N: 1 + r.IntN(5), H: 3 + r.IntN(12), W: 3 + r.IntN(40), CI: 1 + r.IntN(9), CO: 1 + r.IntN(20), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
 				StrideH: 1 + r.IntN(2), StrideW: 1 + r.IntN(3), DilH: 1, DilW: 1, PadT: r.IntN(3), PadL: r.IntN(3), PadB: r.IntN(3), PadR: r.IntN(3), Groups: 1}
 			switch k % 4 {
 			case 0:
 				c.StrideW = 1
 			case 1:
 				c.KH, c.KW, c.StrideH, c.StrideW, c.PadT, c.PadL, c.PadB, c.PadR = 1, 1, 1, 1, 0, 0, 0, 0
+			case 3:
+				c.CI += 60 // several slabs
+				c.CO = (c.CO + 3) / 4 * 4
 			case 2:
 				c.DilH, c.DilW = 1+r.IntN(2), 1+r.IntN(2)
 				c.H, c.W = c.H+2, c.W+2
 			}
 			nx := c.N * c.H * c.W * c.CI
 			x, w := random(r, nx+Slack), random(r, c.CO*c.CI*c.KH*c.KW)
-			thin(r, w, []float64{0, .1, .5, 1}[r.IntN(4)])
+			pattern(r, w, c.CO, len(w)/c.CO)
 			want := make([]float64, c.N*c.CO*c.OutH()*c.OutW())
 			planarConv(&c, x, w, want)
 			ep := Epilogue{Relu: r.IntN(2) == 0}
@@ -83,19 +131,35 @@ func TestSparseConv(t *testing.T) {
 				task.Run(p)
 				close32(t, fmt.Sprintf("%+v", c), task.Y, want, 1e-4)
 			}
+			blocks[task.Blocks()] = true
+			two := slices.Clone(task.Y)
+			task.Run(one)
+			if !slices.Equal(two, task.Y) {
+				t.Fatalf("%+v: one thread and two differ", c)
+			}
 		}
 	})
 }
 
 func TestSparseGemm(t *testing.T) {
-	p := NewPool(2)
+	one, p := NewPool(1), NewPool(2)
+	defer one.Close()
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
+		blocks := map[bool]bool{}
+		defer func() {
+			if len(blocks) != 2 {
+				t.Error("only one form was tried")
+			}
+		}()
 		r := rand.New(rand.NewPCG(7, 8))
-		for range 60 {
+		for i := range 80 {
 			m, n, k := 1+r.IntN(300), 1+r.IntN(150), 1+r.IntN(300)
+			if i%2 == 0 {
+				n = (n + 3) / 4 * 4
+			}
 			x, wt := random(r, m*k), random(r, n*k)
-			thin(r, wt, []float64{0, .1, .5, 1}[r.IntN(4)])
+			pattern(r, wt, n, k)
 			ep := Epilogue{Relu: r.IntN(2) == 0}
 			if r.IntN(2) == 0 {
 				ep.Bias = random(r, n)
@@ -123,6 +187,12 @@ func TestSparseGemm(t *testing.T) {
 			for range 2 {
 				task.Run(p)
 				close32(t, fmt.Sprintf("%dx%dx%d", m, n, k), task.Y, want, 1e-4)
+			}
+			blocks[task.Blocks()] = true
+			two := slices.Clone(task.Y)
+			task.Run(one)
+			if !slices.Equal(two, task.Y) {
+				t.Fatalf("%dx%dx%d: one thread and two differ", m, n, k)
 			}
 		}
 	})

@@ -65,15 +65,19 @@ func NewSparseConv(c Conv, w []float32) *SparseConvTask {
 	if int64(c.CI)*int64(max(c.KW*t.rows*t.nv*t.vec, t.rows*(c.W+2*t.vec), t.w)) > 1<<29 {
 		return nil
 	}
-	nnz := nonZeros(w)
-	t.layOut(nnz, c.KW)
-	if c.KW > 1 && c.StrideW == 1 && t.tilesW == 1 {
-		if one := *t; one.layOut(nnz, 1) < t.cycles {
-			*t = one
+	blocks := false
+	for _, form := range countSparse(w, c.CO, c.CI*c.KH*c.KW) {
+		for _, copies := range []int{c.KW, 1} {
+			if copies < c.KW && (c.StrideW > 1 || t.tilesW > 1) {
+				continue
+			}
+			if one := *t; one.layOut(form, copies) < t.cycles || t.copies == 0 {
+				*t, blocks = one, form.blocks
+			}
 		}
 	}
 	taps := c.KH * c.KW
-	t.weights = NewSparse(w, c.CO, c.CI*taps, t.slab*taps, func(col int) int32 {
+	t.weights = NewSparse(w, c.CO, c.CI*taps, t.slab*taps, blocks, func(col int) int32 {
 		ci, ky, kx := col/taps, col%taps/c.KW, col%c.KW
 		switch {
 		case t.inPlace:
@@ -87,12 +91,12 @@ func NewSparseConv(c Conv, w []float32) *SparseConvTask {
 }
 
 // layOut chooses slabs for 1 or KW copies of the rows and estimates the cycles.
-func (t *SparseConvTask) layOut(nnz, copies int) float64 {
+func (t *SparseConvTask) layOut(form sparseCount, copies int) float64 {
 	t.copies, t.p = copies, t.nv*t.vec
 	if copies < t.KW {
 		t.p = t.vec + (t.W+t.vec-1)/t.vec*t.vec
 	}
-	t.slab, t.cycles = slabOf(t.CI, 4*copies*t.rows*t.p, nnz, t.CO, t.nv*t.tileH, t.vec, copies < t.KW)
+	t.slab, t.cycles = slabOf(t.CI, 4*copies*t.rows*t.p, form, t.nv*t.tileH, t.vec, copies < t.KW)
 	if !t.inPlace {
 		row := 3 + 2.2*float64(t.p/t.vec) // of a row that is brought
 		if t.vec == 8 {
@@ -112,6 +116,9 @@ func (t *SparseConvTask) layOut(nnz, copies int) float64 {
 
 // small is the work, in cycles, that is not worth sharing with another thread.
 const small = 15000
+
+// Blocks says whether four output channels share their entries.
+func (t *SparseConvTask) Blocks() bool { return t.weights.Blocks != nil }
 
 // Cost estimates the cycles that Run takes on one core.
 func (t *SparseConvTask) Cost() float64 { return t.cycles }
@@ -134,7 +141,8 @@ func (t *SparseConvTask) Run(p *Pool) {
 func (t *SparseConvTask) Do(w *Worker, i int) {
 	if !t.whole {
 		part, tile, n := i%t.parts, i/t.parts%t.tiles, i/t.parts/t.tiles
-		t.tile(w, n, tile, part*t.CO/t.parts, (part+1)*t.CO/t.parts)
+		g := t.weights.group()
+		t.tile(w, n, tile, part*(t.CO/g)/t.parts*g, (part+1)*(t.CO/g)/t.parts*g)
 		return
 	}
 	for tile := range t.tiles {
@@ -153,7 +161,7 @@ func (t *SparseConvTask) tile(w *Worker, n, tile, o0, o1 int) {
 	at := ((n*t.CO+o0)*t.h+oy)*t.w + ox
 	x := t.X[n*t.CI*t.H*t.W:]
 	k := &w.sparse
-	*k = sparseTile{Rows: o1 - o0, Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
+	*k = sparseTile{Y: unsafe.Pointer(&t.Y[at]), YRow: 4 * t.w, YPlane: 4 * t.h * t.w,
 		Bias: first(t.Ep.Bias, o0)}
 	if t.inPlace {
 		k.X = unsafe.Pointer(&x[ox])
@@ -168,8 +176,7 @@ func (t *SparseConvTask) tile(w *Worker, n, tile, o0, o1 int) {
 		if !t.inPlace {
 			t.pack(n, oy, ox, c, min(t.CI, c+t.slab), nv, x)
 		}
-		row := c/t.slab*t.CO + o0
-		k.Entries, k.Counts = t.weights.first(row), unsafe.Pointer(&t.weights.Counts[row])
+		t.weights.rows(k, c/t.slab*t.CO, o0, o1)
 		if c > 0 {
 			k.Flags, k.Bias = flagAcc, nil
 		}

@@ -28,21 +28,26 @@ const sparseColumns = 64
 func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
 	t := &SparseGemmTask{M: m, N: n, K: k, vec: vectorFor(m)}
 	t.parts = (n + sparseColumns - 1) / sparseColumns
-	nnz, all := nonZeros(wt), (m+t.vec-1)/t.vec
-	for _, most := range []int{8, 4} { // with fewer rows in a tile, more of K is in the first cache
-		nv := min(most, all)
-		tiles := (all + nv - 1) / nv
-		if slab, cost := slabOf(k, 4*nv*t.vec, nnz, n, nv, t.vec, false); t.tiles == 0 || cost*float64(tiles) < t.cycles {
-			t.mt, t.tiles, t.slab, t.cycles = nv*t.vec, tiles, slab, cost*float64(tiles)
+	all, blocks := (m+t.vec-1)/t.vec, false
+	for _, c := range countSparse(wt, n, k) {
+		for _, most := range []int{8, 4} { // with fewer rows in a tile, more of K is in the first cache
+			nv := min(most, all)
+			tiles := (all + nv - 1) / nv
+			if slab, cost := slabOf(k, 4*nv*t.vec, c, nv, t.vec, false); t.tiles == 0 || cost*float64(tiles) < t.cycles {
+				t.mt, t.tiles, t.slab, t.cycles, blocks = nv*t.vec, tiles, slab, cost*float64(tiles), c.blocks
+			}
 		}
 	}
 	t.cycles += .4 * float64(m*(k+n))
-	t.weights = NewSparse(wt, n, k, t.slab, func(c int) int32 { return int32(4 * c * t.mt) })
+	t.weights = NewSparse(wt, n, k, t.slab, blocks, func(c int) int32 { return int32(4 * c * t.mt) })
 	return t
 }
 
 // turn is how many rows of the turned X a piece writes.
 const turn = 128
+
+// Blocks says whether four columns of W share their entries.
+func (t *SparseGemmTask) Blocks() bool { return t.weights.Blocks != nil }
 
 // Cost estimates the cycles that Run takes on one core.
 func (t *SparseGemmTask) Cost() float64 { return t.cycles }
@@ -71,11 +76,10 @@ func (t *SparseGemmTask) Do(w *Worker, i int) {
 	y := w.aligned(sparseColumns * t.mt)
 	k := &w.sparse
 	nv := (m + t.vec - 1) / t.vec
-	*k = sparseTile{Rows: n, X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
+	*k = sparseTile{X: unsafe.Pointer(&t.xt[m0*t.K]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * t.mt,
 		Bias: first(t.Ep.Bias, n0)}
 	for c := 0; c < t.K; c += t.slab {
-		row := c/t.slab*t.N + n0
-		k.Entries, k.Counts = t.weights.first(row), unsafe.Pointer(&t.weights.Counts[row])
+		t.weights.rows(k, c/t.slab*t.N, n0, n0+n)
 		if c > 0 {
 			k.Flags, k.Bias = flagAcc, nil
 		}

@@ -212,178 +212,235 @@ func channelsavx2_8(t *byte)
 func sparseavx512_1x1(t *byte)
 
 //go:noescape
-func sparseavx512y_1x1(t *byte)
-
-//go:noescape
-func sparseavx2_1x1(t *byte)
+func sparse4avx512_1x1(t *byte)
 
 //go:noescape
 func sparseavx512_1x2(t *byte)
 
 //go:noescape
-func sparseavx512y_1x2(t *byte)
-
-//go:noescape
-func sparseavx2_1x2(t *byte)
+func sparse4avx512_1x2(t *byte)
 
 //go:noescape
 func sparseavx512_1x3(t *byte)
 
 //go:noescape
-func sparseavx512y_1x3(t *byte)
-
-//go:noescape
-func sparseavx2_1x3(t *byte)
+func sparse4avx512_1x3(t *byte)
 
 //go:noescape
 func sparseavx512_1x4(t *byte)
 
 //go:noescape
-func sparseavx512y_1x4(t *byte)
-
-//go:noescape
-func sparseavx2_1x4(t *byte)
+func sparse4avx512_1x4(t *byte)
 
 //go:noescape
 func sparseavx512_1x5(t *byte)
 
 //go:noescape
-func sparseavx512y_1x5(t *byte)
-
-//go:noescape
-func sparseavx2_1x5(t *byte)
-
-//go:noescape
 func sparseavx512_1x6(t *byte)
-
-//go:noescape
-func sparseavx512y_1x6(t *byte)
-
-//go:noescape
-func sparseavx2_1x6(t *byte)
 
 //go:noescape
 func sparseavx512_1x7(t *byte)
 
 //go:noescape
-func sparseavx512y_1x7(t *byte)
-
-//go:noescape
-func sparseavx2_1x7(t *byte)
-
-//go:noescape
 func sparseavx512_1x8(t *byte)
-
-//go:noescape
-func sparseavx512y_1x8(t *byte)
-
-//go:noescape
-func sparseavx2_1x8(t *byte)
 
 //go:noescape
 func sparseavx512_2x1(t *byte)
 
 //go:noescape
-func sparseavx512y_2x1(t *byte)
-
-//go:noescape
-func sparseavx2_2x1(t *byte)
+func sparse4avx512_2x1(t *byte)
 
 //go:noescape
 func sparseavx512_2x2(t *byte)
 
 //go:noescape
-func sparseavx512y_2x2(t *byte)
-
-//go:noescape
-func sparseavx2_2x2(t *byte)
+func sparse4avx512_2x2(t *byte)
 
 //go:noescape
 func sparseavx512_2x3(t *byte)
 
 //go:noescape
-func sparseavx512y_2x3(t *byte)
-
-//go:noescape
-func sparseavx2_2x3(t *byte)
-
-//go:noescape
 func sparseavx512_2x4(t *byte)
-
-//go:noescape
-func sparseavx512y_2x4(t *byte)
-
-//go:noescape
-func sparseavx2_2x4(t *byte)
 
 //go:noescape
 func sparseavx512_3x1(t *byte)
 
 //go:noescape
-func sparseavx512y_3x1(t *byte)
-
-//go:noescape
-func sparseavx2_3x1(t *byte)
+func sparse4avx512_3x1(t *byte)
 
 //go:noescape
 func sparseavx512_3x2(t *byte)
 
 //go:noescape
-func sparseavx512y_3x2(t *byte)
-
-//go:noescape
-func sparseavx2_3x2(t *byte)
-
-//go:noescape
 func sparseavx512_4x1(t *byte)
 
 //go:noescape
-func sparseavx512y_4x1(t *byte)
-
-//go:noescape
-func sparseavx2_4x1(t *byte)
+func sparse4avx512_4x1(t *byte)
 
 //go:noescape
 func sparseavx512_4x2(t *byte)
 
 //go:noescape
-func sparseavx512y_4x2(t *byte)
-
-//go:noescape
-func sparseavx2_4x2(t *byte)
-
-//go:noescape
 func sparseavx512_5x1(t *byte)
-
-//go:noescape
-func sparseavx512y_5x1(t *byte)
-
-//go:noescape
-func sparseavx2_5x1(t *byte)
 
 //go:noescape
 func sparseavx512_6x1(t *byte)
 
 //go:noescape
-func sparseavx512y_6x1(t *byte)
-
-//go:noescape
-func sparseavx2_6x1(t *byte)
-
-//go:noescape
 func sparseavx512_7x1(t *byte)
-
-//go:noescape
-func sparseavx512y_7x1(t *byte)
-
-//go:noescape
-func sparseavx2_7x1(t *byte)
 
 //go:noescape
 func sparseavx512_8x1(t *byte)
 
 //go:noescape
+func sparseavx512y_1x1(t *byte)
+
+//go:noescape
+func sparse4avx512y_1x1(t *byte)
+
+//go:noescape
+func sparseavx512y_1x2(t *byte)
+
+//go:noescape
+func sparse4avx512y_1x2(t *byte)
+
+//go:noescape
+func sparseavx512y_1x3(t *byte)
+
+//go:noescape
+func sparse4avx512y_1x3(t *byte)
+
+//go:noescape
+func sparseavx512y_1x4(t *byte)
+
+//go:noescape
+func sparse4avx512y_1x4(t *byte)
+
+//go:noescape
+func sparseavx512y_1x5(t *byte)
+
+//go:noescape
+func sparseavx512y_1x6(t *byte)
+
+//go:noescape
+func sparseavx512y_1x7(t *byte)
+
+//go:noescape
+func sparseavx512y_1x8(t *byte)
+
+//go:noescape
+func sparseavx512y_2x1(t *byte)
+
+//go:noescape
+func sparse4avx512y_2x1(t *byte)
+
+//go:noescape
+func sparseavx512y_2x2(t *byte)
+
+//go:noescape
+func sparse4avx512y_2x2(t *byte)
+
+//go:noescape
+func sparseavx512y_2x3(t *byte)
+
+//go:noescape
+func sparseavx512y_2x4(t *byte)
+
+//go:noescape
+func sparseavx512y_3x1(t *byte)
+
+//go:noescape
+func sparse4avx512y_3x1(t *byte)
+
+//go:noescape
+func sparseavx512y_3x2(t *byte)
+
+//go:noescape
+func sparseavx512y_4x1(t *byte)
+
+//go:noescape
+func sparse4avx512y_4x1(t *byte)
+
+//go:noescape
+func sparseavx512y_4x2(t *byte)
+
+//go:noescape
+func sparseavx512y_5x1(t *byte)
+
+//go:noescape
+func sparseavx512y_6x1(t *byte)
+
+//go:noescape
+func sparseavx512y_7x1(t *byte)
+
+//go:noescape
 func sparseavx512y_8x1(t *byte)
+
+//go:noescape
+func sparseavx2_1x1(t *byte)
+
+//go:noescape
+func sparse4avx2_1x1(t *byte)
+
+//go:noescape
+func sparseavx2_1x2(t *byte)
+
+//go:noescape
+func sparse4avx2_1x2(t *byte)
+
+//go:noescape
+func sparseavx2_1x3(t *byte)
+
+//go:noescape
+func sparseavx2_1x4(t *byte)
+
+//go:noescape
+func sparseavx2_1x5(t *byte)
+
+//go:noescape
+func sparseavx2_1x6(t *byte)
+
+//go:noescape
+func sparseavx2_1x7(t *byte)
+
+//go:noescape
+func sparseavx2_1x8(t *byte)
+
+//go:noescape
+func sparseavx2_2x1(t *byte)
+
+//go:noescape
+func sparse4avx2_2x1(t *byte)
+
+//go:noescape
+func sparseavx2_2x2(t *byte)
+
+//go:noescape
+func sparseavx2_2x3(t *byte)
+
+//go:noescape
+func sparseavx2_2x4(t *byte)
+
+//go:noescape
+func sparseavx2_3x1(t *byte)
+
+//go:noescape
+func sparseavx2_3x2(t *byte)
+
+//go:noescape
+func sparseavx2_4x1(t *byte)
+
+//go:noescape
+func sparseavx2_4x2(t *byte)
+
+//go:noescape
+func sparseavx2_5x1(t *byte)
+
+//go:noescape
+func sparseavx2_6x1(t *byte)
+
+//go:noescape
+func sparseavx2_7x1(t *byte)
 
 //go:noescape
 func sparseavx2_8x1(t *byte)

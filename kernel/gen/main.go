@@ -377,13 +377,7 @@ func main() {
 		tile(vec{n: 16, z512: true}, mr, 1, true)
 		tile(vec{n: 8}, mr, 1, true)
 	}
-	for r := 1; r <= 8; r++ {
-		for nv := 1; r*nv <= 8; nv++ {
-			sparse(vec{16, true, true}, r, nv)
-			sparse(vec{8, false, true}, r, nv)
-			sparse(vec{8, false, false}, r, nv)
-		}
-	}
+	sparses()
 	packRows(vec{n: 16, z512: true}, "avx512")
 	packRows(vec{n: 8}, "avx2")
 	packEvens(vec{n: 16, z512: true}, "avx512")
