@@ -116,3 +116,5 @@ func ScalarOf(d tensor.DType, x float64) *tensor.Tensor {
 	}
 	return t
 }
+
+func scalarInt(k int) *tensor.Tensor { return tensor.Scalar(int64(k)) }

@@ -28,7 +28,6 @@ func TestMovement(t *testing.T) {
 		}
 		return out
 	}
-	type ts = []*tensor.Tensor
 	for _, c := range []struct {
 		name  string
 		opset int
@@ -154,7 +153,6 @@ func TestSelections(t *testing.T) {
 
 // TestRefusals checks that impossible arguments are errors that say which.
 func TestRefusals(t *testing.T) {
-	type ts = []*tensor.Tensor
 	for _, c := range []struct {
 		op    string
 		in    ts

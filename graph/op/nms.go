@@ -1,0 +1,117 @@
+package op
+
+import (
+	"fmt"
+	"sort"
+
+	"pare/graph"
+	"pare/tensor"
+)
+
+// box is a rectangle by its sides.
+type box struct{ y0, x0, y1, x1 float64 }
+
+func boxOf(v []float64, center bool) box {
+	if center { // x, y, width, height
+		return box{v[1] - v[3]/2, v[0] - v[2]/2, v[1] + v[3]/2, v[0] + v[2]/2}
+	}
+	return box{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3])}
+}
+
+func (b box) area() float64 { return (b.y1 - b.y0) * (b.x1 - b.x0) }
+
+// overlap is the intersection over the union.
+func (b box) overlap(c box) float64 {
+	h, w := min(b.y1, c.y1)-max(b.y0, c.y0), min(b.x1, c.x1)-max(b.x0, c.x0)
+	if h <= 0 || w <= 0 || b.area() <= 0 || c.area() <= 0 {
+		return 0
+	}
+	return h * w / (b.area() + c.area() - h*w)
+}
+
+// NonMaxSuppression(boxes [B N 4], scores [B C N], most, overlap, score) keeps
+// for each class the best boxes that do not overlap a better one; it gives
+// [batch, class, box] of each.
+var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
+	Infer: func(c *Infer) error {
+		for i := range 2 {
+			v, err := c.In(i)
+			if err != nil {
+				return err
+			}
+			if v.Shape != nil && len(v.Shape) != 3 {
+				return fmt.Errorf("input %d is %v, of rank 3 it must be", i, v.Shape)
+			}
+		}
+		c.Out(0, tensor.Int64, graph.Shape{unknownDim(c, 0, 0), graph.N(3)})
+		return nil
+	},
+	Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+		b, s := in[0].Shape, in[1].Shape
+		if len(b) != 3 || len(s) != 3 || b[2] != 4 || b[0] != s[0] || b[1] != s[2] {
+			return nil, fmt.Errorf("boxes %v and scores %v do not go together", b, s)
+		}
+		coords, err := floats(in[0])
+		if err != nil {
+			return nil, err
+		}
+		scores, err := floats(in[1])
+		if err != nil {
+			return nil, err
+		}
+		one := func(i int, def float64) (float64, bool, error) {
+			t := arg(in, i)
+			if t == nil || t.Len() == 0 {
+				return def, false, nil
+			}
+			f, err := floats(t)
+			if err == nil && len(f) != 1 {
+				err = fmt.Errorf("input %d is not one number", i)
+			}
+			if err != nil {
+				return 0, false, err
+			}
+			return f[0], true, nil
+		}
+		most, _, err := one(2, 0)
+		if err != nil {
+			return nil, err
+		}
+		limit, _, err := one(3, 0)
+		if err != nil {
+			return nil, err
+		}
+		least, bounded, err := one(4, 0)
+		if err != nil {
+			return nil, err
+		}
+		var chosen []int64
+		for r := range s[0] * s[1] {
+			boxes, score := coords[r/s[1]*b[1]*4:], scores[r*s[2]:(r+1)*s[2]]
+			var order []int
+			for i, v := range score {
+				if v == v && (!bounded || v > least) {
+					order = append(order, i)
+				}
+			}
+			sort.SliceStable(order, func(i, j int) bool { return score[order[i]] > score[order[j]] })
+			var kept []box
+		next:
+			for _, i := range order {
+				if float64(len(kept)) >= most {
+					break
+				}
+				c := boxOf(boxes[4*i:4*i+4], n.Int("center_point_box", 0) != 0)
+				for _, k := range kept {
+					if k.overlap(c) > limit {
+						continue next
+					}
+				}
+				kept = append(kept, c)
+				chosen = append(chosen, int64(r/s[1]), int64(r%s[1]), int64(i))
+			}
+		}
+		out := tensor.New(tensor.Int64, len(chosen)/3, 3)
+		copy(tensor.Of[int64](out), chosen)
+		return single(out, nil)
+	}})
