@@ -49,7 +49,7 @@ UNARY = {
     "Acos": torch.acos, "Atan": torch.atan, "Sinh": torch.sinh, "Cosh": torch.cosh, "Asinh": torch.asinh,
     "Acosh": torch.acosh, "Atanh": torch.atanh, "Erf": torch.erf, "Tanh": torch.tanh, "Sigmoid": torch.sigmoid,
     "Softplus": F.softplus, "Softsign": F.softsign, "Relu": F.relu, "HardSwish": F.hardswish, "Mish": F.mish,
-    "Identity": torch.clone, "Det": torch.det,
+    "Identity": torch.clone,
 }  # fmt: skip
 for name, f in UNARY.items():
     OPS[name] = lambda x, a, f=f: f(x[0])
@@ -173,6 +173,14 @@ def Gemm(x, a):
 
 
 @op()
+def Det(x, a):
+    y = torch.det(x[0])
+    if (y == 0).any():
+        raise NotImplementedError("PyTorch's gradient by a singular matrix is 0")
+    return y
+
+
+@op()
 def Einsum(x, a):
     return torch.einsum(a["equation"], *x)
 
@@ -222,7 +230,7 @@ def ConvTranspose(x, a):
     if want or auto.startswith("SAME"):
         want = (want or [size[i] * s[i] for i in range(n)])[-n:]
         total = [full[i] + op_[i] - want[i] for i in range(n)]
-        b = [t - t // 2 if auto == "SAME_LOWER" else t // 2 for t in total]
+        b = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
         p = b + [t - v for t, v in zip(total, b)]
     f = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][n - 1]
     y = f(x[0], x[1], get(x, 2), s, 0, 0, a.get("group", 1), d)
@@ -708,11 +716,208 @@ def ReverseSequence(x, a):
     return y.movedim((0, 1), (b, t))
 
 
+# sampling
+
+
+@op("Resize", "Upsample")
+def Resize(x, a):
+    mode, c = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
+    sizes = get(x, 3)
+    if sizes is None or len(sizes) != x[0].dim() or "axes" in a or mode == "nearest" or a.get("exclude_outside") or a.get("antialias"):
+        raise NotImplementedError("another resizing")
+    if c not in ("half_pixel", "align_corners"):
+        raise NotImplementedError("other coordinates")
+    names = {"linear": "bilinear", "cubic": "bicubic"}
+    return F.interpolate(x[0], size=ints(sizes)[2:], mode=names[mode], align_corners=c == "align_corners")
+
+
+@op()
+def GridSample(x, a):
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(a.get("mode", "linear"), "nearest")
+    if mode == "bicubic" and a.get("padding_mode") == "border":
+        raise NotImplementedError("ONNX moves the place to the border, PyTorch what is read around it")
+    return F.grid_sample(x[0], x[1], mode, a.get("padding_mode", "zeros"), bool(a.get("align_corners")))
+
+
+@op()
+def AffineGrid(x, a):
+    return F.affine_grid(x[0], ints(x[1]), bool(a.get("align_corners")))
+
+
+@op()
+def Col2Im(x, a):
+    n = len(x[1])
+    return F.fold(x[0], ints(x[1]), ints(x[2]), a.get("dilations") or [1] * n, 0, a.get("strides") or [1] * n)
+
+
+@op()
+def MaxUnpool(x, a):
+    return F.max_unpool2d(x[0], x[1] % (x[0][0, 0].numel() * 4), a["kernel_shape"], a["strides"])
+
+
+@op()
+def CenterCropPad(x, a):
+    y = x[0]
+    for i, n in zip(a.get("axes") or range(y.dim()), ints(x[1])):
+        d = y.shape[i] - n
+        if d >= 0:
+            y = y.narrow(i, d // 2, n)
+        else:
+            p = [(0, 0)] * y.dim()
+            p[i] = (-d // 2, -d - -d // 2)
+            y = padded(y, p)
+    return y
+
+
+# signals
+
+
+@op()
+def DFT(x, a):
+    i = int(x[2]) if get(x, 2) is not None else a.get("axis", -2 if OPSET >= 20 else 1)
+    i %= x[0].dim()
+    n = int(x[1]) if get(x, 1) is not None else None
+    y = torch.view_as_complex(x[0].contiguous()) if x[0].shape[-1] == 2 else x[0].squeeze(-1)
+    if a.get("onesided"):
+        if a.get("inverse"):
+            return torch.fft.irfft(y, n, i).unsqueeze(-1)
+        return torch.view_as_real(torch.fft.rfft(y, n, i))
+    return torch.view_as_real((torch.fft.ifft if a.get("inverse") else torch.fft.fft)(y, n, i))
+
+
+@op()
+def STFT(x, a):
+    n = int(x[3]) if get(x, 3) is not None else len(x[2])
+    y = x[0].unfold(1, n, int(x[1]))
+    if get(x, 2) is not None:
+        y = y * x[2]
+    y = y.transpose(2, 3)
+    y = torch.view_as_complex(y.contiguous()) if y.shape[-1] == 2 else y.squeeze(-1)
+    return torch.view_as_real(torch.fft.rfft(y, dim=2) if a.get("onesided", 1) else torch.fft.fft(y, dim=2))
+
+
+# recurrence
+
+ACTS = {"Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Softsign": F.softsign,
+        "ScaledTanh": lambda v, p, q: p * torch.tanh(q * v), "Affine": lambda v, p, q: p * v + q}  # fmt: skip
+CELLS = {"RNN": (1, ["Tanh"]), "GRU": (3, ["Sigmoid", "Tanh"]), "LSTM": (4, ["Sigmoid", "Tanh", "Tanh"])}
+
+
+def recurrence(name):
+    gates, default = CELLS[name]
+
+    def run(x, a):
+        first = bool(a.get("layout"))
+        X = x[0].transpose(0, 1) if first else x[0]
+        W, R, H = x[1], x[2], x[2].shape[2]
+        dirs = W.shape[0]
+        acts, al, be = list(a.get("activations") or default * dirs), list(a.get("activation_alpha") or []), list(a.get("activation_beta") or [])
+
+        def act():
+            f = acts.pop(0)
+            if f in ("ScaledTanh", "Affine"):
+                p, q = f32(al.pop(0)), f32(be.pop(0))
+                f = (lambda g: lambda v: g(v, p, q))(ACTS[f])
+            else:
+                f = ACTS[f]
+            return f
+
+        def state(i, d):
+            if get(x, i) is None:
+                return torch.zeros(X.shape[1], H, dtype=X.dtype)
+            return x[i][:, d] if first else x[i][d]
+
+        ys, hs, cs = [], [], []
+        for d in range(dirs):
+            fs = [act() for _ in default]
+            limit = f32(a["clip"]) if a.get("clip") else None
+
+            def gate(k, v, fs=fs, limit=limit):
+                return fs[k](v if limit is None else v.clamp(-limit, limit))
+
+            wb, rb = x[3][d].split(gates * H) if get(x, 3) is not None else (0, 0)
+            P = x[7][d].split(H) if get(x, 7) is not None else (0, 0, 0)
+            h, c, out = state(5, d), state(6, d), []
+            back = d == 1 or a.get("direction") == "reverse"
+            for t in reversed(range(X.shape[0])) if back else range(X.shape[0]):
+                w, r = (X[t] @ W[d].t() + wb).split(H, 1), (h @ R[d].t() + rb).split(H, 1)
+                if name == "RNN":
+                    h = gate(0, w[0] + r[0])
+                elif name == "GRU":
+                    z, k = gate(0, w[0] + r[0]), gate(0, w[1] + r[1])
+                    if a.get("linear_before_reset"):
+                        inner = k * r[2]
+                    else:
+                        inner = (k * h) @ R[d][2 * H:].t() + (rb[2 * H:] if torch.is_tensor(rb) else 0)
+                    h = (1 - z) * gate(1, w[2] + inner) + z * h
+                else:
+                    i = gate(0, w[0] + r[0] + P[0] * c)
+                    f = 1 - i if a.get("input_forget") else gate(0, w[2] + r[2] + P[2] * c)
+                    c = f * c + i * gate(1, w[3] + r[3])
+                    h = gate(0, w[1] + r[1] + P[1] * c) * fs[2](c)
+                out.append(h)
+            ys.append(torch.stack(out[::-1] if back else out))
+            hs.append(h), cs.append(c)
+        y = torch.stack(ys, 1)
+        if first:
+            y = y.permute(2, 0, 1, 3)
+        return y, torch.stack(hs, int(first)), torch.stack(cs, int(first))
+
+    return run
+
+
+for name in CELLS:
+    OPS[name] = recurrence(name)
+
+
+# parts of language models
+
+
+@op()
+def SwiGLU(x, a):
+    return x[0] * torch.sigmoid(f32(a.get("alpha", 1)) * x[0]) * x[1]
+
+
+@op()
+def RotaryEmbedding(x, a):
+    v, n = x[0], a.get("num_heads", 0)
+    if v.dim() == 3:
+        v = v.view(*v.shape[:2], n, -1).transpose(1, 2)
+    cos, sin = (c if get(x, 3) is None else c[x[3]] for c in x[1:3])
+    k = a.get("rotary_embedding_dim") or v.shape[-1]
+    turned, rest = v[..., :k], v[..., k:]
+    if not a.get("interleaved"):
+        turned = turned.unflatten(-1, (2, k // 2)).transpose(-1, -2).flatten(-2)
+    z = torch.view_as_complex(turned.unflatten(-1, (k // 2, 2)).contiguous()) * torch.complex(cos, sin).unsqueeze(1)
+    y = torch.view_as_real(z)
+    y = y.flatten(-2) if a.get("interleaved") else y.transpose(-1, -2).flatten(-2)
+    y = torch.cat([y, rest], -1)
+    return y.transpose(1, 2).reshape(x[0].shape) if x[0].dim() == 3 else y
+
+
+@op()
+def Dropout(x, a):
+    if get(x, 2) is not None:
+        raise NotImplementedError("other random numbers")
+    return x[0].clone()
+
+
+@op()
+def DequantizeLinear(x, a):
+    s = x[1]
+    z = get(x, 2) if get(x, 2) is not None else torch.zeros_like(s)
+    if s.dim():
+        shape = [1] * x[0].dim()
+        shape[a.get("axis", 1)] = -1
+        s, z = s.view(shape), z.view(shape)
+    return (x[0].double() - z.double()) * s
+
+
 # the runner
 
 
 def read(i):
-    return torch.from_numpy(np.fromfile(i["file"], dtype=i["type"]).reshape(i["shape"]))
+    return torch.from_numpy(np.fromfile(i["file"], dtype=i["type"]).reshape(i["shape"] or []))
 
 
 def run(job):

@@ -32,7 +32,8 @@ type opAnswer struct {
 
 // notInPyTorch are the operators that PyTorch does not have, or not with a
 // gradient; those of the pare domain are parts of gradients.
-var notInPyTorch = []string{"Cast", "CastLike", "If", "Loop", "Range", "Scan", "Unique"}
+var notInPyTorch = []string{"Cast", "CastLike", "CausalConvWithState", "DeformConv", "If", "LinearAttention", "Loop", "Range", "RoiAlign",
+	"Scan", "TensorScatter", "Unique", "Upsample"}
 
 // jobOf writes the inputs of a case and weights for its outputs.
 func jobOf(t *testing.T, c cases.Case, stem string) opJob {
@@ -65,6 +66,10 @@ func plainAttr(a graph.Attr) any {
 		return string(a.S)
 	case graph.AttrInts:
 		return a.Ints
+	case graph.AttrFloats:
+		return a.Floats
+	case graph.AttrStrings:
+		return a.Strings
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ func raw(t *testing.T, path string, x *tensor.Tensor) feed {
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	kind := map[tensor.DType]string{tensor.Float32: "<f4", tensor.Float64: "<f8", tensor.Int32: "<i4", tensor.Int64: "<i8", tensor.Bool: "?"}[x.DType]
+	kind := map[tensor.DType]string{tensor.Float32: "<f4", tensor.Float64: "<f8", tensor.Int32: "<i4", tensor.Int64: "<i8", tensor.Bool: "?",
+		tensor.Int8: "i1", tensor.Uint8: "u1"}[x.DType]
 	if kind == "" {
 		t.Fatalf("input of type %v", x.DType)
 	}

@@ -29,11 +29,3 @@ func checkExpand(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor) {
 		closeTo(t, g.Name+" written out", got[c.Outputs[i].Name], want[o.Name], 1e-9)
 	}
 }
-
-// written checks the decomposition of a node and its gradient.
-func written(t *testing.T, opset int, name string, outs int, in []*tensor.Tensor, attrs ...graph.Attr) {
-	t.Helper()
-	g, feed := oneNode(t, opset, "", name, outs, in, attrs...)
-	checkExpand(t, g, feed)
-	checkGrad(t, g, feed)
-}

@@ -14,9 +14,13 @@ var noDerivative = map[key]string{}
 func init() {
 	for why, names := range map[string][]string{
 		"integers or bools come out": {"And", "ArgMax", "ArgMin", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor",
-			"Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Shape", "Size", "Xor"},
-		"constant but for jumps":              {"Ceil", "Floor", "Hardmax", "Round", "Sign"},
-		"does not depend on values of inputs": {"Constant", "ConstantOfShape", "EyeLike", "pare.OnesLike", "pare.ZerosLike"},
+			"Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Shape", "Size", "Xor",
+			"BitCast", "ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "NonMaxSuppression", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
+		"constant but for jumps": {"Ceil", "Floor", "Hardmax", "Round", "Sign"},
+		"does not depend on values of inputs": {"Constant", "ConstantOfShape", "EyeLike", "pare.OnesLike", "pare.ZerosLike",
+			"BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"},
+		"draws or counts":                    {"Bernoulli", "Multinomial", "TfIdfVectorizer"},
+		"second derivatives are not written": {"pare.Cofactors", "pare.DeformConvGrad", "pare.GridSampleGrad"},
 	} {
 		for _, n := range names {
 			noDerivative[keyOf(n)] = why
@@ -75,6 +79,22 @@ func TestEveryGradient(t *testing.T) {
 				return
 			}
 			checkGrad2(t, g, in)
+		})
+	}
+}
+
+// What an operator is written out as computes the same.
+func TestEveryDecomposition(t *testing.T) {
+	for _, c := range cases.All() {
+		if Lookup(c.Domain, c.Op).Decompose == nil {
+			continue
+		}
+		t.Run(c.Name(), func(t *testing.T) {
+			g, in := c.Graph()
+			if err := InferAll(g); err != nil {
+				t.Fatal(err)
+			}
+			checkExpand(t, g, in)
 		})
 	}
 }
