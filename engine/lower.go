@@ -47,6 +47,9 @@ type lower func(l *lowering, n *graph.Node) bool
 // lowers by domain and operator.
 var lowers = map[string]lower{}
 
+// HasKernel says whether the engine has a kernel for an ai.onnx operator.
+func HasKernel(name string) bool { return lowers[name] != nil }
+
 func fast(f lower, ops ...string) bool {
 	for _, o := range ops {
 		lowers[o] = f

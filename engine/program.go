@@ -125,6 +125,9 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	if err := c.Sort(); err != nil {
 		return nil, err
 	}
+	if err := writeOut(c); err != nil {
+		return nil, err
+	}
 	p.outputs = c.Outputs
 	if p.pool = opt.Pool; p.pool == nil {
 		if opt.Threads == 0 {

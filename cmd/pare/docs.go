@@ -19,7 +19,7 @@ import (
 func (c *cli) docs() *cobra.Command {
 	return &cobra.Command{Use: "docs DIR", Hidden: true, Short: "Write the generated pages of the documentation", Args: args("DIR"),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			for name, text := range map[string]string{"methods.md": methodsPage(), "commands.md": commandsPage(cmd.Root())} {
+			for name, text := range map[string]string{"methods.md": methodsPage(), "commands.md": commandsPage(cmd.Root()), "operators.md": operatorsPage()} {
 				if err := os.MkdirAll(a[0], 0o755); err != nil {
 					return err
 				}

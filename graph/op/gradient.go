@@ -150,6 +150,9 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 	}
 	first := len(g.Nodes)
 	b := NewBuilder(g, n.Name)
+	if n.Name == "" { // names are a matter of files
+		b.Stem = n.Op
+	}
 	outs, err := d.Decompose(b, n)
 	if err == nil {
 		err = b.Err()

@@ -3,37 +3,9 @@ package op
 import (
 	"testing"
 
-	"pare/graph"
 	"pare/graph/op/cases"
 	"pare/tensor"
 )
-
-// noDerivative lists the operators through which no gradient flows, and why.
-var noDerivative = map[key]string{}
-
-func init() {
-	for why, names := range map[string][]string{
-		"integers or bools come out": {"And", "ArgMax", "ArgMin", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor",
-			"Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Shape", "Size", "Xor",
-			"BitCast", "ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "NonMaxSuppression", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
-		"constant but for jumps": {"Ceil", "Floor", "Hardmax", "Round", "Sign"},
-		"does not depend on values of inputs": {"Constant", "ConstantOfShape", "EyeLike", "pare.OnesLike", "pare.ZerosLike",
-			"BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"},
-		"draws or counts":                    {"Bernoulli", "Multinomial", "TfIdfVectorizer"},
-		"second derivatives are not written": {"pare.Cofactors", "pare.DeformConvGrad", "pare.GridSampleGrad"},
-	} {
-		for _, n := range names {
-			noDerivative[keyOf(n)] = why
-		}
-	}
-}
-
-func keyOf(name string) key {
-	if len(name) > 5 && name[:5] == "pare." {
-		return key{graph.Pare, name[5:]}
-	}
-	return key{"", name}
-}
 
 // Every operator has a gradient and cases that prove it, or a reason to have none.
 func TestEveryOperator(t *testing.T) {

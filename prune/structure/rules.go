@@ -10,6 +10,9 @@ type rule func(r *relation, n *graph.Node)
 // rules by ai.onnx operator. An operator without a rule protects all it touches.
 var rules = map[string]rule{}
 
+// HasRule says whether coupled channels are followed through an ai.onnx operator.
+func HasRule(name string) bool { return rules[name] != nil }
+
 func add(f rule, ops ...string) bool {
 	for _, o := range ops {
 		rules[o] = f
