@@ -169,7 +169,7 @@ func csv(t *testing.T, dir string) string {
 func TestDocs(t *testing.T) {
 	dir := t.TempDir()
 	ok(t, "docs", dir)
-	for _, name := range []string{"methods.md", "commands.md"} {
+	for _, name := range []string{"methods.md", "commands.md", "operators.md"} {
 		a, _ := os.ReadFile(filepath.Join(dir, name))
 		b, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
 		if err != nil || !bytes.Equal(a, b) {
