@@ -86,7 +86,7 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) bool {
 // a is the node's first input.
 func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k int, trans bool) bool {
 	zeros, ok := l.zerosOf(w)
-	if !ok {
+	if !ok || n.In(0).IsConst() {
 		return false
 	}
 	wt := w.Const.F32()

@@ -13841,6 +13841,134 @@ channelsavx2_8_stored:
 	VZEROUPPER
 	RET
 
+// func sparseavx2x_1x1(t *byte)
+// Requires: AVX, FMA3
+TEXT ·sparseavx2x_1x1(SB), NOSPLIT, $32-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    SI, (SP)
+	MOVQ    8(AX), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    72(AX), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    16(AX), SI
+	MOVQ    SI, 24(SP)
+	MOVQ    88(AX), SI
+	VMOVDQU (SI), X0
+
+sparseavx2x_1x1_o:
+	MOVQ       80(AX), SI
+	BTQ        $0x00, SI
+	JCC        sparseavx2x_1x1_new
+	MOVQ       BX, SI
+	VMASKMOVPS (SI), X0, X1
+	JMP        sparseavx2x_1x1_begin
+
+sparseavx2x_1x1_new:
+	MOVQ         (SP), SI
+	TESTQ        SI, SI
+	JZ           sparseavx2x_1x1_nobias
+	VBROADCASTSS (SI), X1
+	ADDQ         $0x04, (SP)
+	JMP          sparseavx2x_1x1_begin
+
+sparseavx2x_1x1_nobias:
+	VXORPS X1, X1, X1
+
+sparseavx2x_1x1_begin:
+	MOVQ    8(SP), SI
+	MOVLQSX (SI), SI
+	ADDQ    $0x04, 8(SP)
+	VXORPS  X2, X2, X2
+	VXORPS  X3, X3, X3
+	VXORPS  X4, X4, X4
+	SUBQ    $0x04, SI
+	JL      sparseavx2x_1x1_ones
+
+sparseavx2x_1x1_k:
+	VMOVUPS     16(CX), X6
+	MOVQ        (CX), R8
+	MOVL        R8, DI
+	VPERMILPS   $0x00, X6, X5
+	ADDQ        DX, DI
+	VFMADD231PS (DI), X5, X1
+	SHRQ        $0x20, R8
+	MOVQ        R8, DI
+	VPERMILPS   $0x55, X6, X5
+	ADDQ        DX, DI
+	VFMADD231PS (DI), X5, X2
+	MOVQ        8(CX), R8
+	MOVL        R8, DI
+	VPERMILPS   $0xaa, X6, X5
+	ADDQ        DX, DI
+	VFMADD231PS (DI), X5, X3
+	SHRQ        $0x20, R8
+	MOVQ        R8, DI
+	VPERMILPS   $0xff, X6, X5
+	ADDQ        DX, DI
+	VFMADD231PS (DI), X5, X4
+	ADDQ        $0x20, CX
+	SUBQ        $0x04, SI
+	JGE         sparseavx2x_1x1_k
+
+sparseavx2x_1x1_ones:
+	ADDQ $0x04, SI
+	JZ   sparseavx2x_1x1_sum
+
+sparseavx2x_1x1_one:
+	MOVL         (CX), DI
+	VBROADCASTSS 4(CX), X5
+	ADDQ         DX, DI
+	VFMADD231PS  (DI), X5, X1
+	ADDQ         $0x08, CX
+	DECQ         SI
+	JNZ          sparseavx2x_1x1_one
+
+sparseavx2x_1x1_sum:
+	VADDPS     X2, X1, X1
+	VADDPS     X3, X1, X1
+	VADDPS     X4, X1, X1
+	MOVQ       16(SP), SI
+	TESTQ      SI, SI
+	JZ         sparseavx2x_1x1_nores
+	MOVQ       16(SP), SI
+	VMASKMOVPS (SI), X0, X2
+	VADDPS     X2, X1, X1
+	MOVQ       56(AX), SI
+	ADDQ       SI, 16(SP)
+
+sparseavx2x_1x1_nores:
+	MOVQ         80(AX), SI
+	BTQ          $0x01, SI
+	JCC          sparseavx2x_1x1_noclip
+	VBROADCASTSS 96(AX), X2
+	VBROADCASTSS 100(AX), X5
+	VMAXPS       X1, X2, X1
+	VMINPS       X1, X5, X1
+
+sparseavx2x_1x1_noclip:
+	VMOVMSKPS X0, SI
+	CMPL      SI, $0x0f
+	JNE       sparseavx2x_1x1_part
+	MOVQ      BX, SI
+	VMOVUPS   X1, (SI)
+	JMP       sparseavx2x_1x1_next
+
+sparseavx2x_1x1_part:
+	MOVQ       BX, SI
+	VMASKMOVPS X1, X0, (SI)
+
+sparseavx2x_1x1_next:
+	MOVQ 56(AX), SI
+	ADDQ SI, BX
+	DECQ 24(SP)
+	JNZ  sparseavx2x_1x1_o
+	VZEROUPPER
+	RET
+
 // func sparseavx512_1x1(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·sparseavx512_1x1(SB), NOSPLIT, $32-8
@@ -13883,31 +14011,33 @@ sparseavx512_1x1_begin:
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
 	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
 	SUBQ    $0x04, SI
 	JL      sparseavx512_1x1_ones
 
 sparseavx512_1x1_k:
-	VBROADCASTF32X4 16(CX), Z3
+	VBROADCASTF32X4 16(CX), Z5
 	MOVQ            (CX), R8
 	MOVL            R8, DI
-	VPERMILPS       $0x00, Z3, Z2
+	VPERMILPS       $0x00, Z5, Z4
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z2, Z0
+	VFMADD231PS     (DI), Z4, Z0
 	SHRQ            $0x20, R8
 	MOVQ            R8, DI
-	VPERMILPS       $0x55, Z3, Z2
+	VPERMILPS       $0x55, Z5, Z4
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z2, Z1
+	VFMADD231PS     (DI), Z4, Z1
 	MOVQ            8(CX), R8
 	MOVL            R8, DI
-	VPERMILPS       $0xaa, Z3, Z2
+	VPERMILPS       $0xaa, Z5, Z4
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z2, Z0
+	VFMADD231PS     (DI), Z4, Z2
 	SHRQ            $0x20, R8
 	MOVQ            R8, DI
-	VPERMILPS       $0xff, Z3, Z2
+	VPERMILPS       $0xff, Z5, Z4
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z2, Z1
+	VFMADD231PS     (DI), Z4, Z3
 	ADDQ            $0x20, CX
 	SUBQ            $0x04, SI
 	JGE             sparseavx512_1x1_k
@@ -13918,21 +14048,23 @@ sparseavx512_1x1_ones:
 
 sparseavx512_1x1_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(CX), Z4
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI), Z4, Z0
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx512_1x1_one
 
 sparseavx512_1x1_sum:
 	VADDPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z3, Z0, Z0
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x1_nores
 	MOVQ      16(SP), SI
-	VMOVUPS.Z (SI), K1, Z3
-	VADDPS    Z3, Z0, Z0
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
 
@@ -13940,10 +14072,10 @@ sparseavx512_1x1_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
 	JCC          sparseavx512_1x1_noclip
-	VBROADCASTSS 96(AX), Z3
-	VBROADCASTSS 100(AX), Z2
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS 96(AX), Z5
+	VBROADCASTSS 100(AX), Z4
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z4, Z0
 
 sparseavx512_1x1_noclip:
 	MOVQ    BX, SI
@@ -14141,35 +14273,39 @@ sparseavx512_1x2_begin:
 	ADDQ    $0x04, 8(SP)
 	VPXORQ  Z2, Z2, Z2
 	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
 	SUBQ    $0x04, SI
 	JL      sparseavx512_1x2_ones
 
 sparseavx512_1x2_k:
-	VBROADCASTF32X4 16(CX), Z5
+	VBROADCASTF32X4 16(CX), Z9
 	MOVQ            (CX), R8
 	MOVL            R8, DI
-	VPERMILPS       $0x00, Z5, Z4
+	VPERMILPS       $0x00, Z9, Z8
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z4, Z0
-	VFMADD231PS     64(DI), Z4, Z1
+	VFMADD231PS     (DI), Z8, Z0
+	VFMADD231PS     64(DI), Z8, Z1
 	SHRQ            $0x20, R8
 	MOVQ            R8, DI
-	VPERMILPS       $0x55, Z5, Z4
+	VPERMILPS       $0x55, Z9, Z8
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z4, Z2
-	VFMADD231PS     64(DI), Z4, Z3
+	VFMADD231PS     (DI), Z8, Z2
+	VFMADD231PS     64(DI), Z8, Z3
 	MOVQ            8(CX), R8
 	MOVL            R8, DI
-	VPERMILPS       $0xaa, Z5, Z4
+	VPERMILPS       $0xaa, Z9, Z8
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z4, Z0
-	VFMADD231PS     64(DI), Z4, Z1
+	VFMADD231PS     (DI), Z8, Z4
+	VFMADD231PS     64(DI), Z8, Z5
 	SHRQ            $0x20, R8
 	MOVQ            R8, DI
-	VPERMILPS       $0xff, Z5, Z4
+	VPERMILPS       $0xff, Z9, Z8
 	ADDQ            DX, DI
-	VFMADD231PS     (DI), Z4, Z2
-	VFMADD231PS     64(DI), Z4, Z3
+	VFMADD231PS     (DI), Z8, Z6
+	VFMADD231PS     64(DI), Z8, Z7
 	ADDQ            $0x20, CX
 	SUBQ            $0x04, SI
 	JGE             sparseavx512_1x2_k
@@ -14180,10 +14316,10 @@ sparseavx512_1x2_ones:
 
 sparseavx512_1x2_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(CX), Z8
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx512_1x2_one
@@ -14191,14 +14327,18 @@ sparseavx512_1x2_one:
 sparseavx512_1x2_sum:
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z3, Z1, Z1
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z7, Z1, Z1
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512_1x2_nores
 	MOVQ      16(SP), SI
-	VMOVUPS   (SI), Z5
-	VADDPS    Z5, Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z5
-	VADDPS    Z5, Z1, Z1
+	VMOVUPS   (SI), Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z9
+	VADDPS    Z9, Z1, Z1
 	MOVQ      56(AX), SI
 	ADDQ      SI, 16(SP)
 
@@ -14206,12 +14346,12 @@ sparseavx512_1x2_nores:
 	MOVQ         80(AX), SI
 	BTQ          $0x01, SI
 	JCC          sparseavx512_1x2_noclip
-	VBROADCASTSS 96(AX), Z5
-	VBROADCASTSS 100(AX), Z4
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z4, Z0
-	VMAXPS       Z1, Z5, Z1
-	VMINPS       Z1, Z4, Z1
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
 
 sparseavx512_1x2_noclip:
 	MOVQ    BX, SI
@@ -15951,35 +16091,39 @@ sparseavx512_2x1_begin:
 	ADDQ    $0x04, 8(SP)
 	VPXORQ  Z2, Z2, Z2
 	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
 	SUBQ    $0x04, DI
 	JL      sparseavx512_2x1_ones
 
 sparseavx512_2x1_k:
-	VBROADCASTF32X4 16(CX), Z5
+	VBROADCASTF32X4 16(CX), Z9
 	MOVQ            (CX), R9
 	MOVL            R9, R8
-	VPERMILPS       $0x00, Z5, Z4
+	VPERMILPS       $0x00, Z9, Z8
 	ADDQ            DX, R8
-	VFMADD231PS     (R8), Z4, Z0
-	VFMADD231PS     (R8)(SI*1), Z4, Z1
+	VFMADD231PS     (R8), Z8, Z0
+	VFMADD231PS     (R8)(SI*1), Z8, Z1
 	SHRQ            $0x20, R9
 	MOVQ            R9, R8
-	VPERMILPS       $0x55, Z5, Z4
+	VPERMILPS       $0x55, Z9, Z8
 	ADDQ            DX, R8
-	VFMADD231PS     (R8), Z4, Z2
-	VFMADD231PS     (R8)(SI*1), Z4, Z3
+	VFMADD231PS     (R8), Z8, Z2
+	VFMADD231PS     (R8)(SI*1), Z8, Z3
 	MOVQ            8(CX), R9
 	MOVL            R9, R8
-	VPERMILPS       $0xaa, Z5, Z4
+	VPERMILPS       $0xaa, Z9, Z8
 	ADDQ            DX, R8
-	VFMADD231PS     (R8), Z4, Z0
-	VFMADD231PS     (R8)(SI*1), Z4, Z1
+	VFMADD231PS     (R8), Z8, Z4
+	VFMADD231PS     (R8)(SI*1), Z8, Z5
 	SHRQ            $0x20, R9
 	MOVQ            R9, R8
-	VPERMILPS       $0xff, Z5, Z4
+	VPERMILPS       $0xff, Z9, Z8
 	ADDQ            DX, R8
-	VFMADD231PS     (R8), Z4, Z2
-	VFMADD231PS     (R8)(SI*1), Z4, Z3
+	VFMADD231PS     (R8), Z8, Z6
+	VFMADD231PS     (R8)(SI*1), Z8, Z7
 	ADDQ            $0x20, CX
 	SUBQ            $0x04, DI
 	JGE             sparseavx512_2x1_k
@@ -15990,10 +16134,10 @@ sparseavx512_2x1_ones:
 
 sparseavx512_2x1_one:
 	MOVL         (CX), R8
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(CX), Z8
 	ADDQ         DX, R8
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (R8)(SI*1), Z4, Z1
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  (R8)(SI*1), Z8, Z1
 	ADDQ         $0x08, CX
 	DECQ         DI
 	JNZ          sparseavx512_2x1_one
@@ -16001,15 +16145,19 @@ sparseavx512_2x1_one:
 sparseavx512_2x1_sum:
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z3, Z1, Z1
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z7, Z1, Z1
 	MOVQ      16(SP), DI
 	TESTQ     DI, DI
 	JZ        sparseavx512_2x1_nores
 	MOVQ      16(SP), DI
-	VMOVUPS.Z (DI), K1, Z5
-	VADDPS    Z5, Z0, Z0
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z0, Z0
 	ADDQ      48(AX), DI
-	VMOVUPS.Z (DI), K1, Z5
-	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z1, Z1
 	MOVQ      56(AX), DI
 	ADDQ      DI, 16(SP)
 
@@ -16017,12 +16165,12 @@ sparseavx512_2x1_nores:
 	MOVQ         80(AX), DI
 	BTQ          $0x01, DI
 	JCC          sparseavx512_2x1_noclip
-	VBROADCASTSS 96(AX), Z5
-	VBROADCASTSS 100(AX), Z4
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z4, Z0
-	VMAXPS       Z1, Z5, Z1
-	VMINPS       Z1, Z4, Z1
+	VBROADCASTSS 96(AX), Z9
+	VBROADCASTSS 100(AX), Z8
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
 
 sparseavx512_2x1_noclip:
 	MOVQ    BX, DI
@@ -19142,31 +19290,33 @@ sparseavx512y_1x1_begin:
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
 	SUBQ    $0x04, SI
 	JL      sparseavx512y_1x1_ones
 
 sparseavx512y_1x1_k:
-	VBROADCASTF128 16(CX), Y3
+	VBROADCASTF128 16(CX), Y5
 	MOVQ           (CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0x00, Y3, Y2
+	VPERMILPS      $0x00, Y5, Y4
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y2, Y0
+	VFMADD231PS    (DI), Y4, Y0
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0x55, Y3, Y2
+	VPERMILPS      $0x55, Y5, Y4
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y2, Y1
+	VFMADD231PS    (DI), Y4, Y1
 	MOVQ           8(CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0xaa, Y3, Y2
+	VPERMILPS      $0xaa, Y5, Y4
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y2, Y0
+	VFMADD231PS    (DI), Y4, Y2
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0xff, Y3, Y2
+	VPERMILPS      $0xff, Y5, Y4
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y2, Y1
+	VFMADD231PS    (DI), Y4, Y3
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, SI
 	JGE            sparseavx512y_1x1_k
@@ -19177,15 +19327,17 @@ sparseavx512y_1x1_ones:
 
 sparseavx512y_1x1_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(CX), Y4
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Y2, Y0
+	VFMADD231PS  (DI), Y4, Y0
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx512y_1x1_one
 
 sparseavx512y_1x1_sum:
 	VADDPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y0, Y0
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512y_1x1_nores
@@ -19200,9 +19352,9 @@ sparseavx512y_1x1_nores:
 	BTQ          $0x01, SI
 	JCC          sparseavx512y_1x1_noclip
 	VBROADCASTSS 96(AX), Y1
-	VBROADCASTSS 100(AX), Y2
+	VBROADCASTSS 100(AX), Y4
 	VMAXPS       Y0, Y1, Y0
-	VMINPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
 
 sparseavx512y_1x1_noclip:
 	MOVQ    BX, SI
@@ -19400,35 +19552,39 @@ sparseavx512y_1x2_begin:
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
 	SUBQ    $0x04, SI
 	JL      sparseavx512y_1x2_ones
 
 sparseavx512y_1x2_k:
-	VBROADCASTF128 16(CX), Y5
+	VBROADCASTF128 16(CX), Y9
 	MOVQ           (CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0x00, Y5, Y4
+	VPERMILPS      $0x00, Y9, Y8
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y4, Y0
-	VFMADD231PS    32(DI), Y4, Y1
+	VFMADD231PS    (DI), Y8, Y0
+	VFMADD231PS    32(DI), Y8, Y1
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0x55, Y5, Y4
+	VPERMILPS      $0x55, Y9, Y8
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y4, Y2
-	VFMADD231PS    32(DI), Y4, Y3
+	VFMADD231PS    (DI), Y8, Y2
+	VFMADD231PS    32(DI), Y8, Y3
 	MOVQ           8(CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0xaa, Y5, Y4
+	VPERMILPS      $0xaa, Y9, Y8
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y4, Y0
-	VFMADD231PS    32(DI), Y4, Y1
+	VFMADD231PS    (DI), Y8, Y4
+	VFMADD231PS    32(DI), Y8, Y5
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0xff, Y5, Y4
+	VPERMILPS      $0xff, Y9, Y8
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y4, Y2
-	VFMADD231PS    32(DI), Y4, Y3
+	VFMADD231PS    (DI), Y8, Y6
+	VFMADD231PS    32(DI), Y8, Y7
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, SI
 	JGE            sparseavx512y_1x2_k
@@ -19439,10 +19595,10 @@ sparseavx512y_1x2_ones:
 
 sparseavx512y_1x2_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Y4
+	VBROADCASTSS 4(CX), Y8
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Y4, Y0
-	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI), Y8, Y0
+	VFMADD231PS  32(DI), Y8, Y1
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx512y_1x2_one
@@ -19450,6 +19606,10 @@ sparseavx512y_1x2_one:
 sparseavx512y_1x2_sum:
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y0, Y0
+	VADDPS    Y7, Y1, Y1
 	MOVQ      16(SP), SI
 	TESTQ     SI, SI
 	JZ        sparseavx512y_1x2_nores
@@ -19466,11 +19626,11 @@ sparseavx512y_1x2_nores:
 	BTQ          $0x01, SI
 	JCC          sparseavx512y_1x2_noclip
 	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y4
+	VBROADCASTSS 100(AX), Y8
 	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
 
 sparseavx512y_1x2_noclip:
 	MOVQ    BX, SI
@@ -21210,35 +21370,39 @@ sparseavx512y_2x1_begin:
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
 	SUBQ    $0x04, DI
 	JL      sparseavx512y_2x1_ones
 
 sparseavx512y_2x1_k:
-	VBROADCASTF128 16(CX), Y5
+	VBROADCASTF128 16(CX), Y9
 	MOVQ           (CX), R9
 	MOVL           R9, R8
-	VPERMILPS      $0x00, Y5, Y4
+	VPERMILPS      $0x00, Y9, Y8
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y4, Y0
-	VFMADD231PS    (R8)(SI*1), Y4, Y1
+	VFMADD231PS    (R8), Y8, Y0
+	VFMADD231PS    (R8)(SI*1), Y8, Y1
 	SHRQ           $0x20, R9
 	MOVQ           R9, R8
-	VPERMILPS      $0x55, Y5, Y4
+	VPERMILPS      $0x55, Y9, Y8
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y4, Y2
-	VFMADD231PS    (R8)(SI*1), Y4, Y3
+	VFMADD231PS    (R8), Y8, Y2
+	VFMADD231PS    (R8)(SI*1), Y8, Y3
 	MOVQ           8(CX), R9
 	MOVL           R9, R8
-	VPERMILPS      $0xaa, Y5, Y4
+	VPERMILPS      $0xaa, Y9, Y8
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y4, Y0
-	VFMADD231PS    (R8)(SI*1), Y4, Y1
+	VFMADD231PS    (R8), Y8, Y4
+	VFMADD231PS    (R8)(SI*1), Y8, Y5
 	SHRQ           $0x20, R9
 	MOVQ           R9, R8
-	VPERMILPS      $0xff, Y5, Y4
+	VPERMILPS      $0xff, Y9, Y8
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y4, Y2
-	VFMADD231PS    (R8)(SI*1), Y4, Y3
+	VFMADD231PS    (R8), Y8, Y6
+	VFMADD231PS    (R8)(SI*1), Y8, Y7
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, DI
 	JGE            sparseavx512y_2x1_k
@@ -21249,10 +21413,10 @@ sparseavx512y_2x1_ones:
 
 sparseavx512y_2x1_one:
 	MOVL         (CX), R8
-	VBROADCASTSS 4(CX), Y4
+	VBROADCASTSS 4(CX), Y8
 	ADDQ         DX, R8
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (R8)(SI*1), Y4, Y1
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  (R8)(SI*1), Y8, Y1
 	ADDQ         $0x08, CX
 	DECQ         DI
 	JNZ          sparseavx512y_2x1_one
@@ -21260,6 +21424,10 @@ sparseavx512y_2x1_one:
 sparseavx512y_2x1_sum:
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
+	VADDPS    Y4, Y0, Y0
+	VADDPS    Y5, Y1, Y1
+	VADDPS    Y6, Y0, Y0
+	VADDPS    Y7, Y1, Y1
 	MOVQ      16(SP), DI
 	TESTQ     DI, DI
 	JZ        sparseavx512y_2x1_nores
@@ -21277,11 +21445,11 @@ sparseavx512y_2x1_nores:
 	BTQ          $0x01, DI
 	JCC          sparseavx512y_2x1_noclip
 	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y4
+	VBROADCASTSS 100(AX), Y8
 	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
+	VMINPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y4, Y1
+	VMINPS       Y1, Y8, Y1
 
 sparseavx512y_2x1_noclip:
 	MOVQ    BX, DI
@@ -24401,31 +24569,33 @@ sparseavx2_1x1_begin:
 	MOVLQSX (SI), SI
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
 	SUBQ    $0x04, SI
 	JL      sparseavx2_1x1_ones
 
 sparseavx2_1x1_k:
-	VBROADCASTF128 16(CX), Y4
+	VBROADCASTF128 16(CX), Y6
 	MOVQ           (CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0x00, Y4, Y3
+	VPERMILPS      $0x00, Y6, Y5
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y3, Y1
+	VFMADD231PS    (DI), Y5, Y1
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0x55, Y4, Y3
+	VPERMILPS      $0x55, Y6, Y5
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y3, Y2
+	VFMADD231PS    (DI), Y5, Y2
 	MOVQ           8(CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0xaa, Y4, Y3
+	VPERMILPS      $0xaa, Y6, Y5
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y3, Y1
+	VFMADD231PS    (DI), Y5, Y3
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0xff, Y4, Y3
+	VPERMILPS      $0xff, Y6, Y5
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y3, Y2
+	VFMADD231PS    (DI), Y5, Y4
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, SI
 	JGE            sparseavx2_1x1_k
@@ -24436,15 +24606,17 @@ sparseavx2_1x1_ones:
 
 sparseavx2_1x1_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Y3
+	VBROADCASTSS 4(CX), Y5
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Y3, Y1
+	VFMADD231PS  (DI), Y5, Y1
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx2_1x1_one
 
 sparseavx2_1x1_sum:
 	VADDPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y1, Y1
 	MOVQ       16(SP), SI
 	TESTQ      SI, SI
 	JZ         sparseavx2_1x1_nores
@@ -24459,9 +24631,9 @@ sparseavx2_1x1_nores:
 	BTQ          $0x01, SI
 	JCC          sparseavx2_1x1_noclip
 	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y3
+	VBROADCASTSS 100(AX), Y5
 	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y3, Y1
+	VMINPS       Y1, Y5, Y1
 
 sparseavx2_1x1_noclip:
 	VMOVMSKPS Y0, SI
@@ -24689,35 +24861,39 @@ sparseavx2_1x2_begin:
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
 	SUBQ    $0x04, SI
 	JL      sparseavx2_1x2_ones
 
 sparseavx2_1x2_k:
-	VBROADCASTF128 16(CX), Y6
+	VBROADCASTF128 16(CX), Y10
 	MOVQ           (CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0x00, Y6, Y5
+	VPERMILPS      $0x00, Y10, Y9
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y5, Y1
-	VFMADD231PS    32(DI), Y5, Y2
+	VFMADD231PS    (DI), Y9, Y1
+	VFMADD231PS    32(DI), Y9, Y2
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0x55, Y6, Y5
+	VPERMILPS      $0x55, Y10, Y9
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y5, Y3
-	VFMADD231PS    32(DI), Y5, Y4
+	VFMADD231PS    (DI), Y9, Y3
+	VFMADD231PS    32(DI), Y9, Y4
 	MOVQ           8(CX), R8
 	MOVL           R8, DI
-	VPERMILPS      $0xaa, Y6, Y5
+	VPERMILPS      $0xaa, Y10, Y9
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y5, Y1
-	VFMADD231PS    32(DI), Y5, Y2
+	VFMADD231PS    (DI), Y9, Y5
+	VFMADD231PS    32(DI), Y9, Y6
 	SHRQ           $0x20, R8
 	MOVQ           R8, DI
-	VPERMILPS      $0xff, Y6, Y5
+	VPERMILPS      $0xff, Y10, Y9
 	ADDQ           DX, DI
-	VFMADD231PS    (DI), Y5, Y3
-	VFMADD231PS    32(DI), Y5, Y4
+	VFMADD231PS    (DI), Y9, Y7
+	VFMADD231PS    32(DI), Y9, Y8
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, SI
 	JGE            sparseavx2_1x2_k
@@ -24728,10 +24904,10 @@ sparseavx2_1x2_ones:
 
 sparseavx2_1x2_one:
 	MOVL         (CX), DI
-	VBROADCASTSS 4(CX), Y5
+	VBROADCASTSS 4(CX), Y9
 	ADDQ         DX, DI
-	VFMADD231PS  (DI), Y5, Y1
-	VFMADD231PS  32(DI), Y5, Y2
+	VFMADD231PS  (DI), Y9, Y1
+	VFMADD231PS  32(DI), Y9, Y2
 	ADDQ         $0x08, CX
 	DECQ         SI
 	JNZ          sparseavx2_1x2_one
@@ -24739,6 +24915,10 @@ sparseavx2_1x2_one:
 sparseavx2_1x2_sum:
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y4, Y2, Y2
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y1, Y1
+	VADDPS     Y8, Y2, Y2
 	MOVQ       16(SP), SI
 	TESTQ      SI, SI
 	JZ         sparseavx2_1x2_nores
@@ -24755,11 +24935,11 @@ sparseavx2_1x2_nores:
 	BTQ          $0x01, SI
 	JCC          sparseavx2_1x2_noclip
 	VBROADCASTSS 96(AX), Y3
-	VBROADCASTSS 100(AX), Y5
+	VBROADCASTSS 100(AX), Y9
 	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
 	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
 
 sparseavx2_1x2_noclip:
 	VMOVMSKPS Y0, SI
@@ -26156,35 +26336,39 @@ sparseavx2_2x1_begin:
 	ADDQ    $0x04, 8(SP)
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
 	SUBQ    $0x04, DI
 	JL      sparseavx2_2x1_ones
 
 sparseavx2_2x1_k:
-	VBROADCASTF128 16(CX), Y6
+	VBROADCASTF128 16(CX), Y10
 	MOVQ           (CX), R9
 	MOVL           R9, R8
-	VPERMILPS      $0x00, Y6, Y5
+	VPERMILPS      $0x00, Y10, Y9
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y5, Y1
-	VFMADD231PS    (R8)(SI*1), Y5, Y2
+	VFMADD231PS    (R8), Y9, Y1
+	VFMADD231PS    (R8)(SI*1), Y9, Y2
 	SHRQ           $0x20, R9
 	MOVQ           R9, R8
-	VPERMILPS      $0x55, Y6, Y5
+	VPERMILPS      $0x55, Y10, Y9
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y5, Y3
-	VFMADD231PS    (R8)(SI*1), Y5, Y4
+	VFMADD231PS    (R8), Y9, Y3
+	VFMADD231PS    (R8)(SI*1), Y9, Y4
 	MOVQ           8(CX), R9
 	MOVL           R9, R8
-	VPERMILPS      $0xaa, Y6, Y5
+	VPERMILPS      $0xaa, Y10, Y9
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y5, Y1
-	VFMADD231PS    (R8)(SI*1), Y5, Y2
+	VFMADD231PS    (R8), Y9, Y5
+	VFMADD231PS    (R8)(SI*1), Y9, Y6
 	SHRQ           $0x20, R9
 	MOVQ           R9, R8
-	VPERMILPS      $0xff, Y6, Y5
+	VPERMILPS      $0xff, Y10, Y9
 	ADDQ           DX, R8
-	VFMADD231PS    (R8), Y5, Y3
-	VFMADD231PS    (R8)(SI*1), Y5, Y4
+	VFMADD231PS    (R8), Y9, Y7
+	VFMADD231PS    (R8)(SI*1), Y9, Y8
 	ADDQ           $0x20, CX
 	SUBQ           $0x04, DI
 	JGE            sparseavx2_2x1_k
@@ -26195,10 +26379,10 @@ sparseavx2_2x1_ones:
 
 sparseavx2_2x1_one:
 	MOVL         (CX), R8
-	VBROADCASTSS 4(CX), Y5
+	VBROADCASTSS 4(CX), Y9
 	ADDQ         DX, R8
-	VFMADD231PS  (R8), Y5, Y1
-	VFMADD231PS  (R8)(SI*1), Y5, Y2
+	VFMADD231PS  (R8), Y9, Y1
+	VFMADD231PS  (R8)(SI*1), Y9, Y2
 	ADDQ         $0x08, CX
 	DECQ         DI
 	JNZ          sparseavx2_2x1_one
@@ -26206,6 +26390,10 @@ sparseavx2_2x1_one:
 sparseavx2_2x1_sum:
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y4, Y2, Y2
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y7, Y1, Y1
+	VADDPS     Y8, Y2, Y2
 	MOVQ       16(SP), DI
 	TESTQ      DI, DI
 	JZ         sparseavx2_2x1_nores
@@ -26223,11 +26411,11 @@ sparseavx2_2x1_nores:
 	BTQ          $0x01, DI
 	JCC          sparseavx2_2x1_noclip
 	VBROADCASTSS 96(AX), Y3
-	VBROADCASTSS 100(AX), Y5
+	VBROADCASTSS 100(AX), Y9
 	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
 	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y5, Y2
+	VMINPS       Y2, Y9, Y2
 
 sparseavx2_2x1_noclip:
 	VMOVMSKPS Y0, DI

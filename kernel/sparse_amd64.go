@@ -64,6 +64,11 @@ func runSparse(t *sparseTile, vec, r, nv, n int) {
 		return
 	}
 	t.Mask = sparseMask(vec, n-(nv-1)*vec)
+	if vec == 4 {
+		t.Mask = maskOf(vec, n)
+		sparseavx2x_1x1((*byte)(unsafe.Pointer(t)))
+		return
+	}
 	kernels := &sparse256
 	switch {
 	case vec == 16:

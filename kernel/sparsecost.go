@@ -7,6 +7,9 @@ const slabBytes, slabMost = 24 << 10, 28 << 10
 // DenseCost estimates the cycles that a dense product of [m,k] and [k,n], or a
 // convolution of as many multiply-accumulates, takes on one core.
 func DenseCost(m, n, k int) float64 {
+	if m < 4 { // each weight is read once
+		return float64(n) * float64(k) * .155
+	}
 	wide := float64(m) * float64(k) * float64((n+7)/8*8) / 16
 	if isa == AVX512 {
 		return wide

@@ -4,7 +4,8 @@ import "unsafe"
 
 // SparseGemmTask computes Y = X*W with an epilogue, where W is sparse: X [M,K],
 // Y [M,N], both row-major. X is turned round first, so that the rows of X share
-// each weight in a vector; sums over slabs of K are added up.
+// each weight in a vector; sums over slabs of K are added up. A single row is
+// read where it is: Slack floats behind it must be readable.
 type SparseGemmTask struct {
 	M, N, K int
 	X, Y    []float32
@@ -19,6 +20,7 @@ type SparseGemmTask struct {
 	turning bool
 	cycles  float64
 	xt      []float32 // by tile [K, mt]
+	order   []int32   // of the columns of W, for a single row
 }
 
 // sparseColumns is how many columns of W a piece computes.
@@ -28,6 +30,10 @@ const sparseColumns = 64
 func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
 	t := &SparseGemmTask{M: m, N: n, K: k, vec: vectorFor(m)}
 	t.parts = (n + sparseColumns - 1) / sparseColumns
+	if m == 1 {
+		t.single(wt)
+		return t
+	}
 	all, blocks := (m+t.vec-1)/t.vec, false
 	for _, c := range countSparse(wt, n, k) {
 		for _, most := range []int{8, 4} { // with fewer rows in a tile, more of K is in the first cache
@@ -54,6 +60,14 @@ func (t *SparseGemmTask) Cost() float64 { return t.cycles }
 
 // Run computes y.
 func (t *SparseGemmTask) Run(p *Pool) {
+	if t.M == 1 {
+		t.parts = 1
+		if t.cycles > small {
+			t.parts = p.Threads()
+		}
+		p.Run(t.parts, t)
+		return
+	}
 	if need := t.tiles * t.mt * t.K; len(t.xt) != need {
 		t.xt = alignedFloats(need)
 	}
@@ -65,6 +79,10 @@ func (t *SparseGemmTask) Run(p *Pool) {
 
 // Do turns a part of X round, or computes a tile of Y.
 func (t *SparseGemmTask) Do(w *Worker, i int) {
+	if t.M == 1 {
+		t.dots(w, i)
+		return
+	}
 	if t.turning {
 		kb := (t.K + turn - 1) / turn
 		m0, k0 := i/kb*t.mt, i%kb*turn

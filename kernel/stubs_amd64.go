@@ -209,6 +209,9 @@ func channelsavx512_8(t *byte)
 func channelsavx2_8(t *byte)
 
 //go:noescape
+func sparseavx2x_1x1(t *byte)
+
+//go:noescape
 func sparseavx512_1x1(t *byte)
 
 //go:noescape

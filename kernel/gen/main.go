@@ -44,8 +44,11 @@ type vec struct {
 }
 
 func (v vec) reg() VecVirtual {
-	if v.z512 {
+	switch {
+	case v.z512:
 		return ZMM()
+	case v.n == 4:
+		return XMM()
 	}
 	return YMM()
 }

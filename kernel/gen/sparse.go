@@ -29,8 +29,8 @@ const (
 // y[o*yplane+r*yrow+p] = bias[o] + sum over the entries of o of
 // value*x[offset+r*xrow+p], plus the residual, held in bounds (flag 2). With flag
 // 1 the sum goes on from what y holds. The last vector is masked where it is
-// stored. B rows o share their entries: an offset and a value for each. Few
-// accumulators are kept twice, for the entries with even and with odd number.
+// stored. B rows o share their entries: an offset and a value for each. Where there
+// are few accumulators, neighbouring entries have their own, so that none waits.
 func sparse(v vec, B, R, NV int) {
 	isa := "avx2"
 	switch {
@@ -38,6 +38,8 @@ func sparse(v vec, B, R, NV int) {
 		isa = "avx512"
 	case v.k:
 		isa = "avx512y"
+	case v.n == 4:
+		isa = "avx2x"
 	}
 	name := fmt.Sprintf("sparse%s_%dx%d", isa, R, NV)
 	if B > 1 {
@@ -72,9 +74,15 @@ func sparse(v vec, B, R, NV int) {
 		return r
 	}
 	acc := regs(B * n)
-	odd := acc
-	if B*n <= 4 && B == 1 {
-		odd = regs(n)
+	sums := [4][]VecVirtual{acc, acc, acc, acc} // of the entries by their number modulo 4
+	var parts [][]VecVirtual                    // those that are not acc
+	if B == 1 && n <= 4 {
+		parts = append(parts, regs(n))
+		sums[1], sums[3] = parts[0], parts[0]
+		if n <= 2 {
+			parts = append(parts, regs(n), regs(n))
+			sums[2], sums[3] = parts[1], parts[2]
+		}
 	}
 	at := rowsOf(R, f(sXRow))
 	w, tmp := v.reg(), v.reg()
@@ -159,19 +167,22 @@ func sparse(v vec, B, R, NV int) {
 		DECQ(k)
 		JNZ(LabelRef(name + "_k"))
 	} else {
-		if &odd[0] != &acc[0] {
-			for i := range odd {
-				v.zero(odd[i])
+		for _, a := range parts {
+			for i := range a {
+				v.zero(a[i])
 			}
 		}
 		SUBQ(Imm(4), k)
 		JL(LabelRef(name + "_ones"))
 		Label(name + "_k")
 		pair, four := GP64(), v.reg()
-		if v.z512 {
+		switch {
+		case v.z512:
 			VBROADCASTF32X4(Mem{Base: e, Disp: 16}, four)
-		} else {
+		case v.n == 8:
 			VBROADCASTF128(Mem{Base: e, Disp: 16}, four)
+		default:
+			VMOVUPS(Mem{Base: e, Disp: 16}, four)
 		}
 		for i := range 4 {
 			switch i % 2 {
@@ -183,7 +194,7 @@ func sparse(v vec, B, R, NV int) {
 				MOVQ(pair, p)
 			}
 			VPERMILPS(Imm(uint64(0x55*i)), four, w)
-			entry([][]VecVirtual{acc, odd}[i%2])
+			entry(sums[i])
 		}
 		ADDQ(Imm(32), e)
 		SUBQ(Imm(4), k)
@@ -200,9 +211,9 @@ func sparse(v vec, B, R, NV int) {
 		JNZ(LabelRef(name + "_one"))
 	}
 	Label(name + "_sum")
-	if &odd[0] != &acc[0] {
+	for _, a := range parts {
 		for i := range acc {
-			VADDPS(odd[i], acc[i], acc[i])
+			VADDPS(a[i], acc[i], acc[i])
 		}
 	}
 	rp := get(res)
@@ -230,7 +241,7 @@ func sparse(v vec, B, R, NV int) {
 	store := func(i, _ int, m Mem) { VMOVUPS(acc[i], m) }
 	if !v.k { // stores by the masks of AVX2 take long on some processors
 		VMOVMSKPS(last.m, flags.As32())
-		CMPL(flags.As32(), Imm(0xff))
+		CMPL(flags.As32(), Imm(1<<v.n-1))
 		JNE(LabelRef(name + "_part"))
 		walk(y, store)
 		JMP(LabelRef(name + "_next"))
@@ -255,8 +266,10 @@ func sparse(v vec, B, R, NV int) {
 }
 
 // sparses writes the sparse micro-kernels: eight accumulators, or with four rows
-// that share their entries, as many as there are registers for.
+// that share their entries, as many as there are registers for. For one place,
+// narrow vectors seldom lie across lines of the cache.
 func sparses() {
+	sparse(vec{4, false, false}, 1, 1, 1)
 	for _, v := range []vec{{16, true, true}, {8, false, true}, {8, false, false}} {
 		most := 4
 		if !v.k {
@@ -289,7 +302,7 @@ func mask(v vec, at Mem) (p partial) {
 	}
 	m := GP64()
 	MOVQ(at, m)
-	p.m = YMM()
+	p.m = v.reg()
 	VMOVDQU(Mem{Base: m}, p.m)
 	return p
 }
