@@ -33,7 +33,7 @@ type opAnswer struct {
 // notInPyTorch are the operators that PyTorch does not have, or not with a
 // gradient; those of the pare domain are parts of gradients.
 var notInPyTorch = []string{"Cast", "CastLike", "CausalConvWithState", "DeformConv", "If", "LinearAttention", "Loop", "Range", "RoiAlign",
-	"Scan", "TensorScatter", "Unique", "Upsample"}
+	"Scan", "TensorScatter", "Unique"}
 
 // jobOf writes the inputs of a case and weights for its outputs.
 func jobOf(t *testing.T, c cases.Case, stem string) opJob {
@@ -144,7 +144,7 @@ func TestOperators(t *testing.T) {
 		ys[k], grads[k] = ourGradients(t, c, &j)
 		jobs = append(jobs, j)
 	}
-	answers := ask[opJob, opAnswer](t, py, "operators.py", dir, jobs)
+	answers := ask[opJob, opAnswer](t, py, "operators", dir, jobs)
 	compared, has := 0, map[string]bool{}
 	for k, c := range all {
 		a := answers[k]
@@ -183,7 +183,7 @@ func TestOperators(t *testing.T) {
 	}
 	for _, c := range all {
 		if c.Domain == "" && !has[c.Op] && !slices.Contains(notInPyTorch, c.Op) {
-			t.Errorf("%s is not compared: write it in operators.py, or list it in notInPyTorch", c.Op)
+			t.Errorf("%s is not compared: write it in the folder operators, or list it in notInPyTorch", c.Op)
 			has[c.Op] = true
 		}
 	}

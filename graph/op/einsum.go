@@ -296,13 +296,19 @@ func einsumGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, e
 				have[r] = true
 			}
 		}
-		var alone []int // axes that were only added up
-		seen := map[rune]bool{}
+		var alone []int // axes that were only added up, or are those of a diagonal
+		seen, eye := map[rune]int{}, []*graph.Value{}
 		for d, r := range e.in[i] {
-			if seen[r] {
-				return nil, fmt.Errorf("no gradient is known for a diagonal (%v)", e)
+			first, again := seen[r]
+			if again {
+				m, err := diagonalMask(b, x, first, d)
+				if err != nil {
+					return nil, err
+				}
+				eye, alone = append(eye, m), append(alone, d)
+				continue
 			}
-			if seen[r] = true; have[r] {
+			if seen[r] = d; have[r] {
 				g.out = append(g.out, r)
 			} else {
 				alone = append(alone, d)
@@ -313,7 +319,33 @@ func einsumGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, e
 			d = b.Unsqueeze(d, alone...)
 			d = b.Pare("BroadcastTo", nil, d, x)
 		}
+		for _, m := range eye {
+			d = b.Op("Mul", d, m)
+		}
 		out[i] = sumTo(b, d, x)
 	}
 	return out, nil
+}
+
+// diagonalMask is 1 where the positions along two axes of x are the same, and 0
+// elsewhere.
+func diagonalMask(b *Builder, x *graph.Value, p, q int) (*graph.Value, error) {
+	if !x.Shape[p].Known() || x.Shape[p] != x.Shape[q] {
+		return nil, fmt.Errorf("the size of a diagonal of %v is not known", x.Shape)
+	}
+	k := x.Shape[p].Mul
+	shape := make([]int, len(x.Shape))
+	for d := range shape {
+		shape[d] = 1
+	}
+	shape[p], shape[q] = k, k
+	one := make([]float64, k*k)
+	for i := range k {
+		one[i*k+i] = 1
+	}
+	t, err := ofFloats(x.DType, shape, one)
+	if err != nil {
+		return nil, err
+	}
+	return b.Const(t), nil
 }

@@ -141,14 +141,21 @@ func near(a, b, tol float64) bool {
 // changed.
 func checkGrad(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt ...string) {
 	t.Helper()
+	checkOutputs(t, g, in, wrt, false)
+}
+
+func checkOutputs(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt []string, along bool) {
+	t.Helper()
 	for i, o := range g.Outputs {
 		if o.DType.IsFloat() {
-			checkOutput(t, g, i, in, wrt)
+			checkOutput(t, g, i, in, wrt, along)
 		}
 	}
 }
 
-func checkOutput(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.Tensor, wrt []string) {
+// checkOutput moves one element after the other, or all of an input along a
+// random direction.
+func checkOutput(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.Tensor, wrt []string, along bool) {
 	t.Helper()
 	c, vars, grads, feed := withGradient(t, g, out, in, wrt)
 	seed := tensor.Of[float64](feed[c.Inputs[len(c.Inputs)-1].Name])
@@ -179,6 +186,26 @@ func checkOutput(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.Te
 			}
 			got = tensor.Of[float64](r)
 		}
+		if along {
+			old, dot := append([]float64{}, x...), 0.0
+			dir := tensor.Of[float64](randn(uint64(99+k), len(x)))
+			move := func(by float64) float64 {
+				for i := range x {
+					x[i] = old[i] + by*dir[i]
+				}
+				return f()
+			}
+			want := (move(h) - move(-h)) / (2 * h)
+			copy(x, old)
+			for i, d := range dir {
+				dot += got[i] * d
+			}
+			if !near(dot, want, 5e-6) {
+				t.Errorf("%s: gradient of output %d by %s along a direction is %v, want %v", g.Name, out, v.Name, dot, want)
+				return
+			}
+			continue
+		}
 		for i, old := range x {
 			x[i] = old + h
 			up := f()
@@ -194,7 +221,7 @@ func checkOutput(t *testing.T, g *graph.Graph, out int, in map[string]*tensor.Te
 }
 
 // checkGrad2 checks the gradients, and the gradients of the gradients, by the
-// inputs and by the seed.
+// inputs and by the seed, each along a random direction.
 func checkGrad2(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt ...string) {
 	t.Helper()
 	checkGrad(t, g, in, wrt...)
@@ -210,7 +237,7 @@ func checkGrad2(t *testing.T, g *graph.Graph, in map[string]*tensor.Tensor, wrt 
 		if len(w) > 0 {
 			w = append(append([]string{}, w...), c.Inputs[len(c.Inputs)-1].Name)
 		}
-		checkGrad(t, c, feed, w...)
+		checkOutputs(t, c, feed, w, true)
 	}
 }
 

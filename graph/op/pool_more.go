@@ -169,7 +169,10 @@ var _ = register(
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			// the mean over the window, padding counted, times its size
 			x, p := n.In(0), float64(n.Int("p", 2))
-			as := withAttr(n.Attrs, "count_include_pad", 1)
+			as, err := fullWindows(n, x.Shape)
+			if err != nil {
+				return nil, err
+			}
 			mean := b.Attr("AveragePool", as, b.Op("Pow", b.Op("Abs", x), b.Scalar(p, x)))
 			sum := b.Op("Mul", mean, b.Scalar(float64(prod(n.Ints("kernel_shape"))), x))
 			return []*graph.Value{b.Op("Pow", sum, b.Scalar(1/p, x))}, nil
@@ -205,3 +208,26 @@ var _ = register(
 			return []*graph.Value{b.Op("Pow", sum, b.Scalar(1/p, x))}, nil
 		}},
 )
+
+// fullWindows are the attributes of an AveragePool that counts padding, with
+// so much of it that every window is full.
+func fullWindows(n *graph.Node, shape graph.Shape) ([]graph.Attr, error) {
+	as := withAttr(n.Attrs, "count_include_pad", 1)
+	if n.Int("ceil_mode", 0) == 0 {
+		return as, nil
+	}
+	size, ok := shape.Ints()
+	if !ok {
+		return nil, fmt.Errorf("the size of %v is not known", shape)
+	}
+	w, _, in, out, err := poolOf(n, size)
+	if err != nil {
+		return nil, err
+	}
+	pads := append([]int{}, w.Begin...)
+	for i := range in {
+		reach := (out[i]-1)*w.Stride[i] + w.Dilation[i]*(w.Kernel[i]-1) + 1
+		pads = append(pads, max(w.End[i], reach-in[i]-w.Begin[i]))
+	}
+	return withAttr(withAttr(withAttr(as, "ceil_mode", 0), "auto_pad", "NOTSET"), "pads", pads), nil
+}

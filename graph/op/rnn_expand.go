@@ -54,9 +54,6 @@ func expandRNN(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 	if !ok || !known || len(xs) != 3 || len(rs) != 3 {
 		return nil, fmt.Errorf("the shapes %v and %v are not known", x.Shape, r.Shape)
 	}
-	if n.In(4) != nil {
-		return nil, fmt.Errorf("a recurrence with lengths of its own for each sample is not written out")
-	}
 	h := rs[2]
 	cells, err := cellsOf(n, h)
 	if err != nil {
@@ -120,8 +117,15 @@ func expandRNN(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			if e.back {
 				t = steps - 1 - k
 			}
-			hs, ss = e.next(b.Op("Gather", xw, b.Const(scalarInt(t))), hs, ss)
-			all[t] = b.Unsqueeze(hs, 0)
+			h, s := e.next(b.Op("Gather", xw, b.Const(scalarInt(t))), hs, ss)
+			y := h
+			if lens := n.In(4); lens != nil { // a sample that has ended gives zeros and keeps its state
+				going := b.Unsqueeze(b.Op("Less", b.Scalar(float64(t), lens), lens), 1)
+				y = b.Op("Where", going, h, b.Scalar(0, h))
+				h, s = b.Op("Where", going, h, hs), b.Op("Where", going, s, ss)
+			}
+			hs, ss = h, s
+			all[t] = b.Unsqueeze(y, 0)
 		}
 		y := b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 0)}, all...) // [T B H]
 		ys[d] = b.Unsqueeze(y, 1)

@@ -161,14 +161,12 @@ var _ = register(
 			return single(out, fill(out, y))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			if n.Str("mode", "avg") == "max" {
-				return nil, fmt.Errorf("no gradient is known for the mode max")
-			}
 			as := append(append([]graph.Attr{}, n.Attrs...), graph.MakeAttr("opset", b.G.Version("")))
 			return []*graph.Value{b.Pare("RoiAlignGrad", as, dy[0], n.In(1), n.In(2), n.In(0)), nil, nil}, nil
 		}},
 
-	// RoiAlignGrad(dy, rois, batch, like): the pooling is linear in the feature maps.
+	// RoiAlignGrad(dy, rois, batch, x): the pooling is linear in the feature maps
+	// x, or chooses among them in mode max.
 	Def{Domain: graph.Pare, Name: "RoiAlignGrad",
 		Infer: func(c *Infer) error { c.Out(0, c.DType(0), c.Shape(3)); return nil },
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -188,9 +186,23 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
+			x, err := floats(in[3])
+			if err != nil {
+				return nil, err
+			}
 			dx := make([]float64, in[3].Len())
+			best := map[int]roiBest{} // of each place, in mode max
 			err = c.each(rois, batch, func(r, m, p, count int, at [4]int, w [4]float64) {
 				for k := range c.c {
+					if c.max {
+						o, base := (r*c.c+k)*c.oh*c.ow+p, (m*c.c+k)*c.h*c.w
+						for j, i := range at {
+							if v, old := w[j]*x[base+i], best[o]; v > old.value || !old.seen {
+								best[o] = roiBest{v, true, base + i, w[j]}
+							}
+						}
+						continue
+					}
 					u, to := dy[(r*c.c+k)*c.oh*c.ow+p]/float64(count), dx[(m*c.c+k)*c.h*c.w:]
 					for j, i := range at {
 						to[i] += w[j] * u
@@ -200,9 +212,25 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
+			for o, d := range dy {
+				if v := best[o]; v.seen {
+					dx[v.at] += v.weight * d
+				}
+			}
 			return single(ofFloats(in[0].DType, in[3].Shape, dx))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			if n.Str("mode", "avg") == "max" {
+				return nil, fmt.Errorf("no second derivative is known for the mode max")
+			}
 			return []*graph.Value{b.Attr("RoiAlign", n.Attrs, dy[0], n.In(1), n.In(2)), nil, nil, nil}, nil
 		}},
 )
+
+// roiBest is the weighed neighbour that a place has chosen.
+type roiBest struct {
+	value  float64
+	seen   bool
+	at     int
+	weight float64
+}

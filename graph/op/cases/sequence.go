@@ -9,6 +9,8 @@ import (
 // the cases of these.
 const writtenOut = "written out into operators whose second derivatives are checked"
 
+func lengths(v ...int32) Input { return is(tensor.Vector(v...)) }
+
 func recurrent() []Case {
 	const T, B, I, H = 3, 2, 3, 2
 	var out []Case
@@ -31,8 +33,17 @@ func recurrent() []Case {
 		}
 		out = append(out, Case{Op: name, Opset: 22, Outs: 2, First: writtenOut, In: in{normal(T, B, I), normal(1, g*H, I), normal(1, g*H, H)},
 			Attrs: as("hidden_size", H, "direction", "reverse", "clip", .7)})
+		short := in{normal(2, 1, 2), normal(1, g*H, 2), normal(1, g*H, H), normal(1, 2*g*H)}
+		out = append(out, Case{Op: name, In: short, Attrs: as("hidden_size", H)},
+			Case{Op: name, Outs: 2, First: writtenOut, Attrs: as("hidden_size", H, "direction", "bidirectional"), // lengths of its own for each sample
+				In: in{normal(T, B, I), normal(2, g*H, I), normal(2, g*H, H), normal(2, 2*g*H), lengths(3, 1), normal(2, B, H)}},
+			Case{Op: name, Outs: 2, First: writtenOut, Attrs: as("hidden_size", H, "direction", "reverse"),
+				In: in{normal(T, B, I), normal(1, g*H, I), normal(1, g*H, H), nil, lengths(2, 3)}})
 	}
 	return append(out,
+		Case{Op: "RNN", Outs: 2, First: writtenOut, In: in{normal(T, B, I), normal(1, H, I), normal(1, H, H)}, Attrs: as("hidden_size", H, "activations", []string{"Relu"})},
+		Case{Op: "GRU", Outs: 2, First: writtenOut, In: in{normal(T, B, I), normal(1, 3*H, I), normal(1, 3*H, H), normal(1, 6*H)},
+			Attrs: as("hidden_size", H, "linear_before_reset", 1)},
 		Case{Op: "GRU", Outs: 2, First: writtenOut, In: in{normal(T, B, I), normal(1, 3*H, I), normal(1, 3*H, H), normal(1, 6*H)},
 			Attrs: as("hidden_size", H, "linear_before_reset", 1, "activations", []string{"Sigmoid", "Softsign"})},
 		Case{Op: "LSTM", Outs: 3, First: writtenOut, In: in{normal(T, B, I), normal(1, 4*H, I), normal(1, 4*H, H)},
@@ -45,9 +56,6 @@ func signals() []Case {
 	for parts := 1; parts <= 2; parts++ {
 		x := normal(2, 5, 3, parts)
 		for _, attrs := range [][]graph.Attr{nil, as("inverse", 1), as("onesided", 1)} {
-			if parts == 1 && len(attrs) == 1 && attrs[0].Name == "inverse" {
-				continue
-			}
 			if parts == 2 && len(attrs) == 1 && attrs[0].Name == "onesided" {
 				continue // only of real signals
 			}
@@ -78,6 +86,10 @@ func sums() []Case {
 		{"i,j,k->kij", in{normal(2), normal(3), normal(2)}},
 		{"ij,kj->k", in{normal(2, 3), normal(2, 3)}},
 		{",i->i", in{normal(), normal(3)}},
+		{"ii->i", in{normal(3, 3)}},
+		{"bii->b", in{normal(2, 3, 3)}},
+		{"iij,jk->ik", in{normal(3, 3, 2), normal(2, 4)}},
+		{"iii", in{normal(3, 3, 3)}},
 	} {
 		out = append(out, Case{Op: "Einsum", In: c.in, Attrs: as("equation", c.equation)})
 	}
