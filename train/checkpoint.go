@@ -1,20 +1,13 @@
 package train
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"slices"
 
 	"pare/graph"
-
-	"github.com/google/renameio/v2"
 )
 
 // checkpoint is the state of a run: everything that the next step depends on.
@@ -32,8 +25,6 @@ type checkpoint struct {
 	Stats       [][]float32
 	Hooks       map[string][]byte
 }
-
-const checkpointMagic = "PARECKP2"
 
 // Snapshot is the state of a run in memory, to rewind to.
 type Snapshot struct{ c checkpoint }
@@ -121,26 +112,6 @@ func (r *Run) restore(c *checkpoint) error {
 	return nil
 }
 
-// save writes the state beside the file, syncs and renames it.
-func (r *Run) save(path string) error {
-	s, err := r.Snapshot()
-	if err != nil {
-		return err
-	}
-	var body bytes.Buffer
-	if err := gob.NewEncoder(&body).Encode(s.c); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	sum := sha256.Sum256(body.Bytes())
-	out := append([]byte(checkpointMagic), sum[:]...)
-	out = binary.LittleEndian.AppendUint64(out, uint64(body.Len()))
-	out = append(out, body.Bytes()...)
-	if err := renameio.WriteFile(path, out, 0o644); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	return nil
-}
-
 // load continues from a file; one that does not exist starts afresh.
 func (r *Run) load(path string) error {
 	b, err := os.ReadFile(path)
@@ -179,27 +150,6 @@ func sameKey(was, is []string) error {
 		}
 	}
 	return nil
-}
-
-func decode(b []byte) (*checkpoint, error) {
-	head := len(checkpointMagic) + sha256.Size + 8
-	if len(b) < head || string(b[:len(checkpointMagic)]) != checkpointMagic {
-		return nil, errors.New("not a checkpoint of Pare")
-	}
-	sum := b[len(checkpointMagic) : head-8]
-	n := binary.LittleEndian.Uint64(b[head-8:])
-	body := b[head:]
-	if n > math.MaxInt64 || uint64(len(body)) != n {
-		return nil, fmt.Errorf("truncated: %d bytes of %d", len(body), n)
-	}
-	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
-		return nil, errors.New("its checksum is wrong: the file is damaged")
-	}
-	var c checkpoint
-	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(&c); err != nil {
-		return nil, err
-	}
-	return &c, nil
 }
 
 // CopyWeights copies weights and statistics by name from one network to

@@ -1,10 +1,9 @@
 package train
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/gob"
+	"reflect"
 	"testing"
 
 	"pare/internal/hostile"
@@ -18,13 +17,16 @@ func sealed(body []byte) []byte {
 }
 
 func body(tb testing.TB) []byte {
-	var b bytes.Buffer
-	c := checkpoint{Key: []string{"k"}, Step: 3, Epoch: 1, Sum: .5, Past: []Epoch{{}}, Names: []string{"w"}, Weights: [][]float32{{1, 2, 0}}, State: [][][]float32{{{3, 4, 5}}},
+	c := &checkpoint{Key: []string{"k", ""}, Step: 3, Epoch: 1, Sum: .5, Past: []Epoch{{}}, Names: []string{"w\xff"}, Weights: [][]float32{{1, 2, 0}}, State: [][][]float32{{{3, 4, 5}, {}}},
 		StatNames: []string{"s"}, Stats: [][]float32{{6}}, Hooks: map[string][]byte{"h": {7}}}
-	if err := gob.NewEncoder(&b).Encode(c); err != nil {
+	b, err := encode(c)
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return b.Bytes()
+	if d, err := decode(b); err != nil || !reflect.DeepEqual(c, d) {
+		tb.Fatalf("%+v became %+v (%v)", c, d, err)
+	}
+	return b[len(checkpointMagic)+sha256.Size+8:]
 }
 
 // Every change of one byte of a checkpoint is noticed, and every end too early.

@@ -1,0 +1,195 @@
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"pare/safetensors"
+	"pare/tensor"
+
+	"github.com/google/renameio/v2"
+)
+
+// A checkpoint file is
+//
+//	"PARECKP3", the SHA-256 of what follows the next 8 bytes, its uint64 length
+//	a safetensors file: weights, optimiser state, statistics and states of the
+//	hooks as tensors named PART/NUMBER/NAME, the past epochs as a matrix, and
+//	the facts of the run as metadata
+const checkpointMagic = "PARECKP3"
+
+// save writes the state beside the file, syncs and renames it.
+func (r *Run) save(path string) error {
+	s, err := r.Snapshot()
+	if err != nil {
+		return err
+	}
+	b, err := encode(&s.c)
+	if err == nil {
+		err = renameio.WriteFile(path, b, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// label is a name as text; one that is not UTF-8 is quoted.
+func label(s string) string {
+	if utf8.ValidString(s) && !strings.HasPrefix(s, `"`) {
+		return s
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+func unlabel(s string) (string, error) {
+	if !strings.HasPrefix(s, `"`) {
+		return s, nil
+	}
+	return strconv.Unquote(s)
+}
+
+// numbers of an epoch.
+func (e Epoch) numbers() []float64 {
+	return []float64{float64(e.Epoch), float64(e.Step), e.Loss, e.Rate, e.ValLoss, e.Accuracy}
+}
+
+func encode(c *checkpoint) ([]byte, error) {
+	f := &safetensors.File{Tensors: map[string]*tensor.Tensor{}, Meta: map[string]string{"step": strconv.Itoa(c.Step), "epoch": strconv.Itoa(c.Epoch)}}
+	add := func(part string, i int, name string, t *tensor.Tensor) {
+		name = fmt.Sprintf("%s/%d/%s", part, i, label(name))
+		f.Names, f.Tensors[name] = append(f.Names, name), t
+	}
+	for i, name := range c.Names {
+		add("weight", i, name, tensor.Vector(c.Weights[i]...))
+		for k, s := range c.State[i] {
+			add("state", i, strconv.Itoa(k), tensor.Vector(s...))
+		}
+	}
+	for i, name := range c.StatNames {
+		add("statistic", i, name, tensor.Vector(c.Stats[i]...))
+	}
+	for i, name := range slices.Sorted(maps.Keys(c.Hooks)) {
+		add("hook", i, name, tensor.Vector(c.Hooks[name]...))
+	}
+	past := []float64{c.Sum}
+	for _, e := range c.Past {
+		past = append(past, e.numbers()...)
+	}
+	add("past", 0, "", tensor.Vector(past...))
+	for i, k := range c.Key {
+		f.Meta["key/"+strconv.Itoa(i)] = label(k)
+	}
+	body, err := safetensors.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	out := append([]byte(checkpointMagic), sum[:]...)
+	out = binary.LittleEndian.AppendUint64(out, uint64(len(body)))
+	return append(out, body...), nil
+}
+
+func decode(b []byte) (*checkpoint, error) {
+	head := len(checkpointMagic) + sha256.Size + 8
+	if len(b) < head || string(b[:len(checkpointMagic)]) != checkpointMagic {
+		return nil, errors.New("not a checkpoint of this version of Pare")
+	}
+	sum := b[len(checkpointMagic) : head-8]
+	n := binary.LittleEndian.Uint64(b[head-8:])
+	body := b[head:]
+	if n > math.MaxInt64 || uint64(len(body)) != n {
+		return nil, fmt.Errorf("truncated: %d bytes of %d", len(body), n)
+	}
+	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
+		return nil, errors.New("its checksum is wrong: the file is damaged")
+	}
+	f, err := safetensors.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	return checkpointOf(f)
+}
+
+// checkpointOf takes the parts of a checkpoint from the tensors of a file.
+func checkpointOf(f *safetensors.File) (*checkpoint, error) {
+	c := &checkpoint{Hooks: map[string][]byte{}}
+	count := map[string]int{}
+	for name := range f.Tensors {
+		part, _, _ := strings.Cut(name, "/")
+		count[part]++
+	}
+	c.Names, c.Weights = make([]string, count["weight"]), make([][]float32, count["weight"])
+	c.State = make([][][]float32, count["weight"])
+	c.StatNames, c.Stats = make([]string, count["statistic"]), make([][]float32, count["statistic"])
+	for _, full := range f.Names { // states of a weight come one after another
+		p := strings.SplitN(full, "/", 3)
+		bad := fmt.Errorf("damaged: it holds %.80q", full)
+		if len(p) != 3 {
+			return nil, bad
+		}
+		i, err := strconv.Atoi(p[1])
+		name, e := unlabel(p[2])
+		if err != nil || e != nil || i < 0 {
+			return nil, bad
+		}
+		t := f.Tensors[full]
+		x := t.F32()
+		switch {
+		case p[0] == "hook" && t.DType == tensor.Uint8:
+			c.Hooks[name] = tensor.Of[uint8](t)
+		case p[0] == "past" && t.DType == tensor.Float64:
+			if err := c.setPast(tensor.Of[float64](t)); err != nil {
+				return nil, err
+			}
+		case x == nil:
+			return nil, bad
+		case p[0] == "weight" && i < len(c.Names):
+			c.Names[i], c.Weights[i] = name, x
+		case p[0] == "state" && i < len(c.Names) && name == strconv.Itoa(len(c.State[i])):
+			c.State[i] = append(c.State[i], x)
+		case p[0] == "statistic" && i < len(c.Stats):
+			c.StatNames[i], c.Stats[i] = name, x
+		default:
+			return nil, bad
+		}
+	}
+	var err, e error
+	c.Step, err = strconv.Atoi(f.Meta["step"])
+	c.Epoch, e = strconv.Atoi(f.Meta["epoch"])
+	if err != nil || e != nil {
+		return nil, errors.New("damaged: it does not say at which step it stands")
+	}
+	for i := 0; ; i++ {
+		k, ok := f.Meta["key/"+strconv.Itoa(i)]
+		if !ok {
+			return c, nil
+		}
+		if k, err = unlabel(k); err != nil {
+			return nil, err
+		}
+		c.Key = append(c.Key, k)
+	}
+}
+
+// setPast takes the sum of this epoch's losses and the epochs before it.
+func (c *checkpoint) setPast(x []float64) error {
+	per := len(Epoch{}.numbers())
+	if len(x)%per != 1 {
+		return fmt.Errorf("damaged: %d numbers of the past epochs", len(x))
+	}
+	c.Sum = x[0]
+	for x = x[1:]; len(x) > 0; x = x[per:] {
+		c.Past = append(c.Past, Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], x[5]})
+	}
+	return nil
+}
