@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -146,40 +143,6 @@ func (c *cli) bench() *cobra.Command {
 	cmd.Flags().IntVar(&rounds, "rounds", 15, "rounds, each running every network in turn")
 	cmd.Flags().IntVar(&layers, "layers", 12, "layers to list, those that take longest (0: none)")
 	return cmd
-}
-
-// stepTable lists the n steps of the last plan that take longest, beside the
-// time of the node of the same name in the first.
-func stepTable(plans [][]engine.StepInfo, n int) *report.Table {
-	last := plans[len(plans)-1]
-	t := &report.Table{Columns: []string{"layer", "kernel", "time", "share", "why this kernel"}}
-	before := map[string]time.Duration{}
-	if len(plans) > 1 {
-		t.Columns = slices.Insert(t.Columns, 3, "before")
-		for _, s := range plans[0] {
-			before[s.Node] += s.Time
-		}
-	}
-	order := make([]int, len(last))
-	var all time.Duration
-	for i, s := range last {
-		order[i] = i
-		all += s.Time
-	}
-	sort.SliceStable(order, func(a, b int) bool { return last[order[a]].Time > last[order[b]].Time })
-	for _, i := range order[:min(n, len(order))] {
-		s := last[i]
-		row := []report.Cell{report.Text(cmp.Or(s.Node, s.Op)), report.Text(s.Kernel), report.Millis(s.Time.Seconds())}
-		if len(plans) > 1 {
-			was := report.Missing()
-			if d, ok := before[s.Node]; ok {
-				was = report.Millis(d.Seconds())
-			}
-			row = append(row, was)
-		}
-		t.Rows = append(t.Rows, append(row, report.Percent(float64(s.Time)/max(1, float64(all))), report.Text(s.Why)))
-	}
-	return t
 }
 
 func (c *cli) convert() *cobra.Command {
