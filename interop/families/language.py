@@ -107,7 +107,7 @@ NETS = {
     "gpt2_eager": ("GPT-2", lambda: gpt2("eager"), BOTH),
     "gpt_neox": ("GPT-NeoX", lambda: decoder(tf.GPTNeoXConfig, tf.GPTNeoXForCausalLM), BOTH),
     "opt": ("OPT", lambda: decoder(tf.OPTConfig, tf.OPTForCausalLM, ffn_dim=64, word_embed_proj_dim=32), BOTH),
-    "bloom": ("BLOOM", lambda: decoder(tf.BloomConfig, tf.BloomForCausalLM, n_layer=2, n_head=4), BOTH),
+    "bloom": ("BLOOM", lambda: decoder(tf.BloomConfig, tf.BloomForCausalLM, "eager", n_layer=2, n_head=4), BOTH),
     "llama": ("Llama", lambda: decoder(tf.LlamaConfig, tf.LlamaForCausalLM, **GQA), ATTENTION),
     "llama_eager": ("Llama", lambda: decoder(tf.LlamaConfig, tf.LlamaForCausalLM, "eager", tie_word_embeddings=True, **GQA), BOTH),
     "qwen2": ("Qwen", lambda: decoder(tf.Qwen2Config, tf.Qwen2ForCausalLM, **GQA), BOTH),

@@ -40,6 +40,10 @@ func adapt(c *graph.Graph, old, n *graph.Node, gone map[Axis]*prune.Mask) error 
 		if k := keep(old.In(0), 1); k != nil {
 			n.Set("num_groups", old.Int("num_groups", 1)*k.Count()/k.Len)
 		}
+	case old.Is("LSTM", "GRU", "RNN"):
+		if k := keep(old.In(2), 2); k != nil {
+			n.Set("hidden_size", k.Count())
+		}
 	case old.Is("RMSNormalization"):
 		adaptRMS(c, old, n, keep)
 	case old.Is("ReduceMean"):
@@ -60,6 +64,8 @@ func adapt(c *graph.Graph, old, n *graph.Node, gone map[Axis]*prune.Mask) error 
 		return adaptSplit(c, old, n, keep)
 	case old.Is("Gather"):
 		adaptGather(c, old, n, keep)
+	case old.Is("ScatterND"):
+		adaptScatter(c, old, n, keep)
 	}
 	return nil
 }
@@ -342,4 +348,22 @@ func adaptGather(c *graph.Graph, old, n *graph.Node, keep keeper) {
 		}
 	}
 	setInput(c, n, 1, out)
+}
+
+// adaptScatter renumbers the constant positions that a ScatterND writes to.
+func adaptScatter(c *graph.Graph, old, n *graph.Node, keep keeper) {
+	k := keep(old.In(0), 0)
+	rows, ok := scattered(old)
+	if k == nil || !ok {
+		return
+	}
+	var out []int
+	for _, i := range rows {
+		if k.Kept(i) {
+			out = append(out, count(k, 0, i))
+		}
+	}
+	n.Inputs[1] = constInts(c, old.In(1).Name, out)
+	n.Inputs[1].Const = n.Inputs[1].Const.Reshape(len(out), 1)
+	n.Inputs[1].Shape = graph.Dims(len(out), 1)
 }

@@ -360,16 +360,114 @@ var _ = add(func(r *relation, n *graph.Node) {
 
 // What runs along some axes leaves the others as they are.
 var _ = add(func(r *relation, n *graph.Node) {
-	x, y := n.In(0), n.Out(0)
-	for d := range x.Shape {
-		along := d >= len(x.Shape)-2 // Trilu
-		if n.Op == "CumSum" {
-			a, ok := ints(n.In(1))
-			along = !ok || len(a) != 1 || d == normal(a[0], len(x.Shape))
+	x := n.In(0)
+	along := map[int]bool{}
+	switch n.Op {
+	case "Trilu":
+		along[len(x.Shape)-1], along[len(x.Shape)-2] = true, true
+	case "LRN":
+		along[1] = true
+	case "TopK":
+		along[normal(n.Int("axis", -1), len(x.Shape))] = true
+	case "ReverseSequence":
+		along[n.Int("time_axis", 0)], along[n.Int("batch_axis", 1)] = true, true
+	case "MeanVarianceNormalization":
+		axes := n.Ints("axes")
+		if axes == nil {
+			axes = []int{0, 2, 3}
 		}
-		r.same(x, d, y, d, name(n))
-		if along {
-			r.keep(x, d, name(n)+" runs along this axis")
+		for _, a := range axes {
+			along[normal(a, len(x.Shape))] = true
+		}
+	default:
+		a, ok := ints(n.In(1))
+		for d := range x.Shape {
+			along[d] = !ok || len(a) != 1 || d == normal(a[0], len(x.Shape))
 		}
 	}
-}, "CumSum", "Trilu")
+	for _, y := range n.Outputs {
+		for d := range x.Shape {
+			if along[d] {
+				r.keep(x, d, name(n)+" runs along this axis")
+				if y != nil {
+					r.keep(y, d, name(n)+" runs along this axis")
+				}
+				continue
+			}
+			r.same(x, d, y, d, name(n))
+		}
+	}
+}, "CumSum", "CumProd", "Trilu", "LRN", "TopK", "ReverseSequence", "MeanVarianceNormalization")
+
+// ScatterND writes over the places that the indices name; where they are whole
+// rows of constant number, a row goes with what is written to it.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, idx, up, y := n.In(0), n.In(1), n.In(2), n.Out(0)
+	q := len(x.Shape)
+	if d := idx.Shape; len(d) > 0 && d[len(d)-1].Known() {
+		q = d[len(d)-1].Mul
+	}
+	r.keepAll(idx, name(n)+" reads indices")
+	rows, ok := scattered(n)
+	for d := range x.Shape {
+		r.same(x, d, y, d, name(n))
+		switch {
+		case d >= q:
+			r.same(up, d-q+len(idx.Shape)-1, y, d, name(n))
+		case ok && r.size(x, 0) > 0 && r.size(up, 0) > 0:
+			r.tieAll(y, 0, up, 0, func(yield func(i, j int) bool) {
+				for j, i := range rows {
+					if !yield(i, j) {
+						return
+					}
+				}
+			})
+		default:
+			r.keep(x, d, name(n)+" writes over places of this axis")
+		}
+	}
+	for d := range up.Shape {
+		if d < len(idx.Shape)-1 && !ok {
+			r.keep(up, d, name(n)+" writes over places of this axis")
+		}
+	}
+}, "ScatterND")
+
+// scattered gives the rows that a ScatterND writes to, where they are constant.
+func scattered(n *graph.Node) ([]int, bool) {
+	rows, ok := ints(n.In(1))
+	if s := n.In(1).Shape; !ok || len(s) != 2 || s[1] != graph.N(1) {
+		return nil, false
+	}
+	if d := n.In(0).Shape[0]; d.Known() {
+		for k := range rows {
+			rows[k] = normal(rows[k], d.Mul)
+		}
+	}
+	return rows, true
+}
+
+// GatherND keeps the axes behind those that the indices name.
+var _ = add(func(r *relation, n *graph.Node) {
+	x, idx, y := n.In(0), n.In(1), n.Out(0)
+	b := n.Int("batch_dims", 0)
+	d := idx.Shape
+	if len(d) == 0 || !d[len(d)-1].Known() {
+		r.opaque(n, name(n)+" has indices of unknown size")
+		return
+	}
+	q := d[len(d)-1].Mul
+	r.keepAll(idx, name(n)+" reads indices")
+	for k := range y.Shape {
+		if k < len(d)-1 {
+			r.keep(y, k, name(n)+" looks this axis up")
+		}
+	}
+	for k := range x.Shape {
+		if k < b+q {
+			r.keep(x, k, name(n)+" looks up this axis")
+		} else {
+			r.same(x, k, y, k-b-q+len(d)-1, name(n))
+		}
+	}
+}, "GatherND")

@@ -48,8 +48,7 @@ func init() {
 		"Slice", "Pad", "Tile", "Gather", "GatherElements", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool",
 		"GlobalLpPool", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "ReduceSum", "ReduceMean", "ReduceMax",
 		"ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "CumSum", "Trilu", "LpNormalization", "Conv", "ConvTranspose",
-		"BatchNormalization", "InstanceNormalization", "GroupNormalization", "Gemm", "ReverseSequence", "RMSNormalization",
-		"LSTM", "GRU", "RNN"} {
+		"BatchNormalization", "InstanceNormalization", "GroupNormalization", "Gemm", "ReverseSequence", "RMSNormalization", "ScatterND", "GatherND", "CumProd"} {
 		preserves[o] = allZero
 	}
 }
@@ -66,9 +65,9 @@ func dataOf(n *graph.Node) []*graph.Value {
 		in = in[1:3]
 	case n.Is("Gemm"):
 		in = in[1:]
-	case n.Is("LSTM", "GRU", "RNN"):
-		in = append(append([]*graph.Value{}, in[1:min(4, len(in))]...), in[min(5, len(in)):]...)
 	case n.Is("Add", "Sub", "Mul", "Min", "Max", "Sum", "Mean", "MatMul", "Einsum", "Concat", "And"):
+	case n.Is("ScatterND"):
+		in = []*graph.Value{in[0], in[2]}
 	default:
 		in = in[:1]
 	}
@@ -94,6 +93,10 @@ func (r *relation) follow(n *graph.Node) {
 			continue
 		}
 		for d := range o.Shape {
+			if n.Is("Expand", "Tile") && isZero(n.In(0)) {
+				r.zero[Axis{o, d}] = true
+				continue
+			}
 			to := Axis{o, d}
 			if r.size(o, d) == 0 {
 				continue
@@ -170,4 +173,18 @@ func scalar(v *graph.Value) (float64, bool) {
 		return float64(s[0]), true
 	}
 	return 0, false
+}
+
+// isZero says whether a constant holds nothing but zeros.
+func isZero(v *graph.Value) bool {
+	if !v.IsConst() {
+		return false
+	}
+	f, err := v.Const.Float64s()
+	for _, x := range f {
+		if x != 0 {
+			return false
+		}
+	}
+	return err == nil
 }
