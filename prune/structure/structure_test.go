@@ -333,3 +333,23 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%d layers with weights and %d sums, want 20 and 9", convs, sums)
 	}
 }
+
+// Finding the groups of networks of real size.
+func BenchmarkGroups(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		o    zoo.Options
+	}{{"resnet50-imagenet", zoo.Options{In: []int{3, 224, 224}, Classes: 1000}}, {"bert-12-768-12", zoo.Options{In: []int{128}, Classes: 30522}}} {
+		b.Run(c.name, func(b *testing.B) {
+			g, err := zoo.New(c.name, c.o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if groups, _ := structure.Groups(g); len(groups) == 0 {
+					b.Fatal("no groups")
+				}
+			}
+		})
+	}
+}
