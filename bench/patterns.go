@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"pare/graph"
@@ -252,5 +254,26 @@ func plot(path, python, dir string) error {
 		chart.Series = append(chart.Series, line)
 	}
 	chart.Series = append(chart.Series, runtime, ideal)
-	return os.WriteFile(path, []byte(chart.SVG()+"\n"), 0o644)
+	return os.WriteFile(path, []byte(standalone(chart)), 0o644)
+}
+
+// plotStyle is what the report's page says of a plot's parts.
+const plotStyle = `<style>.grid{stroke:#ddd}.tick,.axis,text{fill:#444;font:11px sans-serif}polyline{fill:none;stroke-width:2}` +
+	`polyline.ref{stroke:#888;stroke-width:1.3;stroke-dasharray:5 4}` +
+	`polyline.c0{stroke:#2b6cb0}polyline.c1{stroke:#c05621}polyline.c2{stroke:#2f855a}` +
+	`circle.c0,.k0{fill:#2b6cb0}circle.c1,.k1{fill:#c05621}circle.c2,.k2{fill:#2f855a}</style>`
+
+// standalone is a plot as a file of its own, with the names of its lines inside.
+func standalone(p report.Plot) string {
+	svg, _, _ := strings.Cut(p.SVG(), "</svg>")
+	svg = strings.Replace(svg, "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" width="960" height="600" `, 1)
+	svg = strings.Replace(svg, ">", ">"+plotStyle+`<rect width="480" height="300" fill="#fff"/>`, 1)
+	for i, s := range p.Series {
+		name := html.EscapeString(s.Name)
+		if s.Dashed {
+			name = "- - " + name
+		}
+		svg += fmt.Sprintf(`<text class="k%d" x="84" y="%d">%s</text>`, i, 22+14*i, name)
+	}
+	return svg + "</svg>\n"
 }
