@@ -74,6 +74,11 @@ func TestResizeByHand(t *testing.T) {
 	x := f64(1, 3).Reshape(1, 1, 1, 2)
 	got := eval(t, 19, "", "Resize", 1, ts{x, nil, nil, i64(1, 1, 1, 4)}, attr("mode", "linear"))
 	closeTo(t, "linear", got[0], f64(1, 1.5, 2.5, 3).Reshape(1, 1, 1, 4), 1e-12)
+	// TensorFlow's nearest neighbour of opset 11: place (j+1/2)/scale, rounded down
+	six := f64(0, 1, 2, 3, 4, 5).Reshape(1, 1, 1, 6)
+	got = eval(t, 11, "", "Resize", 1, ts{six, f32(), f32(), i64(1, 1, 1, 4)}, attr("nearest_mode", "floor"),
+		attr("coordinate_transformation_mode", "tf_half_pixel_for_nn"))
+	closeTo(t, "tf nearest", got[0], f64(0, 2, 3, 5).Reshape(1, 1, 1, 4), 0)
 	roi := f32(0, 0, 0, -1, 1, 1, 1, 1)
 	g := graph.New("crop", 19)
 	v := input(g, "x", tensor.Float64, graph.Dims(1, 1, 1, 2))

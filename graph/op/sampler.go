@@ -42,7 +42,7 @@ func newSampler(n *graph.Node, opset, in, out int, scale float64, roi [2]float64
 		return nil, fmt.Errorf("unknown mode %q", mode)
 	}
 	switch s.transform {
-	case "align_corners", "asymmetric", "tf_crop_and_resize", "pytorch_half_pixel", "half_pixel", "half_pixel_symmetric":
+	case "align_corners", "asymmetric", "tf_crop_and_resize", "pytorch_half_pixel", "half_pixel", "half_pixel_symmetric", "tf_half_pixel_for_nn":
 	default:
 		return nil, fmt.Errorf("unknown coordinate_transformation_mode %q", s.transform)
 	}
@@ -88,6 +88,8 @@ func (s *sampler) place(j int) float64 {
 			return (s.roi[1]-s.roi[0])*(in-1)/2 + s.roi[0]*(in-1)
 		}
 		return y*(s.roi[1]-s.roi[0])*(in-1)/(s.width-1) + s.roi[0]*(in-1)
+	case "tf_half_pixel_for_nn": // opset 11
+		return (y + .5) / s.scale
 	case "pytorch_half_pixel":
 		if s.width == 1 {
 			return -.5
