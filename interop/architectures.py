@@ -45,6 +45,10 @@ def enliven(net, seed):
                     p.add_(0.2 * torch.randn(p.shape, generator=g))
                 else:
                     p.copy_(0.3 * torch.randn(p.shape, generator=g) + (0.5 if p.abs().max() > 0 else 0.0))
+    for m in net.model.modules():  # small beginnings leave the output to the biases
+        if isinstance(m, nn.Linear) and m.weight.std() < 0.5 / m.in_features**0.5:
+            with torch.no_grad():
+                m.weight.mul_(1 / m.in_features**0.5 / m.weight.std())
     norms = [m for m in net.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if not norms:
         return

@@ -336,6 +336,9 @@ func (v *judged) zeroed(g *graph.Graph, groups []*structure.Group) error {
 // down the gradient, which must lower it by what the gradient says.
 func (v *judged) step(g *graph.Graph) error {
 	c, m := g.Clone(true)
+	if err := op.Bind(c, v.bound(c)); err != nil {
+		return err
+	}
 	op.Fuse(c)
 	b := op.NewBuilder(c, "loss")
 	var loss *graph.Value

@@ -93,7 +93,11 @@ func (r *reader) model(m *onnxpb.ModelProto) (*graph.Graph, error) {
 			return nil, err
 		}
 	}
-	return g, op.Upgrade(g)
+	if err := op.Upgrade(g); err != nil {
+		return nil, err
+	}
+	op.Unsequence(g)
+	return g, nil
 }
 
 // graph reads a graph; outer holds the values that an enclosing graph offers.

@@ -41,6 +41,15 @@ func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, erro
 		return nil, fmt.Errorf("training needs a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
 	}
 	c, m := g.Clone(false)
+	sizes := map[string]int{}
+	if d := g.Inputs[0].Shape[0]; !d.Known() {
+		sizes[d.Sym] = batch
+	} else if d.Mul != batch {
+		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", d.Mul)
+	}
+	if err := op.Bind(c, sizes); err != nil { // recurrence is differentiated step by step
+		return nil, err
+	}
 	op.Fuse(c)
 	norms, err := trainNorms(c)
 	if err != nil {
@@ -71,12 +80,6 @@ func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, erro
 	}
 	for _, n := range norms {
 		want = append(want, n.bm, n.bv)
-	}
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; !d.Known() {
-		sizes[d.Sym] = batch
-	} else if d.Mul != batch {
-		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", d.Mul)
 	}
 	opt.Freeze = false
 	if s.prog, err = engine.Compile(c, sizes, opt, want...); err != nil {

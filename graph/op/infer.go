@@ -26,6 +26,15 @@ func InferAll(g *graph.Graph) error {
 	return err
 }
 
+// Bind gives the symbols of the network's inputs their sizes, and infers what
+// follows.
+func Bind(g *graph.Graph, sizes map[string]int) error {
+	for _, v := range g.Inputs {
+		v.Shape = v.Shape.Bind(sizes)
+	}
+	return InferAll(g)
+}
+
 func inferAll(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) {
 	if err := Check(g); err != nil {
 		return nil, err

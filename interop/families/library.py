@@ -22,11 +22,11 @@ def built(make, family, size=64, variants=(SCRIPT,)):
 
 
 def mixer(**kw):
-    return lambda num_classes: mlp_mixer.MlpMixer(num_classes, 64, num_blocks=2, embed_dim=48, **kw)
+    return lambda num_classes: mlp_mixer.MlpMixer(num_classes, 64, num_blocks=4, embed_dim=48, **kw)
 
 
 def meta(mixers, **kw):
-    return lambda num_classes: metaformer.MetaFormer(depths=(1, 1, 1, 1), dims=(16, 32, 48, 64), token_mixers=mixers, num_classes=num_classes, **kw)
+    return lambda num_classes: metaformer.MetaFormer(depths=(2, 2, 2, 2), dims=(16, 32, 48, 64), token_mixers=mixers, num_classes=num_classes, **kw)
 
 
 NEWEST = (DYNAMO,)
@@ -108,5 +108,5 @@ NETS = {
     "pit": net("pit_ti_224", "PiT", 224),
     "swiftformer": net("swiftformer_xs", "SwiftFormer"),
     "tiny_vit": net("tiny_vit_5m_224", "TinyViT", 224),
-    "nest": built(lambda num_classes: nest.Nest(64, patch_size=4, num_levels=3, embed_dims=(16, 32, 32), num_heads=(1, 2, 2), depths=(1, 1, 1), num_classes=num_classes), "NesT"),
+    "nest": built(lambda num_classes: nest.Nest(64, patch_size=4, num_levels=3, embed_dims=(16, 32, 32), num_heads=(1, 2, 2), depths=(2, 2, 2), num_classes=num_classes), "NesT"),
 }

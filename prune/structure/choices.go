@@ -14,10 +14,14 @@ type choice struct {
 	part int // the run of a Reshape
 }
 
-// choices remembers which alternatives were tried in vain.
+// choices remembers which alternatives were tried in vain, and which axes are
+// protected whatever is chosen: those that a relation in which no choice ties
+// anything protects (survey).
 type choices struct {
-	failed map[choice]map[int]bool
-	made   []made
+	survey  bool
+	blocked map[Axis]bool
+	failed  map[choice]map[int]bool
+	made    []made
 }
 
 // made is a choice that had another alternative.
@@ -31,8 +35,12 @@ type made struct {
 const rounds = 16
 
 // choose gives the index of the alternative to take: the first that has not
-// failed and whose axes are not protected so far, else the first.
+// failed and whose axes are not protected so far, else the first. It is negative
+// where nothing is to be tied yet.
 func (r *relation) choose(part int, alternatives [][]Axis) int {
+	if r.choice.survey {
+		return -1
+	}
 	c := choice{r.node, part}
 	var open []int
 	for i, axes := range alternatives {
@@ -41,7 +49,7 @@ func (r *relation) choose(part int, alternatives [][]Axis) int {
 		}
 		ok := true
 		for _, a := range axes {
-			ok = ok && r.free(a)
+			ok = ok && r.free(a) && !r.choice.blocked[a]
 		}
 		if ok {
 			open = append(open, i)
@@ -85,4 +93,14 @@ func (r *relation) revise() bool {
 	}
 	r.choice.made = nil
 	return changed
+}
+
+// surveyed ends the survey.
+func (r *relation) surveyed() {
+	r.choice.survey, r.choice.blocked = false, map[Axis]bool{}
+	for _, a := range r.axes {
+		if !r.free(a) {
+			r.choice.blocked[a] = true
+		}
+	}
 }

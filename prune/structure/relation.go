@@ -35,13 +35,14 @@ type relation struct {
 	links  []link        // what its rule has tied
 	zero   map[Axis]bool // see zeros.go
 	choice *choices
+	uses   map[*graph.Value][]graph.Use
 }
 
 // link says that a rule tied positions of two axes.
 type link struct{ a, b Axis }
 
 func newRelation(g *graph.Graph, c *choices) *relation {
-	r := &relation{g: g, base: map[Axis]int32{}, protect: map[int32]string{}, zero: map[Axis]bool{}, choice: c}
+	r := &relation{g: g, base: map[Axis]int32{}, protect: map[int32]string{}, zero: map[Axis]bool{}, choice: c, uses: g.Uses()}
 	for _, v := range g.Values() {
 		for d, n := range v.Shape {
 			if !n.Known() || n.Mul < 2 {

@@ -23,7 +23,8 @@ func add(f rule, ops ...string) bool {
 // relate builds the relation of the whole network. Its inputs and outputs are
 // protected.
 func relate(g *graph.Graph) *relation {
-	c := &choices{failed: map[choice]map[int]bool{}}
+	c := &choices{survey: true, failed: map[choice]map[int]bool{}}
+	relateOnce(g, c).surveyed()
 	for k := 1; ; k++ {
 		r := relateOnce(g, c)
 		if !r.revise() || k == rounds {

@@ -63,6 +63,9 @@ func (r *relation) grouped(g int, from, to Axis, ci, co int, kIn, kOut Axis) {
 	if ci > 1 || co > 1 {
 		pick = r.choose(0, alternatives)
 	}
+	if pick < 0 {
+		return
+	}
 	if (pick == 0) == (ci > g) && ci > 1 { // places
 		if !r.dead(from.Value, from.Dim) && !r.dead(kIn.Value, kIn.Dim) {
 			r.keep(from.Value, from.Dim, name(r.node)+" sums over this axis, where a channel that is cut need not be zero")

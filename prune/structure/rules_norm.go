@@ -14,8 +14,11 @@ var _ = add(func(r *relation, n *graph.Node) {
 	for _, p := range n.Outputs[1:] {
 		r.same(y, 1, p, 0, name(n))
 	}
-	if n.Op == "InstanceNormalization" {
+	if n.Op == "InstanceNormalization" || n.Int("training_mode", 0) != 0 {
 		r.keepFrom(x, 2, name(n)+" normalises over this axis")
+	}
+	if n.Int("training_mode", 0) != 0 { // statistics of the batch
+		r.keep(x, 0, name(n)+" normalises over this axis")
 	}
 }, "BatchNormalization", "InstanceNormalization")
 

@@ -35,8 +35,12 @@ type pair struct{ in, out int }
 // regroup ties the axes of a run.
 func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, out []int) {
 	var pairs []pair
+	after := carriers(y, out)
+	if r.shuffled(y, out) { // the larger of the two is what stays together
+		sort.SliceStable(after, func(a, b int) bool { return y.Shape[after[a]].Mul > y.Shape[after[b]].Mul })
+	}
 	for _, i := range carriers(x, in) {
-		for _, j := range carriers(y, out) {
+		for _, j := range after {
 			if period(x, in, i)%period(y, out, j) == 0 || period(y, out, j)%period(x, in, i) == 0 {
 				pairs = append(pairs, pair{i, j})
 			}
@@ -49,7 +53,11 @@ func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, o
 		for k, p := range pairs {
 			axes[k] = []Axis{{x, p.in}, {y, p.out}}
 		}
-		pick = pairs[r.choose(part, axes)]
+		k := r.choose(part, axes)
+		if k < 0 {
+			return
+		}
+		pick = pairs[k]
 		s, t := stride(x, in, pick.in), stride(y, out, pick.out)
 		n := max(period(x, in, pick.in), period(y, out, pick.out))
 		r.tieAll(x, pick.in, y, pick.out, overlap(n, s, t, x.Shape[pick.in].Mul, y.Shape[pick.out].Mul))
@@ -107,6 +115,22 @@ func carriers(v *graph.Value, dims []int) []int {
 		}
 	}
 	return c
+}
+
+// shuffled says whether two axes are swapped at once, as a shuffle of channels
+// does.
+func (r *relation) shuffled(y *graph.Value, dims []int) bool {
+	u := r.uses[y]
+	if len(dims) != 2 || len(u) != 1 || !u[0].Node.Is("Transpose") {
+		return false
+	}
+	p := u[0].Node.Ints("perm")
+	for i := range p[:max(0, len(p)-1)] {
+		if p[i] == dims[1] && p[i+1] == dims[0] {
+			return true
+		}
+	}
+	return false
 }
 
 // stride is the number of elements of a run from one position of axis d to the

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pare/engine"
@@ -351,5 +352,94 @@ func BenchmarkGroups(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Group normalisation as PyTorch exports it, reshaped to groups and back, lets
+// whole groups go; a shuffle lets go what it keeps together.
+func TestRegrouped(t *testing.T) {
+	g := graph.New("regrouped", 17)
+	r := rand.New(rand.NewPCG(3, 3))
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(2), graph.N(6), graph.N(4)}}
+	g.Inputs = []*graph.Value{x}
+	b := op.NewBuilder(g, "n")
+	w := func(name string, shape ...int) *graph.Value {
+		p := tensor.New(tensor.Float32, shape...)
+		for i := range p.F32() {
+			p.F32()[i] = float32(r.NormFloat64())
+		}
+		return g.Const(name, p, graph.Param)
+	}
+	conv := func(name string, x *graph.Value, out int) *graph.Value {
+		return b.Attr("Conv", []graph.Attr{graph.MakeAttr("pads", []int{1, 1, 1, 1})}, x, w(name, out, x.Shape[1].Mul, 3, 3))
+	}
+	h := conv("a", x, 12)
+	h = b.Op("InstanceNormalization", b.Op("Reshape", h, b.Ints(0, 4, -1)), w("scale", 4), w("bias", 4))
+	h = b.Op("Mul", b.Op("Reshape", h, b.Ints(0, 12, 6, 4)), w("gamma", 12, 1, 1))
+	h = conv("b", h, 8)
+	h = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3, 4})}, b.Op("Reshape", h, b.Ints(0, 2, 4, 6, 4)))
+	h = conv("c", b.Op("Reshape", h, b.Ints(0, 8, 6, 4)), 3)
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g.Outputs = []*graph.Value{h}
+	groups := zeroedIsCut(t, "regrouped", g)
+	if len(groups) != 2 || len(groups[0].Channels) != 4 || len(groups[1].Channels) != 4 {
+		for _, g := range groups {
+			t.Log(g)
+		}
+		t.Errorf("%d groups, want 4 channels of a and 4 of b", len(groups))
+	}
+}
+
+// The hidden width under a mean of squares, heads that share keys, and units of
+// a recurrent network can be cut, and what is left computes the same.
+func TestSums(t *testing.T) {
+	g := graph.New("sums", 17)
+	r := rand.New(rand.NewPCG(3, 3))
+	x := &graph.Value{Name: "x", DType: tensor.Int64, Shape: graph.Shape{graph.Sym("N"), graph.N(5)}}
+	g.Inputs = []*graph.Value{x}
+	b := op.NewBuilder(g, "n")
+	w := func(name string, shape ...int) *graph.Value {
+		p := tensor.New(tensor.Float32, shape...)
+		for i := range p.F32() {
+			p.F32()[i] = .3 * float32(r.NormFloat64())
+		}
+		return g.Const(name, p, graph.Param)
+	}
+	e := b.Op("Gather", w("table", 10, 12), x) // N 5 12
+	m := b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("axes", []int{-1})}, b.Op("Mul", e, e))
+	h := b.Op("Mul", b.Op("Div", e, b.Op("Sqrt", b.Op("Add", m, b.Const(tensor.Scalar(float32(.01)))))), w("norm", 12))
+	heads := func(name string, n int) *graph.Value {
+		y := b.Op("Reshape", b.Op("MatMul", h, w(name, 12, n*3)), b.Ints(0, 5, n, 3))
+		return b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, y) // N n 5 3
+	}
+	repeat := func(v *graph.Value) *graph.Value { // two heads to four
+		v = b.Op("Expand", b.Unsqueeze(v, 2), b.Ints(1, 1, 2, 1, 1))
+		return b.Op("Reshape", v, b.Ints(0, 4, 5, 3))
+	}
+	k := b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 1, 3, 2})}, repeat(heads("k", 2)))
+	a := b.Op("MatMul", b.Attr("Softmax", nil, b.Op("MatMul", heads("q", 4), k)), repeat(heads("v", 2)))
+	a = b.Op("Reshape", b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, a), b.Ints(0, 5, 12))
+	h = b.Op("Add", e, b.Op("MatMul", a, w("o", 12, 12)))
+	h = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{1, 0, 2})}, h)
+	l := b.Node("", "LSTM", 1, []*graph.Value{h, w("w", 2, 16, 12), w("r", 2, 16, 4), w("b", 2, 32)},
+		graph.MakeAttr("hidden_size", 4), graph.MakeAttr("direction", "bidirectional"))
+	h = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{2, 0, 1, 3})}, l.Outputs[0])
+	y := b.Op("MatMul", b.Op("Reshape", h, b.Ints(0, 5, 8)), w("head", 8, 3))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g.Outputs = []*graph.Value{y}
+	groups := zeroedIsCut(t, "sums", g)
+	var channels []int
+	for _, g := range groups {
+		channels = append(channels, len(g.Channels))
+	}
+	if !slices.Equal(channels, []int{12, 2, 4}) { // width, keys' heads, units
+		for _, g := range groups {
+			t.Log(g)
+		}
+		t.Errorf("groups of %v channels, want 12 2 4", channels)
 	}
 }

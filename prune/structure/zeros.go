@@ -14,6 +14,9 @@ func (r *relation) dead(v *graph.Value, dim int) bool {
 	if v.IsConst() {
 		return v.DType.IsFloat()
 	}
+	if r.choice.survey { // zeros do not pass choices yet
+		return true
+	}
 	return r.zero[Axis{v, dim}]
 }
 
