@@ -27,8 +27,8 @@ type SparseConvTask struct {
 	p       int // pitch of these
 	copies  int // KW, or 1: rows between borders, of which each column of the kernel reads its part
 	slab    int // input channels
+	share   int // what a piece of the work is
 	parts   int // of the output channels
-	whole   bool
 	cycles  float64
 }
 
@@ -125,28 +125,50 @@ func (t *SparseConvTask) Cost() float64 { return t.cycles }
 
 // Run computes y.
 func (t *SparseConvTask) Run(p *Pool) {
-	t.whole = t.N >= 2*p.Threads() || t.cycles < small*float64(t.N)
-	if t.whole {
+	switch {
+	case t.N >= 2*p.Threads() || t.cycles < small*float64(t.N):
+		t.share = byImage
 		p.Run(t.N, t)
-		return
+	case t.tiles >= p.Threads() && t.lines():
+		t.share = byTile
+		p.Run(t.N*t.tiles, t)
+	default:
+		t.share, t.parts = byChannel, min(p.Threads(), t.CO)
+		p.Run(t.N*t.parts, t)
 	}
-	t.parts = 1
-	for n := t.N * t.tiles; n*t.parts%p.Threads() != 0 && n*t.parts < 4*p.Threads() && t.parts < t.CO; {
-		t.parts++
-	}
-	p.Run(t.N*t.tiles*t.parts, t)
 }
 
-// Do computes an image, or a tile of some output channels.
-func (t *SparseConvTask) Do(w *Worker, i int) {
-	if !t.whole {
-		part, tile, n := i%t.parts, i/t.parts%t.tiles, i/t.parts/t.tiles
-		g := t.weights.group()
-		t.tile(w, n, tile, part*(t.CO/g)/t.parts*g, (part+1)*(t.CO/g)/t.parts*g)
-		return
+// What a piece of the work is.
+const (
+	byImage = iota
+	byTile
+	byChannel // all tiles of some output channels, so that threads do not write to the same lines of the cache
+)
+
+// lines says whether tiles are of whole lines of the cache.
+func (t *SparseConvTask) lines() bool {
+	const line = 16
+	tile := t.tileH * t.w
+	if t.tilesW > 1 && t.h > 1 {
+		tile = t.w
 	}
-	for tile := range t.tiles {
-		t.tile(w, i, tile, 0, t.CO)
+	return t.h*t.w%line == 0 && (t.direct || tile%line == 0)
+}
+
+// Do computes an image, a tile of it, or some output channels of it.
+func (t *SparseConvTask) Do(w *Worker, i int) {
+	switch t.share {
+	case byTile:
+		t.tile(w, i/t.tiles, i%t.tiles, 0, t.CO)
+	case byChannel:
+		n, part, g := i/t.parts, i%t.parts, t.weights.group()
+		for tile := range t.tiles {
+			t.tile(w, n, tile, part*(t.CO/g)/t.parts*g, (part+1)*(t.CO/g)/t.parts*g)
+		}
+	default:
+		for tile := range t.tiles {
+			t.tile(w, i, tile, 0, t.CO)
+		}
 	}
 }
 
