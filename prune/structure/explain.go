@@ -39,6 +39,12 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 			}
 		}
 	}
+	var joins []*graph.Node
+	for _, l := range Outline(g, groups) {
+		if l.Node != nil && l.Weight == nil {
+			joins = append(joins, l.Node)
+		}
+	}
 	m := newMeter(g)
 	whole := m.cost(nil)
 	out := make([]Explanation, len(groups))
@@ -63,7 +69,7 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 				e.Along = appendNew(e.Along, a.Value.Name)
 			}
 		}
-		for _, n := range g.Nodes {
+		for _, n := range joins {
 			if tiesValues(n, in) {
 				e.Through = appendNew(e.Through, n.Op+" "+place(n))
 			}
@@ -79,16 +85,15 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 	return out
 }
 
-// tiesValues says whether a node joins two values of the group that others
-// computed.
+// tiesValues says whether a node joins two values of the group.
 func tiesValues(n *graph.Node, in map[Axis]bool) bool {
-	if !n.Is("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Mean", "Where", "Concat", "MatMul", "Einsum") {
-		return false
-	}
 	k := 0
 	for _, v := range n.Inputs {
+		if v == nil || v.IsConst() {
+			continue
+		}
 		for d := range v.Shape {
-			if v.Const == nil && in[Axis{v, d}] {
+			if in[Axis{v, d}] {
 				k++
 				break
 			}
