@@ -11,8 +11,8 @@ import (
 
 // adapt changes what a node says in numbers about axes that were cut: the
 // groups of a convolution, the shape of a Reshape, the range of a Slice ...
-// old is the node in the uncut network, n its copy in c.
-func adapt(c *graph.Graph, old, n *graph.Node, gone map[Axis]*prune.Mask) error {
+// old is the node in the uncut network, whose uses are given, n its copy in c.
+func adapt(c *graph.Graph, old, n *graph.Node, uses map[*graph.Value][]graph.Use, gone map[Axis]*prune.Mask) error {
 	keep := func(v *graph.Value, d int) *prune.Mask {
 		if v == nil {
 			return nil
@@ -44,6 +44,8 @@ func adapt(c *graph.Graph, old, n *graph.Node, gone map[Axis]*prune.Mask) error 
 		if k := keep(old.In(2), 2); k != nil {
 			n.Set("hidden_size", k.Count())
 		}
+	case old.Is("LayerNormalization"):
+		adaptLayerNorm(c, old, n, uses, keep)
 	case old.Is("RMSNormalization"):
 		adaptRMS(c, old, n, keep)
 	case old.Is("ReduceMean"):

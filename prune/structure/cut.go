@@ -56,8 +56,9 @@ func Cut(g *graph.Graph, groups []*Group, s Selection) (*graph.Graph, error) {
 	}
 	gone := s.removed(groups)
 	c, m := g.Clone(false)
+	uses := g.Uses()
 	for i, n := range g.Nodes {
-		if err := adapt(c, n, c.Nodes[i], gone); err != nil {
+		if err := adapt(c, n, c.Nodes[i], uses, gone); err != nil {
 			return nil, fmt.Errorf("cutting %s: %w", name(n), err)
 		}
 	}

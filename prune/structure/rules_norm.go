@@ -1,6 +1,9 @@
 package structure
 
-import "pare/graph"
+import (
+	"pare/graph"
+	"pare/tensor"
+)
 
 // Normalisations by channel.
 var _ = add(func(r *relation, n *graph.Node) {
@@ -47,23 +50,37 @@ var _ = add(func(r *relation, n *graph.Node) {
 	}
 }, "GroupNormalization")
 
-// Layer normalisation takes mean and variance over the axes from `axis` on:
-// removing a position would move those of the others.
+// Layer normalisation takes mean and variance over the axes from `axis` on.
+// Over the last axis alone, what is cut was zero and is put back as zeros for
+// them alone (see adapt); else it would move those of the others.
 var _ = add(func(r *relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
 	a := normal(n.Int("axis", -1), len(x.Shape))
+	last := len(x.Shape) - 1
+	padded := a == last && r.dead(x, last) && x.DType == tensor.Float32 && len(n.Outputs) == 1 && r.g.Version("") >= 17
+	for _, p := range n.Inputs[1:] {
+		padded = padded && (p == nil || len(p.Shape) == 1 && r.dead(p, 0))
+	}
 	why := name(n) + " takes mean and variance over this axis"
 	for d := range x.Shape {
-		if d < a {
+		if d < a || padded {
 			r.same(x, d, y, d, name(n))
+		}
+		if d < a {
 			continue
 		}
-		r.keep(x, d, why)
-		r.keep(y, d, why)
 		for _, p := range n.Inputs[1:] {
-			if p != nil {
+			switch {
+			case p == nil:
+			case padded:
+				r.same(p, 0, y, d, name(n))
+			default:
 				r.keep(p, d-len(x.Shape)+len(p.Shape), why)
 			}
+		}
+		if !padded {
+			r.keep(x, d, why)
+			r.keep(y, d, why)
 		}
 	}
 }, "LayerNormalization")

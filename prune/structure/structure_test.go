@@ -138,8 +138,8 @@ func TestZoo(t *testing.T) {
 		{"vgg16-bn", 13, zoo.Options{In: []int{3, 16, 16}, Width: .125}},
 		{"wrn-16-4", 9, zoo.Options{In: []int{3, 8, 8}, Width: .25}},
 		{"mobilenetv2", 0, zoo.Options{In: []int{3, 16, 16}, Width: .25}},
-		{"vit-tiny", 8, zoo.Options{In: []int{3, 8, 8}}},
-		{"gpt-tiny", 8, zoo.Options{In: []int{6}, Classes: 11}},
+		{"vit-tiny", 9, zoo.Options{In: []int{3, 8, 8}}},
+		{"gpt-tiny", 9, zoo.Options{In: []int{6}, Classes: 11}},
 		{"resnet50-imagenet", 37, zoo.Options{In: []int{3, 32, 32}, Width: .125, Classes: 7}},
 		{"bert-2-48-3", 4, zoo.Options{In: []int{6}, Classes: 11}},
 	} {
@@ -442,4 +442,34 @@ func TestSums(t *testing.T) {
 		}
 		t.Errorf("groups of %v channels, want 12 2 4", channels)
 	}
+}
+
+// A network whose width under layer normalisations was cut is cut again, and
+// gets no nodes for it.
+func TestCutAgain(t *testing.T) {
+	g, err := zoo.New("vit-tiny", zoo.Options{In: []int{3, 8, 8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := func(g *graph.Graph) *graph.Graph {
+		groups, _ := structure.Groups(g)
+		s := structure.All(groups)
+		for i, grp := range groups {
+			for c := range len(grp.Channels) / 2 {
+				s[i].Set(2*c, false)
+			}
+		}
+		c, err := structure.Cut(g, groups, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "cut", run(t, structure.Zero(g, groups, s)), run(t, c))
+		return c
+	}
+	once := half(g)
+	twice := half(once)
+	if len(once.Nodes) <= len(g.Nodes) || len(twice.Nodes) != len(once.Nodes) {
+		t.Errorf("%d nodes, %d once cut, %d twice", len(g.Nodes), len(once.Nodes), len(twice.Nodes))
+	}
+	zeroedIsCut(t, "once cut", once)
 }

@@ -51,7 +51,7 @@ func init() {
 		"Slice", "Pad", "Tile", "Gather", "GatherElements", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool",
 		"GlobalLpPool", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "ReduceSum", "ReduceMean", "ReduceMax",
 		"ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "CumSum", "Trilu", "LpNormalization", "Conv", "ConvTranspose",
-		"BatchNormalization", "InstanceNormalization", "GroupNormalization", "Gemm", "ReverseSequence", "RMSNormalization", "ScatterND", "GatherND", "CumProd"} {
+		"BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "Gemm", "ReverseSequence", "RMSNormalization", "ScatterND", "GatherND", "CumProd"} {
 		preserves[o] = allZero
 	}
 }
@@ -64,8 +64,8 @@ func dataOf(n *graph.Node) []*graph.Value {
 		in = in[1:]
 	case n.Is("Conv", "ConvTranspose"): // rows of the kernel, and the bias
 		in = in[1:]
-	case n.Is("BatchNormalization", "InstanceNormalization", "GroupNormalization"):
-		in = in[1:3]
+	case n.Is("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization"):
+		in = in[1:min(3, len(in))]
 	case n.Is("Gemm"):
 		in = in[1:]
 	case n.Is("Add", "Sub", "Mul", "Min", "Max", "Sum", "Mean", "MatMul", "Einsum", "Concat", "And"):
