@@ -86,7 +86,6 @@ NETS = {
     "resmlp": built(mixer(mlp_ratio=4, block_layer=mlp_mixer.ResBlock, norm_layer=mlp_mixer.Affine), "ResMLP"),
     "gmlp": net("gmlp_ti16_224", "gMLP", 224),
     "poolformer": built(meta(metaformer.Pooling), "PoolFormer"),
-    "caformer": built(meta([metaformer.SepConv] * 2 + [metaformer.Attention] * 2), "MetaFormer"),
     "levit": net("levit_128s", "LeViT", 224),
     "mobilevit": net("mobilevit_xxs", "MobileViT"),
     "mobilevit_v2": net("mobilevitv2_050", "MobileViT v2"),
