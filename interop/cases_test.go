@@ -3,9 +3,11 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"testing"
 
@@ -88,8 +90,8 @@ func (c *confCase) leftOut() string {
 			return "domain " + d
 		}
 	}
-	for why, list := range notTensors {
-		for _, o := range list {
+	for _, why := range slices.Sorted(maps.Keys(notTensors)) { // a case may have several reasons
+		for _, o := range notTensors[why] {
 			if ops[o] {
 				return why
 			}
