@@ -414,6 +414,10 @@ func TestSeek(t *testing.T) {
 	if _, err := Seek(context.Background(), globalMP, j, never); err == nil {
 		t.Error("an impossible wish was granted")
 	}
+	never.Weakest = true // cuts too strong to be made grant nothing
+	if at, err := Seek(context.Background(), channels, job(t, channels.Settings(), 0), never); err == nil {
+		t.Error("an impossible wish was granted:", at)
+	}
 	if _, err := Seek(context.Background(), gmp, job(t, gmpDefaults(), 1), never); err == nil {
 		t.Error("a method that trains was sought")
 	}

@@ -38,6 +38,7 @@ func Seek(ctx context.Context, m *Method, j *Job, w Wish) (string, error) {
 		target.Set(s) //nolint:errcheck // it is a number
 		return "--" + target.Name + " " + s
 	}
+	best := -1.0 // the last cut that was made and good
 	try := func(cut float64) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
@@ -50,8 +51,13 @@ func Seek(ctx context.Context, m *Method, j *Job, w Wish) (string, error) {
 		if err != nil {
 			return w.Weakest, nil // a cut that cannot be made is too strong
 		}
-		return w.Good(r.Graph)
+		ok, err := w.Good(r.Graph)
+		if ok {
+			best = cut
+		}
+		return ok, err
 	}
+	none := fmt.Errorf("no cut of method %s meets what is asked", m.Name)
 	lo, hi := .02, .995
 	end := lo
 	if w.Weakest {
@@ -59,7 +65,7 @@ func Seek(ctx context.Context, m *Method, j *Job, w Wish) (string, error) {
 	}
 	if ok, err := try(end); err != nil || !ok {
 		if err == nil {
-			err = fmt.Errorf("no cut of method %s meets what is asked", m.Name)
+			err = none
 		}
 		return "", err
 	}
@@ -75,8 +81,8 @@ func Seek(ctx context.Context, m *Method, j *Job, w Wish) (string, error) {
 			hi = mid
 		}
 	}
-	if w.Weakest {
-		return set(hi), nil
+	if best < 0 { // all that seemed to meet it was too strong to be made
+		return "", none
 	}
-	return set(lo), nil
+	return set(best), nil
 }

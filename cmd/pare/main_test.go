@@ -70,7 +70,7 @@ func TestModelCommands(t *testing.T) {
 	}
 	ok(t, "model", "prune", n, "-o", at("g.onnx"), "--method", "65", "--data", "digits?n=320", "--epochs", "1", "--batch", "32", "--every", "2")
 	ok(t, "model", "prune", n, "-o", at("d.onnx"), "--max-drop", "5", "--data", "digits", "--epochs", "0")
-	ok(t, "model", "prune", n, "-o", at("l.onnx"), "--method", "channels", "--latency", "0.95")
+	ok(t, "model", "prune", n, "-o", at("l.onnx"), "--method", "channels", "--latency", "0.95", "--threads", "1")
 	ok(t, "model", "train", "mlp:64-16-10", "--data", "digits", "-o", at("m.onnx"), "--epochs", "1", "--batch", "64")
 	ok(t, "model", "train", at("m.onnx"), "--data", "digits", "-o", at("m2.onnx"), "--epochs", "1", "--batch", "64", "--teacher", n, "--json")
 	ok(t, "model", "eval", at("s.pare"), "--data", "digits", "--json")
