@@ -204,8 +204,7 @@ func (c *ConvTask) Do(w *Worker, i int) {
 		k, j := c.KH*c.KW*c.CI, i*2*lanes()
 		packB(c.panels[j*k:], c.Wt, false, c.CO, 0, k, j, min(2*lanes(), c.CO-j))
 		return
-	}
-	if c.phase == phasePanel {
+	case phasePanel:
 		c.panel(w, i)
 		return
 	}

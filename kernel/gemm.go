@@ -43,22 +43,10 @@ func (g *GemmTask) Run(p *Pool) {
 		return
 	}
 	batch := max(g.Batch, 1)
-	g.nBlock = 8 * lanes()
-	switch {
-	case g.M >= 256 && g.N >= 512:
-		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
-	case g.M <= 128 && !g.TransA && batch == 1: // pieces by columns, so that B is packed once
-		each := (g.N + 4*p.Threads() - 1) / (4 * p.Threads())
-		g.nBlock = min(g.nBlock, (each+2*lanes()-1)/(2*lanes())*2*lanes())
-	}
-	g.nBlock = min(g.N, g.nBlock)
-	if g.Packed != nil {
-		g.nBlock = min(g.N, g.Packed.block)
-	}
-	g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
-	g.chunks, g.mBlock, g.mBlocks = 1, g.M, 1
-	if batch == 1 && g.Packed == nil && g.K >= longK && (g.M+95)/96*g.nBlocks < 4 {
-		g.chunks = kChunks
+	g.nBlock, g.chunks, g.mBlock, g.mBlocks = 8*lanes(), 1, g.M, 1
+	if g.longAndSmall() {
+		g.nBlock, g.chunks = min(g.N, g.nBlock), kChunks
+		g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
 		if cap(g.part) < kChunks*g.M*g.N {
 			g.part = make([]float32, kChunks*g.M*g.N)
 		}
@@ -66,6 +54,17 @@ func (g *GemmTask) Run(p *Pool) {
 		g.sumParts()
 		return
 	}
+	switch {
+	case g.Packed != nil:
+		g.nBlock = g.Packed.block
+	case g.M >= 256 && g.N >= 512:
+		g.nBlock = 16 * lanes() // rows of A that are copied serve more columns
+	case g.M <= 128 && !g.TransA && batch == 1: // pieces by columns, so that B is packed once
+		each := (g.N + 4*p.Threads() - 1) / (4 * p.Threads())
+		g.nBlock = min(g.nBlock, (each+2*lanes()-1)/(2*lanes())*2*lanes())
+	}
+	g.nBlock = min(g.N, g.nBlock)
+	g.nBlocks = (g.N + g.nBlock - 1) / g.nBlock
 	// a piece has as many rows as leaves enough pieces: B is packed once for each
 	if want := 4 * p.Threads(); p.Threads() > 1 && batch*g.nBlocks < want {
 		rows, least := (want+batch*g.nBlocks-1)/(batch*g.nBlocks), 48
@@ -76,6 +75,13 @@ func (g *GemmTask) Run(p *Pool) {
 		g.mBlocks = (g.M + g.mBlock - 1) / g.mBlock
 	}
 	p.Run(batch*g.mBlocks*g.nBlocks, g)
+}
+
+// longAndSmall says whether the sum is made in parts, for a long k and a C of few
+// blocks. It decides the order of summation, so it depends on the shape alone.
+func (g *GemmTask) longAndSmall() bool {
+	blocks := (g.M + 95) / 96 * ((g.N + 8*lanes() - 1) / (8 * lanes()))
+	return max(g.Batch, 1) == 1 && g.Packed == nil && g.K >= longK && blocks < 4
 }
 
 // sumParts adds the parts of a split k in their order, with the epilogue.

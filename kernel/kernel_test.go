@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -317,23 +318,30 @@ func TestVectors(t *testing.T) {
 // The same bytes for any number of threads.
 func TestThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	c := Conv{N: 9, H: 11, W: 13, CI: 7, CO: 19, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, PadT: 1, PadL: 1, PadB: 1, PadR: 1, Groups: 1}
-	x, dy := random(r, c.N*c.H*c.W*c.CI), random(r, c.N*c.H*c.W*c.CO)
-	a := random(r, 3000*20)
-	var first []float32
-	for _, n := range []int{1, 2, 3} {
-		p := NewPool(n)
-		dw, g := make([]float32, 9*7*19), make([]float32, 400)
-		(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)
-		Gemm(p, true, false, 20, 20, 3000, 1, a, 20, a, 20, 0, g, 20)
-		p.Close()
-		all := append(dw, g...)
-		if first == nil {
-			first = all
-		}
-		for i := range all {
-			if all[i] != first[i] {
-				t.Fatalf("%d threads: entry %d differs", n, i)
+	one := func(n, h, w, ci, co, k, stride, groups int) Conv {
+		return Conv{N: n, H: h, W: w, CI: ci, CO: co, KH: k, KW: k, StrideH: stride, StrideW: stride, DilH: 1, DilW: 1,
+			PadT: k / 2, PadL: k / 2, PadB: k / 2, PadR: k / 2, Groups: groups}
+	}
+	for _, c := range []Conv{
+		one(9, 11, 13, 7, 19, 3, 1, 1), one(1, 14, 14, 40, 70, 3, 1, 1), one(3, 7, 7, 180, 170, 3, 1, 1), one(1, 7, 7, 130, 130, 3, 1, 1),
+		one(2, 9, 9, 32, 32, 3, 2, 32), one(2, 9, 9, 32, 32, 3, 1, 32), one(3, 9, 9, 16, 24, 3, 1, 8), one(1, 8, 8, 64, 96, 1, 2, 1), one(5, 4, 4, 70, 33, 3, 1, 1),
+	} {
+		x, w := random(r, c.N*c.H*c.W*c.CI), random(r, c.KH*c.KW*c.CI/c.Groups*c.CO)
+		dy := random(r, c.N*c.OutH()*c.OutW()*c.CO)
+		var first [3][]float32
+		for _, n := range []int{1, 2, 3} {
+			p := NewPool(n)
+			y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+			(&ConvTask{Conv: c, X: x, Wt: w, Y: y}).Run(p)
+			(&ConvInputGradTask{Conv: c, DY: dy, Wt: w, DX: dx}).Run(p)
+			(&ConvWeightGradTask{Conv: c, X: x, DY: dy, DW: dw}).Run(p)
+			p.Close()
+			for i, got := range [][]float32{y, dx, dw} {
+				if first[i] == nil {
+					first[i] = got
+				} else if !slices.Equal(first[i], got) {
+					t.Errorf("%+v: %s differs with %d threads", c, []string{"output", "dx", "dw"}[i], n)
+				}
 			}
 		}
 	}
@@ -378,4 +386,38 @@ func TestTranspose(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A product is the same bytes for any number of threads, where its pieces and
+// the parts of a long sum are chosen anew for each.
+func TestGemmThreads(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for k := range 60 {
+			m, n, depth := 1+r.IntN(150), 1+r.IntN(300), 1+r.IntN(300)
+			if k%2 == 0 {
+				depth = longK + r.IntN(50)
+			}
+			ta, tb := k%3 == 1, k%5 == 1
+			a, b := random(r, m*depth), random(r, depth*n)
+			var want []float32
+			for threads := 1; threads <= 4; threads++ {
+				p := NewPool(threads)
+				g := &GemmTask{TransA: ta, TransB: tb, M: m, N: n, K: depth, A: a, B: b, C: make([]float32, m*n), Lda: depth, Ldb: n, Ldc: n}
+				if ta {
+					g.Lda = m
+				}
+				if tb {
+					g.Ldb = depth
+				}
+				g.Run(p)
+				p.Close()
+				if want == nil {
+					want = g.C
+				} else if !slices.Equal(want, g.C) {
+					t.Fatalf("%dx%dx%d, transposed %v %v: %d threads give other bytes than 1", m, n, depth, ta, tb, threads)
+				}
+			}
+		}
+	})
 }
