@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"pare/measure"
@@ -14,32 +15,28 @@ import (
 func table(head string, rows []Row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", head)
-	group := ""
-	for i, r := range rows {
-		if done(rows[:i], r) {
-			continue
+	var groups []string
+	for _, r := range rows {
+		if !slices.Contains(groups, r.Group) {
+			groups = append(groups, r.Group)
 		}
-		if r.Group != group {
-			group = r.Group
-			fmt.Fprintf(&b, "\n**%s**\n\n| work | to reach | beside | Pare, 1 thread | ratio | Pare, 2 threads | ratio |\n|---|---|---|---|---|---|---|\n", group)
+	}
+	for _, group := range groups {
+		fmt.Fprintf(&b, "\n**%s**\n\n| work | to reach | beside | Pare, 1 thread | ratio | Pare, 2 threads | ratio |\n|---|---|---|---|---|---|---|\n", group)
+		seen := map[string]bool{}
+		for _, r := range rows {
+			if r.Group != group || seen[r.Name] {
+				continue
+			}
+			seen[r.Name] = true
+			fmt.Fprintf(&b, "| %s | %.2f | %s |", r.Name, r.Bar, r.Peer)
+			for t := 1; t <= 2; t++ {
+				fmt.Fprintf(&b, " %s |", cells(rows, r, t))
+			}
+			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "| %s | %.2f | %s |", r.Name, r.Bar, r.Peer)
-		for t := 1; t <= 2; t++ {
-			fmt.Fprintf(&b, " %s |", cells(rows, r, t))
-		}
-		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// done says whether a row of the same work stands before.
-func done(before []Row, r Row) bool {
-	for _, q := range before {
-		if q.Group == r.Group && q.Name == r.Name {
-			return true
-		}
-	}
-	return false
 }
 
 // cells are the time and the ratio of a work on some threads.

@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"math"
 
 	"pare/graph"
 	"pare/tensor"
@@ -141,93 +140,4 @@ var _ = register(
 			}
 			return []*graph.Value{b.Attr("MaxUnpool", n.Attrs, in...), nil, nil, nil}, nil
 		}},
-
-	// LpPool is the p-norm of each window.
-	Def{Name: "LpPool", Infer: inferPool,
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, rows, si, so, err := poolOf(n, in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p := float64(n.Int("p", 2))
-			ni, no := prod(si), prod(so)
-			y := make([]float64, rows*no)
-			w.visit(si, so, func(o, i, tap int) {
-				for r := range rows {
-					y[r*no+o] += math.Pow(math.Abs(x[r*ni+i]), p)
-				}
-			})
-			for i := range y {
-				y[i] = math.Pow(y[i], 1/p)
-			}
-			return single(ofFloats(in[0].DType, append(append([]int{}, in[0].Shape[:2]...), so...), y))
-		},
-		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-			// the mean over the window, padding counted, times its size
-			x, p := n.In(0), float64(n.Int("p", 2))
-			as, err := fullWindows(n, x.Shape)
-			if err != nil {
-				return nil, err
-			}
-			mean := b.Attr("AveragePool", as, b.Op("Pow", b.Op("Abs", x), b.Scalar(p, x)))
-			sum := b.Op("Mul", mean, b.Scalar(float64(prod(n.Ints("kernel_shape"))), x))
-			return []*graph.Value{b.Op("Pow", sum, b.Scalar(1/p, x))}, nil
-		}},
-
-	// GlobalLpPool is the p-norm of each channel.
-	Def{Name: "GlobalLpPool", Infer: global("GlobalLpPool", "ReduceL2").Infer,
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rows, c, k, err := channels(in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p, y := float64(n.Int("p", 2)), make([]float64, rows*c)
-			for i, v := range x {
-				y[i/k] += math.Pow(math.Abs(v), p)
-			}
-			for i := range y {
-				y[i] = math.Pow(y[i], 1/p)
-			}
-			s := append([]int{}, in[0].Shape[:2]...)
-			for range in[0].Shape[2:] {
-				s = append(s, 1)
-			}
-			return single(ofFloats(in[0].DType, s, y))
-		},
-		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-			x, p := n.In(0), float64(n.Int("p", 2))
-			sum := reduce(b, "ReduceSum", b.Op("Pow", b.Op("Abs", x), b.Scalar(p, x)), spatialAxes(len(x.Shape)), true)
-			return []*graph.Value{b.Op("Pow", sum, b.Scalar(1/p, x))}, nil
-		}},
 )
-
-// fullWindows are the attributes of an AveragePool that counts padding, with
-// so much of it that every window is full.
-func fullWindows(n *graph.Node, shape graph.Shape) ([]graph.Attr, error) {
-	as := withAttr(n.Attrs, "count_include_pad", 1)
-	if n.Int("ceil_mode", 0) == 0 {
-		return as, nil
-	}
-	size, ok := shape.Ints()
-	if !ok {
-		return nil, fmt.Errorf("the size of %v is not known", shape)
-	}
-	w, _, in, out, err := poolOf(n, size)
-	if err != nil {
-		return nil, err
-	}
-	pads := append([]int{}, w.Begin...)
-	for i := range in {
-		reach := (out[i]-1)*w.Stride[i] + w.Dilation[i]*(w.Kernel[i]-1) + 1
-		pads = append(pads, max(w.End[i], reach-in[i]-w.Begin[i]))
-	}
-	return withAttr(withAttr(withAttr(as, "ceil_mode", 0), "auto_pad", "NOTSET"), "pads", pads), nil
-}
