@@ -284,7 +284,7 @@ func sparse(dir string) []work {
 			ws = append(ws, work{Group: "sparse", Name: name, Peer: "ONNX Runtime", Bar: c.bars[s], ours: inferring(c.net, c.batch, s),
 				theirs: map[string]any{"kind": "infer", "file": lazily(func() string { return file(dir, c.net) }), "batch": c.batch}})
 		}
-		for _, s := range []float64{.3, .5, .6, .7} {
+		for _, s := range []float64{.1, .3, .5, .6, .7, .8, .9, .99} {
 			ws = append(ws, work{Group: "sparse, own", Name: fmt.Sprintf("%s, batch %d, %v %% zeros", c.net, c.batch, 100*s), Peer: "Pare, dense", Bar: 1,
 				ours: inferring(c.net, c.batch, s), own: inferring(c.net, c.batch, 0)})
 		}

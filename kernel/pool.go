@@ -52,8 +52,9 @@ func alignedFloats(n int) []float32 {
 }
 
 // Pool is a fixed set of standing workers. The caller of Run is worker 0. An
-// idle worker spins for some tens of microseconds, then sleeps. Run must not be called
-// by two goroutines at once; one that is called by a task runs on its worker.
+// idle worker spins for some tens of microseconds, then sleeps; Run does not wait
+// for one that sleeps. Run must not be called by two goroutines at once; one that
+// is called by a task runs on its worker.
 type Pool struct {
 	workers []*Worker
 	lock    sync.Mutex
@@ -62,7 +63,7 @@ type Pool struct {
 	n     int64
 	share []share
 	epoch atomic.Uint64
-	left  atomic.Int64
+	gate  atomic.Int64
 	wake  []chan struct{}
 	sleep []atomic.Bool
 	fail  atomic.Pointer[any]
@@ -85,12 +86,19 @@ const (
 	waits = 1 << 20
 )
 
+// shut is added to a pool's gate while there is no task; what the gate holds
+// besides is how many workers are inside. A worker that comes too late, because
+// it slept or its thread had no processor, finds the gate shut, and nobody waits
+// for it: a piece of some microseconds is done before a sleeper wakes.
+const shut = 1 << 32
+
 // NewPool starts threads-1 workers; 0 threads means one for each core.
 func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	p := &Pool{share: make([]share, threads), wake: make([]chan struct{}, threads), sleep: make([]atomic.Bool, threads)}
+	p.gate.Store(shut)
 	for i := range threads {
 		p.workers = append(p.workers, &Worker{ID: i})
 		p.wake[i] = make(chan struct{}, 1)
@@ -150,8 +158,10 @@ func (p *Pool) loop(i int) {
 		if p.done.Load() {
 			return
 		}
-		p.drain(p.workers[i])
-		p.left.Add(-1)
+		if p.gate.Add(1) < shut {
+			p.drain(p.workers[i])
+		}
+		p.gate.Add(-1)
 	}
 }
 
@@ -204,13 +214,14 @@ func (p *Pool) Run(n int, t Task) {
 		p.share[k].next.Store(k * p.n / t)
 		p.share[k].end.Store((k + 1) * p.n / t)
 	}
-	p.left.Store(int64(len(p.workers) - 1))
+	p.gate.Add(-shut)
 	p.epoch.Add(1)
 	for i := 1; i < len(p.workers); i++ {
 		p.rouse(i)
 	}
 	p.drain(p.workers[0])
-	for s := 0; p.left.Load() > 0; s++ {
+	p.gate.Add(shut)
+	for s := 0; p.gate.Load() != shut; s++ {
 		if s%waits == waits-1 {
 			runtime.Gosched()
 		}
