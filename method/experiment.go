@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
+	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -16,6 +19,41 @@ type Experiment struct {
 	Seeds  int // used where the user names no number
 	Run    func(ctx context.Context, seed uint64, put func(name string, x float64)) error
 	Claims []Claim
+}
+
+// Values runs seeds 1 to n, as many at a time as there are cores, and reports
+// how many are done.
+func (e *Experiment) Values(ctx context.Context, n int, done func(int)) (Values, error) {
+	type one struct {
+		names []string
+		x     []float64
+	}
+	out := make([]one, n)
+	var ready atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for s := range n {
+		group.Go(func() error {
+			err := e.Run(ctx, uint64(s+1), func(name string, x float64) {
+				out[s].names, out[s].x = append(out[s].names, name), append(out[s].x, x)
+			})
+			if err != nil {
+				return fmt.Errorf("seed %d: %w", s+1, err)
+			}
+			done(int(ready.Add(1)))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	v := Values{}
+	for _, o := range out {
+		for i, name := range o.names {
+			v[name] = append(v[name], o.x[i])
+		}
+	}
+	return v, nil
 }
 
 // Claim is one sentence of the paper as a test that can fail.

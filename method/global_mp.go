@@ -12,11 +12,10 @@ import (
 
 // GlobalMP are the settings of global magnitude pruning.
 type GlobalMP struct {
-	Sparsity float64  `flag:"sparsity" doc:"share of the prunable weights that is cut, in [0,1)"`
-	MT       float64  `flag:"mt" doc:"least weights that a layer keeps, in percent of all prunable weights"`
-	Gradual  bool     `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
-	Include  []string `flag:"include" doc:"only weights whose names match one of these patterns"`
-	Exclude  []string `flag:"exclude" doc:"not the weights whose names match one of these patterns"`
+	Sparsity float64 `flag:"sparsity" doc:"share of the prunable weights that is cut, in [0,1)"`
+	MT       float64 `flag:"mt" doc:"least weights that a layer keeps, in percent of all prunable weights"`
+	Gradual  bool    `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
+	Layers
 }
 
 var globalMP = &Method{
@@ -37,7 +36,7 @@ batch normalisation unfolded.`,
 
 func runGlobalMP(ctx context.Context, j *Job) (*Result, error) {
 	s := j.Settings.(*GlobalMP)
-	ws, err := prune.Weights(j.Graph, prune.Scope{Include: s.Include, Exclude: s.Exclude})
+	ws, err := s.weights(j.Graph)
 	if err != nil {
 		return nil, err
 	}

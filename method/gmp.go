@@ -13,16 +13,15 @@ import (
 
 // GMP are the settings of gradual magnitude pruning.
 type GMP struct {
-	Sparsity  float64  `flag:"sparsity" doc:"final sparsity of every layer, in [0,1)"`
-	Initial   float64  `flag:"initial" doc:"sparsity at the begin of the window"`
-	Begin     float64  `flag:"begin" doc:"begin of the window, as a share of the training"`
-	End       float64  `flag:"end" doc:"end of the window, as a share of the training"`
-	Every     int      `flag:"every" doc:"steps between changes of the masks"`
-	Power     float64  `flag:"power" doc:"of the polynomial: 3 is the paper's cubic, 1 linear"`
-	Variant   string   `flag:"variant" doc:"hard: cut weights are zero for ever; keep: they keep their value and may come back"`
-	SkipFirst bool     `flag:"skip-first" doc:"leave the first convolution and depthwise convolutions whole"`
-	Include   []string `flag:"include" doc:"only weights whose names match one of these patterns"`
-	Exclude   []string `flag:"exclude" doc:"not the weights whose names match one of these patterns"`
+	Sparsity  float64 `flag:"sparsity" doc:"final sparsity of every layer, in [0,1)"`
+	Initial   float64 `flag:"initial" doc:"sparsity at the begin of the window"`
+	Begin     float64 `flag:"begin" doc:"begin of the window, as a share of the training"`
+	End       float64 `flag:"end" doc:"end of the window, as a share of the training"`
+	Every     int     `flag:"every" doc:"steps between changes of the masks"`
+	Power     float64 `flag:"power" doc:"of the polynomial: 3 is the paper's cubic, 1 linear"`
+	Variant   string  `flag:"variant" doc:"hard: cut weights are zero for ever; keep: they keep their value and may come back"`
+	SkipFirst bool    `flag:"skip-first" doc:"leave the first convolution and depthwise convolutions whole"`
+	Layers
 }
 
 var gmp = &Method{
@@ -55,7 +54,7 @@ func runGMP(ctx context.Context, j *Job) (*Result, error) {
 	if s.Variant != "hard" && s.Variant != "keep" {
 		return nil, fmt.Errorf("there is no variant %q: use hard or keep", s.Variant)
 	}
-	ws, err := prune.Weights(j.Graph, prune.Scope{Include: s.Include, Exclude: s.Exclude})
+	ws, err := s.weights(j.Graph)
 	if err != nil {
 		return nil, err
 	}

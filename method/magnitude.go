@@ -12,13 +12,12 @@ import (
 
 // Magnitude are the settings of the plain magnitude baseline.
 type Magnitude struct {
-	Sparsity float64  `flag:"sparsity" doc:"share of the prunable weights that is cut, in [0,1)"`
-	Allocate string   `flag:"allocate" doc:"how much of each layer: global, uniform, er or erk"`
-	Pattern  string   `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
-	Rounds   int      `flag:"rounds" doc:"iterative pruning: so many rounds, each followed by the whole recipe of fine-tuning"`
-	Gradual  bool     `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
-	Include  []string `flag:"include" doc:"only weights whose names match one of these patterns"`
-	Exclude  []string `flag:"exclude" doc:"not the weights whose names match one of these patterns"`
+	Sparsity float64 `flag:"sparsity" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Allocate string  `flag:"allocate" doc:"how much of each layer: global, uniform, er or erk"`
+	Pattern  string  `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
+	Rounds   int     `flag:"rounds" doc:"iterative pruning: so many rounds, each followed by the whole recipe of fine-tuning"`
+	Gradual  bool    `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
+	Layers
 }
 
 var magnitude = &Method{
@@ -34,7 +33,7 @@ sparsity; with blocks every layer keeps its share of tiles by summed magnitude.`
 
 func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 	s := j.Settings.(*Magnitude)
-	ws, err := prune.Weights(j.Graph, prune.Scope{Include: s.Include, Exclude: s.Exclude})
+	ws, err := s.weights(j.Graph)
 	if err != nil {
 		return nil, err
 	}

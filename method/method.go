@@ -71,6 +71,8 @@ type Job struct {
 	Data     *dataset.Data
 	Recipe   Recipe
 	Settings any
+	Order    uint64     // seed of the order and augmentation of samples; 0: Seed
+	From     int        // optimiser steps regarded as done: the schedule and the data go on there
 	Loss     train.Loss // beside the recipe's smoothing: a teacher to distil from
 	Seed     uint64
 	Engine   engine.Options
@@ -116,7 +118,12 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
-	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed,
+	order := j.Order
+	if order == 0 {
+		order = j.Seed
+	}
+	cfg.From = j.From
+	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: order,
 		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip}})
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, 200
 	if j.Save != "" {
@@ -224,6 +231,12 @@ func (j *Job) key(g *graph.Graph) []string {
 	}
 	if t := j.Loss.Teacher; t != nil {
 		out = append(out, fmt.Sprintf("teacher=%s alpha=%v temperature=%v", digest(t), j.Loss.Alpha, j.Loss.T))
+	}
+	if j.Order != 0 {
+		out = append(out, fmt.Sprintf("order=%d", j.Order))
+	}
+	if j.From != 0 {
+		out = append(out, fmt.Sprintf("from step=%d", j.From))
 	}
 	return append(out, "network="+digest(g))
 }

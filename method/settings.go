@@ -15,12 +15,18 @@ type Setting struct {
 	value           reflect.Value
 }
 
-// Settings lists the fields of a pointer to a settings struct that have a flag tag.
-func Settings(p any) []Setting {
-	v := reflect.ValueOf(p).Elem()
+// Settings lists the fields of a pointer to a settings struct that have a flag
+// tag, and those of the structs embedded in it.
+func Settings(p any) []Setting { return settingsOf(reflect.ValueOf(p).Elem()) }
+
+func settingsOf(v reflect.Value) []Setting {
 	var out []Setting
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if f.Anonymous {
+			out = append(out, settingsOf(v.Field(i))...)
+			continue
+		}
 		name := f.Tag.Get("flag")
 		if name == "" {
 			continue

@@ -21,6 +21,7 @@ type Config struct {
 	Val   *Eval        // evaluated after each epoch; may be nil
 
 	Epochs    int
+	From      int // optimiser steps regarded as done: rates, epochs and the order of samples go on there
 	Optimizer Optimizer
 	Rate      Rate
 	Loss      Loss
@@ -101,6 +102,7 @@ type Run struct {
 	Epoch  int            // epochs done
 	Past   []Epoch        // what they came to, those before a resume too
 	Loss   float64        // of the last batch
+	Index  int            // of the present batch in its epoch
 
 	pass  *Step
 	sum   float64 // of the epoch's losses
@@ -122,6 +124,18 @@ func (r *Run) DenseGradients(on bool) {
 	if r.pass != nil {
 		r.pass.DenseGradients(on)
 	}
+}
+
+// Gradient computes loss and gradients of batch i of an epoch's order at the
+// present weights, into the parameters' G. A hook that calls it before the weights
+// are moved replaces the gradients of the step (as sharpness-aware minimisation
+// does, with the batch of the step: r.Epoch and r.Index); one that calls it after the
+// step uses them for something of its own.
+func (r *Run) Gradient(epoch, i int) (float64, error) {
+	if err := r.Train.Fill(epoch, i, r.pass); err != nil {
+		return 0, err
+	}
+	return r.pass.Run()
 }
 
 // Held says whether what a mask cuts stays at zero of itself: its gradient is
@@ -163,6 +177,7 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 			p.State = append(p.State, make([]float32, len(p.W)))
 		}
 	}
+	r.Step, r.Epoch = cfg.From, cfg.From/cfg.Train.Steps()
 	if cfg.Resume && cfg.Save != "" {
 		if err := r.load(cfg.Save); err != nil {
 			return nil, err
@@ -182,6 +197,8 @@ func check(cfg *Config) error {
 		return fmt.Errorf("%d epochs: at least 1 is needed", cfg.Epochs)
 	case cfg.Train == nil || cfg.Train.Steps() < 1:
 		return errors.New("the training set has fewer samples than one batch")
+	case cfg.From < 0 || cfg.From > cfg.Epochs*cfg.Train.Steps():
+		return fmt.Errorf("training cannot go on at step %d: it has %d steps", cfg.From, cfg.Epochs*cfg.Train.Steps())
 	case cfg.Optimizer == nil || cfg.Rate == nil:
 		return errors.New("training needs an optimiser and a learning rate")
 	case cfg.Clip < 0:
@@ -231,6 +248,7 @@ func (r *Run) interrupted(ctx context.Context) error {
 
 // step runs one batch: forward, backward, hooks, weights, statistics.
 func (r *Run) step(i int) error {
+	r.Index = i
 	if err := r.Train.Fill(r.Epoch, i, r.pass); err != nil {
 		return err
 	}
@@ -288,7 +306,7 @@ func (r *Run) clip() {
 }
 
 func (r *Run) endEpoch(ctx context.Context) error {
-	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(r.Train.Steps()), Rate: r.Rate(r.Step - 1)}
+	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(max(1, r.Step-max(r.From, r.Epoch*r.Train.Steps()))), Rate: r.Rate(r.Step - 1)}
 	if r.Val != nil {
 		m, err := r.Val.Run(ctx, r.Graph)
 		if ctx.Err() != nil {

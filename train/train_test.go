@@ -144,6 +144,75 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// copier keeps the weights as they are after some step.
+type copier struct {
+	Base
+	at   int
+	kept *graph.Graph
+}
+
+func (c *copier) AfterStep(r *Run) error {
+	if r.Step == c.at {
+		c.kept, _ = r.Graph.Clone(true)
+	}
+	return nil
+}
+
+// A run that goes on at a step, from the weights of that step, ends as one that
+// was not broken, where the optimiser has no state to lose.
+func TestFrom(t *testing.T) {
+	for _, k := range []int{5, 12, 17, 24} {
+		a := config(t, 1)
+		a.Optimizer = SGD{}
+		c := &copier{at: k}
+		a.Hooks = []Hook{c}
+		if _, err := Fit(context.Background(), a); err != nil {
+			t.Fatal(err)
+		}
+		b := config(t, 1)
+		b.Optimizer, b.Graph, b.From = SGD{}, c.kept, k
+		r, err := Fit(context.Background(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum(a.Graph) != sum(b.Graph) || r.Step != 24 {
+			t.Errorf("from step %d: the weights differ, or %d steps are not 24", k, r.Step)
+		}
+	}
+	c := config(t, 1)
+	c.From = 25
+	if _, err := Fit(context.Background(), c); err == nil {
+		t.Error("a start after the last step was accepted")
+	}
+}
+
+// Gradient of the step's own batch is the step's gradient, and that of another
+// batch is another.
+func TestGradient(t *testing.T) {
+	c := config(t, 1)
+	c.Hooks = []Hook{again{t: t}}
+	if _, err := Fit(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type again struct {
+	Base
+	t *testing.T
+}
+
+func (a again) AfterGrad(r *Run) error {
+	was := append([]float32{}, r.Params[0].G...)
+	if _, err := r.Gradient(r.Epoch+7, 0); err != nil || slices.Equal(was, r.Params[0].G) {
+		a.t.Errorf("step %d: another batch has the same gradient (%v)", r.Step, err)
+	}
+	loss, err := r.Gradient(r.Epoch, r.Index)
+	if err != nil || loss != r.Loss || !slices.Equal(was, r.Params[0].G) {
+		a.t.Errorf("step %d: the same batch has another gradient (%v)", r.Step, err)
+	}
+	return nil
+}
+
 // A run that is stopped while it evaluates keeps the epoch's steps, and ends as
 // one that was not.
 func TestStopInEvaluation(t *testing.T) {

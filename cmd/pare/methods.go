@@ -85,16 +85,12 @@ func (c *cli) reproduce() *cobra.Command {
 				if n < 1 {
 					return usage("--seeds %d: at least 1", n)
 				}
-				v := method.Values{}
 				b := c.bar(n, m.Name)
-				for s := 1; s <= n; s++ {
-					b.set(s-1, fmt.Sprintf("%s, seed %d", m.Name, s))
-					if err := m.Claims.Run(cmd.Context(), uint64(s), func(name string, x float64) { v[name] = append(v[name], x) }); err != nil {
-						b.done()
-						return fmt.Errorf("%s, seed %d: %w", m.Name, s, err)
-					}
-				}
+				v, err := m.Claims.Values(cmd.Context(), n, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", m.Name, done, n)) })
 				b.done()
+				if err != nil {
+					return fmt.Errorf("%s: %w", m.Name, err)
+				}
 				var claims []any
 				for _, cl := range m.Claims.Claims {
 					measured, ok := cl.Check(v)

@@ -1,0 +1,31 @@
+package method
+
+import (
+	"pare/graph"
+	"pare/prune"
+)
+
+// Layers are the settings of every method that chooses among the weights of
+// convolutions and linear layers.
+type Layers struct {
+	Include []string `flag:"include" doc:"only weights whose names match one of these patterns"`
+	Exclude []string `flag:"exclude" doc:"not the weights whose names match one of these patterns"`
+}
+
+// weights lists the candidates.
+func (s Layers) weights(g *graph.Graph) ([]*prune.Weight, error) {
+	return prune.Weights(g, prune.Scope{Include: s.Include, Exclude: s.Exclude})
+}
+
+// Fresh is the setting of methods whose papers begin with an untrained network.
+type Fresh struct {
+	Fresh bool `flag:"fresh" doc:"draw the initial weights anew: the paper's networks are untrained; without, the file's weights are the initial ones"`
+}
+
+// begin draws initial weights where that is asked for.
+func (s Fresh) begin(j *Job) error {
+	if !s.Fresh {
+		return nil
+	}
+	return prune.Init{Seed: j.Seed}.Apply(j.Graph)
+}
