@@ -75,4 +75,3 @@ func shuffled(m *prune.Masks, ws []*prune.Weight, seed uint64) *prune.Masks {
 	}
 	return allocate.Select(ws, score.Random(ws, seed), keep, prune.CutFirst)
 }
-

@@ -67,4 +67,3 @@ var globalMPClaims = &Experiment{
 		atLeast("at 95 % global beats random by 15 points", "global 0.95", "random 0.95", 15, false),
 	},
 }
-

@@ -310,11 +310,14 @@ func TestCheck(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	ctx := context.Background()
 	for name, f := range map[string]func() error{
-		"sparsity 1":     func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: 1}, 0)); return err },
-		"sparsity -1":    func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: -1}, 0)); return err },
-		"sparsity NaN":   func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: math.NaN()}, 0)); return err },
-		"mt":             func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: .5, MT: 40}, 0)); return err },
-		"no such weight": func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Layers: Layers{Exclude: []string{"*"}}}, 0)); return err },
+		"sparsity 1":   func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: 1}, 0)); return err },
+		"sparsity -1":  func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: -1}, 0)); return err },
+		"sparsity NaN": func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: math.NaN()}, 0)); return err },
+		"mt":           func() error { _, err := globalMP.Run(ctx, job(t, &GlobalMP{Sparsity: .5, MT: 40}, 0)); return err },
+		"no such weight": func() error {
+			_, err := globalMP.Run(ctx, job(t, &GlobalMP{Layers: Layers{Exclude: []string{"*"}}}, 0))
+			return err
+		},
 		"no data": func() error {
 			j := job(t, &GlobalMP{Sparsity: .5}, 1)
 			j.Data = nil
