@@ -46,6 +46,7 @@ type Row struct {
 	Theirs  measure.Spread `json:"theirs"` // seconds
 	Ratio   measure.Spread `json:"ratio"`  // peer's time / Pare's
 	Bar     float64        `json:"bar"`
+	Hop     float64        `json:"hop,omitempty"` // seconds that a line of the cache takes from core to core and back
 	Error   string         `json:"error,omitempty"`
 }
 
@@ -193,8 +194,11 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 		}
 	}
 	var times [2][]float64
-	var ratios []float64
+	var ratios, hops []float64
 	for k := range repeats {
+		if threads > 1 {
+			hops = append(hops, hop().Seconds())
+		}
 		for j := range sides {
 			i := (j + k) % 2 // each goes first in every other round
 			s, err := sides[i](loops[i])
@@ -205,6 +209,9 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 			time.Sleep(5 * time.Millisecond) // threads that spin go to sleep
 		}
 		ratios = append(ratios, times[1][k]/times[0][k])
+	}
+	if threads > 1 {
+		r.Hop = measure.SpreadOf(hops).Median
 	}
 	r.Pare, r.Theirs, r.Ratio = measure.SpreadOf(times[0]), measure.SpreadOf(times[1]), measure.SpreadOf(ratios)
 	return r

@@ -53,6 +53,9 @@ func cells(rows []Row, of Row, threads int) string {
 		case r.Group == "bytes on disk":
 			return bytesOf(r.Pare.Median) + " | " + ratio(r.Ratio, r.Bar)
 		}
+		if r.Hop > far.Seconds() {
+			return unit(r.Pare.Median) + " ‡ | " + ratio(r.Ratio, r.Bar)
+		}
 		return unit(r.Pare.Median) + " | " + ratio(r.Ratio, r.Bar)
 	}
 	return " | "

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sort"
 
 	"pare/graph"
@@ -48,24 +49,35 @@ const align = 16
 func layOut(bufs []*buffer) int {
 	order := append([]*buffer{}, bufs...)
 	sort.SliceStable(order, func(i, j int) bool { return order[i].n > order[j].n })
-	var placed []*buffer // by offset
+	const span = 64 // steps a list of those that are placed
+	var placed [][]*buffer
+	var near []*buffer
 	top := 0
 	for _, b := range order {
-		off := 0
-		for _, q := range placed {
-			if q.last < b.first || b.last < q.first {
-				continue
+		for len(placed) <= b.last/span {
+			placed = append(placed, nil)
+		}
+		near = near[:0]
+		for k := b.first / span; k <= b.last/span; k++ {
+			for _, q := range placed[k] {
+				first := k == max(b.first, q.first)/span // it is in the lists of all its steps
+				if first && q.last >= b.first && b.last >= q.first {
+					near = append(near, q)
+				}
 			}
+		}
+		slices.SortFunc(near, func(p, q *buffer) int { return p.off - q.off })
+		off := 0
+		for _, q := range near {
 			if off+b.n <= q.off {
 				break
 			}
 			off = max(off, (q.off+q.n+align-1)/align*align)
 		}
 		b.off = off
-		i := sort.Search(len(placed), func(i int) bool { return placed[i].off > off })
-		placed = append(placed, nil)
-		copy(placed[i+1:], placed[i:])
-		placed[i] = b
+		for k := b.first / span; k <= b.last/span; k++ {
+			placed[k] = append(placed[k], b)
+		}
 		top = max(top, off+b.n)
 	}
 	return top

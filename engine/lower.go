@@ -336,7 +336,7 @@ func (l *lowering) fallback(n *graph.Node) {
 					captured[v] = l.at[v].t
 				}
 			}
-			out, err := op.EvalNode(l.ctx, n, opset, in, captured)
+			out, err := op.EvalNode(l.ctx, l.most, n, opset, in, captured)
 			if err != nil {
 				return err
 			}

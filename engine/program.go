@@ -46,6 +46,7 @@ type Program struct {
 	whole   bool                         // wanted values are computed in full for now
 
 	ctx     context.Context
+	most    int  // bytes that values may take; 0: no limit
 	dynamic bool // sizes depend on data: the reference evaluation is used
 	results map[*graph.Value]*tensor.Tensor
 }
@@ -83,7 +84,7 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	c, m := g.Clone(false)
 	p := &Program{g: c, inputs: map[string]*tensor.Tensor{}, want: map[*graph.Value]int{}, at: map[*graph.Value]*place{},
 		weights: map[*tensor.Tensor][]*choice{}, grads: map[*graph.Value]*choice{}, cut: map[*graph.Value][]uint64{},
-		profile: opt.Profile, nOut: len(g.Outputs)}
+		profile: opt.Profile, nOut: len(g.Outputs), most: opt.Most}
 	for _, o := range g.Outputs {
 		p.names = append(p.names, o.Name)
 	}
@@ -255,7 +256,7 @@ func (p *Program) RunContext(ctx context.Context) error {
 
 // runDynamic evaluates a graph whose sizes are known only as it runs.
 func (p *Program) runDynamic() error {
-	res, err := op.RunContext(p.ctx, p.g, p.inputs, p.outputs...)
+	res, err := op.RunWithin(p.ctx, p.most, p.g, p.inputs, p.outputs...)
 	if err != nil {
 		return err
 	}

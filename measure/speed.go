@@ -59,7 +59,7 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 			return nil, err
 		}
 		defer p.Close()
-		if err := p.Run(); err != nil {
+		if err := p.RunContext(ctx); err != nil {
 			return nil, err
 		}
 		progs[i], peak[i] = p, max(p.Bytes(), live()-before)
@@ -67,7 +67,7 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 	loops := make([]int, len(gs))
 	for i, p := range progs { // see how often one round runs it
 		t := time.Now()
-		if err := p.Run(); err != nil {
+		if err := p.RunContext(ctx); err != nil {
 			return nil, err
 		}
 		loops[i] = max(1, int(per/max(time.Microsecond, time.Since(t))))
@@ -81,7 +81,7 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 		for i, p := range progs {
 			t := time.Now()
 			for range loops[i] {
-				if err := p.Run(); err != nil {
+				if err := p.RunContext(ctx); err != nil {
 					return nil, err
 				}
 			}
@@ -149,7 +149,7 @@ func Profile(ctx context.Context, g *graph.Graph, batch int, per time.Duration, 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err := p.Run(); err != nil {
+		if err := p.RunContext(ctx); err != nil {
 			return nil, err
 		}
 	}

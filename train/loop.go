@@ -219,7 +219,7 @@ func (r *Run) epochs(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
 			}
-			if err := r.step(i); err != nil {
+			if err := r.step(ctx, i); err != nil {
 				return err
 			}
 			if r.Every > 0 && r.Step%r.Every == 0 && r.Save != "" && i+1 < steps {
@@ -247,7 +247,7 @@ func (r *Run) interrupted(ctx context.Context) error {
 }
 
 // step runs one batch: forward, backward, hooks, weights, statistics.
-func (r *Run) step(i int) error {
+func (r *Run) step(ctx context.Context, i int) error {
 	r.Index = i
 	if err := r.Train.Fill(r.Epoch, i, r.pass); err != nil {
 		return err
@@ -257,8 +257,8 @@ func (r *Run) step(i int) error {
 			return err
 		}
 	}
-	loss, err := r.pass.Run()
-	if err != nil {
+	loss, err := r.pass.RunContext(ctx)
+	if err != nil { // where ctx is done in the middle of a step, the last checkpoint stands
 		return err
 	}
 	lr := r.Rate(r.Step)

@@ -109,7 +109,7 @@ func (e *Eval) Run(ctx context.Context, g *graph.Graph) (Metrics, error) {
 			return m, ctx.Err()
 		}
 		n := part.Fill(0, i, x, tokens, y) * per
-		if err := p.Run(); err != nil {
+		if err := p.RunContext(ctx); err != nil {
 			return m, err
 		}
 		out := p.Output(p.OutputNames()[0])

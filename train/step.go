@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -150,16 +151,20 @@ func (s *Step) Labels() *tensor.Tensor { return s.label }
 
 // Run computes loss and gradients of the batch that Input and Labels hold. It
 // allocates nothing.
-func (s *Step) Run() (float64, error) {
+func (s *Step) Run() (float64, error) { return s.RunContext(context.Background()) }
+
+// RunContext is Run that ends with the context's error once it is done, where a
+// Loop of the network counts for long (see engine.Program.RunContext).
+func (s *Step) RunContext(ctx context.Context) (float64, error) {
 	if s.teach != nil {
 		in := s.teach.Input(s.teach.InputNames()[0])
 		copy(in.F32(), s.x.F32())
-		if err := s.teach.Run(); err != nil {
+		if err := s.teach.RunContext(ctx); err != nil {
 			return 0, err
 		}
 		copy(s.soft.F32(), s.teach.Output(s.teach.OutputNames()[0]).F32())
 	}
-	if err := s.prog.Run(); err != nil {
+	if err := s.prog.RunContext(ctx); err != nil {
 		return 0, err
 	}
 	return float64(s.lossT.F32()[0]), nil

@@ -71,7 +71,7 @@ func (c *cli) runModel() *cobra.Command {
 			if err := feed(p, given, seed); err != nil {
 				return err
 			}
-			if err := p.Run(); err != nil {
+			if err := p.RunContext(cmd.Context()); err != nil {
 				return fmt.Errorf("%s: %w", a[0], err)
 			}
 			var ys []npy.Array

@@ -19,7 +19,13 @@ func Run(g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (ma
 // RunContext is Run that ends between two nodes, those of subgraphs too, with
 // the context's error once it is done: a Loop may count as far as its file says.
 func RunContext(ctx context.Context, g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
-	r := &Runner{ctx: ctx, env: map[*graph.Value]*tensor.Tensor{}}
+	return RunWithin(ctx, 0, g, in, want...)
+}
+
+// RunWithin is RunContext that ends with an error where the values of the graph
+// take more than most bytes together (0: no limit); their sizes may depend on data.
+func RunWithin(ctx context.Context, most int, g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
+	r := &Runner{ctx: ctx, env: map[*graph.Value]*tensor.Tensor{}, most: most}
 	for _, v := range g.Inputs {
 		t := in[v.Name]
 		if t == nil {
@@ -40,8 +46,10 @@ func RunContext(ctx context.Context, g *graph.Graph, in map[string]*tensor.Tenso
 // Runner evaluates graphs within graphs. Values are known by their identity,
 // so that a subgraph reads those of the graphs around it.
 type Runner struct {
-	ctx context.Context
-	env map[*graph.Value]*tensor.Tensor
+	ctx  context.Context
+	env  map[*graph.Value]*tensor.Tensor
+	most int // bytes that values may take together; 0: no limit
+	held int // that they take
 }
 
 // value is what a value holds, or nil.
@@ -85,8 +93,17 @@ func (r *Runner) node(g *graph.Graph, n *graph.Node) error {
 	}
 	for i, o := range n.Outputs {
 		if o != nil && i < len(out) {
+			if was := r.env[o]; was != nil {
+				r.held -= was.Bytes()
+			}
 			r.env[o] = out[i]
+			if out[i] != nil {
+				r.held += out[i].Bytes()
+			}
 		}
+	}
+	if r.most > 0 && r.held > r.most {
+		return fmt.Errorf("the values so far take %d bytes, more than the %d that are allowed", r.held, r.most)
 	}
 	return nil
 }
@@ -119,8 +136,9 @@ func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, er
 }
 
 // EvalNode evaluates one node; outer holds what its subgraphs read of the
-// graph around it (see graph.Node.Captures) beside initialisers.
-func EvalNode(ctx context.Context, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
+// graph around it (see graph.Node.Captures) beside initialisers. ctx and most
+// are those of RunWithin.
+func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
 	d := Lookup(n.Domain, n.Op)
 	if d == nil || d.Eval == nil && d.Control == nil {
 		return nil, &Unsupported{[]*graph.Node{n}}
@@ -128,7 +146,11 @@ func EvalNode(ctx context.Context, n *graph.Node, opset int, in []*tensor.Tensor
 	if outer == nil {
 		outer = map[*graph.Value]*tensor.Tensor{}
 	}
-	return (&Runner{ctx, outer}).eval(d, n, opset, in)
+	r := &Runner{ctx: ctx, env: outer, most: most}
+	for _, t := range outer {
+		r.held += t.Bytes()
+	}
+	return r.eval(d, n, opset, in)
 }
 
 // evalNode calls Eval. A node may combine types and shapes in ways that no
