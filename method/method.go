@@ -254,7 +254,7 @@ func digest(g *graph.Graph) string {
 }
 
 // All lists the methods in the order of their numbers, baselines last.
-func All() []*Method { return []*Method{globalMP, gmp, magnitude, channels} }
+func All() []*Method { return []*Method{globalMP, bip, jackpot, gmp, magnitude, movement, channels} }
 
 // Find gives a method by number or name; the error lists the names.
 func Find(name string) (*Method, error) {

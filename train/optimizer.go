@@ -76,6 +76,16 @@ func (o Adam) Step(p *Param, lr float64, t int) {
 	k.Step(p.W, p.G, p.State[0], p.State[1], nil)
 }
 
+// Still moves nothing: the weights are frozen, and neither decay nor momentum
+// touches them.
+type Still struct{}
+
+// Buffers is 0.
+func (Still) Buffers() int { return 0 }
+
+// Step leaves p as it is.
+func (Still) Step(*Param, float64, int) {}
+
 // OptimizerHelp explains ParseOptimizer's names.
 const OptimizerHelp = "sgd | nesterov | adam | adamw"
 
