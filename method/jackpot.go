@@ -39,11 +39,11 @@ weights, biases and normalisation are frozen (which is verified at the end), and
 --tune trains the surviving weights afterwards (the paper: 10 epochs at 0.01 without decay).
 
 Read in the authors' code: scores, initial masks, the swaps and their power 4. Their rate is ceil((1-e/E)^4), which is 1
-at every epoch but the end, and the ImageNet script returns 1, so their restriction never acts; here the number of
-swaps is rounded, not the rate, and --restrict 0 is what their code does. With scores of rate 0.1 the start is forgotten
-within an epoch; take --score-lr 0.01 where it should matter.
+at every epoch, and the ImageNet script returns 1, so their restriction never acts; here the number of
+swaps is rounded, not the rate, and --restrict 0 is what their code does. With scores of rate 0.1 the start is soon
+forgotten (a random one does as well); take --score-lr 0.01 where it should matter.
 
-Departures: counts are exact and ties are resolved by index where the code skips a layer; a layer keeps at least one
+Departures: rates follow the step, not the epoch; counts are exact and ties are resolved by index where the code skips a layer; a layer keeps at least one
 weight; the mask with the best accuracy on the validation set is taken where there is one (val=0.1 in --data), the
 last one otherwise: the test set is not looked at. Statistics of batch normalisation are estimated anew at the end.`,
 	Settings: func() any { return jackpotDefaults() },
