@@ -195,6 +195,33 @@ func TestLoopEndless(t *testing.T) {
 	}
 }
 
+// A loop whose state doubles is ended by the bound on memory, not by the machine.
+func TestLoopGrows(t *testing.T) {
+	m := val("m", tensor.Int64)
+	g := graph.New("loop", 13)
+	g.Inputs = []*graph.Value{m}
+	body := sub(13, []*graph.Value{val("i", tensor.Int64), val("c", tensor.Bool), val("list", tensor.Int64, 1)}, func(b *Builder, in []*graph.Value) []*graph.Value {
+		grown := b.Attr("Concat", []graph.Attr{attr("axis", 0)}, in[2], in[2])
+		grown.Shape = nil
+		return []*graph.Value{b.Op("Identity", in[1]), grown}
+	})
+	n := g.Add("Loop", "", []*graph.Value{m, nil, g.Const("l", i64(1), graph.Frozen)}, []string{"list"}, attr("body", body))
+	g.Outputs = n.Outputs
+	if err := InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	run := func(rounds int64) error {
+		_, err := RunWithin(context.Background(), 1<<16, g, map[string]*tensor.Tensor{"m": tensor.Scalar(rounds)})
+		return err
+	}
+	if err := run(8); err != nil {
+		t.Error(err)
+	}
+	if err := run(60); err == nil || !strings.Contains(err.Error(), "allowed") {
+		t.Errorf("2^60 numbers: %v", err)
+	}
+}
+
 // The gradients of what the branches capture are those of the branch taken.
 func TestControlGradient(t *testing.T) {
 	for _, c := range []struct{ x, dx, dw *tensor.Tensor }{{f32(1, 2), f32(1, 1), f32(1, 1)}, {f32(-1, 0), f32(0, 0), f32(20, 40)}} {
