@@ -27,7 +27,9 @@ func recipe(cmd *cobra.Command, r *method.Recipe) {
 		if s.Type == "bool" {
 			f.NoOptDefVal = "true"
 		}
+		under(f, recipeFlags)
 	}
+	inSections(cmd)
 }
 
 // flagValue makes a setting a flag.
@@ -35,30 +37,62 @@ type flagValue struct{ method.Setting }
 
 // Type names the value in help texts.
 func (f *flagValue) Type() string {
-	return map[string]string{"float64": "number", "int": "count", "bool": "bool", "slice": "patterns", "string": "string"}[f.Setting.Type]
+	return kinds[f.Setting.Type]
 }
+
+var kinds = map[string]string{"float64": "number", "int": "count", "bool": "bool", "slice": "patterns", "string": "string"}
 
 // settingFlags registers the settings of all methods; those of the chosen one
 // are set from what was given.
-type settingFlags struct{ given map[string]*string }
+type settingFlags struct{ given map[string]*givenValue }
+
+// givenValue keeps what was given until the method is known.
+type givenValue struct{ text, kind string }
+
+// String is what was given.
+func (v *givenValue) String() string { return v.text }
+
+// Set keeps it.
+func (v *givenValue) Set(s string) error { v.text = s; return nil }
+
+// Type names the value in help texts.
+func (v *givenValue) Type() string { return kinds[v.kind] }
 
 func (s *settingFlags) register(cmd *cobra.Command) {
-	s.given = map[string]*string{}
-	docs := map[string][]string{}
-	var order []method.Setting
+	s.given = map[string]*givenValue{}
+	type use struct {
+		method.Setting
+		methods  []string
+		defaults map[string]bool
+	}
+	uses := map[string]*use{}
+	var order []*use
 	for _, m := range method.All() {
 		for _, x := range method.Settings(m.Settings()) {
-			if docs[x.Name] == nil {
-				order = append(order, x)
+			u := uses[x.Name]
+			if u == nil {
+				u = &use{Setting: x, defaults: map[string]bool{}}
+				uses[x.Name] = u
+				order = append(order, u)
 			}
-			docs[x.Name] = append(docs[x.Name], m.Name)
+			u.methods = append(u.methods, m.Name)
+			u.defaults[x.Default] = true
 		}
 	}
-	for _, x := range order {
-		s.given[x.Name] = cmd.Flags().String(x.Name, "", fmt.Sprintf("%s (%s; default %s)", x.Doc, strings.Join(docs[x.Name], ", "), x.Default))
-		if x.Type == "bool" {
-			cmd.Flags().Lookup(x.Name).NoOptDefVal = "true"
+	for _, u := range order {
+		s.given[u.Name] = &givenValue{kind: u.Setting.Type}
+		of := strings.Join(u.methods, ", ")
+		if len(u.methods) == len(method.All()) {
+			of = "every method"
 		}
+		if len(u.defaults) == 1 && u.Default != "" {
+			of += "; default " + u.Default
+		}
+		f := cmd.Flags().VarPF(s.given[u.Name], u.Name, "", fmt.Sprintf("%s (%s)", u.Doc, of))
+		if u.Setting.Type == "bool" {
+			f.NoOptDefVal = "true"
+		}
+		under(f, methodFlags)
 	}
 }
 
@@ -76,7 +110,7 @@ func (s *settingFlags) apply(cmd *cobra.Command, m *method.Method) (any, error) 
 		if !ok {
 			return nil, usage("method %s has no setting --%s; see: pare methods %s", m.Name, name, m.Name)
 		}
-		if err := x.Set(*v); err != nil {
+		if err := x.Set(v.text); err != nil {
 			return nil, usage("--%s: %v", name, err)
 		}
 	}
