@@ -162,4 +162,5 @@ def main():
     json.dump(results, open(out, "w"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -254,7 +254,17 @@ func digest(g *graph.Graph) string {
 }
 
 // All lists the methods in the order of their numbers, baselines last.
-func All() []*Method { return []*Method{globalMP, bip, jackpot, gmp, magnitude, movement, channels} }
+func All() []*Method {
+	return []*Method{
+		globalMP, bip, jackpot,
+		random,
+		gmp,
+		magnitude,
+		lamp, snip, grasp, synflow,
+		movement,
+		channels,
+	}
+}
 
 // Find gives a method by number or name; the error lists the names.
 func Find(name string) (*Method, error) {

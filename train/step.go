@@ -35,6 +35,12 @@ type Step struct {
 // network's roles must be set (op.Classify). extra parameters may be named
 // whose gradients are wanted although their role is not Param.
 func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, error) {
+	return newStep(g, batch, l, opt, nil)
+}
+
+// newStep lets more add to the graph what else is to be computed: it is given the
+// graph, what the parameters are called in it, and their gradients.
+func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c *graph.Graph, in, grad map[*graph.Value]*graph.Value) ([]*graph.Value, error)) (*Step, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,17 @@ func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, erro
 	}
 	for _, n := range norms {
 		want = append(want, n.bm, n.bv)
+	}
+	if more != nil {
+		by := map[*graph.Value]*graph.Value{}
+		for i, p := range params {
+			by[p] = grads[i]
+		}
+		also, err := more(c, m, by)
+		if err != nil {
+			return nil, err
+		}
+		want = append(want, also...)
 	}
 	opt.Freeze = false
 	if s.prog, err = engine.Compile(c, sizes, opt, want...); err != nil {

@@ -39,6 +39,20 @@ func Uniform(ws []*prune.Weight, sparsity float64) ([]int, error) {
 	return out, nil
 }
 
+// UniformExact keeps the same share of every layer, rounded so that the total is
+// exact.
+func UniformExact(ws []*prune.Weight, sparsity float64) ([]int, error) {
+	total, err := Keep(prune.Total(ws), sparsity)
+	if err != nil {
+		return nil, err
+	}
+	share := make([]float64, len(ws))
+	for l := range share {
+		share[l] = float64(total) / float64(prune.Total(ws))
+	}
+	return exact(ws, share, total), nil
+}
+
 // Global ranks all entries together and keeps N - round(sparsity*N) of them,
 // but at least the floor[l] best of layer l (nil: no floor). It returns the
 // masks themselves: the allocation and the selection are one ranking.

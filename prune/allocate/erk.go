@@ -14,11 +14,15 @@ import (
 // share what is left, until all fit. Counts are rounded so that the total is
 // exact.
 func ErdosRenyi(ws []*prune.Weight, sparsity float64, kernel bool) ([]int, error) {
-	n := prune.Total(ws)
-	total, err := Keep(n, sparsity)
+	total, err := Keep(prune.Total(ws), sparsity)
 	if err != nil {
 		return nil, err
 	}
+	return erdosRenyi(ws, total, kernel)
+}
+
+// erdosRenyi spreads total entries.
+func erdosRenyi(ws []*prune.Weight, total int, kernel bool) ([]int, error) {
 	raw := make([]float64, len(ws))
 	for l, w := range ws {
 		dims := w.Const.Shape

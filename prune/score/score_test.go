@@ -1,0 +1,312 @@
+package score
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/prune"
+	"pare/tensor"
+	"pare/train"
+	"pare/zoo"
+)
+
+var one = engine.Options{Threads: 1}
+
+func network(t *testing.T, name string, in ...int) (*graph.Graph, []*prune.Weight) {
+	t.Helper()
+	g, err := zoo.New(name, zoo.Options{In: in, Seed: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, err := prune.Weights(g, prune.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, ws
+}
+
+func batches(size int) train.Source {
+	tr, _ := dataset.Glyph(2, .4, 60, 10, 1)
+	return train.NewData(&dataset.Loader{Set: tr, Size: size, Norm: dataset.Raw})
+}
+
+// The gradient over several batches is the mean of theirs, and Fisher's diagonal
+// of batches of one sample the mean of their squares.
+func TestGradients(t *testing.T) {
+	g, ws := network(t, "mlp:64-12-10", 1, 8, 8)
+	whole, err := Gradients(g, ws, batches(60), train.Loss{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := Gradients(g, ws, batches(20), train.Loss{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "mean of batches", parts, whole, 1e-4)
+
+	got, err := Fisher(g, ws, batches(1), train.Loss{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([][]float32, len(ws))
+	for l, w := range ws {
+		want[l] = make([]float32, w.Len())
+	}
+	tr, _ := dataset.Glyph(2, .4, 60, 10, 1)
+	for i := range 60 {
+		first, err := Gradients(g, ws, train.NewData(&dataset.Loader{Set: part(tr, i), Size: 1, Norm: dataset.Raw}), train.Loss{}, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l := range ws {
+			for k, x := range first[l] {
+				want[l][k] += x * x / 60
+			}
+		}
+	}
+	near(t, "Fisher", got, want, 1e-4)
+}
+
+func part(s *dataset.Set, i int) *dataset.Set {
+	c := *s
+	c.Index = []int32{int32(i)}
+	return &c
+}
+
+// near compares up to a share of each layer's largest entry.
+func near(t *testing.T, what string, got, want [][]float32, tol float64) {
+	t.Helper()
+	for l := range want {
+		scale := 0.0
+		for _, x := range want[l] {
+			scale = math.Max(scale, math.Abs(float64(x)))
+		}
+		for i, x := range want[l] {
+			if d := math.Abs(float64(got[l][i] - x)); !(d <= tol*scale) {
+				t.Fatalf("%s: layer %d entry %d is %v, want %v (largest %v)", what, l, i, got[l][i], x, scale)
+			}
+		}
+	}
+}
+
+// w*(H g) against a difference of gradients along g. The network is smooth:
+// a difference across a ReLU's corner is not a derivative.
+func TestGraSP(t *testing.T) {
+	const temp, h = 2., 1e-3
+	g, ws := network(t, "mlp:64-10", 1, 8, 8)
+	got, err := GraSP(g, ws, batches(30), temp, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tempered := func() [][]float32 { // logits/temp: the weights and biases are divided instead
+		c, m := g.Clone(true)
+		for _, p := range c.Params() {
+			for i := range p.Const.F32() {
+				p.Const.F32()[i] /= temp
+			}
+		}
+		same := make([]*prune.Weight, len(ws))
+		for l, w := range ws {
+			same[l] = &prune.Weight{Value: m[w.Value]}
+		}
+		d, err := Gradients(c, same, batches(30), train.Loss{}, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range d {
+			for i := range x {
+				x[i] /= temp
+			}
+		}
+		return d
+	}
+	grad := tempered()
+	norm := 0.0
+	for _, x := range grad {
+		for _, v := range x {
+			norm += float64(v) * float64(v)
+		}
+	}
+	norm = math.Sqrt(norm)
+	move := func(by float64) [][]float32 {
+		for l, w := range ws {
+			for i := range w.Data() {
+				w.Data()[i] += float32(by * float64(grad[l][i]))
+			}
+		}
+		return tempered()
+	}
+	step := h / norm * 10
+	up := move(step)
+	down := move(-2 * step)
+	move(step)
+	want := make([][]float32, len(ws))
+	for l, w := range ws {
+		for i, x := range w.Data() {
+			// H is the sum of two batches' Hessians, the difference is that of their mean
+			want[l] = append(want[l], x*float32(2*float64(up[l][i]-down[l][i])/(2*step)))
+		}
+	}
+	near(t, "GraSP", got, want, 2e-3)
+}
+
+// An MLP 2-2-1 by hand: R = sum over paths of |products|.
+func TestFlowByHand(t *testing.T) {
+	g, ws := network(t, "mlp:2-2-1", 2)
+	copy(ws[0].Data(), []float32{1, -2, 3, 4}) // [out][in]
+	copy(ws[1].Data(), []float32{-5, 6})
+	f, err := NewFlow(g, ws, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m := prune.Dense(ws)
+	m.Mask[0].Set(2, false)
+	for _, c := range []struct {
+		m    *prune.Masks
+		want [][]float32
+	}{
+		{nil, [][]float32{{5, 10, 18, 24}, {15, 42}}},
+		{m, [][]float32{{5, 10, -1, 24}, {15, 24}}},
+	} {
+		got, err := f.Score(c.m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := got[0][0] / c.want[0][0]
+		for l := range got {
+			for i, x := range got[l] {
+				if want := c.want[l][i]; want >= 0 && math.Abs(float64(x/by-want)) > 1e-4 || want < 0 && x != want {
+					t.Errorf("masks %v: weight %d of layer %d has %v, want %v", c.m != nil, i, l, x/by, want)
+				}
+			}
+		}
+	}
+	if x := ws[0].Data(); x[1] != -2 {
+		t.Error("the network itself was changed")
+	}
+}
+
+// Powers of two change no score but for a common factor, where branches meet too;
+// without them a deep network overflows.
+func TestFlowPowers(t *testing.T) {
+	g, ws := network(t, "resnet8", 3, 8, 8)
+	f, err := NewFlow(g, ws, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := f.Score(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, w := range f.weight {
+		copy(v.Const.F32(), w.size)
+		w.power = 0
+	}
+	f.balance()
+	if err := f.prog.Run(); err != nil {
+		t.Fatal(err)
+	}
+	last := len(ws) - 1
+	by := float64(f.abs[last].Const.F32()[0]*f.grad[last][0]) / float64(got[last][0])
+	if _, frac := math.Modf(math.Log2(by)); math.Abs(frac) > 1e-5 && math.Abs(frac) < 1-1e-5 {
+		t.Errorf("the common factor %v is no power of two", by)
+	}
+	want := make([][]float32, len(ws))
+	for l, v := range f.abs {
+		for i, x := range v.Const.F32() {
+			want[l] = append(want[l], float32(float64(x*f.grad[l][i])/by))
+		}
+	}
+	near(t, "with powers", got, want, 1e-5)
+
+	name := "mlp:64"
+	for range 60 {
+		name += "-64"
+	}
+	g, ws = network(t, name, 64)
+	deep, err := NewFlow(g, ws, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deep.Close()
+	sc, err := deep.Score(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, end := total(sc[0]), total(sc[len(sc)-1]) // every layer carries the same flow
+	if !(first > 0) || math.Abs(first/end-1) > 1e-4 {
+		t.Errorf("the first layer carries %v, the last %v", first, end)
+	}
+}
+
+func total(x []float32) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += float64(v)
+	}
+	return s
+}
+
+func TestFlowRefuses(t *testing.T) {
+	for _, name := range []string{"vit-tiny", "gpt-tiny"} {
+		g, err := zoo.New(name, zoo.Options{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws, err := prune.Weights(g, prune.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewFlow(g, ws, one); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+// w = (1, 2, 3): 1/14, 4/13, 9/9; a layer's scale does not matter.
+func TestLAMP(t *testing.T) {
+	w := func(x ...float32) *prune.Weight {
+		return &prune.Weight{Value: &graph.Value{Const: tensor.From(x, 1, len(x))}}
+	}
+	got := LAMP([]*prune.Weight{w(2, -3, 1), w(200, -300, 100), w(0, 0)})
+	for l, want := range [][]float32{{4. / 13, 1, 1. / 14}, {4. / 13, 1, 1. / 14}, {0, 0}} {
+		for i := range want {
+			if math.Abs(float64(got[l][i]-want[i])) > 1e-6 {
+				t.Errorf("layer %d: %v, want %v", l, got[l], want)
+				break
+			}
+		}
+	}
+}
+
+// The same seed draws the same samples, as many of each class.
+func TestBalanced(t *testing.T) {
+	tr, _ := dataset.Glyph(2, .4, 60, 10, 1)
+	a, err := tr.Balanced(3, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := tr.Balanced(3, 5)
+	c, _ := tr.Balanced(3, 6)
+	if a.Digest() != b.Digest() || a.Digest() == c.Digest() {
+		t.Error("samples are not drawn by seed")
+	}
+	have := map[int32]int{}
+	for i := range a.Len() {
+		have[a.Label(i)]++
+	}
+	if fmt.Sprint(have) != fmt.Sprint(map[int32]int{0: 3, 1: 3, 2: 3, 3: 3, 4: 3, 5: 3, 6: 3, 7: 3, 8: 3, 9: 3}) {
+		t.Errorf("samples of each class: %v", have)
+	}
+	for _, n := range []int{0, 7} {
+		if _, err := tr.Balanced(n, 1); err == nil {
+			t.Errorf("%d samples of each class were accepted", n)
+		}
+	}
+}
