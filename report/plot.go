@@ -147,16 +147,34 @@ func (p *Plot) usable() (xs, ys []float64, series []Series) {
 
 func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
+// Size of a drawing, without its legend.
+const plotWidth, plotHeight = 480.0, 300.0
+
 // SVG draws the plot. Colours come from the page's style (classes c0, c1 …).
 func (p *Plot) SVG() string {
 	if len(p.Bars) > 0 {
 		return p.bars()
 	}
-	const w, h, left, right, top, bottom = 480.0, 300.0, 74.0, 20.0, 14.0, 50.0
 	xs, ys, series := p.usable()
 	if len(xs) == 0 {
 		return `<p class="empty">nothing to plot</p>`
 	}
+	return fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, plotWidth, plotHeight, html.EscapeString(p.Title)) +
+		p.draw(xs, ys, series) + "</svg>" + legend(series)
+}
+
+// class names the colour of series i, and its way of drawing where there are
+// more series than colours.
+func (s *Series) class(i int) string {
+	if s.Dashed {
+		return "ref"
+	}
+	return fmt.Sprintf("c%d", i%6) + [...]string{"", " alt", " far"}[i/6%3]
+}
+
+// draw writes axes, lines, points and names.
+func (p *Plot) draw(xs, ys []float64, series []Series) string {
+	const w, h, left, right, top, bottom = plotWidth, plotHeight, 74.0, 20.0, 14.0, 50.0
 	fx, fy := p.X.Format, p.Y.Format
 	if fx == nil {
 		fx = Plain
@@ -167,7 +185,6 @@ func (p *Plot) SVG() string {
 	sx, tx := p.X.scale(xs, left, w-right)
 	sy, ty := p.Y.scale(ys, h-bottom, top)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, w, h, html.EscapeString(p.Title))
 	for _, t := range ty {
 		y := sy.at(t)
 		fmt.Fprintf(&b, `<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/><text class="tick" x="%g" y="%.1f" text-anchor="end">%s</text>`,
@@ -187,10 +204,7 @@ func (p *Plot) SVG() string {
 	fmt.Fprintf(&b, `<text class="axis" transform="translate(13 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
 	var tags []tag
 	for i, s := range series {
-		class := fmt.Sprintf("c%d", i%6)
-		if s.Dashed {
-			class = "ref"
-		}
+		class := s.class(i)
 		if s.Line && len(s.Points) > 1 {
 			var path []string
 			for _, pt := range s.Points {
@@ -219,29 +233,39 @@ func (p *Plot) SVG() string {
 		}
 	}
 	place(&b, tags, box{left - 4, 0, w, h - bottom})
-	b.WriteString("</svg>")
-	b.WriteString(legend(series))
 	return b.String()
 }
 
-// legend names the lines where there are several; a reference of one point is
-// not drawn.
-func legend(series []Series) string {
-	var names []string
+// key is a line of a legend.
+type key struct{ class, name string }
+
+// keys names the lines where there are several; a reference of one point is not
+// drawn.
+func keys(series []Series) []key {
+	var out []key
 	for i, s := range series {
-		class := fmt.Sprintf("c%d", i%6)
-		if s.Dashed {
-			class = "ref"
-			if len(s.Points) < 2 {
-				continue
-			}
+		if !s.Dashed || len(s.Points) > 1 {
+			out = append(out, key{s.class(i), s.Name})
 		}
-		names = append(names, fmt.Sprintf(`<span><i class="%s"></i>%s</span> `, class, html.EscapeString(s.Name)))
 	}
-	if len(names) < 2 {
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+func legend(series []Series) string {
+	ks := keys(series)
+	if ks == nil {
 		return ""
 	}
-	return `<p class="legend">` + strings.Join(names, "") + `</p>`
+	var b strings.Builder
+	b.WriteString(`<p class="legend">`)
+	for _, k := range ks {
+		fmt.Fprintf(&b, `<span><i class="%s"></i>%s</span> `, k.class, html.EscapeString(k.name))
+	}
+	b.WriteString(`</p>`)
+	return b.String()
 }
 
 // MarshalJSON writes numbers that JSON lacks as null.

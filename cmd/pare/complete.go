@@ -71,7 +71,7 @@ func complete(c *cobra.Command) {
 		c.ValidArgsFunction = first(words(false, methodWords(false)...))
 	case "reproduce":
 		c.ValidArgsFunction = first(words(false, append(methodWords(true), "all")...))
-	case "train":
+	case "train", "compare":
 		c.ValidArgsFunction = first(words(true, archWords()...))
 	case "inspect", "prune", "eval", "bench", "convert":
 		c.ValidArgsFunction = first(words(true))
@@ -80,6 +80,7 @@ func complete(c *cobra.Command) {
 	}
 	for flag, f := range map[string]completer{
 		"method":    words(false, methodWords(false)...),
+		"methods":   words(false, methodWords(false)...),
 		"optimizer": words(false, "sgd", "nesterov", "adam", "adamw"),
 		"schedule":  words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
 		"loss":      words(false, "cross-entropy", "mse"),

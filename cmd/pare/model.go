@@ -27,7 +27,7 @@ func (c *cli) model() *cobra.Command {
 			}
 			return cmd.Help()
 		}}
-	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.runModel(), c.bench(), c.convert())
+	m.AddCommand(c.inspect(), c.prune(), c.train(), c.eval(), c.runModel(), c.bench(), c.compare(), c.convert())
 	return m
 }
 

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/method"
+	"pare/onnx"
+	"pare/sweep"
+
+	"github.com/spf13/cobra"
+)
+
+// comparison is what the flags of compare say.
+type comparison struct {
+	methods, sparsities []string
+	data, dir           string
+	html, page, plot    string
+	seeds, jobs         int
+	retry               bool
+	recipe              method.Recipe
+}
+
+func (c *cli) compare() *cobra.Command {
+	q := &comparison{recipe: defaults()}
+	cmd := &cobra.Command{Use: "compare FILE|ARCH --data SPEC --methods a,b", Short: "Run methods at several sparsities and seeds on the same network, data and recipe: a table and a Pareto plot", Args: args("FILE|ARCH"),
+		Long: `Runs every method at every sparsity with every seed, all on the same network, data and recipe, and the dense network
+trained alike beside them. It writes a table and a plot of accuracy against weights that are left.
+
+A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). One that
+sets its sparsity itself, or has none (channels:flops=0.5), is run once a seed. With an architecture of the zoo in the
+place of a file each seed begins with its own initial weights. No method sees the test set.
+
+Every run that ends is a line of results.jsonl in the folder, and its network a file beside; the same command again
+makes only the runs that are not there, and one that was stopped goes on from its checkpoint. A run that fails is shown
+as such, does not stop the others, and is made again only with --retry; the exit status is 1 then.`,
+		Example: `  pare model compare net.onnx --data cifar10:DIR --methods global-mp,gmp,magnitude:allocate=erk --sparsity 0.8,0.9,0.95 --seeds 2 --epochs 8 --crop 4 --flip
+  pare model compare mlp:64-100-10 --data digits --methods gmp,gmp:variant=keep --epochs 20 --report page.html
+
+` + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runCompare(cmd, a[0], q) }}
+	f := cmd.Flags()
+	f.StringSliceVar(&q.methods, "methods", nil, "methods of the catalogue, by name or number, with settings as NAME:SETTING=VALUE")
+	f.StringSliceVar(&q.sparsities, "sparsity", []string{"0.8", "0.9", "0.95"}, "sparsities to ask of each")
+	f.StringVar(&q.data, "data", "", "data to train on and to measure with")
+	f.IntVar(&q.seeds, "seeds", 2, "runs of each, with seeds from 1")
+	f.StringVarP(&q.dir, "output", "o", "pare-compare", "folder for results, networks and checkpoints")
+	f.IntVar(&q.jobs, "jobs", 0, "runs at a time, each on one thread (0: as many as threads; 1: one on all threads)")
+	f.BoolVar(&q.retry, "retry", false, "make runs that failed again")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
+	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
+	recipe(cmd, &q.recipe)
+	return cmd
+}
+
+func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
+	if q.data == "" || len(q.methods) == 0 {
+		return usage("give --data SPEC and --methods NAME,NAME\nSee: pare model compare --help")
+	}
+	if q.seeds < 1 || q.jobs < 0 {
+		return usage("--seeds %d, --jobs %d: at least 1 seed, and no fewer than 0 jobs", q.seeds, q.jobs)
+	}
+	cells, err := q.cells()
+	if err != nil {
+		return usageError{err}
+	}
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	d, err := dataset.Open(q.data)
+	if err != nil {
+		return err
+	}
+	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry}
+	if s.Jobs == 0 {
+		if s.Jobs = c.threads; s.Jobs == 0 {
+			s.Jobs = runtime.GOMAXPROCS(0)
+		}
+	}
+	if err := c.networks(s, name, q.seeds); err != nil {
+		return err
+	}
+	if err := q.folders(); err != nil {
+		return err
+	}
+	outs, err := c.sweep(cmd, s)
+	if err != nil {
+		return err
+	}
+	return c.compared(name, q, s, outs)
+}
+
+// cells are the runs that are asked for.
+func (q *comparison) cells() ([]*sweep.Cell, error) {
+	var es []*sweep.Entry
+	for _, text := range q.methods {
+		e, err := sweep.ParseEntry(text)
+		if err != nil {
+			return nil, err
+		}
+		es = append(es, e)
+	}
+	return sweep.Cells(es, q.sparsities, q.seeds)
+}
+
+// networks reads or builds what each seed begins with, and checks that it can be
+// trained.
+func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
+	for seed := uint64(1); seed <= uint64(seeds); seed++ {
+		if _, err := os.Stat(name); err == nil && seed > 1 {
+			s.Networks[seed] = s.Networks[1]
+			continue
+		}
+		g, err := c.network(name, "", s.Data.Eval(), seed)
+		if err != nil {
+			return err
+		}
+		if err := fits(g, s.Data); err != nil {
+			return err
+		}
+		s.Networks[seed] = g
+	}
+	return (&method.Job{Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
+}
+
+// folders makes the folder, and checks the places of the files.
+func (q *comparison) folders() error {
+	for _, f := range []struct{ flag, path, ext string }{{"report", q.html, ".html"}, {"page", q.page, ".md"}, {"plot", q.plot, ".svg"}} {
+		if f.path == "" {
+			continue
+		}
+		if !strings.EqualFold(filepath.Ext(f.path), f.ext) {
+			return usage("--%s %s does not end in %s", f.flag, f.path, f.ext)
+		}
+		if err := onnx.CheckWritable(f.path); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(q.dir, 0o755)
+}
+
+// sweep makes the runs under a progress bar, or tells of each that ends.
+func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error) {
+	b := c.bar(1000, "comparing")
+	defer b.done()
+	start, what := time.Now(), "comparing"
+	s.OnStep = func(share float64) { b.set(int(1000*share), what) }
+	s.OnCell = func(o *sweep.Outcome, done, all int) {
+		what = fmt.Sprintf("%d of %d runs", done, all)
+		if b.p != nil || c.json {
+			return
+		}
+		said := fmt.Sprintf("accuracy %.2f %%, %d non-zero", 100*o.Accuracy, o.Size.NonZero)
+		if o.Error != "" {
+			said = "failed: " + o.Error
+		}
+		left := time.Since(start) / time.Duration(done) * time.Duration(all-done)
+		c.say("%s %s seed %d: %s (%d of %d, about %v left)", o.Label, o.Target, o.Seed, said, done, all, left.Round(time.Second))
+	}
+	outs, err := s.Run(cmd.Context())
+	if err != nil && cmd.Context().Err() != nil {
+		return nil, fmt.Errorf("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+	}
+	return outs, err
+}
+
+// compared prints and writes what came out.
+func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep.Outcome) error {
+	rows := sweep.Summarise(outs)
+	rep := comparePage(filepath.Base(name), q, s, rows, outs)
+	if err := q.write(rep); err != nil {
+		return err
+	}
+	if c.json {
+		if err := c.printJSON(map[string]any{"rows": rows, "runs": outs}); err != nil {
+			return err
+		}
+	} else {
+		rep.Print(c.out, c.width())
+	}
+	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })
+	if len(failed) == len(outs) {
+		return errors.New("every run failed: " + failed[0].Error)
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Target, failed[0].Seed, failed[0].Error)
+	}
+	return nil
+}
