@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"pare/dataset"
+	"pare/graph"
 	"pare/prune/structure"
 	"pare/train"
 )
@@ -38,28 +39,11 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, fmt.Errorf("no target: give --flops or --params")
 	}
-	if s.Round < 0 || !(s.Least >= 0 && s.Least < 1) {
-		return nil, fmt.Errorf("round %d, least %v: round may not be negative, least must be in [0,1)", s.Round, s.Least)
-	}
-	groups, kept := structure.Groups(j.Graph)
-	score := structure.Score(groups, structure.Squares)
-	sel, err := structure.Select(j.Graph, groups, score, structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even})
-	if err != nil {
-		return nil, err
-	}
-	c, err := structure.Cut(j.Graph, groups, sel)
+	c, err := s.cut(j, func(groups []*structure.Group) [][]float64 { return structure.Score(groups, structure.Squares) })
 	if err != nil {
 		return nil, err
 	}
 	res := &Result{Graph: c}
-	for i, g := range groups {
-		if n := sel[i].Count(); n < len(g.Channels) {
-			j.logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
-		}
-	}
-	for _, p := range kept {
-		j.logf("%s stays whole: %s", p.Value.Name, p.Why)
-	}
 	if j.Recipe.Epochs == 0 && j.Data != nil && j.Data.Train.Len() >= 128 {
 		l := &dataset.Loader{Set: j.Data.Train, Size: 128, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
 		return res, train.Recalibrate(c, train.NewData(l), 50, j.Engine)
@@ -69,4 +53,26 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 	}
 	res.Epochs, err = j.Fit(ctx, c)
 	return res, err
+}
+
+// cut gives a copy of the job's network without the channels that rate rates lowest,
+// as many as the targets ask for.
+func (s *Channels) cut(j *Job, rate func([]*structure.Group) [][]float64) (*graph.Graph, error) {
+	if s.Round < 0 || !(s.Least >= 0 && s.Least < 1) {
+		return nil, fmt.Errorf("round %d, least %v: round may not be negative, least must be in [0,1)", s.Round, s.Least)
+	}
+	groups, kept := structure.Groups(j.Graph)
+	sel, err := structure.Select(j.Graph, groups, rate(groups), structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even})
+	if err != nil {
+		return nil, err
+	}
+	for i, g := range groups {
+		if n := sel[i].Count(); n < len(g.Channels) {
+			j.logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
+		}
+	}
+	for _, p := range kept {
+		j.logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	return structure.Cut(j.Graph, groups, sel)
 }

@@ -256,7 +256,7 @@ func digest(g *graph.Graph) string {
 // All lists the methods in the order of their numbers, baselines last.
 func All() []*Method {
 	return []*Method{
-		globalMP, bip, jackpot,
+		globalMP, lottery, bip, rewind, jackpot,
 		random,
 		gmp,
 		magnitude,

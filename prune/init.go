@@ -29,10 +29,7 @@ func (in Init) Apply(g *graph.Graph) error {
 	for l, w := range ws {
 		std := .02
 		if w.Kind != Embedding {
-			fan := float64(w.Len()) / float64(w.Const.Shape[w.Out])
-			if w.Kind == Recurrent { // [directions, gates*hidden, inputs]
-				fan = float64(w.Const.Shape[2])
-			}
+			fan := w.FanIn()
 			if in.Fan != nil {
 				fan = in.Fan(w)
 			}

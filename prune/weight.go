@@ -43,6 +43,14 @@ func (w *Weight) Len() int { return w.Const.Len() }
 // Data is the storage; entries are changed in place.
 func (w *Weight) Data() []float32 { return w.Const.F32() }
 
+// FanIn is the number of inputs that an output sums over.
+func (w *Weight) FanIn() float64 {
+	if w.Kind == Recurrent { // [directions, gates*hidden, inputs]
+		return float64(w.Const.Shape[2])
+	}
+	return float64(w.Len()) / float64(w.Const.Shape[w.Out])
+}
+
 // Scope chooses which weights are candidates.
 type Scope struct {
 	Include    []string // glob patterns over names; empty means all

@@ -21,7 +21,7 @@ type Config struct {
 	Val   *Eval        // evaluated after each epoch; may be nil
 
 	Epochs    int
-	From      int // optimiser steps regarded as done: rates, epochs and the order of samples go on there
+	From      int // optimiser steps regarded as done: rates, epochs and the order of samples go on there, the optimiser begins anew
 	Optimizer Optimizer
 	Rate      Rate
 	Loss      Loss
@@ -276,7 +276,7 @@ func (r *Run) step(ctx context.Context, i int) error {
 		r.clip()
 	}
 	for _, p := range r.Params {
-		r.Optimizer.Step(p, lr, r.Step)
+		r.Optimizer.Step(p, lr, r.Step-r.From)
 	}
 	r.pass.MoveStats()
 	r.Step++

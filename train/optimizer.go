@@ -22,7 +22,7 @@ type Param struct {
 type Optimizer interface {
 	// Buffers is the number of state buffers a parameter needs.
 	Buffers() int
-	// Step moves p at rate lr; t counts steps from 0.
+	// Step moves p at rate lr; t counts the steps from 0 that its state has seen.
 	Step(p *Param, lr float64, t int)
 }
 

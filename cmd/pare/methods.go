@@ -140,11 +140,15 @@ func (c *cli) values(m *method.Method, v method.Values, n int) {
 	})
 	t := &report.Table{Columns: []string{"arm", "accuracy", "95 % interval"}}
 	for _, k := range names {
+		mean, unit := report.Percent(v.Mean(k)), 100.0
+		if strings.Contains(k, "(") { // in a unit of its own
+			mean, unit = report.Text(fmt.Sprintf("%.4g", v.Mean(k))), 1
+		}
 		within := report.Missing()
 		if len(v[k]) > 1 {
-			within = report.Text(fmt.Sprintf("± %.1f", 100*method.Interval(v[k])))
+			within = report.Text(fmt.Sprintf("± %.3g", unit*method.Interval(v[k])))
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(k), report.Percent(v.Mean(k)), within})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(k), mean, within})
 	}
 	t.Print(c.out, c.width())
 }

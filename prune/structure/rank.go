@@ -39,17 +39,22 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 				}
 			}
 		}
-		mean := 0.0
-		for _, s := range out[i] {
-			mean += s / float64(len(out[i]))
-		}
-		if mean > 0 {
-			for c := range out[i] {
-				out[i][c] /= mean
-			}
-		}
+		relative(out[i])
 	}
 	return out
+}
+
+// relative divides scores by their mean.
+func relative(s []float64) {
+	mean := 0.0
+	for _, x := range s {
+		mean += x / float64(len(s))
+	}
+	if mean > 0 {
+		for c := range s {
+			s[c] /= mean
+		}
+	}
 }
 
 // sums adds the entries of a tensor up by the position on one axis.
