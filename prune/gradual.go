@@ -20,7 +20,7 @@ type Gradual struct {
 	Hold
 	Schedule schedule.Gradual
 	Keep     bool
-	Pick     func(sparsity float64) (*Masks, error) // by the weights' present values
+	Pick     func(sparsity float64) (*Masks, error) // by the weights' present values; nil: no event
 
 	stash [][]float32 // Keep: the values of cut weights
 	Trace []Event     // what was done, for the report
@@ -33,10 +33,12 @@ type Event struct {
 	Sparsity float64 `json:"sparsity"`
 }
 
-// Start begins with everything kept.
+// Start checks the schedule and begins with the masks that there are.
 func (g *Gradual) Start(r *train.Run) error {
-	if err := g.Schedule.Check(r.Total); err != nil {
-		return err
+	if g.Pick != nil {
+		if err := g.Schedule.Check(r.Total); err != nil {
+			return err
+		}
 	}
 	if g.Keep && g.stash == nil {
 		for _, w := range g.Weights {
@@ -48,7 +50,7 @@ func (g *Gradual) Start(r *train.Run) error {
 
 // BeforeStep prunes where the schedule has an event.
 func (g *Gradual) BeforeStep(r *train.Run) error {
-	if g.Schedule.Event(r.Step) {
+	if g.Pick != nil && g.Schedule.Event(r.Step) {
 		if err := g.event(r.Step); err != nil {
 			return err
 		}
@@ -58,7 +60,7 @@ func (g *Gradual) BeforeStep(r *train.Run) error {
 
 // AfterEpoch makes the last event where the window ends with the training.
 func (g *Gradual) AfterEpoch(r *train.Run, _ train.Epoch) error {
-	if r.Step == r.Total && g.Schedule.End == r.Total {
+	if g.Pick != nil && r.Step == r.Total && g.Schedule.End == r.Total {
 		return g.event(r.Step)
 	}
 	return nil

@@ -24,7 +24,7 @@ func (h *Hold) Start(r *train.Run) error {
 	for _, w := range h.Weights {
 		p := r.Param(w.Name)
 		if p == nil || len(p.W) != w.Len() {
-			return fmt.Errorf("weight %q is masked but not trained", w.Name)
+			return fmt.Errorf("weight %q is masked but not trained: exclude it", w.Name)
 		}
 		h.params = append(h.params, p)
 	}

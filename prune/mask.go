@@ -70,6 +70,13 @@ func (m *Mask) And(o *Mask) {
 	}
 }
 
+// Or keeps what either keeps.
+func (m *Mask) Or(o *Mask) {
+	for i := range m.Bits {
+		m.Bits[i] |= o.Bits[i]
+	}
+}
+
 // Within says whether everything m keeps is kept by o too (nested masks).
 func (m *Mask) Within(o *Mask) bool {
 	if m.Len != o.Len {

@@ -45,3 +45,18 @@ func Sensitivity(ws []*prune.Weight, grad [][]float32) [][]float32 {
 	}
 	return out
 }
+
+// Within lowers the scores of what masks cut below all others, so that a choice by
+// rank is one among what they keep, where some of it may score no better.
+func Within(m *prune.Masks, score [][]float32) [][]float32 {
+	out := make([][]float32, len(score))
+	for l, s := range score {
+		out[l] = make([]float32, len(s))
+		for i, x := range s {
+			if out[l][i] = x; !m.Mask[l].Kept(i) {
+				out[l][i] = float32(math.Inf(-1))
+			}
+		}
+	}
+	return out
+}
