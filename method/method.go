@@ -256,12 +256,12 @@ func digest(g *graph.Graph) string {
 // All lists the methods in the order of their numbers, baselines last.
 func All() []*Method {
 	return []*Method{
-		globalMP, lottery, bip, rewind, jackpot,
+		globalMP, lottery, bip, granet, rewind, jackpot,
 		random,
 		gmp,
 		magnitude,
 		lamp, snip, grasp, synflow,
-		movement,
+		movement, rigl, set,
 		channels,
 	}
 }
