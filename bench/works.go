@@ -29,6 +29,7 @@ func works(dir string) []work {
 	all = append(all, patterned()...)
 	all = append(all, structured()...)
 	all = append(all, sparseTraining()...)
+	all = append(all, movingMasks()...)
 	return all
 }
 
