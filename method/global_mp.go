@@ -81,7 +81,7 @@ func minimum(ws []*prune.Weight, mt float64) ([]int, error) {
 func collapse(m *prune.Masks) []string {
 	var out []string
 	for _, name := range m.Empty() {
-		out = append(out, fmt.Sprintf("nothing is left of %s: the network may be cut in two; raise the minimum threshold", name))
+		out = append(out, fmt.Sprintf("nothing is left of %s: the network may be cut in two; cut less, keep a minimum of each layer (--mt of global-mp), or leave this one out with --exclude", name))
 	}
 	return out
 }
