@@ -39,9 +39,9 @@ of the scores at 50 and 75 % of the epochs although a schedule for 75 and 90 % (
 optimisers hold all tensors, so that frozen ones still decay. Here weights and scores have optimisers of their own, and
 scores do not decay unless asked to.
 
-Departures: rates follow the step, not the epoch; the last masks are taken, not those of the best epoch; with
---implicit none the weights still move first; a score of 0 counts as positive. Statistics of batch normalisation are estimated
-anew at the end. The batch of the scores comes from the orders of further epochs of the same set.
+Departures: rates follow the step, not the epoch; the best epoch is taken only where there is a validation set
+(val=0.1 in --data), the last one otherwise: the test set is not looked at; with --implicit none the weights still move
+first; a score of 0 counts as positive. Statistics of batch normalisation are estimated anew at the end. The batch of the scores comes from the orders of further epochs of the same set.
 
 Structured modes leave linear layers whole. While they train, biases and shifts behind a cut filter are held at zero (the
 authors leave them), so that its channel is silent, and at the end the channels that are silent in every layer tied
@@ -88,18 +88,21 @@ func runBiP(ctx context.Context, j *Job) (*Result, error) {
 	h.Grad = func(l int, theta, g, d []float32) { s.gradient(theta, g, h.Score[l], h.Mask[l], d) }
 	h.Other = func(r *train.Run) (int, int) { return r.Epochs + r.Epoch, r.Index }
 
-	hooks := []train.Hook{h}
+	hooks, best := []train.Hook{h}, &prune.Best{Of: h.Masks, Whole: true}
 	if s.Mode == "filter" {
 		hooks = append(hooks, &prune.Silence{Of: h.Masks, Graph: j.Graph})
+	}
+	if j.Data.Val != nil {
+		hooks = append(hooks, best)
 	}
 	if res.Epochs, err = j.Fit(ctx, j.Graph, hooks...); err != nil {
 		return nil, err
 	}
+	res.Masks = best.Take()
 	if err := j.recalibrate(j.Graph); err != nil {
 		return nil, err
 	}
-	res.Masks = h.Masks
-	res.Notes = append(res.Notes, collapse(h.Masks)...)
+	res.Notes = append(res.Notes, collapse(res.Masks)...)
 	if s.Mode != "unstructured" {
 		return s.smaller(j, res)
 	}
@@ -107,10 +110,9 @@ func runBiP(ctx context.Context, j *Job) (*Result, error) {
 }
 
 func (s *BiP) check() error {
-	if _, err := share(s.Sparsity); err != nil {
-		return err
-	}
 	switch {
+	case !(s.Sparsity >= 0 && s.Sparsity < 1):
+		return fmt.Errorf("sparsity %v is outside [0,1)", s.Sparsity)
 	case !(s.Gamma > 0) || math.IsInf(s.Gamma, 0):
 		return fmt.Errorf("gamma %v is not a positive number: for no implicit gradient give --implicit none", s.Gamma)
 	case s.Mode != "unstructured" && s.Mode != "filter" && s.Mode != "channel":
@@ -140,37 +142,22 @@ func (s *BiP) gradient(theta, g, score []float32, m *prune.Mask, d []float32) {
 	}
 }
 
-func signed(x, score float32) float32 {
-	if score < 0 {
-		return -x
-	}
-	return x
-}
-
 // projection makes the masks of the scores' absolute values.
 func (s *BiP) projection(h *prune.Latent) func(*train.Run) error {
 	stays := func(n int) int { return n - int(s.Sparsity*float64(n)+1e-9) }
-	size := make([][]float32, len(h.Score))
-	for l := range size {
-		size[l] = make([]float32, len(h.Score[l]))
-	}
 	return func(*train.Run) (err error) {
+		if s.Mode == "unstructured" {
+			h.Mask, err = prune.Global(sizes(h.Score), stays(prune.Total(h.Weights)), nil)
+			return err
+		}
 		for l, w := range h.Weights {
-			switch s.Mode {
-			case "filter":
+			if s.Mode == "filter" {
 				h.Mask[l] = prune.Filters(w, h.Score[l], stays(w.Const.Shape[w.Out]))
-			case "channel":
+			} else {
 				h.Mask[l] = prune.Channels(w, h.Score[l], stays(w.Inputs()))
-			default:
-				for i, x := range h.Score[l] {
-					size[l][i] = float32(math.Abs(float64(x)))
-				}
 			}
 		}
-		if s.Mode == "unstructured" {
-			h.Mask, err = prune.Global(size, stays(prune.Total(h.Weights)), nil)
-		}
-		return err
+		return nil
 	}
 }
 
@@ -210,13 +197,4 @@ func convolutions(ws []*prune.Weight) ([]*prune.Weight, error) {
 		return nil, fmt.Errorf("the network has no convolution in scope: filters and channels are those of convolutions; use --mode unstructured")
 	}
 	return out, nil
-}
-
-// copies are the weights' present values.
-func copies(ws []*prune.Weight) [][]float32 {
-	out := make([][]float32, len(ws))
-	for l, w := range ws {
-		out[l] = append(out[l], w.Data()...)
-	}
-	return out
 }

@@ -84,6 +84,32 @@ func TestBiPClosedForm(t *testing.T) {
 	}
 }
 
+// With a validation set the network of the best epoch is taken.
+func TestBiPBest(t *testing.T) {
+	j := job(t, bipDefaults(), 3)
+	j.Recipe.LR, j.Recipe.Schedule = .5, "constant" // epochs differ
+	j.Data.Val = j.Data.Test
+	r, err := runBiP(context.Background(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := 0.0
+	for _, e := range r.Epochs {
+		best = math.Max(best, e.Accuracy)
+	}
+	m, err := j.held().Run(context.Background(), r.Graph)
+	if err != nil || m.Accuracy != best || best == r.Epochs[2].Accuracy {
+		t.Errorf("accuracy %v, want the best of %v (%v)", m.Accuracy, r.Epochs, err)
+	}
+	for l, w := range r.Masks.Weights {
+		for i, x := range w.Data() {
+			if x != 0 && !r.Masks.Mask[l].Kept(i) {
+				t.Fatalf("%s[%d] is cut and %v", w.Name, i, x)
+			}
+		}
+	}
+}
+
 // After every step exactly int(s*n) weights are cut, of all layers together.
 func TestBiPCount(t *testing.T) {
 	s := bipDefaults()
@@ -187,11 +213,13 @@ func TestBiPStructured(t *testing.T) {
 
 func TestBiPResume(t *testing.T) {
 	resumesMasks(t, "unstructured", runBiP, func() *Job { return job(t, bipDefaults(), 2) }, 7, 31)
-	resumesMasks(t, "filter", runBiP, func() *Job {
+	resumesMasks(t, "filter, best epoch", runBiP, func() *Job {
 		s := bipDefaults()
 		s.Mode, s.Sparsity = "filter", .5
-		return convJob(t, s, "resnet8")
-	}, 4)
+		j := convJob(t, s, "resnet8")
+		j.Recipe.Epochs, j.Data.Val = 2, j.Data.Test
+		return j
+	}, 4, 13)
 }
 
 func TestBiPBadInput(t *testing.T) {

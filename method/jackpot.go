@@ -57,9 +57,10 @@ func jackpotDefaults() *Jackpot {
 
 func runJackpot(ctx context.Context, j *Job) (*Result, error) {
 	s := j.Settings.(*Jackpot)
+	if err := canTune(s.Tune, s.TuneLR); err != nil {
+		return nil, err
+	}
 	switch {
-	case s.Tune < 0:
-		return nil, fmt.Errorf("%d epochs of tuning are negative", s.Tune)
 	case !(s.Restrict >= 0) || math.IsInf(s.Restrict, 0):
 		return nil, fmt.Errorf("the restriction's power %v is not a number from 0 up", s.Restrict)
 	case s.MaskStart != "magnitude" && s.MaskStart != "random":
@@ -109,11 +110,7 @@ func runJackpot(ctx context.Context, j *Job) (*Result, error) {
 	if j.Data.Val != nil {
 		hooks = append(hooks, best)
 	}
-	rounds := 1
-	if s.Tune > 0 {
-		rounds = 2
-	}
-	if res.Epochs, err = j.round(0, rounds).Fit(ctx, j.Graph, hooks...); err != nil {
+	if res.Epochs, err = j.search(s.Tune).Fit(ctx, j.Graph, hooks...); err != nil {
 		return nil, err
 	}
 	res.Masks = best.Take()
@@ -134,13 +131,8 @@ func runJackpot(ctx context.Context, j *Job) (*Result, error) {
 		res.Notes = append(res.Notes, "the weights that stay are those of the file, bit for bit")
 		return res, nil
 	}
-	k := *j.round(1, rounds)
-	k.Recipe.Epochs, k.Recipe.LR, k.Recipe.Decay = s.Tune, s.TuneLR, 0
-	tuned, err := k.Fit(ctx, j.Graph, &prune.Hold{Masks: res.Masks})
-	for _, e := range tuned {
-		e.Epoch += j.Recipe.Epochs
-		res.Epochs = append(res.Epochs, e)
-	}
+	tuned, err := j.tune(ctx, res.Masks, s.Tune, s.TuneLR, 0)
+	res.Epochs = append(res.Epochs, tuned...)
 	return res, err
 }
 

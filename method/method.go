@@ -261,7 +261,7 @@ func All() []*Method {
 		gmp,
 		magnitude,
 		lamp, snip, grasp, synflow,
-		movement, rigl, set,
+		hydra, movement, rigl, set,
 		channels,
 	}
 }

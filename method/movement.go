@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"pare/prune"
-	"pare/prune/allocate"
 	"pare/prune/schedule"
 	"pare/train"
 )
@@ -52,9 +51,6 @@ func runMovement(ctx context.Context, j *Job) (*Result, error) {
 	if !(s.Begin >= 0 && s.Begin <= 1 && s.End >= 0 && s.End <= 1) {
 		return nil, fmt.Errorf("the window from %v to %v is not within [0,1] of the training", s.Begin, s.End)
 	}
-	if s.Allocate != "uniform" && s.Allocate != "global" {
-		return nil, fmt.Errorf("there is no allocation %q: use uniform or global", s.Allocate)
-	}
 	if err := j.learns(); err != nil {
 		return nil, err
 	}
@@ -76,11 +72,14 @@ func runMovement(ctx context.Context, j *Job) (*Result, error) {
 	if h.Scores, err = s.scores(zero, j.Steps()); err != nil {
 		return nil, err
 	}
+	if _, err := topScores(ws, h.Score, s.Sparsity, s.Allocate); err != nil {
+		return nil, err
+	}
 	h.Project = func(r *train.Run) error {
 		if r.Step < sch.Begin || (r.Step-sch.Begin)%s.Every != 0 && r.Step != sch.End {
 			return nil
 		}
-		m, err := s.top(ws, h.Score, sch.At(r.Step))
+		m, err := topScores(ws, h.Score, sch.At(r.Step), s.Allocate)
 		if err == nil {
 			h.Mask = m.Mask
 		}
@@ -88,16 +87,4 @@ func runMovement(ctx context.Context, j *Job) (*Result, error) {
 	}
 	epochs, err := j.Fit(ctx, j.Graph, h)
 	return &Result{Graph: j.Graph, Masks: h.Masks, Epochs: epochs, Notes: collapse(h.Masks)}, err
-}
-
-// top keeps the highest scores.
-func (s *Movement) top(ws []*prune.Weight, score [][]float32, sparsity float64) (*prune.Masks, error) {
-	if s.Allocate == "global" {
-		return allocate.Global(ws, score, sparsity, nil)
-	}
-	keep, err := allocate.Uniform(ws, sparsity)
-	if err != nil {
-		return nil, err
-	}
-	return allocate.Select(ws, score, keep, prune.CutFirst), nil
 }

@@ -22,7 +22,7 @@ func TestMovementScore(t *testing.T) {
 		sc.Step(0, d, 0)
 	}
 	closeTo(t, "scores", sc.Score[0], -1, -1, .2, .2)
-	k, err := m.top(ws, sc.Score, .5)
+	k, err := topScores(ws, sc.Score, .5, "uniform")
 	if err != nil || k.Mask[0].Kept(0) || k.Mask[0].Kept(1) || !k.Mask[0].Kept(2) || !k.Mask[0].Kept(3) {
 		t.Errorf("kept by movement: %v, %v", k, err)
 	}

@@ -35,7 +35,6 @@ type Latent struct {
 	Project func(r *train.Run) error
 
 	params []*train.Param
-	told   [][]uint64
 	theta  [][]float32 // nil before the first step
 	d      []float32
 }
@@ -61,7 +60,7 @@ func (s *Scores) Step(l int, d []float32, t int) {
 // Start begins with the weights of the network as latent values, and checks
 // that the scores fit the weights and are finite.
 func (h *Latent) Start(r *train.Run) error {
-	h.params, h.told = h.params[:0], make([][]uint64, len(h.Weights))
+	h.params = h.params[:0]
 	if len(h.Score) != len(h.Weights) {
 		return fmt.Errorf("scores of %d weights, but %d weights have masks", len(h.Score), len(h.Weights))
 	}
@@ -89,7 +88,6 @@ func (h *Latent) Start(r *train.Run) error {
 	if h.Frozen {
 		r.Optimizer = train.Still{}
 	}
-	r.DenseGradients(true)
 	h.product()
 	return nil
 }
@@ -112,22 +110,6 @@ func (h *Latent) product() {
 		copy(p.W, h.theta[l])
 		h.Mask[l].Apply(p.W)
 	}
-}
-
-// BeforeStep tells training of masks that have changed.
-func (h *Latent) BeforeStep(r *train.Run) error { return h.tell(r) }
-
-func (h *Latent) tell(r *train.Run) error {
-	for l, p := range h.params {
-		if slices.Equal(h.told[l], h.Mask[l].Bits) {
-			continue
-		}
-		if err := r.Mask(p, h.Mask[l].Bits); err != nil {
-			return err
-		}
-		h.told[l] = append(h.told[l][:0], h.Mask[l].Bits...)
-	}
-	return nil
 }
 
 // AfterGrad moves the scores, unless another batch does, and hands the latent
