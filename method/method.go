@@ -256,6 +256,7 @@ func digest(g *graph.Graph) string {
 // All lists the methods in the order of their numbers, baselines last.
 func All() []*Method {
 	return []*Method{
+		sap,
 		globalMP, lottery, bip, granet, rewind, jackpot,
 		random,
 		gmp,

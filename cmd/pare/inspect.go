@@ -32,7 +32,7 @@ func (c *cli) inspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n := &inspection{g: g, size: size, layers: layers}
+			n := &inspection{g: g, size: size, layers: layers, even: uneven(g, layers)}
 			n.groups, n.whole = structure.Groups(g)
 			n.explained = structure.Explain(g, n.groups)
 			if page != "" {
@@ -65,16 +65,47 @@ type inspection struct {
 	groups    []*structure.Group
 	explained []structure.Explanation
 	whole     []structure.Protected
+	even      map[string]unevenness
+}
+
+// unevenness says how compressible the weights of a layer that are not zero
+// still are: their PQ index with p 1/2 and q 1, and their Gini index.
+type unevenness struct {
+	PQ   float64 `json:"pq_index"`
+	Gini float64 `json:"gini_index"`
+}
+
+// uneven measures the layers whose weights are finite float32 numbers.
+func uneven(g *graph.Graph, layers []measure.Layer) map[string]unevenness {
+	out := map[string]unevenness{}
+	for _, l := range layers {
+		v := g.Value(l.Name)
+		if v == nil || v.Const.F32() == nil || v.Const.Finite() >= 0 {
+			continue
+		}
+		var x []float32
+		for _, w := range v.Const.F32() {
+			if w != 0 {
+				x = append(x, w)
+			}
+		}
+		out[l.Name] = unevenness{measure.PQ(x, .5, 1), measure.Gini(x)}
+	}
+	return out
 }
 
 // report writes tables; lists of names end after the first few, unless that is
 // negative.
 func (n *inspection) report(few int) *report.Report {
 	r := &report.Report{}
-	t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros"}}
+	t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros", "PQ index", "Gini index"}}
 	for _, l := range n.layers {
+		pq, gini := report.Missing(), report.Missing()
+		if x, ok := n.even[l.Name]; ok {
+			pq, gini = report.Number(x.PQ), report.Number(x.Gini)
+		}
 		t.Rows = append(t.Rows, []report.Cell{report.Text(l.Name), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)), report.Text(l.Output),
-			report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(1 - float64(l.NonZero)/float64(max(1, l.Params)))})
+			report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(1 - float64(l.NonZero)/float64(max(1, l.Params))), pq, gini})
 	}
 	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %v, output %v, opset %d", n.g.Name, n.g.Inputs[0].Shape, n.g.Outputs[0].Shape, n.g.Opset[""]), Table: t})
 	r.Add(report.Section{Heading: "Whole", Table: &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "file", "sparse file"},
@@ -185,6 +216,10 @@ func sentence(e *structure.Explanation) string {
 }
 
 func (n *inspection) json() any {
+	type layer struct {
+		measure.Layer
+		*unevenness
+	}
 	type group struct {
 		Name     string   `json:"name"`
 		Channels int      `json:"channels"`
@@ -201,15 +236,22 @@ func (n *inspection) json() any {
 		Why    string `json:"why"`
 	}
 	out := struct {
-		Name   string          `json:"name"`
-		Input  string          `json:"input"`
-		Output string          `json:"output"`
-		Opset  int             `json:"opset"`
-		Size   measure.Size    `json:"size"`
-		Layers []measure.Layer `json:"layers"`
-		Groups []group         `json:"groups"`
-		Whole  []kept          `json:"left_whole"`
-	}{Name: n.g.Name, Input: n.g.Inputs[0].Shape.String(), Output: n.g.Outputs[0].Shape.String(), Opset: n.g.Opset[""], Size: n.size, Layers: n.layers}
+		Name   string       `json:"name"`
+		Input  string       `json:"input"`
+		Output string       `json:"output"`
+		Opset  int          `json:"opset"`
+		Size   measure.Size `json:"size"`
+		Layers []layer      `json:"layers"`
+		Groups []group      `json:"groups"`
+		Whole  []kept       `json:"left_whole"`
+	}{Name: n.g.Name, Input: n.g.Inputs[0].Shape.String(), Output: n.g.Outputs[0].Shape.String(), Opset: n.g.Opset[""], Size: n.size}
+	for _, l := range n.layers {
+		x := layer{Layer: l}
+		if e, ok := n.even[l.Name]; ok {
+			x.unevenness = &e
+		}
+		out.Layers = append(out.Layers, x)
+	}
 	for i, x := range n.groups {
 		e := &n.explained[i]
 		y := group{Name: x.Name, Channels: len(x.Channels), Made: e.Made, Read: e.Read, Through: e.Through, Params: e.Params, MACs: e.MACs}
