@@ -39,7 +39,7 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, fmt.Errorf("no target: give --flops or --params")
 	}
-	c, err := s.cut(j, func(groups []*structure.Group) [][]float64 { return structure.Score(groups, structure.Squares) })
+	c, err := s.cut(j, squares)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +53,11 @@ func runChannels(ctx context.Context, j *Job) (*Result, error) {
 	}
 	res.Epochs, err = j.Fit(ctx, c)
 	return res, err
+}
+
+// squares rates channels by the squared norm of all that goes with them.
+func squares(groups []*structure.Group) [][]float64 {
+	return structure.Score(groups, structure.Squares)
 }
 
 // cut gives a copy of the job's network without the channels that rate rates lowest,

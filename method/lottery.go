@@ -113,18 +113,9 @@ func (h *hunt) report(ctx context.Context) (*Result, error) {
 
 // judge measures on what is held out.
 func (h *hunt) judge(ctx context.Context, g *graph.Graph, epochs []train.Epoch) (o outcome, err error) {
-	e := h.held()
-	if e == nil {
-		return o, nil
-	}
-	m, err := e.Run(ctx, g)
-	if ctx.Err() != nil && h.Save != "" {
-		return o, fmt.Errorf("%w in %s", train.ErrInterrupted, h.Save)
-	}
-	if err != nil {
+	if o.accuracy, err = h.accuracy(ctx, g); err != nil {
 		return o, err
 	}
-	o.accuracy = m.Accuracy
 	if h.Data.Val == nil || len(epochs) == 0 {
 		return o, nil
 	}

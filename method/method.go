@@ -257,7 +257,7 @@ func digest(g *graph.Graph) string {
 func All() []*Method {
 	return []*Method{
 		sap,
-		globalMP, lottery, bip, granet, rewind, jackpot,
+		globalMP, lottery, bip, scratch, granet, rewind, jackpot,
 		random,
 		gmp,
 		magnitude,

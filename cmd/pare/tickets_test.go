@@ -7,7 +7,7 @@ import (
 )
 
 // A ticket is found, held against its controls and its stability measured by one
-// command.
+// command; so are the arms of an architecture trained from scratch.
 func TestTickets(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -18,6 +18,10 @@ func TestTickets(t *testing.T) {
 		if !strings.Contains(e, want) {
 			t.Errorf("no %q in %s", want, e)
 		}
+	}
+	if _, _, e = pare(t, "model", "prune", at("n.onnx"), "-o", at("s.onnx"), "--method", "scratch", "--flops", "0.5", "--arm", "all", "--runs", "2",
+		"--data", "digits?n=320", "--epochs", "1", "--batch", "32"); !strings.Contains(e, "Scratch-B: accuracy") || !strings.Contains(e, "verdict") {
+		t.Error(e)
 	}
 	if left, _ := filepath.Glob(at("*.checkpoint*")); left != nil {
 		t.Errorf("left behind: %v", left)
