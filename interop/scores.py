@@ -152,7 +152,7 @@ def run(job):
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     jobs = json.load(open(sys.argv[1]))
     results = []
     for job in jobs:
