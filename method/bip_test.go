@@ -177,13 +177,53 @@ func convJob(t *testing.T, settings any, name string) *Job {
 		Recipe: Recipe{Epochs: 1, Batch: 20, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-3}}
 }
 
+// sameShare fails unless exactly int(share*n) of every convolution's n filters
+// or input channels are zero.
+func sameShare(t *testing.T, what string, g *graph.Graph, mode string, share float64) {
+	t.Helper()
+	ws, err := prune.Weights(g, prune.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range ws {
+		if w.Kind != prune.Conv {
+			continue
+		}
+		rows, cols, at := w.Matrix()
+		n := rows
+		if mode == "channel" {
+			n = w.Inputs()
+		}
+		live := map[int]bool{}
+		for r := range rows {
+			for c := range cols {
+				slab := r
+				if mode == "channel" {
+					slab = c / (cols / n)
+				}
+				live[slab] = live[slab] || w.Data()[at(r, c)] != 0
+			}
+		}
+		gone := n
+		for _, x := range live {
+			if x {
+				gone--
+			}
+		}
+		if want := int(share * float64(n)); gone != want {
+			t.Fatalf("%s: %d of %d are cut of %s, want %d", what, gone, n, w.Name, want)
+		}
+	}
+}
+
 // Structured modes cut the same share of every layer and give a smaller network
 // that computes what the masked one does.
 func TestBiPStructured(t *testing.T) {
 	for _, mode := range []string{"filter", "channel"} {
 		s := bipDefaults()
-		s.Mode, s.Sparsity = mode, .5
+		s.Mode, s.Sparsity = mode, .6
 		j := convJob(t, s, "resnet8")
+		j.OnStep = func(step, total int, loss float64) { sameShare(t, fmt.Sprint(mode, " step ", step), j.Graph, mode, .6) }
 		r, err := runBiP(context.Background(), j)
 		if err != nil {
 			t.Fatal(err)

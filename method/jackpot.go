@@ -43,9 +43,10 @@ at every epoch, and the ImageNet script returns 1, so their restriction never ac
 swaps is rounded, not the rate, and --restrict 0 is what their code does. With scores of rate 0.1 the start is soon
 forgotten (a random one does as well); take --score-lr 0.01 where it should matter.
 
-Departures: rates follow the step, not the epoch; counts are exact and ties are resolved by index where the code skips a layer; a layer keeps at least one
-weight; the mask with the best accuracy on the validation set is taken where there is one (val=0.1 in --data), the
-last one otherwise: the test set is not looked at. Statistics of batch normalisation are estimated anew at the end.`,
+Departures: rates follow the step, not the epoch; counts are exact, and ties are resolved by index where the code skips
+a layer; a layer keeps at least one weight; the mask with the best accuracy on the validation set is taken where there is
+one (val=0.1 in --data), the last one otherwise: the test set is not looked at. Statistics of batch normalisation are
+estimated anew at the end.`,
 	Settings: func() any { return jackpotDefaults() },
 	Run:      runJackpot, Claims: jackpotClaims,
 }
