@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pare/graph"
+	"pare/tensor"
 	"pare/train"
 	"pare/zoo"
 )
@@ -73,5 +75,13 @@ func TestRedraw(t *testing.T) {
 	slices.Sort(old)
 	if !slices.Equal(x, old) {
 		t.Error("other values than the layer's")
+	}
+}
+
+// [directions, gates*hidden, inputs] of a recurrent network.
+func TestRecurrentInputs(t *testing.T) {
+	w := &Weight{Value: &graph.Value{Const: tensor.New(tensor.Float32, 2, 12, 5)}, Kind: Recurrent, Out: 1}
+	if w.Inputs() != 5 || w.FanIn() != 5 {
+		t.Errorf("%d inputs, fan-in %v", w.Inputs(), w.FanIn())
 	}
 }

@@ -72,8 +72,11 @@ func Channels(w *Weight, score []float32, keep int) *Mask {
 // Inputs is the number of input channels that an output of the weight reads.
 func (w *Weight) Inputs() int {
 	_, cols, _ := w.Matrix()
-	if w.Kind == Linear {
+	switch w.Kind {
+	case Linear:
 		return cols
+	case Recurrent: // [directions, gates*hidden, inputs]
+		return w.Const.Shape[2]
 	}
 	for _, d := range w.Const.Shape[2:] {
 		cols /= d
