@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"testing"
-	"time"
 
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/hostile"
 	"pare/measure"
 	"pare/prune/structure"
 	"pare/tensor"
@@ -36,11 +36,11 @@ func TestLongChain(t *testing.T) {
 	for _, n := range []int{10_000, 100_000} {
 		g := chain(n)
 		at := func(what string, f func() error) {
-			from := time.Now()
+			from := hostile.Processor()
 			if err := f(); err != nil {
 				t.Fatalf("%d nodes: %s: %v", n, what, err)
 			}
-			spent[what] = append(spent[what], time.Since(from).Seconds())
+			spent[what] = append(spent[what], (hostile.Processor() - from).Seconds())
 		}
 		at("check", func() error { return op.Check(g) })
 		at("infer", func() error { return op.InferAll(g) })
@@ -63,7 +63,7 @@ func TestLongChain(t *testing.T) {
 	}
 	for what, s := range spent {
 		t.Logf("%s: %.3f s, %.3f s", what, s[0], s[1])
-		if s[1] > 40*math.Max(s[0], .02) {
+		if s[1] > 60*math.Max(s[0], .02) { // ten times where it is linear, a hundred where it is quadratic
 			t.Errorf("%s: ten times the nodes take %.0f times as long (%.2f s)", what, s[1]/s[0], s[1])
 		}
 	}

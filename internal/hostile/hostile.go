@@ -31,7 +31,7 @@ var (
 // file.
 func watch() {
 	for range time.Tick(50 * time.Millisecond) {
-		if at := since.Load(); at >= 0 && processor() > time.Duration(at)+Most {
+		if at := since.Load(); at >= 0 && Processor() > time.Duration(at)+Most {
 			panic(fmt.Sprintf("a reader has not ended after %v", Most))
 		}
 	}
@@ -45,7 +45,7 @@ func watch() {
 func Read(t testing.TB, size int, read func() error) error {
 	t.Helper()
 	start.Do(func() { since.Store(-1); go watch() })
-	since.Store(int64(processor()))
+	since.Store(int64(Processor()))
 	before := metric("/gc/heap/allocs:bytes")
 	err := read()
 	took := metric("/gc/heap/allocs:bytes") - before

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// processor is the time that the process has had of the processors: it stands
+// Processor is the time that the process has had of the processors: it stands
 // still while others run.
-func processor() time.Duration {
+func Processor() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err)
