@@ -6,6 +6,7 @@ import (
 	"pare/graph"
 	"pare/graph/op"
 	"pare/onnx"
+	"pare/sharing"
 	"pare/tensor"
 )
 
@@ -13,6 +14,7 @@ import (
 type Size struct {
 	Params      int64 `json:"params"`       // trained numbers
 	NonZero     int64 `json:"nonzero"`      // of them
+	Kept        int64 `json:"kept"`         // numbers that must be kept: those that are not zero, a shared one once
 	MACs        int64 `json:"macs"`         // multiply-accumulates for one sample, dense
 	Effective   int64 `json:"effective"`    // those whose weight is not zero
 	Bytes       int64 `json:"bytes"`        // of the ONNX file
@@ -49,6 +51,13 @@ func Of(g *graph.Graph) (Size, []Layer, error) {
 		}
 		s.Params += int64(v.Const.Len())
 		s.NonZero += nonZero(v.Const)
+	}
+	s.Kept = s.NonZero
+	if l, array := sharing.Of(g); l != nil {
+		for _, t := range l.Tensors {
+			s.Kept -= nonZero(g.Value(t.Name).Const)
+		}
+		s.Kept += nonZero(tensor.From(array, len(array)))
 	}
 	var layers []Layer
 	c, m := g.Clone(false) // sizes that are not known count as 1

@@ -256,7 +256,7 @@ func digest(g *graph.Graph) string {
 // All lists the methods in the order of their numbers, baselines last.
 func All() []*Method {
 	return []*Method{
-		sap,
+		shared, sap,
 		globalMP, lottery, bip, scratch, granet, rewind, jackpot,
 		random,
 		gmp,

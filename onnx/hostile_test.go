@@ -338,7 +338,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzSparse gives the sparse form's body, after its length and checksum, the
 // structure unpacked: what is mutated is not refused at once.
 func FuzzSparse(f *testing.F) {
-	for _, g := range []*graph.Graph{all(), captures()} {
+	for _, g := range []*graph.Graph{all(), captures(), sharedNet(300)} {
 		for _, half := range []bool{false, true} {
 			b, err := EncodeSparse(g, half)
 			if err != nil {

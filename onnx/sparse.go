@@ -35,7 +35,8 @@ import (
 //
 // Bytes of one significance together, and bitmaps together, are what an entropy
 // coder can shorten. A weight stays dense inside the structure where that is
-// smaller.
+// smaller. Weights that read from a shared array are marked, and the array is one
+// more initialiser.
 const sparseMagic = "PARE\x02\r\n\x00"
 
 // Marks in a tensor's external_data that its entries are in the streams.
@@ -65,8 +66,12 @@ func EncodeSparse(g *graph.Graph, half bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	leaveOut(g, m)
 	var streams [5][]byte
 	for _, t := range m.Graph.Initializer {
+		if marked(t) {
+			continue
+		}
 		size, mark, raw := 0, sparseMark, t.RawData
 		switch tensor.DType(t.GetDataType()) {
 		case tensor.Float32:

@@ -69,6 +69,9 @@ func DecodeSparse(b []byte) (*graph.Graph, error) {
 		return nil, err
 	}
 	r.late = append(r.late, func() error { return fill(packs, &streams) })
+	if err := r.putBack(m); err != nil {
+		return nil, err
+	}
 	return r.model(m)
 }
 

@@ -22,8 +22,19 @@ type Entry struct {
 
 type pair struct{ name, value string }
 
-// target is the setting that a sweep varies.
-const target = "sparsity"
+// A sweep varies a method's sparsity, or, where weights read from an array, the
+// budget that is left of them.
+const sparsity, budget = "sparsity", "budget"
+
+// target gives the setting of a method that a sweep varies, "" for none.
+func target(m *method.Method) string {
+	for _, s := range method.Settings(m.Settings()) {
+		if s.Name == sparsity || s.Name == budget {
+			return s.Name
+		}
+	}
+	return ""
+}
 
 // ParseEntry reads NAME or NUMBER, and :SETTING=VALUE as often as wanted. A list
 // is written by giving its setting several times.
@@ -52,23 +63,28 @@ func ParseEntry(text string) (*Entry, error) {
 }
 
 // fixed says whether the method's strength is not the sweep's to choose: the
-// entry sets it, or the method has no sparsity.
+// entry sets it, or the method has none that a sweep could set.
 func (e *Entry) fixed() bool {
-	return slices.ContainsFunc(e.own, func(p pair) bool { return p.name == target }) ||
-		!slices.ContainsFunc(method.Settings(e.Method.Settings()), func(s method.Setting) bool { return s.Name == target })
+	t := target(e.Method)
+	return t == "" || slices.ContainsFunc(e.own, func(p pair) bool { return p.name == t })
 }
 
 // settings are the method's, with the entry's values and the sparsity, where one
 // is given.
-func (e *Entry) settings(sparsity string) (any, error) {
+func (e *Entry) settings(at string) (any, error) {
 	p := e.Method.Settings()
 	by := map[string]method.Setting{}
 	for _, s := range method.Settings(p) {
 		by[s.Name] = s
 	}
 	own := slices.Clone(e.own)
-	if sparsity != "" {
-		own = append(own, pair{target, sparsity})
+	switch t := target(e.Method); {
+	case at == "":
+	case t == budget:
+		x, _ := strconv.ParseFloat(at, 64) // it has been checked
+		own = append(own, pair{t, strconv.FormatFloat(1-x, 'g', 12, 64)})
+	default:
+		own = append(own, pair{t, at})
 	}
 	given := map[string]string{}
 	for _, x := range own {

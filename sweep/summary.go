@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"math"
 
 	"pare/measure"
@@ -17,14 +18,14 @@ type Row struct {
 	Failed   int     `json:"failed"`             // that did not
 	Accuracy float64 `json:"accuracy"`
 	Spread   float64 `json:"accuracy_sd"` // standard deviation over seeds; 0 for one
-	NonZero  float64 `json:"nonzero"`
-	Sparsity float64 `json:"reached"` // share of the parameters that is zero or gone
+	Kept     float64 `json:"kept"`        // numbers that must be kept, see measure.Size
+	Sparsity float64 `json:"reached"`     // share of the parameters that is not kept
 	Bytes    float64 `json:"sparse_bytes"`
 	MACs     float64 `json:"macs"` // dense multiply-accumulates for one sample
 	Time     float64 `json:"time"` // of one inference, to that of the network before; 0: not measured
 	TimeHalf float64 `json:"time_spread"`
 	Epochs   float64 `json:"epochs"`
-	Front    bool    `json:"front"` // no other row has both more accuracy and fewer non-zeros
+	Front    bool    `json:"front"` // no other row has both more accuracy and fewer numbers kept
 }
 
 // Summarise joins the outcomes of the seeds, in the order in which methods and
@@ -54,13 +55,13 @@ func Summarise(outs []*Outcome) []*Row {
 
 func row(label, target string, outs []*Outcome, params float64) *Row {
 	r := &Row{Label: label, Target: target}
-	var acc, nnz, bytes, macs, time, half, epochs []float64
+	var acc, kept, bytes, macs, time, half, epochs []float64
 	for _, o := range outs {
 		if o.Error != "" {
 			r.Failed++
 			continue
 		}
-		acc, nnz = append(acc, o.Accuracy), append(nnz, float64(o.Size.NonZero))
+		acc, kept = append(acc, o.Accuracy), append(kept, float64(cmp.Or(o.Size.Kept, o.Size.NonZero))) // old files have no such number
 		bytes, macs = append(bytes, float64(o.Size.SparseBytes)), append(macs, float64(o.Size.MACs))
 		epochs = append(epochs, float64(o.Epochs))
 		if o.Time != nil {
@@ -70,12 +71,12 @@ func row(label, target string, outs []*Outcome, params float64) *Row {
 	if r.Seeds = len(acc); r.Seeds == 0 {
 		return r
 	}
-	r.Accuracy, r.NonZero, r.Bytes, r.MACs, r.Epochs = stat.Mean(acc, nil), stat.Mean(nnz, nil), stat.Mean(bytes, nil), stat.Mean(macs, nil), stat.Mean(epochs, nil)
+	r.Accuracy, r.Kept, r.Bytes, r.MACs, r.Epochs = stat.Mean(acc, nil), stat.Mean(kept, nil), stat.Mean(bytes, nil), stat.Mean(macs, nil), stat.Mean(epochs, nil)
 	if r.Seeds > 1 {
 		r.Spread = stat.StdDev(acc, nil)
 	}
 	if params > 0 {
-		r.Sparsity = math.Max(0, 1-r.NonZero/params)
+		r.Sparsity = math.Max(0, 1-r.Kept/params)
 	}
 	if len(time) > 0 {
 		s := measure.SpreadOf(time)
@@ -84,13 +85,13 @@ func row(label, target string, outs []*Outcome, params float64) *Row {
 	return r
 }
 
-// front marks the rows that no other beats in accuracy and non-zeros.
+// front marks the rows that no other beats in accuracy and numbers kept.
 func front(rows []*Row) {
 	var good []*Row
 	var cost, acc []float64
 	for _, r := range rows {
 		if r.Seeds > 0 {
-			good, cost, acc = append(good, r), append(cost, r.NonZero), append(acc, r.Accuracy)
+			good, cost, acc = append(good, r), append(cost, r.Kept), append(acc, r.Accuracy)
 		}
 	}
 	for _, i := range measure.Pareto(cost, acc) {

@@ -28,7 +28,12 @@ func TestEntries(t *testing.T) {
 	if s := p.(*method.Magnitude); s.Pattern != "block:2x4" || s.Sparsity != .5 || strings.Join(s.Exclude, ",") != "a*,b*" {
 		t.Errorf("%+v", s)
 	}
-	for text, fixed := range map[string]bool{"gmp": false, "65": false, "gmp:sparsity=0.7": true, "channels": true, "channels:flops=0.7": true} {
+	if e, err := ParseEntry("share"); err != nil || e.fixed() {
+		t.Error(err)
+	} else if p, err := e.settings("0.9"); err != nil || p.(*method.Share).Budget != .1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for text, fixed := range map[string]bool{"share:budget=0.2": true, "gmp": false, "65": false, "gmp:sparsity=0.7": true, "channels": true, "channels:flops=0.7": true} {
 		if e, err := ParseEntry(text); err != nil || e.fixed() != fixed {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -166,7 +171,7 @@ func TestSummary(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	a, c := rows[1], rows[3]
-	if a.Seeds != 2 || a.Accuracy < .699 || a.Accuracy > .701 || a.Spread < .141 || a.Spread > .142 || a.NonZero != 51 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
+	if a.Seeds != 2 || a.Accuracy < .699 || a.Accuracy > .701 || a.Spread < .141 || a.Spread > .142 || a.Kept != 51 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
 		t.Errorf("%+v", a)
 	}
 	if !rows[0].Front || a.Front || !rows[2].Front || c.Front || c.Failed != 1 {

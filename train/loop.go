@@ -85,6 +85,15 @@ func (Base) AfterStep(*Run) error { return nil }
 // AfterEpoch does nothing.
 func (Base) AfterEpoch(*Run, Epoch) error { return nil }
 
+// Reparametrised is a Hook that trains parameters of its own in the place of some
+// of the network's: what it returns is clipped, moved by the optimiser and saved.
+// It is asked before Start, with no state restored yet; AfterGrad sets the
+// gradients of its own, and after each step, and in Start, it writes the weights
+// that they stand for.
+type Reparametrised interface {
+	Reparametrise(params []*Param) ([]*Param, error)
+}
+
 // Stateful is a Hook whose state goes into checkpoints.
 type Stateful interface {
 	Name() string
@@ -152,6 +161,9 @@ func (r *Run) Param(name string) *Param {
 	return nil
 }
 
+// ErrDiverged begins the error of a run whose loss is no longer finite.
+var ErrDiverged = errors.New("the loss became")
+
 // ErrInterrupted is returned when the context ends a run that has saved its state.
 var ErrInterrupted = errors.New("training was interrupted; its state is saved")
 
@@ -170,6 +182,13 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 	r := &Run{Config: cfg, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
 	for _, n := range pass.norms {
 		r.Stats = append(r.Stats, n.mean, n.vari)
+	}
+	for _, h := range cfg.Hooks {
+		if s, ok := h.(Reparametrised); ok {
+			if r.Params, err = s.Reparametrise(r.Params); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for _, p := range r.Params {
 		p.Decay = !cfg.NoDecay || len(p.Shape) > 1
@@ -263,7 +282,7 @@ func (r *Run) step(ctx context.Context, i int) error {
 	}
 	lr := r.Rate(r.Step)
 	if !finite(loss) {
-		return fmt.Errorf("the loss became %v at step %d (learning rate %.4g): lower the learning rate, warm it up, or clip the gradient", loss, r.Step, lr)
+		return fmt.Errorf("%w %v at step %d (learning rate %.4g): lower the learning rate, warm it up, or clip the gradient", ErrDiverged, loss, r.Step, lr)
 	}
 	r.Loss = loss
 	r.sum += loss

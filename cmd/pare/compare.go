@@ -35,9 +35,10 @@ func (c *cli) compare() *cobra.Command {
 		Long: `Runs every method at every sparsity with every seed, all on the same network, data and recipe, and the dense network
 trained alike beside them. It writes a table and a plot of accuracy against weights that are left.
 
-A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). One that
-sets its sparsity itself, or has none (channels:flops=0.5), is run once a seed. With an architecture of the zoo in the
-place of a file each seed begins with its own initial weights. No method sees the test set.
+A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). Where
+weights read from a shared array, a sparsity of 0.9 is a budget of 0.1. A method that sets its sparsity itself, or has
+none (channels:flops=0.5), is run once a seed. With an architecture of the zoo in the place of a file each seed begins
+with its own initial weights. No method sees the test set.
 
 Every run that ends is a line of results.jsonl in the folder, and its network a file beside; the same command again
 makes only the runs that are not there, and one that was stopped goes on from its checkpoint. A run that fails is shown
@@ -160,7 +161,7 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 		if b.p != nil || c.json {
 			return
 		}
-		said := fmt.Sprintf("accuracy %.2f %%, %d non-zero", 100*o.Accuracy, o.Size.NonZero)
+		said := fmt.Sprintf("accuracy %.2f %%, %d numbers kept", 100*o.Accuracy, o.Size.Kept)
 		if o.Error != "" {
 			said = "failed: " + o.Error
 		}

@@ -25,7 +25,7 @@ func comparePage(name string, q *comparison, s *sweep.Sweep, rows []*sweep.Row, 
 	}
 	r.Add(report.Section{Heading: "Accuracy by sparsity", Text: text + ".", Table: accuracyTable(rows), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
-		Text: "Time is of one inference on one sample, relative to the network before, run in turn. Epochs are those that the method trained: where it has several trainings it has more than the others. A star marks rows that no other beats in both accuracy and non-zeros."})
+		Text: "Time is of one inference on one sample, relative to the network before, run in turn. Epochs are those that the method trained: where it has several trainings it has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
@@ -105,7 +105,7 @@ func accuracyCell(r *sweep.Row) report.Cell {
 
 // costTable has a row for each method and sparsity.
 func costTable(rows []*sweep.Row) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "non-zero", "zero or gone", "MACs", "sparse form", "time", "epochs", "front"}}
+	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "kept", "zero or gone", "MACs", "sparse form", "time", "epochs", "front"}}
 	dense, _ := densest(rows)
 	for _, r := range rows {
 		asked := report.Missing()
@@ -129,7 +129,7 @@ func costTable(rows []*sweep.Row) *report.Table {
 		if r.Front {
 			star = report.Text("★")
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.NonZero + .5)), report.Percent(r.Sparsity), report.Scaled(r.MACs),
+		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.Kept + .5)), report.Percent(r.Sparsity), report.Scaled(r.MACs),
 			report.Bytes(int64(r.Bytes + .5)), time, report.Number(r.Epochs), star})
 	}
 	return t
@@ -156,7 +156,7 @@ const closeUp = .1
 func paretoPlots(rows []*sweep.Row) []*report.Plot {
 	dense, others := densest(rows)
 	plot := func(title string, least float64) (p *report.Plot, in, out int) {
-		p = &report.Plot{Title: title, X: report.Axis{Name: "non-zero parameters", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
+		p = &report.Plot{Title: title, X: report.Axis{Name: "parameters kept", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
 		at := map[string]int{}
 		var xs []float64
 		for _, r := range others {
@@ -171,20 +171,20 @@ func paretoPlots(rows []*sweep.Row) []*report.Plot {
 				out++
 			default:
 				in++
-				xs = append(xs, r.NonZero)
-				p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.NonZero, Y: r.Accuracy})
+				xs = append(xs, r.Kept)
+				p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Accuracy})
 			}
 		}
 		if dense != nil && in > 0 {
 			p.Series = append(p.Series, report.Series{Name: sweep.Dense, Line: true, Dashed: true,
-				Points: []report.Point{{X: slices.Min(xs), Y: dense.Accuracy}, {X: dense.NonZero, Y: dense.Accuracy}}})
+				Points: []report.Point{{X: slices.Min(xs), Y: dense.Accuracy}, {X: dense.Kept, Y: dense.Accuracy}}})
 		}
 		for i := range p.Series {
 			slices.SortStableFunc(p.Series[i].Points, func(a, b report.Point) int { return int(a.X - b.X) })
 		}
 		return p, in, out
 	}
-	all, n, _ := plot("Accuracy against non-zero parameters", -1)
+	all, n, _ := plot("Accuracy against parameters kept", -1)
 	if n == 0 {
 		return nil
 	}

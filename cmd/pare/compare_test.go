@@ -48,7 +48,7 @@ func TestCompare(t *testing.T) {
 		Rows []sweep.Row
 		Runs []sweep.Outcome
 	}
-	if err := json.Unmarshal([]byte(ok(t, append(args, "--json")...)), &x); err != nil || len(x.Rows) != 5 || len(x.Runs) != 10 || x.Rows[1].NonZero >= x.Rows[0].NonZero {
+	if err := json.Unmarshal([]byte(ok(t, append(args, "--json")...)), &x); err != nil || len(x.Rows) != 5 || len(x.Runs) != 10 || x.Rows[1].Kept >= x.Rows[0].Kept {
 		t.Errorf("%v: %+v", err, x.Rows)
 	}
 	if again, _ := os.ReadFile(at("c/results.jsonl")); !bytes.Equal(lines, again) {

@@ -87,6 +87,8 @@ func complete(c *cobra.Command) {
 		"allocate":  words(false, "global", "uniform", "er", "erk"),
 		"pattern":   words(false, "2:4", "1:4", "block:4x4"),
 		"variant":   words(false, "hard", "keep"),
+		"mapper":    words(false, "fold", "hashed", "roast"),
+		"scaler":    words(false, "v1", "v2", "v3", "v4", "v5", "none"),
 		"data":      words(true, dataset.Kinds()...),
 	} {
 		if c.Flags().Lookup(flag) != nil {
