@@ -173,13 +173,22 @@ func WeakestOfSign(w []float32, kept *Mask, rate float64) *Mask {
 // without keeps what a mask keeps and whose value is not below 0, less a share
 // of the smallest values.
 func without(w []float32, kept *Mask, rate float64, value func(float32) float32) *Mask {
-	score := make([]float32, len(w))
-	n := 0
+	var at []int
+	var score []float32
 	for i, x := range w {
-		score[i] = -1
-		if v := value(x); v >= 0 && kept.Kept(i) {
-			score[i], n = v, n+1
+		if kept.Kept(i) {
+			if v := value(x); v >= 0 {
+				at, score = append(at, i), append(score, v)
+			}
 		}
 	}
-	return TopK(score, n-min(n, int(math.Ceil(rate*float64(n)-1e-9))), CutFirst)
+	n := len(at)
+	stay := TopK(score, n-min(n, int(math.Ceil(rate*float64(n)-1e-9))), CutFirst)
+	out := NewMask(len(w), false)
+	for k, i := range at {
+		if stay.Kept(k) {
+			out.Set(i, true)
+		}
+	}
+	return out
 }

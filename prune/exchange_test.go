@@ -165,3 +165,15 @@ func TestExchangeEmpty(t *testing.T) {
 		t.Error("a rate of 1 was accepted")
 	}
 }
+
+// The number of threads has no say in what grows.
+func TestExchangeThreads(t *testing.T) {
+	hook := func(m *Masks) train.Hook {
+		return &Exchange{Gradual: Gradual{Hold: Hold{Masks: m}}, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 1}}
+	}
+	_, one, _ := trained(t, train.SGD{Momentum: .9}, .9, 1, hook)
+	_, two, _ := trained(t, train.SGD{Momentum: .9}, .9, 2, hook)
+	if one.Hash() != two.Hash() {
+		t.Error("one and two threads grew different weights")
+	}
+}

@@ -30,29 +30,53 @@ func order(f float32) uint32 {
 	return u | 1<<31
 }
 
-// threshold finds the order t such that fewer than cut of the visited scores
-// lie below t and at least cut lie at or below it, and how many at t itself
-// must be cut. It is a radix selection: four passes, no sorting.
-func threshold(cut int, visit func(yield func(uint32))) (t uint32, ties int) {
-	var hist [256]int
-	var prefix, mask uint32
-	rest := cut
-	for shift := 24; shift >= 0; shift -= 8 {
-		clear(hist[:])
-		visit(func(u uint32) {
-			if u&mask == prefix {
-				hist[u>>shift&255]++
+// threshold finds the order t such that, of the scores that are not protected,
+// fewer than cut lie below t and at least cut lie at or below it, and how many at
+// t itself must be cut. It is a radix selection without sorting: two passes over
+// the scores, and two over the few that share the leading bits of the threshold.
+func threshold(cut int, score [][]float32, protect []*Mask) (t uint32, ties int) {
+	const lead = 12 // bits
+	hist := make([]int, 1<<lead)
+	for l, s := range score {
+		p := protect[l]
+		for i, x := range s {
+			if p == nil || !p.Kept(i) {
+				hist[order(x)>>(32-lead)]++
 			}
-		})
-		b := 0
-		for b < 255 && hist[b] < rest {
-			rest -= hist[b]
-			b++
 		}
-		prefix |= uint32(b) << shift
-		mask |= 255 << shift
 	}
-	return prefix, rest
+	t, cut = bucket(hist, cut)
+	near := make([]uint32, 0, hist[t])
+	for l, s := range score {
+		p := protect[l]
+		for i, x := range s {
+			if u := order(x); u>>(32-lead) == t && (p == nil || !p.Kept(i)) {
+				near = append(near, u)
+			}
+		}
+	}
+	for _, shift := range []int{10, 0} {
+		clear(hist)
+		for _, u := range near {
+			if u>>(shift+10) == t {
+				hist[u>>shift&1023]++
+			}
+		}
+		var low uint32
+		low, cut = bucket(hist[:1024], cut)
+		t = t<<10 | low
+	}
+	return t, cut
+}
+
+// bucket finds the bucket that holds the cut-th entry, and its place in there.
+func bucket(hist []int, cut int) (uint32, int) {
+	b := 0
+	for b < len(hist)-1 && hist[b] < cut {
+		cut -= hist[b]
+		b++
+	}
+	return uint32(b), cut
 }
 
 // TopK keeps exactly k entries of the highest scores.
@@ -61,11 +85,7 @@ func TopK(score []float32, k int, ties Ties) *Mask {
 	if k == len(score) || k == 0 {
 		return NewMask(len(score), k > 0)
 	}
-	t, cutTies := threshold(len(score)-k, func(yield func(uint32)) {
-		for _, s := range score {
-			yield(order(s))
-		}
-	})
+	t, cutTies := threshold(len(score)-k, [][]float32{score}, []*Mask{nil})
 	m := NewMask(len(score), false)
 	cutAt(m, score, nil, t, cutTies, ties)
 	return m
@@ -147,15 +167,7 @@ func Global(score [][]float32, keep int, floor []int) ([]*Mask, error) {
 		}
 		return masks, nil
 	}
-	t, cut := threshold(n-keep, func(yield func(uint32)) {
-		for l, s := range score {
-			for i, x := range s {
-				if protect[l] == nil || !protect[l].Kept(i) {
-					yield(order(x))
-				}
-			}
-		}
-	})
+	t, cut := threshold(n-keep, score, protect)
 	for l, s := range score {
 		masks[l] = NewMask(len(s), false)
 		cut = cutAt(masks[l], s, protect[l], t, cut, CutFirst)
