@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"pare/engine"
 	"pare/prune"
@@ -14,44 +13,63 @@ import (
 	"pare/zoo"
 )
 
-// period is RigL's number of steps between changes of the masks.
-const period = 100
-
-// movingMasks are whole periods of a training whose masks move, with the step
-// that moves them, beside as many steps of dense training.
+// movingMasks are short trainings, planning and the steps that move the masks
+// included, beside as many steps of dense training.
 func movingMasks() []work {
 	var ws []work
 	for _, c := range []struct {
+		name  string
+		bar   float64
 		net   string
 		batch int
-		name  string
-		grow  prune.Growth
-	}{{"lenet-300-100", 64, "rigl", prune.ByGradient}, {"lenet-300-100", 64, "set", prune.AtRandom}, {"gpt-tiny", 8, "rigl", prune.ByGradient}, {"resnet20", 32, "rigl", prune.ByGradient}} {
-		ws = append(ws, work{Group: "sparse training", Name: fmt.Sprintf("%s, batch %d, %d steps of %s, 90 %% cut", c.net, c.batch, period, c.name), Peer: "Pare, dense", Bar: 1 / .6,
-			ours: loop(c.net, c.batch, func(ws []*prune.Weight) (train.Hook, error) {
-				keep, err := allocate.ErdosRenyi(ws, .9, true)
-				if err != nil {
-					return nil, err
-				}
-				m := allocate.Select(ws, score.Random(ws, 1), keep, prune.CutFirst)
-				return &prune.Exchange{Gradual: prune.Gradual{Hold: prune.Hold{Masks: m}}, Grow: c.grow,
-					Rate: schedule.Exchange{Rate: .3, Every: period, End: endless}}, nil
-			}),
-			own: loop(c.net, c.batch, nil)})
+		steps int
+		hook  func(ws []*prune.Weight, steps int) (train.Hook, error)
+	}{
+		{"rigl", 1 / .6, "lenet-300-100", 64, 200, exchanging(prune.ByGradient)}, {"set", 1 / .6, "lenet-300-100", 64, 200, exchanging(prune.AtRandom)},
+		{"granet from 50 %", 1, "lenet-300-100", 64, 2000, regenerating},
+		{"rigl", 1 / .6, "gpt-tiny", 8, 100, exchanging(prune.ByGradient)}, {"rigl", 1 / .6, "resnet20", 32, 100, exchanging(prune.ByGradient)},
+	} {
+		ws = append(ws, work{Group: "sparse training", Name: fmt.Sprintf("%s, batch %d, %d steps of %s, 90 %% cut", c.net, c.batch, c.steps, c.name), Peer: "Pare, dense", Bar: c.bar,
+			ours: fitting(c.net, c.batch, c.steps, c.hook), own: fitting(c.net, c.batch, c.steps, nil)})
 	}
 	return ws
 }
 
-// endless is a number of steps that no benchmark comes to.
-const endless = math.MaxInt32
+// exchanging trains 10 % of the weights, of which 30 % are exchanged every 100 steps.
+func exchanging(grow prune.Growth) func([]*prune.Weight, int) (train.Hook, error) {
+	return func(ws []*prune.Weight, steps int) (train.Hook, error) {
+		m, err := erk(ws, .9)
+		return &prune.Exchange{Gradual: prune.Gradual{Hold: prune.Hold{Masks: m}}, Grow: grow,
+			Rate: schedule.Exchange{Rate: .3, Begin: 50, Every: 100, End: steps}}, err
+	}
+}
+
+// regenerating prunes from one half to 10 % of the weights in the first half of
+// the steps, and exchanges every 100.
+func regenerating(ws []*prune.Weight, steps int) (train.Hook, error) {
+	m, err := erk(ws, .5)
+	return &prune.Exchange{Rate: schedule.Exchange{Rate: .5, Least: .005, Over: steps, Every: 100, End: steps},
+		Gradual: prune.Gradual{Hold: prune.Hold{Masks: m}, Schedule: schedule.Gradual{Initial: .5, Final: .9, End: steps / 2, Every: 100, Power: 3},
+			Pick: func(s float64) (*prune.Masks, error) {
+				return allocate.Global(ws, score.Within(m, score.Magnitude(ws)), s, nil)
+			}}}, err
+}
+
+func erk(ws []*prune.Weight, sparsity float64) (*prune.Masks, error) {
+	keep, err := allocate.ErdosRenyi(ws, sparsity, true)
+	if err != nil {
+		return nil, err
+	}
+	return allocate.Select(ws, score.Random(ws, 1), keep, prune.CutFirst), nil
+}
 
 // noise is a batch that is the same at every step.
 type noise struct {
-	size   int
-	filled bool
+	size, steps int
+	filled      bool
 }
 
-func (n *noise) Steps() int { return endless }
+func (n *noise) Steps() int { return n.steps }
 func (n *noise) Batch() int { return n.size }
 func (n *noise) Close()     {}
 func (n *noise) Fill(_, _ int, s *train.Step) error {
@@ -62,57 +80,32 @@ func (n *noise) Fill(_, _ int, s *train.Step) error {
 	return nil
 }
 
-// loop runs the training loop, a period of steps at a time.
-func loop(net string, batch int, hook func([]*prune.Weight) (train.Hook, error)) prepared {
+// fitting is a whole training of a network of the zoo.
+func fitting(net string, batch, steps int, hook func([]*prune.Weight, int) (train.Hook, error)) prepared {
 	return func(threads int) (func() error, func(), error) {
 		g, err := zoo.New(net, zoo.Options{Seed: 1})
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg := &train.Config{Graph: g, Train: &noise{size: batch}, Epochs: 1, Optimizer: train.SGD{Momentum: .9}, Rate: train.Constant(1e-5), Engine: engine.Options{Threads: threads}}
-		if hook != nil {
-			ws, err := prune.Weights(g, prune.Scope{})
-			if err != nil {
-				return nil, nil, err
-			}
-			h, err := hook(ws)
-			if err != nil {
-				return nil, nil, err
-			}
-			cfg.Hooks = []train.Hook{h}
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		ended, stop, more := make(chan bool), make(chan bool), make(chan bool)
-		cfg.OnStep = func(step int, _ float64) {
-			if step%period == 1 { // the one before which masks move is done
-				stop <- true
-				<-more
-			}
-		}
-		go func() {
-			_, err = train.Fit(ctx, cfg)
-			close(ended)
-		}()
-		wait := func() error {
-			select {
-			case <-stop:
-				return nil
-			case <-ended:
+		initial, _ := g.Clone(true)
+		return func() error {
+			if err := train.CopyWeights(g, initial); err != nil {
 				return err
 			}
-		}
-		if err := wait(); err != nil {
-			cancel()
-			return nil, nil, err
-		}
-		run := func() error {
-			select {
-			case more <- true:
-				return wait()
-			case <-ended:
-				return err
+			cfg := &train.Config{Graph: g, Train: &noise{size: batch, steps: steps}, Epochs: 1, Optimizer: train.SGD{Momentum: .9}, Rate: train.Constant(1e-5), Engine: engine.Options{Threads: threads}}
+			if hook != nil {
+				ws, err := prune.Weights(g, prune.Scope{})
+				if err != nil {
+					return err
+				}
+				h, err := hook(ws, steps)
+				if err != nil {
+					return err
+				}
+				cfg.Hooks = []train.Hook{h}
 			}
-		}
-		return run, func() { cancel(); close(more); <-ended }, nil
+			_, err := train.Fit(context.Background(), cfg)
+			return err
+		}, func() {}, nil
 	}
 }

@@ -280,7 +280,7 @@ func TestMovingNotes(t *testing.T) {
 	s := granetDefaults()
 	s.Every = 10
 	r, err := runGraNet(context.Background(), job(t, s, 3))
-	if err != nil || len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "3 steps only") {
+	if err != nil || len(r.Notes) < 2 || !strings.Contains(r.Notes[0], "18.9 %") || !strings.Contains(r.Notes[1], "3 steps only") {
 		t.Errorf("notes %v, %v", r.Notes, err)
 	}
 	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})

@@ -92,6 +92,7 @@ func runGraNet(ctx context.Context, j *Job) (*Result, error) {
 	if r == nil {
 		return r, err
 	}
+	r.Notes = append(r.Notes, fmt.Sprintf("on average %.1f %% of the weights were there while training", 100*density(sch, j.Steps())))
 	if n := len(sch.Events()) - 1; n < 5 {
 		r.Notes = append(r.Notes, fmt.Sprintf("the sparsity rose in %d steps only: train longer, or let --every be smaller", n))
 	}
@@ -121,6 +122,18 @@ func (s *GraNet) schedules(n int) (schedule.Gradual, schedule.Exchange, error) {
 		return sch, rate, fmt.Errorf("%d steps between changes of the masks are more than the window from step %d to %d has: let --every be smaller, or train longer", s.Every, sch.Begin, sch.End)
 	}
 	return sch, rate, rate.Check(n)
+}
+
+// density is the mean share of weights that are left over a training of n steps.
+func density(sch schedule.Gradual, n int) float64 {
+	sum, now := 0.0, sch.Initial
+	for t := range n {
+		if sch.Event(t) {
+			now = sch.At(t)
+		}
+		sum += 1 - now
+	}
+	return sum / float64(n)
 }
 
 // pick chooses, among what is left, what stays at a sparsity.

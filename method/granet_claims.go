@@ -47,12 +47,12 @@ var granetClaims = &Experiment{
 		}{
 			{"GMP long", runGraNet, long, gn(0, 0, 200)},
 			{"GraNet long", runGraNet, long, gn(0, .1, 200)},
-			{"GraNet(half-sparse) long", runGraNet, long, gn(.5, .1, 200)},
-			{"GraNet(0.3) long", runGraNet, long, gn(0, .3, 200)},
+			{"half-sparse GraNet long", runGraNet, long, gn(.5, .1, 200)},
+			{"GraNet-0.3 long", runGraNet, long, gn(0, .3, 200)},
 			{"RigL long", runRigL, long, rg(.3, 200)},
 			{"GMP short", runGraNet, short, gn(0, 0, 20)},
 			{"GraNet short", runGraNet, short, gn(0, .5, 20)},
-			{"GraNet(half-sparse) short", runGraNet, short, gn(.5, .5, 20)},
+			{"half-sparse GraNet short", runGraNet, short, gn(.5, .5, 20)},
 			{"RigL short", runRigL, short, rg(.5, 20)},
 		} {
 			x, err := b.arm(ctx, a.run, a.r, a.settings)
@@ -77,6 +77,6 @@ var granetClaims = &Experiment{
 	Claims: []Claim{
 		atLeast("long: GraNet is within a point of GMP", "GraNet long", "GMP long", -1, false),
 		atLeast("long: GraNet beats static random masks by 15 points", "GraNet long", "static long", 15, false),
-		atLeast("short: GraNet from half sparse beats RigL by 3 points", "GraNet(half-sparse) short", "RigL short", 3, false),
+		atLeast("short: GraNet from half sparse beats RigL by 3 points", "half-sparse GraNet short", "RigL short", 3, false),
 	},
 }
