@@ -70,13 +70,20 @@ func sparsityOf(g *graph.Graph, bytes int, seed uint64) (float64, error) {
 }
 
 var shareClaims = &Experiment{
-	About: "Glyph(4, 0.6), MLP 64-100-50-10, sgd 0.05 cosine, momentum 0.9, 20 epochs: weights that read from an array of 100, 25, 10, 5 and 2 % of their number, against HashedNet's mapping, a random sparse network (ERK) of as many weights, a small dense one, and gradual magnitude pruning in as many bytes of the sparse form; and the array's initial scale s0 at 10 %, with the scaler and without.",
+	About: "Glyph(4, 0.6), MLP 64-100-50-10, sgd 0.05 cosine, momentum 0.9, 20 epochs: weights that read from an array of 100, 25, 10, 5 and 2 % of their number, against HashedNet's mapping, a random sparse network (ERK) of as many weights, a small dense one, and gradual magnitude pruning in as many bytes of the sparse form, also after 60 epochs; and the array's initial scale s0 at 10 %, with the scaler and without.",
 	Seeds: 6,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		b := newBench(seed)
 		r := Recipe{Epochs: 20, Batch: 50, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9}
 		for _, c := range []float64{1, .25, .1, .05, .02} {
 			if err := shareAt(ctx, b, r, c, put); err != nil {
+				return err
+			}
+		}
+		long := r
+		long.Epochs = 60
+		for _, c := range []float64{.1, .05, .02} {
+			if err := shareAndPrune(ctx, b, long, c, put); err != nil {
 				return err
 			}
 		}
@@ -124,58 +131,73 @@ func scales(v Values, scaler string) (lo, hi float64) {
 // shareAt runs the arms of one budget.
 func shareAt(ctx context.Context, b *bench, r Recipe, c float64, put func(string, float64)) error {
 	at := fmt.Sprintf(" %.2f", c)
-	bytes := 0
-	for _, arm := range []struct{ name, mapper string }{{"share", sharing.Fold}, {"hashed", sharing.Hashed}} {
-		s := shareDefaults()
-		s.Budget, s.Mapper = c, arm.mapper
-		a, n, err := b.ended(ctx, runShare, r, s)
-		if err != nil {
-			return err
-		}
-		put(arm.name+at, a)
-		if arm.mapper == sharing.Fold {
-			bytes = n
-		}
-	}
-	dense, err := b.mlp(64, 100, 50, 10)
+	s := shareDefaults()
+	s.Budget, s.Mapper = c, sharing.Hashed
+	a, _, err := b.ended(ctx, runShare, r, s)
 	if err != nil {
 		return err
 	}
-	small, name := dense, "dense"
+	put("hashed"+at, a)
+	small, name := []int{64, 100, 50, 10}, "dense"
 	if c < 1 {
-		if small, err = b.mlp(scaledMLP(int(math.Round(11900 * c)))...); err != nil {
-			return err
-		}
-		name = "small-dense"
+		small, name = scaledMLP(int(math.Round(11900*c))), "small-dense"
 	}
-	if err := b.fit(ctx, small, r); err != nil {
+	g, err := b.mlp(small...)
+	if err != nil {
 		return err
 	}
-	a, err := b.accuracy(ctx, small)
-	if err != nil {
+	if err := b.fit(ctx, g, r); err != nil {
+		return err
+	}
+	if a, err = b.accuracy(ctx, g); err != nil {
 		return err
 	}
 	put(name+at, a)
-	if c == 1 {
-		return nil
-	}
-	a, _, err = b.masked(ctx, dense, r, func(ws []*prune.Weight) (*prune.Masks, error) {
-		k, err := allocate.ErdosRenyi(ws, 1-c, true)
-		if err != nil {
-			return nil, err
+	if c < 1 {
+		if g, err = b.mlp(64, 100, 50, 10); err != nil {
+			return err
 		}
-		return allocate.Select(ws, score.Random(ws, b.seed), k, prune.CutFirst), nil
-	})
+		a, _, err = b.masked(ctx, g, r, func(ws []*prune.Weight) (*prune.Masks, error) {
+			k, err := allocate.ErdosRenyi(ws, 1-c, true)
+			if err != nil {
+				return nil, err
+			}
+			return allocate.Select(ws, score.Random(ws, b.seed), k, prune.CutFirst), nil
+		})
+		if err != nil {
+			return err
+		}
+		put("random-sparse"+at, a)
+	}
+	return shareAndPrune(ctx, b, r, c, put)
+}
+
+// shareAndPrune runs sharing, and gradual pruning in as many bytes.
+func shareAndPrune(ctx context.Context, b *bench, r Recipe, c float64, put func(string, float64)) error {
+	at := fmt.Sprintf(" %.2f", c)
+	if r.Epochs > 20 {
+		at = fmt.Sprintf(", %d epochs%s", r.Epochs, at)
+	}
+	s := shareDefaults()
+	s.Budget = c
+	a, bytes, err := b.ended(ctx, runShare, r, s)
 	if err != nil {
 		return err
 	}
-	put("random-sparse"+at, a)
-	s := gmpDefaults()
-	s.Every = 20
-	if s.Sparsity, err = sparsityOf(dense, bytes, b.seed); err != nil {
+	put("share"+at, a)
+	if c == 1 {
+		return nil
+	}
+	g, err := b.mlp(64, 100, 50, 10)
+	if err != nil {
 		return err
 	}
-	if a, _, err = b.ended(ctx, runGMP, r, s); err != nil {
+	p := gmpDefaults()
+	p.Every = 20
+	if p.Sparsity, err = sparsityOf(g, bytes, b.seed); err != nil {
+		return err
+	}
+	if a, _, err = b.ended(ctx, runGMP, r, p); err != nil {
 		return err
 	}
 	put("gmp in as many bytes"+at, a)

@@ -187,6 +187,9 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 			return err
 		}
 	} else {
+		for _, n := range notes(outs) {
+			c.say("note: %s", n)
+		}
 		rep.Print(c.out, c.width())
 	}
 	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })

@@ -29,8 +29,8 @@ func comparePage(name string, q *comparison, s *sweep.Sweep, rows []*sweep.Row, 
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
-	if t := notes(outs); t != nil {
-		r.Add(report.Section{Heading: "Notes", Table: t})
+	if ns := notes(outs); ns != nil {
+		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
 	}
 	return r
 }
@@ -212,22 +212,17 @@ func failures(outs []*sweep.Outcome) *report.Table {
 	return t
 }
 
-// notes lists what methods have to say, each once.
-func notes(outs []*sweep.Outcome) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", "note"}}
-	seen := map[[2]string]bool{}
+// notes are what methods have to say, each once.
+func notes(outs []*sweep.Outcome) []string {
+	var out []string
 	for _, o := range outs {
 		for _, n := range o.Notes {
-			if k := [2]string{o.Label, n}; !seen[k] {
-				seen[k] = true
-				t.Rows = append(t.Rows, []report.Cell{report.Text(o.Label), report.Text(o.Target), report.Text(n)})
+			if n = strings.TrimSpace(o.Label+" "+o.Target) + ": " + n; !slices.Contains(out, n) {
+				out = append(out, n)
 			}
 		}
 	}
-	if t.Rows == nil {
-		return nil
-	}
-	return t
+	return out
 }
 
 // write writes the files that were asked for.
