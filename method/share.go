@@ -48,9 +48,9 @@ Measured (the reproduction): at a budget of 1 it is as good as the dense network
 the two mappings are as good as each other. At 5 % it is 17 points above a random sparse network of as many weights; at
 10 % and below it is above a small dense one; at 25 % all three are alike. Against gradual magnitude pruning in as many
 bytes of the sparse form it is behind after 20 epochs, by 6 points at 5 % and 4 at 2 %; after 60 it is still behind at
-10 and 5 %, by 9 and 4 points, and 3 ahead at 2 %, where six seeds do not settle it: the paper's crossing, at higher
-compression than there. Without the scaler the largest initial scale is 8 points better than with it, and the others
-diverge.
+10 and 5 %, by 9 and 4 points, and 3 ahead at 2 %, which six seeds do not settle: that sharing overtakes where little is
+left, as the paper finds against rewound lottery tickets, is neither shown nor excluded here. Without the scaler the
+largest initial scale is 8 points better than with it, and the others diverge.
 
 Sharing begins with a random array, so the weights of a trained network are forgotten but for their standard deviations;
 begin-with=fit takes the least-squares array instead. Embeddings read from the array too. The tensors' names and their
