@@ -38,7 +38,7 @@ func drawn(ws []*prune.Weight, keep []int, seed uint64) (*prune.Masks, error) {
 	return allocate.Select(ws, score.Random(ws, seed), keep, prune.CutFirst), nil
 }
 
-// growths are the growth rules by name.
+// growth finds a growth rule by name.
 func growth(name string) (prune.Growth, error) {
 	switch name {
 	case "gradient":

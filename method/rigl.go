@@ -33,9 +33,9 @@ cost what the weights that are left cost.
 The authors' code was read. As there, what is dropped may grow at once and then goes on as if nothing had been, and
 moments of what grows begin at zero. Departures: an exchange does not take the place of an optimiser step, it comes
 before one, with a gradient of its own on the same batch; the drop counts are rounded up where the code truncates, so
-that small layers take part; there is no exchange at step 0; masks have exact counts where the code draws each layer's
-once per network; no noise is added to the magnitudes. With --grow-batches above 1 the gradients of the batches that
-follow are averaged in.`,
+that small layers take part; there is no exchange at step 0; the layers' counts are rounded so that their sum is exact,
+where the code truncates the zeros of each; no noise is added to the magnitudes. With --grow-batches above 1 the
+gradients of the batches that follow are averaged in.`,
 	Settings: func() any { return riglDefaults() },
 	Run:      runRigL,
 }
