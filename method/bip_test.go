@@ -252,14 +252,14 @@ func TestBiPStructured(t *testing.T) {
 }
 
 func TestBiPResume(t *testing.T) {
-	resumesMasks(t, "unstructured", runBiP, func() *Job { return job(t, bipDefaults(), 2) }, 7, 31)
-	resumesMasks(t, "filter, best epoch", runBiP, func() *Job {
+	resumes(t, "unstructured", runBiP, func() *Job { return job(t, bipDefaults(), 2) }, 0, 7, 31)
+	resumes(t, "filter, best epoch", runBiP, func() *Job {
 		s := bipDefaults()
 		s.Mode, s.Sparsity = "filter", .5
 		j := convJob(t, s, "resnet8")
 		j.Recipe.Epochs, j.Data.Val = 2, j.Data.Test
 		return j
-	}, 4, 13)
+	}, 0, 4, 13)
 }
 
 func TestBiPBadInput(t *testing.T) {

@@ -3,16 +3,13 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"pare/graph"
 	"pare/prune"
 	"pare/prune/allocate"
-	"pare/train"
 	"pare/zoo"
 )
 
@@ -78,38 +75,10 @@ func TestMoving(t *testing.T) {
 // bytes; another seed does not.
 func TestMovingResumes(t *testing.T) {
 	for name, f := range moving() {
-		mk := func() (*Method, *Job) {
-			m, s := f()
-			return m, job(t, s, 3)
-		}
-		m, whole := mk()
-		if _, err := m.Run(context.Background(), whole); err != nil {
-			t.Fatal(err)
-		}
-		save := filepath.Join(t.TempDir(), "checkpoint")
-		for _, stop := range []int{6, 27, 50} {
-			_, j := mk()
-			j.Save, j.Resume = save, true
-			ctx, cancel := context.WithCancel(context.Background())
-			j.OnStep = func(step, total int, loss float64) {
-				if step == stop {
-					cancel()
-				}
-			}
-			if _, err := m.Run(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-				t.Fatalf("%s stopped at %d: %v", name, stop, err)
-			}
-			cancel()
-		}
-		_, j := mk()
-		j.Save, j.Resume = save, true
-		if _, err := m.Run(context.Background(), j); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(bits(whole.Graph), bits(j.Graph)) {
-			t.Errorf("%s: the resumed run differs", name)
-		}
-		_, other := mk()
+		m, _ := f()
+		mk := func() *Job { _, s := f(); return job(t, s, 3) }
+		whole := resumes(t, name, m.Run, mk, 0, 6, 27, 50)
+		other := mk()
 		other.Seed++
 		if _, err := m.Run(context.Background(), other); err != nil {
 			t.Fatal(err)

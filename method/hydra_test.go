@@ -47,11 +47,11 @@ func TestHydra(t *testing.T) {
 }
 
 func TestHydraResume(t *testing.T) {
-	resumesMasks(t, "hydra", runHydra, func() *Job {
+	resumes(t, "hydra", runHydra, func() *Job {
 		s := hydraDefaults()
 		s.Tune, s.Allocate = 2, "global"
 		return job(t, s, 2)
-	}, 9, 33, 50)
+	}, 0, 9, 33, 50)
 }
 
 func TestHydraBadInput(t *testing.T) {

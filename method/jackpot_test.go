@@ -3,10 +3,8 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,44 +129,6 @@ func TestJackpotDense(t *testing.T) {
 	}
 }
 
-// resumesMasks stops a run at some steps, resumes it, and compares with one that
-// was not stopped.
-func resumesMasks(t *testing.T, name string, run func(context.Context, *Job) (*Result, error), mk func() *Job, stops ...int) {
-	t.Helper()
-	whole, err := run(context.Background(), mk())
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	again, err := run(context.Background(), mk())
-	if err != nil || !bytes.Equal(bits(whole.Graph), bits(again.Graph)) {
-		t.Errorf("%s: two runs of one seed differ (%v)", name, err)
-	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for _, stop := range stops {
-		j := mk()
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		j.OnStep = func(step, total int, loss float64) {
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := run(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("%s, stopped at %d: %v", name, stop, err)
-		}
-		cancel()
-	}
-	j := mk()
-	j.Save, j.Resume = save, true
-	r, err := run(context.Background(), j)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || r.Masks != nil && r.Masks.Hash() != whole.Masks.Hash() {
-		t.Errorf("%s: the resumed run differs", name)
-	}
-}
-
 func TestJackpotResume(t *testing.T) {
 	for _, tune := range []int{0, 1} {
 		mk := func() *Job {
@@ -182,7 +142,7 @@ func TestJackpotResume(t *testing.T) {
 		if tune > 0 {
 			stops = append(stops, 33)
 		}
-		resumesMasks(t, fmt.Sprint("tune ", tune), runJackpot, mk, stops...)
+		resumes(t, fmt.Sprint("tune ", tune), runJackpot, mk, 0, stops...)
 	}
 }
 

@@ -3,10 +3,8 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -205,43 +203,10 @@ func TestResumeTickets(t *testing.T) {
 	mk := func() *Job {
 		return ticketJob(t, func(s *Tickets) { s.Controls, s.Fresh.Fresh = []string{"reinit", "random"}, true })
 	}
-	whole, err := runLottery(context.Background(), mk())
-	if err != nil {
-		t.Fatal(err)
-	}
+	// 40 steps a training
+	whole := resumes(t, "lottery", runLottery, mk, 240, 7, 60, 80, 215)
 	if len(whole.Notes) != 4 || len(whole.Epochs) != 8 {
 		t.Errorf("notes %q, %d epochs", whole.Notes, len(whole.Epochs))
-	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for _, stop := range []int{7, 60, 80, 215} { // 40 steps a training
-		j := mk()
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		j.OnStep = func(step, total int, _ float64) {
-			if total != 240 {
-				t.Fatalf("%d steps in all, want 240", total)
-			}
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := runLottery(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
-	}
-	j := mk()
-	j.Save, j.Resume = save, true
-	r, err := runLottery(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Epochs, r.Epochs) || !slices.Equal(whole.Notes, r.Notes) {
-		t.Errorf("the resumed run differs: %q, want %q", r.Notes, whole.Notes)
-	}
-	j.Clean()
-	if left, _ := filepath.Glob(save + "*"); left != nil {
-		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -3,7 +3,6 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -183,33 +182,7 @@ func TestResume(t *testing.T) {
 			s.Every, s.Variant = 3, variant
 			return job(t, s, 3)
 		}
-		whole := mk()
-		if _, err := runGMP(context.Background(), whole); err != nil {
-			t.Fatal(err)
-		}
-		save := filepath.Join(t.TempDir(), "checkpoint")
-		for _, stop := range []int{7, 31} {
-			j := mk()
-			j.Save, j.Resume = save, true
-			ctx, cancel := context.WithCancel(context.Background())
-			j.OnStep = func(step, total int, loss float64) {
-				if step == stop {
-					cancel()
-				}
-			}
-			if _, err := runGMP(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-				t.Fatalf("stopped at %d: %v", stop, err)
-			}
-			cancel()
-		}
-		j := mk()
-		j.Save, j.Resume = save, true
-		if _, err := runGMP(context.Background(), j); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(bits(whole.Graph), bits(j.Graph)) {
-			t.Errorf("%s: the resumed run differs", variant)
-		}
+		resumes(t, variant, runGMP, mk, 0, 7, 31)
 	}
 }
 
@@ -217,41 +190,7 @@ func TestResume(t *testing.T) {
 // epochs came to.
 func TestResumeRounds(t *testing.T) {
 	mk := func() *Job { return job(t, &Magnitude{Sparsity: .8, Allocate: "global", Rounds: 3}, 2) }
-	whole, err := runMagnitude(context.Background(), mk())
-	if err != nil {
-		t.Fatal(err)
-	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for _, stop := range []int{25, 40, 90} { // 40 steps a round
-		j := mk()
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		j.OnStep = func(step, total int, loss float64) {
-			if total != 120 {
-				t.Fatalf("%d steps in all, want 120", total)
-			}
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := runMagnitude(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
-	}
-	j := mk()
-	j.Save, j.Resume = save, true
-	r, err := runMagnitude(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Epochs, r.Epochs) {
-		t.Errorf("the resumed run differs; epochs %v, want %v", r.Epochs, whole.Epochs)
-	}
-	j.Clean()
-	if left, _ := filepath.Glob(save + "*"); left != nil {
-		t.Errorf("left behind: %v", left)
-	}
+	resumes(t, "magnitude", runMagnitude, mk, 120, 25, 40, 90) // 40 steps a round
 }
 
 // A checkpoint of another seed, recipe, target, data or network is refused.

@@ -51,7 +51,7 @@ func TestMovement(t *testing.T) {
 }
 
 func TestMovementResume(t *testing.T) {
-	resumesMasks(t, "movement", runMovement, func() *Job { return job(t, movementDefaults(), 2) }, 9, 33)
+	resumes(t, "movement", runMovement, func() *Job { return job(t, movementDefaults(), 2) }, 0, 9, 33)
 }
 
 func TestMovementBadInput(t *testing.T) {

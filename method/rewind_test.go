@@ -3,9 +3,7 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -176,39 +174,10 @@ func TestResumeRewind(t *testing.T) {
 	mk := func() *Job {
 		return rewindJob(t, "0.5ep", func(s *Rewind) { s.Stability, s.Controls = 2, []string{"sign"} })
 	}
-	whole, err := runRewind(context.Background(), mk())
-	if err != nil {
-		t.Fatal(err)
-	}
+	// of 8 trainings of 40 steps, the later from step 10 on
+	whole := resumes(t, "rewind", runRewind, mk, 320, 5, 12, 55, 175, 300)
 	if n := len(whole.Notes); n != 4 || !strings.Contains(whole.Notes[3], "D_O") {
 		t.Errorf("%q", whole.Notes)
-	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for _, stop := range []int{5, 12, 55, 175, 300} { // of 8 trainings of 40 steps, the later from step 10 on
-		j := mk()
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		j.OnStep = func(step, total int, _ float64) {
-			if total != 320 || step > total {
-				t.Fatalf("step %d of %d", step, total)
-			}
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := runRewind(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
-	}
-	j := mk()
-	j.Save, j.Resume = save, true
-	r, err := runRewind(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Notes, r.Notes) {
-		t.Errorf("the resumed run differs: %q, want %q", r.Notes, whole.Notes)
 	}
 }
 

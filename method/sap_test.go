@@ -1,18 +1,13 @@
 package method
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"pare/measure"
 	"pare/prune"
-	"pare/train"
 )
 
 func TestSAPCut(t *testing.T) {
@@ -138,33 +133,7 @@ func TestSAP(t *testing.T) {
 		}
 	}
 
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for _, stop := range []int{7, 33, 41} {
-		ctx, cancel := context.WithCancel(context.Background())
-		j := mk()
-		j.Save, j.Resume = save, stop > 7
-		j.OnStep = func(step, total int, _ float64) {
-			if total != 60 {
-				t.Fatalf("%d steps in all, want 60", total)
-			}
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := runSAP(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
-	}
-	j = mk()
-	j.Save, j.Resume = save, true
-	r, err = runSAP(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Epochs, r.Epochs) || !slices.Equal(whole.Notes, r.Notes) {
-		t.Error("the resumed run differs")
-	}
+	resumes(t, "sap", runSAP, mk, 60, 7, 33, 41)
 }
 
 func TestSAPRefuses(t *testing.T) {

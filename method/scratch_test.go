@@ -3,9 +3,7 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -223,43 +221,8 @@ func TestResumeScratch(t *testing.T) {
 	mk := func() *Job {
 		return scratchJob(t, func(s *Scratch) { s.Arm, s.Runs, s.Fresh.Fresh = "all", 2, true })
 	}
-	whole, err := runScratch(context.Background(), mk())
-	if err != nil {
-		t.Fatal(err)
-	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
 	// 4 epochs of 20 steps dense, then twice 1, 4 and 8
-	for _, stop := range []int{30, 80, 95, 170, 300, 600} {
-		j := mk()
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		at := 0
-		j.OnStep = func(step, total int, _ float64) {
-			if step < at || step > total || step > 80 && total != 600 {
-				t.Fatalf("step %d of %d after %d", step, total, at)
-			}
-			if at = step; step == stop {
-				cancel()
-			}
-		}
-		if _, err := runScratch(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
-	}
-	j := mk()
-	j.Save, j.Resume = save, true
-	r, err := runScratch(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Notes, r.Notes) || !slices.Equal(whole.Epochs, r.Epochs) {
-		t.Errorf("the resumed run differs: %q, want %q", r.Notes, whole.Notes)
-	}
-	j.Clean()
-	if left, _ := filepath.Glob(save + "*"); left != nil {
-		t.Errorf("left behind: %v", left)
-	}
+	resumes(t, "scratch", runScratch, mk, 0, 30, 80, 95, 170, 300, 600)
 }
 
 func TestScratchBad(t *testing.T) {

@@ -3,7 +3,6 @@ package method
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
 	"path/filepath"
 	"strings"
@@ -178,33 +177,7 @@ func TestShareResume(t *testing.T) {
 			}
 			return j
 		}
-		whole := mk()
-		if _, err := runShare(context.Background(), whole); err != nil {
-			t.Fatal(err)
-		}
-		save := filepath.Join(t.TempDir(), "checkpoint")
-		for _, stop := range []int{7, 31} {
-			j := mk()
-			j.Save, j.Resume = save, true
-			ctx, cancel := context.WithCancel(context.Background())
-			j.OnStep = func(step, _ int, _ float64) {
-				if step == stop {
-					cancel()
-				}
-			}
-			if _, err := runShare(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-				t.Fatalf("stopped at %d: %v", stop, err)
-			}
-			cancel()
-		}
-		j := mk()
-		j.Save, j.Resume = save, true
-		if _, err := runShare(context.Background(), j); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(bits(whole.Graph), bits(j.Graph)) {
-			t.Errorf("%s: the resumed run differs", optimizer)
-		}
+		resumes(t, optimizer, runShare, mk, 0, 7, 31)
 	}
 }
 
