@@ -13,7 +13,7 @@ import (
 // Magnitude are the settings of the plain magnitude baseline.
 type Magnitude struct {
 	Sparsity float64 `flag:"sparsity" doc:"share of the prunable weights that is cut, in [0,1)"`
-	Allocate string  `flag:"allocate" doc:"how much of each layer: global, uniform, er or erk"`
+	Allocate string  `flag:"allocate" doc:"how much of each layer: global, uniform, er, erk, or rd (rate-distortion curves on --data)"`
 	Pattern  string  `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
 	Rounds   int     `flag:"rounds" doc:"iterative pruning: so many rounds, each followed by the whole recipe of fine-tuning"`
 	Gradual  bool    `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
@@ -38,6 +38,15 @@ func runMagnitude(ctx context.Context, j *Job) (*Result, error) {
 		return nil, err
 	}
 	pick := func(sparsity float64) (*prune.Masks, error) { return s.pick(ws, sparsity) }
+	if s.Allocate == "rd" && s.Pattern == "" {
+		if s.Gradual {
+			return nil, fmt.Errorf("--allocate rd measures every layer at every change of the masks: use --rounds instead of --gradual")
+		}
+		pick = func(sparsity float64) (*prune.Masks, error) {
+			m, _, err := rdDefaults().pick(ctx, j, prune.Dense(ws), sparsity)
+			return m, err
+		}
+	}
 	if s.Gradual {
 		return gradually(ctx, j, ws, schedule.Gradual{Final: s.Sparsity, End: j.Steps() / 2, Every: max(1, j.Steps()/100), Power: 3}, false, pick)
 	}
@@ -122,7 +131,7 @@ func (s *Magnitude) pick(ws []*prune.Weight, sparsity float64) (*prune.Masks, er
 	case "er", "erk":
 		keep, err = allocate.ErdosRenyi(ws, sparsity, s.Allocate == "erk")
 	default:
-		err = fmt.Errorf("there is no allocation %q: use global, uniform, er or erk", s.Allocate)
+		err = fmt.Errorf("there is no allocation %q: use global, uniform, er, erk or rd", s.Allocate)
 	}
 	if err != nil {
 		return nil, err

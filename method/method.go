@@ -259,6 +259,8 @@ func All() []*Method {
 		shared, sap,
 		globalMP, lottery, bip, scratch, granet, rewind, jackpot,
 		random,
+		rd,
+
 		gmp,
 		magnitude,
 		lamp, snip, grasp, synflow,
