@@ -260,7 +260,7 @@ func All() []*Method {
 		globalMP, lottery, bip, scratch, granet, rewind, jackpot,
 		random,
 		rd,
-
+		regimes,
 		gmp,
 		magnitude,
 		lamp, snip, grasp, synflow,
