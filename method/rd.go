@@ -151,7 +151,7 @@ func (s *Curves) probe(j *Job) (*allocate.Probe, error) {
 		return p, nil
 	}
 	if j.Data == nil || j.Data.Train == nil {
-		return nil, fmt.Errorf("rate-distortion curves are measured on calibration data: give --data, or --noise")
+		return nil, fmt.Errorf("rate-distortion curves are measured on calibration data: give --data, or --method rd --noise")
 	}
 	set := j.Data.Train
 	l := &dataset.Loader{Set: set, Size: p.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}

@@ -128,7 +128,7 @@ func TestRDResume(t *testing.T) {
 
 func TestRDRefuses(t *testing.T) {
 	for want, f := range map[string]func(s *RD, j *Job){
-		"--data, or --noise":      func(_ *RD, j *Job) { j.Data = nil },
+		"or --method rd --noise":  func(_ *RD, j *Job) { j.Data = nil },
 		"1 points":                func(s *RD, _ *Job) { s.Points = 1 },
 		"0 calibration samples":   func(s *RD, _ *Job) { s.Samples = 0 },
 		"sparsity of at most":     func(s *RD, _ *Job) { s.Sparsity = .999 },

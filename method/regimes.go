@@ -24,6 +24,7 @@ type Regimes struct {
 	Samples   int      `flag:"samples" doc:"training samples on which outputs are compared"`
 	Barrier   float64  `flag:"tau-lmc" doc:"error by which a line may rise before its ends count as poorly connected"`
 	Similar   float64  `flag:"tau-cka" doc:"similarity from which connected networks count as alike (0: the median of the connected ones)"`
+	Take      string   `flag:"take" doc:"which retrained network is the result: rule (the paper's, by regime and similarity) or error (the least on held-out samples)"`
 	Fresh
 	Layers
 }
@@ -39,7 +40,8 @@ in other orders, and measures between the retrained ones linear mode connectivit
 similarity of their outputs, CKA. Regime I, poorly connected (LMC below -tau-lmc): the load is high for so cold a
 training; II-A, connected but unlike: hot; II-B, connected and alike: best. The notes are the map with the advice; the
 result is the retrained network that the rule of the paper picks at the wanted sparsity: regime II before I, then CKA,
-then LMC, and not the most accurate dense network. It costs grid x (1 + densities x retrain-seeds) trainings.
+then LMC, and not the most accurate dense network. Similarity is cheap for networks that have learnt little: where another
+cell has less error, a note says so, and --take error takes it. It costs grid x (1 + densities x retrain-seeds) trainings.
 
 Checked in the authors' code: LMC on training error with the statistics of batch normalisation estimated anew at each
 of 11 points, CKA of softmax outputs on training samples, the SAM step. Departures: all prunable weights count, not only
@@ -50,7 +52,7 @@ convolutions; thresholds are this program's own (the paper reads them off its ma
 }
 
 func regimesDefaults() *Regimes {
-	return &Regimes{Sparsity: .9, Knob: "epochs", Seeds: 2, Points: 11, Samples: 6400, Barrier: .01}
+	return &Regimes{Sparsity: .9, Knob: "epochs", Seeds: 2, Points: 11, Samples: 6400, Barrier: .01, Take: "rule"}
 }
 
 func runRegimes(ctx context.Context, j *Job) (*Result, error) {
@@ -82,14 +84,14 @@ func (v *survey) diagnose(ctx context.Context) (*Result, error) {
 		for _, d := range v.densities {
 			c, err := v.cell(ctx, g, v.values[i], d)
 			if err != nil {
-				return nil, fmt.Errorf("%s %v, density %v: %w", v.set.Knob, v.values[i], d, err)
+				return nil, fmt.Errorf("%s %v, density %.3g: %w", v.set.Knob, v.values[i], d, err)
 			}
-			v.logf("%s %v, density %v: error %.2f %%, LMC %.3f, CKA %.3f", v.set.Knob, c.value, d, 100*c.error, c.lmc, c.cka)
+			v.logf("%s %v, density %.3g: error %.2f %%, LMC %.3f, CKA %.3f", v.set.Knob, c.value, d, 100*c.error, c.lmc, c.cka)
 			cells = append(cells, c)
 		}
 	}
 	similar := v.set.label(cells)
-	best := choose(cells, v.densities[0])
+	best := choose(cells, v.densities[0], v.set.Take)
 	return &Result{Graph: best.net, Masks: best.masks, Notes: v.notes(cells, best, similar)}, nil
 }
 
@@ -107,6 +109,8 @@ func (s *Regimes) check(j *Job) error {
 		return fmt.Errorf("%d samples to compare outputs on: at least 4 are needed", s.Samples)
 	case s.Epochs < 0 || s.LR < 0 || math.IsNaN(s.LR):
 		return fmt.Errorf("retraining of %d epochs at rate %v: neither may be negative", s.Epochs, s.LR)
+	case s.Take != "rule" && s.Take != "error":
+		return fmt.Errorf("there is no way %q to take a network: use rule or error", s.Take)
 	case !(s.Rho >= 0):
 		return fmt.Errorf("rho %v is not a number of at least 0", s.Rho)
 	case !(s.Barrier >= 0) || !(s.Similar >= 0 && s.Similar <= 1):

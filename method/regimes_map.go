@@ -55,24 +55,31 @@ func (s *Regimes) label(cells []*cell) float64 {
 	return similar
 }
 
-// choose is the paper's rule for the best dense network at a density: regime II
-// before I, then the higher CKA, then the higher LMC.
-func choose(cells []*cell, density float64) *cell {
+// choose takes the best dense network for a density by the paper's rule (regime
+// II before I, then the higher CKA, then the higher LMC), or the least error.
+func choose(cells []*cell, density float64, take string) *cell {
 	var best *cell
 	for _, c := range cells {
-		if c.density == density && (best == nil || c.before(best)) {
+		if c.density != density {
+			continue
+		}
+		if best == nil || take == "rule" && c.before(best) || take == "error" && c.error < best.error {
 			best = c
 		}
 	}
 	return best
 }
 
+// before says whether the rule prefers c.
 func (c *cell) before(o *cell) bool {
 	if a, b := c.regime == "I", o.regime == "I"; a != b {
 		return b
 	}
+	if a, b := math.IsNaN(c.cka), math.IsNaN(o.cka); a || b {
+		return b && !a
+	}
 	if c.cka != o.cka {
-		return c.cka > o.cka || math.IsNaN(o.cka)
+		return c.cka > o.cka
 	}
 	return c.lmc > o.lmc
 }
@@ -115,7 +122,8 @@ func similarity(cka float64) string {
 func (v *survey) advice(cells []*cell, best *cell) []string {
 	knob, d := v.set.Knob, v.densities[0]
 	own := map[string]float64{"epochs": float64(v.Recipe.Epochs), "batch": float64(v.Recipe.Batch), "lr": v.Recipe.LR, "rho": v.set.Rho}[knob]
-	var now, sharp, least *cell
+	var now, sharp *cell
+	least := choose(cells, d, "error")
 	for _, c := range cells {
 		if c.density != d {
 			continue
@@ -126,16 +134,14 @@ func (v *survey) advice(cells []*cell, best *cell) []string {
 		if sharp == nil || c.dense < sharp.dense {
 			sharp = c
 		}
-		if least == nil || c.error < least.error {
-			least = c
-		}
 	}
 	way := "colder: " + colder[knob]
 	if now.regime == "I" {
 		way = "hotter: " + hotter[knob]
 	}
-	return []string{
-		fmt.Sprintf("at density %.3g, %s %v is in regime %s: train %s", d, knob, now.value, now.regime, way),
-		fmt.Sprintf("taken: %s %v; the best dense network has %s %v, the least error after retraining %s %v", knob, best.value, knob, sharp.value, knob, least.value),
+	taken := fmt.Sprintf("taken: %s %v; the best dense network has %s %v", knob, best.value, knob, sharp.value)
+	if best.error > least.error+.01 {
+		taken += fmt.Sprintf("; but after retraining %s %v has %.1f points less error than what the rule takes: --take error takes it", knob, least.value, 100*(best.error-least.error))
 	}
+	return []string{fmt.Sprintf("at density %.3g, %s %v is in regime %s: train %s", d, knob, now.value, now.regime, way), taken}
 }

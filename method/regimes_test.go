@@ -36,8 +36,12 @@ func TestRegime(t *testing.T) {
 	if s := regimesDefaults().label(cells); s != .8 || cells[0].regime != "I" || cells[1].regime != "II-A" || cells[2].regime != "II-B" {
 		t.Errorf("alike from %v", s)
 	}
-	if b := choose(cells, .1); b.value != 3 {
-		t.Errorf("%v is taken", b.value)
+	cells[1].error = -1
+	if b := choose(cells, .1, "rule"); b.value != 3 {
+		t.Errorf("%v is taken by the rule", b.value)
+	}
+	if b := choose(cells, .1, "error"); b.value != 2 {
+		t.Errorf("%v is taken by error", b.value)
 	}
 	// 1,000 weights at a sparsity of 0.95 keep 50: tested with the job's first layer
 	j := regimesJob(t, func(s *Regimes) { s.Sparsity, s.Densities = .95, nil })
@@ -140,6 +144,7 @@ func TestRegimesRefuses(t *testing.T) {
 		"tau-cka 2":          func(s *Regimes, _ *Job) { s.Similar = 2 },
 		"--data and --epoch": func(_ *Regimes, j *Job) { j.Data = nil },
 		"fewer than one":     func(s *Regimes, _ *Job) { s.Knob, s.Grid = "batch", []string{"20", "500"} },
+		"no way \"best\"":    func(s *Regimes, _ *Job) { s.Take = "best" },
 		"rho":                func(s *Regimes, _ *Job) { s.Rho = -1 },
 	} {
 		s := regimesDefaults()
