@@ -133,18 +133,21 @@ func (s *Curves) probe(j *Job) (*allocate.Probe, error) {
 	if s.Samples < 1 {
 		return nil, fmt.Errorf("%d calibration samples: at least 1 is needed", s.Samples)
 	}
+	if len(j.Graph.Inputs) != 1 {
+		return nil, fmt.Errorf("rate-distortion curves need a network with one input; this has %d", len(j.Graph.Inputs))
+	}
 	p := &allocate.Probe{Graph: j.Graph, Points: s.Points, Worst: s.Worst, Least: s.Least, Batch: min(128, s.Samples), Engine: j.Engine}
-	if len(j.Graph.Inputs) > 0 && len(j.Graph.Inputs[0].Shape) > 0 && j.Graph.Inputs[0].Shape[0].Known() {
-		p.Batch = j.Graph.Inputs[0].Shape[0].Mul
+	if x := j.Graph.Inputs[0]; len(x.Shape) > 0 && x.Shape[0].Known() {
+		p.Batch = x.Shape[0].Mul
 	}
 	if s.Noise {
+		if x := j.Graph.Inputs[0]; x.DType != tensor.Float32 {
+			return nil, fmt.Errorf("the network's input %q is %v, which normal noise is not: give --data in place of --noise", x.Name, x.DType)
+		}
 		p.Fill = func(i int, x *tensor.Tensor) int {
 			r := rand.New(rand.NewPCG(j.Seed, 0x4d<<32|uint64(i)))
 			for k := range x.F32() {
 				x.F32()[k] = float32(r.NormFloat64())
-			}
-			if x.F32() == nil { // tokens are no numbers
-				return 0
 			}
 			return max(0, min(p.Batch, s.Samples-i*p.Batch))
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pare/prune"
+	"pare/tensor"
 	"pare/train"
 )
 
@@ -129,6 +130,8 @@ func TestRDResume(t *testing.T) {
 func TestRDRefuses(t *testing.T) {
 	for want, f := range map[string]func(s *RD, j *Job){
 		"or --method rd --noise":  func(_ *RD, j *Job) { j.Data = nil },
+		"in place of --noise":     func(s *RD, j *Job) { s.Noise, j.Graph.Inputs[0].DType = true, tensor.Int64 },
+		"one input":               func(_ *RD, j *Job) { j.Graph.Inputs = append(j.Graph.Inputs, j.Graph.Inputs[0]) },
 		"1 points":                func(s *RD, _ *Job) { s.Points = 1 },
 		"0 calibration samples":   func(s *RD, _ *Job) { s.Samples = 0 },
 		"sparsity of at most":     func(s *RD, _ *Job) { s.Sparsity = .999 },

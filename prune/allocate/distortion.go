@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 
 	"pare/engine"
 	"pare/graph"
@@ -64,13 +64,23 @@ func (p *Probe) Curves(ctx context.Context, m *prune.Masks, score [][]float32) (
 
 // cheapest lists the entries that are not cut yet in the order in which they go.
 func cheapest(m *prune.Mask, score []float32) []int32 {
-	var out []int32
-	for i := range score {
+	var keys []uint64 // the score's bits, which order as it does, before the index
+	for i, x := range score {
 		if m.Kept(i) {
-			out = append(out, int32(i))
+			u := math.Float32bits(x)
+			if u>>31 != 0 {
+				u = ^u
+			} else {
+				u |= 1 << 31
+			}
+			keys = append(keys, uint64(u)<<32|uint64(i))
 		}
 	}
-	sort.SliceStable(out, func(i, j int) bool { return score[out[i]] < score[out[j]] })
+	slices.Sort(keys)
+	out := make([]int32, len(keys))
+	for i, k := range keys {
+		out[i] = int32(k)
+	}
 	return out
 }
 
