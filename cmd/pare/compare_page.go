@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 
 // comparePage is the report of a comparison.
 func comparePage(name string, q *comparison, s *sweep.Sweep, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
-	r := &report.Report{Title: "Methods compared on " + name, Subtitle: q.command(name)}
+	r := &report.Report{Title: "Methods compared on " + name, Subtitle: q.command(name, s.Engine.Threads)}
 	d := s.Data
 	text := fmt.Sprintf("Every method had the same network, data and recipe, with seeds 1 to %d; %s is the network trained alike and not cut. "+
 		"Accuracy is the mean over seeds on the %s set (%s samples)", q.seeds, sweep.Dense, d.Eval().Name, report.Count(int64(d.Eval().Len())).Text)
@@ -25,7 +26,7 @@ func comparePage(name string, q *comparison, s *sweep.Sweep, rows []*sweep.Row, 
 	}
 	r.Add(report.Section{Heading: "Accuracy by sparsity", Text: text + ".", Table: accuracyTable(rows), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
-		Text: "Time is of one inference on one sample, relative to the network before, run in turn. Epochs are those that the method trained: where it has several trainings it has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
+		Text: "Time is of one inference on one sample on " + on(s.Engine.Threads) + ", relative to the network before, run in turn. Epochs are those that the method trained: where it has several trainings it has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
@@ -35,8 +36,19 @@ func comparePage(name string, q *comparison, s *sweep.Sweep, rows []*sweep.Row, 
 	return r
 }
 
+// on says how many threads measurements take; 0 is one for each core.
+func on(threads int) string {
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if threads == 1 {
+		return "one thread"
+	}
+	return fmt.Sprint(threads, " threads")
+}
+
 // command is what makes the page again, without the places of files.
-func (q *comparison) command(name string) string {
+func (q *comparison) command(name string, threads int) string {
 	kind, path, ok := strings.Cut(q.data, ":")
 	if ok {
 		kind += ":"
@@ -55,6 +67,12 @@ func (q *comparison) command(name string) string {
 		default:
 			out = append(out, "--"+x.Name, v)
 		}
+	}
+	if threads > 0 {
+		out = append(out, fmt.Sprint("--threads ", threads))
+	}
+	if q.jobs > 0 {
+		out = append(out, fmt.Sprint("--jobs ", q.jobs))
 	}
 	return strings.Join(out, " ")
 }
