@@ -256,16 +256,8 @@ func digest(g *graph.Graph) string {
 // All lists the methods in the order of their numbers, baselines last.
 func All() []*Method {
 	return []*Method{
-		shared, sap,
-		globalMP, lottery, bip, scratch, granet, rewind, jackpot,
-		random,
-		rd,
-		regimes,
-		gmp,
-		magnitude,
-		lamp, snip, grasp, synflow,
-		hydra, movement, rigl, set,
-		channels,
+		shared, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp,
+		magnitude, lamp, snip, grasp, synflow, hydra, movement, rigl, set, channels,
 	}
 }
 
