@@ -242,8 +242,7 @@ func TestTicketsBad(t *testing.T) {
 		"round 0 of 3: the loss": func(s *Tickets, j *Job) { j.Recipe.LR, j.Recipe.Schedule = 1e30, "constant" },
 		"no prunable weight":     func(s *Tickets, _ *Job) { s.Exclude = []string{"*"} },
 	} {
-		var j *Job
-		j = ticketJob(t, nil)
+		j := ticketJob(t, nil)
 		f(&j.Settings.(*Lottery).Tickets, j)
 		if _, err := runLottery(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want something with %q", err, want)
