@@ -10,14 +10,11 @@ gradients (files OUT.0, OUT.1, ...) and of running statistics after the step.
 The networks are written here from their papers, not read from the file's
 nodes, so that a wrong graph shows too.
 """
-import json
-import os
-import sys
-
 import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
+from jobs import serve
 from onnx import numpy_helper
 from torch import nn
 
@@ -149,18 +146,6 @@ def run(job):
     return {"loss": loss.item(), "names": list(results)}
 
 
-def main():
-    torch.set_num_threads(2)
-    jobs = json.load(open(sys.argv[1]))
-    results = []
-    for job in jobs:
-        try:
-            results.append(run(job))
-        except Exception as e:  # every failure is the test's to report
-            results.append({"error": f"{type(e).__name__}: {e}"})
-    out = os.path.join(os.path.dirname(sys.argv[1]), "RESULT.json")
-    json.dump(results, open(out, "w"))
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(2)
+    serve(run)

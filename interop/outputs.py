@@ -6,13 +6,10 @@ files that the outputs go to as float32. RESULT.json beside JOBS holds for each
 job {names, shapes} of the outputs and the number of {sparse} initialisers, or
 {error}.
 """
-import json
-import os
-import sys
-
 import numpy as np
 import onnx
 import onnxruntime as ort
+from jobs import serve
 
 
 def run(job):
@@ -33,16 +30,4 @@ def run(job):
     return {"names": names, "shapes": [list(v.shape) for v in values], "sparse": sparse}
 
 
-def main():
-    jobs = json.load(open(sys.argv[1]))
-    results = []
-    for job in jobs:
-        try:
-            results.append(run(job))
-        except Exception as e:  # every failure is the test's to report
-            results.append({"error": f"{type(e).__name__}: {e}"})
-    out = os.path.join(os.path.dirname(sys.argv[1]), "RESULT.json")
-    json.dump(results, open(out, "w"))
-
-
-main()
+serve(run)

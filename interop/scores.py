@@ -10,15 +10,12 @@ OUT.METHOD.mask (bytes) hold those of all weights, one after another.
 
 The methods are written here from their papers.
 """
-import json
-import os
-import sys
-
 import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
 from gradients import ResNet, mlp, read
+from jobs import serve
 from onnx import numpy_helper
 from torch import nn
 
@@ -151,18 +148,6 @@ def run(job):
     return {"thresholds": thresholds, "erk": densities}
 
 
-def main():
-    torch.set_num_threads(1)
-    jobs = json.load(open(sys.argv[1]))
-    results = []
-    for job in jobs:
-        try:
-            results.append(run(job))
-        except Exception as e:  # every failure is the test's to report
-            results.append({"error": f"{type(e).__name__}: {e}"})
-    out = os.path.join(os.path.dirname(sys.argv[1]), "RESULT.json")
-    json.dump(results, open(out, "w"))
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    serve(run)
