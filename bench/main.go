@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/measure"
 )
 

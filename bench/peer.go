@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"strconv"
 
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // peer is a running peers.py.

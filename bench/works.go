@@ -8,7 +8,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/onnx"
 	"pare/tensor"
 	"pare/train"

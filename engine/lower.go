@@ -5,7 +5,7 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

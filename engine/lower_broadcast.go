@@ -2,7 +2,7 @@ package engine
 
 import (
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // rowScalar applies a function to every row of x and the one number that y

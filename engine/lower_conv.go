@@ -3,7 +3,7 @@ package engine
 import (
 	"pare/graph"
 	"pare/graph/op"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // geometry is the kernel's description of a convolution node whose input has

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

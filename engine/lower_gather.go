@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // layer describes a LayerNormalization over the last axis of x.

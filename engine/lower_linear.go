@@ -2,7 +2,7 @@ package engine
 
 import (
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // Gemm with a bias by column; other addends are added after.

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // rowsOf views an activation as [rows, channels]: NHWC for rank 4, plain for

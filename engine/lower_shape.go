@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

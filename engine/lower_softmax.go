@@ -2,7 +2,7 @@ package engine
 
 import (
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // byRow works on rows of k values, some at a time.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // The plan chooses kernels by estimates of package kernel, which were fitted to

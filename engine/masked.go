@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

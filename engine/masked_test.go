@@ -9,7 +9,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

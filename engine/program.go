@@ -10,7 +10,7 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 

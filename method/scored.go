@@ -7,7 +7,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/prune"
 	"pare/prune/allocate"
 	"pare/train"

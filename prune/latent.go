@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/train"
 )
 

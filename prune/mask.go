@@ -8,7 +8,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // Mask says of each entry of a tensor whether it stays (1) or is cut (0), a

@@ -11,7 +11,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // Config is what a training run is.

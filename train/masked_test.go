@@ -10,7 +10,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 	"pare/tensor"
 	"pare/zoo"
 )

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // Param is a trained tensor with its gradient and the optimiser's state.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"pare/kernel"
+	"pare/internal/kernel"
 )
 
 // SAM is sharpness-aware minimisation (Foret, Kleiner, Mobahi, Neyshabur 2021,
