@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -91,16 +92,11 @@ func inSamples(x, y []float64, m int) float64 {
 // Outputs runs a network on the first n samples of a set (all, where it has
 // fewer) and gives the probabilities of its classes, sample by sample: its first
 // output, behind a softmax where the network does not end in one.
-func Outputs(g *graph.Graph, set *dataset.Set, norm dataset.Norm, n, batch int, opt engine.Options) ([]float32, error) {
+func Outputs(ctx context.Context, g *graph.Graph, set *dataset.Set, norm dataset.Norm, n, batch int, opt engine.Options) ([]float32, error) {
 	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
 		return nil, fmt.Errorf("outputs are compared of networks with one input; this has %d", len(g.Inputs))
 	}
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; d.Known() {
-		batch = d.Mul
-	} else {
-		sizes[d.Sym] = batch
-	}
+	sizes, batch := g.Batch(batch)
 	opt.Freeze = true
 	p, err := engine.Compile(g, sizes, opt)
 	if err != nil {
@@ -114,8 +110,11 @@ func Outputs(g *graph.Graph, set *dataset.Set, norm dataset.Norm, n, batch int, 
 	done := g.Outputs[0].From.Is("Softmax")
 	var out []float32
 	for i := 0; i*batch < set.Len(); i++ {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		k := l.Fill(0, i, in.F32(), tensor.Of[int64](in), y)
-		if err := p.Run(); err != nil {
+		if err := p.RunContext(ctx); err != nil {
 			return nil, err
 		}
 		o := p.Output(p.OutputNames()[0]).F32()

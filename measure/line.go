@@ -63,7 +63,7 @@ func Line(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, 
 		}
 		if normed {
 			l := &dataset.Loader{Set: set, Size: batch, Norm: norm}
-			if err := train.Recalibrate(g, train.NewData(l), l.Steps(), opt); err != nil {
+			if err := train.Recalibrate(ctx, g, train.NewData(l), l.Steps(), opt); err != nil {
 				return nil, err
 			}
 		}

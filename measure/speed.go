@@ -111,19 +111,8 @@ func live() int {
 
 // prepare plans a network for inference and fills its inputs with noise.
 func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, error) {
-	sizes := map[string]int{}
-	for _, in := range g.Inputs {
-		for k, d := range in.Shape {
-			if !d.Known() {
-				sizes[d.Sym] = 1
-				if k == 0 {
-					sizes[d.Sym] = batch
-				}
-			}
-		}
-	}
 	opt.Freeze = true
-	p, err := engine.Compile(g, sizes, opt)
+	p, err := engine.Compile(g, g.Sizes(batch), opt)
 	if err != nil {
 		return nil, err
 	}

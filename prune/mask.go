@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"pare/graph"
 	"pare/internal/kernel"
 )
 
@@ -114,6 +115,15 @@ func Dense(ws []*Weight) *Masks {
 	return m
 }
 
+// Values are the tensors of weights, in their order.
+func Values(ws []*Weight) []*graph.Value {
+	out := make([]*graph.Value, len(ws))
+	for l, w := range ws {
+		out[l] = w.Value
+	}
+	return out
+}
+
 // Apply zeroes the cut entries of the weights.
 func (m *Masks) Apply() {
 	for i, w := range m.Weights {
@@ -128,6 +138,19 @@ func (m *Masks) Count() int {
 		c += k.Count()
 	}
 	return c
+}
+
+// Kept lists the present values of the entries that are kept, in order.
+func (m *Masks) Kept() []float32 {
+	var out []float32
+	for l, w := range m.Weights {
+		for i, x := range w.Data() {
+			if m.Mask[l].Kept(i) {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
 }
 
 // Sparsity is the share of entries that are cut, in [0,1].

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 
@@ -26,12 +27,9 @@ type checkpoint struct {
 	Hooks       map[string][]byte
 }
 
-// Snapshot is the state of a run in memory, to rewind to.
-type Snapshot struct{ c checkpoint }
-
-// Snapshot copies weights, statistics, optimiser state and position.
-func (r *Run) Snapshot() (*Snapshot, error) {
-	c := checkpoint{Key: r.Key, Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Past: slices.Clone(r.Past), Hooks: map[string][]byte{}}
+// state copies weights, statistics, optimiser state, hooks' state and position.
+func (r *Run) state() (*checkpoint, error) {
+	c := &checkpoint{Key: r.Key, Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Past: slices.Clone(r.Past), Hooks: map[string][]byte{}}
 	for _, p := range r.Params {
 		c.Names = append(c.Names, p.Name)
 		c.Weights = append(c.Weights, append([]float32{}, p.W...))
@@ -45,21 +43,36 @@ func (r *Run) Snapshot() (*Snapshot, error) {
 		c.StatNames = append(c.StatNames, v.Name)
 		c.Stats = append(c.Stats, append([]float32{}, v.Const.F32()...))
 	}
-	for _, h := range r.Hooks {
-		if s, ok := h.(Stateful); ok {
-			b, err := s.MarshalBinary()
-			if err != nil {
-				return nil, err
-			}
-			c.Hooks[s.Name()] = b
+	for name, h := range r.stateful() {
+		b, err := h.MarshalBinary()
+		if err != nil {
+			return nil, err
 		}
+		c.Hooks[name] = b
 	}
-	return &Snapshot{c}, nil
+	return c, nil
 }
 
-// Rewind puts a run back to a snapshot of it. What a caller wants to keep,
-// such as the step, is set again after.
-func (r *Run) Rewind(s *Snapshot) error { return r.restore(&s.c) }
+// stateful gives the hooks whose state is saved, in their order, each under a name
+// of its own: the second of a name is "name#2".
+func (r *Run) stateful() iter.Seq2[string, Stateful] {
+	return func(yield func(string, Stateful) bool) {
+		seen := map[string]int{}
+		for _, h := range r.Hooks {
+			s, ok := h.(Stateful)
+			if !ok {
+				continue
+			}
+			name := s.Name()
+			if seen[name]++; seen[name] > 1 {
+				name = fmt.Sprintf("%s#%d", name, seen[name])
+			}
+			if !yield(name, s) {
+				return
+			}
+		}
+	}
+}
 
 func (r *Run) restore(c *checkpoint) error {
 	if len(c.Names) != len(r.Params) || len(c.StatNames) != len(r.Stats) || len(c.Weights) != len(c.Names) ||
@@ -86,16 +99,12 @@ func (r *Run) restore(c *checkpoint) error {
 	if c.Step < 0 || c.Epoch < 0 || c.Epoch > r.Epochs || c.Step < c.Epoch*steps || c.Step > (c.Epoch+1)*steps {
 		return fmt.Errorf("the checkpoint stands at step %d of epoch %d, which this run of %d epochs of %d steps does not have", c.Step, c.Epoch, r.Epochs, steps)
 	}
-	for _, h := range r.Hooks {
-		s, ok := h.(Stateful)
+	for name, h := range r.stateful() {
+		b, ok := c.Hooks[name]
 		if !ok {
-			continue
+			return fmt.Errorf("the checkpoint has no state of %q: it belongs to another method", name)
 		}
-		b, ok := c.Hooks[s.Name()]
-		if !ok {
-			return fmt.Errorf("the checkpoint has no state of %q: it belongs to another method", s.Name())
-		}
-		if err := s.UnmarshalBinary(b); err != nil {
+		if err := h.UnmarshalBinary(b); err != nil {
 			return err
 		}
 	}

@@ -29,11 +29,11 @@ const checkpointMagic = "PARECKP3"
 
 // save writes the state beside the file, syncs and renames it.
 func (r *Run) save(path string) error {
-	s, err := r.Snapshot()
+	c, err := r.state()
 	if err != nil {
 		return err
 	}
-	b, err := encode(&s.c)
+	b, err := encode(c)
 	if err == nil {
 		err = renameio.WriteFile(path, b, 0o644)
 	}

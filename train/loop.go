@@ -57,50 +57,6 @@ type Epoch struct {
 	Accuracy float64 `json:"accuracy"` // on Val, in [0,1]; NaN-free: 0 without Val
 }
 
-// Hook takes part in training. Every pruning method that trains is made of
-// hooks. All methods are called from the training loop, in the hooks' order.
-type Hook interface {
-	Start(*Run) error      // once, before the first step (after a resume, with the state restored)
-	BeforeStep(*Run) error // before forward and backward
-	AfterGrad(*Run) error  // gradients are there, weights not yet moved
-	AfterStep(*Run) error  // weights and running statistics are moved
-	AfterEpoch(*Run, Epoch) error
-}
-
-// Base is a Hook that does nothing, to be embedded.
-type Base struct{}
-
-// Start does nothing.
-func (Base) Start(*Run) error { return nil }
-
-// BeforeStep does nothing.
-func (Base) BeforeStep(*Run) error { return nil }
-
-// AfterGrad does nothing.
-func (Base) AfterGrad(*Run) error { return nil }
-
-// AfterStep does nothing.
-func (Base) AfterStep(*Run) error { return nil }
-
-// AfterEpoch does nothing.
-func (Base) AfterEpoch(*Run, Epoch) error { return nil }
-
-// Reparametrised is a Hook that trains parameters of its own in the place of some
-// of the network's: what it returns is clipped, moved by the optimiser and saved.
-// It is asked before Start, with no state restored yet; AfterGrad sets the
-// gradients of its own, and after each step, and in Start, it writes the weights
-// that they stand for.
-type Reparametrised interface {
-	Reparametrise(params []*Param) ([]*Param, error)
-}
-
-// Stateful is a Hook whose state goes into checkpoints.
-type Stateful interface {
-	Name() string
-	MarshalBinary() ([]byte, error)
-	UnmarshalBinary([]byte) error
-}
-
 // Run is a training in progress, as hooks see it.
 type Run struct {
 	*Config
@@ -148,8 +104,18 @@ func (r *Run) Gradient(epoch, i int) (float64, error) {
 }
 
 // Held says whether what a mask cuts stays at zero of itself: its gradient is
-// zero, and no other hook may have changed that.
-func (r *Run) Held() bool { return !r.dense && len(r.Hooks) == 1 }
+// zero, and no hook may have changed that (see MaskSafe).
+func (r *Run) Held() bool {
+	if r.dense {
+		return false
+	}
+	for _, h := range r.Hooks {
+		if _, ok := h.(MaskSafe); !ok {
+			return false
+		}
+	}
+	return true
+}
 
 // Param finds a parameter by name, or nil.
 func (r *Run) Param(name string) *Param {

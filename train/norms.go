@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 
 	"pare/engine"
@@ -68,7 +69,7 @@ func (n *norm) update(bm, bv []float32, rows int, momentum float32) {
 // the plain mean over some batches of training data: after channels or weights
 // were cut without training, the old ones belong to another network. Weights
 // stay as they are.
-func Recalibrate(g *graph.Graph, d Source, batches int, opt engine.Options) error {
+func Recalibrate(ctx context.Context, g *graph.Graph, d Source, batches int, opt engine.Options) error {
 	defer d.Close()
 	s, err := NewStep(g, d.Batch(), Loss{}, opt)
 	if err != nil {
@@ -76,10 +77,13 @@ func Recalibrate(g *graph.Graph, d Source, batches int, opt engine.Options) erro
 	}
 	defer s.Close()
 	for k := range min(batches, d.Steps()) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := d.Fill(0, k, s); err != nil {
 			return err
 		}
-		if _, err := s.Run(); err != nil {
+		if _, err := s.RunContext(ctx); err != nil {
 			return err
 		}
 		for i, n := range s.norms {

@@ -79,14 +79,11 @@ func (e *Eval) Run(ctx context.Context, g *graph.Graph) (Metrics, error) {
 	l := e.Loader
 	opt := e.Engine
 	opt.Freeze = true
-	batch := l.Size
 	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
 		return m, fmt.Errorf("evaluation needs a network with one input; this has %d", len(g.Inputs))
 	}
-	if d := g.Inputs[0].Shape[0]; d.Known() {
-		batch = d.Mul
-	}
-	p, err := engine.Compile(g, sizesOf(g, batch), opt)
+	sizes, batch := g.Batch(l.Size)
+	p, err := engine.Compile(g, sizes, opt)
 	if err != nil {
 		return m, err
 	}

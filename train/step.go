@@ -48,11 +48,9 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 		return nil, fmt.Errorf("training needs a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
 	}
 	c, m := g.Clone(false)
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; !d.Known() {
-		sizes[d.Sym] = batch
-	} else if d.Mul != batch {
-		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", d.Mul)
+	sizes, fixed := g.Batch(batch)
+	if fixed != batch {
+		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", fixed)
 	}
 	if err := op.Bind(c, sizes); err != nil { // recurrence is differentiated step by step
 		return nil, err
@@ -109,7 +107,8 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 	if in.teacher != nil {
 		s.soft = s.prog.Input(in.teacher.Name)
 		opt.Freeze = true
-		if s.teach, err = engine.Compile(l.Teacher, sizesOf(l.Teacher, batch), opt); err != nil {
+		sizes, _ := l.Teacher.Batch(batch)
+		if s.teach, err = engine.Compile(l.Teacher, sizes, opt); err != nil {
 			return nil, fmt.Errorf("teacher: %w", err)
 		}
 	}
@@ -135,14 +134,6 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 		s.rows = append(s.rows, rows)
 	}
 	return s, nil
-}
-
-func sizesOf(g *graph.Graph, batch int) map[string]int {
-	sizes := map[string]int{}
-	if len(g.Inputs) > 0 && len(g.Inputs[0].Shape) > 0 && !g.Inputs[0].Shape[0].Known() {
-		sizes[g.Inputs[0].Shape[0].Sym] = batch
-	}
-	return sizes
 }
 
 // normRows is the number of values a channel that a norm averages over.

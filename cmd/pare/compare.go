@@ -12,9 +12,10 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
-	"pare/method"
+	"pare/model"
+	"pare/model/all"
+	"pare/model/sweep"
 	"pare/onnx"
-	"pare/sweep"
 
 	"github.com/spf13/cobra"
 )
@@ -26,11 +27,11 @@ type comparison struct {
 	html, page, plot    string
 	seeds, jobs         int
 	retry               bool
-	recipe              method.Recipe
+	recipe              model.Recipe
 }
 
 func (c *cli) compare() *cobra.Command {
-	q := &comparison{recipe: defaults()}
+	q := &comparison{recipe: model.Defaults()}
 	cmd := &cobra.Command{Use: "compare FILE|ARCH --data SPEC --methods a,b", Short: "Run methods at several sparsities and seeds on the same network, data and recipe: a table and a Pareto plot", Args: args("FILE|ARCH"),
 		Long: `Runs every method at every sparsity with every seed, all on the same network, data and recipe, and the dense network
 trained alike beside them. It writes a table and a plot of accuracy against weights that are left.
@@ -59,7 +60,8 @@ as such, does not stop the others, and is made again only with --retry; the exit
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
-	recipe(cmd, &q.recipe)
+	settingFlags(cmd, &q.recipe, recipeFlags)
+	inSections(cmd)
 	return cmd
 }
 
@@ -105,7 +107,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 func (q *comparison) cells() ([]*sweep.Cell, error) {
 	var es []*sweep.Entry
 	for _, text := range q.methods {
-		e, err := sweep.ParseEntry(text)
+		e, err := sweep.ParseEntry(text, all.New)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +133,7 @@ func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 		}
 		s.Networks[seed] = g
 	}
-	return (&method.Job{Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
+	return (&model.Job{Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
 }
 
 // folders makes the folder, and checks the places of the files.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"pare/method"
+	"pare/catalog"
+	"pare/model/sweep"
 	"pare/report"
-	"pare/sweep"
 
 	"github.com/google/renameio/v2"
 )
@@ -59,7 +59,7 @@ func (q *comparison) command(name string, threads int) string {
 		}
 	}
 	out := []string{"pare model compare", name, "--data", kind, "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
-	for _, x := range method.Settings(&q.recipe) {
+	for _, x := range catalog.Settings(&q.recipe) {
 		switch v := x.String(); v {
 		case "0", "false", "":
 		case "true":
@@ -235,8 +235,8 @@ func notes(outs []*sweep.Outcome) []string {
 	var out []string
 	for _, o := range outs {
 		for _, n := range o.Notes {
-			if n = strings.TrimSpace(o.Label+" "+o.Target) + ": " + n; !slices.Contains(out, n) {
-				out = append(out, n)
+			if x := strings.TrimSpace(o.Label+" "+o.Target) + ": " + n.String(); !slices.Contains(out, x) {
+				out = append(out, x)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"pare/sweep"
+	"pare/model/sweep"
 )
 
 // A comparison writes its table, page and plots, is not made twice, and says

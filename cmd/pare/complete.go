@@ -4,7 +4,8 @@ import (
 	"strings"
 
 	"pare/dataset"
-	"pare/method"
+	"pare/model/all"
+	"pare/reproduce"
 	"pare/zoo"
 
 	"github.com/spf13/cobra"
@@ -37,8 +38,9 @@ func first(f completer) completer {
 // number too.
 func methodWords(claims bool) []string {
 	var out []string
-	for _, m := range method.All() {
-		if claims && m.Claims == nil {
+	for _, method := range all.List() {
+		m := method.Card()
+		if claims && reproduce.Find(m.Name) == nil {
 			continue
 		}
 		out = append(out, m.Name+"\t"+m.Title)
@@ -84,11 +86,7 @@ func complete(c *cobra.Command) {
 		"optimizer": words(false, "sgd", "nesterov", "adam", "adamw"),
 		"schedule":  words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
 		"loss":      words(false, "cross-entropy", "mse"),
-		"allocate":  words(false, "global", "uniform", "er", "erk"),
 		"pattern":   words(false, "2:4", "1:4", "block:4x4"),
-		"variant":   words(false, "hard", "keep"),
-		"mapper":    words(false, "fold", "hashed", "roast"),
-		"scaler":    words(false, "v1", "v2", "v3", "v4", "v5", "none"),
 		"data":      words(true, dataset.Kinds()...),
 	} {
 		if c.Flags().Lookup(flag) != nil {

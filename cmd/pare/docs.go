@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"pare/catalog"
+	"pare/model/all"
+	"pare/reproduce"
 	"path/filepath"
 	"strings"
-
-	"pare/method"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -36,18 +37,19 @@ const generated = "<!-- Written by `go generate ./cmd/pare`; edit the program in
 func methodsPage() string {
 	var b strings.Builder
 	b.WriteString("# Methods\n\n" + generated)
-	for _, m := range method.All() {
+	for _, method := range all.List() {
+		m := method.Card()
 		id := m.ID
 		if id == "" {
 			id = "baseline"
 		}
-		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\n\nCuts %s. Needs %s.\n\n| setting | default | meaning |\n|---|---|---|\n", m.Name, id, m.Title, m.Paper, m.Doc, m.Cuts, m.Needs)
-		for _, s := range method.Settings(m.Settings()) {
+		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s.\n\n| setting | default | meaning |\n|---|---|---|\n", m.Name, id, m.Title, m.Paper, m.Doc, m.Cuts, m.Needs)
+		for _, s := range catalog.Settings(method) {
 			fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", s.Name, s.Default, s.Doc)
 		}
-		if m.Claims != nil {
-			fmt.Fprintf(&b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", m.ID, m.Claims.About)
-			for _, cl := range m.Claims.Claims {
+		if e := reproduce.Find(m.Name); e != nil {
+			fmt.Fprintf(&b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", m.ID, e.About)
+			for _, cl := range e.Claims {
 				fmt.Fprintf(&b, "- %s\n", cl.Text)
 			}
 		}
@@ -72,8 +74,8 @@ func commandsPage(root *cobra.Command) string {
 			}
 			rows := 0
 			c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-				if f.Name == "help" {
-					return
+				if f.Name == "help" || strings.HasPrefix(strings.Join(f.Annotations[section], ""), settingsOf("")) {
+					return // settings of methods stand on the page of methods
 				}
 				if rows++; rows == 1 {
 					b.WriteString("| flag | default | meaning |\n|---|---|---|\n")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,16 +12,28 @@ import (
 // section is the annotation of a flag that stands under a heading of its own.
 const section = "section"
 
-// headings of a command's flags, in order; "" is for the others.
-var headings = []string{"", "training recipe", "settings of methods; those of one: pare methods NAME"}
+// recipeFlags is the heading of the flags of a training recipe.
+const recipeFlags = "training recipe"
 
-const (
-	recipeFlags = 1
-	methodFlags = 2
-)
+// settingsOf is the heading of a method's settings.
+func settingsOf(name string) string { return "settings of " + name }
 
-func under(f *pflag.Flag, heading int) {
-	f.Annotations = map[string][]string{section: {headings[heading]}}
+// under puts a flag under a heading.
+func under(f *pflag.Flag, heading string) {
+	f.Annotations = map[string][]string{section: {heading}}
+}
+
+// headings of a command's flags, in the order of the alphabet; "" is for those
+// without, which come first.
+func headings(cmd *cobra.Command) []string {
+	out := []string{""}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if h := strings.Join(f.Annotations[section], ""); !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	})
+	slices.Sort(out)
+	return out
 }
 
 // inSections shows a command's flags in sections.
@@ -28,7 +41,7 @@ func inSections(cmd *cobra.Command) {
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		w := cmd.OutOrStderr()
 		fmt.Fprintf(w, "Usage:\n  %s\n\nExamples:\n%s\n", cmd.UseLine(), cmd.Example)
-		for _, h := range headings {
+		for _, h := range headings(cmd) {
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 				if strings.Join(f.Annotations[section], "") == h && !f.Hidden {

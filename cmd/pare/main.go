@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"pare/catalog"
+	"pare/model"
 	"pare/train"
 
 	"github.com/spf13/cobra"
@@ -38,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}()
 	ctx, stop := interruptible(stderr)
 	defer stop()
-	c := &cli{out: stdout, err: stderr}
+	c := &cli{out: stdout, err: stderr, args: args}
 	root := c.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -54,9 +56,10 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 		fmt.Fprintln(stderr, "pare: stopped; nothing was written")
 		return 1
 	}
-	fmt.Fprintf(stderr, "pare: %v\n", err)
+	fmt.Fprintf(stderr, "pare: %s\n", catalog.Rename(err, c.flagOf))
 	var u usageError
-	if errors.As(err, &u) {
+	var bad *catalog.Error
+	if errors.As(err, &u) || errors.As(err, &bad) {
 		return 2
 	}
 	return 1
@@ -96,8 +99,10 @@ func interruptible(w io.Writer) (context.Context, func()) {
 // cli is what the commands share.
 type cli struct {
 	out, err io.Writer
+	args     []string // what the program was called with
 	json     bool
 	threads  int
+	method   model.Method // that the command line names
 }
 
 func (c *cli) root() *cobra.Command {
@@ -124,7 +129,7 @@ It takes any ONNX file; there is nothing else to install.
 	r.PersistentFlags().BoolVar(&c.json, "json", false, "write the result as JSON")
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v\nSee: %s --help", err, cmd.CommandPath())
+		return c.flagError(cmd, err)
 	})
 	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
 	complete(r)

@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 
-	"pare/method"
+	"pare/catalog"
+	"pare/model"
+	"pare/model/all"
 	"pare/report"
+	"pare/reproduce"
 
 	"github.com/spf13/cobra"
 )
@@ -16,28 +19,30 @@ func (c *cli) methods() *cobra.Command {
 			if len(a) == 0 {
 				if c.json {
 					var out []any
-					for _, m := range method.All() {
+					for _, m := range all.List() {
 						out = append(out, methodJSON(m))
 					}
 					return c.printJSON(out)
 				}
 				t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
-				for _, m := range method.All() {
-					t.Rows = append(t.Rows, []report.Cell{report.Text(m.ID), report.Text(m.Name), report.Text(m.Cuts), report.Text(m.Needs.String()), report.Text(m.Title)})
+				for _, m := range all.List() {
+					k := m.Card()
+					t.Rows = append(t.Rows, []report.Cell{report.Text(k.ID), report.Text(k.Name), report.Text(k.Cuts), report.Text(k.Needs.String()), report.Text(k.Title)})
 				}
 				t.Print(c.out, c.width())
 				return nil
 			}
-			m, err := method.Find(a[0])
+			m, err := all.New(a[0])
 			if err != nil {
 				return usageError{err}
 			}
 			if c.json {
 				return c.printJSON(methodJSON(m))
 			}
-			fmt.Fprintf(c.out, "%s — %s\n\n%s\n\n%s\n\nCuts %s; needs %s.\n\n", m.Name, m.Title, m.Paper, m.Doc, m.Cuts, m.Needs)
+			k := m.Card()
+			fmt.Fprintf(c.out, "%s — %s\n\n%s\n\n%s\nCuts %s; needs %s.\n\n", k.Name, k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
 			t := &report.Table{Columns: []string{"setting", "default", "what"}}
-			for _, s := range method.Settings(m.Settings()) {
+			for _, s := range catalog.Settings(m) {
 				t.Rows = append(t.Rows, []report.Cell{report.Text("--" + s.Name), report.Text(s.Default), report.Text(s.Doc)})
 			}
 			t.Print(c.out, c.width())
@@ -45,7 +50,13 @@ func (c *cli) methods() *cobra.Command {
 		}}
 }
 
-func methodJSON(m *method.Method) any {
-	return map[string]any{"id": m.ID, "name": m.Name, "title": m.Title, "paper": m.Paper, "doc": m.Doc, "cuts": m.Cuts, "needs": m.Needs.String(),
-		"settings": method.Settings(m.Settings()), "reproduces": m.Claims != nil}
+// methodEntry is a method of the catalogue for machines.
+type methodEntry struct {
+	*catalog.Card
+	Settings   []*catalog.Setting `json:"settings"`
+	Reproduces bool               `json:"reproduces"` // pare reproduce has an experiment of it
+}
+
+func methodJSON(m model.Method) methodEntry {
+	return methodEntry{m.Card(), catalog.Settings(m), reproduce.Find(m.Card().Name) != nil}
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"pare/dataset"
-	"pare/method"
+	"pare/model"
+	"pare/model/oneshot"
+	"pare/model/structured"
 	"pare/onnx"
 	"pare/zoo"
 
@@ -20,79 +22,73 @@ func (c *cli) quickstart() *cobra.Command {
 		Long: `Trains a small residual network on 1,797 handwritten digits that are built in, then makes two of it: one with 90 % of
 its weights cut, one with half of its multiply-accumulates removed channel by channel. It writes the three networks as
 ONNX files and a report, and prints how large, how fast and how good they are. Under a minute on two cores.`,
-		RunE: func(cmd *cobra.Command, a []string) error {
-			start := time.Now()
-			o, err := c.engine()
-			if err != nil {
-				return err
-			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-			file := func(name string) string { return filepath.Join(dir, name) }
-			if err := onnx.CheckWritable(file("dense.onnx")); err != nil {
-				return err
-			}
-			d, err := dataset.Open("digits")
-			if err != nil {
-				return err
-			}
-			g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
-			if err != nil {
-				return err
-			}
-			say := c.say
-			if c.json {
-				say = func(string, ...any) {}
-			}
-			say("training a ResNet-8 on %d digits", d.Train.Len())
-			r := method.Recipe{Epochs: 15, Batch: 32, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4, Crop: 1}
-			job := &method.Job{Graph: g, Data: d, Recipe: r, Seed: 1, Engine: o}
-			res, err := c.work(cmd, job, "training", func() (*method.Result, error) {
-				es, err := job.Fit(cmd.Context(), g)
-				return &method.Result{Graph: g, Epochs: es}, err
-			})
-			if err != nil {
-				return err
-			}
-			vs := []*variant{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: res.Epochs}}
-			r.Epochs, r.LR = 12, .03
-			for _, p := range []struct {
-				method, name, what string
-				settings           any
-			}{
-				{"global-mp", "sparse-90", "cutting 90 % of the weights, fine-tuning", &method.GlobalMP{Sparsity: .9, MT: .05}},
-				{"channels", "half-channels", "removing half of the multiply-accumulates by channels, fine-tuning", &method.Channels{MACs: .5, Round: 8, Least: .1}},
-			} {
-				say("%s", p.what)
-				m, err := method.Find(p.method)
-				if err != nil {
-					return err
-				}
-				h, _ := g.Clone(true)
-				job := &method.Job{Graph: h, Data: d, Recipe: r, Settings: p.settings, Seed: 1, Engine: o}
-				res, err := c.work(cmd, job, p.name, func() (*method.Result, error) { return m.Run(cmd.Context(), job) })
-				if err != nil {
-					return err
-				}
-				vs = append(vs, &variant{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs})
-			}
-			for _, v := range vs {
-				if err := onnx.Write(v.File, v.Graph, onnx.Options{}); err != nil {
-					return err
-				}
-			}
-			if err := onnx.WriteSparse(file("sparse-90.pare"), vs[1].Graph, false); err != nil {
-				return err
-			}
-			if err := c.finish(cmd, vs, d, file("report.html"), "Quickstart: three networks for handwritten digits", "pare quickstart"); err != nil {
-				return err
-			}
-			if !c.json {
-				fmt.Fprintf(c.out, "\nin %s: dense.onnx, sparse-90.onnx, sparse-90.pare, half-channels.onnx and report.html (%.0f s)\n", dir, time.Since(start).Seconds())
-			}
-			return nil
-		}}
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runQuickstart(cmd, dir) }}
 	cmd.Flags().StringVar(&dir, "dir", dir, "folder for what it writes")
 	return cmd
+}
+
+func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
+	start := time.Now()
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	if err := onnx.CheckWritable(file("dense.onnx")); err != nil {
+		return err
+	}
+	d, err := dataset.Open("digits")
+	if err != nil {
+		return err
+	}
+	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
+	if err != nil {
+		return err
+	}
+	say := c.say
+	if c.json {
+		say = func(string, ...any) {}
+	}
+	say("training a ResNet-8 on %d digits", d.Train.Len())
+	r := model.Recipe{Epochs: 15, Batch: 32, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4, Crop: 1}
+	epochs, err := c.fit(cmd, &model.Job{Graph: g, Data: d, Recipe: r, Seed: 1, Engine: o}, "training")
+	if err != nil {
+		return err
+	}
+	vs := []*variant{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs}}
+	r.Epochs, r.LR = 12, .03
+	for _, p := range []struct {
+		name, what string
+		m          model.Method
+	}{
+		{"sparse-90", "cutting 90 % of the weights, fine-tuning", &oneshot.GlobalMP{Sparsity: .9, MT: .05}},
+		{"half-channels", "removing half of the multiply-accumulates by channels, fine-tuning", &structured.Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Round: 8, Least: .1}}},
+	} {
+		say("%s", p.what)
+		h, _ := g.Clone(true)
+		j := &model.Job{Graph: h, Data: d, Recipe: r, Seed: 1, Engine: o}
+		res, err := c.work(j, p.name, func() (*model.Result, error) { return model.Run(cmd.Context(), p.m, j) })
+		if err != nil {
+			return err
+		}
+		vs = append(vs, &variant{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs})
+	}
+	for _, v := range vs {
+		if err := onnx.Write(v.File, v.Graph, onnx.Options{}); err != nil {
+			return err
+		}
+	}
+	if err := onnx.WriteSparse(file("sparse-90.pare"), vs[1].Graph, false); err != nil {
+		return err
+	}
+	if err := c.finish(cmd, vs, d, file("report.html"), "Quickstart: three networks for handwritten digits", "pare quickstart", nil); err != nil {
+		return err
+	}
+	if !c.json {
+		fmt.Fprintf(c.out, "\nin %s: dense.onnx, sparse-90.onnx, sparse-90.pare, half-channels.onnx and report.html (%.0f s)\n", dir, time.Since(start).Seconds())
+	}
+	return nil
 }

@@ -7,33 +7,16 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"time"
 
-	"pare/method"
+	"pare/evidence"
+	"pare/model/all"
 	"pare/onnx"
 	"pare/report"
+	"pare/reproduce"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 )
-
-// trial is a paper's claims put to the test.
-type trial struct {
-	ID      string        `json:"id"`
-	Name    string        `json:"name"`
-	About   string        `json:"about"`
-	Seeds   int           `json:"seeds"`
-	Seconds float64       `json:"seconds"` // it took
-	Values  method.Values `json:"values"`
-	Claims  []verdict     `json:"claims"`
-}
-
-// verdict is what became of a claim.
-type verdict struct {
-	Text     string `json:"text"`
-	Measured string `json:"measured"`
-	Holds    bool   `json:"holds"`
-}
 
 func (c *cli) reproduce() *cobra.Command {
 	var seeds int
@@ -41,7 +24,7 @@ func (c *cli) reproduce() *cobra.Command {
 	cmd := &cobra.Command{Use: "reproduce ID|NAME|all", Short: "Test a paper's claim at small scale; exit status 1 where it does not hold", Args: args("ID|NAME|all"),
 		Example: "  pare reproduce 08\n  pare reproduce all --seeds 6",
 		RunE: func(cmd *cobra.Command, a []string) error {
-			ms, err := claimants(a[0])
+			es, err := claimants(a[0])
 			if err != nil {
 				return err
 			}
@@ -53,16 +36,16 @@ func (c *cli) reproduce() *cobra.Command {
 					return err
 				}
 			}
-			var trials []*trial
-			for _, m := range ms {
-				t, err := c.try(cmd.Context(), m, seeds)
+			var trials []*evidence.Trial
+			for _, e := range es {
+				t, err := c.try(cmd.Context(), e, seeds)
 				if err != nil {
 					return err
 				}
 				trials = append(trials, t)
 				if !c.json && page == "" {
 					fmt.Fprintf(c.out, "%s: %s %d seeds, %s.\n", t.Name, t.About, t.Seeds, seconds(t.Seconds))
-					t.table().Print(c.out, c.width())
+					trialTable(t).Print(c.out, c.width())
 				}
 			}
 			if page != "" {
@@ -89,51 +72,35 @@ func (c *cli) reproduce() *cobra.Command {
 	return cmd
 }
 
-// claimants are the methods with claims that a name stands for.
-func claimants(name string) ([]*method.Method, error) {
-	if name != "all" {
-		m, err := method.Find(name)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		if m.Claims == nil {
-			return nil, usage("%s is a baseline: it has no claim of its own", m.Name)
-		}
-		return []*method.Method{m}, nil
+// claimants are the experiments that a name stands for.
+func claimants(name string) ([]*evidence.Experiment, error) {
+	if name == "all" {
+		return reproduce.List(), nil
 	}
-	var ms []*method.Method
-	for _, m := range method.All() {
-		if m.Claims != nil {
-			ms = append(ms, m)
-		}
+	if e := reproduce.Find(name); e != nil {
+		return []*evidence.Experiment{e}, nil
 	}
-	return ms, nil
+	m, err := all.New(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return nil, usage("%s is a baseline: it has no claim of its own; there are %s", m.Card().Name, reproduce.Names())
 }
 
-// try runs a method's experiment; 0 seeds are its own number.
-func (c *cli) try(ctx context.Context, m *method.Method, seeds int) (*trial, error) {
-	if seeds == 0 {
-		seeds = m.Claims.Seeds
-	}
-	if seeds < 1 {
+// try makes an experiment; 0 seeds are its own number.
+func (c *cli) try(ctx context.Context, e *evidence.Experiment, seeds int) (*evidence.Trial, error) {
+	if seeds < 0 {
 		return nil, usage("--seeds %d: at least 1", seeds)
 	}
-	begun := time.Now()
-	b := c.bar(seeds, m.Name)
-	v, err := m.Claims.Values(ctx, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", m.Name, done, seeds)) })
-	b.done()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	if seeds == 0 {
+		seeds = e.Seeds
 	}
-	t := &trial{ID: m.ID, Name: m.Name, About: m.Claims.About, Seeds: seeds, Seconds: time.Since(begun).Seconds(), Values: v}
-	for _, cl := range m.Claims.Claims {
-		measured, ok := cl.Check(v)
-		t.Claims = append(t.Claims, verdict{cl.Text, measured, ok})
-	}
-	return t, nil
+	b := c.bar(seeds, e.Name)
+	defer b.done()
+	return e.Try(ctx, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
 }
 
-func verdictTable(ts []*trial) (t *report.Table, failed int) {
+func verdictTable(ts []*evidence.Trial) (t *report.Table, failed int) {
 	t = &report.Table{Columns: []string{"id", "method", "claim", "measured", "holds"}}
 	for _, x := range ts {
 		for _, v := range x.Claims {
@@ -149,7 +116,7 @@ func verdictTable(ts []*trial) (t *report.Table, failed int) {
 }
 
 // table shows means and intervals by name.
-func (x *trial) table() *report.Table {
+func trialTable(x *evidence.Trial) *report.Table {
 	var names []string
 	for k := range x.Values {
 		names = append(names, k)
@@ -170,7 +137,7 @@ func (x *trial) table() *report.Table {
 		}
 		within := report.Missing()
 		if len(v) > 1 {
-			within = report.Text(fmt.Sprintf("± %.3g", unit*method.Interval(v)))
+			within = report.Text(fmt.Sprintf("± %.3g", unit*evidence.Interval(v)))
 		}
 		t.Rows = append(t.Rows, []report.Cell{report.Text(k), mean, within})
 	}
@@ -185,7 +152,7 @@ func seconds(s float64) string {
 }
 
 // writeTrials writes the verdicts, then each experiment.
-func writeTrials(path, what string, ts []*trial) error {
+func writeTrials(path, what string, ts []*evidence.Trial) error {
 	verdicts, failed := verdictTable(ts)
 	r := &report.Report{Title: "The claims, put to the test", Subtitle: "pare reproduce " + what}
 	text := "Every claim of every paper at small scale, by thresholds that were set before. All of them hold."
@@ -194,7 +161,7 @@ func writeTrials(path, what string, ts []*trial) error {
 	}
 	r.Add(report.Section{Heading: "Verdicts", Text: text, Table: verdicts})
 	for _, t := range ts {
-		r.Add(report.Section{Heading: fmt.Sprintf("%s (%s)", t.Name, t.ID), Text: fmt.Sprintf("%s %d seeds, %s.", t.About, t.Seeds, seconds(t.Seconds)), Table: t.table()})
+		r.Add(report.Section{Heading: fmt.Sprintf("%s (%s)", t.Name, t.ID), Text: fmt.Sprintf("%s %d seeds, %s.", t.About, t.Seeds, seconds(t.Seconds)), Table: trialTable(t)})
 	}
 	var b bytes.Buffer
 	if err := r.Markdown(&b, "<!-- Written by `pare reproduce --page`; run the command instead of editing. -->\n\n", nil); err != nil {

@@ -4,55 +4,33 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
-	"pare/graph/op"
+	"pare/model"
 	"pare/onnx"
 	"pare/report"
-	"pare/tensor"
 
 	"github.com/google/renameio/v2"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// load reads a network and makes it ready: shapes, roles, constants folded, and
-// float32 where its weights are of another floating-point type.
+// load reads a network and makes it ready (see model.Prepare).
 func (c *cli) load(path string) (*graph.Graph, error) {
 	g, err := onnx.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := op.Check(g); err != nil {
+	notes, err := model.Prepare(g)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if otherFloats(g) {
-		d, err := op.ToFloat32(g)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		c.say("note: the %v numbers of %s are taken as float32; sizes and speed are those of float32", d, path)
-	}
-	if _, err := op.Simplify(g); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	for _, v := range g.Consts() {
-		if i := v.Const.Finite(); i >= 0 && v.Role != graph.Frozen {
-			return nil, fmt.Errorf("%s: weight %q has a NaN or infinity at entry %d: the network is broken", path, v.Name, i)
-		}
+	for _, n := range notes {
+		c.say("note: %s: %s", path, n)
 	}
 	return g, nil
-}
-
-// otherFloats says whether inputs or weights are floating-point numbers that are
-// not float32. Scalars do not count: shapes are sometimes computed in float64.
-func otherFloats(g *graph.Graph) bool {
-	other := func(v *graph.Value) bool { return v.DType.IsFloat() && v.DType != tensor.Float32 }
-	return slices.ContainsFunc(g.Inputs, other) ||
-		slices.ContainsFunc(g.Consts(), func(v *graph.Value) bool { return other(v) && len(v.Const.Shape) > 1 })
 }
 
 func (c *cli) engine() (engine.Options, error) {

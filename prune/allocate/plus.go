@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"pare/prune"
+	"pare/prune/score"
 )
 
 // UniformPlus keeps the first convolution whole, at least a fifth of the last
@@ -100,4 +101,9 @@ func Counts(m *prune.Masks) []int {
 		out[l] = m.Mask[l].Count()
 	}
 	return out
+}
+
+// Shuffle keeps as many weights of each layer as m, at random places.
+func Shuffle(m *prune.Masks, seed uint64) *prune.Masks {
+	return Select(m.Weights, score.Random(m.Weights, seed), Counts(m), prune.CutFirst)
 }

@@ -25,11 +25,9 @@ func (p *Probe) tail(ws ...*prune.Weight) (*tail, error) {
 	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 || len(g.Outputs) == 0 {
 		return nil, fmt.Errorf("rate-distortion curves need a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
 	}
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; !d.Known() {
-		sizes[d.Sym] = p.Batch
-	} else if d.Mul != p.Batch {
-		return nil, fmt.Errorf("the network's batch is fixed to %d, not %d", d.Mul, p.Batch)
+	sizes, fixed := g.Batch(p.Batch)
+	if fixed != p.Batch {
+		return nil, fmt.Errorf("the network's batch is fixed to %d, not %d", fixed, p.Batch)
 	}
 	c, m := g.Clone(false)
 	on := map[*graph.Value]bool{}

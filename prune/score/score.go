@@ -2,6 +2,7 @@
 package score
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -59,4 +60,15 @@ func Within(m *prune.Masks, score [][]float32) [][]float32 {
 		}
 	}
 	return out
+}
+
+// Finite returns an error where a score is NaN or infinite: nothing can be ranked
+// by it.
+func Finite(name string, score []float32) error {
+	for i, x := range score {
+		if x-x != 0 {
+			return fmt.Errorf("score %d of weight %q is %v, not a finite number", i, name, x)
+		}
+	}
+	return nil
 }

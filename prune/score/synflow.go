@@ -84,14 +84,8 @@ func NewFlow(g *graph.Graph, ws []*prune.Weight, opt engine.Options) (*Flow, err
 			want = append(want, d)
 		}
 	}
-	sizes := map[string]int{}
-	for _, d := range c.Inputs[0].Shape {
-		if !d.Known() {
-			sizes[d.Sym] = 1
-		}
-	}
 	opt.Freeze = false
-	if f.prog, err = engine.Compile(c, sizes, opt, want...); err != nil {
+	if f.prog, err = engine.Compile(c, c.Sizes(1), opt, want...); err != nil {
 		return nil, err
 	}
 	for i, d := range grads {

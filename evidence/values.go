@@ -1,0 +1,43 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Values are results by name, one a seed, in the seeds' order.
+type Values map[string][]float64
+
+// Mean is the mean over seeds.
+func (v Values) Mean(name string) float64 { return stat.Mean(v[name], nil) }
+
+// Diff is a-b seed by seed.
+func (v Values) Diff(a, b string) []float64 {
+	out := make([]float64, len(v[a]))
+	for i := range out {
+		out[i] = v[a][i] - v[b][i]
+	}
+	return out
+}
+
+// Interval is the half-width of the 95 % confidence interval of a mean
+// (Student's t); NaN for fewer than two samples.
+func Interval(x []float64) float64 {
+	if len(x) < 2 {
+		return math.NaN()
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(x) - 1)}.Quantile(.975)
+	return t * stat.StdDev(x, nil) / math.Sqrt(float64(len(x)))
+}
+
+// Points writes a difference of shares in percentage points with its interval,
+// which one seed does not have.
+func Points(x []float64) string {
+	if len(x) < 2 {
+		return fmt.Sprintf("%+.1f pp", 100*stat.Mean(x, nil))
+	}
+	return fmt.Sprintf("%+.1f ± %.1f pp", 100*stat.Mean(x, nil), 100*Interval(x))
+}

@@ -1,0 +1,60 @@
+// Package all is the catalogue of the methods that pare networks: the only package
+// that names every one.
+package all
+
+import (
+	"fmt"
+	"strings"
+
+	"pare/catalog"
+	"pare/model"
+	"pare/model/atinit"
+	"pare/model/diagnose"
+	"pare/model/gradual"
+	"pare/model/learned"
+	"pare/model/oneshot"
+	"pare/model/rewrite"
+	"pare/model/structured"
+	"pare/model/tickets"
+)
+
+// List gives every method with its defaults, in the order of their numbers, baselines
+// last. The values are the caller's to change.
+func List() []model.Method {
+	return []model.Method{
+		rewrite.NewShare(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
+		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), gradual.NewGMP(),
+		oneshot.NewMagnitude(), oneshot.NewLAMP(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
+		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(),
+	}
+}
+
+// New gives a method by number or name with its defaults; the error suggests the
+// nearest name.
+func New(name string) (model.Method, error) {
+	var names []string
+	for _, m := range List() {
+		c := m.Card()
+		if c.Name == name || c.ID != "" && c.ID == name {
+			return m, nil
+		}
+		names = append(names, c.Name)
+	}
+	if near := catalog.Nearest(name, names); near != "" {
+		return nil, fmt.Errorf("there is no method %q; did you mean %s?", name, near)
+	}
+	return nil, fmt.Errorf("there is no method %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// Parse reads a method with settings, such as "gmp:every=50" (see catalog.ParseSpec).
+func Parse(text string) (model.Method, catalog.Spec, error) {
+	s, err := catalog.ParseSpec(text)
+	if err != nil {
+		return nil, s, err
+	}
+	m, err := New(s.Name)
+	if err != nil {
+		return nil, s, err
+	}
+	return m, s, s.Apply(m)
+}

@@ -1,0 +1,76 @@
+package atinit
+
+import (
+	_ "embed"
+
+	"context"
+
+	"pare/catalog"
+	"pare/graph"
+	"pare/model"
+	"pare/prune"
+	"pare/prune/score"
+	"pare/train"
+)
+
+// GraSP is gradient signal preservation.
+type GraSP struct {
+	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Temperature float64 `flag:"grasp-temperature" range:"(0,)" doc:"the network's outputs are divided by it before the loss"`
+	Sampled
+	model.Fresh
+	model.Layers
+}
+
+// temperature is that of the authors' code.
+const temperature = 200
+
+//go:embed grasp.md
+var graspDoc string
+
+var graspCard = &catalog.Card{
+	Name: "grasp", Noun: "model", Title: "Pruning before training by gradient signal preservation (GraSP)",
+	Paper: "Wang, Zhang, Grosse: Picking Winning Tickets Before Training by Preserving Gradient Flow (2020). arXiv 2002.07376",
+	Cuts:  "weights", Needs: catalog.Trains, Doc: graspDoc,
+}
+
+// NewGraSP gives the method with its defaults.
+func NewGraSP() *GraSP {
+	return &GraSP{Sparsity: .9, Temperature: temperature, Sampled: Sampled{PerClass: 10}}
+}
+
+// Card describes the method.
+func (*GraSP) Card() *catalog.Card { return graspCard }
+
+// Run keeps what preserves the gradient's flow over all layers and trains it.
+func (s *GraSP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
+	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.GradientFlow(s.Temperature))
+}
+
+// GradientFlow is w*(Hg), H and g the Hessian and gradient of the loss on the
+// samples, the network's outputs divided by a temperature.
+func (s Sampled) GradientFlow(temperature float64) model.Score {
+	return func(ctx context.Context, j *model.Job, ws []*prune.Weight) ([][]float32, error) {
+		d, err := s.batches(j)
+		if err != nil {
+			return nil, err
+		}
+		c, in, err := score.Tempered(j.Graph, temperature)
+		if err != nil {
+			return nil, err
+		}
+		of := make([]*graph.Value, len(ws))
+		for l, w := range ws {
+			of[l] = in[w.Value]
+		}
+		g, err := train.Gradients(ctx, c, of, d, train.Loss{}, j.Engine)
+		if err != nil {
+			return nil, err
+		}
+		hg, err := train.HessianProduct(ctx, c, of, g, d, train.Loss{}, j.Engine)
+		if err != nil {
+			return nil, err
+		}
+		return score.GraSP(ws, hg)
+	}
+}

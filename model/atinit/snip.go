@@ -1,0 +1,54 @@
+package atinit
+
+import (
+	_ "embed"
+
+	"context"
+
+	"pare/catalog"
+	"pare/model"
+	"pare/prune"
+	"pare/prune/score"
+	"pare/train"
+)
+
+// SNIP is single-shot pruning by connection sensitivity.
+type SNIP struct {
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sampled
+	model.Fresh
+	model.Layers
+}
+
+//go:embed snip.md
+var snipDoc string
+
+var snipCard = &catalog.Card{
+	Name: "snip", Noun: "model", Title: "Pruning before training by connection sensitivity (SNIP)",
+	Paper: "Lee, Ajanthan, Torr: SNIP: Single-shot Network Pruning based on Connection Sensitivity (2019). arXiv 1810.02340",
+	Cuts:  "weights", Needs: catalog.Trains, Doc: snipDoc,
+}
+
+// NewSNIP gives the method with its defaults.
+func NewSNIP() *SNIP { return &SNIP{Sparsity: .9, Sampled: Sampled{PerClass: 10}} }
+
+// Card describes the method.
+func (*SNIP) Card() *catalog.Card { return snipCard }
+
+// Run keeps the most sensitive connections over all layers and trains them.
+func (s *SNIP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
+	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.Sensitivity)
+}
+
+// Sensitivity is |g*w|, g the gradient of the loss on the samples.
+func (s Sampled) Sensitivity(ctx context.Context, j *model.Job, ws []*prune.Weight) ([][]float32, error) {
+	d, err := s.batches(j)
+	if err != nil {
+		return nil, err
+	}
+	g, err := train.Gradients(ctx, j.Graph, prune.Values(ws), d, train.Loss{}, j.Engine)
+	if err != nil {
+		return nil, err
+	}
+	return score.Sensitivity(ws, g), nil
+}

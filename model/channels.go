@@ -1,0 +1,48 @@
+package model
+
+import (
+	"pare/catalog"
+	"pare/graph"
+	"pare/prune/structure"
+)
+
+// ChannelTarget are the settings of methods that cut coupled channels down to a
+// target.
+type ChannelTarget struct {
+	MACs   float64 `flag:"flops" range:"[0,1]" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
+	Params float64 `flag:"params" range:"[0,1]" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
+	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this; 8 suits vector units"`
+	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
+	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
+}
+
+// ChannelScore rates the channels of groups: higher stays.
+type ChannelScore func(g *graph.Graph, groups []*structure.Group) [][]float64
+
+// Squares rates channels by the squared norm of all that goes with them, over its
+// group's mean.
+func Squares(_ *graph.Graph, groups []*structure.Group) [][]float64 {
+	return structure.Score(groups, structure.Squares)
+}
+
+// Cut gives a copy of the job's network without the channels that a score rates
+// lowest, as many as the targets ask for.
+func (s ChannelTarget) Cut(j *Job, rate ChannelScore) (*graph.Graph, error) {
+	if s.MACs == 0 && s.Params == 0 {
+		return nil, catalog.Errorf("no target: give {MACs} or {Params}")
+	}
+	groups, kept := structure.Groups(j.Graph)
+	sel, err := structure.Select(j.Graph, groups, rate(j.Graph, groups), structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even})
+	if err != nil {
+		return nil, err
+	}
+	for i, g := range groups {
+		if n := sel[i].Count(); n < len(g.Channels) {
+			j.Logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
+		}
+	}
+	for _, p := range kept {
+		j.Logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	return structure.Cut(j.Graph, groups, sel)
+}

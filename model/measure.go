@@ -1,0 +1,76 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/train"
+)
+
+// evalBatch is the number of samples that are evaluated at once.
+const evalBatch = 128
+
+// calibrationBatches is the number of batches that running statistics are
+// estimated from anew.
+const calibrationBatches = 50
+
+// Held evaluates on the samples that are not trained on: the validation set,
+// else the test set; nil where there is neither.
+func (j *Job) Held() *train.Eval {
+	if j.Data == nil {
+		return nil
+	}
+	for _, s := range []*dataset.Set{j.Data.Val, j.Data.Test} {
+		if s != nil {
+			return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
+		}
+	}
+	return nil
+}
+
+// Accuracy on what is held out, 0 where nothing is.
+func (j *Job) Accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
+	e := j.Held()
+	if e == nil {
+		return 0, nil
+	}
+	m, err := e.Run(ctx, g)
+	return m.Accuracy, j.Interrupted(ctx, err)
+}
+
+// Interrupted turns the end of the context while measuring, between trainings whose
+// checkpoints are saved, into the error of a training that is interrupted.
+func (j *Job) Interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && j.Save != "" {
+		return fmt.Errorf("%w in %s", train.ErrInterrupted, j.Save)
+	}
+	return err
+}
+
+// LogUntuned says what the cut alone came to, where fine-tuning follows and anyone
+// listens.
+func (j *Job) LogUntuned(ctx context.Context, g *graph.Graph) error {
+	e := j.Held()
+	if j.Log == nil || j.Recipe.Epochs == 0 || e == nil {
+		return nil
+	}
+	m, err := e.Run(ctx, g)
+	if err == nil {
+		j.Logf("before fine-tuning: loss %.4f, accuracy %.2f %%", m.Loss, 100*m.Accuracy)
+	}
+	return err
+}
+
+// Recalibrate estimates the running statistics of batch normalisation anew, where
+// there is any, from 50 batches of the training set.
+func (j *Job) Recalibrate(ctx context.Context, g *graph.Graph, batch int) error {
+	for _, n := range g.Nodes {
+		if n.Is("BatchNormalization") {
+			l := &dataset.Loader{Set: j.Data.Train, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
+			return train.Recalibrate(ctx, g, train.NewData(l), calibrationBatches, j.Engine)
+		}
+	}
+	return nil
+}

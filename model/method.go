@@ -1,0 +1,114 @@
+// Package model pares networks. A Method is a published way to do so: a pointer to
+// its settings, which describes itself by a Card and works on a Job. The methods are
+// in the packages below this one, by family; this package names none of them.
+//
+//	m := oneshot.NewGlobalMP()
+//	m.Sparsity = 0.8
+//	res, err := model.Run(ctx, m, &model.Job{Graph: g, Data: data, Recipe: recipe, Seed: 1})
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/prune"
+	"pare/train"
+)
+
+// Method is a published method: a pointer to a struct of its settings (see
+// catalog.Settings).
+type Method interface {
+	Card() *catalog.Card
+	Run(ctx context.Context, j *Job) (*Result, error)
+}
+
+// Job is what a method works on.
+type Job struct {
+	Graph  *graph.Graph // prepared (see Prepare); methods change it
+	Data   *dataset.Data
+	Recipe Recipe
+	Order  uint64     // seed of the order and augmentation of samples; 0: Seed
+	From   int        // optimiser steps regarded as done: the schedule and the data go on there
+	Loss   train.Loss // beside the recipe's smoothing: a teacher to distil from
+	Seed   uint64
+	Engine engine.Options
+
+	Save   string // checkpoint, "" for none
+	Resume bool
+	Log    func(format string, a ...any)
+	OnStep func(step, total int, loss float64)
+	Epoch  func(train.Epoch)
+
+	method Method // whose settings a checkpoint belongs to
+}
+
+// Result is what came out.
+type Result struct {
+	Graph  *graph.Graph
+	Masks  *prune.Masks   // of methods that cut single weights
+	Epochs []train.Epoch  // of the training, if any
+	Notes  []catalog.Text // what the user should know, for people
+	Facts  any            // what the method found out, for machines: a type of its own that JSON writes and reads back
+}
+
+// Run validates a method's settings and the job, and lets the method work.
+func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
+	if err := catalog.Validate(m); err != nil {
+		return nil, fmt.Errorf("method %s: %w", m.Card().Name, err)
+	}
+	if err := j.Check(); err != nil {
+		return nil, err
+	}
+	k := *j
+	k.method = m
+	return m.Run(ctx, &k)
+}
+
+// Note adds a sentence for people; fields of settings stand in it as {Field}.
+func (r *Result) Note(format string, a ...any) {
+	r.Notes = append(r.Notes, catalog.Text(fmt.Sprintf(format, a...)))
+}
+
+// Add appends the epochs of a further training, counted on from those before.
+func (r *Result) Add(epochs []train.Epoch) {
+	before := 0
+	if n := len(r.Epochs); n > 0 {
+		before = r.Epochs[n-1].Epoch
+	}
+	for _, e := range epochs {
+		e.Epoch += before
+		r.Epochs = append(r.Epochs, e)
+	}
+}
+
+// WarnCollapse notes layers of which nothing is left.
+func (r *Result) WarnCollapse() {
+	for _, name := range r.Masks.Empty() {
+		r.Note("nothing is left of %s: the network may be cut in two; cut less, keep a minimum of each layer (setting mt of method global-mp), or leave this one out with {Exclude}", name)
+	}
+}
+
+// Logf reports progress, if anyone listens.
+func (j *Job) Logf(format string, a ...any) {
+	if j.Log != nil {
+		j.Log(format, a...)
+	}
+}
+
+// On gives a job like this one on another network.
+func (j *Job) On(g *graph.Graph) *Job {
+	k := *j
+	k.Graph = g
+	return &k
+}
+
+// otherSeed keeps draws apart that a run makes beside those of its own seed.
+const otherSeed = 1 << 32
+
+// OtherSeed is a seed for the i-th further draw of a run, from 1: of a control, or
+// another order of the samples.
+func (j *Job) OtherSeed(i int) uint64 { return j.Seed + uint64(i)*otherSeed }

@@ -1,0 +1,3 @@
+// Package oneshot holds methods that cut a trained network at once, or in a few
+// rounds, and fine-tune what is left.
+package oneshot

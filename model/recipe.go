@@ -1,0 +1,97 @@
+package model
+
+import (
+	"math"
+
+	"pare/catalog"
+	"pare/train"
+)
+
+// Recipe is how a network is trained or trained on.
+type Recipe struct {
+	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
+	Batch     int     `flag:"batch" doc:"samples a step"`
+	LR        float64 `flag:"lr" doc:"peak learning rate"`
+	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
+	Optimizer string  `flag:"optimizer" doc:"sgd, nesterov, adam, adamw"`
+	Momentum  float64 `flag:"momentum" doc:"of sgd and nesterov"`
+	Decay     float64 `flag:"decay" doc:"weight decay"`
+	Loss      string  `flag:"loss" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
+	Smoothing float64 `flag:"smoothing" doc:"label smoothing"`
+	Clip      float64 `flag:"clip" doc:"largest norm of the gradient (0: no limit)"`
+	Crop      int     `flag:"crop" doc:"augmentation: shift images by up to so many pixels"`
+	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
+}
+
+// Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine.
+func Defaults() Recipe {
+	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "cross-entropy"}
+}
+
+// Check returns an error where the recipe cannot be followed with the data. It
+// is asked before any work; Fit asks again.
+func (j *Job) Check() error {
+	if j.Recipe.Epochs == 0 {
+		return nil
+	}
+	_, err := j.config()
+	return err
+}
+
+// config is the part of the training that the recipe alone decides.
+func (j *Job) config() (*train.Config, error) {
+	r := j.Recipe
+	switch {
+	case r.Epochs < 0 || r.Batch < 1:
+		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: neither may be below 0, nor the batch below 1", r.Epochs, r.Batch)
+	case j.Data == nil || j.Data.Train == nil:
+		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
+	case j.Data.Train.Len() < r.Batch:
+		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), r.Batch)
+	case r.Clip < 0 || math.IsNaN(r.Clip):
+		return nil, catalog.Errorf("{Recipe.Clip} %v: the largest norm of the gradient is not negative", r.Clip)
+	case r.Crop < 0:
+		return nil, catalog.Errorf("{Recipe.Crop} %d is negative", r.Crop)
+	case (r.Crop > 0 || r.Flip) && len(j.Data.Train.Shape) != 3:
+		return nil, catalog.Errorf("samples of shape %v are no images: {Recipe.Crop} and {Recipe.Flip} do not apply", j.Data.Train.Shape)
+	case r.Loss == "mse" && j.Data.Train.Tokens != nil:
+		return nil, catalog.Errorf("text is learnt by cross-entropy, not mse: {Recipe.Loss}")
+	}
+	opt, err := train.ParseOptimizer(r.Optimizer, r.Momentum, r.Decay)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := train.ParseRate(r.Schedule, r.LR, j.Steps())
+	if err != nil {
+		return nil, err
+	}
+	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
+	cfg.Loss.Kind, cfg.Loss.Smoothing = r.Loss, r.Smoothing
+	return cfg, cfg.Loss.Check()
+}
+
+// Steps is the number of optimiser steps that the recipe makes.
+func (j *Job) Steps() int {
+	if j.Data == nil || j.Data.Train == nil || j.Recipe.Batch < 1 {
+		return 0
+	}
+	return j.Recipe.Epochs * (j.Data.Train.Len() / j.Recipe.Batch)
+}
+
+// NeedsTraining returns an error that says why, where the recipe trains nothing.
+func (j *Job) NeedsTraining(why string) error {
+	if j.Steps() == 0 {
+		return catalog.Errorf("%s: give {Data} and {Recipe.Epochs}", why)
+	}
+	return nil
+}
+
+// StepAt is the optimiser step of a point of the recipe's training, held in a field
+// of the settings.
+func (j *Job) StepAt(field string, a train.At) (int, error) {
+	n, err := a.Step(j.Steps(), j.Recipe.Epochs)
+	if err != nil {
+		return 0, catalog.Errorf("{%s} %v", field, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,3 @@
+// Package rewrite holds methods that rewrite a network's weights as something smaller:
+// shared arrays, factors.
+package rewrite

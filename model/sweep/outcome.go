@@ -1,0 +1,46 @@
+package sweep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"pare/catalog"
+	"pare/measure"
+)
+
+// Facts are what decides an outcome: of two runs with the same facts only one
+// is made.
+type Facts struct {
+	Network  string            `json:"network"`     // digest of the network before
+	Data     string            `json:"data"`        // digest of the training samples and how they are normalised
+	Measured string            `json:"measured_on"` // digest of the samples that accuracy is measured on
+	Method   string            `json:"method"`      // its name
+	Settings map[string]string `json:"settings"`    // all of them
+	Recipe   map[string]string `json:"recipe"`      // all of it
+	Seed     uint64            `json:"seed"`        // of all that is random
+}
+
+// key identifies facts.
+func (f *Facts) key() string {
+	b, _ := json.Marshal(f) // maps are written in the order of their keys
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:8])
+}
+
+// Outcome is what one run came to: a line of the file.
+type Outcome struct {
+	Key string `json:"key"`
+	Cell
+	Facts Facts `json:"facts"`
+
+	Error    string          `json:"error,omitempty"` // why it failed; nothing below is known then
+	Accuracy float64         `json:"accuracy"`
+	Loss     float64         `json:"loss"`
+	Size     measure.Size    `json:"size"`
+	Epochs   int             `json:"epochs"`  // passes over the training set
+	Seconds  float64         `json:"seconds"` // it took, beside others
+	Notes    []catalog.Text  `json:"notes,omitempty"`
+	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
+	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
+}

@@ -1,0 +1,254 @@
+package sweep
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/measure"
+	"pare/model"
+	"pare/onnx"
+	"pare/run"
+	"pare/train"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Sweep is many runs on the same network, data and recipe.
+type Sweep struct {
+	Dir      string                  // holds results.jsonl, the networks, and checkpoints of runs under way
+	Networks map[uint64]*graph.Graph // the network that each seed begins with
+	Data     *dataset.Data
+	Recipe   model.Recipe
+	Cells    []*Cell
+	Jobs     int            // runs at a time, each on one thread where there are several
+	Engine   engine.Options // of a run where there is one at a time, and of measurements
+	Retry    bool           // runs that failed are made again
+
+	OnStep func(share float64)             // of all runs, in [0,1]
+	OnCell func(o *Outcome, done, all int) // one has ended
+	facts  map[*Cell]*Facts
+}
+
+// Run makes the runs that are not in the folder's file, then measures how fast
+// the networks are, with nothing beside. It gives an outcome for each cell, in
+// their order. A run that fails is an outcome too. Where ctx ends it returns an
+// error; what has ended is kept, and a run under way goes on from its checkpoint.
+func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	l, err := run.OpenLedger(filepath.Join(s.Dir, "results.jsonl"), func(o *Outcome) string { return o.Key })
+	if err != nil {
+		return nil, err
+	}
+	var todo []*Cell
+	for _, c := range s.Cells {
+		if o := l.Find(s.facts[c].key()); o == nil || o.Error != "" && s.Retry {
+			todo = append(todo, c)
+		}
+	}
+	if err := s.all(ctx, l, todo); err != nil {
+		return nil, err
+	}
+	out := make([]*Outcome, len(s.Cells))
+	for i, c := range s.Cells {
+		o := *l.Find(s.facts[c].key())
+		o.Cell = *c // another sweep may have named it otherwise
+		if err := s.time(ctx, l, &o); err != nil {
+			return nil, err
+		}
+		out[i] = &o
+	}
+	return out, nil
+}
+
+// prepare computes the facts of all cells.
+func (s *Sweep) prepare() error {
+	data, measured := sha256.New(), s.Data.Eval().Digest()
+	if s.Data.Train != nil {
+		fmt.Fprint(data, s.Data.Train.Digest())
+	}
+	if s.Data.Val != nil {
+		fmt.Fprint(data, s.Data.Val.Digest())
+	}
+	fmt.Fprint(data, s.Data.Norm)
+	networks := map[uint64]string{}
+	for seed, g := range s.Networks {
+		b, err := onnx.Encode(g, onnx.Options{})
+		if err != nil {
+			return err
+		}
+		h := sha256.Sum256(b)
+		networks[seed] = hex.EncodeToString(h[:8])
+	}
+	s.facts = map[*Cell]*Facts{}
+	by := map[string]*Cell{}
+	for _, c := range s.Cells {
+		name, settings := Dense, map[string]string{}
+		if c.Method != nil {
+			name, settings = c.Method.Card().Name, catalog.Values(c.Method)
+		}
+		f := &Facts{Network: networks[c.Seed], Data: hex.EncodeToString(data.Sum(nil)[:8]), Measured: measured[:16], Method: name,
+			Settings: settings, Recipe: catalog.Values(&s.Recipe), Seed: c.Seed}
+		if o := by[f.key()]; o != nil {
+			return fmt.Errorf("%q and %q are the same run at sparsity %q: leave one out", o.Label, c.Label, c.Target)
+		}
+		by[f.key()], s.facts[c] = c, f
+	}
+	return nil
+}
+
+// all makes runs, several at a time.
+func (s *Sweep) all(ctx context.Context, l *run.Ledger[Outcome], todo []*Cell) error {
+	var mu sync.Mutex
+	share, done := map[*Cell]float64{}, 0
+	progress := func(c *Cell, x float64) {
+		mu.Lock()
+		defer mu.Unlock()
+		share[c] = x
+		sum := 0.0
+		for _, x := range share {
+			sum += x
+		}
+		if s.OnStep != nil {
+			s.OnStep(sum / float64(len(todo)))
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, s.Jobs))
+	for _, c := range todo {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			o, err := s.one(ctx, c, func(x float64) { progress(c, x) })
+			if err != nil {
+				return err
+			}
+			if err := l.Add(o); err != nil {
+				return err
+			}
+			progress(c, 1)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if s.OnCell != nil {
+				s.OnCell(o, done, len(todo))
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// one makes a run. Only what ends the sweep is an error: a run that fails is an
+// outcome.
+func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outcome, error) {
+	f := s.facts[c]
+	o := &Outcome{Key: f.key(), Cell: *c, Facts: *f}
+	start := time.Now()
+	j := s.job(c)
+	j.OnStep = func(step, total int, _ float64) { progress(float64(step) / float64(max(1, total))) }
+	g, err := s.cut(ctx, c, j, o)
+	if err == nil {
+		var m train.Metrics
+		if m, err = train.NewEval(s.Data.Eval(), s.Data.Norm, 128, j.Engine).Run(ctx, g); err == nil {
+			o.Accuracy, o.Loss = m.Accuracy, m.Loss
+			o.Size, _, err = measure.Of(g)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	o.Seconds = time.Since(start).Seconds()
+	if err != nil {
+		return &Outcome{Key: o.Key, Cell: o.Cell, Facts: o.Facts, Seconds: o.Seconds, Error: err.Error()}, nil
+	}
+	o.File = c.file() + "-" + o.Key[:8] + ".pare"
+	if err := onnx.WriteSparse(filepath.Join(s.Dir, o.File), g, false); err != nil {
+		return nil, err
+	}
+	j.Clean()
+	return o, nil
+}
+
+// job is what a cell's method works on. It does not see the test set.
+func (s *Sweep) job(c *Cell) *model.Job {
+	g, _ := s.Networks[c.Seed].Clone(true)
+	e := s.Engine
+	if s.Jobs > 1 {
+		e.Threads = 1
+	}
+	return &model.Job{Graph: g, Data: &dataset.Data{Spec: s.Data.Spec, Train: s.Data.Train, Val: s.Data.Val, Norm: s.Data.Norm, NormName: s.Data.NormName},
+		Recipe: s.Recipe, Seed: c.Seed, Engine: e, Save: filepath.Join(s.Dir, s.facts[c].key()+".checkpoint"), Resume: true}
+}
+
+// cut runs the method, or trains the dense network. A method that panics fails.
+func (s *Sweep) cut(ctx context.Context, c *Cell, j *model.Job, o *Outcome) (g *graph.Graph, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	if c.Method == nil {
+		es, err := j.Fit(ctx, j.Graph)
+		o.Epochs = len(es)
+		return j.Graph, err
+	}
+	r, err := model.Run(ctx, c.Method, j)
+	if err != nil {
+		return nil, err
+	}
+	o.Epochs, o.Notes = len(r.Epochs), r.Notes
+	return r.Graph, nil
+}
+
+// file names a cell's network: letters, digits and .=- of what it is.
+func (c *Cell) file() string {
+	name := c.Label
+	if c.Target != "" {
+		name += "-" + c.Target
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '=' || r == '-' {
+			return r
+		}
+		return '_'
+	}, fmt.Sprintf("%.80s-seed%d", name, c.Seed))
+}
+
+// time measures one inference beside the network before, where that has not been
+// done; a network whose file is gone has no time.
+func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) error {
+	if o.Time != nil || o.Error != "" {
+		return nil
+	}
+	g, err := onnx.Load(filepath.Join(s.Dir, o.File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = model.Prepare(g)
+	}
+	if err != nil {
+		return err
+	}
+	sp, err := measure.Latency(ctx, []*graph.Graph{s.Networks[o.Seed], g}, 1, 9, 20*time.Millisecond, s.Engine)
+	if err != nil {
+		return err
+	}
+	o.Time = &sp[1].Ratio
+	return l.Add(o)
+}

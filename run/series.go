@@ -1,0 +1,51 @@
+// Package run knows what an experiment was: the names of its checkpoints, the
+// facts that a checkpoint or an outcome belongs to, its trainings one after the
+// other, and the ledger of what has ended.
+package run
+
+import (
+	"fmt"
+	"os"
+)
+
+// Series are the trainings that one run makes one after the other. Each has a
+// checkpoint of its own, so that a run that resumes passes through those that are
+// done; progress counts the steps of all of them.
+type Series struct {
+	Save   string // of the run; "" saves nothing
+	N      int    // trainings in all; the checkpoint of a single one is Save itself
+	Steps  int    // optimiser steps of all of them, for who waits
+	OnStep func(step, total int, loss float64)
+
+	begun, done int
+}
+
+// Next gives the checkpoint of the next training and what to tell of its steps,
+// of which there are so many.
+func (s *Series) Next(steps int) (save string, onStep func(step, total int, loss float64)) {
+	save = s.Save
+	if save != "" && s.N > 1 {
+		save = part(s.Save, s.begun)
+	}
+	done := s.done
+	s.begun++
+	s.done += steps
+	s.Steps = max(s.Steps, s.done)
+	if s.OnStep == nil {
+		return save, nil
+	}
+	return save, func(step, _ int, loss float64) { s.OnStep(done+step, s.Steps, loss) }
+}
+
+// part is the checkpoint of training i of a series.
+func part(save string, i int) string { return fmt.Sprintf("%s.%d", save, i+1) }
+
+// Clean removes the checkpoints of a run that is done.
+func Clean(save string) {
+	if save == "" {
+		return
+	}
+	os.Remove(save) //nolint:errcheck // there may be none
+	for i := 0; os.Remove(part(save, i)) == nil; i++ {
+	}
+}
