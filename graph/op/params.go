@@ -62,7 +62,7 @@ func init() {
 	for name, f := range map[string]func(*graph.Node) []Param{
 		"Conv":                  convParams,
 		"ConvTranspose":         fixed(Param{In: 1, Part: Kernel, Out: 1}, Param{In: 2, Part: Bias}),
-		"DeformConv":            fixed(Param{In: 1, Part: Factor}, Param{In: 2, Part: Bias}),
+		"DeformConv":            fixed(Param{In: 1, Part: Factor}, Param{In: 3, Part: Bias}),
 		"Gemm":                  gemmParams,
 		"MatMul":                matMulParams,
 		"Einsum":                einsumParams,
