@@ -184,20 +184,8 @@ type meter struct {
 }
 
 func newMeter(g *graph.Graph) *meter {
-	c, m := g.Clone(false)
-	for _, v := range m {
-		for d, x := range v.Shape {
-			v.Shape[d] = ones(x)
-		}
-	}
+	c, m := op.OneSample(g)
 	return &meter{g, c, m}
-}
-
-func ones(d graph.Dim) graph.Dim {
-	if d.Known() {
-		return d
-	}
-	return graph.N(max(1, d.Mul))
 }
 
 func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
@@ -206,9 +194,8 @@ func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
 	}
 	var c Cost
 	for _, n := range m.g.Nodes {
-		if d := op.Lookup(n.Domain, n.Op); d != nil && d.MACs != nil {
-			c.MACs += d.MACs(n)
-		}
+		macs, _ := op.MACs(n)
+		c.MACs += macs
 	}
 	for _, v := range m.g.Consts() {
 		if v.DType.IsFloat() && v.Role != graph.Stat && v.Role != graph.Frozen {
