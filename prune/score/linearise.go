@@ -29,7 +29,7 @@ func (f *Flow) linearise() error {
 		for _, o := range n.Outputs {
 			on[o] = true
 		}
-		switch flow := structure.Of(n).Flow; {
+		switch flow := structure.RuleOf(n).Flow; {
 		case flow == structure.FlowWeighs && len(data) == 1 && data[0] < 2 && f.weight[n.In(1-data[0])] != nil:
 			neutral(n)
 		case flow == structure.FlowScales:
@@ -125,7 +125,7 @@ func (f *Flow) balance() {
 				p, _ := in(i)
 				f.prog.Input(by.Name).F32()[0] = float32(math.Ldexp(1, p-most))
 			}
-			if w := f.weight[v]; w != nil && structure.Of(n).Flow == structure.FlowWeighs {
+			if w := f.weight[v]; w != nil && structure.RuleOf(n).Flow == structure.FlowWeighs {
 				most += w.power
 			}
 		}

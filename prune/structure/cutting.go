@@ -61,7 +61,7 @@ func (c *Cutting) After(op string, in []*graph.Value, attrs ...graph.Attr) {
 
 // adapt lets the node's rule change it where one of its axes is cut.
 func (c *Cutting) adapt() error {
-	rule := Of(c.Old)
+	rule := RuleOf(c.Old)
 	if rule.Adapt == nil {
 		return nil
 	}

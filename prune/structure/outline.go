@@ -57,7 +57,7 @@ func Outline(g *graph.Graph, groups []*Group) []Layer {
 				links = addLink(links, Link{i, group(v)})
 			}
 		}
-		if len(links) == 0 || Of(n).Sizes {
+		if len(links) == 0 || RuleOf(n).Sizes {
 			continue // constant, or about sizes
 		}
 		w, label := weightOf(n)

@@ -69,7 +69,7 @@ func relateOnce(g *graph.Graph, c *choices) *Relation {
 	}
 	for _, n := range g.Nodes {
 		r.node, r.who, r.links = n, name(n), r.links[:0]
-		switch rule := Of(n); {
+		switch rule := RuleOf(n); {
 		case rule.Tie == nil:
 			r.Opaque("has no rule for its channels")
 		case unknownRank(n):

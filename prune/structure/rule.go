@@ -103,8 +103,8 @@ func Lookup(domain, name string) *Rule {
 	return rules[key{domain, name}]
 }
 
-// Of is the rule of a node's operator; one that does nothing where it has none.
-func Of(n *graph.Node) *Rule {
+// RuleOf is the rule of a node's operator; one that does nothing where it has none.
+func RuleOf(n *graph.Node) *Rule {
 	if n != nil {
 		if r := Lookup(n.Domain, n.Op); r != nil {
 			return r
@@ -124,7 +124,7 @@ func register(r Rule, ops ...string) bool {
 // makes lists the axes of initialisers along which a node makes channels. They may
 // stand behind nodes that turn them or change their type.
 func makes(n *graph.Node) []Axis {
-	rule := Of(n)
+	rule := RuleOf(n)
 	var at []Operand
 	switch {
 	case rule.Tie == nil:
@@ -152,7 +152,7 @@ func weight(v *graph.Value, dim int) (Axis, bool) {
 		if v.IsConst() {
 			return Axis{v, dim}, true
 		}
-		turns := Of(v.From).Turns
+		turns := RuleOf(v.From).Turns
 		if turns == nil {
 			break
 		}

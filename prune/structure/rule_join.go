@@ -11,29 +11,7 @@ var _ = register(Rule{Tie: tieConcat, Zeros: zeroAsAll, Separate: true, Flow: Fl
 
 func tieConcat(r *Relation, n *graph.Node) {
 	y := n.Out(0)
-	a := normal(n.Int("axis", 0), len(y.Shape))
-	known := y.Shape[a].Known()
-	for _, x := range n.Inputs {
-		for d := range x.Shape {
-			if d != a {
-				r.Same(x, d, y, d)
-			}
-		}
-		known = known && x.Shape[a].Known()
-	}
-	off := 0
-	for _, x := range n.Inputs {
-		switch {
-		case !known:
-			r.Keep(x, a, "joins axes of unknown size")
-			r.Keep(y, a, "joins axes of unknown size")
-		case x.Shape[a].Mul == 1: // a single position is not tracked and stays
-			r.KeepOne(y, a, off, "joins a single position")
-		default:
-			r.Tie(x, a, 0, y, a, off, x.Shape[a].Mul)
-		}
-		off += x.Shape[a].Mul
-	}
+	r.inARow(y, n.Inputs, normal(n.Int("axis", 0), len(y.Shape)), true, "joins axes of unknown size", "joins a single position")
 }
 
 // Split is Concat backwards.
@@ -41,33 +19,41 @@ var _ = register(Rule{Tie: tieSplit, Adapt: adaptSplit, Zeros: zeroAsFirst, Flow
 
 func tieSplit(r *Relation, n *graph.Node) {
 	x := n.In(0)
-	a := normal(n.Int("axis", 0), len(x.Shape))
-	known := x.Shape[a].Known() && (n.In(1) == nil || n.In(1).IsConst())
-	for _, y := range n.Outputs {
-		if y == nil {
+	known := n.In(1) == nil || n.In(1).IsConst()
+	r.inARow(x, n.Outputs, normal(n.Int("axis", 0), len(x.Shape)), known, "splits by sizes that are not constant", "splits off a single position")
+}
+
+// inARow ties the parts of a value that stand one after another on an axis. It
+// protects the axis where their sizes are not known, and a part of one position,
+// which is not tracked and stays.
+func (r *Relation) inARow(whole *graph.Value, parts []*graph.Value, axis int, known bool, unknown, single string) {
+	known = known && whole.Shape[axis].Known()
+	for _, p := range parts {
+		if p == nil {
 			known = false
 			continue
 		}
-		for d := range x.Shape {
-			if d != a {
-				r.Same(x, d, y, d)
+		for d := range whole.Shape {
+			if d != axis {
+				r.Same(p, d, whole, d)
 			}
 		}
-		known = known && y.Shape[a].Known()
+		known = known && p.Shape[axis].Known()
 	}
 	off := 0
-	for _, y := range n.Outputs {
-		switch {
-		case !known:
-			r.Keep(x, a, "splits by sizes that are not constant")
-			r.Keep(y, a, "splits by sizes that are not constant")
+	for _, p := range parts {
+		if !known {
+			r.Keep(p, axis, unknown)
+			r.Keep(whole, axis, unknown)
 			continue
-		case y.Shape[a].Mul == 1:
-			r.KeepOne(x, a, off, "splits off a single position")
-		default:
-			r.Tie(y, a, 0, x, a, off, y.Shape[a].Mul)
 		}
-		off += y.Shape[a].Mul
+		size := p.Shape[axis].Mul
+		if size == 1 {
+			r.KeepOne(whole, axis, off, single)
+		} else {
+			r.Tie(p, axis, 0, whole, axis, off, size)
+		}
+		off += size
 	}
 }
 

@@ -13,13 +13,12 @@ var _ = register(Rule{Tie: tiePad, Adapt: adaptPad, Zeros: Zeros{Pass: AllZero, 
 
 func tiePad(r *Relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
+	mode, rank := n.Str("mode", "constant"), len(x.Shape)
 	p, ok := padsOf(r.g, n)
 	if !ok {
 		r.Opaque("pads by values that are not constant")
 		return
 	}
-	mode := n.Str("mode", "constant")
-	rank := len(x.Shape)
 	for d := range x.Shape {
 		before, after := p[d], p[d+rank]
 		switch {

@@ -14,7 +14,7 @@ func Silent(g *graph.Graph, groups []*Group) Selection {
 	r, made := relate(g), makers(g)
 	scales := map[*graph.Value]bool{} // what multiplies zeros
 	for _, n := range g.Nodes {
-		for _, i := range Of(n).Factors {
+		for _, i := range RuleOf(n).Factors {
 			scales[n.In(i)] = true
 		}
 	}
@@ -84,7 +84,7 @@ func multiplies(us []graph.Use) bool {
 // readSingly says whether all that reads a value treats its channels one by one.
 func readSingly(us []graph.Use) bool {
 	for _, u := range us {
-		if !Of(u.Node).Separate {
+		if !RuleOf(u.Node).Separate {
 			return false
 		}
 	}
