@@ -140,7 +140,7 @@ func (r *Relation) Same(v *graph.Value, dv int, w *graph.Value, dw int) {
 
 // SameOr is Same with what the node does to axes of different sizes, as Keep says it.
 func (r *Relation) SameOr(v *graph.Value, dv int, w *graph.Value, dw int, why string) {
-	if v == nil || w == nil { // an optional input that is left out
+	if v == nil || w == nil || dv < 0 || dw < 0 { // left out, or broadcast over an axis that it lacks
 		return
 	}
 	n, m := r.Size(v, dv), r.Size(w, dw)
