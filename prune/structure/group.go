@@ -8,8 +8,8 @@ import (
 	"pare/graph"
 )
 
-// Group is a family of coupled channels of the same pattern: each of its
-// channels touches the same axes, and any of them may be cut (but one stays).
+// Group is a coupled group of the dependency graph: each of its channels touches
+// the same axes, and any of them may be cut as long as one stays.
 type Group struct {
 	Name     string // the weight that makes the channels
 	Axes     []Axis // every axis that a channel has positions in, weights and activations

@@ -16,6 +16,7 @@ package structure
 import (
 	"fmt"
 	"iter"
+	"strings"
 
 	"pare/graph"
 )
@@ -212,25 +213,26 @@ const notZero = "sums over this axis, where a channel that is cut need not be ze
 // Keep protects all positions of an axis. The reason is a verb phrase that goes on
 // after the node's name: "slides over this axis".
 func (r *Relation) Keep(v *graph.Value, dim int, why string) {
-	n := r.Size(v, dim)
-	for i := range n {
-		r.KeepOne(v, dim, i, why)
-	}
+	r.protectRange(v, dim, 0, r.Size(v, dim), why)
 }
 
 // KeepOne protects one position of an axis.
 func (r *Relation) KeepOne(v *graph.Value, dim, i int, why string) {
-	if r.Size(v, dim) == 0 {
+	r.protectRange(v, dim, i, min(i+1, r.Size(v, dim)), why)
+}
+
+func (r *Relation) protectRange(v *graph.Value, dim, lo, hi int, why string) {
+	if lo >= hi {
 		return
 	}
-	t := r.root(r.base[Axis{v, dim}] + int32(i))
-	if _, ok := r.protect[t]; ok {
-		return
+	why = strings.TrimSpace(r.who + " " + why)
+	b := r.base[Axis{v, dim}]
+	for i := lo; i < hi; i++ {
+		t := r.root(b + int32(i))
+		if _, ok := r.protect[t]; !ok {
+			r.protect[t] = why
+		}
 	}
-	if why != "" {
-		why = " " + why
-	}
-	r.protect[t] = r.who + why
 }
 
 // KeepFrom protects the axes of a value from dim on.

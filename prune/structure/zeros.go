@@ -22,10 +22,10 @@ type Zeros struct {
 	If     func(n *graph.Node) bool // whether it holds for this node; nil: always
 }
 
-// Pass says how zeros pass an operator.
+// Pass says how an operator treats zeros.
 type Pass uint8
 
-// The ways of zeros.
+// How zeros pass.
 const (
 	NoZeros Pass = iota
 	AllZero      // the output is zero where all of the inputs are
