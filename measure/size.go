@@ -60,20 +60,12 @@ func Of(g *graph.Graph) (Size, []Layer, error) {
 		s.Kept += nonZero(tensor.From(array, len(array)))
 	}
 	var layers []Layer
-	c, m := g.Clone(false) // sizes that are not known count as 1
-	for _, v := range m {
-		for i, d := range v.Shape {
-			if !d.Known() {
-				v.Shape[i] = graph.N(max(1, d.Mul))
-			}
-		}
-	}
+	c, _ := op.OneSample(g)
 	for i, n := range c.Nodes {
-		d := op.Lookup(n.Domain, n.Op)
-		if d == nil || d.MACs == nil {
+		macs, ok := op.MACs(n)
+		if !ok {
 			continue
 		}
-		macs := d.MACs(n)
 		l := Layer{Op: n.Op, MACs: macs, Effective: macs}
 		if o := g.Nodes[i].Out(0); o != nil {
 			l.Output = o.Shape.String()

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"pare/graph"
+	"pare/graph/op"
 )
 
 // Init draws the weights of a network anew, as before training: matrices and
@@ -68,13 +69,10 @@ func (in Init) normal(stream uint64, x []float32, std float64) {
 func scales(g *graph.Graph) map[*graph.Value]bool {
 	out := map[*graph.Value]bool{}
 	for _, n := range g.Nodes {
-		switch {
-		case n.Is("BatchNormalization"):
-			out[n.In(1)], out[n.In(4)] = true, true
-		case n.Is("LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "SimplifiedLayerNormalization"):
-			out[n.In(1)] = true
-		case n.Is("Mul"):
-			out[n.In(0)], out[n.In(1)] = true, true
+		for _, p := range op.Params(n) {
+			if p.Part == op.Scale || p.Part == op.Variance {
+				out[n.In(p.In)] = true
+			}
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"path"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/tensor"
 )
 
@@ -69,10 +70,10 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 	}
 	var out []*Weight
 	seen := map[*graph.Value]bool{}
-	quantised := ""
+	integers := ""
 	for _, n := range g.Nodes {
-		if n.Is("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul") {
-			quantised = n.Name
+		if quantised(n) {
+			integers = n.Name
 		}
 		for _, w := range candidates(n) {
 			if seen[w.Value] || w.Kind == Embedding && !s.Embeddings || !s.match(w.Name) {
@@ -92,8 +93,8 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 		}
 	}
 	if len(out) == 0 {
-		if quantised != "" {
-			return nil, fmt.Errorf("the network is quantised (node %q): prune the float32 network it was made from", quantised)
+		if integers != "" {
+			return nil, fmt.Errorf("the network is quantised (node %q): prune the float32 network it was made from", integers)
 		}
 		return nil, errors.New("no prunable weight: the network has no Conv, Gemm or MatMul with a constant float32 weight in scope")
 	}
@@ -112,43 +113,32 @@ func (s Scope) match(name string) bool {
 	return (len(s.Include) == 0 || any(s.Include)) && !any(s.Exclude)
 }
 
-// candidates gives the constant weights that a node reads as such.
+// kinds are the parts of an operator that are prunable weights.
+var kinds = map[op.Part]Kind{op.Kernel: Conv, op.Depthwise: Depthwise, op.Matrix: Linear, op.Table: Embedding, op.Gates: Recurrent}
+
+// candidates gives the constant weights that a node reads as such: one side of a
+// matrix product, all that others have.
 func candidates(n *graph.Node) []*Weight {
-	at := func(i int, k Kind, out int) []*Weight {
-		v := n.In(i)
-		if !v.IsConst() || len(v.Const.Shape) < 2 || v.Const.Len() == 0 {
-			return nil
+	var out []*Weight
+	for _, p := range op.Params(n) {
+		k, ok := kinds[p.Part]
+		v := n.In(p.In)
+		if !ok || !v.IsConst() || len(v.Const.Shape) < 2 || v.Const.Len() == 0 || k == Linear && out != nil {
+			continue
 		}
-		return []*Weight{{v, k, n, out}}
+		out = append(out, &Weight{v, k, n, p.Out})
 	}
-	switch {
-	case n.Is("Conv"):
-		k := Conv
-		if w := n.In(1); n.Int("group", 1) > 1 && w != nil && len(w.Shape) > 1 && w.Shape[1] == graph.N(1) {
-			k = Depthwise
+	return out
+}
+
+// quantised says whether a node multiplies by integers in the place of weights.
+func quantised(n *graph.Node) bool {
+	for _, p := range op.Params(n) {
+		if p.Part == op.Quantised {
+			return true
 		}
-		return at(1, k, 0)
-	case n.Is("ConvTranspose"):
-		return at(1, Conv, 1)
-	case n.Is("Gemm"):
-		ws := at(1, Linear, 1-n.Int("transB", 0))
-		if len(ws) == 0 {
-			ws = at(0, Linear, n.Int("transA", 0))
-		}
-		return ws
-	case n.Is("MatMul"):
-		if v := n.In(1); v.IsConst() {
-			return at(1, Linear, len(v.Shape)-1)
-		}
-		if v := n.In(0); v.IsConst() {
-			return at(0, Linear, len(v.Shape)-2)
-		}
-	case n.Is("Gather"):
-		return at(0, Embedding, 1)
-	case n.Is("LSTM", "GRU", "RNN"):
-		return append(at(1, Recurrent, 1), at(2, Recurrent, 1)...)
 	}
-	return nil
+	return false
 }
 
 // Total is the number of entries of all weights.

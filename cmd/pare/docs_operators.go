@@ -37,7 +37,7 @@ func operatorsPage() string {
 			kernel = "written out"
 		}
 		rule := ""
-		if structure.HasRule(n) {
+		if structure.Lookup("", n) != nil {
 			rule = "rule"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", n, gradient, kernel, rule)

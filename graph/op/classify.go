@@ -8,11 +8,10 @@ import (
 
 // Classify sets the role of every initialiser whose role is Auto:
 //
-//   - Stat: mean and variance of BatchNormalization.
-//   - Param: floating-point weights that training should move. These are
-//     weights and biases of Conv, ConvTranspose, Gemm, MatMul, Einsum and the
-//     recurrent operators, scales and biases of normalisations, slopes of
-//     PRelu, embeddings (the data of Gather), and vectors or larger tensors
+//   - Stat: what Params says is a mean or a variance.
+//   - Param: floating-point weights that training should move. These are the
+//     other parameters that Params lists: weights and biases of layers, scales and
+//     biases of normalisations, slopes, embeddings, and vectors or larger tensors
 //     that are added to or multiplied with data (biases, layer scales).
 //     A weight is also found behind nodes that compute only with constants,
 //     such as a Transpose or a mask.
@@ -28,19 +27,19 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 	bias := map[*graph.Value]bool{} // weights by being added or multiplied
 	stat := map[*graph.Value]bool{}
 	for _, n := range g.Nodes {
-		if n.Domain != "" {
-			continue
-		}
-		if n.Op == "BatchNormalization" {
-			mark(stat, n.In(3), fixed)
-			mark(stat, n.In(4), fixed)
-		}
-		for _, i := range weightSlots(n) {
-			mark(slot, n.In(i), fixed)
-		}
-		if n.Is("Add", "Mul") && len(n.Inputs) == 2 && !fixed[n.Out(0)] {
-			mark(bias, n.In(0), fixed)
-			mark(bias, n.In(1), fixed)
+		for _, p := range Params(n) {
+			v := n.In(p.In)
+			switch {
+			case p.Part == Mean || p.Part == Variance:
+				mark(stat, v, fixed)
+			case p.Data:
+				if !fixed[n.Out(0)] {
+					mark(bias, v, fixed)
+				}
+			case p.Part == Table && v != nil && len(v.Shape) != 2: // not an embedding
+			default:
+				mark(slot, v, fixed)
+			}
 		}
 	}
 	for _, v := range g.Consts() {
@@ -58,41 +57,6 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 			v.Role = graph.Frozen
 		}
 	}
-}
-
-// weightSlots lists the inputs of a node that hold weights where they are
-// constants.
-func weightSlots(n *graph.Node) []int {
-	switch n.Op {
-	case "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
-		"GroupNormalization", "RMSNormalization", "DeformConv":
-		return []int{1, 2}
-	case "Gemm":
-		return []int{0, 1, 2}
-	case "MatMul":
-		var s []int
-		for i := range 2 {
-			if v := n.In(i); v != nil && len(v.Shape) >= 2 {
-				s = append(s, i)
-			}
-		}
-		return s
-	case "Einsum":
-		s := make([]int, len(n.Inputs))
-		for i := range s {
-			s[i] = i
-		}
-		return s
-	case "PRelu":
-		return []int{1}
-	case "LSTM", "GRU", "RNN":
-		return []int{1, 2, 3, 7}
-	case "Gather":
-		if v := n.In(0); v != nil && len(v.Shape) == 2 {
-			return []int{0}
-		}
-	}
-	return nil
 }
 
 // constantValues marks the initialisers and all that is computed from them alone.

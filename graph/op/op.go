@@ -44,11 +44,25 @@ type Def struct {
 
 	// MACs counts multiply-accumulates of the node once shapes are known; nil is 0.
 	MACs func(n *graph.Node) int64
+
+	// Params lists the inputs that hold parameters where constants stand there; nil
+	// is none.
+	Params func(n *graph.Node) []Param
 }
 
 type key struct{ domain, name string }
 
 var defs = map[key]*Def{}
+
+// Register adds the definition of an operator of a domain of one's own. It is
+// called from an init function, before any network is read, and panics where the
+// name is empty or taken, or where Infer, or both of Eval and Control, are missing.
+func Register(d Def) {
+	if d.Name == "" || d.Infer == nil || d.Eval == nil && d.Control == nil {
+		panic(fmt.Sprintf("op: Register(%q, %q): a definition needs Name, Infer, and Eval or Control", d.Domain, d.Name))
+	}
+	register(d)
+}
 
 // register adds definitions; it panics on a name that is taken.
 func register(ds ...Def) bool {

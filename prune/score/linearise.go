@@ -6,19 +6,9 @@ import (
 	"slices"
 
 	"pare/graph"
+	"pare/graph/op"
+	"pare/prune/structure"
 	"pare/tensor"
-)
-
-// What synaptic flow passes through: operators that scale with their first
-// input, activations that are the identity on positive numbers, and places where
-// branches meet.
-var (
-	scales = []string{"Identity", "Dropout", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Slice", "Split", "Pad",
-		"Gather", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax", "Resize", "Upsample",
-		"DepthToSpace", "SpaceToDepth", "BatchNormalization"}
-	identities = []string{"Relu", "LeakyRelu", "PRelu", "Clip", "Elu", "Celu", "ThresholdedRelu"}
-	meetings   = []string{"Add", "Sum", "Concat", "Max"}
-	products   = []string{"Conv", "ConvTranspose", "Gemm", "MatMul"}
 )
 
 // linearise makes the network one of positive weights: it zeroes what is added,
@@ -39,37 +29,52 @@ func (f *Flow) linearise() error {
 		for _, o := range n.Outputs {
 			on[o] = true
 		}
-		last := f.net.IsOutput(n.Out(0))
-		switch {
-		case n.Is(products...) && len(data) == 1 && data[0] < 2 && f.weight[n.In(1-data[0])] != nil:
-			if b := n.In(2); b.IsConst() {
-				clear(b.Const.F32())
+		switch flow := structure.RuleOf(n).Flow; {
+		case flow == structure.FlowWeighs && len(data) == 1 && data[0] < 2 && f.weight[n.In(1-data[0])] != nil:
+			neutral(n)
+		case flow == structure.FlowScales:
+			if !neutral(n) {
+				return fmt.Errorf("the statistics of node %q are computed: synaptic flow needs them as initialisers", n.Name)
 			}
-		case n.Is("BatchNormalization"):
-			for i, x := range []float32{1, 0, 0, 1} {
-				v := n.In(i + 1)
-				if !v.IsConst() {
-					return fmt.Errorf("the statistics of node %q are computed: synaptic flow needs them as initialisers", n.Name)
-				}
-				for k := range v.Const.F32() {
-					v.Const.F32()[k] = x
-				}
-			}
-		case n.Is(scales...):
-		case n.Is(identities...) || n.Is("Softmax", "LogSoftmax") && last:
-			n.Op, n.Inputs, n.Attrs = "Identity", n.Inputs[:1], nil
-		case n.Is("Mul", "Div") && len(data) == 1 && n.In(1-data[0]).IsConst() && (n.Is("Mul") || data[0] == 0):
+		case flow == structure.FlowPasses, flow == structure.FlowPassesLast && f.net.IsOutput(n.Out(0)):
+			n.Op, n.Domain, n.Inputs, n.Attrs = "Identity", "", n.Inputs[:1], nil
+		case (flow == structure.FlowMultiplies || flow == structure.FlowDivides && data[0] == 0) && len(data) == 1 && n.In(1-data[0]).IsConst():
 			x := n.In(1 - data[0]).Const.F32()
 			for i := range x {
 				x[i] = float32(math.Abs(float64(x[i])))
 			}
-		case n.Is(meetings...) || n.Is("Sub") && len(data) == 1 && data[0] == 0:
+		case flow == structure.FlowMeets, flow == structure.FlowSubtracts && len(data) == 1 && data[0] == 0:
 			f.meet(n, data)
 		default:
 			return fmt.Errorf("synaptic flow is not defined through node %q (%s): it follows convolutions, linear layers, pooling, sums and activations such as Relu; use snip or magnitude", n.Name, n.Op)
 		}
 	}
 	return f.net.Sort()
+}
+
+// neutral gives the parameters of a node that are added 0 and those that scale 1.
+// It is false where one of them is computed.
+func neutral(n *graph.Node) bool {
+	ok := true
+	for _, p := range op.Params(n) {
+		x := float32(0)
+		switch p.Part {
+		case op.Scale, op.Variance:
+			x = 1
+		case op.Bias, op.Mean:
+		default:
+			continue
+		}
+		v := n.In(p.In)
+		if !v.IsConst() {
+			ok = ok && v == nil
+			continue
+		}
+		for k := range v.Const.F32() {
+			v.Const.F32()[k] = x
+		}
+	}
+	return ok
 }
 
 // meet zeroes the constants among what a node brings together and, where more
@@ -120,7 +125,7 @@ func (f *Flow) balance() {
 				p, _ := in(i)
 				f.prog.Input(by.Name).F32()[0] = float32(math.Ldexp(1, p-most))
 			}
-			if w := f.weight[v]; w != nil && n.Is(products...) {
+			if w := f.weight[v]; w != nil && structure.RuleOf(n).Flow == structure.FlowWeighs {
 				most += w.power
 			}
 		}

@@ -37,7 +37,7 @@ const rounds = 16
 // choose gives the index of the alternative to take: the first that has not
 // failed and whose axes are not protected so far, else the first. It is negative
 // where nothing is to be tied yet.
-func (r *relation) choose(part int, alternatives [][]Axis) int {
+func (r *Relation) choose(part int, alternatives [][]Axis) int {
 	if r.choice.survey {
 		return -1
 	}
@@ -66,7 +66,7 @@ func (r *relation) choose(part int, alternatives [][]Axis) int {
 
 // revise looks at the choices made once all is related, and marks those that
 // left nothing to cut. It reports whether there was one.
-func (r *relation) revise() bool {
+func (r *Relation) revise() bool {
 	changed := false
 	fail := func(m made) {
 		if r.choice.failed[m.choice] == nil {
@@ -96,7 +96,7 @@ func (r *relation) revise() bool {
 }
 
 // surveyed ends the survey.
-func (r *relation) surveyed() {
+func (r *Relation) surveyed() {
 	r.choice.survey, r.choice.blocked = false, map[Axis]bool{}
 	for _, a := range r.axes {
 		if !r.free(a) {

@@ -58,7 +58,7 @@ func Cut(g *graph.Graph, groups []*Group, s Selection) (*graph.Graph, error) {
 	c, m := g.Clone(false)
 	uses := g.Uses()
 	for i, n := range g.Nodes {
-		if err := adapt(c, n, c.Nodes[i], uses, gone); err != nil {
+		if err := (&Cutting{Graph: c, Old: n, New: c.Nodes[i], uses: uses, gone: gone}).adapt(); err != nil {
 			return nil, fmt.Errorf("cutting %s: %w", name(n), err)
 		}
 	}

@@ -2,6 +2,7 @@ package structure
 
 import (
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/prune"
@@ -17,23 +18,14 @@ func Filters(g *graph.Graph, groups []*Group) [][]float64 {
 	for i, grp := range groups {
 		out[i] = make([]float64, len(grp.Channels))
 		for k, a := range grp.Axes {
-			x := []float32(nil)
-			if made[a] != "" {
-				x = a.Value.Const.F32()
-			}
-			if x == nil {
+			if made[a] == "" || a.Value.Const.F32() == nil {
 				continue
 			}
-			e := make([]float32, len(x))
-			for n, w := range x {
+			e := slices.Clone(a.Value.Const.F32())
+			for n, w := range e {
 				e[n] = float32(math.Abs(float64(w)))
 			}
-			per := sums(e, a.Value.Const.Shape, a.Dim)
-			for c, ch := range grp.Channels {
-				for _, p := range ch.At[k] {
-					out[i][c] += per[p]
-				}
-			}
+			grp.addTo(out[i], k, e)
 		}
 		relative(out[i])
 	}

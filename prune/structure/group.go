@@ -8,8 +8,8 @@ import (
 	"pare/graph"
 )
 
-// Group is a family of coupled channels of the same pattern: each of its
-// channels touches the same axes, and any of them may be cut (but one stays).
+// Group is a coupled group of the dependency graph: each of its channels touches
+// the same axes, and any of them may be cut as long as one stays.
 type Group struct {
 	Name     string // the weight that makes the channels
 	Axes     []Axis // every axis that a channel has positions in, weights and activations
@@ -106,73 +106,6 @@ func makers(g *graph.Graph) map[Axis]string {
 	return out
 }
 
-// makes lists the axes of weights along which a node makes channels. A weight
-// may stand behind nodes that turn it or change its type.
-func makes(n *graph.Node) []Axis {
-	var out []Axis
-	put := func(i, dim int) {
-		if a, ok := weight(n.In(i), dim); ok {
-			out = append(out, a)
-		}
-	}
-	rank := func(i int) int {
-		if v := n.In(i); v != nil {
-			return len(v.Shape)
-		}
-		return 0
-	}
-	switch {
-	case n.Is("Conv"):
-		put(1, 0)
-	case n.Is("ConvTranspose"):
-		put(1, 1)
-		if n.Int("group", 1) > 1 {
-			put(1, 0)
-		}
-	case n.Is("Gemm"):
-		put(1, 1-n.Int("transB", 0))
-		put(0, n.Int("transA", 0))
-	case n.Is("MatMul"):
-		put(1, rank(1)-1)
-		put(0, rank(0)-2)
-	case n.Is("Einsum"):
-		for i := range n.Inputs {
-			for d := range rank(i) {
-				put(i, d)
-			}
-		}
-	case n.Is("Gather"):
-		if rank(0) == 2 {
-			put(0, 1)
-		}
-	case n.Is("LSTM", "GRU", "RNN"):
-		put(2, 2)
-	}
-	return out
-}
-
-// weight follows an axis of a value to the initialiser that holds it.
-func weight(v *graph.Value, dim int) (Axis, bool) {
-	for v != nil && dim >= 0 && dim < len(v.Shape) && len(v.Shape) > 1 && v.DType.IsFloat() {
-		switch n := v.From; {
-		case v.IsConst():
-			return Axis{v, dim}, true
-		case n.Is("Transpose"):
-			if p := n.Ints("perm"); p != nil {
-				dim = p[dim]
-			} else {
-				dim = len(v.Shape) - 1 - dim
-			}
-			v = n.In(0)
-		case n.Is("Cast", "Identity"):
-			v = n.In(0)
-		default:
-			return Axis{}, false
-		}
-	}
-	return Axis{}, false
-}
-
 func firstUse(g *graph.Graph) map[string]int {
 	out := map[string]int{}
 	for i, v := range g.Consts() {
@@ -181,13 +114,13 @@ func firstUse(g *graph.Graph) map[string]int {
 	return out
 }
 
-func protected(g *graph.Graph, r *relation, made map[Axis]string) []Protected {
+func protected(g *graph.Graph, r *Relation, made map[Axis]string) []Protected {
 	var out []Protected
 	for _, a := range r.axes {
 		if made[a] == "" {
 			continue
 		}
-		for i := range r.size(a.Value, a.Dim) {
+		for i := range r.Size(a.Value, a.Dim) {
 			if why, ok := r.protect[r.root(r.base[a]+int32(i))]; ok {
 				out = append(out, Protected{a, why})
 				break

@@ -1,8 +1,6 @@
 package structure
 
-import (
-	"pare/graph"
-)
+import "pare/graph"
 
 // Layer is a node of the network that a person looks for: one that holds a
 // weight, one that joins what others computed, an input or an output. What
@@ -59,7 +57,7 @@ func Outline(g *graph.Graph, groups []*Group) []Layer {
 				links = addLink(links, Link{i, group(v)})
 			}
 		}
-		if len(links) == 0 || n.Is("Shape", "Size") {
+		if len(links) == 0 || RuleOf(n).Sizes {
 			continue // constant, or about sizes
 		}
 		w, label := weightOf(n)
@@ -98,7 +96,7 @@ func addLink(s []Link, l Link) []Link {
 // weightOf gives the weight that a node multiplies by or looks up, and its
 // label; nil where there is none.
 func weightOf(n *graph.Node) (*graph.Value, string) {
-	if !n.Is("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "Gather", "LSTM", "GRU", "RNN") {
+	if makes(n) == nil {
 		return nil, ""
 	}
 	for i, v := range n.Inputs {

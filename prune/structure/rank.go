@@ -12,7 +12,7 @@ import (
 
 // Score rates every channel of every group from the scores of the weights'
 // entries (such as w*w or |w*g|): the entries that belong to the channel are
-// summed over all weights of the group (spec "sum" aggregation of Structurally
+// summed over all weights of the group (the "sum" aggregation of Structurally
 // Prune Anything) and divided by the group's mean, so that groups compare.
 // entry returns nil for weights that have no say; it is called once a weight.
 func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
@@ -29,19 +29,25 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 				e = entry(a.Value)
 				cache[a.Value] = e
 			}
-			if e == nil {
-				continue
-			}
-			per := sums(e, a.Value.Const.Shape, a.Dim)
-			for c, ch := range g.Channels {
-				for _, p := range ch.At[k] {
-					out[i][c] += per[p]
-				}
+			if e != nil {
+				g.addTo(out[i], k, e)
 			}
 		}
 		relative(out[i])
 	}
 	return out
+}
+
+// addTo adds to every channel's score the entries that it has in axis k of the
+// group, of those of the whole weight.
+func (g *Group) addTo(score []float64, k int, entries []float32) {
+	a := g.Axes[k]
+	per := sums(entries, a.Value.Const.Shape, a.Dim)
+	for c, ch := range g.Channels {
+		for _, p := range ch.At[k] {
+			score[c] += per[p]
+		}
+	}
 }
 
 // relative divides scores by their mean.
@@ -184,20 +190,8 @@ type meter struct {
 }
 
 func newMeter(g *graph.Graph) *meter {
-	c, m := g.Clone(false)
-	for _, v := range m {
-		for d, x := range v.Shape {
-			v.Shape[d] = ones(x)
-		}
-	}
+	c, m := op.OneSample(g)
 	return &meter{g, c, m}
-}
-
-func ones(d graph.Dim) graph.Dim {
-	if d.Known() {
-		return d
-	}
-	return graph.N(max(1, d.Mul))
 }
 
 func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
@@ -206,9 +200,8 @@ func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
 	}
 	var c Cost
 	for _, n := range m.g.Nodes {
-		if d := op.Lookup(n.Domain, n.Op); d != nil && d.MACs != nil {
-			c.MACs += d.MACs(n)
-		}
+		macs, _ := op.MACs(n)
+		c.MACs += macs
 	}
 	for _, v := range m.g.Consts() {
 		if v.DType.IsFloat() && v.Role != graph.Stat && v.Role != graph.Frozen {

@@ -1,6 +1,9 @@
 package structure
 
-import "pare/graph"
+import (
+	"pare/graph"
+	"pare/graph/op"
+)
 
 // Silent finds the channels whose removal changes nothing, by the network's
 // present numbers: those that hold zeros wherever they are read, because all
@@ -11,8 +14,8 @@ func Silent(g *graph.Graph, groups []*Group) Selection {
 	r, made := relate(g), makers(g)
 	scales := map[*graph.Value]bool{} // what multiplies zeros
 	for _, n := range g.Nodes {
-		if n.Is("BatchNormalization") {
-			scales[n.In(1)], scales[n.In(4)] = true, true
+		for _, i := range RuleOf(n).Factors {
+			scales[n.In(i)] = true
 		}
 	}
 	s := All(groups)
@@ -71,22 +74,17 @@ func Silent(g *graph.Graph, groups []*Group) Selection {
 // multiplies says whether a constant is only ever the weight of a layer.
 func multiplies(us []graph.Use) bool {
 	for _, u := range us {
-		if !u.Node.Is("Conv", "ConvTranspose", "Gemm", "MatMul") {
+		if p, _ := op.PartOf(u.Node, u.Index); p != op.Kernel && p != op.Depthwise && p != op.Matrix {
 			return false
 		}
 	}
 	return true
 }
 
-// single are the operators that treat every channel on its own, or multiply it
-// by weights.
-var single = []string{"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Clip",
-	"Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Gelu", "Softplus", "Mish", "Add", "Sub", "Mul", "MaxPool", "AveragePool",
-	"GlobalAveragePool", "GlobalMaxPool", "Flatten", "Reshape", "Concat", "Identity", "Dropout", "Squeeze", "Unsqueeze"}
-
+// readSingly says whether all that reads a value treats its channels one by one.
 func readSingly(us []graph.Use) bool {
 	for _, u := range us {
-		if !u.Node.Is(single...) {
+		if !RuleOf(u.Node).Separate {
 			return false
 		}
 	}

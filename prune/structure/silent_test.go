@@ -7,6 +7,7 @@ import (
 	"pare/graph/op"
 	"pare/prune"
 	"pare/prune/structure"
+	"pare/tensor"
 	"pare/zoo"
 )
 
@@ -74,5 +75,31 @@ func TestSilent(t *testing.T) {
 				t.Errorf("%s %s: %d of %d parameters are left", name, way, b.Params, a.Params)
 			}
 		}
+	}
+}
+
+// What a Gemm adds is no weight that reads channels, though it has two axes.
+func TestSilentGemm(t *testing.T) {
+	g := graph.New("gemm", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(3)}}
+	g.Inputs = []*graph.Value{x}
+	b, w := op.NewBuilder(g, "n"), weights(g, 1)
+	first, add := w("first", 3, 4), w("add", 1, 4)
+	y := b.Op("MatMul", b.Op("Relu", b.Op("Gemm", x, first, add)), w("second", 4, 2))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g.Outputs = []*graph.Value{y}
+	for i := range 3 {
+		first.Const.F32()[i*4+1] = 0
+	}
+	add.Const.F32()[1] = 5
+	groups, _ := structure.Groups(g)
+	if s := structure.Silent(g, groups); s[0].Count() != 4 {
+		t.Errorf("a channel that is 5 everywhere is said to be silent: %d of 4 stay", s[0].Count())
+	}
+	add.Const.F32()[1] = 0
+	if s := structure.Silent(g, groups); s[0].Count() != 3 || s[0].Kept(1) {
+		t.Errorf("%d of 4 stay, want 3", s[0].Count())
 	}
 }

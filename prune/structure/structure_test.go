@@ -229,22 +229,27 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// weights makes normal initialisers of a network.
+func weights(g *graph.Graph, std float32) func(name string, shape ...int) *graph.Value {
+	r := rand.New(rand.NewPCG(3, 3))
+	return func(name string, shape ...int) *graph.Value {
+		p := tensor.New(tensor.Float32, shape...)
+		for i := range p.F32() {
+			p.F32()[i] = std * float32(r.NormFloat64())
+		}
+		return g.Const(name, p, graph.Param)
+	}
+}
+
 // branches is a network with what the zoo lacks: concatenation, split, slice
 // and gather of channels, a grouped convolution, and a pad.
 func branches(t *testing.T) *graph.Graph {
 	t.Helper()
 	g := graph.New("branches", 13)
-	r := rand.New(rand.NewPCG(3, 3))
 	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(2), graph.N(6), graph.N(6)}}
 	g.Inputs = []*graph.Value{x}
 	b := op.NewBuilder(g, "n")
-	w := func(name string, shape ...int) *graph.Value {
-		p := tensor.New(tensor.Float32, shape...)
-		for i := range p.F32() {
-			p.F32()[i] = float32(r.NormFloat64())
-		}
-		return g.Const(name, p, graph.Param)
-	}
+	w := weights(g, 1)
 	conv := func(name string, x *graph.Value, out, groups int) *graph.Value {
 		return b.Attr("Conv", []graph.Attr{graph.MakeAttr("pads", []int{1, 1, 1, 1}), graph.MakeAttr("group", groups)}, x,
 			w(name+".w", out, x.Shape[1].Mul/groups, 3, 3), w(name+".b", out))
@@ -359,17 +364,10 @@ func BenchmarkGroups(b *testing.B) {
 // whole groups go; a shuffle lets go what it keeps together.
 func TestRegrouped(t *testing.T) {
 	g := graph.New("regrouped", 17)
-	r := rand.New(rand.NewPCG(3, 3))
 	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(2), graph.N(6), graph.N(4)}}
 	g.Inputs = []*graph.Value{x}
 	b := op.NewBuilder(g, "n")
-	w := func(name string, shape ...int) *graph.Value {
-		p := tensor.New(tensor.Float32, shape...)
-		for i := range p.F32() {
-			p.F32()[i] = float32(r.NormFloat64())
-		}
-		return g.Const(name, p, graph.Param)
-	}
+	w := weights(g, 1)
 	conv := func(name string, x *graph.Value, out int) *graph.Value {
 		return b.Attr("Conv", []graph.Attr{graph.MakeAttr("pads", []int{1, 1, 1, 1})}, x, w(name, out, x.Shape[1].Mul, 3, 3))
 	}
@@ -396,17 +394,10 @@ func TestRegrouped(t *testing.T) {
 // a recurrent network can be cut, and what is left computes the same.
 func TestSums(t *testing.T) {
 	g := graph.New("sums", 17)
-	r := rand.New(rand.NewPCG(3, 3))
 	x := &graph.Value{Name: "x", DType: tensor.Int64, Shape: graph.Shape{graph.Sym("N"), graph.N(5)}}
 	g.Inputs = []*graph.Value{x}
 	b := op.NewBuilder(g, "n")
-	w := func(name string, shape ...int) *graph.Value {
-		p := tensor.New(tensor.Float32, shape...)
-		for i := range p.F32() {
-			p.F32()[i] = .3 * float32(r.NormFloat64())
-		}
-		return g.Const(name, p, graph.Param)
-	}
+	w := weights(g, .3)
 	e := b.Op("Gather", w("table", 10, 12), x) // N 5 12
 	m := b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("axes", []int{-1})}, b.Op("Mul", e, e))
 	h := b.Op("Mul", b.Op("Div", e, b.Op("Sqrt", b.Op("Add", m, b.Const(tensor.Scalar(float32(.01)))))), w("norm", 12))

@@ -13,27 +13,32 @@ import (
 // [C*H*W] a channel goes with H*W positions in a row, of [heads*d] -> [heads d]
 // a head with d positions, of [C H W] -> [groups C/groups*H*W] the channels of
 // a group with the group. The other axes of the run are protected.
-var _ = add(func(r *relation, n *graph.Node) {
+var (
+	_ = register(Rule{Tie: tieReshape, Adapt: adaptShape(1), Zeros: zeroAsFirst, Separate: true, Flow: FlowScales}, "Reshape")
+	_ = register(Rule{Tie: tieReshape, Zeros: zeroAsFirst, Separate: true, Flow: FlowScales}, "Flatten")
+)
+
+func tieReshape(r *Relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
 	runs, ok := matchRuns(x.Shape, y.Shape)
 	if !ok {
-		r.opaque(n, name(n)+" regroups axes in a way that cannot be followed")
+		r.Opaque("regroups axes in a way that cannot be followed")
 		return
 	}
 	for i, k := range runs {
 		if len(k.in) == 1 && len(k.out) == 1 {
-			r.same(x, k.in[0], y, k.out[0], name(n))
+			r.Same(x, k.in[0], y, k.out[0])
 			continue
 		}
 		r.regroup(i, x, k.in, y, k.out)
 	}
-}, "Reshape", "Flatten")
+}
 
 // pair is an axis before and one after that may carry the channels of a run.
 type pair struct{ in, out int }
 
 // regroup ties the axes of a run.
-func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, out []int) {
+func (r *Relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, out []int) {
 	var pairs []pair
 	after := carriers(y, out)
 	if r.shuffled(y, out) { // the larger of the two is what stays together
@@ -46,7 +51,7 @@ func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, o
 			}
 		}
 	}
-	what := name(r.node) + " mixes this axis with others"
+	const what = "mixes this axis with others"
 	pick := pair{-1, -1}
 	if len(pairs) > 0 {
 		axes := make([][]Axis, len(pairs))
@@ -60,16 +65,16 @@ func (r *relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, o
 		pick = pairs[k]
 		s, t := stride(x, in, pick.in), stride(y, out, pick.out)
 		n := max(period(x, in, pick.in), period(y, out, pick.out))
-		r.tieAll(x, pick.in, y, pick.out, overlap(n, s, t, x.Shape[pick.in].Mul, y.Shape[pick.out].Mul))
+		r.TiePairs(x, pick.in, y, pick.out, overlap(n, s, t, x.Shape[pick.in].Mul, y.Shape[pick.out].Mul))
 	}
 	for _, d := range in {
 		if d != pick.in {
-			r.keep(x, d, what)
+			r.Keep(x, d, what)
 		}
 	}
 	for _, d := range out {
 		if d != pick.out {
-			r.keep(y, d, what)
+			r.Keep(y, d, what)
 		}
 	}
 }
@@ -119,7 +124,7 @@ func carriers(v *graph.Value, dims []int) []int {
 
 // shuffled says whether two axes are swapped at once, as a shuffle of channels
 // does.
-func (r *relation) shuffled(y *graph.Value, dims []int) bool {
+func (r *Relation) shuffled(y *graph.Value, dims []int) bool {
 	u := r.uses[y]
 	if len(dims) != 2 || len(u) != 1 || !u[0].Node.Is("Transpose") {
 		return false
