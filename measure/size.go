@@ -44,6 +44,21 @@ type Layer struct {
 // Of measures a network whose shapes are inferred, and its layers: the nodes
 // that multiply by a weight.
 func Of(g *graph.Graph) (Size, []Layer, error) {
+	s, layers := Count(g)
+	b, err := onnx.Encode(g, onnx.Options{})
+	if err != nil {
+		return s, nil, err
+	}
+	z, err := onnx.EncodeSparse(g, false)
+	if err != nil {
+		return s, nil, err
+	}
+	s.Bytes, s.SparseBytes = int64(len(b)), int64(len(z))
+	return s, layers, nil
+}
+
+// Count is Of without the files' bytes, which it leaves at 0.
+func Count(g *graph.Graph) (Size, []Layer) {
 	var s Size
 	for _, v := range g.Consts() {
 		if v.Role != graph.Param {
@@ -86,16 +101,7 @@ func Of(g *graph.Graph) (Size, []Layer, error) {
 			layers = append(layers, l)
 		}
 	}
-	b, err := onnx.Encode(g, onnx.Options{})
-	if err != nil {
-		return s, nil, err
-	}
-	z, err := onnx.EncodeSparse(g, false)
-	if err != nil {
-		return s, nil, err
-	}
-	s.Bytes, s.SparseBytes = int64(len(b)), int64(len(z))
-	return s, layers, nil
+	return s, layers
 }
 
 func nonZero(t *tensor.Tensor) int64 {
