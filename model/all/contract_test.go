@@ -1,0 +1,381 @@
+package all
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/model"
+	"pare/model/rewrite"
+	"pare/prune"
+	"pare/prune/structure"
+	"pare/train"
+	"pare/zoo"
+)
+
+// The demands that every method of the catalogue meets, on two small networks. A
+// method that is listed is held to them without a line here, unless its defaults
+// suit no training of 40 steps.
+
+// short are the settings that make a method's defaults fit a training of 40 steps.
+var short = map[string]string{
+	"gmp": "every=4", "granet": "every=4", "rigl": "every=5", "rd": "points=20:samples=100", "sap": "rounds=2:gamma=2", "lottery": "rounds=2", "rewind": "rounds=2:rewind=5it:stability=2",
+	"regimes": "grid=1:grid=2:densities=0.5:points=3:samples=100", "scratch": "arm=all:runs=2:keep=0.5", "synflow": "iterations=20", "hydra": "tune=1", "jackpot": "tune=1", "channels": "flops=0.5",
+	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8",
+}
+
+// method gives a fresh method of the catalogue, its settings as short has them.
+func method(t *testing.T, name string) model.Method {
+	t.Helper()
+	text := name
+	if s := short[name]; s != "" {
+		text += ":" + s
+	}
+	m, _, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// networks are the two kinds: one without normalisation, one with.
+var networks = []struct {
+	name  string
+	width float64
+}{{"mlp:64-20-10", 1}, {"resnet8", .25}}
+
+func job(t *testing.T, net int) *model.Job {
+	t.Helper()
+	g, err := zoo.New(networks[net].name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: networks[net].width})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, te := dataset.Glyph(2, .4, 400, 100, 1)
+	return &model.Job{Graph: g, Data: &dataset.Data{Train: tr, Test: te, Norm: dataset.Raw}, Seed: 3, Engine: engine.Options{Threads: 1},
+		Recipe: model.Recipe{Epochs: 2, Batch: 20, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-3}}
+}
+
+// each runs a test for every method, side by side.
+func each(t *testing.T, f func(t *testing.T, name string)) {
+	for _, m := range List() {
+		name := m.Card().Name
+		t.Run(name, func(t *testing.T) { t.Parallel(); f(t, name) })
+	}
+}
+
+// bits are the numbers of a network.
+func bits(g *graph.Graph) []uint32 {
+	var out []uint32
+	for _, v := range g.Consts() {
+		for _, x := range v.Const.F32() {
+			out = append(out, math.Float32bits(x))
+		}
+	}
+	return out
+}
+
+// same compares two results in all that a user sees.
+func same(a, b *model.Result) error {
+	fa, _ := json.Marshal(a.Facts)
+	fb, _ := json.Marshal(b.Facts)
+	switch {
+	case !slices.Equal(bits(a.Graph), bits(b.Graph)):
+		return errors.New("the networks differ")
+	case (a.Masks == nil) != (b.Masks == nil) || a.Masks != nil && a.Masks.Hash() != b.Masks.Hash():
+		return errors.New("the masks differ")
+	case !slices.Equal(a.Epochs, b.Epochs):
+		return fmt.Errorf("epochs %v and %v", a.Epochs, b.Epochs)
+	case !slices.Equal(a.Notes, b.Notes):
+		return fmt.Errorf("notes %q and %q", a.Notes, b.Notes)
+	case string(fa) != string(fb):
+		return fmt.Errorf("facts %s and %s", fa, fb)
+	}
+	return nil
+}
+
+// The card says what the method is, and the defaults are among what is allowed.
+func TestCards(t *testing.T) {
+	ids, names := map[string]bool{}, map[string]bool{}
+	for _, m := range List() {
+		c := m.Card()
+		for what, text := range map[string]string{"name": c.Name, "title": c.Title, "paper": c.Paper, "doc": c.Doc, "cuts": c.Cuts} {
+			if text == "" || text != strings.TrimSpace(text) && what != "doc" {
+				t.Errorf("%s: its %s is %q", c.Name, what, text)
+			}
+		}
+		if c.Noun != "model" || names[c.Name] || c.ID != "" && ids[c.ID] {
+			t.Errorf("%s (%s): noun %q, or a name or number that another method has", c.Name, c.ID, c.Noun)
+		}
+		ids[c.ID], names[c.Name] = true, true
+		if err := catalog.Validate(m); err != nil {
+			t.Errorf("%s: its defaults: %v", c.Name, err)
+		}
+		flags, fields := map[string]bool{}, map[string]bool{}
+		for _, s := range catalog.Settings(m) {
+			if flags[s.Name] || fields[s.Field] || s.Doc == "" {
+				t.Errorf("%s: setting %s (%s) stands twice or says nothing", c.Name, s.Name, s.Field)
+			}
+			flags[s.Name], fields[s.Field] = true, true
+			for _, r := range catalog.Settings(&model.Recipe{}) {
+				if r.Name == s.Name {
+					t.Errorf("%s: the recipe has a setting %s too", c.Name, s.Name)
+				}
+			}
+		}
+	}
+}
+
+// The same seed gives the same result, whatever the number of threads; the settings
+// stay as they were.
+func TestDeterministic(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		for net := range networks {
+			m := method(t, name)
+			before := catalog.Values(m)
+			one, err := model.Run(context.Background(), m, job(t, net))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after := catalog.Values(m); !reflect.DeepEqual(before, after) {
+				t.Errorf("running it changed its settings from %v to %v", before, after)
+			}
+			for threads := 1; threads <= 3; threads++ {
+				j := job(t, net)
+				j.Engine.Threads = threads
+				again, err := model.Run(context.Background(), m, j)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := same(one, again); err != nil {
+					t.Errorf("%s, %d threads: %v", networks[net].name, threads, err)
+				}
+			}
+		}
+	})
+}
+
+// A run that is stopped at random steps and resumed each time ends as one that was
+// not; nothing is left behind.
+func TestResumes(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		total := 0
+		counting := job(t, 0)
+		counting.OnStep = func(_, all int, _ float64) { total = all }
+		whole, err := model.Run(context.Background(), method(t, name), counting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total == 0 {
+			t.Fatal("nothing was trained")
+		}
+		r := rand.New(rand.NewPCG(7, uint64(len(name))))
+		save := filepath.Join(t.TempDir(), "checkpoint")
+		last := 0
+		for range 3 {
+			last += 1 + r.IntN(max(1, (total-last)/2))
+			j := job(t, 0)
+			j.Save, j.Resume = save, true
+			ctx, cancel := context.WithCancel(context.Background())
+			j.OnStep = func(step, all int, _ float64) {
+				if step > all {
+					t.Errorf("step %d of %d", step, all)
+				}
+				if step >= last {
+					cancel()
+				}
+			}
+			_, err := model.Run(ctx, method(t, name), j)
+			cancel()
+			if !errors.Is(err, train.ErrInterrupted) {
+				t.Fatalf("stopped at step %d of %d: %v", last, total, err)
+			}
+		}
+		j := job(t, 0)
+		j.Save, j.Resume = save, true
+		again, err := model.Run(context.Background(), method(t, name), j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := same(whole, again); err != nil {
+			t.Errorf("resumed: %v", err)
+		}
+		j.Clean()
+		if left, _ := filepath.Glob(save + "*"); left != nil {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+}
+
+// A context that has ended is heard before the first step.
+func TestCancelled(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		j := job(t, 1)
+		j.OnStep = func(step, _ int, _ float64) { t.Errorf("step %d was made", step) }
+		if _, err := model.Run(ctx, method(t, name), j); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// What is asked for is there: the sparsity to the weight, the share of the
+// computation, the length of the array; and what is cut is zero.
+func TestCounts(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		m := method(t, name)
+		j := job(t, 0)
+		before := structure.CostOf(j.Graph).MACs
+		r, err := model.Run(context.Background(), m, j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Masks != nil {
+			for l, w := range r.Masks.Weights {
+				if r.Graph.Value(w.Name) != w.Value {
+					t.Fatalf("the mask of %s is of another network", w.Name)
+				}
+				for i, x := range w.Data() {
+					if x != 0 && !r.Masks.Mask[l].Kept(i) {
+						t.Fatalf("%s[%d] is cut and %v", w.Name, i, x)
+					}
+				}
+			}
+		}
+		set := catalog.Values(m)
+		switch {
+		case r.Masks != nil && name != "sap": // sap chooses its sparsity itself
+			n := float64(prune.Total(r.Masks.Weights))
+			want, err := catalog.Find(m, "sparsity")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s float64
+			fmt.Sscan(want.String(), &s)
+			if set["rounds"] == "2" && (name == "lottery" || name == "rewind") { // the rounds say how much: a fifth each, a tenth of the last layer
+				s = 1 - (1280*.64+200*.81)/1480
+			}
+			if got := float64(n) - float64(r.Masks.Count()); math.Abs(got-s*n) > float64(len(r.Masks.Weights)) {
+				t.Errorf("%v of %v weights are cut, at a sparsity of %v", got, n, s)
+			}
+		case r.Masks != nil:
+			if s := r.Masks.Sparsity(); s < .3 || s > .95 {
+				t.Errorf("sparsity %v", s)
+			}
+		case name == "share":
+			f := r.Facts.(*rewrite.ShareFacts)
+			if f.Array != int(.1*float64(f.Weights)) || f.Weights != 1480 {
+				t.Errorf("%+v", f)
+			}
+		default: // channels, scratch: half of the computation, or of the channels
+			after := structure.CostOf(r.Graph).MACs
+			if share := float64(after) / float64(before); share > .5 || share < .35 {
+				t.Errorf("%.3f of the computation is left", share)
+			}
+		}
+	})
+}
+
+// Every value outside the choices and the range of a setting is refused, by its
+// field's name, before any work.
+func TestRefuses(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		for _, s := range catalog.Settings(method(t, name)) {
+			var bad []string
+			if s.Choices != nil {
+				bad = append(bad, "nosuch")
+			}
+			if s.Range != "" {
+				in, err := catalog.ParseInterval(s.Range)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, x := range []float64{in.Lo - 1, in.Hi + 1, math.NaN(), math.Inf(1)} {
+					whole := s.Kind == "count" && (math.IsNaN(x) || math.IsInf(x, 0))
+					if !whole && !slices.Contains(s.Also, fmt.Sprint(x)) && !(math.IsInf(in.Hi, 0) && x == in.Hi+1 && s.Kind == "count") {
+						bad = append(bad, fmt.Sprint(x))
+					}
+				}
+				if in.OpenLo && !math.IsInf(in.Lo, 0) {
+					bad = append(bad, fmt.Sprint(in.Lo))
+				}
+				if in.OpenHi && !math.IsInf(in.Hi, 0) {
+					bad = append(bad, fmt.Sprint(in.Hi))
+				}
+			}
+			for _, x := range bad {
+				m := method(t, name)
+				err := catalog.Set(m, s.Name, x)
+				if err == nil || !strings.Contains(err.Error(), s.Field) {
+					t.Errorf("%s %s: %v", s.Name, x, err)
+				}
+				// Set leaves the value: whoever sets the field in code is refused by Run
+				j := job(t, 0)
+				j.OnStep = func(step, _ int, _ float64) { t.Fatalf("%s %s: step %d was made", s.Name, x, step) }
+				if _, err := model.Run(context.Background(), m, j); err == nil || !strings.Contains(err.Error(), s.Field) {
+					t.Errorf("run with %s %s: %v", s.Name, x, err)
+				}
+			}
+		}
+	})
+}
+
+// What a method found out reads back from JSON as it was.
+func TestFacts(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		r, err := model.Run(context.Background(), method(t, name), job(t, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Facts == nil {
+			return
+		}
+		b, err := json.Marshal(r.Facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := reflect.New(reflect.TypeOf(r.Facts).Elem())
+		if err := json.Unmarshal(b, back.Interface()); err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(back.Interface())
+		if err != nil || string(again) != string(b) {
+			t.Errorf("%s reads back as %s (%v)", b, again, err)
+		}
+		if string(b) == "{}" || string(b) == "null" {
+			t.Errorf("facts %s", b)
+		}
+	})
+}
+
+// Without data a method that needs weights alone prunes; every other says what it
+// needs.
+func TestNeeds(t *testing.T) {
+	each(t, func(t *testing.T, name string) {
+		m := method(t, name)
+		j := job(t, 0)
+		j.Data, j.Recipe.Epochs = nil, 0
+		_, err := model.Run(context.Background(), m, j)
+		switch needs := m.Card().Needs; {
+		case needs == catalog.Weights && name != "rd": // rd: data, or noise, see its setting
+			if err != nil {
+				t.Errorf("it needs %v: %v", needs, err)
+			}
+		case name == "random": // with no epochs it only cuts
+		case err == nil || !strings.Contains(err.Error(), "Data"):
+			t.Errorf("it needs %v: %v", needs, err)
+		}
+	})
+}
