@@ -12,7 +12,7 @@ import (
 
 // definition is a step that evaluates a node by its reference definition.
 type definition struct {
-	*lowering
+	*Program
 	n        *graph.Node
 	opset    int
 	outer    []*graph.Value // what its subgraphs read
@@ -22,7 +22,7 @@ type definition struct {
 
 // fallback plans a node that has no kernel; why says what is missing.
 func (l *lowering) fallback(n *graph.Node, why string) {
-	d := &definition{lowering: l, n: n, opset: l.g.Version(n.Domain), outer: n.Captures(),
+	d := &definition{Program: l.Program, n: n, opset: l.g.Version(n.Domain), outer: n.Captures(),
 		in: make([]*tensor.Tensor, len(n.Inputs)), captured: map[*graph.Value]*tensor.Tensor{}}
 	var reads, writes []*buffer
 	for i, v := range n.Inputs {
@@ -47,7 +47,7 @@ func (l *lowering) fallback(n *graph.Node, why string) {
 			l.at[o] = &place{t: tensor.New(o.DType, dims(o)...)}
 		}
 	}
-	l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.run})
+	l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval})
 }
 
 // bind gives the definition the float32 values that it reads, whose memory stays.
@@ -68,8 +68,8 @@ func (d *definition) header(v *graph.Value) *tensor.Tensor {
 	return &tensor.Tensor{DType: tensor.Float32, Shape: dims(v), Data: d.at[v].buf[plain].data}
 }
 
-// run evaluates the node. Values of other types are tensors that move.
-func (d *definition) run(ctx context.Context, _ *kernel.Pool) error {
+// eval evaluates the node. Values of other types are tensors that move.
+func (d *definition) eval(ctx context.Context, _ *kernel.Pool) error {
 	for i, v := range d.n.Inputs {
 		if v != nil && v.Const == nil && v.DType != tensor.Float32 {
 			d.in[i] = d.at[v].t

@@ -86,7 +86,7 @@ func lowerArithmetic(l *lowering, n *graph.Node) (done bool, why string) {
 	if t := n.In(0).DType; t != tensor.Float32 {
 		return no("it is in %v; kernels compute in float32", t)
 	}
-	if done, why = elementwise2(l, n, a.name, a.vector); done {
+	if done, _ := elementwise2(l, n, a.name, a.vector); done {
 		return true, ""
 	}
 	x, y, z := n.In(0), n.In(1), n.Out(0)

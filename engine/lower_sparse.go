@@ -45,8 +45,13 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) (done bool, why stri
 	if !ok || g.Groups != 1 || x.IsConst() {
 		return false, ""
 	}
-	t := kernel.NewSparseConv(g, w.Const.F32())
-	if t == nil {
+	one := g
+	one.N = 1
+	form := fmt.Sprintf("sparse convolution %v", one)
+	t, ok := known[*kernel.SparseConvTask](l.forms, w, form)
+	if ok {
+		t = t.For(g.N)
+	} else if t = kernel.NewSparseConv(g, w.Const.F32()); t == nil {
 		return false, ""
 	}
 	dense := kernel.DenseCost(g.N*g.OutH()*g.OutW(), g.CO, g.CI*g.KH*g.KW)
@@ -54,6 +59,7 @@ func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) (done bool, why stri
 	if !ok {
 		return false, why
 	}
+	l.forms.keep(w, form, t.For(g.N)) // a copy, as t will be running when it is read
 	l.sparse(n, "convolution", t.Blocks(), why, n.In(2), n.Out(0), &t.Ep, func(x, y []float32) { t.X, t.Y = x, y }, t.Run)
 	return true, ""
 }
@@ -71,11 +77,14 @@ func (l *lowering) sparseProduct(n *graph.Node, g *kernel.GemmTask, bias, y *gra
 		wt = make([]float32, g.K*g.N)
 		kernel.Transpose(w.Const.F32(), wt, g.K, g.N)
 	}
-	t := kernel.NewSparseGemm(g.M, g.N, g.K, wt)
+	form := fmt.Sprintf("sparse product, transposed %v", g.TransB)
+	earlier, _ := known[[]*kernel.SparseGemmTask](l.forms, w, form)
+	t := kernel.NewSparseGemm(g.M, g.N, g.K, wt, earlier...)
 	ok, why = sparser(kernel.DenseCost(g.M, g.N, g.K), t.Cost(), zeros)
 	if !ok {
 		return false, why
 	}
+	l.forms.keep(w, form, append(earlier, t))
 	l.sparse(n, "product", t.Blocks(), why, bias, y, &t.Ep, func(x, y []float32) { t.X, t.Y = x, y }, t.Run)
 	return true, ""
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"pare/graph"
 	"pare/graph/op"
 )
@@ -20,19 +22,23 @@ var training = []pass{
 	{"write out", writeOut},
 }
 
-// inference prepares a graph whose weights never change.
-var inference = []pass{
+// freezing prepares a graph whose weights never change, whatever its sizes.
+var freezing = []pass{
 	{"infer shapes", op.InferAll},
 	{"freeze", frozen},
 	{"simplify", counted(op.Simplify)},
 	{"freeze what was folded", frozen},
 	{"fold normalisation", foldNorms},
 	{"simplify again", counted(op.Simplify)},
+}
+
+// inference prepares a graph whose weights never change.
+var inference = append(slices.Clone(freezing), []pass{
 	{"fuse", fused},
 	{"prune", pruned},
 	{"sort", (*graph.Graph).Sort},
 	{"write out", writeOut},
-}
+}...)
 
 // passesOf lists the passes of a plan in order.
 func passesOf(o Options) []pass {
