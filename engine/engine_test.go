@@ -259,16 +259,7 @@ func TestSparse(t *testing.T) {
 	for _, name := range []string{"lenet-300-100", "lenet-5", "resnet20", "resnet8-b", "vit-tiny", "gpt-tiny"} {
 		r := rand.New(rand.NewPCG(7, 8))
 		g := build(t, name, r)
-		for _, v := range g.Params() {
-			if v.Const.Rank() < 2 {
-				continue
-			}
-			for i := range v.Const.F32() {
-				if r.Float64() < .9 {
-					v.Const.F32()[i] = 0
-				}
-			}
-		}
+		thin(r, g)
 		for _, n := range []int{1, 9} {
 			var first []float32
 			for _, threads := range []int{1, 2} {

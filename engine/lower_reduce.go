@@ -5,37 +5,15 @@ import (
 	"pare/internal/kernel"
 )
 
-// spatial sums the pixels of every channel of every image, times a factor.
-type spatial struct {
-	x, y   []float32
-	images int
-	pix, c int
-	f      float32
-}
-
-// Do works on one image [pix, c].
-func (t *spatial) Do(w *kernel.Worker, n int) {
-	y := t.y[n*t.c : (n+1)*t.c]
-	clear(y)
-	x := t.x[n*t.pix*t.c : (n+1)*t.pix*t.c]
-	for len(x) > 0 {
-		kernel.Add(y, x[:t.c], y)
-		x = x[t.c:]
-	}
-	kernel.Scale(t.f, y, y)
-}
-
-func (t *spatial) run(p *kernel.Pool) { p.Run(t.images, t) }
-
 // lowerSpatial sums or averages over height and width.
 func lowerSpatial(l *lowering, n *graph.Node, mean bool) (done bool, why string) {
 	s := dims(n.In(0))
 	if len(s) != 4 || s[2]*s[3] == 0 {
 		return no("pooling over %v: kernels take images", n.In(0).Shape)
 	}
-	t := &spatial{images: s[0], pix: s[2] * s[3], c: s[1], f: 1}
+	t := &midSum{outer: s[0], mid: s[2] * s[3], c: s[1], f: 1}
 	if mean {
-		t.f = 1 / float32(t.pix)
+		t.f = 1 / float32(t.mid)
 	}
 	if !l.has(n.In(0), nhwc) {
 		return lines(l, n, s[0]*s[1], s[2]*s[3], mean)
