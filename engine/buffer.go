@@ -59,7 +59,7 @@ const align = 16
 func layOut(bufs []*buffer) int {
 	order := append([]*buffer{}, bufs...)
 	sort.SliceStable(order, func(i, j int) bool { return order[i].n > order[j].n })
-	const span = 64 // steps a list of those that are placed
+	const span = 64 // steps to a list of placed buffers
 	var placed [][]*buffer
 	var near []*buffer
 	top := 0
@@ -93,8 +93,8 @@ func layOut(bufs []*buffer) int {
 	return top
 }
 
-// memory gives every buffer its place in one arena, of at most so many bytes
-// (0: any number).
+// memory gives every buffer its place in one arena, of at most `most` bytes
+// (0: no limit).
 func (p *Program) memory(bufs []*buffer, most int) error {
 	for i, s := range p.steps {
 		for _, b := range s.writes {

@@ -144,7 +144,7 @@ func oneGone(s, z []int) (d int, ok bool) {
 	return d, ok
 }
 
-// isHead says whether s begins as z does and is followed by ones.
+// isHead says whether s starts as z does and goes on with ones.
 func isHead(s, z []int) bool {
 	if len(s) != len(z) {
 		return false

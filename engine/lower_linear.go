@@ -100,7 +100,7 @@ func (l *lowering) product(n *graph.Node, t *kernel.GemmTask, bias, y *graph.Val
 // factor gives the right-hand matrix of a product; one that cannot change is
 // laid out once, and there is no buffer.
 func (l *lowering) factor(w *graph.Value, t *kernel.GemmTask, n *graph.Node) *buffer {
-	if l.once(w) && t.Batch <= 1 && t.M >= 8 { // few rows read each weight too seldom
+	if l.once(w) && t.Batch <= 1 && t.M >= 8 { // with few rows, packing costs more than it saves
 		form := "panels of a right-hand matrix"
 		if t.TransB {
 			form += ", transposed"

@@ -22,7 +22,7 @@ type choice struct {
 	masked masked
 	bind   func() // gives the masked kernel its memory
 	dense  func(*kernel.Pool)
-	whole  *bool // masked results are wanted in full for now
+	whole  *bool // masked results are wanted in full at present
 	macs   int
 	n      int       // entries of the weight
 	out    []float32 // the masked result of a gradient; nil for products with a weight
@@ -71,8 +71,8 @@ func (p *Program) MaskValue(v *graph.Value, mask []uint64) error {
 	return nil
 }
 
-// Whole says whether masked values are to be computed in full for now: the runs
-// from here on ignore the masks of MaskValue, not those of MaskWeight.
+// Whole says whether masked values are to be computed in full: while it is on, runs
+// ignore the masks of MaskValue, not those of MaskWeight.
 func (p *Program) Whole(on bool) { p.whole = on }
 
 // keep applies the masks of values that no step applies.

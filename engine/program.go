@@ -49,7 +49,7 @@ type Program struct {
 	weights map[*tensor.Tensor][]*choice // steps that read a trained weight
 	grads   map[*graph.Value]*choice     // steps that compute a wanted value
 	cut     map[*graph.Value][]uint64    // masks of wanted values
-	whole   bool                         // wanted values are computed in full for now
+	whole   bool                         // wanted values are computed in full at present
 
 	most    int    // bytes that values may take; 0: no limit
 	dynamic bool   // sizes depend on data: the reference evaluation is used
