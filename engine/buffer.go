@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 
 	"pare/graph"
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 
@@ -33,6 +35,14 @@ func (b *buffer) root() *buffer {
 	return b
 }
 
+// floats is the buffer's memory; none of no buffer.
+func (b *buffer) floats() []float32 {
+	if b == nil {
+		return nil
+	}
+	return b.data
+}
+
 // place is where a value lives: float32 values in buffers, by layout; all
 // other types in a tensor of their own.
 type place struct {
@@ -49,7 +59,7 @@ const align = 16
 func layOut(bufs []*buffer) int {
 	order := append([]*buffer{}, bufs...)
 	sort.SliceStable(order, func(i, j int) bool { return order[i].n > order[j].n })
-	const span = 64 // steps a list of those that are placed
+	const span = 64 // steps to a list of placed buffers
 	var placed [][]*buffer
 	var near []*buffer
 	top := 0
@@ -81,6 +91,44 @@ func layOut(bufs []*buffer) int {
 		top = max(top, off+b.n)
 	}
 	return top
+}
+
+// memory gives every buffer its place in one arena, of at most `most` bytes
+// (0: no limit).
+func (p *Program) memory(bufs []*buffer, most int) error {
+	for i, s := range p.steps {
+		for _, b := range s.writes {
+			r := b.root()
+			if r.first < 0 {
+				r.first = i
+			}
+			r.last = max(r.last, i)
+		}
+		for _, b := range s.reads {
+			r := b.root()
+			r.last = max(r.last, i)
+		}
+	}
+	var live []*buffer
+	for _, b := range bufs {
+		if b.of == nil && !b.fixed && b.first >= 0 {
+			live = append(live, b)
+		}
+	}
+	size := layOut(live)
+	if most > 0 && size > most/4 {
+		return fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)
+	}
+	p.arena = make([]float32, size+kernel.Slack)
+	for _, b := range live {
+		b.data = p.arena[b.off : b.off+b.n : b.off+b.n]
+	}
+	for _, b := range bufs {
+		if b.of != nil {
+			b.data = b.root().data[:b.n:b.n]
+		}
+	}
+	return nil
 }
 
 // sizeOf is the number of elements of a value whose shape is known.

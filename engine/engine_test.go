@@ -145,46 +145,52 @@ func TestConsume(t *testing.T) {
 	}
 }
 
+// trainingGraph builds a network with its loss, and gives the loss, the gradients of
+// the parameters, these, and the number of classes.
+func trainingGraph(t *testing.T, name string) (g *graph.Graph, want, params []*graph.Value, classes int) {
+	t.Helper()
+	g = build(t, strings.Fields(name)[0], rand.New(rand.NewPCG(3, 4)))
+	b := op.NewBuilder(g, "loss")
+	switch name {
+	case "mobilenetv2":
+		// so deep, with so few values to normalise over, that rounding
+		// pushes entries over the bounds of Clip: the same network, smooth
+		for _, n := range g.Nodes {
+			if n.Is("Clip") {
+				n.Op, n.Inputs = "Sigmoid", n.Inputs[:1]
+			}
+		}
+	case "resnet8 clipped":
+		for _, n := range g.Nodes {
+			if n.Is("Relu") {
+				n.Op, n.Inputs = "Clip", append(n.Inputs, b.Scalar(0, n.Inputs[0]), b.Scalar(1, n.Inputs[0]))
+			}
+		}
+	}
+	y := g.Outputs[0]
+	classes = y.Shape[len(y.Shape)-1].Mul
+	if len(y.Shape) > 2 {
+		y = b.Op("Reshape", y, b.Ints(-1, classes))
+	}
+	label := &graph.Value{Name: "label", DType: tensor.Int64, Shape: y.Shape[:1]}
+	g.Inputs = append(g.Inputs, label)
+	trainNorms(g)
+	loss := b.Pare("SoftmaxCrossEntropy", nil, y, label)
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	params = g.Params()
+	grads, err := op.Gradient(g, loss, nil, params)
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	return g, append([]*graph.Value{loss}, grads...), params, classes
+}
+
 // The training graph: loss and all gradients against the reference evaluation.
 func TestTraining(t *testing.T) {
 	for _, name := range append(small, "resnet8 clipped") {
-		r := rand.New(rand.NewPCG(3, 4))
-		g := build(t, strings.Fields(name)[0], r)
-		b := op.NewBuilder(g, "loss")
-		switch name {
-		case "mobilenetv2":
-			// so deep, with so few values to normalise over, that rounding
-			// pushes entries over the bounds of Clip: the same network, smooth
-			for _, n := range g.Nodes {
-				if n.Is("Clip") {
-					n.Op, n.Inputs = "Sigmoid", n.Inputs[:1]
-				}
-			}
-		case "resnet8 clipped":
-			for _, n := range g.Nodes {
-				if n.Is("Relu") {
-					n.Op, n.Inputs = "Clip", append(n.Inputs, b.Scalar(0, n.Inputs[0]), b.Scalar(1, n.Inputs[0]))
-				}
-			}
-		}
-		y := g.Outputs[0]
-		c := y.Shape[len(y.Shape)-1].Mul
-		if len(y.Shape) > 2 {
-			y = b.Op("Reshape", y, b.Ints(-1, c))
-		}
-		label := &graph.Value{Name: "label", DType: tensor.Int64, Shape: y.Shape[:1]}
-		g.Inputs = append(g.Inputs, label)
-		trainNorms(g)
-		loss := b.Pare("SoftmaxCrossEntropy", nil, y, label)
-		if b.Err() != nil {
-			t.Fatal(b.Err())
-		}
-		params := g.Params()
-		grads, err := op.Gradient(g, loss, nil, params)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		want := append([]*graph.Value{loss}, grads...)
+		g, want, params, c := trainingGraph(t, name)
 		var first [][]float32
 		for _, threads := range []int{1, 2} {
 			p, err := engine.Compile(g, map[string]int{"N": 4}, engine.Options{Threads: threads}, want...)
@@ -259,16 +265,7 @@ func TestSparse(t *testing.T) {
 	for _, name := range []string{"lenet-300-100", "lenet-5", "resnet20", "resnet8-b", "vit-tiny", "gpt-tiny"} {
 		r := rand.New(rand.NewPCG(7, 8))
 		g := build(t, name, r)
-		for _, v := range g.Params() {
-			if v.Const.Rank() < 2 {
-				continue
-			}
-			for i := range v.Const.F32() {
-				if r.Float64() < .9 {
-					v.Const.F32()[i] = 0
-				}
-			}
-		}
+		thin(r, g)
 		for _, n := range []int{1, 9} {
 			var first []float32
 			for _, threads := range []int{1, 2} {

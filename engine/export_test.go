@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"pare/internal/kernel"
 	"pare/tensor"
 )
 
@@ -86,4 +87,38 @@ func (p *Program) CheckMemory() error {
 		}
 	}
 	return nil
+}
+
+// Kept is how many plans a session has.
+func (s *Session) Kept() int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.kept
+}
+
+// Forms is how many forms of weights its plans share.
+func (s *Session) Forms() int {
+	n := 0
+	for _, f := range s.forms.forms {
+		n++
+		if ts, ok := f.([]*kernel.SparseGemmTask); ok {
+			n += 1000 * sharedBy(ts)
+		}
+	}
+	return n
+}
+
+// sharedBy is how many different weights sparse products read.
+func sharedBy(ts []*kernel.SparseGemmTask) int {
+	seen := map[any]bool{}
+	for _, t := range ts {
+		seen[t.Weights()] = true
+	}
+	return len(seen)
+}
+
+// PlanAnother makes a plan for a batch as a call does that finds none at rest.
+func (s *Session) PlanAnother(batch int) error {
+	_, err := s.plan(sizes{batch})
+	return err
 }

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"fmt"
+	"context"
 
 	"pare/graph"
-	"pare/graph/op"
 	"pare/internal/kernel"
 	"pare/tensor"
 )
@@ -15,14 +14,13 @@ type lowering struct {
 	frozen  bool
 	consume bool
 	uses    map[*graph.Value][]graph.Use
-	index   map[*graph.Node]int // position in the graph's order
 	done    map[*graph.Node]bool
 	bufs    []*buffer
 	setup   []func() error // run once, when memory is there
 	packed  map[packKey]*buffer
 	hold    []float32                    // for weights on their way from one layout to another
 	behind  map[*graph.Value]*graph.Node // gradients of activations done by their reader
-	why     string                       // the next step's kernel was chosen
+	forms   *weightForms                 // of weights that will not change
 }
 
 // release lets go of the contents of a weight that has been laid out anew and
@@ -41,36 +39,11 @@ type packKey struct {
 	form string
 }
 
-// lower emits steps for a node. It reports false where it has no fast way.
-type lower func(l *lowering, n *graph.Node) bool
-
-// lowers by domain and operator.
-var lowers = map[string]lower{}
-
-// HasKernel says whether the engine has a kernel for an ai.onnx operator.
-func HasKernel(name string) bool { return lowers[name] != nil }
-
-func fast(f lower, ops ...string) bool {
-	for _, o := range ops {
-		lowers[o] = f
-	}
-	return true
-}
-
-func lowerOf(n *graph.Node) lower {
-	if n.Domain == graph.Pare {
-		return lowers["pare."+n.Op]
-	}
-	if n.Domain != "" {
-		return nil
-	}
-	return lowers[n.Op]
-}
-
 func (p *Program) plan(o Options) error {
-	l := &lowering{Program: p, frozen: o.Freeze, consume: o.Freeze && o.Consume, uses: p.g.Uses(), index: map[*graph.Node]int{}, done: map[*graph.Node]bool{}, packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}}
-	for i, n := range p.g.Nodes {
-		l.index[n] = i
+	l := &lowering{Program: p, frozen: o.Freeze, consume: o.Freeze && o.Consume, uses: p.g.Uses(), done: map[*graph.Node]bool{},
+		packed: map[packKey]*buffer{}, behind: map[*graph.Value]*graph.Node{}, forms: o.forms}
+	if l.forms == nil {
+		l.forms = &weightForms{}
 	}
 	for _, v := range p.g.Inputs {
 		l.at[v] = &place{t: p.inputs[v.Name]}
@@ -83,10 +56,9 @@ func (p *Program) plan(o Options) error {
 		if l.done[n] {
 			continue
 		}
-		if f := lowerOf(n); f != nil && f32(n) && f(l, n) {
-			continue
+		if done, why := l.lower(n); !done {
+			l.fallback(n, why)
 		}
-		l.fallback(n)
 	}
 	for _, o := range p.outputs {
 		if o.Const == nil && o.DType == tensor.Float32 {
@@ -112,54 +84,20 @@ func (p *Program) plan(o Options) error {
 		}
 	}
 	for _, s := range p.steps {
-		s.run = s.build()
+		if s.bind != nil {
+			s.bind()
+		}
 	}
 	return nil
 }
 
-// f32 says whether the node's floating-point values are all float32.
-func f32(n *graph.Node) bool {
-	for _, v := range append(append([]*graph.Value{}, n.Inputs...), n.Outputs...) {
-		if v != nil && v.DType.IsFloat() && v.DType != tensor.Float32 {
-			return false
-		}
-	}
-	return true
-}
-
-// memory gives every buffer its place in one arena, of at most so many bytes
-// (0: any number).
-func (p *Program) memory(bufs []*buffer, most int) error {
-	for i, s := range p.steps {
-		for _, b := range s.writes {
-			r := b.root()
-			if r.first < 0 {
-				r.first = i
+// otherFloat is a floating-point value of a node that is not float32, or nil.
+func otherFloat(n *graph.Node) *graph.Value {
+	for _, vs := range [][]*graph.Value{n.Inputs, n.Outputs} {
+		for _, v := range vs {
+			if v != nil && v.DType.IsFloat() && v.DType != tensor.Float32 {
+				return v
 			}
-			r.last = max(r.last, i)
-		}
-		for _, b := range s.reads {
-			r := b.root()
-			r.last = max(r.last, i)
-		}
-	}
-	var live []*buffer
-	for _, b := range bufs {
-		if b.of == nil && !b.fixed && b.first >= 0 {
-			live = append(live, b)
-		}
-	}
-	size := layOut(live)
-	if most > 0 && size > most/4 {
-		return fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)
-	}
-	p.arena = make([]float32, size+kernel.Slack)
-	for _, b := range live {
-		b.data = p.arena[b.off : b.off+b.n : b.off+b.n]
-	}
-	for _, b := range bufs {
-		if b.of != nil {
-			b.data = b.root().data[:b.n:b.n]
 		}
 	}
 	return nil
@@ -232,17 +170,25 @@ func (l *lowering) get(v *graph.Value, f layout, n *graph.Node) *buffer {
 		t.M, t.N = t.N, t.M
 		what = "to NCHW"
 	}
-	l.emit(n, what, []*buffer{from}, []*buffer{to}, func() func() error {
-		t.X, t.Y = from.data, to.data
-		return func() error { t.Run(l.pool); return nil }
-	})
+	l.emit(n, what, []*buffer{from}, []*buffer{to}, func() { t.X, t.Y = from.data, to.data }, t.Run)
 	return to
 }
 
-// emit adds a step. build is called once memory is laid out.
-func (l *lowering) emit(n *graph.Node, kernel string, reads, writes []*buffer, build func() func() error) {
-	l.steps = append(l.steps, &step{node: n, kernel: kernel, why: l.why, reads: reads, writes: writes, build: build})
-	l.why = ""
+// emit adds a step. bind is called once, when memory is laid out; it may be nil.
+func (l *lowering) emit(n *graph.Node, name string, reads, writes []*buffer, bind func(), run func(*kernel.Pool)) *step {
+	return l.add(&step{node: n, kernel: name, reads: reads, writes: writes, bind: bind,
+		run: func(_ context.Context, p *kernel.Pool) error { run(p); return nil }})
+}
+
+// emitChecked is emit of a step that may refuse what it reads.
+func (l *lowering) emitChecked(n *graph.Node, name string, reads, writes []*buffer, bind func(), run func(*kernel.Pool) error) *step {
+	return l.add(&step{node: n, kernel: name, reads: reads, writes: writes, bind: bind,
+		run: func(_ context.Context, p *kernel.Pool) error { return run(p) }})
+}
+
+func (l *lowering) add(s *step) *step {
+	l.steps = append(l.steps, s)
+	return s
 }
 
 // only gives the sole reader of a value that nothing else needs, or nil.
@@ -270,90 +216,16 @@ func (l *lowering) pack(v *graph.Value, form string, size int, n *graph.Node, f 
 	src := l.get(v, plain, n)
 	var b *buffer
 	if l.once(v) {
-		b = &buffer{n: size, data: make([]float32, size), fixed: true}
-		f(src.data, b.data)
+		data := formOf(l.forms, v, form, func() []float32 {
+			d := make([]float32, size)
+			f(src.data, d)
+			return d
+		})
+		b = &buffer{n: size, data: data, fixed: true}
 	} else {
 		b = l.new(size)
-		l.emit(n, "pack "+form, []*buffer{src}, []*buffer{b}, func() func() error {
-			return func() error { f(src.data, b.data); return nil }
-		})
+		l.emit(n, "pack "+form, []*buffer{src}, []*buffer{b}, nil, func(*kernel.Pool) { f(src.data, b.data) })
 	}
 	l.packed[k] = b
 	return b
-}
-
-// fallback runs a node by its reference definition.
-func (l *lowering) fallback(n *graph.Node) {
-	outer := n.Captures() // what subgraphs read
-	captured := map[*graph.Value]*tensor.Tensor{}
-	in := make([]*tensor.Tensor, len(n.Inputs))
-	var reads, writes []*buffer
-	var late []int // float32 inputs, whose memory is not there yet
-	for i, v := range n.Inputs {
-		switch {
-		case v == nil:
-		case v.Const != nil:
-			in[i] = v.Const
-		case v.DType == tensor.Float32:
-			reads = append(reads, l.get(v, plain, n))
-			late = append(late, i)
-		}
-	}
-	for _, v := range outer {
-		if v.Const == nil && v.DType == tensor.Float32 {
-			reads = append(reads, l.get(v, plain, n))
-		}
-	}
-	for _, o := range n.Outputs {
-		if o == nil {
-			continue
-		}
-		if o.DType == tensor.Float32 {
-			writes = append(writes, l.make(o, plain))
-		} else {
-			l.at[o] = &place{t: tensor.New(o.DType, dims(o)...)}
-		}
-	}
-	opset := l.g.Version(n.Domain)
-	l.emit(n, "reference", reads, writes, func() func() error {
-		for _, i := range late {
-			v := n.Inputs[i]
-			in[i] = &tensor.Tensor{DType: tensor.Float32, Shape: dims(v), Data: l.at[v].buf[plain].data}
-		}
-		for _, v := range outer {
-			if v.Const == nil && v.DType == tensor.Float32 {
-				captured[v] = &tensor.Tensor{DType: tensor.Float32, Shape: dims(v), Data: l.at[v].buf[plain].data}
-			}
-		}
-		return func() error {
-			for i, v := range n.Inputs {
-				if v != nil && v.Const == nil && v.DType != tensor.Float32 {
-					in[i] = l.at[v].t
-				}
-			}
-			for _, v := range outer {
-				if v.Const == nil && v.DType != tensor.Float32 {
-					captured[v] = l.at[v].t
-				}
-			}
-			out, err := op.EvalNode(l.ctx, l.most, n, opset, in, captured)
-			if err != nil {
-				return err
-			}
-			for i, o := range n.Outputs {
-				if o == nil {
-					continue
-				}
-				if i >= len(out) || out[i] == nil || out[i].Len() != sizeOf(o) {
-					return fmt.Errorf("output %d does not have the planned shape %v", i, o.Shape)
-				}
-				if o.DType == tensor.Float32 {
-					copy(l.at[o].buf[plain].data, out[i].F32())
-				} else {
-					l.at[o].t = out[i]
-				}
-			}
-			return nil
-		}
-	})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"pare/graph"
 	"pare/internal/kernel"
+	"pare/tensor"
 )
 
 // rowScalar applies a function to every row of x and the one number that y
@@ -13,8 +14,8 @@ type rowScalar struct {
 	f       func(s float32, x, z []float32)
 }
 
-func (t *rowScalar) per() int   { return max(1, chunk/t.k) }
-func (t *rowScalar) parts() int { return (t.rows + t.per() - 1) / t.per() }
+func (t *rowScalar) per() int           { return max(1, chunk/t.k) }
+func (t *rowScalar) run(p *kernel.Pool) { p.Run((t.rows+t.per()-1)/t.per(), t) }
 
 // Do works on some rows.
 func (t *rowScalar) Do(w *kernel.Worker, i int) {
@@ -45,35 +46,24 @@ func byRowScalar(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, 
 			}
 		}
 	}}
-	l.emit(n, name+" by the number of a row", []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
-		t.x, t.y, t.z = xb.data, yb.data, zb.data
-		return func() error { l.pool.Run(t.parts(), t); return nil }
-	})
+	l.emit(n, name+" by the number of a row", []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.y, t.z = xb.data, yb.data, zb.data }, t.run)
 	return true
 }
 
-// SumTo over the leading axes, the last ones, one axis, or all but the channels.
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+// lowerSumTo sums over the leading axes, the last ones, one axis, or all but the
+// channels.
+func lowerSumTo(l *lowering, n *graph.Node) (done bool, why string) {
 	x, like := n.In(0), n.In(1)
 	if o := x.From; o != nil && o.Domain == graph.Pare && o.Op == "OnesLike" && sizeOf(like) > 0 {
 		// how many elements stand behind each result
-		v := float32(sizeOf(x) / sizeOf(like))
-		yb := l.make(n.Out(0), plain)
-		l.emit(n, "count", nil, []*buffer{yb}, func() func() error {
-			return func() error {
-				for i := range yb.data {
-					yb.data[i] = v
-				}
-				return nil
-			}
-		})
-		return true
+		l.constant(n, "count", float32(sizeOf(x)/sizeOf(like)))
+		return true, ""
 	}
 	sx, sl := dims(x), dims(like)
 	k := sizeOf(like)
 	switch {
 	case k == 0 || sizeOf(x) == 0:
-		return false
+		return no("it is empty")
 	case isTail(sl, sx):
 		return columns(l, n, x, plain, sizeOf(x)/k, k, false)
 	case perChannel(sl, sx):
@@ -84,8 +74,59 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if d, ok := oneGone(sl, sx); ok {
 		return middle(l, n, d, false)
 	}
-	return false
-}, "pare.SumTo")
+	return no("a sum of %v to %v", x.Shape, like.Shape)
+}
+
+// constant emits a step that writes the same number everywhere.
+func (l *lowering) constant(n *graph.Node, name string, v float32) {
+	yb := l.make(n.Out(0), plain)
+	l.emit(n, name, nil, []*buffer{yb}, nil, func(*kernel.Pool) {
+		for i := range yb.data {
+			yb.data[i] = v
+		}
+	})
+}
+
+// lowerOnesLike plans nothing where its readers know that they are ones.
+func lowerOnesLike(l *lowering, n *graph.Node) (done bool, why string) {
+	y := n.Out(0)
+	all := !l.g.IsOutput(y)
+	for _, u := range l.uses[y] {
+		all = all && u.Node.Domain == graph.Pare && u.Node.Op == "SumTo" && u.Index == 0
+	}
+	if !all {
+		l.constant(n, "ones", 1)
+	}
+	return true, ""
+}
+
+// lowerBroadcastTo repeats one number for each channel over the pixels, or a tail.
+func lowerBroadcastTo(l *lowering, n *graph.Node) (done bool, why string) {
+	x, y := n.In(0), n.Out(0)
+	sx, sy := dims(x), dims(y)
+	if sizeOf(y) == 0 {
+		return no("it is empty")
+	}
+	if len(sx) == 4 && len(sy) == 4 && sx[0] == sy[0] && sx[1] == sy[1] && sx[2]*sx[3] == 1 {
+		xb, yb := l.get(x, plain, n), l.make(y, nhwc)
+		c, pix := sy[1], sy[2]*sy[3]
+		l.emit(n, "repeat over pixels", []*buffer{xb}, []*buffer{yb}, nil, func(*kernel.Pool) {
+			for i := range sy[0] * pix {
+				copy(yb.data[i*c:(i+1)*c], xb.data[i/pix*c:])
+			}
+		})
+		return true, ""
+	}
+	st := make([]int, len(sy))
+	for d, k := range tensor.Strides(sx) {
+		if sx[d] != 1 {
+			st[d+len(sy)-len(sx)] = k
+		}
+	}
+	m := newMove(sy, st, tensor.Strides(sy), 0, 0)
+	l.emitMove(n, "repeat", l.get(x, plain, n), l.make(y, plain), m)
+	return true, ""
+}
 
 // oneGone is the only axis along which s and z differ, where s is 1 long.
 func oneGone(s, z []int) (d int, ok bool) {
@@ -103,7 +144,7 @@ func oneGone(s, z []int) (d int, ok bool) {
 	return d, ok
 }
 
-// isHead says whether s begins as z does and is followed by ones.
+// isHead says whether s starts as z does and goes on with ones.
 func isHead(s, z []int) bool {
 	if len(s) != len(z) {
 		return false

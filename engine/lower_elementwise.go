@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"math"
-
 	"pare/graph"
 	"pare/internal/kernel"
 	"pare/tensor"
@@ -39,102 +37,119 @@ func (l *lowering) prefer(vs ...*graph.Value) layout {
 	return plain
 }
 
-// elementwise2 lowers an operator of two inputs of equal shape.
-func elementwise2(l *lowering, n *graph.Node, name string, f func(x, y, z []float32)) bool {
+// elementwise2 plans an operator of two inputs of equal shape.
+func elementwise2(l *lowering, n *graph.Node, name string, f func(x, y, z []float32)) (done bool, why string) {
 	x, y, z := n.In(0), n.In(1), n.Out(0)
 	if !x.Shape.Equal(y.Shape) || x.DType != tensor.Float32 || y.DType != tensor.Float32 {
-		return false
+		return no("%v %v and %v %v are not of one shape and float32", x.DType, x.Shape, y.DType, y.Shape)
 	}
 	lay := l.prefer(x, y)
 	xb, yb := l.get(x, lay, n), l.get(y, lay, n)
 	zb := l.make(z, lay)
 	t := &flat{two: f}
-	l.emit(n, name, []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
-		t.x, t.y, t.z = xb.data, yb.data, zb.data
-		return func() error { t.run(l.pool); return nil }
-	})
-	return true
+	l.emit(n, name, []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.y, t.z = xb.data, yb.data, zb.data }, t.run)
+	return true, ""
 }
 
-// elementwise1 lowers an operator of one input.
-func elementwise1(l *lowering, n *graph.Node, name string, f func(x, z []float32)) bool {
+// elementwise1 plans an operator of one input.
+func elementwise1(l *lowering, n *graph.Node, name string, f func(x, z []float32)) (done bool, why string) {
 	x, z := n.In(0), n.Out(0)
 	if x.DType != tensor.Float32 {
-		return false
+		return no("%q is %v; kernels compute in float32", x.Name, x.DType)
 	}
 	lay := l.prefer(x)
 	xb, zb := l.get(x, lay, n), l.make(z, lay)
 	t := &flat{one: f}
-	l.emit(n, name, []*buffer{xb}, []*buffer{zb}, func() func() error {
-		t.x, t.z = xb.data, zb.data
-		return func() error { t.run(l.pool); return nil }
-	})
-	return true
+	l.emit(n, name, []*buffer{xb}, []*buffer{zb}, func() { t.x, t.z = xb.data, zb.data }, t.run)
+	return true, ""
 }
 
-// arithmetic lowers Add, Sub, Mul and Div, with a scalar or a repeated tail on
-// one side.
-func arithmetic(name string, vec func(x, y, z []float32), f func(x, y float32) float32) lower {
-	return func(l *lowering, n *graph.Node) bool {
-		if n.In(0).DType != tensor.Float32 {
-			return false
-		}
-		if elementwise2(l, n, name, vec) {
-			return true
-		}
-		x, y, z := n.In(0), n.In(1), n.Out(0)
-		whole := sizeOf(z)
-		swap := false
-		if sizeOf(x) != whole {
-			x, y, swap = y, x, true
-		}
-		if sizeOf(x) != whole || whole == 0 {
-			return false
-		}
-		k := sizeOf(y)
-		if k == 1 {
-			lay := l.prefer(x)
-			if !x.Shape.Equal(z.Shape) { // y has more axes, of length 1
-				lay = plain
-			}
-			xb, yb, zb := l.get(x, lay, n), l.get(y, plain, n), l.make(z, lay)
-			t := &flat{}
-			l.emit(n, name+" scalar", []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
-				t.x, t.z = xb.data, zb.data
-				t.one = func(x, z []float32) {
-					s := yb.data[0]
-					if swap {
-						for i, v := range x {
-							z[i] = f(s, v)
-						}
-						return
-					}
-					switch name {
-					case "multiply":
-						kernel.Scale(s, x, z)
-					case "divide":
-						kernel.Scale(1/s, x, z)
-					default:
-						for i, v := range x {
-							z[i] = f(v, s)
-						}
-					}
-				}
-				return func() error { t.run(l.pool); return nil }
-			})
-			return true
-		}
-		if !isTail(dims(y), dims(z)) {
-			return byChannel(l, n, name, x, y, z, swap, f) || byRowScalar(l, n, name, x, y, z, swap, f)
-		}
-		xb, yb, zb := l.get(x, plain, n), l.get(y, plain, n), l.make(z, plain)
-		t := &repeat{k: k, rows: whole / k, swap: swap, f: vec}
-		l.emit(n, name+" by row", []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
-			t.x, t.y, t.z = xb.data, yb.data, zb.data
-			return func() error { l.pool.Run(t.parts(), t); return nil }
-		})
-		return true
+// arithmetic is an operation of two numbers.
+type arithmetic struct {
+	name   string
+	vector func(x, y, z []float32)
+	number func(x, y float32) float32
+}
+
+// arithmetics by operator.
+var arithmetics = map[string]arithmetic{
+	"Add": {"add", kernel.Add, func(x, y float32) float32 { return x + y }},
+	"Sub": {"subtract", kernel.Sub, func(x, y float32) float32 { return x - y }},
+	"Mul": {"multiply", kernel.Mul, func(x, y float32) float32 { return x * y }},
+	"Div": {"divide", kernel.Div, func(x, y float32) float32 { return x / y }},
+}
+
+// lowerArithmetic plans Add, Sub, Mul and Div of equal shapes, or with a scalar, a
+// repeated tail, or a number for each channel or row on one side.
+func lowerArithmetic(l *lowering, n *graph.Node) (done bool, why string) {
+	a := arithmetics[n.Op]
+	if t := n.In(0).DType; t != tensor.Float32 {
+		return no("it is in %v; kernels compute in float32", t)
 	}
+	if done, _ := elementwise2(l, n, a.name, a.vector); done {
+		return true, ""
+	}
+	x, y, z := n.In(0), n.In(1), n.Out(0)
+	whole := sizeOf(z)
+	swap := false
+	if sizeOf(x) != whole {
+		x, y, swap = y, x, true
+	}
+	if sizeOf(x) != whole || whole == 0 {
+		return no("%v and %v: both are repeated, or empty", n.In(0).Shape, n.In(1).Shape)
+	}
+	k := sizeOf(y)
+	switch {
+	case k == 1:
+		byScalar(l, n, a, x, y, z, swap)
+	case isTail(dims(y), dims(z)):
+		xb, yb, zb := l.get(x, plain, n), l.get(y, plain, n), l.make(z, plain)
+		t := &repeat{k: k, rows: whole / k, swap: swap, f: a.vector}
+		l.emit(n, a.name+" by row", []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.y, t.z = xb.data, yb.data, zb.data }, t.run)
+	case !byChannel(l, n, a.name, x, y, z, swap, a.number) && !byRowScalar(l, n, a.name, x, y, z, swap, a.number):
+		return no("no kernel repeats %v over %v", y.Shape, z.Shape)
+	}
+	return true, ""
+}
+
+// scalar applies an operation to every element of a slice and one number.
+type scalar struct {
+	flat
+	arithmetic
+	y    *buffer
+	swap bool // the number comes first
+}
+
+func (t *scalar) Do(w *kernel.Worker, i int) {
+	lo, hi := i*chunk, min(len(t.z), (i+1)*chunk)
+	x, z, s := t.x[lo:hi], t.z[lo:hi], t.y.data[0]
+	switch {
+	case t.swap:
+		for i, v := range x {
+			z[i] = t.number(s, v)
+		}
+	case t.name == "multiply":
+		kernel.Scale(s, x, z)
+	case t.name == "divide":
+		kernel.Scale(1/s, x, z)
+	default:
+		for i, v := range x {
+			z[i] = t.number(v, s)
+		}
+	}
+}
+
+func (t *scalar) run(p *kernel.Pool) { p.Run((len(t.z)+chunk-1)/chunk, t) }
+
+// byScalar plans an operation with one number y.
+func byScalar(l *lowering, n *graph.Node, a arithmetic, x, y, z *graph.Value, swap bool) {
+	lay := l.prefer(x)
+	if !x.Shape.Equal(z.Shape) { // y has more axes, of length 1
+		lay = plain
+	}
+	xb, yb, zb := l.get(x, lay, n), l.get(y, plain, n), l.make(z, lay)
+	t := &scalar{arithmetic: a, y: yb, swap: swap}
+	l.emit(n, a.name+" scalar", []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.z = xb.data, zb.data }, t.run)
 }
 
 // repeat applies a vector operation to every row of x and the same y.
@@ -145,8 +160,8 @@ type repeat struct {
 	f       func(x, y, z []float32)
 }
 
-func (t *repeat) per() int   { return max(1, chunk/t.k) }
-func (t *repeat) parts() int { return (t.rows + t.per() - 1) / t.per() }
+func (t *repeat) per() int           { return max(1, chunk/t.k) }
+func (t *repeat) run(p *kernel.Pool) { p.Run((t.rows+t.per()-1)/t.per(), t) }
 
 // Do works on some rows.
 func (t *repeat) Do(w *kernel.Worker, i int) {
@@ -189,19 +204,9 @@ func byChannel(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, sw
 			z[i] = f(v, y[i])
 		}
 	}}
-	l.emit(n, name+" by channel", []*buffer{xb, yb}, []*buffer{zb}, func() func() error {
-		t.x, t.y, t.z = xb.data, yb.data, zb.data
-		return func() error { l.pool.Run(t.parts(), t); return nil }
-	})
+	l.emit(n, name+" by channel", []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.y, t.z = xb.data, yb.data, zb.data }, t.run)
 	return true
 }
-
-var (
-	_ = fast(arithmetic("add", kernel.Add, func(x, y float32) float32 { return x + y }), "Add")
-	_ = fast(arithmetic("subtract", kernel.Sub, func(x, y float32) float32 { return x - y }), "Sub")
-	_ = fast(arithmetic("multiply", kernel.Mul, func(x, y float32) float32 { return x * y }), "Mul")
-	_ = fast(arithmetic("divide", kernel.Div, func(x, y float32) float32 { return x / y }), "Div")
-)
 
 // unaries are the functions of one input that get a step of their own.
 var unaries = map[string]func(x, z []float32){
@@ -209,50 +214,27 @@ var unaries = map[string]func(x, z []float32){
 	"Tanh": kernel.Tanh, "Sqrt": kernel.Sqrt, "Abs": kernel.Abs, "Reciprocal": kernel.Reciprocal, "Sigmoid": kernel.Sigmoid, "HardSwish": kernel.HardSwish,
 }
 
-func init() {
-	for name, f := range unaries {
-		lowers[name] = func(l *lowering, n *graph.Node) bool { return elementwise1(l, n, "elementwise "+name, f) }
-	}
+func lowerUnary(l *lowering, n *graph.Node) (done bool, why string) {
+	return elementwise1(l, n, "elementwise "+n.Op, unaries[n.Op])
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerGelu(l *lowering, n *graph.Node) (done bool, why string) {
 	if n.Str("approximate", "none") == "tanh" {
 		return elementwise1(l, n, "GELU (tanh)", kernel.GeluTanh)
 	}
 	return elementwise1(l, n, "GELU", kernel.Gelu)
-}, "Gelu")
-
-var _ = fast(func(l *lowering, n *graph.Node) bool { return elementwise2(l, n, "GELU gradient", kernel.GeluGrad) }, "pare.GeluGrad")
-
-// clipBounds are the numbers of two bounds, either of which may be missing; ok
-// is false where one is not known or may change.
-func (l *lowering) clipBounds(a, b *graph.Value) (lo, hi float32, ok bool) {
-	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
-	for i, v := range []*graph.Value{a, b} {
-		if v == nil {
-			continue
-		}
-		if !l.once(v) || v.Const.Len() != 1 || v.Const.F32() == nil {
-			return 0, 0, false
-		}
-		*[]*float32{&lo, &hi}[i] = v.Const.F32()[0]
-	}
-	return lo, hi, true
 }
 
-// clipOver are the bounds of a Clip.
-func (l *lowering) clipOver(n *graph.Node) (lo, hi float32, ok bool) {
-	lo, hi, ok = l.clipBounds(n.In(1), n.In(2))
-	if a := n.Attr("min"); a != nil {
-		lo = a.F
-	}
-	if a := n.Attr("max"); a != nil {
-		hi = a.F
-	}
-	return lo, hi, ok
+func lowerGeluGrad(l *lowering, n *graph.Node) (done bool, why string) {
+	return elementwise2(l, n, "GELU gradient", kernel.GeluGrad)
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerClip(l *lowering, n *graph.Node) (done bool, why string) {
 	lo, hi, ok := l.clipOver(n)
-	return ok && elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
-}, "Clip")
+	if !ok {
+		return noBounds()
+	}
+	return elementwise1(l, n, "clip", func(x, z []float32) { kernel.Clip(x, lo, hi, z) })
+}
+
+func noBounds() (done bool, why string) { return no("its bounds are not constant numbers") }

@@ -88,29 +88,27 @@ func (t *gather) Do(w *kernel.Worker, i int) {
 	}
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerGather(l *lowering, n *graph.Node) (done bool, why string) {
 	t := l.newGather(n, n.In(0), n.In(1))
 	if t == nil {
-		return false
+		return noTable(n.In(0), n.In(1))
 	}
 	xb, yb := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
-	l.emit(n, "rows of a table", []*buffer{xb}, []*buffer{yb}, func() func() error {
-		t.table, t.out = xb.data, yb.data
-		return func() error { return t.run(l.pool) }
-	})
-	return true
-}, "Gather")
+	l.emitChecked(n, "rows of a table", []*buffer{xb}, []*buffer{yb}, func() { t.table, t.out = xb.data, yb.data }, t.run)
+	return true, ""
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func noTable(table, index *graph.Value) (done bool, why string) {
+	return no("reading %v %v at %v: kernels read rows of float32, at integers, along the first axis", table.DType, table.Shape, index.DType)
+}
+
+func lowerGatherGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	t := l.newGather(n, n.In(2), n.In(1))
 	if t == nil {
-		return false
+		return noTable(n.In(2), n.In(1))
 	}
 	t.add = true
 	db, out := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
-	l.emit(n, "sums by row of a table", []*buffer{db}, []*buffer{out}, func() func() error {
-		t.table, t.out = out.data, db.data
-		return func() error { return t.run(l.pool) }
-	})
-	return true
-}, "pare.GatherGrad")
+	l.emitChecked(n, "sums by row of a table", []*buffer{db}, []*buffer{out}, func() { t.table, t.out = out.data, db.data }, t.run)
+	return true, ""
+}

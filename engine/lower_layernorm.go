@@ -18,10 +18,16 @@ func layer(n *graph.Node, x *graph.Value) (*kernel.LayerNormTask, bool) {
 	return &kernel.LayerNormTask{Rows: sizeOf(x) / s[a], C: s[a], Eps: n.Float("epsilon", 1e-5)}, true
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerLayerNorm(l *lowering, n *graph.Node) (done bool, why string) {
 	t, ok := layer(n, n.In(0))
-	if !ok || n.Out(1) != nil || n.Out(2) != nil || sizeOf(n.In(1)) != t.C || n.In(2) != nil && sizeOf(n.In(2)) != t.C {
-		return false
+	if !ok {
+		return noLayer(n.In(0))
+	}
+	if n.Out(1) != nil || n.Out(2) != nil {
+		return no("its mean or deviation is wanted")
+	}
+	if sizeOf(n.In(1)) != t.C || n.In(2) != nil && sizeOf(n.In(2)) != t.C {
+		return no("scale or bias is not of %d numbers", t.C)
 	}
 	xb, sb, yb := l.get(n.In(0), plain, n), l.get(n.In(1), plain, n), l.make(n.Out(0), plain)
 	reads := []*buffer{xb, sb}
@@ -30,32 +36,26 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		bb = l.get(n.In(2), plain, n)
 		reads = append(reads, bb)
 	}
-	l.emit(n, "layer normalisation", reads, []*buffer{yb}, func() func() error {
-		t.X, t.Scale, t.Y = xb.data, sb.data, yb.data
-		if bb != nil {
-			t.Bias = bb.data
-		}
-		return func() error { t.Forward(l.pool); return nil }
-	})
-	return true
-}, "LayerNormalization")
+	l.emit(n, "layer normalisation", reads, []*buffer{yb}, func() { t.X, t.Scale, t.Bias, t.Y = xb.data, sb.data, bb.floats(), yb.data }, t.Forward)
+	return true, ""
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func noLayer(x *graph.Value) (done bool, why string) {
+	return no("a normalisation of %v over more than the last axis, or empty", x.Shape)
+}
+
+func lowerLayerNormGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	t, ok := layer(n, n.In(1))
-	if !ok || sizeOf(n.In(2)) != t.C {
-		return false
+	if !ok {
+		return noLayer(n.In(1))
+	}
+	if sizeOf(n.In(2)) != t.C {
+		return no("the scale is not of %d numbers", t.C)
 	}
 	db, xb, sb := l.get(n.In(0), plain, n), l.get(n.In(1), plain, n), l.get(n.In(2), plain, n)
-	out := func(i, size int) *buffer {
-		if v := n.Out(i); v != nil {
-			return l.make(v, plain)
-		}
-		return l.new(size)
-	}
-	dx, ds, dbias := out(0, t.Rows*t.C), out(1, t.C), out(2, t.C)
-	l.emit(n, "layer normalisation gradient", []*buffer{db, xb, sb}, []*buffer{dx, ds, dbias}, func() func() error {
+	dx, ds, dbias := l.output(n, 0, t.Rows*t.C, plain), l.output(n, 1, t.C, plain), l.output(n, 2, t.C, plain)
+	l.emit(n, "layer normalisation gradient", []*buffer{db, xb, sb}, []*buffer{dx, ds, dbias}, func() {
 		t.DY, t.X, t.Scale, t.DX, t.DScale, t.DBias = db.data, xb.data, sb.data, dx.data, ds.data, dbias.data
-		return func() error { t.Backward(l.pool); return nil }
-	})
-	return true
-}, "pare.LayerNormGrad")
+	}, t.Backward)
+	return true, ""
+}

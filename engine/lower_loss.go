@@ -71,33 +71,33 @@ func (t *crossEntropy) Do(w *kernel.Worker, i int) {
 	kernel.CrossEntropy(x, class, t.k, t.smoothing, t.loss[lo:hi], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerCrossEntropy(l *lowering, n *graph.Node) (done bool, why string) {
 	t := l.newCrossEntropy(n, n.In(0), n.In(1))
 	if t == nil {
-		return false
+		return noClasses(n.In(1))
 	}
 	t.loss = make([]float32, t.rows)
 	xb, out := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
-	l.emit(n, "cross-entropy", []*buffer{xb}, []*buffer{out}, func() func() error {
-		t.x = xb.data
-		return func() error {
-			err := t.run(l.pool)
-			out.data[0] = float32(kernel.Sum(t.loss) / float64(t.rows))
-			return err
-		}
+	l.emitChecked(n, "cross-entropy", []*buffer{xb}, []*buffer{out}, func() { t.x = xb.data }, func(p *kernel.Pool) error {
+		err := t.run(p)
+		out.data[0] = float32(kernel.Sum(t.loss) / float64(t.rows))
+		return err
 	})
-	return true
-}, "pare.SoftmaxCrossEntropy")
+	return true, ""
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func noClasses(y *graph.Value) (done bool, why string) {
+	return no("the labels are %v %v, constant or empty; the kernel takes class numbers", y.DType, y.Shape)
+}
+
+func lowerCrossEntropyGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	t := l.newCrossEntropy(n, n.In(1), n.In(2))
 	if t == nil {
-		return false
+		return noClasses(n.In(2))
 	}
 	db, xb, out := l.get(n.In(0), plain, n), l.get(n.In(1), plain, n), l.make(n.Out(0), plain)
-	l.emit(n, "cross-entropy gradient", []*buffer{db, xb}, []*buffer{out}, func() func() error {
+	l.emitChecked(n, "cross-entropy gradient", []*buffer{db, xb}, []*buffer{out}, func() {
 		t.scale, t.x, t.grad = &db.data[0], xb.data, out.data
-		return func() error { return t.run(l.pool) }
-	})
-	return true
-}, "pare.SoftmaxCrossEntropyGrad")
+	}, t.run)
+	return true, ""
+}

@@ -20,41 +20,35 @@ func rowsOf(v *graph.Value) (f layout, rows, c int, ok bool) {
 	return plain, 0, 0, false
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func noChannels(x *graph.Value) (done bool, why string) {
+	return no("normalisation of %v: kernels take [N C] and [N C H W]", x.Shape)
+}
+
+// lowerBatchNormTrain plans a normalisation by the statistics of the batch.
+func lowerBatchNormTrain(l *lowering, n *graph.Node) (done bool, why string) {
 	f, rows, c, ok := rowsOf(n.In(0))
 	if !ok || rows < 1 {
-		return false
+		return noChannels(n.In(0))
 	}
 	xb := l.get(n.In(0), f, n)
 	scale, bias := l.get(n.In(1), plain, n), l.get(n.In(2), plain, n)
-	reads := []*buffer{xb, scale, bias}
-	var ep kernel.Epilogue
-	y, other := l.tail(n.Out(0), &ep)
-	var res *buffer
-	if other != nil {
-		res = l.get(other, f, n)
-		reads = append(reads, res)
-	}
-	yb := l.make(y, f)
+	e := l.epilogue(n, nil, n.Out(0), f, &kernel.Epilogue{})
+	yb := l.make(e.last, f)
 	mean, istd, vari := l.make(n.Out(1), plain), l.make(n.Out(2), plain), l.make(n.Out(3), plain)
 	t := &kernel.NormTask{Rows: rows, C: c, Eps: n.Float("epsilon", 1e-5)}
-	t.Lo, t.Hi, t.Clip = ep.Bounds()
-	l.emit(n, "batch normalisation"+epilogueName(false, res != nil, &ep), reads, []*buffer{yb, mean, istd, vari}, func() func() error {
-		t.X, t.Scale, t.Bias, t.Y = xb.data, scale.data, bias.data, yb.data
+	t.Lo, t.Hi, t.Clip = e.to.Bounds()
+	l.emit(n, "batch normalisation"+e.name(), e.reads(xb, scale, bias), []*buffer{yb, mean, istd, vari}, func() {
+		t.X, t.Scale, t.Bias, t.Res, t.Y = xb.data, scale.data, bias.data, e.res.floats(), yb.data
 		t.Mean, t.Istd, t.Var = mean.data, istd.data, vari.data
-		if res != nil {
-			t.Res = res.data
-		}
-		return func() error { t.Forward(l.pool); return nil }
-	})
-	return true
-}, "pare.BatchNormTrain")
+	}, t.Forward)
+	return true, ""
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerBatchNormGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	x := n.In(1)
 	f, rows, c, ok := rowsOf(x)
 	if !ok || rows < 1 {
-		return false
+		return noChannels(x)
 	}
 	dy := n.In(0)
 	var mask *buffer
@@ -69,25 +63,24 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 	if mask != nil {
 		reads = append(reads, mask)
 	}
-	out := func(i, size int, f layout) *buffer {
-		if v := n.Out(i); v != nil {
-			return l.make(v, f)
-		}
-		return l.new(size)
-	}
-	dx, ds, dbias := out(0, rows*c, f), out(1, c, plain), out(2, c, plain)
+	dx, ds, dbias := l.output(n, 0, rows*c, f), l.output(n, 1, c, plain), l.output(n, 2, c, plain)
 	t := &kernel.NormTask{Rows: rows, C: c}
 	t.Lo, t.Hi, t.Clip = ep.Bounds()
-	l.emit(n, "batch normalisation gradient"+epilogueName(false, false, &ep), reads, []*buffer{dx, ds, dbias}, func() func() error {
-		t.DY, t.X, t.Scale, t.Mean, t.Istd = db.data, xb.data, scale.data, mean.data, istd.data
+	l.emit(n, "batch normalisation gradient"+activationName(&ep), reads, []*buffer{dx, ds, dbias}, func() {
+		t.DY, t.X, t.Y, t.Scale, t.Mean, t.Istd = db.data, xb.data, mask.floats(), scale.data, mean.data, istd.data
 		t.DX, t.DScale, t.DBias = dx.data, ds.data, dbias.data
-		if mask != nil {
-			t.Y = mask.data
-		}
-		return func() error { t.Backward(l.pool); return nil }
-	})
-	return true
-}, "pare.BatchNormGrad")
+	}, t.Backward)
+	return true, ""
+}
+
+// output makes a buffer for an output of a node in layout f, of the given size where
+// nobody reads it.
+func (l *lowering) output(n *graph.Node, i, size int, f layout) *buffer {
+	if v := n.Out(i); v != nil {
+		return l.make(v, f)
+	}
+	return l.new(size)
+}
 
 // clipOf is the activation whose gradient a node is.
 func (l *lowering) clipOf(n *graph.Node) kernel.Epilogue {
@@ -112,53 +105,62 @@ func (l *lowering) toNorm(n *graph.Node) bool {
 	return true
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
-	return l.toNorm(n) || elementwise2(l, n, "ReLU gradient", kernel.ReluGrad)
-}, "pare.ReluGrad")
+func lowerReluGrad(l *lowering, n *graph.Node) (done bool, why string) {
+	if l.toNorm(n) {
+		return true, ""
+	}
+	return elementwise2(l, n, "ReLU gradient", kernel.ReluGrad)
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerClipGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	ep := l.clipOf(n)
-	return ep.Clip && (l.toNorm(n) || elementwise2(l, n, "clip gradient", func(d, y, z []float32) { kernel.ClipGrad(d, y, ep.Lo, ep.Hi, z) }))
-}, "pare.ClipGrad")
+	if !ep.Clip {
+		return noBounds()
+	}
+	if l.toNorm(n) {
+		return true, ""
+	}
+	return elementwise2(l, n, "clip gradient", func(d, y, z []float32) { kernel.ClipGrad(d, y, ep.Lo, ep.Hi, z) })
+}
 
-// BatchNormalization at inference that could not go into a convolution.
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+// affine is a normalisation by statistics that are known: a scale and a shift for
+// each channel.
+type affine struct {
+	kernel.NormTask
+	eps          float64
+	params       [4]*buffer // scale, bias, mean, variance
+	scale, shift []float32
+}
+
+func (t *affine) run(p *kernel.Pool) {
+	scale, bias, mean, variance := t.params[0].data, t.params[1].data, t.params[2].data, t.params[3].data
+	for j := range t.scale {
+		s := float64(scale[j]) / math.Sqrt(float64(variance[j])+t.eps)
+		t.scale[j], t.shift[j] = float32(s), float32(float64(bias[j])-float64(mean[j])*s)
+	}
+	t.Apply(p, t.scale, t.shift)
+}
+
+// lowerBatchNorm plans a normalisation at inference that could not go into a
+// convolution.
+func lowerBatchNorm(l *lowering, n *graph.Node) (done bool, why string) {
 	f, rows, c, ok := rowsOf(n.In(0))
-	if !ok || rows < 1 || n.Int("training_mode", 0) != 0 {
-		return false
+	if !ok || rows < 1 {
+		return noChannels(n.In(0))
 	}
+	if n.Int("training_mode", 0) != 0 {
+		return no("it is in training mode")
+	}
+	t := &affine{NormTask: kernel.NormTask{Rows: rows, C: c}, eps: float64(n.Float("epsilon", 1e-5)), scale: make([]float32, c), shift: make([]float32, c)}
 	xb := l.get(n.In(0), f, n)
-	var p [4]*buffer
 	reads := []*buffer{xb}
-	for i := range p {
-		p[i] = l.get(n.In(i+1), plain, n)
-		reads = append(reads, p[i])
+	for i := range t.params {
+		t.params[i] = l.get(n.In(i+1), plain, n)
+		reads = append(reads, t.params[i])
 	}
-	var ep kernel.Epilogue
-	y, other := l.tail(n.Out(0), &ep)
-	var res *buffer
-	if other != nil {
-		res = l.get(other, f, n)
-		reads = append(reads, res)
-	}
-	yb := l.make(y, f)
-	eps := float64(n.Float("epsilon", 1e-5))
-	t := &kernel.NormTask{Rows: rows, C: c}
-	t.Lo, t.Hi, t.Clip = ep.Bounds()
-	scale, shift := make([]float32, c), make([]float32, c)
-	l.emit(n, "scale and shift"+epilogueName(false, res != nil, &ep), reads, []*buffer{yb}, func() func() error {
-		t.X, t.Y = xb.data, yb.data
-		if res != nil {
-			t.Res = res.data
-		}
-		return func() error {
-			for j := range scale {
-				s := float64(p[0].data[j]) / math.Sqrt(float64(p[3].data[j])+eps)
-				scale[j], shift[j] = float32(s), float32(float64(p[1].data[j])-float64(p[2].data[j])*s)
-			}
-			t.Apply(l.pool, scale, shift)
-			return nil
-		}
-	})
-	return true
-}, "BatchNormalization")
+	e := l.epilogue(n, nil, n.Out(0), f, &kernel.Epilogue{})
+	yb := l.make(e.last, f)
+	t.Lo, t.Hi, t.Clip = e.to.Bounds()
+	l.emit(n, "scale and shift"+e.name(), e.reads(reads...), []*buffer{yb}, func() { t.X, t.Res, t.Y = xb.data, e.res.floats(), yb.data }, t.run)
+	return true, ""
+}

@@ -42,33 +42,29 @@ func (l *lowering) lastAxis(n *graph.Node) (rows, k int, ok bool) {
 	return sizeOf(n.In(0)) / s[a], s[a], true
 }
 
-func lowerSoftmax(l *lowering, n *graph.Node) bool {
+func lowerSoftmax(l *lowering, n *graph.Node) (done bool, why string) {
 	rows, k, ok := l.lastAxis(n)
 	if !ok {
-		return false
+		return noLastAxis(n.In(0))
 	}
 	xb, yb := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
-	log := n.Op == "LogSoftmax"
-	t := &byRow{rows: rows, k: k, f: func(r int) {
-		x, y := xb.data[r*k:(r+1)*k], yb.data[r*k:(r+1)*k]
-		if log {
-			kernel.LogSoftmax(x, y, k)
-		} else {
-			kernel.Softmax(x, y, k)
-		}
-	}}
-	l.emit(n, "softmax", []*buffer{xb}, []*buffer{yb}, func() func() error {
-		return func() error { t.run(l.pool); return nil }
-	})
-	return true
+	f := kernel.Softmax
+	if n.Op == "LogSoftmax" {
+		f = kernel.LogSoftmax
+	}
+	t := &byRow{rows: rows, k: k, f: func(r int) { f(xb.data[r*k:(r+1)*k], yb.data[r*k:(r+1)*k], k) }}
+	l.emit(n, "softmax", []*buffer{xb}, []*buffer{yb}, nil, t.run)
+	return true, ""
 }
 
-var _ = fast(lowerSoftmax, "Softmax", "LogSoftmax")
+func noLastAxis(x *graph.Value) (done bool, why string) {
+	return no("%v is empty, or the softmax is not over its last axis alone", x.Shape)
+}
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func lowerSoftmaxGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	s, as := dims(n.In(1)), n.Ints("axes")
 	if len(as) != 1 || as[0] != len(s)-1 || sizeOf(n.In(1)) == 0 {
-		return false
+		return noLastAxis(n.In(1))
 	}
 	k := s[len(s)-1]
 	db, yb := l.get(n.In(0), plain, n), l.get(n.In(1), plain, n)
@@ -77,8 +73,6 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		d, y, o := db.data[r*k:(r+1)*k], yb.data[r*k:(r+1)*k], out.data[r*k:(r+1)*k]
 		kernel.SoftmaxGrad(d, y, o, k)
 	}}
-	l.emit(n, "softmax gradient", []*buffer{db, yb}, []*buffer{out}, func() func() error {
-		return func() error { t.run(l.pool); return nil }
-	})
-	return true
-}, "pare.SoftmaxGrad")
+	l.emit(n, "softmax gradient", []*buffer{db, yb}, []*buffer{out}, nil, t.run)
+	return true, ""
+}

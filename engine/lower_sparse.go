@@ -38,96 +38,67 @@ func (l *lowering) zerosOf(w *graph.Value) (share float64, ok bool) {
 	return share, share >= 0.25
 }
 
-// sparseConv lowers a convolution with sparse weights over planes.
-func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) bool {
+// sparseConv plans a convolution with sparse weights over planes.
+func (l *lowering) sparseConv(n *graph.Node, g kernel.Conv) (done bool, why string) {
 	x, w := n.In(0), n.In(1)
 	zeros, ok := l.zerosOf(w)
 	if !ok || g.Groups != 1 || x.IsConst() {
-		return false
+		return false, ""
 	}
-	t := kernel.NewSparseConv(g, w.Const.F32())
-	if t == nil {
-		return false
+	one := g
+	one.N = 1
+	form := fmt.Sprintf("sparse convolution %v", one)
+	t, ok := known[*kernel.SparseConvTask](l.forms, w, form)
+	if ok {
+		t = t.For(g.N)
+	} else if t = kernel.NewSparseConv(g, w.Const.F32()); t == nil {
+		return false, ""
 	}
 	dense := kernel.DenseCost(g.N*g.OutH()*g.OutW(), g.CO, g.CI*g.KH*g.KW)
-	ok, why := sparser(dense, t.Cost()+convertCost*float64(sizeOf(x)+sizeOf(n.Out(0))), zeros)
+	ok, why = sparser(dense, t.Cost()+convertCost*float64(sizeOf(x)+sizeOf(n.Out(0))), zeros)
 	if !ok {
-		l.why = why
-		return false
+		return false, why
 	}
-	xb := l.get(x, plain, n)
-	reads := []*buffer{xb}
-	var bias, res *buffer
-	if b := n.In(2); b != nil {
-		bias = l.get(b, plain, n)
-		reads = append(reads, bias)
-	}
-	y, other := l.tail(n.Out(0), &t.Ep)
-	if other != nil {
-		res = l.get(other, plain, n)
-		reads = append(reads, res)
-	}
-	yb := l.make(y, plain)
-	l.why = why
-	l.emit(n, sparseName("convolution", t.Blocks())+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
-		t.X, t.Y = xb.data, yb.data
-		if bias != nil {
-			t.Ep.Bias = bias.data
-		}
-		if res != nil {
-			t.Ep.Res = res.data
-		}
-		return func() error { t.Run(l.pool); return nil }
-	})
-	return true
+	l.forms.keep(w, form, t.For(g.N)) // a copy, as t will be running when it is read
+	l.sparse(n, "convolution", t.Blocks(), why, n.In(2), n.Out(0), &t.Ep, func(x, y []float32) { t.X, t.Y = x, y }, t.Run)
+	return true, ""
 }
 
-// sparseProduct lowers y = a*w + c, w [k,cols] or its transpose, with sparse w;
-// a is the node's first input.
-func (l *lowering) sparseProduct(n *graph.Node, w, c, y *graph.Value, m, cols, k int, trans bool) bool {
+// sparseProduct plans a product with a sparse right-hand matrix, [K,N] or its
+// transpose; see product.
+func (l *lowering) sparseProduct(n *graph.Node, g *kernel.GemmTask, bias, y *graph.Value) (done bool, why string) {
+	w := n.In(1)
 	zeros, ok := l.zerosOf(w)
 	if !ok || n.In(0).IsConst() {
-		return false
+		return false, ""
 	}
 	wt := w.Const.F32()
-	if !trans {
-		wt = make([]float32, k*cols)
-		kernel.Transpose(w.Const.F32(), wt, k, cols)
+	if !g.TransB {
+		wt = make([]float32, g.K*g.N)
+		kernel.Transpose(w.Const.F32(), wt, g.K, g.N)
 	}
-	t := kernel.NewSparseGemm(m, cols, k, wt)
-	ok, why := sparser(kernel.DenseCost(m, cols, k), t.Cost(), zeros)
+	form := fmt.Sprintf("sparse product, transposed %v", g.TransB)
+	earlier, _ := known[[]*kernel.SparseGemmTask](l.forms, w, form)
+	t := kernel.NewSparseGemm(g.M, g.N, g.K, wt, earlier...)
+	ok, why = sparser(kernel.DenseCost(g.M, g.N, g.K), t.Cost(), zeros)
 	if !ok {
-		l.why = why
-		return false
+		return false, why
 	}
-	ab := l.get(n.In(0), plain, n)
-	reads := []*buffer{ab}
-	var bias, res *buffer
-	if c != nil {
-		bias = l.get(c, plain, n)
-		reads = append(reads, bias)
-		if y.From != n {
-			l.done[y.From] = true
-		}
-	}
-	y, other := l.tail(y, &t.Ep)
-	if other != nil {
-		res = l.get(other, plain, n)
-		reads = append(reads, res)
-	}
-	yb := l.make(y, plain)
-	l.why = why
-	l.emit(n, sparseName("product", t.Blocks())+epilogueName(bias != nil, res != nil, &t.Ep), reads, []*buffer{yb}, func() func() error {
-		t.X, t.Y = ab.data, yb.data
-		if bias != nil {
-			t.Ep.Bias = bias.data
-		}
-		if res != nil {
-			t.Ep.Res = res.data
-		}
-		return func() error { t.Run(l.pool); return nil }
-	})
-	return true
+	l.forms.keep(w, form, append(earlier, t))
+	l.sparse(n, "product", t.Blocks(), why, bias, y, &t.Ep, func(x, y []float32) { t.X, t.Y = x, y }, t.Run)
+	return true, ""
+}
+
+// sparse emits a sparse step that reads the node's first input.
+func (l *lowering) sparse(n *graph.Node, what string, blocks bool, why string, bias, y *graph.Value, ep *kernel.Epilogue, bind func(x, y []float32), run func(*kernel.Pool)) {
+	xb := l.get(n.In(0), plain, n)
+	e := l.epilogue(n, bias, y, plain, ep)
+	yb := l.make(e.last, plain)
+	s := l.emit(n, sparseName(what, blocks)+e.name(), e.reads(xb), []*buffer{yb}, func() {
+		bind(xb.data, yb.data)
+		e.bind()
+	}, run)
+	s.why = why
 }
 
 // sparseName is the kernel's name; blocks says that outputs share their entries.

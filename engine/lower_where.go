@@ -43,18 +43,18 @@ func choosable(n *graph.Node) bool {
 	return true
 }
 
-func init() {
-	for name := range comparisons {
-		lowers[name] = func(l *lowering, n *graph.Node) bool {
-			o := n.Out(0)
-			for _, u := range l.uses[o] {
-				if u.Index != 0 || !choosable(u.Node) {
-					return false
-				}
-			}
-			return !l.g.IsOutput(o)
+// lowerComparison plans nothing where all who read it compare for themselves.
+func lowerComparison(l *lowering, n *graph.Node) (done bool, why string) {
+	o := n.Out(0)
+	for _, u := range l.uses[o] {
+		if u.Index != 0 || !choosable(u.Node) {
+			return no("its reader %q (%s) needs it", u.Node.Name, u.Node.Op)
 		}
 	}
+	if l.g.IsOutput(o) {
+		return no("it is an output")
+	}
+	return true, ""
 }
 
 // chooser writes a where x compares with s, and b elsewhere. A nil a or b
@@ -79,9 +79,11 @@ func (t *chooser) Do(w *kernel.Worker, i int) {
 	}
 }
 
-var _ = fast(func(l *lowering, n *graph.Node) bool {
+func (t *chooser) run(p *kernel.Pool) { p.Run((len(t.z)+chunk-1)/chunk, t) }
+
+func lowerWhere(l *lowering, n *graph.Node) (done bool, why string) {
 	if !choosable(n) {
-		return false
+		return no("its condition is not a comparison with a number, or shapes differ")
 	}
 	c := n.In(0).From
 	t := &chooser{cmp: comparisons[c.Op]}
@@ -98,15 +100,6 @@ var _ = fast(func(l *lowering, n *graph.Node) bool {
 		}
 	}
 	zb := l.make(n.Out(0), lay)
-	l.emit(n, "choice", reads, []*buffer{zb}, func() func() error {
-		t.x, t.z = xb.data, zb.data
-		if from[0] != nil {
-			t.a = from[0].data
-		}
-		if from[1] != nil {
-			t.b = from[1].data
-		}
-		return func() error { l.pool.Run((len(t.z)+chunk-1)/chunk, t); return nil }
-	})
-	return true
-}, "Where")
+	l.emit(n, "choice", reads, []*buffer{zb}, func() { t.x, t.a, t.b, t.z = xb.data, from[0].floats(), from[1].floats(), zb.data }, t.run)
+	return true, ""
+}

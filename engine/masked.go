@@ -21,6 +21,8 @@ type masked interface {
 type choice struct {
 	masked masked
 	bind   func() // gives the masked kernel its memory
+	dense  func(*kernel.Pool)
+	whole  *bool // masked results are wanted in full at present
 	macs   int
 	n      int       // entries of the weight
 	out    []float32 // the masked result of a gradient; nil for products with a weight
@@ -69,8 +71,8 @@ func (p *Program) MaskValue(v *graph.Value, mask []uint64) error {
 	return nil
 }
 
-// Whole says whether masked values are to be computed in full for now: the runs
-// from here on ignore the masks of MaskValue, not those of MaskWeight.
+// Whole says whether masked values are to be computed in full: while it is on, runs
+// ignore the masks of MaskValue, not those of MaskWeight.
 func (p *Program) Whole(on bool) { p.whole = on }
 
 // keep applies the masks of values that no step applies.
@@ -106,34 +108,43 @@ func (c *choice) set(mask []uint64) {
 	}
 }
 
-// either is a step's run: dense, or as the choice says.
-func (l *lowering) either(c *choice, dense func(*kernel.Pool)) func() error {
+// either is how a step runs that can be done densely as given, or as the choice
+// says; a nil choice leaves it dense.
+func (c *choice) either(dense func(*kernel.Pool)) func(*kernel.Pool) {
 	if c == nil {
-		return func() error { dense(l.pool); return nil }
+		return dense
 	}
-	c.bind()
-	return func() error {
-		switch {
-		case c.out == nil && c.on || c.out != nil && c.on && !l.whole:
-			c.masked.Run(l.pool)
-		case c.out != nil && c.mask != nil:
-			dense(l.pool)
-			c.dirty()
-			if !l.whole {
-				kernel.Keep(c.mask, c.out)
-			}
-		default:
-			dense(l.pool)
+	c.dense = dense
+	return c.run
+}
+
+func (c *choice) run(p *kernel.Pool) {
+	switch {
+	case c.on && (c.out == nil || !*c.whole):
+		c.masked.Run(p)
+	case c.out != nil && c.mask != nil:
+		c.dense(p)
+		c.dirty()
+		if !*c.whole {
+			kernel.Keep(c.mask, c.out)
 		}
-		return nil
+	default:
+		c.dense(p)
 	}
 }
 
-// choosable ties a choice to the step that was emitted last.
-func (l *lowering) choosable(c *choice) {
+// bindMemory gives the masked kernel the memory of the dense one, which has it
+// already.
+func (c *choice) bindMemory() {
 	if c != nil {
-		c.step = l.steps[len(l.steps)-1]
-		c.name = c.step.kernel
+		c.bind()
+	}
+}
+
+// of ties the choice to its step.
+func (c *choice) of(s *step) {
+	if c != nil {
+		c.step, c.name = s, s.kernel
 	}
 }
 
@@ -166,7 +177,7 @@ func (l *lowering) maskedProduct(w *graph.Value, t *kernel.GemmTask) *choice {
 		return nil
 	}
 	m := &kernel.MaskedGemmTask{M: t.M, N: t.N, K: t.K, Trans: t.TransB}
-	c := &choice{masked: m, macs: t.M * t.N * t.K, n: t.N * t.K, bind: func() { m.X, m.W, m.Y, m.Ep = t.A, t.B, t.C, t.Ep }}
+	c := &choice{masked: m, whole: &l.whole, macs: t.M * t.N * t.K, n: t.N * t.K, bind: func() { m.X, m.W, m.Y, m.Ep = t.A, t.B, t.C, t.Ep }}
 	l.weights[w.Const] = append(l.weights[w.Const], c)
 	return c
 }
@@ -177,7 +188,7 @@ func (l *lowering) maskedOuter(y *graph.Value, t *kernel.GemmTask) *choice {
 		return nil
 	}
 	m := &kernel.MaskedGemmGradTask{M: t.K, N: t.N, K: t.M}
-	c := &choice{masked: m, macs: t.M * t.N * t.K, n: t.M * t.N, dirty: m.Dirty}
+	c := &choice{masked: m, whole: &l.whole, macs: t.M * t.N * t.K, n: t.M * t.N, dirty: m.Dirty}
 	c.bind = func() { m.X, m.DY, m.DW, c.out = t.A, t.B, t.C, t.C }
 	l.grads[y] = c
 	return c
@@ -205,7 +216,7 @@ func (l *lowering) maskedConv(w *graph.Value, t *kernel.ConvTask) *choice {
 		return nil
 	}
 	m := &kernel.MaskedConvTask{Conv: t.Conv, W: w.Const.F32()}
-	c := &choice{masked: m, macs: macsOf(&t.Conv, false), n: sizeOf(w), bind: func() { m.X, m.Y, m.Ep = t.X, t.Y, t.Ep }}
+	c := &choice{masked: m, whole: &l.whole, macs: macsOf(&t.Conv, false), n: sizeOf(w), bind: func() { m.X, m.Y, m.Ep = t.X, t.Y, t.Ep }}
 	l.weights[w.Const] = append(l.weights[w.Const], c)
 	return c
 }
@@ -215,7 +226,7 @@ func (l *lowering) maskedConvInput(w *graph.Value, t *kernel.ConvInputGradTask) 
 		return nil
 	}
 	m := &kernel.MaskedConvInputGradTask{Conv: t.Conv, W: w.Const.F32()}
-	c := &choice{masked: m, macs: macsOf(&t.Conv, true), n: sizeOf(w), bind: func() { m.DY, m.DX = t.DY, t.DX }}
+	c := &choice{masked: m, whole: &l.whole, macs: macsOf(&t.Conv, true), n: sizeOf(w), bind: func() { m.DY, m.DX = t.DY, t.DX }}
 	l.weights[w.Const] = append(l.weights[w.Const], c)
 	return c
 }
@@ -225,7 +236,7 @@ func (l *lowering) maskedConvWeight(out *graph.Value, t *kernel.ConvWeightGradTa
 		return nil
 	}
 	m := &kernel.MaskedConvWeightGradTask{Conv: t.Conv}
-	c := &choice{masked: m, macs: macsOf(&t.Conv, false), n: sizeOf(out), out: dw.data, dirty: m.Dirty, bind: func() { m.X, m.DY, m.DW = t.X, t.DY, dw.data }}
+	c := &choice{masked: m, whole: &l.whole, macs: macsOf(&t.Conv, false), n: sizeOf(out), out: dw.data, dirty: m.Dirty, bind: func() { m.X, m.DY, m.DW = t.X, t.DY, dw.data }}
 	l.grads[out] = c
 	return c
 }

@@ -13,11 +13,12 @@ import (
 	"pare/tensor"
 )
 
-// A weight that two products share, and one on the left of a product: masks hold
-// for every use and for the gradient, whatever way each is computed.
-func TestSharedMask(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	g := graph.New("shared", 17)
+// sharedMask builds a graph of two products that share a weight, and one that has a
+// weight on its left. It gives the loss, the weights with their masks, and the
+// weights' gradients.
+func sharedMask(t *testing.T, r *rand.Rand) (g *graph.Graph, loss *graph.Value, weights []*graph.Value, masks [][]uint64, grads []*graph.Value) {
+	t.Helper()
+	g = graph.New("shared", 17)
 	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(48, 40)}
 	g.Inputs = []*graph.Value{x}
 	weight := func(name string, shape ...int) (*graph.Value, []uint64) {
@@ -36,16 +37,25 @@ func TestSharedMask(t *testing.T) {
 	left, ml := weight("left", 30, 48)
 	b := op.NewBuilder(g, "t")
 	y := b.Op("MatMul", left, b.Op("Tanh", b.Op("MatMul", b.Op("Tanh", b.Op("MatMul", x, shared)), shared)))
-	loss := b.Sum(b.Op("Mul", y, y), false, 0, 1)
+	loss = b.Sum(b.Op("Mul", y, y), false, 0, 1)
 	g.Outputs = []*graph.Value{loss}
 	g.Opset[graph.Pare] = 1
-	if err := op.InferAll(g); err != nil {
-		t.Fatal(err)
-	}
-	grads, err := op.Gradient(g, loss, nil, []*graph.Value{shared, left})
+	err := op.InferAll(g)
 	if err != nil {
 		t.Fatal(err)
 	}
+	grads, err = op.Gradient(g, loss, nil, []*graph.Value{shared, left})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, loss, []*graph.Value{shared, left}, [][]uint64{ms, ml}, grads
+}
+
+// A weight that two products share, and one on the left of a product: masks hold
+// for every use and for the gradient, whatever way each is computed.
+func TestSharedMask(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	g, loss, weights, masks, grads := sharedMask(t, r)
 	p, err := engine.Compile(g, nil, engine.Options{Threads: 2}, append(grads, loss)...)
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +66,7 @@ func TestSharedMask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	masks := [][]uint64{ms, ml}
-	for i, w := range []*graph.Value{shared, left} {
+	for i, w := range weights {
 		if err := p.MaskWeight(w.Const, masks[i]); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +103,7 @@ func TestSharedMask(t *testing.T) {
 	if n < 2 {
 		t.Errorf("%d masked steps: %v", n, p.Plan())
 	}
-	if err := p.MaskValue(x, ms); err == nil {
+	if err := p.MaskValue(g.Inputs[0], masks[0]); err == nil {
 		t.Error("a value that is not wanted was masked")
 	}
 }

@@ -22,6 +22,12 @@ type Options struct {
 	Consume bool         // with Freeze: the graph is given up, and weights that the plan lays out anew lose their contents at once
 	Profile bool         // measure every step
 	Most    int          // bytes that values may take; 0: no limit
+
+	// Trace is called with the graph after each pass that prepares it; it must
+	// not change the graph. nil: nothing is called.
+	Trace func(pass string, g *graph.Graph)
+
+	forms *weightForms // that other plans of the same weights have made; nil: none
 }
 
 // Program is a planned graph. It is not safe for concurrent use.
@@ -43,11 +49,11 @@ type Program struct {
 	weights map[*tensor.Tensor][]*choice // steps that read a trained weight
 	grads   map[*graph.Value]*choice     // steps that compute a wanted value
 	cut     map[*graph.Value][]uint64    // masks of wanted values
-	whole   bool                         // wanted values are computed in full for now
+	whole   bool                         // wanted values are computed in full at present
 
-	ctx     context.Context
-	most    int  // bytes that values may take; 0: no limit
-	dynamic bool // sizes depend on data: the reference evaluation is used
+	most    int    // bytes that values may take; 0: no limit
+	dynamic bool   // sizes depend on data: the reference evaluation is used
+	why     string // it is dynamic
 	results map[*graph.Value]*tensor.Tensor
 }
 
@@ -58,19 +64,10 @@ type step struct {
 	why    string
 	reads  []*buffer
 	writes []*buffer
-	build  func() func() error
-	run    func() error
+	bind   func() // called once, when memory is laid out; nil: nothing to do
+	run    func(ctx context.Context, p *kernel.Pool) error
 	spent  time.Duration
 	runs   int
-}
-
-// StepInfo describes a step of the plan.
-type StepInfo struct {
-	Node   string        `json:"node"`
-	Op     string        `json:"op"`
-	Kernel string        `json:"kernel"`
-	Why    string        `json:"why,omitempty"` // where there was a choice
-	Time   time.Duration `json:"time"`          // mean of a run, where profiled
 }
 
 // Compile plans g for concrete sizes of its symbolic dimensions. It computes
@@ -99,37 +96,21 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 			p.names = append(p.names, w.Name)
 		}
 	}
-	for _, v := range c.Inputs {
-		v.Shape = v.Shape.Bind(sizes)
-		if _, ok := v.Shape.Ints(); !ok {
-			return nil, fmt.Errorf("input %q has shape %v: give sizes for its symbols", v.Name, v.Shape)
-		}
-	}
-	for _, n := range c.Nodes {
-		for _, o := range n.Outputs {
-			if o != nil {
-				o.Shape = nil
-			}
-		}
-	}
-	if err := op.InferAll(c); err != nil {
+	if err := bindSizes(c, sizes); err != nil {
 		return nil, err
 	}
-	if opt.Freeze {
-		if err := freeze(c); err != nil {
+	for _, q := range passesOf(opt) {
+		if err := q.run(c); err != nil {
 			return nil, err
 		}
-	} else if _, err := op.Fold(c); err != nil {
-		return nil, err
-	}
-	c.Prune()
-	if err := c.Sort(); err != nil {
-		return nil, err
-	}
-	if err := writeOut(c); err != nil {
-		return nil, err
+		if opt.Trace != nil {
+			opt.Trace(q.name, c)
+		}
 	}
 	p.outputs = c.Outputs
+	if err := p.makeInputs(); err != nil {
+		return nil, err
+	}
 	if p.pool = opt.Pool; p.pool == nil {
 		if opt.Threads == 0 {
 			p.pool = kernel.Shared()
@@ -137,24 +118,13 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 			p.pool, p.own = kernel.NewPool(opt.Threads), true
 		}
 	}
-	for _, v := range c.Inputs {
-		if n, ok := tensor.Size(dims(v)); !ok || n > math.MaxInt/16 || opt.Most > 0 && n*max(1, v.DType.Size()) > opt.Most {
-			return nil, tooLarge(v, opt.Most)
-		}
-		t := tensor.New(v.DType, dims(v)...)
-		if t.DType == tensor.Float32 {
-			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
-		}
-		p.inputs[v.Name] = t
-		p.inNames = append(p.inNames, v.Name)
-	}
 	for _, v := range c.Values() {
 		if _, ok := v.Shape.Ints(); !ok {
-			p.dynamic = true
+			p.dynamic, p.why = true, fmt.Sprintf("value %q has shape %v, which depends on data", v.Name, v.Shape)
 			return p, nil
 		}
 	}
-	if err := p.bounded(opt.Most); err != nil {
+	if err := p.bounded(); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -165,12 +135,54 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	return p, nil
 }
 
-// bounded refuses values whose sizes are not possible, or more than most bytes.
-func (p *Program) bounded(most int) error {
+// bindSizes gives the graph's symbolic dimensions their sizes.
+func bindSizes(g *graph.Graph, sizes map[string]int) error {
+	for _, v := range g.Inputs {
+		v.Shape = v.Shape.Bind(sizes)
+		if _, ok := v.Shape.Ints(); !ok {
+			return fmt.Errorf("input %q has shape %v: give sizes for its symbols", v.Name, v.Shape)
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, o := range n.Outputs {
+			if o != nil {
+				o.Shape = nil
+			}
+		}
+	}
+	return nil
+}
+
+// makeInputs takes memory for the inputs.
+func (p *Program) makeInputs() error {
+	for _, v := range p.g.Inputs {
+		if err := p.possible(v); err != nil {
+			return err
+		}
+		t := tensor.New(v.DType, dims(v)...)
+		if t.DType == tensor.Float32 {
+			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
+		}
+		p.inputs[v.Name] = t
+		p.inNames = append(p.inNames, v.Name)
+	}
+	return nil
+}
+
+// possible refuses a value whose size is not possible, or more than is allowed.
+func (p *Program) possible(v *graph.Value) error {
+	n, ok := tensor.Size(dims(v))
+	if !ok || n > math.MaxInt/16 || p.most > 0 && n*max(1, v.DType.Size()) > p.most {
+		return tooLarge(v, p.most)
+	}
+	return nil
+}
+
+// bounded is possible for all values.
+func (p *Program) bounded() error {
 	for _, v := range p.g.Values() {
-		n, ok := tensor.Size(dims(v))
-		if !ok || n > math.MaxInt/16 || most > 0 && n*max(1, v.DType.Size()) > most {
-			return tooLarge(v, most)
+		if err := p.possible(v); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -231,32 +243,39 @@ func (p *Program) Run() error { return p.RunContext(context.Background()) }
 // RunContext is Run that ends with the context's error once it is done: between
 // the nodes of subgraphs, which may run as often as a file says, and between
 // the nodes of a graph whose sizes depend on data.
-func (p *Program) RunContext(ctx context.Context) error {
-	p.ctx = ctx
+func (p *Program) RunContext(ctx context.Context) error { return p.run(ctx, p.pool, nil) }
+
+// run computes the outputs on a pool's threads. It ends between two steps once
+// done is closed; done may be nil.
+func (p *Program) run(ctx context.Context, pool *kernel.Pool, done <-chan struct{}) error {
 	if p.dynamic {
-		return p.runDynamic()
+		return p.runDynamic(ctx)
 	}
 	for _, s := range p.steps {
-		if !p.profile {
-			if err := s.run(); err != nil {
-				return fmt.Errorf("node %q (%s): %w", s.node.Name, s.node.Op, err)
-			}
-			continue
+		select {
+		case <-done:
+			return ctx.Err()
+		default:
 		}
-		t := time.Now()
-		if err := s.run(); err != nil {
+		var start time.Time
+		if p.profile {
+			start = time.Now()
+		}
+		if err := s.run(ctx, pool); err != nil {
 			return fmt.Errorf("node %q (%s): %w", s.node.Name, s.node.Op, err)
 		}
-		s.spent += time.Since(t)
-		s.runs++
+		if p.profile {
+			s.spent += time.Since(start)
+			s.runs++
+		}
 	}
 	p.keep()
 	return nil
 }
 
 // runDynamic evaluates a graph whose sizes are known only as it runs.
-func (p *Program) runDynamic() error {
-	res, err := op.RunWithin(p.ctx, p.most, p.g, p.inputs, p.outputs...)
+func (p *Program) runDynamic(ctx context.Context) error {
+	res, err := op.RunWithin(ctx, p.most, p.g, p.inputs, p.outputs...)
 	if err != nil {
 		return err
 	}
@@ -266,20 +285,6 @@ func (p *Program) runDynamic() error {
 	}
 	p.keep()
 	return nil
-}
-
-// Plan lists the steps with the kernel of each and, where profiled, the mean
-// time that it took.
-func (p *Program) Plan() []StepInfo {
-	var out []StepInfo
-	for _, s := range p.steps {
-		i := StepInfo{Node: s.node.Name, Op: s.node.Op, Kernel: s.kernel, Why: s.why}
-		if s.runs > 0 {
-			i.Time = s.spent / time.Duration(s.runs)
-		}
-		out = append(out, i)
-	}
-	return out
 }
 
 // Bytes is the memory that the plan takes for activations.

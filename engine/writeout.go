@@ -13,7 +13,7 @@ var writtenOut = map[string]bool{
 }
 
 // WritesOut says whether the engine runs an ai.onnx operator as simpler ones.
-func WritesOut(name string) bool { return writtenOut[name] && lowers[name] == nil }
+func WritesOut(name string) bool { return writtenOut[name] && lowerings[name] == nil }
 
 // maxSteps bounds the steps of a recurrence that is written out.
 const maxSteps = 1 << 10
@@ -22,7 +22,7 @@ const maxSteps = 1 << 10
 func writeOut(g *graph.Graph) error {
 	changed := false
 	for _, n := range append([]*graph.Node{}, g.Nodes...) {
-		if n.Domain != "" || !WritesOut(n.Op) || !f32(n) || !sized(n) || tooLong(n) {
+		if n.Domain != "" || !WritesOut(n.Op) || otherFloat(n) != nil || !sized(n) || tooLong(n) {
 			continue
 		}
 		// An operator of a form that is not written out runs by its definition.

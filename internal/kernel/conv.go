@@ -71,13 +71,17 @@ func PackConv(c *Conv, w []float32) *PackedConv {
 		return nil
 	}
 	k := c.KH * c.KW * c.CI
-	if c.pointwise() || c.gathered() {
+	if c.AsProduct() {
 		return &PackedConv{product: PackB(false, c.CO, k, w, c.CO)}
 	}
 	q := &PackedConv{panels: make([]float32, len(w))}
 	packB(q.panels, w, false, c.CO, 0, k, 0, c.CO)
 	return q
 }
+
+// AsProduct says whether ConvTask does the convolution as a product of matrices,
+// which needs its weight packed in another form.
+func (c *Conv) AsProduct() bool { return c.pointwise() || c.gathered() }
 
 // gathered says whether the pixels that each output needs are brought together
 // first, so that the convolution becomes a product: where rows are so short

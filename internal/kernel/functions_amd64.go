@@ -8,25 +8,15 @@ func init() {
 	uErf.v512, uErf.v256 = ferf_avx512, ferf_avx2
 	uGelu.v512, uGelu.v256 = fgelu_avx512, fgelu_avx2
 	uGeluTanh.v512, uGeluTanh.v256 = fgelutanh_avx512, fgelutanh_avx2
-	uSilu.v512, uSilu.v256 = fsilu_avx512, fsilu_avx2
 	uSqrt.v512, uSqrt.v256 = fsqrt_avx512, fsqrt_avx2
 	uReciprocal.v512, uReciprocal.v256 = freciprocal_avx512, freciprocal_avx2
 	uAbs.v512, uAbs.v256 = fabs_avx512, fabs_avx2
 	uScale.v512, uScale.v256 = fscale_avx512, fscale_avx2
 	uAffine.v512, uAffine.v256 = faffine_avx512, faffine_avx2
 	uClip.v512, uClip.v256 = fclip_avx512, fclip_avx2
-	uHardSigmoid.v512, uHardSigmoid.v256 = fhardsigmoid_avx512, fhardsigmoid_avx2
 	uHardSwish.v512, uHardSwish.v256 = fhardswish_avx512, fhardswish_avx2
 	bDiv.v512, bDiv.v256 = fdiv_avx512, fdiv_avx2
 	bMax.v512, bMax.v256 = fmax_avx512, fmax_avx2
-	bMin.v512, bMin.v256 = fmin_avx512, fmin_avx2
-	bSigmoidGrad.v512, bSigmoidGrad.v256 = fsigmoidgrad_avx512, fsigmoidgrad_avx2
-	bTanhGrad.v512, bTanhGrad.v256 = ftanhgrad_avx512, ftanhgrad_avx2
 	bGeluGrad.v512, bGeluGrad.v256 = fgelugrad_avx512, fgelugrad_avx2
-	bGeluTanhGrad.v512, bGeluTanhGrad.v256 = fgelutanhgrad_avx512, fgelutanhgrad_avx2
-	bSiluGrad.v512, bSiluGrad.v256 = fsilugrad_avx512, fsilugrad_avx2
-	bErfGrad.v512, bErfGrad.v256 = ferfgrad_avx512, ferfgrad_avx2
 	bClipGrad.v512, bClipGrad.v256 = fclipgrad_avx512, fclipgrad_avx2
-	bHardSigmoidGrad.v512, bHardSigmoidGrad.v256 = fhardsigmoidgrad_avx512, fhardsigmoidgrad_avx2
-	bHardSwishGrad.v512, bHardSwishGrad.v256 = fhardswishgrad_avx512, fhardswishgrad_avx2
 }

@@ -17,7 +17,6 @@ type GemmTask struct {
 	Batch      int // 0 and 1: a single product
 	Sa, Sb, Sc int // distances between the batch's matrices
 
-	alpha            float32 // factor of the product; 0: 1
 	mBlock, nBlock   int
 	mBlocks, nBlocks int
 	chunks           int // fixed parts of k summed in order, for a long k and a small C
@@ -123,7 +122,7 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 		emptyRows(w, c, m, n, ldc, ep, at, i0, j0)
 		return
 	}
-	pack := g.Packed == nil && (g.TransB || m >= 32 && g.Ldb > 2*lanes() || g.alpha != 0)
+	pack := g.Packed == nil && (g.TransB || m >= 32 && g.Ldb > 2*lanes())
 	for k0 := lo; k0 < hi; k0 += kBlock {
 		k1 := min(hi, k0+kBlock)
 		var right unsafe.Pointer // the block of B, in panels where panel is not 0
@@ -135,9 +134,6 @@ func (g *GemmTask) blockOf(w *Worker, a0, b0, i0, j0, m, n, lo, hi int, c []floa
 		case pack:
 			buf := w.Scratch(0, (k1-k0)*n)
 			packB(buf, g.B[b0:], g.TransB, g.Ldb, k0, k1, j0, n)
-			if g.alpha != 0 {
-				Scale(g.alpha, buf, buf)
-			}
 			right, panel = unsafe.Pointer(&buf[0]), 4*2*lanes()*(k1-k0)
 		default:
 			right, ldb = first(g.B, b0+k0*g.Ldb+j0), 4*g.Ldb
@@ -198,40 +194,4 @@ func emptyRows(w *Worker, c []float32, m, n, ldc int, ep *Epilogue, at, i0, j0 i
 		clear(sum)
 		ep.row(sum, c[i*ldc:i*ldc+n], at+i*ldc, i0+i, j0)
 	}
-}
-
-// Gemm computes C = alpha*op(A)*op(B) + beta*C; with beta 0, what C held does
-// not matter. A is [m,k] ([k,m] with transA), B [k,n] ([n,k] with transB),
-// rows lda, ldb and ldc apart.
-func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	if beta != 0 && beta != 1 {
-		for i := range m {
-			row := c[i*ldc : i*ldc+n]
-			Scale(beta, row, row)
-		}
-	}
-	if alpha == 0 {
-		k = 0
-	}
-	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: c, Ldc: ldc, Ep: Epilogue{Acc: beta != 0}}
-	if alpha != 1 {
-		g.alpha = alpha
-	}
-	g.Run(p)
-}
-
-// GemmEpilogue computes C = op(A)*op(B), finished as ep says.
-func GemmEpilogue(p *Pool, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
-	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: c, Ldc: ldc, Ep: ep}
-	g.Run(p)
-}
-
-// BatchedGemm computes batch products C = op(A)*op(B) whose matrices begin sa,
-// sb and sc apart; a distance of 0 uses the same matrix each time.
-func BatchedGemm(p *Pool, transA, transB bool, batch, m, n, k int, a []float32, lda, sa int, b []float32, ldb, sb int, c []float32, ldc, sc int) {
-	if batch <= 0 {
-		return
-	}
-	g := &GemmTask{TransA: transA, TransB: transB, M: m, N: n, K: k, A: a, Lda: lda, Sa: sa, B: b, Ldb: ldb, Sb: sb, C: c, Ldc: ldc, Sc: sc, Batch: batch}
-	g.Run(p)
 }

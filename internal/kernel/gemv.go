@@ -8,7 +8,7 @@ const dotRows = 128
 // false where the micro-kernels are better.
 func (g *GemmTask) runVector(p *Pool) bool {
 	g.dots = false
-	if max(g.Batch, 1) > 1 || g.Packed != nil || g.alpha != 0 || g.K == 0 || g.K > 1<<20 {
+	if max(g.Batch, 1) > 1 || g.Packed != nil || g.K == 0 || g.K > 1<<20 {
 		return false
 	}
 	rowsOfB := g.TransB && g.M <= 3 && (!g.TransA || g.M == 1)

@@ -116,12 +116,12 @@ func TestGemm(t *testing.T) {
 				}
 			}
 			name := fmt.Sprintf("%dx%dx%d %v %v bias %v %v acc %v relu %v clip %v", m, n, k, ta, tb, ep.Bias != nil, ep.RowBias != nil, ep.Acc, ep.Relu, ep.Clip)
+			g := &GemmTask{TransA: ta, TransB: tb, M: m, N: n, K: k, A: a, Lda: lda, B: b, Ldb: ldb, C: y, Ldc: ldc, Ep: ep}
 			if r.IntN(3) == 0 {
-				GemmPacked(p, ta, m, a, lda, PackB(tb, n, k, b, ldb), y, ldc, ep)
+				g.TransB, g.Packed = false, PackB(tb, n, k, b, ldb)
 				name += " packed"
-			} else {
-				GemmEpilogue(p, ta, tb, m, n, k, a, lda, b, ldb, y, ldc, ep)
 			}
+			g.Run(p)
 			close32(t, name, y, want, 2e-4)
 		}
 	})
@@ -299,7 +299,6 @@ func TestVectors(t *testing.T) {
 			check("add", func(d []float32) { Add(x, y, d) }, func(i int) float64 { return X(i) + Y(i) })
 			check("sub", func(d []float32) { Sub(x, y, d) }, func(i int) float64 { return X(i) - Y(i) })
 			check("mul", func(d []float32) { Mul(x, y, d) }, func(i int) float64 { return X(i) * Y(i) })
-			check("fma", func(d []float32) { Fma(x, y, d) }, func(i int) float64 { return X(i)*Y(i) + float64(z[i]) })
 			check("axpby", func(d []float32) { Axpby(.5, x, -2, y, d) }, func(i int) float64 { return .5*X(i) - 2*Y(i) })
 			check("relu", func(d []float32) { Relu(x, d) }, func(i int) float64 { return math.Max(0, X(i)) })
 			check("relugrad", func(d []float32) { ReluGrad(x, y, d) }, func(i int) float64 {
@@ -307,9 +306,6 @@ func TestVectors(t *testing.T) {
 					return X(i)
 				}
 				return 0
-			})
-			check("sgd", func(d []float32) { m := append([]float32{}, y...); SGD(d, x, m, .1, .9, .01) }, func(i int) float64 {
-				return float64(z[i]) - .1*(.9*Y(i)+X(i)+.01*float64(z[i]))
 			})
 		}
 	})

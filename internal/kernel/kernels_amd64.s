@@ -31311,28 +31311,6 @@ vrelugradavx512_l:
 	VZEROUPPER
 	RET
 
-// func vfma_avx512(n int, x *float32, y *float32, z *float32)
-// Requires: AVX, AVX512F
-TEXT ·vfma_avx512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	SHRQ $0x04, AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
-
-vfmaavx512_l:
-	VMOVUPS     (BX), Z0
-	VMOVUPS     (CX), Z1
-	VFMADD231PS (DX), Z1, Z0
-	VMOVUPS     Z0, (BX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	DECQ        AX
-	JNZ         vfmaavx512_l
-	VZEROUPPER
-	RET
-
 // func vaxpby_avx512(n int, s float32, x *float32, t float32, y *float32, z *float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·vaxpby_avx512(SB), NOSPLIT, $0-48
@@ -31355,37 +31333,6 @@ vaxpbyavx512_l:
 	ADDQ        $0x40, BX
 	DECQ        AX
 	JNZ         vaxpbyavx512_l
-	VZEROUPPER
-	RET
-
-// func vsgd_avx512(n int, w *float32, d *float32, m *float32, lr float32, mu float32, wd float32)
-// Requires: AVX, AVX512F, SSE
-TEXT ·vsgd_avx512(SB), NOSPLIT, $0-44
-	MOVQ         n+0(FP), AX
-	SHRQ         $0x04, AX
-	MOVQ         w+8(FP), CX
-	MOVQ         d+16(FP), DX
-	MOVQ         m+24(FP), BX
-	MOVSS        lr+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        mu+36(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        wd+40(FP), X2
-	VBROADCASTSS X2, Z2
-
-vsgdavx512_l:
-	VMOVUPS      (CX), Z3
-	VMOVUPS      (DX), Z4
-	VFMADD231PS  Z3, Z2, Z4
-	VFMADD231PS  (BX), Z1, Z4
-	VMOVUPS      Z4, (BX)
-	VFNMADD231PS Z4, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	DECQ         AX
-	JNZ          vsgdavx512_l
 	VZEROUPPER
 	RET
 
@@ -31499,28 +31446,6 @@ vrelugradavx2_l:
 	VZEROUPPER
 	RET
 
-// func vfma_avx2(n int, x *float32, y *float32, z *float32)
-// Requires: AVX, FMA3
-TEXT ·vfma_avx2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	SHRQ $0x03, AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
-
-vfmaavx2_l:
-	VMOVUPS     (BX), Y0
-	VMOVUPS     (CX), Y1
-	VFMADD231PS (DX), Y1, Y0
-	VMOVUPS     Y0, (BX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	DECQ        AX
-	JNZ         vfmaavx2_l
-	VZEROUPPER
-	RET
-
 // func vaxpby_avx2(n int, s float32, x *float32, t float32, y *float32, z *float32)
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·vaxpby_avx2(SB), NOSPLIT, $0-48
@@ -31543,37 +31468,6 @@ vaxpbyavx2_l:
 	ADDQ        $0x20, BX
 	DECQ        AX
 	JNZ         vaxpbyavx2_l
-	VZEROUPPER
-	RET
-
-// func vsgd_avx2(n int, w *float32, d *float32, m *float32, lr float32, mu float32, wd float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·vsgd_avx2(SB), NOSPLIT, $0-44
-	MOVQ         n+0(FP), AX
-	SHRQ         $0x03, AX
-	MOVQ         w+8(FP), CX
-	MOVQ         d+16(FP), DX
-	MOVQ         m+24(FP), BX
-	MOVSS        lr+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        mu+36(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        wd+40(FP), X2
-	VBROADCASTSS X2, Y2
-
-vsgdavx2_l:
-	VMOVUPS      (CX), Y3
-	VMOVUPS      (DX), Y4
-	VFMADD231PS  Y3, Y2, Y4
-	VFMADD231PS  (BX), Y1, Y4
-	VMOVUPS      Y4, (BX)
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      Y3, (CX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	DECQ         AX
-	JNZ          vsgdavx2_l
 	VZEROUPPER
 	RET
 
@@ -33213,84 +33107,6 @@ DATA c3fcc422a<>+56(SB)/4, $0x3fcc422a
 DATA c3fcc422a<>+60(SB)/4, $0x3fcc422a
 GLOBL c3fcc422a<>(SB), RODATA|NOPTR, $64
 
-// func fsilu_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
-TEXT ·fsilu_avx512(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r8
-
-l8:
-	VMOVUPS      (CX), Z0
-	VXORPS       c80000000<>+0(SB), Z0, Z1
-	VMOVUPS      cc2d10000<>+0(SB), Z2
-	VMOVUPS      c42b20000<>+0(SB), Z3
-	VMAXPS       Z1, Z2, Z1
-	VMINPS       Z1, Z3, Z1
-	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS  $0x00, Z2, Z2
-	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
-	VMOVUPS      c3ab6dafc<>+0(SB), Z3
-	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
-	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
-	VMULPS       Z1, Z1, Z4
-	VFMADD213PS  Z1, Z4, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VMOVUPS      c3f800000<>+0(SB), Z1
-	VDIVPS       Z3, Z1, Z3
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, (DX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	SUBQ         $0x10, AX
-	JGE          l8
-
-r8:
-	ADDQ         $0x10, AX
-	JZ           d8
-	MOVL         $0xffffffff, BX
-	BZHIL        AX, BX, BX
-	KMOVW        BX, K1
-	VMOVUPS.Z    (CX), K1, Z0
-	VXORPS       c80000000<>+0(SB), Z0, Z1
-	VMOVUPS      cc2d10000<>+0(SB), Z2
-	VMOVUPS      c42b20000<>+0(SB), Z3
-	VMAXPS       Z1, Z2, Z1
-	VMINPS       Z1, Z3, Z1
-	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS  $0x00, Z2, Z2
-	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
-	VMOVUPS      c3ab6dafc<>+0(SB), Z3
-	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
-	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
-	VMULPS       Z1, Z1, Z4
-	VFMADD213PS  Z1, Z4, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VMOVUPS      c3f800000<>+0(SB), Z1
-	VDIVPS       Z3, Z1, Z3
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, K1, (DX)
-
-d8:
-	VZEROUPPER
-	RET
-
 // func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·fsqrt_avx512(SB), NOSPLIT, $0-32
@@ -33302,20 +33118,20 @@ TEXT ·fsqrt_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r9
+	JLT          r8
 
-l9:
+l8:
 	VMOVUPS (CX), Z0
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, (DX)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
-	JGE     l9
+	JGE     l8
 
-r9:
+r8:
 	ADDQ      $0x10, AX
-	JZ        d9
+	JZ        d8
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -33323,7 +33139,7 @@ r9:
 	VSQRTPS   Z0, Z0
 	VMOVUPS   Z0, K1, (DX)
 
-d9:
+d8:
 	VZEROUPPER
 	RET
 
@@ -33338,9 +33154,9 @@ TEXT ·freciprocal_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r10
+	JLT          r9
 
-l10:
+l9:
 	VMOVUPS (CX), Z0
 	VMOVUPS c3f800000<>+0(SB), Z1
 	VDIVPS  Z0, Z1, Z0
@@ -33348,11 +33164,11 @@ l10:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
-	JGE     l10
+	JGE     l9
 
-r10:
+r9:
 	ADDQ      $0x10, AX
-	JZ        d10
+	JZ        d9
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -33361,7 +33177,7 @@ r10:
 	VDIVPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (DX)
 
-d10:
+d9:
 	VZEROUPPER
 	RET
 
@@ -33376,20 +33192,20 @@ TEXT ·fabs_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r11
+	JLT          r10
 
-l11:
+l10:
 	VMOVUPS (CX), Z0
 	VANDPS  c7fffffff<>+0(SB), Z0, Z0
 	VMOVUPS Z0, (DX)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
-	JGE     l11
+	JGE     l10
 
-r11:
+r10:
 	ADDQ      $0x10, AX
-	JZ        d11
+	JZ        d10
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -33397,7 +33213,7 @@ r11:
 	VANDPS    c7fffffff<>+0(SB), Z0, Z0
 	VMOVUPS   Z0, K1, (DX)
 
-d11:
+d10:
 	VZEROUPPER
 	RET
 
@@ -33412,20 +33228,20 @@ TEXT ·fscale_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r12
+	JLT          r11
 
-l12:
+l11:
 	VMOVUPS (CX), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (DX)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
-	JGE     l12
+	JGE     l11
 
-r12:
+r11:
 	ADDQ      $0x10, AX
-	JZ        d12
+	JZ        d11
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -33433,7 +33249,7 @@ r12:
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (DX)
 
-d12:
+d11:
 	VZEROUPPER
 	RET
 
@@ -33448,20 +33264,20 @@ TEXT ·faffine_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r13
+	JLT          r12
 
-l13:
+l12:
 	VMOVUPS     (CX), Z2
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, (DX)
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
-	JGE         l13
+	JGE         l12
 
-r13:
+r12:
 	ADDQ        $0x10, AX
-	JZ          d13
+	JZ          d12
 	MOVL        $0xffffffff, BX
 	BZHIL       AX, BX, BX
 	KMOVW       BX, K1
@@ -33469,7 +33285,7 @@ r13:
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (DX)
 
-d13:
+d12:
 	VZEROUPPER
 	RET
 
@@ -33484,9 +33300,9 @@ TEXT ·fclip_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r14
+	JLT          r13
 
-l14:
+l13:
 	VMOVUPS (CX), Z2
 	VMAXPS  Z2, Z0, Z2
 	VMINPS  Z2, Z1, Z2
@@ -33494,11 +33310,11 @@ l14:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, AX
-	JGE     l14
+	JGE     l13
 
-r14:
+r13:
 	ADDQ      $0x10, AX
-	JZ        d14
+	JZ        d13
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
@@ -33507,51 +33323,7 @@ r14:
 	VMINPS    Z2, Z1, Z2
 	VMOVUPS   Z2, K1, (DX)
 
-d14:
-	VZEROUPPER
-	RET
-
-// func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·fhardsigmoid_avx512(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
-	SUBQ         $0x10, AX
-	JLT          r15
-
-l15:
-	VMOVUPS     (CX), Z2
-	VFMADD213PS Z1, Z0, Z2
-	VMOVUPS     c00000000<>+0(SB), Z3
-	VMOVUPS     c3f800000<>+0(SB), Z4
-	VMAXPS      Z2, Z3, Z2
-	VMINPS      Z2, Z4, Z2
-	VMOVUPS     Z2, (DX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	SUBQ        $0x10, AX
-	JGE         l15
-
-r15:
-	ADDQ        $0x10, AX
-	JZ          d15
-	MOVL        $0xffffffff, BX
-	BZHIL       AX, BX, BX
-	KMOVW       BX, K1
-	VMOVUPS.Z   (CX), K1, Z2
-	VFMADD213PS Z1, Z0, Z2
-	VMOVUPS     c00000000<>+0(SB), Z0
-	VMOVUPS     c3f800000<>+0(SB), Z1
-	VMAXPS      Z2, Z0, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVUPS     Z0, K1, (DX)
-
-d15:
+d13:
 	VZEROUPPER
 	RET
 
@@ -33566,9 +33338,9 @@ TEXT ·fhardswish_avx512(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r16
+	JLT          r14
 
-l16:
+l14:
 	VMOVUPS     (CX), Z2
 	VMOVAPS     Z2, Z3
 	VFMADD213PS Z1, Z0, Z3
@@ -33581,11 +33353,11 @@ l16:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
-	JGE         l16
+	JGE         l14
 
-r16:
+r14:
 	ADDQ        $0x10, AX
-	JZ          d16
+	JZ          d14
 	MOVL        $0xffffffff, BX
 	BZHIL       AX, BX, BX
 	KMOVW       BX, K1
@@ -33599,7 +33371,7 @@ r16:
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K1, (DX)
 
-d16:
+d14:
 	VZEROUPPER
 	RET
 
@@ -33615,9 +33387,9 @@ TEXT ·fdiv_avx512(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r17
+	JLT          r15
 
-l17:
+l15:
 	VMOVUPS (CX), Z0
 	VMOVUPS (DX), Z1
 	VDIVPS  Z1, Z0, Z0
@@ -33626,11 +33398,11 @@ l17:
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, AX
-	JGE     l17
+	JGE     l15
 
-r17:
+r15:
 	ADDQ      $0x10, AX
-	JZ        d17
+	JZ        d15
 	MOVL      $0xffffffff, SI
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
@@ -33639,7 +33411,7 @@ r17:
 	VDIVPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (BX)
 
-d17:
+d15:
 	VZEROUPPER
 	RET
 
@@ -33655,9 +33427,9 @@ TEXT ·fmax_avx512(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r18
+	JLT          r16
 
-l18:
+l16:
 	VMOVUPS (CX), Z0
 	VMOVUPS (DX), Z1
 	VMAXPS  Z1, Z0, Z1
@@ -33668,11 +33440,11 @@ l18:
 	ADDQ    $0x40, DX
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, AX
-	JGE     l18
+	JGE     l16
 
-r18:
+r16:
 	ADDQ      $0x10, AX
-	JZ        d18
+	JZ        d16
 	MOVL      $0xffffffff, SI
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
@@ -33683,241 +33455,9 @@ r18:
 	VMOVAPS   Z0, K2, Z1
 	VMOVUPS   Z1, K1, (BX)
 
-d18:
+d16:
 	VZEROUPPER
 	RET
-
-// func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·fmin_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r19
-
-l19:
-	VMOVUPS (CX), Z0
-	VMOVUPS (DX), Z1
-	VMINPS  Z1, Z0, Z1
-	VCMPPS  $0x03, Z0, Z0, K1
-	VMOVAPS Z0, K1, Z1
-	VMOVUPS Z1, (BX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x10, AX
-	JGE     l19
-
-r19:
-	ADDQ      $0x10, AX
-	JZ        d19
-	MOVL      $0xffffffff, SI
-	BZHIL     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (CX), K1, Z0
-	VMOVUPS.Z (DX), K1, Z1
-	VMINPS    Z1, Z0, Z1
-	VCMPPS    $0x03, Z0, Z0, K2
-	VMOVAPS   Z0, K2, Z1
-	VMOVUPS   Z1, K1, (BX)
-
-d19:
-	VZEROUPPER
-	RET
-
-// func fsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·fsigmoidgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r20
-
-l20:
-	VMOVUPS (CX), Z0
-	VMOVUPS (DX), Z1
-	VMOVUPS c3f800000<>+0(SB), Z2
-	VSUBPS  Z1, Z2, Z2
-	VMULPS  Z1, Z0, Z0
-	VMULPS  Z2, Z0, Z0
-	VMOVUPS Z0, (BX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x10, AX
-	JGE     l20
-
-r20:
-	ADDQ      $0x10, AX
-	JZ        d20
-	MOVL      $0xffffffff, SI
-	BZHIL     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (CX), K1, Z0
-	VMOVUPS.Z (DX), K1, Z1
-	VMOVUPS   c3f800000<>+0(SB), Z2
-	VSUBPS    Z1, Z2, Z2
-	VMULPS    Z1, Z0, Z0
-	VMULPS    Z2, Z0, Z0
-	VMOVUPS   Z0, K1, (BX)
-
-d20:
-	VZEROUPPER
-	RET
-
-// func ftanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·ftanhgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r21
-
-l21:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VFNMADD231PS Z1, Z1, Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (BX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	SUBQ         $0x10, AX
-	JGE          l21
-
-r21:
-	ADDQ         $0x10, AX
-	JZ           d21
-	MOVL         $0xffffffff, SI
-	BZHIL        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z0
-	VMOVUPS.Z    (DX), K1, Z1
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VFNMADD231PS Z1, Z1, Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (BX)
-
-d21:
-	VZEROUPPER
-	RET
-
-// func ferfgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
-TEXT ·ferfgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r22
-
-l22:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z1, Z1
-	VXORPS       c80000000<>+0(SB), Z1, Z1
-	VMOVUPS      cc2d10000<>+0(SB), Z2
-	VMOVUPS      c42b20000<>+0(SB), Z3
-	VMAXPS       Z1, Z2, Z1
-	VMINPS       Z1, Z3, Z1
-	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS  $0x00, Z2, Z2
-	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
-	VMOVUPS      c3ab6dafc<>+0(SB), Z3
-	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
-	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
-	VMULPS       Z1, Z1, Z4
-	VFMADD213PS  Z1, Z4, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VMULPS       c3f906ebb<>+0(SB), Z3, Z3
-	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, (BX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	SUBQ         $0x10, AX
-	JGE          l22
-
-r22:
-	ADDQ         $0x10, AX
-	JZ           d22
-	MOVL         $0xffffffff, SI
-	BZHIL        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z0
-	VMOVUPS.Z    (DX), K1, Z1
-	VMULPS       Z1, Z1, Z1
-	VXORPS       c80000000<>+0(SB), Z1, Z1
-	VMOVUPS      cc2d10000<>+0(SB), Z2
-	VMOVUPS      c42b20000<>+0(SB), Z3
-	VMAXPS       Z1, Z2, Z1
-	VMINPS       Z1, Z3, Z1
-	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS  $0x00, Z2, Z2
-	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
-	VMOVUPS      c3ab6dafc<>+0(SB), Z3
-	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
-	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
-	VMULPS       Z1, Z1, Z4
-	VFMADD213PS  Z1, Z4, Z3
-	VADDPS       c3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VMULPS       c3f906ebb<>+0(SB), Z3, Z3
-	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (BX)
-
-d22:
-	VZEROUPPER
-	RET
-
-DATA c3f906ebb<>+0(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+4(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+8(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+12(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+16(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+20(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+24(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+28(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+32(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+36(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+40(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+44(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+48(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+52(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+56(SB)/4, $0x3f906ebb
-DATA c3f906ebb<>+60(SB)/4, $0x3f906ebb
-GLOBL c3f906ebb<>(SB), RODATA|NOPTR, $64
 
 // func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
@@ -33931,9 +33471,9 @@ TEXT ·fgelugrad_avx512(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Z0
 	SUBQ         $0x10, AX
-	JLT          r23
+	JLT          r17
 
-l23:
+l17:
 	VMOVUPS      (CX), Z0
 	VMOVUPS      (DX), Z3
 	VMULPS       c3f3504f3<>+0(SB), Z3, Z4
@@ -34010,11 +33550,11 @@ l23:
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
-	JGE          l23
+	JGE          l17
 
-r23:
+r17:
 	ADDQ         $0x10, AX
-	JZ           d23
+	JZ           d17
 	MOVL         $0xffffffff, SI
 	BZHIL        AX, SI, SI
 	KMOVW        SI, K1
@@ -34091,7 +33631,7 @@ r23:
 	VMULPS       Z2, Z0, Z0
 	VMOVUPS      Z0, K1, (BX)
 
-d23:
+d17:
 	VZEROUPPER
 	RET
 
@@ -34113,220 +33653,6 @@ DATA c3ecc422a<>+56(SB)/4, $0x3ecc422a
 DATA c3ecc422a<>+60(SB)/4, $0x3ecc422a
 GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $64
 
-// func fgelutanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
-TEXT ·fgelutanhgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r24
-
-l24:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      c3d922279<>+0(SB), Z3
-	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VXORPS       c80000000<>+0(SB), Z2, Z2
-	VMOVUPS      cc2d10000<>+0(SB), Z3
-	VMOVUPS      c42b20000<>+0(SB), Z4
-	VMAXPS       Z2, Z3, Z2
-	VMINPS       Z2, Z4, Z2
-	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
-	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
-	VMOVUPS      c3ab6dafc<>+0(SB), Z4
-	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
-	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VFMADD213PS  Z2, Z5, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS    Z3, Z4, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VDIVPS       Z4, Z2, Z4
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      c3e5b33b6<>+0(SB), Z3
-	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
-	VMOVUPS      c3f800000<>+0(SB), Z3
-	VSUBPS       Z4, Z3, Z3
-	VMULPS       Z1, Z3, Z3
-	VMULPS       Z2, Z3, Z3
-	VFMADD213PS  Z4, Z4, Z3
-	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, (BX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	SUBQ         $0x10, AX
-	JGE          l24
-
-r24:
-	ADDQ         $0x10, AX
-	JZ           d24
-	MOVL         $0xffffffff, SI
-	BZHIL        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z0
-	VMOVUPS.Z    (DX), K1, Z1
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      c3d922279<>+0(SB), Z3
-	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VXORPS       c80000000<>+0(SB), Z2, Z2
-	VMOVUPS      cc2d10000<>+0(SB), Z3
-	VMOVUPS      c42b20000<>+0(SB), Z4
-	VMAXPS       Z2, Z3, Z2
-	VMINPS       Z2, Z4, Z2
-	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
-	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
-	VMOVUPS      c3ab6dafc<>+0(SB), Z4
-	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
-	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VFMADD213PS  Z2, Z5, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS    Z3, Z4, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VDIVPS       Z4, Z2, Z4
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      c3e5b33b6<>+0(SB), Z3
-	VFMADD213PS  c3fcc422a<>+0(SB), Z3, Z2
-	VMOVUPS      c3f800000<>+0(SB), Z3
-	VSUBPS       Z4, Z3, Z3
-	VMULPS       Z1, Z3, Z3
-	VMULPS       Z2, Z3, Z3
-	VFMADD213PS  Z4, Z4, Z3
-	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (BX)
-
-d24:
-	VZEROUPPER
-	RET
-
-DATA c3e5b33b6<>+0(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+4(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+8(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+12(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+16(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+20(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+24(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+28(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+32(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+36(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+40(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+44(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+48(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+52(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+56(SB)/4, $0x3e5b33b6
-DATA c3e5b33b6<>+60(SB)/4, $0x3e5b33b6
-GLOBL c3e5b33b6<>(SB), RODATA|NOPTR, $64
-
-// func fsilugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
-TEXT ·fsilugrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
-	SUBQ         $0x10, AX
-	JLT          r25
-
-l25:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      (DX), Z1
-	VXORPS       c80000000<>+0(SB), Z1, Z2
-	VMOVUPS      cc2d10000<>+0(SB), Z3
-	VMOVUPS      c42b20000<>+0(SB), Z4
-	VMAXPS       Z2, Z3, Z2
-	VMINPS       Z2, Z4, Z2
-	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
-	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
-	VMOVUPS      c3ab6dafc<>+0(SB), Z4
-	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
-	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VFMADD213PS  Z2, Z5, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS    Z3, Z4, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VDIVPS       Z4, Z2, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z1, Z2, Z2
-	VFMADD213PS  Z4, Z4, Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (BX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	SUBQ         $0x10, AX
-	JGE          l25
-
-r25:
-	ADDQ         $0x10, AX
-	JZ           d25
-	MOVL         $0xffffffff, SI
-	BZHIL        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z0
-	VMOVUPS.Z    (DX), K1, Z1
-	VXORPS       c80000000<>+0(SB), Z1, Z2
-	VMOVUPS      cc2d10000<>+0(SB), Z3
-	VMOVUPS      c42b20000<>+0(SB), Z4
-	VMAXPS       Z2, Z3, Z2
-	VMINPS       Z2, Z4, Z2
-	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
-	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
-	VMOVUPS      c3ab6dafc<>+0(SB), Z4
-	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
-	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VFMADD213PS  Z2, Z5, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS    Z3, Z4, Z4
-	VADDPS       c3f800000<>+0(SB), Z4, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VDIVPS       Z4, Z2, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z1, Z2, Z2
-	VFMADD213PS  Z4, Z4, Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (BX)
-
-d25:
-	VZEROUPPER
-	RET
-
 // func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
@@ -34339,9 +33665,9 @@ TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r26
+	JLT          r18
 
-l26:
+l18:
 	VMOVUPS   (CX), Z2
 	VMOVUPS   (DX), Z3
 	VCMPPS    $0x11, Z3, Z0, K1
@@ -34353,11 +33679,11 @@ l26:
 	ADDQ      $0x40, DX
 	ADDQ      $0x40, BX
 	SUBQ      $0x10, AX
-	JGE       l26
+	JGE       l18
 
-r26:
+r18:
 	ADDQ      $0x10, AX
-	JZ        d26
+	JZ        d18
 	MOVL      $0xffffffff, SI
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
@@ -34369,125 +33695,7 @@ r26:
 	VMOVAPS.Z Z2, K2, Z2
 	VMOVUPS   Z2, K1, (BX)
 
-d26:
-	VZEROUPPER
-	RET
-
-// func fhardsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·fhardsigmoidgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X3
-	VBROADCASTSS X3, Z3
-	SUBQ         $0x10, AX
-	JLT          r27
-
-l27:
-	VMOVUPS     (CX), Z4
-	VMOVUPS     (DX), Z5
-	VFMADD213PS Z3, Z0, Z5
-	VMULPS      Z0, Z4, Z4
-	VPXORQ      Z1, Z1, Z1
-	VMOVUPS     c3f800000<>+0(SB), Z6
-	VCMPPS      $0x11, Z5, Z1, K1
-	VCMPPS      $0x11, Z6, Z5, K2
-	KANDW       K1, K2, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVUPS     Z4, (BX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
-	JGE         l27
-
-r27:
-	ADDQ        $0x10, AX
-	JZ          d27
-	MOVL        $0xffffffff, SI
-	BZHIL       AX, SI, SI
-	KMOVW       SI, K1
-	VMOVUPS.Z   (CX), K1, Z1
-	VMOVUPS.Z   (DX), K1, Z4
-	VFMADD213PS Z3, Z0, Z4
-	VMULPS      Z0, Z1, Z1
-	VPXORQ      Z2, Z2, Z2
-	VMOVUPS     c3f800000<>+0(SB), Z0
-	VCMPPS      $0x11, Z4, Z2, K2
-	VCMPPS      $0x11, Z0, Z4, K3
-	KANDW       K2, K3, K2
-	VMOVAPS.Z   Z1, K2, Z1
-	VMOVUPS     Z1, K1, (BX)
-
-d27:
-	VZEROUPPER
-	RET
-
-// func fhardswishgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·fhardswishgrad_avx512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X7
-	VBROADCASTSS X7, Z7
-	SUBQ         $0x10, AX
-	JLT          r28
-
-l28:
-	VMOVUPS     (CX), Z8
-	VMOVUPS     (DX), Z9
-	VMOVAPS     Z9, Z10
-	VMOVAPS     Z9, Z9
-	VFMADD213PS Z7, Z0, Z10
-	VFMADD213PS Z10, Z0, Z9
-	VMOVUPS     c3f800000<>+0(SB), Z11
-	VPXORQ      Z1, Z1, Z1
-	VCMPPS      $0x11, Z11, Z10, K1
-	VBLENDMPS   Z9, Z11, K1, Z2
-	VCMPPS      $0x11, Z10, Z1, K1
-	VBLENDMPS   Z2, Z1, K1, Z3
-	VCMPPS      $0x03, Z10, Z10, K1
-	VMOVAPS     Z10, K1, Z3
-	VMULPS      Z3, Z8, Z8
-	VMOVUPS     Z8, (BX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
-	JGE         l28
-
-r28:
-	ADDQ        $0x10, AX
-	JZ          d28
-	MOVL        $0xffffffff, SI
-	BZHIL       AX, SI, SI
-	KMOVW       SI, K1
-	VMOVUPS.Z   (CX), K1, Z1
-	VMOVUPS.Z   (DX), K1, Z2
-	VMOVAPS     Z2, Z3
-	VMOVAPS     Z2, Z2
-	VFMADD213PS Z7, Z0, Z3
-	VFMADD213PS Z3, Z0, Z2
-	VMOVUPS     c3f800000<>+0(SB), Z0
-	VPXORQ      Z4, Z4, Z4
-	VCMPPS      $0x11, Z0, Z3, K2
-	VBLENDMPS   Z2, Z0, K2, Z5
-	VCMPPS      $0x11, Z3, Z4, K2
-	VBLENDMPS   Z5, Z4, K2, Z6
-	VCMPPS      $0x03, Z3, Z3, K2
-	VMOVAPS     Z3, K2, Z6
-	VMULPS      Z6, Z1, Z1
-	VMOVUPS     Z1, K1, (BX)
-
-d28:
+d18:
 	VZEROUPPER
 	RET
 
@@ -34502,9 +33710,9 @@ TEXT ·fexp_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r29
+	JLT          r19
 
-l29:
+l19:
 	VMOVUPS      (CX), Y0
 	VMOVUPS      cc2d10000<>+0(SB), Y1
 	VMOVUPS      c42b20000<>+0(SB), Y2
@@ -34535,11 +33743,11 @@ l29:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l29
+	JGE          l19
 
-r29:
+r19:
 	ADDQ         $0x08, AX
-	JZ           d29
+	JZ           d19
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34572,7 +33780,7 @@ r29:
 	VMULPS       Y2, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (DX)
 
-d29:
+d19:
 	VZEROUPPER
 	RET
 
@@ -34605,9 +33813,9 @@ TEXT ·flog_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r30
+	JLT          r20
 
-l30:
+l20:
 	VMOVUPS     (CX), Y0
 	VMULPS      c4b000000<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, c00800000<>+0(SB), Y0, Y3
@@ -34653,11 +33861,11 @@ l30:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l30
+	JGE         l20
 
-r30:
+r20:
 	ADDQ        $0x08, AX
-	JZ          d30
+	JZ          d20
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -34705,7 +33913,7 @@ r30:
 	VBLENDVPS   Y3, Y1, Y2, Y2
 	VMASKMOVPS  Y2, Y0, (DX)
 
-d30:
+d20:
 	VZEROUPPER
 	RET
 
@@ -34792,9 +34000,9 @@ TEXT ·fsigmoid_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r31
+	JLT          r21
 
-l31:
+l21:
 	VMOVUPS      (CX), Y0
 	VXORPS       c80000000<>+0(SB), Y0, Y0
 	VMOVUPS      cc2d10000<>+0(SB), Y1
@@ -34829,11 +34037,11 @@ l31:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l31
+	JGE          l21
 
-r31:
+r21:
 	ADDQ         $0x08, AX
-	JZ           d31
+	JZ           d21
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34870,7 +34078,7 @@ r31:
 	VDIVPS       Y3, Y1, Y3
 	VMASKMOVPS   Y3, Y0, (DX)
 
-d31:
+d21:
 	VZEROUPPER
 	RET
 
@@ -34885,9 +34093,9 @@ TEXT ·ftanh_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r32
+	JLT          r22
 
-l32:
+l22:
 	VMOVUPS      (CX), Y0
 	VANDPS       c7fffffff<>+0(SB), Y0, Y1
 	VADDPS       Y1, Y1, Y2
@@ -34937,11 +34145,11 @@ l32:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l32
+	JGE          l22
 
-r32:
+r22:
 	ADDQ         $0x08, AX
-	JZ           d32
+	JZ           d22
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34993,7 +34201,7 @@ r32:
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VMASKMOVPS   Y1, Y0, (DX)
 
-d32:
+d22:
 	VZEROUPPER
 	RET
 
@@ -35008,9 +34216,9 @@ TEXT ·ferf_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r33
+	JLT          r23
 
-l33:
+l23:
 	VMOVUPS      (CX), Y0
 	VANDPS       c7fffffff<>+0(SB), Y0, Y1
 	VMOVUPS      c40800000<>+0(SB), Y2
@@ -35068,11 +34276,11 @@ l33:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l33
+	JGE          l23
 
-r33:
+r23:
 	ADDQ         $0x08, AX
-	JZ           d33
+	JZ           d23
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -35132,7 +34340,7 @@ r33:
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VMASKMOVPS   Y1, Y0, (DX)
 
-d33:
+d23:
 	VZEROUPPER
 	RET
 
@@ -35147,9 +34355,9 @@ TEXT ·fgelu_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r34
+	JLT          r24
 
-l34:
+l24:
 	VMOVUPS      (CX), Y0
 	VMULPS       c3f3504f3<>+0(SB), Y0, Y1
 	VMULPS       c3f000000<>+0(SB), Y0, Y0
@@ -35210,11 +34418,11 @@ l34:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l34
+	JGE          l24
 
-r34:
+r24:
 	ADDQ         $0x08, AX
-	JZ           d34
+	JZ           d24
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -35277,7 +34485,7 @@ r34:
 	VFMADD213PS  Y1, Y1, Y2
 	VMASKMOVPS   Y2, Y0, (DX)
 
-d34:
+d24:
 	VZEROUPPER
 	RET
 
@@ -35292,9 +34500,9 @@ TEXT ·fgelutanh_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r35
+	JLT          r25
 
-l35:
+l25:
 	VMOVUPS      (CX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMOVUPS      c3d922279<>+0(SB), Y2
@@ -35334,11 +34542,11 @@ l35:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l35
+	JGE          l25
 
-r35:
+r25:
 	ADDQ         $0x08, AX
-	JZ           d35
+	JZ           d25
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -35380,102 +34588,7 @@ r35:
 	VMULPS       Y1, Y4, Y4
 	VMASKMOVPS   Y4, Y0, (DX)
 
-d35:
-	VZEROUPPER
-	RET
-
-// func fsilu_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fsilu_avx2(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r36
-
-l36:
-	VMOVUPS      (CX), Y0
-	VXORPS       c80000000<>+0(SB), Y0, Y1
-	VMOVUPS      cc2d10000<>+0(SB), Y2
-	VMOVUPS      c42b20000<>+0(SB), Y3
-	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y3, Y1
-	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
-	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
-	VMOVUPS      c3ab6dafc<>+0(SB), Y3
-	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
-	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       c3f800000<>+0(SB), Y3, Y3
-	VCVTPS2DQ    Y2, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
-	VPADDD       c0000007f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VADDPS       c3f800000<>+0(SB), Y3, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y1
-	VDIVPS       Y3, Y1, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, AX
-	JGE          l36
-
-r36:
-	ADDQ         $0x08, AX
-	JZ           d36
-	LEAQ         ones<>+32(SB), BX
-	SHLQ         $0x02, AX
-	SUBQ         AX, BX
-	VMOVDQU      (BX), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VXORPS       c80000000<>+0(SB), Y1, Y2
-	VMOVUPS      cc2d10000<>+0(SB), Y3
-	VMOVUPS      c42b20000<>+0(SB), Y4
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y4, Y2
-	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      c3ab6dafc<>+0(SB), Y4
-	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
-	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y2
-	VDIVPS       Y4, Y2, Y4
-	VMULPS       Y1, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DX)
-
-d36:
+d25:
 	VZEROUPPER
 	RET
 
@@ -35490,20 +34603,20 @@ TEXT ·fsqrt_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r37
+	JLT          r26
 
-l37:
+l26:
 	VMOVUPS (CX), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l37
+	JGE     l26
 
-r37:
+r26:
 	ADDQ       $0x08, AX
-	JZ         d37
+	JZ         d26
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -35512,7 +34625,7 @@ r37:
 	VSQRTPS    Y1, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d37:
+d26:
 	VZEROUPPER
 	RET
 
@@ -35527,9 +34640,9 @@ TEXT ·freciprocal_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r38
+	JLT          r27
 
-l38:
+l27:
 	VMOVUPS (CX), Y0
 	VMOVUPS c3f800000<>+0(SB), Y1
 	VDIVPS  Y0, Y1, Y0
@@ -35537,11 +34650,11 @@ l38:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l38
+	JGE     l27
 
-r38:
+r27:
 	ADDQ       $0x08, AX
-	JZ         d38
+	JZ         d27
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -35551,7 +34664,7 @@ r38:
 	VDIVPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d38:
+d27:
 	VZEROUPPER
 	RET
 
@@ -35566,20 +34679,20 @@ TEXT ·fabs_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r39
+	JLT          r28
 
-l39:
+l28:
 	VMOVUPS (CX), Y0
 	VANDPS  c7fffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l39
+	JGE     l28
 
-r39:
+r28:
 	ADDQ       $0x08, AX
-	JZ         d39
+	JZ         d28
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -35588,7 +34701,7 @@ r39:
 	VANDPS     c7fffffff<>+0(SB), Y1, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d39:
+d28:
 	VZEROUPPER
 	RET
 
@@ -35603,20 +34716,20 @@ TEXT ·fscale_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r40
+	JLT          r29
 
-l40:
+l29:
 	VMOVUPS (CX), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l40
+	JGE     l29
 
-r40:
+r29:
 	ADDQ       $0x08, AX
-	JZ         d40
+	JZ         d29
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -35625,7 +34738,7 @@ r40:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (DX)
 
-d40:
+d29:
 	VZEROUPPER
 	RET
 
@@ -35640,20 +34753,20 @@ TEXT ·faffine_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r41
+	JLT          r30
 
-l41:
+l30:
 	VMOVUPS     (CX), Y2
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, (DX)
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l41
+	JGE         l30
 
-r41:
+r30:
 	ADDQ        $0x08, AX
-	JZ          d41
+	JZ          d30
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -35662,7 +34775,7 @@ r41:
 	VFMADD213PS Y1, Y0, Y3
 	VMASKMOVPS  Y3, Y2, (DX)
 
-d41:
+d30:
 	VZEROUPPER
 	RET
 
@@ -35677,9 +34790,9 @@ TEXT ·fclip_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r42
+	JLT          r31
 
-l42:
+l31:
 	VMOVUPS (CX), Y2
 	VMAXPS  Y2, Y0, Y2
 	VMINPS  Y2, Y1, Y2
@@ -35687,11 +34800,11 @@ l42:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l42
+	JGE     l31
 
-r42:
+r31:
 	ADDQ       $0x08, AX
-	JZ         d42
+	JZ         d31
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -35701,52 +34814,7 @@ r42:
 	VMINPS     Y3, Y1, Y3
 	VMASKMOVPS Y3, Y2, (DX)
 
-d42:
-	VZEROUPPER
-	RET
-
-// func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fhardsigmoid_avx2(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
-	SUBQ         $0x08, AX
-	JLT          r43
-
-l43:
-	VMOVUPS     (CX), Y2
-	VFMADD213PS Y1, Y0, Y2
-	VMOVUPS     c00000000<>+0(SB), Y3
-	VMOVUPS     c3f800000<>+0(SB), Y4
-	VMAXPS      Y2, Y3, Y2
-	VMINPS      Y2, Y4, Y2
-	VMOVUPS     Y2, (DX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x08, AX
-	JGE         l43
-
-r43:
-	ADDQ        $0x08, AX
-	JZ          d43
-	LEAQ        ones<>+32(SB), BX
-	SHLQ        $0x02, AX
-	SUBQ        AX, BX
-	VMOVDQU     (BX), Y2
-	VMASKMOVPS  (CX), Y2, Y3
-	VFMADD213PS Y1, Y0, Y3
-	VMOVUPS     c00000000<>+0(SB), Y0
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VMAXPS      Y3, Y0, Y0
-	VMINPS      Y0, Y1, Y0
-	VMASKMOVPS  Y0, Y2, (DX)
-
-d43:
+d31:
 	VZEROUPPER
 	RET
 
@@ -35761,9 +34829,9 @@ TEXT ·fhardswish_avx2(SB), NOSPLIT, $0-32
 	MOVSS        b+28(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r44
+	JLT          r32
 
-l44:
+l32:
 	VMOVUPS     (CX), Y2
 	VMOVAPS     Y2, Y3
 	VFMADD213PS Y1, Y0, Y3
@@ -35776,11 +34844,11 @@ l44:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l44
+	JGE         l32
 
-r44:
+r32:
 	ADDQ        $0x08, AX
-	JZ          d44
+	JZ          d32
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -35795,7 +34863,7 @@ r44:
 	VMULPS      Y3, Y0, Y0
 	VMASKMOVPS  Y0, Y2, (DX)
 
-d44:
+d32:
 	VZEROUPPER
 	RET
 
@@ -35811,9 +34879,9 @@ TEXT ·fdiv_avx2(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r45
+	JLT          r33
 
-l45:
+l33:
 	VMOVUPS (CX), Y0
 	VMOVUPS (DX), Y1
 	VDIVPS  Y1, Y0, Y0
@@ -35822,11 +34890,11 @@ l45:
 	ADDQ    $0x20, DX
 	ADDQ    $0x20, BX
 	SUBQ    $0x08, AX
-	JGE     l45
+	JGE     l33
 
-r45:
+r33:
 	ADDQ       $0x08, AX
-	JZ         d45
+	JZ         d33
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -35836,7 +34904,7 @@ r45:
 	VDIVPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (BX)
 
-d45:
+d33:
 	VZEROUPPER
 	RET
 
@@ -35852,9 +34920,9 @@ TEXT ·fmax_avx2(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r46
+	JLT          r34
 
-l46:
+l34:
 	VMOVUPS   (CX), Y0
 	VMOVUPS   (DX), Y1
 	VMAXPS    Y1, Y0, Y1
@@ -35865,11 +34933,11 @@ l46:
 	ADDQ      $0x20, DX
 	ADDQ      $0x20, BX
 	SUBQ      $0x08, AX
-	JGE       l46
+	JGE       l34
 
-r46:
+r34:
 	ADDQ       $0x08, AX
-	JZ         d46
+	JZ         d34
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -35881,241 +34949,7 @@ r46:
 	VBLENDVPS  Y3, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (BX)
 
-d46:
-	VZEROUPPER
-	RET
-
-// func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·fmin_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r47
-
-l47:
-	VMOVUPS   (CX), Y0
-	VMOVUPS   (DX), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x03, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y1, Y1
-	VMOVUPS   Y1, (BX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x20, DX
-	ADDQ      $0x20, BX
-	SUBQ      $0x08, AX
-	JGE       l47
-
-r47:
-	ADDQ       $0x08, AX
-	JZ         d47
-	LEAQ       ones<>+32(SB), SI
-	SHLQ       $0x02, AX
-	SUBQ       AX, SI
-	VMOVDQU    (SI), Y0
-	VMASKMOVPS (CX), Y0, Y1
-	VMASKMOVPS (DX), Y0, Y2
-	VMINPS     Y2, Y1, Y2
-	VCMPPS     $0x03, Y1, Y1, Y3
-	VBLENDVPS  Y3, Y1, Y2, Y2
-	VMASKMOVPS Y2, Y0, (BX)
-
-d47:
-	VZEROUPPER
-	RET
-
-// func fsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
-TEXT ·fsigmoidgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r48
-
-l48:
-	VMOVUPS (CX), Y0
-	VMOVUPS (DX), Y1
-	VMOVUPS c3f800000<>+0(SB), Y2
-	VSUBPS  Y1, Y2, Y2
-	VMULPS  Y1, Y0, Y0
-	VMULPS  Y2, Y0, Y0
-	VMOVUPS Y0, (BX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	SUBQ    $0x08, AX
-	JGE     l48
-
-r48:
-	ADDQ       $0x08, AX
-	JZ         d48
-	LEAQ       ones<>+32(SB), SI
-	SHLQ       $0x02, AX
-	SUBQ       AX, SI
-	VMOVDQU    (SI), Y0
-	VMASKMOVPS (CX), Y0, Y1
-	VMASKMOVPS (DX), Y0, Y2
-	VMOVUPS    c3f800000<>+0(SB), Y3
-	VSUBPS     Y2, Y3, Y3
-	VMULPS     Y2, Y1, Y1
-	VMULPS     Y3, Y1, Y1
-	VMASKMOVPS Y1, Y0, (BX)
-
-d48:
-	VZEROUPPER
-	RET
-
-// func ftanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·ftanhgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r49
-
-l49:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      c3f800000<>+0(SB), Y2
-	VFNMADD231PS Y1, Y1, Y2
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (BX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JGE          l49
-
-r49:
-	ADDQ         $0x08, AX
-	JZ           d49
-	LEAQ         ones<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVDQU      (SI), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMASKMOVPS   (DX), Y0, Y2
-	VMOVUPS      c3f800000<>+0(SB), Y3
-	VFNMADD231PS Y2, Y2, Y3
-	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (BX)
-
-d49:
-	VZEROUPPER
-	RET
-
-// func ferfgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·ferfgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r50
-
-l50:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y1, Y1
-	VXORPS       c80000000<>+0(SB), Y1, Y1
-	VMOVUPS      cc2d10000<>+0(SB), Y2
-	VMOVUPS      c42b20000<>+0(SB), Y3
-	VMAXPS       Y1, Y2, Y1
-	VMINPS       Y1, Y3, Y1
-	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
-	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
-	VMOVUPS      c3ab6dafc<>+0(SB), Y3
-	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
-	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       c3f800000<>+0(SB), Y3, Y3
-	VCVTPS2DQ    Y2, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
-	VPADDD       c0000007f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMULPS       c3f906ebb<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (BX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JGE          l50
-
-r50:
-	ADDQ         $0x08, AX
-	JZ           d50
-	LEAQ         ones<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVDQU      (SI), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMASKMOVPS   (DX), Y0, Y2
-	VMULPS       Y2, Y2, Y2
-	VXORPS       c80000000<>+0(SB), Y2, Y2
-	VMOVUPS      cc2d10000<>+0(SB), Y3
-	VMOVUPS      c42b20000<>+0(SB), Y4
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y4, Y2
-	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      c3ab6dafc<>+0(SB), Y4
-	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
-	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VMULPS       c3f906ebb<>+0(SB), Y4, Y4
-	VMULPS       Y4, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (BX)
-
-d50:
+d34:
 	VZEROUPPER
 	RET
 
@@ -36131,9 +34965,9 @@ TEXT ·fgelugrad_avx2(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X0
 	VBROADCASTSS X0, Y0
 	SUBQ         $0x08, AX
-	JLT          r51
+	JLT          r35
 
-l51:
+l35:
 	VMOVUPS      (CX), Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       c3f3504f3<>+0(SB), Y1, Y2
@@ -36226,11 +35060,11 @@ l51:
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
 	SUBQ         $0x08, AX
-	JGE          l51
+	JGE          l35
 
-r51:
+r35:
 	ADDQ         $0x08, AX
-	JZ           d51
+	JZ           d35
 	LEAQ         ones<>+32(SB), SI
 	SHLQ         $0x02, AX
 	SUBQ         AX, SI
@@ -36324,237 +35158,7 @@ r51:
 	VMULPS       Y4, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (BX)
 
-d51:
-	VZEROUPPER
-	RET
-
-// func fgelutanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fgelutanhgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r52
-
-l52:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      c3d922279<>+0(SB), Y3
-	VFMADD213PS  c3fcc422a<>+0(SB), Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       c80000000<>+0(SB), Y2, Y2
-	VMOVUPS      cc2d10000<>+0(SB), Y3
-	VMOVUPS      c42b20000<>+0(SB), Y4
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y4, Y2
-	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      c3ab6dafc<>+0(SB), Y4
-	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
-	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y2
-	VDIVPS       Y4, Y2, Y4
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      c3e5b33b6<>+0(SB), Y3
-	VFMADD213PS  c3fcc422a<>+0(SB), Y3, Y2
-	VMOVUPS      c3f800000<>+0(SB), Y3
-	VSUBPS       Y4, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VFMADD213PS  Y4, Y4, Y3
-	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (BX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JGE          l52
-
-r52:
-	ADDQ         $0x08, AX
-	JZ           d52
-	LEAQ         ones<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVDQU      (SI), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMASKMOVPS   (DX), Y0, Y2
-	VMULPS       Y2, Y2, Y3
-	VMOVUPS      c3d922279<>+0(SB), Y4
-	VFMADD213PS  c3fcc422a<>+0(SB), Y4, Y3
-	VMULPS       Y2, Y3, Y3
-	VXORPS       c80000000<>+0(SB), Y3, Y3
-	VMOVUPS      cc2d10000<>+0(SB), Y4
-	VMOVUPS      c42b20000<>+0(SB), Y5
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y5, Y3
-	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VFNMADD231PS c3f318000<>+0(SB), Y4, Y3
-	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y3
-	VMOVUPS      c3ab6dafc<>+0(SB), Y5
-	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y5
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y5
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y5
-	VFMADD213PS  c3f000000<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y5
-	VCVTPS2DQ    Y4, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y5, Y5
-	VPADDD       c0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y5, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VMULPS       Y2, Y2, Y3
-	VMOVUPS      c3e5b33b6<>+0(SB), Y4
-	VFMADD213PS  c3fcc422a<>+0(SB), Y4, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VFMADD213PS  Y5, Y5, Y4
-	VMULPS       Y4, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (BX)
-
-d52:
-	VZEROUPPER
-	RET
-
-// func fsilugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fsilugrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
-	SUBQ         $0x08, AX
-	JLT          r53
-
-l53:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      (DX), Y1
-	VXORPS       c80000000<>+0(SB), Y1, Y2
-	VMOVUPS      cc2d10000<>+0(SB), Y3
-	VMOVUPS      c42b20000<>+0(SB), Y4
-	VMAXPS       Y2, Y3, Y2
-	VMINPS       Y2, Y4, Y2
-	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      c3ab6dafc<>+0(SB), Y4
-	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
-	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       c0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y2
-	VDIVPS       Y4, Y2, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y2
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VFMADD213PS  Y4, Y4, Y2
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (BX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, AX
-	JGE          l53
-
-r53:
-	ADDQ         $0x08, AX
-	JZ           d53
-	LEAQ         ones<>+32(SB), SI
-	SHLQ         $0x02, AX
-	SUBQ         AX, SI
-	VMOVDQU      (SI), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMASKMOVPS   (DX), Y0, Y2
-	VXORPS       c80000000<>+0(SB), Y2, Y3
-	VMOVUPS      cc2d10000<>+0(SB), Y4
-	VMOVUPS      c42b20000<>+0(SB), Y5
-	VMAXPS       Y3, Y4, Y3
-	VMINPS       Y3, Y5, Y3
-	VMULPS       c3fb8aa3b<>+0(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VFNMADD231PS c3f318000<>+0(SB), Y4, Y3
-	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y3
-	VMOVUPS      c3ab6dafc<>+0(SB), Y5
-	VFMADD213PS  c3c091e75<>+0(SB), Y3, Y5
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Y3, Y5
-	VFMADD213PS  c3e2aaa46<>+0(SB), Y3, Y5
-	VFMADD213PS  c3f000000<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y5
-	VCVTPS2DQ    Y4, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
-	VPADDD       c0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y5, Y5
-	VPADDD       c0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y5, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y3
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VFMADD213PS  Y5, Y5, Y3
-	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (BX)
-
-d53:
+d35:
 	VZEROUPPER
 	RET
 
@@ -36570,9 +35174,9 @@ TEXT ·fclipgrad_avx2(SB), NOSPLIT, $0-40
 	MOVSS        b+36(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r54
+	JLT          r36
 
-l54:
+l36:
 	VMOVUPS (CX), Y2
 	VMOVUPS (DX), Y3
 	VCMPPS  $0x11, Y3, Y0, Y4
@@ -36584,11 +35188,11 @@ l54:
 	ADDQ    $0x20, DX
 	ADDQ    $0x20, BX
 	SUBQ    $0x08, AX
-	JGE     l54
+	JGE     l36
 
-r54:
+r36:
 	ADDQ       $0x08, AX
-	JZ         d54
+	JZ         d36
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -36601,127 +35205,7 @@ r54:
 	VANDPS     Y0, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)
 
-d54:
-	VZEROUPPER
-	RET
-
-// func fhardsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fhardsigmoidgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Y1
-	SUBQ         $0x08, AX
-	JLT          r55
-
-l55:
-	VMOVUPS     (CX), Y2
-	VMOVUPS     (DX), Y3
-	VFMADD213PS Y1, Y0, Y3
-	VMULPS      Y0, Y2, Y2
-	VXORPS      Y4, Y4, Y4
-	VMOVUPS     c3f800000<>+0(SB), Y5
-	VCMPPS      $0x11, Y3, Y4, Y4
-	VANDPS      Y4, Y2, Y2
-	VCMPPS      $0x11, Y5, Y3, Y4
-	VANDPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (BX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JGE         l55
-
-r55:
-	ADDQ        $0x08, AX
-	JZ          d55
-	LEAQ        ones<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVDQU     (SI), Y2
-	VMASKMOVPS  (CX), Y2, Y3
-	VMASKMOVPS  (DX), Y2, Y4
-	VFMADD213PS Y1, Y0, Y4
-	VMULPS      Y0, Y3, Y3
-	VXORPS      Y0, Y0, Y0
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VCMPPS      $0x11, Y4, Y0, Y0
-	VANDPS      Y0, Y3, Y3
-	VCMPPS      $0x11, Y1, Y4, Y0
-	VANDPS      Y0, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (BX)
-
-d55:
-	VZEROUPPER
-	RET
-
-// func fhardswishgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·fhardswishgrad_avx2(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         y+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Y1
-	SUBQ         $0x08, AX
-	JLT          r56
-
-l56:
-	VMOVUPS     (CX), Y2
-	VMOVUPS     (DX), Y3
-	VMOVAPS     Y3, Y4
-	VMOVAPS     Y3, Y3
-	VFMADD213PS Y1, Y0, Y4
-	VFMADD213PS Y4, Y0, Y3
-	VMOVUPS     c3f800000<>+0(SB), Y5
-	VXORPS      Y6, Y6, Y6
-	VCMPPS      $0x11, Y5, Y4, Y7
-	VBLENDVPS   Y7, Y3, Y5, Y7
-	VCMPPS      $0x11, Y4, Y6, Y3
-	VBLENDVPS   Y3, Y7, Y6, Y3
-	VCMPPS      $0x03, Y4, Y4, Y5
-	VBLENDVPS   Y5, Y4, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     Y2, (BX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JGE         l56
-
-r56:
-	ADDQ        $0x08, AX
-	JZ          d56
-	LEAQ        ones<>+32(SB), SI
-	SHLQ        $0x02, AX
-	SUBQ        AX, SI
-	VMOVDQU     (SI), Y2
-	VMASKMOVPS  (CX), Y2, Y3
-	VMASKMOVPS  (DX), Y2, Y4
-	VMOVAPS     Y4, Y5
-	VMOVAPS     Y4, Y4
-	VFMADD213PS Y1, Y0, Y5
-	VFMADD213PS Y5, Y0, Y4
-	VMOVUPS     c3f800000<>+0(SB), Y0
-	VXORPS      Y1, Y1, Y1
-	VCMPPS      $0x11, Y0, Y5, Y6
-	VBLENDVPS   Y6, Y4, Y0, Y6
-	VCMPPS      $0x11, Y5, Y1, Y0
-	VBLENDVPS   Y0, Y6, Y1, Y0
-	VCMPPS      $0x03, Y5, Y5, Y1
-	VBLENDVPS   Y1, Y5, Y0, Y0
-	VMULPS      Y0, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (BX)
-
-d56:
+d36:
 	VZEROUPPER
 	RET
 
@@ -36733,9 +35217,9 @@ TEXT ·rsum_avx512(SB), NOSPLIT, $0-24
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	SUBQ   $0x10, AX
-	JLT    r57
+	JLT    r37
 
-l57:
+l37:
 	VMOVUPS       (CX), Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
@@ -36744,11 +35228,11 @@ l57:
 	VADDPD        Z3, Z1, Z1
 	ADDQ          $0x40, CX
 	SUBQ          $0x10, AX
-	JGE           l57
+	JGE           l37
 
-r57:
+r37:
 	ADDQ          $0x10, AX
-	JZ            d57
+	JZ            d37
 	MOVL          $0xffffffff, DX
 	BZHIL         AX, DX, DX
 	KMOVW         DX, K1
@@ -36759,7 +35243,7 @@ r57:
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
 
-d57:
+d37:
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -36780,9 +35264,9 @@ TEXT ·rdot_avx512(SB), NOSPLIT, $0-32
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	SUBQ   $0x10, AX
-	JLT    r58
+	JLT    r38
 
-l58:
+l38:
 	VMOVUPS       (CX), Z2
 	VMOVUPS       (DX), Z3
 	VEXTRACTF64X4 $0x01, Z2, Y4
@@ -36796,11 +35280,11 @@ l58:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, AX
-	JGE           l58
+	JGE           l38
 
-r58:
+r38:
 	ADDQ          $0x10, AX
-	JZ            d58
+	JZ            d38
 	MOVL          $0xffffffff, BX
 	BZHIL         AX, BX, BX
 	KMOVW         BX, K1
@@ -36815,7 +35299,7 @@ r58:
 	VFMADD231PD   Z2, Z3, Z0
 	VFMADD231PD   Z4, Z5, Z1
 
-d58:
+d38:
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -36838,9 +35322,9 @@ TEXT ·rsqdev_avx512(SB), NOSPLIT, $0-32
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	SUBQ         $0x10, AX
-	JLT          r59
+	JLT          r39
 
-l59:
+l39:
 	VMOVUPS       (CX), Z4
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z4
@@ -36851,11 +35335,11 @@ l59:
 	VFMADD231PD   Z5, Z5, Z2
 	ADDQ          $0x40, CX
 	SUBQ          $0x10, AX
-	JGE           l59
+	JGE           l39
 
-r59:
+r39:
 	ADDQ          $0x10, AX
-	JZ            d59
+	JZ            d39
 	MOVL          $0xffffffff, DX
 	BZHIL         AX, DX, DX
 	KMOVW         DX, K1
@@ -36869,7 +35353,7 @@ r59:
 	VFMADD231PD   Z4, Z4, Z1
 	VFMADD231PD   Z0, Z0, Z2
 
-d59:
+d39:
 	VADDPD        Z2, Z1, Z1
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y1
@@ -36895,9 +35379,9 @@ TEXT ·rdots_avx512(SB), NOSPLIT, $0-40
 	VPXORQ Z3, Z3, Z3
 	LEAQ   (BX)(BX*2), DI
 	SUBQ   $0x10, AX
-	JLT    r60
+	JLT    r40
 
-l60:
+l40:
 	VMOVUPS     (CX), Z4
 	VFMADD231PS (DX), Z4, Z0
 	VFMADD231PS (DX)(BX*1), Z4, Z1
@@ -36906,11 +35390,11 @@ l60:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
-	JGE         l60
+	JGE         l40
 
-r60:
+r40:
 	ADDQ        $0x10, AX
-	JZ          d60
+	JZ          d40
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -36924,7 +35408,7 @@ r60:
 	VMOVUPS.Z   (DX)(DI*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
 
-d60:
+d40:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X4
@@ -36972,9 +35456,9 @@ TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
 	VMOVUPS cff800000<>+0(SB), Z0
 	VPXORQ  Z1, Z1, Z1
 	SUBQ    $0x10, AX
-	JLT     r61
+	JLT     r41
 
-l61:
+l41:
 	VMOVUPS   (CX), Z2
 	VCMPPS    $0x03, Z2, Z2, K1
 	VMOVUPS   c3f800000<>+0(SB), Z3
@@ -36983,11 +35467,11 @@ l61:
 	VMAXPS    Z0, Z2, Z0
 	ADDQ      $0x40, CX
 	SUBQ      $0x10, AX
-	JGE       l61
+	JGE       l41
 
-r61:
+r41:
 	ADDQ      $0x10, AX
-	JZ        d61
+	JZ        d41
 	MOVL      $0xffffffff, DX
 	BZHIL     AX, DX, DX
 	KMOVW     DX, K1
@@ -36999,7 +35483,7 @@ r61:
 	VORPS     Z3, Z1, Z1
 	VMAXPS    Z0, Z2, Z0
 
-d61:
+d41:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VMAXPS        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X2
@@ -37022,45 +35506,6 @@ d61:
 	VZEROUPPER
 	RET
 
-// func rfinite_avx512(n int, x *float32) (sum float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·rfinite_avx512(SB), NOSPLIT, $0-20
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	SUBQ   $0x10, AX
-	JLT    r62
-
-l62:
-	VMOVUPS     (CX), Z2
-	VFMADD231PS Z1, Z2, Z0
-	ADDQ        $0x40, CX
-	SUBQ        $0x10, AX
-	JGE         l62
-
-r62:
-	ADDQ        $0x10, AX
-	JZ          d62
-	MOVL        $0xffffffff, DX
-	BZHIL       AX, DX, DX
-	KMOVW       DX, K1
-	VMOVUPS.Z   (CX), K1, Z2
-	VFMADD231PS Z1, Z2, Z0
-
-d62:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	MOVSS         X0, sum+16(FP)
-	VZEROUPPER
-	RET
-
 // func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
@@ -37071,9 +35516,9 @@ TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
 	VBROADCASTSS X0, Z0
 	VPXORQ       Z1, Z1, Z1
 	SUBQ         $0x10, AX
-	JLT          r63
+	JLT          r42
 
-l63:
+l42:
 	VMOVUPS      (CX), Z2
 	VSUBPS       Z0, Z2, Z2
 	VMOVUPS      cc2d10000<>+0(SB), Z3
@@ -37098,11 +35543,11 @@ l63:
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
-	JGE          l63
+	JGE          l42
 
-r63:
+r42:
 	ADDQ         $0x10, AX
-	JZ           d63
+	JZ           d42
 	MOVL         $0xffffffff, BX
 	BZHIL        AX, BX, BX
 	KMOVW        BX, K1
@@ -37129,7 +35574,7 @@ r63:
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      Z3, K1, (DX)
 
-d63:
+d42:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -37155,9 +35600,9 @@ TEXT ·rlayer_avx512(SB), NOSPLIT, $0-48
 	MOVSS        is+44(FP), X1
 	VBROADCASTSS X1, Z1
 	SUBQ         $0x10, AX
-	JLT          r64
+	JLT          r43
 
-l64:
+l43:
 	VMOVUPS     (CX), Z2
 	VMOVUPS     (DX), Z3
 	VMOVUPS     (BX), Z4
@@ -37170,11 +35615,11 @@ l64:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	SUBQ        $0x10, AX
-	JGE         l64
+	JGE         l43
 
-r64:
+r43:
 	ADDQ        $0x10, AX
-	JZ          d64
+	JZ          d43
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -37186,7 +35631,7 @@ r64:
 	VFMADD213PS Z4, Z3, Z2
 	VMOVUPS     Z2, K1, (SI)
 
-d64:
+d43:
 	VZEROUPPER
 	RET
 
@@ -37206,9 +35651,9 @@ TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	SUBQ         $0x10, AX
-	JLT          r65
+	JLT          r44
 
-l65:
+l44:
 	VMOVUPS     (CX), Z4
 	VMOVUPS     (DX), Z5
 	VSUBPS      Z0, Z4, Z4
@@ -37229,11 +35674,11 @@ l65:
 	ADDQ        $0x40, SI
 	ADDQ        $0x40, DI
 	SUBQ        $0x10, AX
-	JGE         l65
+	JGE         l44
 
-r65:
+r44:
 	ADDQ        $0x10, AX
-	JZ          d65
+	JZ          d44
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -37252,7 +35697,7 @@ r65:
 	VADDPS      Z5, Z1, Z1
 	VFMADD231PS Z5, Z4, Z2
 
-d65:
+d44:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -37291,9 +35736,9 @@ TEXT ·rlayergrad_avx512(SB), NOSPLIT, $0-56
 	MOVSS        q+52(FP), X3
 	VBROADCASTSS X3, Z3
 	SUBQ         $0x10, AX
-	JLT          r66
+	JLT          r45
 
-l66:
+l45:
 	VMOVUPS      (CX), Z4
 	VMOVUPS      (DX), Z5
 	VMOVUPS      (BX), Z6
@@ -37308,11 +35753,11 @@ l66:
 	ADDQ         $0x40, BX
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
-	JGE          l66
+	JGE          l45
 
-r66:
+r45:
 	ADDQ         $0x10, AX
-	JZ           d66
+	JZ           d45
 	MOVL         $0xffffffff, DI
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
@@ -37326,7 +35771,7 @@ r66:
 	VMULPS       Z1, Z5, Z5
 	VMOVUPS      Z5, K1, (SI)
 
-d66:
+d45:
 	VZEROUPPER
 	RET
 
@@ -37346,39 +35791,39 @@ TEXT ·osgd_avx512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Z4
 	XORQ         DI, DI
 	SUBQ         $0x10, AX
-	JLT          r67
+	JLT          r46
 
-l67:
+l46:
 	VMOVUPS     c3f800000<>+0(SB), Z9
 	VMOVUPS     (CX)(DI*1), Z5
 	VMOVUPS     (DX)(DI*1), Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s68
+	JZ          s47
 	VMOVUPS     (SI)(DI*1), Z9
 
-s68:
+s47:
 	VMULPS      Z9, Z6, Z6
 	VMULPS      Z3, Z6, Z7
 	TESTQ       BX, BX
-	JZ          s69
+	JZ          s48
 	VMOVUPS     (BX)(DI*1), Z8
 	VFMADD213PS Z6, Z1, Z8
 	VMULPS      Z9, Z8, Z8
 	VMOVUPS     Z8, (BX)(DI*1)
 	VFMADD231PS Z8, Z4, Z7
 
-s69:
+s48:
 	VFNMADD231PS Z7, Z0, Z5
 	VMULPS       Z9, Z5, Z5
 	VMOVUPS      Z5, (CX)(DI*1)
 	ADDQ         $0x40, DI
 	SUBQ         $0x10, AX
-	JGE          l67
+	JGE          l46
 
-r67:
+r46:
 	ADDQ        $0x10, AX
-	JZ          d67
+	JZ          d46
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -37387,26 +35832,26 @@ r67:
 	VMOVUPS.Z   (DX)(DI*1), K1, Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s70
+	JZ          s49
 	VMOVUPS.Z   (SI)(DI*1), K1, Z7
 
-s70:
+s49:
 	VMULPS      Z7, Z6, Z6
 	VMULPS      Z3, Z6, Z2
 	TESTQ       BX, BX
-	JZ          s71
+	JZ          s50
 	VMOVUPS.Z   (BX)(DI*1), K1, Z3
 	VFMADD213PS Z6, Z1, Z3
 	VMULPS      Z7, Z3, Z3
 	VMOVUPS     Z3, K1, (BX)(DI*1)
 	VFMADD231PS Z3, Z4, Z2
 
-s71:
+s50:
 	VFNMADD231PS Z2, Z0, Z5
 	VMULPS       Z7, Z5, Z5
 	VMOVUPS      Z5, K1, (CX)(DI*1)
 
-d67:
+d46:
 	VZEROUPPER
 	RET
 
@@ -37431,18 +35876,18 @@ TEXT ·oadam_avx512(SB), NOSPLIT, $0-56
 	VBROADCASTSS 28(DI), Z7
 	VBROADCASTSS 32(DI), Z8
 	SUBQ         $0x10, AX
-	JLT          r72
+	JLT          r51
 
-l72:
+l51:
 	VMOVUPS     c3f800000<>+0(SB), Z13
 	VMOVUPS     (CX)(R9*1), Z9
 	VMOVUPS     (DX)(R9*1), Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s73
+	JZ          s52
 	VMOVUPS     (SI)(R9*1), Z13
 
-s73:
+s52:
 	VMULPS      Z13, Z10, Z10
 	VMOVUPS     (BX)(R9*1), Z11
 	VMULPS      Z0, Z11, Z11
@@ -37462,11 +35907,11 @@ s73:
 	VMOVUPS     Z9, (CX)(R9*1)
 	ADDQ        $0x40, R9
 	SUBQ        $0x10, AX
-	JGE         l72
+	JGE         l51
 
-r72:
+r51:
 	ADDQ        $0x10, AX
-	JZ          d72
+	JZ          d51
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -37475,10 +35920,10 @@ r72:
 	VMOVUPS.Z   (DX)(R9*1), K1, Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s74
+	JZ          s53
 	VMOVUPS.Z   (SI)(R9*1), K1, Z11
 
-s74:
+s53:
 	VMULPS      Z11, Z10, Z10
 	VMOVUPS.Z   (BX)(R9*1), K1, Z7
 	VMULPS      Z0, Z7, Z7
@@ -37497,59 +35942,7 @@ s74:
 	VMULPS      Z11, Z9, Z9
 	VMOVUPS     Z9, K1, (CX)(R9*1)
 
-d72:
-	VZEROUPPER
-	RET
-
-// func hfromf16_avx512(n int, x *uint16, z *float32)
-// Requires: AVX, AVX512F
-TEXT ·hfromf16_avx512(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-hfromf16avx512_l:
-	VCVTPH2PS (CX), Z0
-	VMOVUPS   Z0, (DX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x40, DX
-	SUBQ      $0x10, AX
-	JNZ       hfromf16avx512_l
-	VZEROUPPER
-	RET
-
-// func htof16_avx512(n int, x *float32, z *uint16)
-// Requires: AVX, AVX512F
-TEXT ·htof16_avx512(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-htof16avx512_l:
-	VMOVUPS   (CX), Z0
-	VCVTPS2PH $0x00, Z0, (DX)
-	ADDQ      $0x40, CX
-	ADDQ      $0x20, DX
-	SUBQ      $0x10, AX
-	JNZ       htof16avx512_l
-	VZEROUPPER
-	RET
-
-// func hfrombf16_avx512(n int, x *uint16, z *float32)
-// Requires: AVX, AVX512F
-TEXT ·hfrombf16_avx512(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-hfrombf16avx512_l:
-	VPMOVZXWD (CX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, (DX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x40, DX
-	SUBQ      $0x10, AX
-	JNZ       hfrombf16avx512_l
+d51:
 	VZEROUPPER
 	RET
 
@@ -37561,9 +35954,9 @@ TEXT ·rsum_avx2(SB), NOSPLIT, $0-24
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r75
+	JLT    r54
 
-l75:
+l54:
 	VMOVUPS      (CX), Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VCVTPS2PD    X2, Y2
@@ -37572,11 +35965,11 @@ l75:
 	VADDPD       Y3, Y1, Y1
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l75
+	JGE          l54
 
-r75:
+r54:
 	ADDQ         $0x08, AX
-	JZ           d75
+	JZ           d54
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -37588,7 +35981,7 @@ r75:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 
-d75:
+d54:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
@@ -37607,9 +36000,9 @@ TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r76
+	JLT    r55
 
-l76:
+l55:
 	VMOVUPS      (CX), Y2
 	VMOVUPS      (DX), Y3
 	VEXTRACTF128 $0x01, Y2, X4
@@ -37623,11 +36016,11 @@ l76:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l76
+	JGE          l55
 
-r76:
+r55:
 	ADDQ         $0x08, AX
-	JZ           d76
+	JZ           d55
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -37643,7 +36036,7 @@ r76:
 	VFMADD231PD  Y3, Y2, Y0
 	VFMADD231PD  Y4, Y5, Y1
 
-d76:
+d55:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
@@ -37664,9 +36057,9 @@ TEXT ·rsqdev_avx2(SB), NOSPLIT, $0-32
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r77
+	JLT          r56
 
-l77:
+l56:
 	VMOVUPS      (CX), Y4
 	VEXTRACTF128 $0x01, Y4, X5
 	VCVTPS2PD    X4, Y4
@@ -37677,11 +36070,11 @@ l77:
 	VFMADD231PD  Y5, Y5, Y3
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l77
+	JGE          l56
 
-r77:
+r56:
 	ADDQ         $0x08, AX
-	JZ           d77
+	JZ           d56
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -37696,7 +36089,7 @@ r77:
 	VFMADD231PD  Y4, Y4, Y2
 	VFMADD231PD  Y0, Y0, Y3
 
-d77:
+d56:
 	VADDPD       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPD       X0, X2, X1
@@ -37720,9 +36113,9 @@ TEXT ·rdots_avx2(SB), NOSPLIT, $0-40
 	VXORPS Y3, Y3, Y3
 	LEAQ   (BX)(BX*2), DI
 	SUBQ   $0x08, AX
-	JLT    r78
+	JLT    r57
 
-l78:
+l57:
 	VMOVUPS     (CX), Y4
 	VFMADD231PS (DX), Y4, Y0
 	VFMADD231PS (DX)(BX*1), Y4, Y1
@@ -37731,11 +36124,11 @@ l78:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l78
+	JGE         l57
 
-r78:
+r57:
 	ADDQ        $0x08, AX
-	JZ          d78
+	JZ          d57
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -37750,7 +36143,7 @@ r78:
 	VMASKMOVPS  (DX)(DI*1), Y4, Y4
 	VFMADD231PS Y4, Y5, Y3
 
-d78:
+d57:
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X0
 	VPERMILPS    $0x4e, X0, X4
@@ -37790,20 +36183,20 @@ TEXT ·rmax_avx2(SB), NOSPLIT, $0-24
 	VMOVUPS cff800000<>+0(SB), Y0
 	VXORPS  Y1, Y1, Y1
 	SUBQ    $0x08, AX
-	JLT     r79
+	JLT     r58
 
-l79:
+l58:
 	VMOVUPS (CX), Y2
 	VCMPPS  $0x03, Y2, Y2, Y3
 	VORPS   Y3, Y1, Y1
 	VMAXPS  Y0, Y2, Y0
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, AX
-	JGE     l79
+	JGE     l58
 
-r79:
+r58:
 	ADDQ       $0x08, AX
-	JZ         d79
+	JZ         d58
 	LEAQ       ones<>+32(SB), DX
 	SHLQ       $0x02, AX
 	SUBQ       AX, DX
@@ -37814,7 +36207,7 @@ r79:
 	VORPS      Y2, Y1, Y1
 	VMAXPS     Y0, Y3, Y0
 
-d79:
+d58:
 	VEXTRACTF128 $0x01, Y0, X2
 	VMAXPS       X2, X0, X0
 	VPERMILPS    $0x4e, X0, X2
@@ -37833,44 +36226,6 @@ d79:
 	VZEROUPPER
 	RET
 
-// func rfinite_avx2(n int, x *float32) (sum float32)
-// Requires: AVX, FMA3, SSE
-TEXT ·rfinite_avx2(SB), NOSPLIT, $0-20
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	SUBQ   $0x08, AX
-	JLT    r80
-
-l80:
-	VMOVUPS     (CX), Y2
-	VFMADD231PS Y1, Y2, Y0
-	ADDQ        $0x20, CX
-	SUBQ        $0x08, AX
-	JGE         l80
-
-r80:
-	ADDQ        $0x08, AX
-	JZ          d80
-	LEAQ        ones<>+32(SB), DX
-	SHLQ        $0x02, AX
-	SUBQ        AX, DX
-	VMOVDQU     (DX), Y2
-	VMASKMOVPS  (CX), Y2, Y2
-	VFMADD231PS Y1, Y2, Y0
-
-d80:
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x4e, X0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0xb1, X0, X1
-	VADDPS       X1, X0, X0
-	MOVSS        X0, sum+16(FP)
-	VZEROUPPER
-	RET
-
 // func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
@@ -37881,9 +36236,9 @@ TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
 	VBROADCASTSS X0, Y0
 	VXORPS       Y1, Y1, Y1
 	SUBQ         $0x08, AX
-	JLT          r81
+	JLT          r59
 
-l81:
+l59:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
 	VMOVUPS      cc2d10000<>+0(SB), Y3
@@ -37916,11 +36271,11 @@ l81:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l81
+	JGE          l59
 
-r81:
+r59:
 	ADDQ         $0x08, AX
-	JZ           d81
+	JZ           d59
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -37956,7 +36311,7 @@ r81:
 	VADDPS       Y4, Y1, Y1
 	VMASKMOVPS   Y4, Y2, (DX)
 
-d81:
+d59:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -37980,9 +36335,9 @@ TEXT ·rlayer_avx2(SB), NOSPLIT, $0-48
 	MOVSS        is+44(FP), X1
 	VBROADCASTSS X1, Y1
 	SUBQ         $0x08, AX
-	JLT          r82
+	JLT          r60
 
-l82:
+l60:
 	VMOVUPS     (CX), Y2
 	VMOVUPS     (DX), Y3
 	VMOVUPS     (BX), Y4
@@ -37995,11 +36350,11 @@ l82:
 	ADDQ        $0x20, BX
 	ADDQ        $0x20, SI
 	SUBQ        $0x08, AX
-	JGE         l82
+	JGE         l60
 
-r82:
+r60:
 	ADDQ        $0x08, AX
-	JZ          d82
+	JZ          d60
 	LEAQ        ones<>+32(SB), DI
 	SHLQ        $0x02, AX
 	SUBQ        AX, DI
@@ -38012,7 +36367,7 @@ r82:
 	VFMADD213PS Y5, Y4, Y3
 	VMASKMOVPS  Y3, Y2, (SI)
 
-d82:
+d60:
 	VZEROUPPER
 	RET
 
@@ -38032,9 +36387,9 @@ TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r83
+	JLT          r61
 
-l83:
+l61:
 	VMOVUPS     (CX), Y4
 	VMOVUPS     (DX), Y5
 	VSUBPS      Y0, Y4, Y4
@@ -38055,11 +36410,11 @@ l83:
 	ADDQ        $0x20, SI
 	ADDQ        $0x20, DI
 	SUBQ        $0x08, AX
-	JGE         l83
+	JGE         l61
 
-r83:
+r61:
 	ADDQ        $0x08, AX
-	JZ          d83
+	JZ          d61
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -38079,7 +36434,7 @@ r83:
 	VADDPS      Y6, Y2, Y2
 	VFMADD231PS Y6, Y5, Y3
 
-d83:
+d61:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -38114,9 +36469,9 @@ TEXT ·rlayergrad_avx2(SB), NOSPLIT, $0-56
 	MOVSS        q+52(FP), X3
 	VBROADCASTSS X3, Y3
 	SUBQ         $0x08, AX
-	JLT          r84
+	JLT          r62
 
-l84:
+l62:
 	VMOVUPS      (CX), Y4
 	VMOVUPS      (DX), Y5
 	VMOVUPS      (BX), Y6
@@ -38131,11 +36486,11 @@ l84:
 	ADDQ         $0x20, BX
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
-	JGE          l84
+	JGE          l62
 
-r84:
+r62:
 	ADDQ         $0x08, AX
-	JZ           d84
+	JZ           d62
 	LEAQ         ones<>+32(SB), DI
 	SHLQ         $0x02, AX
 	SUBQ         AX, DI
@@ -38150,7 +36505,7 @@ r84:
 	VMULPS       Y1, Y6, Y6
 	VMASKMOVPS   Y6, Y4, (SI)
 
-d84:
+d62:
 	VZEROUPPER
 	RET
 
@@ -38170,39 +36525,39 @@ TEXT ·osgd_avx2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Y4
 	XORQ         DI, DI
 	SUBQ         $0x08, AX
-	JLT          r85
+	JLT          r63
 
-l85:
+l63:
 	VMOVUPS     c3f800000<>+0(SB), Y9
 	VMOVUPS     (CX)(DI*1), Y5
 	VMOVUPS     (DX)(DI*1), Y6
 	VFMADD231PS Y5, Y2, Y6
 	TESTQ       SI, SI
-	JZ          s86
+	JZ          s64
 	VMOVUPS     (SI)(DI*1), Y9
 
-s86:
+s64:
 	VMULPS      Y9, Y6, Y6
 	VMULPS      Y3, Y6, Y7
 	TESTQ       BX, BX
-	JZ          s87
+	JZ          s65
 	VMOVUPS     (BX)(DI*1), Y8
 	VFMADD213PS Y6, Y1, Y8
 	VMULPS      Y9, Y8, Y8
 	VMOVUPS     Y8, (BX)(DI*1)
 	VFMADD231PS Y8, Y4, Y7
 
-s87:
+s65:
 	VFNMADD231PS Y7, Y0, Y5
 	VMULPS       Y9, Y5, Y5
 	VMOVUPS      Y5, (CX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x08, AX
-	JGE          l85
+	JGE          l63
 
-r85:
+r63:
 	ADDQ        $0x08, AX
-	JZ          d85
+	JZ          d63
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -38212,26 +36567,26 @@ r85:
 	VMASKMOVPS  (DX)(DI*1), Y5, Y7
 	VFMADD231PS Y6, Y2, Y7
 	TESTQ       SI, SI
-	JZ          s88
+	JZ          s66
 	VMASKMOVPS  (SI)(DI*1), Y5, Y8
 
-s88:
+s66:
 	VMULPS      Y8, Y7, Y7
 	VMULPS      Y3, Y7, Y2
 	TESTQ       BX, BX
-	JZ          s89
+	JZ          s67
 	VMASKMOVPS  (BX)(DI*1), Y5, Y3
 	VFMADD213PS Y7, Y1, Y3
 	VMULPS      Y8, Y3, Y3
 	VMASKMOVPS  Y3, Y5, (BX)(DI*1)
 	VFMADD231PS Y3, Y4, Y2
 
-s89:
+s67:
 	VFNMADD231PS Y2, Y0, Y6
 	VMULPS       Y8, Y6, Y6
 	VMASKMOVPS   Y6, Y5, (CX)(DI*1)
 
-d85:
+d63:
 	VZEROUPPER
 	RET
 
@@ -38247,19 +36602,19 @@ TEXT ·oadam_avx2(SB), NOSPLIT, $0-56
 	MOVQ v+32(FP), R8
 	XORQ R9, R9
 	SUBQ $0x08, AX
-	JLT  r90
+	JLT  r68
 
-l90:
+l68:
 	VMOVUPS      c3f800000<>+0(SB), Y4
 	VMOVUPS      (CX)(R9*1), Y0
 	VMOVUPS      (DX)(R9*1), Y1
 	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y1
 	TESTQ        SI, SI
-	JZ           s91
+	JZ           s69
 	VMOVUPS      (SI)(R9*1), Y4
 
-s91:
+s69:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      (BX)(R9*1), Y2
 	VBROADCASTSS (DI), Y3
@@ -38287,11 +36642,11 @@ s91:
 	VMOVUPS      Y0, (CX)(R9*1)
 	ADDQ         $0x20, R9
 	SUBQ         $0x08, AX
-	JGE          l90
+	JGE          l68
 
-r90:
+r68:
 	ADDQ         $0x08, AX
-	JZ           d90
+	JZ           d68
 	LEAQ         ones<>+32(SB), R10
 	SHLQ         $0x02, AX
 	SUBQ         AX, R10
@@ -38302,10 +36657,10 @@ r90:
 	VBROADCASTSS 28(DI), Y3
 	VFMADD231PS  Y1, Y3, Y2
 	TESTQ        SI, SI
-	JZ           s92
+	JZ           s70
 	VMASKMOVPS   (SI)(R9*1), Y0, Y5
 
-s92:
+s70:
 	VMULPS       Y5, Y2, Y2
 	VMASKMOVPS   (BX)(R9*1), Y0, Y3
 	VBROADCASTSS (DI), Y4
@@ -38332,59 +36687,7 @@ s92:
 	VMULPS       Y5, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(R9*1)
 
-d90:
-	VZEROUPPER
-	RET
-
-// func hfromf16_avx2(n int, x *uint16, z *float32)
-// Requires: AVX, F16C
-TEXT ·hfromf16_avx2(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-hfromf16avx2_l:
-	VCVTPH2PS (CX), Y0
-	VMOVUPS   Y0, (DX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x20, DX
-	SUBQ      $0x08, AX
-	JNZ       hfromf16avx2_l
-	VZEROUPPER
-	RET
-
-// func htof16_avx2(n int, x *float32, z *uint16)
-// Requires: AVX, F16C
-TEXT ·htof16_avx2(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-htof16avx2_l:
-	VMOVUPS   (CX), Y0
-	VCVTPS2PH $0x00, Y0, (DX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x10, DX
-	SUBQ      $0x08, AX
-	JNZ       htof16avx2_l
-	VZEROUPPER
-	RET
-
-// func hfrombf16_avx2(n int, x *uint16, z *float32)
-// Requires: AVX, AVX2
-TEXT ·hfrombf16_avx2(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ z+16(FP), DX
-
-hfrombf16avx2_l:
-	VPMOVZXWD (CX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (DX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x20, DX
-	SUBQ      $0x08, AX
-	JNZ       hfrombf16avx2_l
+d68:
 	VZEROUPPER
 	RET
 

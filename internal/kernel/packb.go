@@ -30,12 +30,6 @@ func (q *PackedB) at(k0, j0 int) int {
 	return j0*q.K + k0*min(q.block, q.N-j0)
 }
 
-// GemmPacked computes C = op(A)*B, finished as ep says.
-func GemmPacked(p *Pool, transA bool, m int, a []float32, lda int, b *PackedB, c []float32, ldc int, ep Epilogue) {
-	g := &GemmTask{TransA: transA, M: m, N: b.N, K: b.K, A: a, Lda: lda, Packed: b, C: c, Ldc: ldc, Ep: ep}
-	g.Run(p)
-}
-
 // packB copies rows k0..k1 and columns j0..j0+n of op(B) in panels two vectors
 // wide, the last as wide as is left; the rows of a panel lie side by side.
 func packB(dst, b []float32, trans bool, ldb, k0, k1, j0, n int) {

@@ -58,16 +58,6 @@ func maxVec(x []float32) float32 {
 	return m
 }
 
-func finiteVec(x []float32) bool {
-	switch {
-	case len(x) == 0 || isa == Generic:
-		return goFinite(x)
-	case isa == AVX512:
-		return rfinite_avx512(len(x), &x[0]) == 0
-	}
-	return rfinite_avx2(len(x), &x[0]) == 0
-}
-
 func expSumVec(x, dst []float32, m float32) float32 {
 	if len(dst) < len(x) {
 		panic("kernel: operands of unequal length")
@@ -150,50 +140,6 @@ func adamVec(w, d, m, v, mask []float32, a *adamArgs) {
 	default:
 		goAdam(w, d, m, v, mask, a)
 	}
-}
-
-// whole is the part of n that fills vectors.
-func whole(n int) int {
-	if isa == Generic {
-		return 0
-	}
-	return n &^ (lanes() - 1)
-}
-
-func fromF16(x []uint16, dst []float32) {
-	n := whole(len(x))
-	switch {
-	case n == 0:
-	case isa == AVX512:
-		hfromf16_avx512(n, &x[0], &dst[0])
-	default:
-		hfromf16_avx2(n, &x[0], &dst[0])
-	}
-	goFromF16(x[n:], dst[n:])
-}
-
-func toF16(x []float32, dst []uint16) {
-	n := whole(len(x))
-	switch {
-	case n == 0:
-	case isa == AVX512:
-		htof16_avx512(n, &x[0], &dst[0])
-	default:
-		htof16_avx2(n, &x[0], &dst[0])
-	}
-	goToF16(x[n:], dst[n:])
-}
-
-func fromBF16(x []uint16, dst []float32) {
-	n := whole(len(x))
-	switch {
-	case n == 0:
-	case isa == AVX512:
-		hfrombf16_avx512(n, &x[0], &dst[0])
-	default:
-		hfrombf16_avx2(n, &x[0], &dst[0])
-	}
-	goFromBF16(x[n:], dst[n:])
 }
 
 func dotsVec(x, y []float32, ldy int, dst []float32) {

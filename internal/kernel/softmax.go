@@ -35,17 +35,6 @@ func SoftmaxGrad(d, y, dst []float32, cols int) {
 	}
 }
 
-// LogSoftmaxGrad writes d - e^y * sum d of each row, where y is the
-// log-softmax. dst must not be d.
-func LogSoftmaxGrad(d, y, dst []float32, cols int) {
-	for i := 0; cols > 0 && i+cols <= len(y); i += cols {
-		dr, o := d[i:i+cols], dst[i:i+cols]
-		s := float32(Sum(dr))
-		Exp(y[i:i+cols], o)
-		Axpby(1, dr, -s, o, o)
-	}
-}
-
 // CrossEntropy writes to loss[i] the cross-entropy of row i of x [rows, cols]
 // (logits) with a class, mixed with the uniform distribution by smoothing.
 // buf has room for one row. A class outside the columns is an error.

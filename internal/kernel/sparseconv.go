@@ -13,23 +13,24 @@ type SparseConvTask struct {
 	X, Y []float32
 	Ep   Epilogue // Bias is by output channel; Acc is not supported
 
-	weights *Sparse // by slab and output channel
-	vec     int     // floats of a vector
-	direct  bool    // each plane is one row
-	inPlace bool    // the input's planes are read where they are
-	h, w    int     // rows and places of an output plane
-	tileH   int
-	tilesW  int
-	tiles   int
-	nv      int // vectors of a tile's row
-	rows    int // of a plane that a tile reads
-	rowStep int // distance of these in the input
-	p       int // pitch of these
-	copies  int // KW, or 1: rows between borders, of which each column of the kernel reads its part
-	slab    int // input channels
-	share   int // what a piece of the work is
-	parts   int // of the output channels
-	cycles  float64
+	weights  *Sparse // by slab and output channel
+	vec      int     // floats of a vector
+	direct   bool    // each plane is one row
+	inPlace  bool    // the input's planes are read where they are
+	h, w     int     // rows and places of an output plane
+	tileH    int
+	tilesW   int
+	tiles    int
+	nv       int     // vectors of a tile's row
+	rows     int     // of a plane that a tile reads
+	rowStep  int     // distance of these in the input
+	p        int     // pitch of these
+	copies   int     // KW, or 1: rows between borders, of which each column of the kernel reads its part
+	slab     int     // input channels
+	share    int     // what a piece of the work is
+	parts    int     // of the output channels
+	tileCost float64 // cycles of a tile
+	cycles   float64
 }
 
 // Slack is how many floats behind its input a sparse task may read.
@@ -110,8 +111,17 @@ func (t *SparseConvTask) layOut(form sparseCount, copies int) float64 {
 		}
 		t.cycles += float64(t.CI*copies*t.rows) * row
 	}
+	t.tileCost = t.cycles
 	t.cycles *= float64(t.N * t.tiles)
 	return t.cycles
+}
+
+// For is the same convolution of n images; the weights are shared.
+func (t *SparseConvTask) For(n int) *SparseConvTask {
+	c := *t
+	c.N, c.X, c.Y, c.Ep = n, nil, nil, Epilogue{}
+	c.cycles = c.tileCost * float64(n*t.tiles)
+	return &c
 }
 
 // small is the work, in cycles, that is not worth sharing with another thread.

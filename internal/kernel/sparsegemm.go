@@ -26,10 +26,17 @@ type SparseGemmTask struct {
 // sparseColumns is how many columns of W a piece computes.
 const sparseColumns = 64
 
-// NewSparseGemm prepares W, given transposed: [N,K].
-func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
+// NewSparseGemm prepares W, given transposed: [N,K]. Entries are shared with one
+// of the earlier tasks of the same W where that has laid them out alike.
+func NewSparseGemm(m, n, k int, wt []float32, earlier ...*SparseGemmTask) *SparseGemmTask {
 	t := &SparseGemmTask{M: m, N: n, K: k, vec: vectorFor(m)}
 	t.parts = (n + sparseColumns - 1) / sparseColumns
+	for _, e := range earlier { // they may be running: only what stays the same is read
+		if e.M == m {
+			t.weights, t.vec, t.mt, t.tiles, t.slab, t.cycles, t.order = e.weights, e.vec, e.mt, e.tiles, e.slab, e.cycles, e.order
+			return t
+		}
+	}
 	if m == 1 {
 		t.single(wt)
 		return t
@@ -45,12 +52,21 @@ func NewSparseGemm(m, n, k int, wt []float32) *SparseGemmTask {
 		}
 	}
 	t.cycles += .4 * float64(m*(k+n))
+	for _, e := range earlier {
+		if e.M > 1 && e.mt == t.mt && e.slab == t.slab && e.Blocks() == blocks {
+			t.weights = e.weights
+			return t
+		}
+	}
 	t.weights = NewSparse(wt, n, k, t.slab, blocks, func(c int) int32 { return int32(4 * c * t.mt) })
 	return t
 }
 
 // turn is how many rows of the turned X a piece writes.
 const turn = 128
+
+// Weights are the entries of W, which tasks may share.
+func (t *SparseGemmTask) Weights() *Sparse { return t.weights }
 
 // Blocks says whether four columns of W share their entries.
 func (t *SparseGemmTask) Blocks() bool { return t.weights.Blocks != nil }

@@ -500,13 +500,7 @@ func vrelu_avx512(n int, x *float32, z *float32)
 func vrelugrad_avx512(n int, d *float32, y *float32, z *float32)
 
 //go:noescape
-func vfma_avx512(n int, x *float32, y *float32, z *float32)
-
-//go:noescape
 func vaxpby_avx512(n int, s float32, x *float32, t float32, y *float32, z *float32)
-
-//go:noescape
-func vsgd_avx512(n int, w *float32, d *float32, m *float32, lr float32, mu float32, wd float32)
 
 //go:noescape
 func vadd_avx2(n int, x *float32, y *float32, z *float32)
@@ -524,13 +518,7 @@ func vrelu_avx2(n int, x *float32, z *float32)
 func vrelugrad_avx2(n int, d *float32, y *float32, z *float32)
 
 //go:noescape
-func vfma_avx2(n int, x *float32, y *float32, z *float32)
-
-//go:noescape
 func vaxpby_avx2(n int, s float32, x *float32, t float32, y *float32, z *float32)
-
-//go:noescape
-func vsgd_avx2(n int, w *float32, d *float32, m *float32, lr float32, mu float32, wd float32)
 
 //go:noescape
 func fexp_avx512(n int, x *float32, z *float32, a float32, b float32)
@@ -554,9 +542,6 @@ func fgelu_avx512(n int, x *float32, z *float32, a float32, b float32)
 func fgelutanh_avx512(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fsilu_avx512(n int, x *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
@@ -575,9 +560,6 @@ func faffine_avx512(n int, x *float32, z *float32, a float32, b float32)
 func fclip_avx512(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fhardswish_avx512(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
@@ -587,34 +569,10 @@ func fdiv_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32
 func fmax_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func ftanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func ferfgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fgelutanhgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fsilugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fhardsigmoidgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fhardswishgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
 func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
@@ -638,9 +596,6 @@ func fgelu_avx2(n int, x *float32, z *float32, a float32, b float32)
 func fgelutanh_avx2(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fsilu_avx2(n int, x *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fsqrt_avx2(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
@@ -659,9 +614,6 @@ func faffine_avx2(n int, x *float32, z *float32, a float32, b float32)
 func fclip_avx2(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fhardswish_avx2(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
@@ -671,34 +623,10 @@ func fdiv_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
 func fmax_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func ftanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func ferfgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
-func fgelutanhgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fsilugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
 func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fhardsigmoidgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-
-//go:noescape
-func fhardswishgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
 func rsum_avx512(n int, x *float32) float64
@@ -714,9 +642,6 @@ func rdots_avx512(n int, x *float32, y *float32, ldy int, z *float32)
 
 //go:noescape
 func rmax_avx512(n int, x *float32) (m float32, nan uint32)
-
-//go:noescape
-func rfinite_avx512(n int, x *float32) (sum float32)
 
 //go:noescape
 func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
@@ -737,15 +662,6 @@ func osgd_avx512(n int, w *float32, d *float32, m *float32, mask *float32, a *by
 func oadam_avx512(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
 
 //go:noescape
-func hfromf16_avx512(n int, x *uint16, z *float32)
-
-//go:noescape
-func htof16_avx512(n int, x *float32, z *uint16)
-
-//go:noescape
-func hfrombf16_avx512(n int, x *uint16, z *float32)
-
-//go:noescape
 func rsum_avx2(n int, x *float32) float64
 
 //go:noescape
@@ -759,9 +675,6 @@ func rdots_avx2(n int, x *float32, y *float32, ldy int, z *float32)
 
 //go:noescape
 func rmax_avx2(n int, x *float32) (m float32, nan uint32)
-
-//go:noescape
-func rfinite_avx2(n int, x *float32) (sum float32)
 
 //go:noescape
 func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
@@ -780,15 +693,6 @@ func osgd_avx2(n int, w *float32, d *float32, m *float32, mask *float32, a *byte
 
 //go:noescape
 func oadam_avx2(n int, w *float32, d *float32, m *float32, v *float32, mask *float32, a *byte)
-
-//go:noescape
-func hfromf16_avx2(n int, x *uint16, z *float32)
-
-//go:noescape
-func htof16_avx2(n int, x *float32, z *uint16)
-
-//go:noescape
-func hfrombf16_avx2(n int, x *uint16, z *float32)
 
 //go:noescape
 func panels_avx512(k int, n int, x *float32, ldx int, y *float32, step int)

@@ -33,22 +33,20 @@ func f32(f func(float64) float64) func(x, a, b float32) float32 {
 }
 
 var (
-	uExp         = unary{def: f32(math.Exp)}
-	uLog         = unary{def: f32(math.Log)}
-	uSigmoid     = unary{def: f32(sigmoid)}
-	uTanh        = unary{def: f32(math.Tanh)}
-	uErf         = unary{def: f32(math.Erf)}
-	uGelu        = unary{def: f32(func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) })}
-	uGeluTanh    = unary{def: f32(geluTanh)}
-	uSilu        = unary{def: f32(func(x float64) float64 { return x * sigmoid(x) })}
-	uSqrt        = unary{def: f32(math.Sqrt)}
-	uReciprocal  = unary{def: func(x, a, b float32) float32 { return 1 / x }}
-	uAbs         = unary{def: f32(math.Abs)}
-	uScale       = unary{def: func(x, a, b float32) float32 { return a * x }}
-	uAffine      = unary{def: func(x, a, b float32) float32 { return a*x + b }}
-	uClip        = unary{def: clip}
-	uHardSigmoid = unary{def: hardSigmoid}
-	uHardSwish   = unary{def: func(x, a, b float32) float32 { return x * hardSigmoid(x, a, b) }}
+	uExp        = unary{def: f32(math.Exp)}
+	uLog        = unary{def: f32(math.Log)}
+	uSigmoid    = unary{def: f32(sigmoid)}
+	uTanh       = unary{def: f32(math.Tanh)}
+	uErf        = unary{def: f32(math.Erf)}
+	uGelu       = unary{def: f32(func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) })}
+	uGeluTanh   = unary{def: f32(geluTanh)}
+	uSqrt       = unary{def: f32(math.Sqrt)}
+	uReciprocal = unary{def: func(x, a, b float32) float32 { return 1 / x }}
+	uAbs        = unary{def: f32(math.Abs)}
+	uScale      = unary{def: func(x, a, b float32) float32 { return a * x }}
+	uAffine     = unary{def: func(x, a, b float32) float32 { return a*x + b }}
+	uClip       = unary{def: clip}
+	uHardSwish  = unary{def: func(x, a, b float32) float32 { return x * hardSigmoid(x, a, b) }}
 )
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
@@ -94,9 +92,6 @@ func Gelu(x, dst []float32) { uGelu.run(x, dst, 0, 0) }
 // GeluTanh writes the approximation x*(1+tanh(sqrt(2/pi)*(x+0.044715x^3)))/2.
 func GeluTanh(x, dst []float32) { uGeluTanh.run(x, dst, 0, 0) }
 
-// Silu writes x/(1+e^-x).
-func Silu(x, dst []float32) { uSilu.run(x, dst, 0, 0) }
-
 // Sqrt writes the square root of x.
 func Sqrt(x, dst []float32) { uSqrt.run(x, dst, 0, 0) }
 
@@ -114,9 +109,6 @@ func Scale(s float32, x, dst []float32) { uScale.run(x, dst[:len(x)], s, 0) }
 
 // Clip writes x held between lo and hi; NaN stays NaN.
 func Clip(x []float32, lo, hi float32, dst []float32) { uClip.run(x, dst, lo, hi) }
-
-// HardSigmoid writes a*x + b held between 0 and 1; a = 1/6, b = 1/2 is usual.
-func HardSigmoid(x []float32, a, b float32, dst []float32) { uHardSigmoid.run(x, dst, a, b) }
 
 // HardSwish writes x times its hard sigmoid (a = 1/6, b = 1/2).
 func HardSwish(x, dst []float32) { uHardSwish.run(x, dst, 1./6, .5) }

@@ -26,14 +26,6 @@ func Mul(x, y, dst []float32) {
 	}
 }
 
-// Fma adds x*y to dst.
-func Fma(x, y, dst []float32) {
-	n := fmaVec(x, y, dst)
-	for i := n; i < len(dst); i++ {
-		dst[i] += x[i] * y[i]
-	}
-}
-
 // Axpby writes s*x + t*y.
 func Axpby(s float32, x []float32, t float32, y, dst []float32) {
 	n := axpbyVec(s, x, t, y, dst)
@@ -63,14 +55,5 @@ func ReluGrad(d, y, dst []float32) {
 		} else {
 			dst[i] = 0
 		}
-	}
-}
-
-// SGD moves weights: m = mu*m + d + wd*w; w -= lr*m.
-func SGD(w, d, m []float32, lr, mu, wd float32) {
-	n := sgdVec(w, d, m, lr, mu, wd)
-	for i := n; i < len(w); i++ {
-		m[i] = mu*m[i] + (d[i] + wd*w[i])
-		w[i] -= lr * m[i]
 	}
 }

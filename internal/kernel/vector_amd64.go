@@ -51,19 +51,6 @@ func mulVec(x, y, dst []float32) int {
 	return n
 }
 
-func fmaVec(x, y, dst []float32) int {
-	n := vecs(dst, len(x), len(y))
-	if n == 0 {
-		return 0
-	}
-	if isa == AVX512 {
-		vfma_avx512(n, &x[0], &y[0], &dst[0])
-	} else {
-		vfma_avx2(n, &x[0], &y[0], &dst[0])
-	}
-	return n
-}
-
 func axpbyVec(s float32, x []float32, t float32, y, dst []float32) int {
 	n := vecs(dst, len(x), len(y))
 	if n == 0 {
@@ -99,19 +86,6 @@ func reluGradVec(d, y, dst []float32) int {
 		vrelugrad_avx512(n, &d[0], &y[0], &dst[0])
 	} else {
 		vrelugrad_avx2(n, &d[0], &y[0], &dst[0])
-	}
-	return n
-}
-
-func sgdVec(w, d, m []float32, lr, mu, wd float32) int {
-	n := vecs(w, len(d), len(m))
-	if n == 0 {
-		return 0
-	}
-	if isa == AVX512 {
-		vsgd_avx512(n, &w[0], &d[0], &m[0], lr, mu, wd)
-	} else {
-		vsgd_avx2(n, &w[0], &d[0], &m[0], lr, mu, wd)
 	}
 	return n
 }

@@ -67,7 +67,6 @@ func functions(v vec, isa string) {
 	simple := func(f func(x VecVirtual) VecVirtual) func(x, a, b VecVirtual) VecVirtual {
 		return func(x, a, b VecVirtual) VecVirtual { return f(x) }
 	}
-	clamp01 := func(x VecVirtual) VecVirtual { return v.clamp(x, 0, 1) }
 	one("fexp", simple(v.exp))
 	one("flog", simple(v.log))
 	one("fsigmoid", simple(v.sigmoid))
@@ -82,22 +81,13 @@ func functions(v vec, isa string) {
 		return e
 	}))
 	const arg, cubic = 1.5957691216057307, 1.5957691216057307 * 0.044715
-	geluArg := func(x VecVirtual, three float64) VecVirtual {
+	one("fgelutanh", simple(func(x VecVirtual) VecVirtual {
 		u := v.reg()
 		VMULPS(x, x, u)
-		m := v.set(c(cubic * three))
+		m := v.set(c(cubic))
 		VFMADD213PS(c(arg), m, u)
-		return u
-	}
-	one("fgelutanh", simple(func(x VecVirtual) VecVirtual {
-		u := geluArg(x, 1)
 		VMULPS(x, u, u)
 		s := v.sigmoid(u)
-		VMULPS(x, s, s)
-		return s
-	}))
-	one("fsilu", simple(func(x VecVirtual) VecVirtual {
-		s := v.sigmoid(x)
 		VMULPS(x, s, s)
 		return s
 	}))
@@ -111,11 +101,10 @@ func functions(v vec, isa string) {
 		VMINPS(x, b, x)
 		return x
 	})
-	one("fhardsigmoid", func(x, a, b VecVirtual) VecVirtual { VFMADD213PS(b, a, x); return clamp01(x) })
 	one("fhardswish", func(x, a, b VecVirtual) VecVirtual {
 		u := v.copy(x)
 		VFMADD213PS(b, a, u)
-		u = clamp01(u)
+		u = v.clamp(u, 0, 1)
 		VMULPS(x, u, u)
 		return u
 	})
@@ -151,33 +140,6 @@ func functions(v vec, isa string) {
 		keepNaN(x, r)
 		return r
 	})
-	two("fmin", func(x, y, a, b VecVirtual) VecVirtual {
-		r := v.reg()
-		VMINPS(y, x, r)
-		keepNaN(x, r)
-		return r
-	})
-	two("fsigmoidgrad", func(d, y, a, b VecVirtual) VecVirtual {
-		s := v.set(c(1))
-		VSUBPS(y, s, s)
-		VMULPS(y, d, d)
-		VMULPS(s, d, d)
-		return d
-	})
-	two("ftanhgrad", func(d, y, a, b VecVirtual) VecVirtual {
-		s := v.set(c(1))
-		VFNMADD231PS(y, y, s)
-		VMULPS(s, d, d)
-		return d
-	})
-	two("ferfgrad", func(d, x, a, b VecVirtual) VecVirtual {
-		VMULPS(x, x, x)
-		VXORPS(bits(1<<31), x, x)
-		e := v.exp(x)
-		VMULPS(c(2/math.SqrtPi), e, e)
-		VMULPS(e, d, d)
-		return d
-	})
 	two("fgelugrad", func(d, x, a, b VecVirtual) VecVirtual {
 		u := v.reg()
 		VMULPS(c(1/math.Sqrt2), x, u)
@@ -192,60 +154,20 @@ func functions(v vec, isa string) {
 		VMULPS(e, d, d)
 		return d
 	})
-	// s + x*s*(1-s)*u
-	logistic := func(d, x, s, u VecVirtual) VecVirtual {
-		q := v.set(c(1))
-		VSUBPS(s, q, q)
-		VMULPS(x, q, q)
-		if u != nil {
-			VMULPS(u, q, q)
-		}
-		VFMADD213PS(s, s, q)
-		VMULPS(q, d, d)
-		return d
-	}
-	two("fgelutanhgrad", func(d, x, a, b VecVirtual) VecVirtual {
-		u := geluArg(x, 1)
-		VMULPS(x, u, u)
-		s := v.sigmoid(u)
-		return logistic(d, x, s, geluArg(x, 3))
-	})
-	two("fsilugrad", func(d, x, a, b VecVirtual) VecVirtual { return logistic(d, x, v.sigmoid(x), nil) })
-	// d where x lies strictly (or not) between a and b
-	between := func(imm uint64, d, x, a, b VecVirtual) VecVirtual {
+	two("fclipgrad", func(d, x, a, b VecVirtual) VecVirtual { // d where a < x < b
 		if v.z512 {
 			k, l := K(), K()
-			VCMPPS(Imm(imm), x, a, k)
-			VCMPPS(Imm(imm), b, x, l)
+			VCMPPS(Imm(17), x, a, k)
+			VCMPPS(Imm(17), b, x, l)
 			KANDW(k, l, k)
 			VMOVAPS_Z(d, k, d)
 			return d
 		}
 		m := v.reg()
-		VCMPPS(Imm(imm), x, a, m)
+		VCMPPS(Imm(17), x, a, m)
 		VANDPS(m, d, d)
-		VCMPPS(Imm(imm), b, x, m)
+		VCMPPS(Imm(17), b, x, m)
 		VANDPS(m, d, d)
-		return d
-	}
-	two("fclipgrad", func(d, x, a, b VecVirtual) VecVirtual { return between(17, d, x, a, b) })
-	two("fhardsigmoidgrad", func(d, x, a, b VecVirtual) VecVirtual {
-		VFMADD213PS(b, a, x)
-		VMULPS(a, d, d)
-		z := v.reg()
-		v.zero(z)
-		return between(17, d, x, z, v.set(c(1)))
-	})
-	two("fhardswishgrad", func(d, x, a, b VecVirtual) VecVirtual {
-		u, m := v.copy(x), v.copy(x)
-		VFMADD213PS(b, a, u)
-		VFMADD213PS(u, a, m) // inside: u + a*x
-		one, zero := v.set(c(1)), v.reg()
-		v.zero(zero)
-		r := v.where(u, one, m, one)
-		r = v.where(zero, u, r, zero)
-		keepNaN(u, r)
-		VMULPS(r, d, d)
 		return d
 	})
 }

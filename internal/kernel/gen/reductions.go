@@ -178,18 +178,6 @@ func reductions(v vec, isa string) {
 	Store(g, Return("nan"))
 	end()
 
-	// whether x*0 is 0 throughout
-	v.begin("rfinite", isa, "func(n int, x *float32) (sum float32)")
-	n, x = gp("n"), gp("x")
-	s = zeros(2)
-	v.pass(n, []GPVirtual{x}, func(t *tail) {
-		r := v.reg()
-		v.load(t, Mem{Base: x}, r)
-		VFMADD231PS(s[1], r, s[0])
-	})
-	Store(v.foldf(s[0], add), ReturnIndex(0))
-	end()
-
 	v.begin("rexpsum", isa, "func(n int, x, z *float32, m float32) float32")
 	n, x = gp("n"), gp("x")
 	z := gp("z")
@@ -271,7 +259,6 @@ func reductions(v vec, isa string) {
 	end()
 
 	optimizers(v, isa)
-	halves(v, isa)
 }
 
 // skip leaves out code where a pointer is nil.
@@ -364,37 +351,4 @@ func optimizers(v vec, isa string) {
 		v.store(t, W, at(w))
 	})
 	end()
-}
-
-// halves convert whole vectors; n is a multiple of the lanes.
-func halves(v vec, isa string) {
-	conv := func(name, sig string, from, to int, f func(x, z GPVirtual)) {
-		v.begin(name, isa, sig)
-		n, x, z := gp("n"), gp("x"), gp("z")
-		l := name + isa + "_l"
-		Label(l)
-		f(x, z)
-		ADDQ(Imm(uint64(from*v.n)), x)
-		ADDQ(Imm(uint64(to*v.n)), z)
-		SUBQ(Imm(uint64(v.n)), n)
-		JNZ(LabelRef(l))
-		end()
-	}
-	r := func() VecVirtual { return v.reg() }
-	conv("hfromf16", "func(n int, x *uint16, z *float32)", 2, 4, func(x, z GPVirtual) {
-		a := r()
-		VCVTPH2PS(Mem{Base: x}, a)
-		VMOVUPS(a, Mem{Base: z})
-	})
-	conv("htof16", "func(n int, x *float32, z *uint16)", 4, 2, func(x, z GPVirtual) {
-		a := r()
-		VMOVUPS(Mem{Base: x}, a)
-		VCVTPS2PH(Imm(0), a, Mem{Base: z})
-	})
-	conv("hfrombf16", "func(n int, x *uint16, z *float32)", 2, 4, func(x, z GPVirtual) {
-		a := r()
-		VPMOVZXWD(Mem{Base: x}, a)
-		VPSLLD(Imm(16), a, a)
-		VMOVUPS(a, Mem{Base: z})
-	})
 }

@@ -86,40 +86,14 @@ func vectors(v vec, isa string) {
 		VMOVUPS(a, Mem{Base: z})
 	})
 
-	// z += x*y
-	n = start("vfma", "func(n int, x, y, z *float32)")
-	x, y, z = ptr("x"), ptr("y"), ptr("z")
-	a, b = v.reg(), v.reg()
-	loop("vfma", n, []GPVirtual{x, y, z}, func() {
-		VMOVUPS(Mem{Base: z}, a)
-		VMOVUPS(Mem{Base: x}, b)
-		VFMADD231PS(Mem{Base: y}, b, a)
-		VMOVUPS(a, Mem{Base: z})
-	})
-
 	// z = s*x + t*y
 	n = start("vaxpby", "func(n int, s float32, x *float32, t float32, y, z *float32)")
 	sv, tv := broadcast("s"), broadcast("t")
 	x, y, z = ptr("x"), ptr("y"), ptr("z")
-	a, b = v.reg(), v.reg()
+	a = v.reg()
 	loop("vaxpby", n, []GPVirtual{x, y, z}, func() {
 		VMULPS(Mem{Base: x}, sv, a)
 		VFMADD231PS(Mem{Base: y}, tv, a)
 		VMOVUPS(a, Mem{Base: z})
-	})
-
-	// m = mu*m + g + wd*w; w -= lr*m
-	n = start("vsgd", "func(n int, w, d, m *float32, lr, mu, wd float32)")
-	w, g, m := ptr("w"), ptr("d"), ptr("m")
-	lr, mu, wd := broadcast("lr"), broadcast("mu"), broadcast("wd")
-	ww, gg := v.reg(), v.reg()
-	loop("vsgd", n, []GPVirtual{w, g, m}, func() {
-		VMOVUPS(Mem{Base: w}, ww)
-		VMOVUPS(Mem{Base: g}, gg)
-		VFMADD231PS(ww, wd, gg)
-		VFMADD231PS(Mem{Base: m}, mu, gg)
-		VMOVUPS(gg, Mem{Base: m})
-		VFNMADD231PS(gg, lr, ww)
-		VMOVUPS(ww, Mem{Base: w})
 	})
 }

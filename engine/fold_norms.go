@@ -4,33 +4,12 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/graph/op"
 	"pare/tensor"
 )
 
-// freeze prepares a graph whose initialisers will not change: all of them may
-// be folded, and normalisation goes into the convolution before it.
-func freeze(g *graph.Graph) error {
-	for _, v := range g.Consts() {
-		v.Role = graph.Frozen
-	}
-	if _, err := op.Simplify(g); err != nil {
-		return err
-	}
-	for _, v := range g.Consts() {
-		v.Role = graph.Frozen
-	}
-	foldNorms(g)
-	if _, err := op.Simplify(g); err != nil {
-		return err
-	}
-	op.Fuse(g)
-	return nil
-}
-
 // foldNorms multiplies the scale of a BatchNormalization into the convolution
 // that alone feeds it: w' = w*s, b' = (b-mean)*s + bias with s = scale/sqrt(var+eps).
-func foldNorms(g *graph.Graph) {
+func foldNorms(g *graph.Graph) error {
 	uses := g.Uses()
 	for _, n := range g.Nodes {
 		if !n.Is("BatchNormalization") || n.Int("training_mode", 0) != 0 {
@@ -80,4 +59,5 @@ func foldNorms(g *graph.Graph) {
 		uses[x] = uses[y]
 	}
 	g.Prune()
+	return nil
 }

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"slices"
+
+	"pare/graph"
+	"pare/internal/kernel"
+	"pare/tensor"
+)
+
+// move copies elements between strided views; the innermost axis is a run. Where
+// only the axis before it is contiguous in x, both are turned round together.
+type move struct {
+	x, y         []float32
+	shape        []int // of what is copied, outer axes
+	sx, sy       []int
+	bx, by       int
+	length       int // of the innermost axis, in elements
+	stepX, stepY int
+	turn, turnY  int // size of the axis that is contiguous in x, and its step in y; 0: none
+	per          int // outer positions a piece
+	outer        int
+}
+
+// newMove plans the copy of an array of the given shape between two arrays
+// with the given strides and first offsets.
+func newMove(shape, sx, sy []int, bx, by int) *move {
+	// join axes that are contiguous on both sides
+	var s, a, b []int
+	for d := range shape {
+		if shape[d] == 1 {
+			continue
+		}
+		if k := len(s) - 1; k >= 0 && a[k] == shape[d]*sx[d] && b[k] == shape[d]*sy[d] {
+			s[k] *= shape[d]
+			a[k], b[k] = sx[d], sy[d]
+			continue
+		}
+		s, a, b = append(s, shape[d]), append(a, sx[d]), append(b, sy[d])
+	}
+	if len(s) == 0 {
+		s, a, b = []int{1}, []int{1}, []int{1}
+	}
+	k := len(s) - 1
+	m := &move{length: s[k], stepX: a[k], stepY: b[k], bx: bx, by: by, outer: 1}
+	if m.stepY == 1 && m.stepX >= 1 && k > 0 {
+		for d := range k { // an axis to turn
+			if a[d] == 1 && b[d] >= m.length && s[d] >= 8 {
+				m.turn, m.turnY = s[d], b[d]
+				s, a, b = slices.Delete(s, d, d+1), slices.Delete(a, d, d+1), slices.Delete(b, d, d+1)
+				k--
+				break
+			}
+		}
+	}
+	m.shape, m.sx, m.sy = s[:k], a[:k], b[:k]
+	for _, d := range m.shape {
+		m.outer *= d
+	}
+	m.per = max(1, chunk/max(1, m.length*max(1, m.turn)))
+	return m
+}
+
+// Do copies some of the runs.
+func (m *move) Do(w *kernel.Worker, i int) {
+	for o := i * m.per; o < min(m.outer, (i+1)*m.per); o++ {
+		x, y, r := m.bx, m.by, o
+		for d := len(m.shape) - 1; d >= 0; d-- {
+			k := r % m.shape[d]
+			r /= m.shape[d]
+			x += k * m.sx[d]
+			y += k * m.sy[d]
+		}
+		if m.turn > 0 {
+			kernel.TransposeBetween(m.x[x:], m.stepX, m.y[y:], m.turnY, m.length, m.turn)
+			continue
+		}
+		if m.stepX == 1 && m.stepY == 1 {
+			copy(m.y[y:y+m.length], m.x[x:x+m.length])
+			continue
+		}
+		for range m.length {
+			m.y[y] = m.x[x]
+			x += m.stepX
+			y += m.stepY
+		}
+	}
+}
+
+func (m *move) run(p *kernel.Pool) { p.Run((m.outer+m.per-1)/m.per, m) }
+
+// emitMove emits a move from one buffer to another.
+func (l *lowering) emitMove(n *graph.Node, name string, from, to *buffer, m *move) {
+	l.emit(n, name, []*buffer{from}, []*buffer{to}, func() { m.x, m.y = from.data, to.data }, m.run)
+}
+
+// stridesIn gives the strides of a rank-4 shape in ONNX's order of axes for a
+// layout.
+func stridesIn(s []int, f layout) []int {
+	if f == plain || len(s) != 4 {
+		return tensor.Strides(s)
+	}
+	return []int{s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}
+}
+
+// order4 puts axes in memory order for a layout, so that runs are long.
+func order4(f layout, xs ...[]int) {
+	if f != nhwc {
+		return
+	}
+	for _, s := range xs {
+		if len(s) == 4 {
+			s[1], s[2], s[3] = s[2], s[3], s[1]
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+
+	"pare/graph"
+)
+
+// lower adds the steps that compute a node, and whatever it takes in of the nodes
+// behind it. Where it does not apply it adds nothing and says why.
+type lower func(l *lowering, n *graph.Node) (done bool, why string)
+
+// rule names a lowering and the operators that it is for; those of the domain
+// pare are written "pare.Op".
+type rule struct {
+	name  string
+	lower lower
+	ops   []string
+}
+
+// rules are all the lowerings that there are.
+var rules = []rule{
+	{"lowerConv", lowerConv, []string{"Conv"}},
+	{"lowerConvInputGrad", lowerConvInputGrad, []string{"pare.ConvGradInput"}},
+	{"lowerConvWeightGrad", lowerConvWeightGrad, []string{"pare.ConvGradWeight"}},
+	{"lowerGemm", lowerGemm, []string{"Gemm"}},
+	{"lowerMatMul", lowerMatMul, []string{"MatMul"}},
+	{"lowerBatchNorm", lowerBatchNorm, []string{"BatchNormalization"}},
+	{"lowerBatchNormTrain", lowerBatchNormTrain, []string{"pare.BatchNormTrain"}},
+	{"lowerBatchNormGrad", lowerBatchNormGrad, []string{"pare.BatchNormGrad"}},
+	{"lowerLayerNorm", lowerLayerNorm, []string{"LayerNormalization"}},
+	{"lowerLayerNormGrad", lowerLayerNormGrad, []string{"pare.LayerNormGrad"}},
+	{"lowerPool", lowerPool, []string{"MaxPool", "AveragePool"}},
+	{"lowerPoolGrad", lowerPoolGrad, []string{"pare.MaxPoolGrad", "pare.AveragePoolGrad"}},
+	{"lowerGlobalPool", lowerGlobalPool, []string{"GlobalAveragePool"}},
+	{"lowerReduce", lowerReduce, []string{"ReduceSum", "ReduceMean"}},
+	{"lowerSumTo", lowerSumTo, []string{"pare.SumTo"}},
+	{"lowerBroadcastTo", lowerBroadcastTo, []string{"pare.BroadcastTo"}},
+	{"lowerOnesLike", lowerOnesLike, []string{"pare.OnesLike"}},
+	{"lowerSoftmax", lowerSoftmax, []string{"Softmax", "LogSoftmax"}},
+	{"lowerSoftmaxGrad", lowerSoftmaxGrad, []string{"pare.SoftmaxGrad"}},
+	{"lowerCrossEntropy", lowerCrossEntropy, []string{"pare.SoftmaxCrossEntropy"}},
+	{"lowerCrossEntropyGrad", lowerCrossEntropyGrad, []string{"pare.SoftmaxCrossEntropyGrad"}},
+	{"lowerArithmetic", lowerArithmetic, []string{"Add", "Sub", "Mul", "Div"}},
+	{"lowerUnary", lowerUnary, []string{"Abs", "Erf", "Exp", "HardSwish", "Log", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"}},
+	{"lowerGelu", lowerGelu, []string{"Gelu"}},
+	{"lowerGeluGrad", lowerGeluGrad, []string{"pare.GeluGrad"}},
+	{"lowerClip", lowerClip, []string{"Clip"}},
+	{"lowerClipGrad", lowerClipGrad, []string{"pare.ClipGrad"}},
+	{"lowerReluGrad", lowerReluGrad, []string{"pare.ReluGrad"}},
+	{"lowerComparison", lowerComparison, []string{"Greater", "GreaterOrEqual", "Less", "LessOrEqual"}},
+	{"lowerWhere", lowerWhere, []string{"Where"}},
+	{"lowerGather", lowerGather, []string{"Gather"}},
+	{"lowerGatherGrad", lowerGatherGrad, []string{"pare.GatherGrad"}},
+	{"lowerView", lowerView, []string{"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "pare.ReshapeLike"}},
+	{"lowerTranspose", lowerTranspose, []string{"Transpose"}},
+	{"lowerSlice", lowerSlice, []string{"Slice"}},
+	{"lowerSliceGrad", lowerSliceGrad, []string{"pare.SliceGrad"}},
+	{"lowerPad", lowerPad, []string{"Pad"}},
+	{"lowerConcat", lowerConcat, []string{"Concat"}},
+	{"lowerSplit", lowerSplit, []string{"Split"}},
+}
+
+// lowerings finds the rule of an operator.
+var lowerings = func() map[string]lower {
+	m := map[string]lower{}
+	for _, r := range rules {
+		for _, o := range r.ops {
+			m[o] = r.lower
+		}
+	}
+	return m
+}()
+
+// HasKernel says whether the engine has a kernel for an ai.onnx operator.
+func HasKernel(name string) bool { return lowerings[name] != nil }
+
+// lower plans a node by the rule of its operator.
+func (l *lowering) lower(n *graph.Node) (done bool, why string) {
+	name := n.Op
+	if n.Domain != "" {
+		name = n.Domain + "." + n.Op
+	}
+	f := lowerings[name]
+	if f == nil {
+		return no("there is no kernel for %s", name)
+	}
+	if v := otherFloat(n); v != nil {
+		return no("%q is %v; kernels compute in float32", v.Name, v.DType)
+	}
+	return f(l, n)
+}
+
+// no is the answer of a lowering that does not apply.
+func no(format string, a ...any) (done bool, why string) { return false, fmt.Sprintf(format, a...) }
