@@ -1,55 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
-
-var labels int
-
-// pass writes the loop over n: body for whole vectors, then body for what is
-// left under a mask. Pointers move on by a vector.
-func (v vec) pass(n GPVirtual, ptrs []GPVirtual, body func(t *tail)) {
-	labels++
-	loop, rest, done := fmt.Sprintf("l%d", labels), fmt.Sprintf("r%d", labels), fmt.Sprintf("d%d", labels)
-	SUBQ(Imm(uint64(v.n)), n)
-	JLT(LabelRef(rest))
-	Label(loop)
-	body(nil)
-	for _, p := range ptrs {
-		ADDQ(Imm(uint64(4*v.n)), p)
-	}
-	SUBQ(Imm(uint64(v.n)), n)
-	JGE(LabelRef(loop))
-	Label(rest)
-	ADDQ(Imm(uint64(v.n)), n)
-	JZ(LabelRef(done))
-	body(v.tailOf(n))
-	Label(done)
-}
-
-func (v vec) begin(name, isa, sig string) {
-	TEXT(name+"_"+isa, NOSPLIT, sig)
-	Pragma("noescape")
-}
-
-func gp(name string) GPVirtual { return Load(Param(name), GP64()).(GPVirtual) }
-
-func (v vec) scalar(name string) VecVirtual {
-	s := Load(Param(name), XMM())
-	d := v.reg()
-	VBROADCASTSS(s, d)
-	return d
-}
-
-func end() {
-	VZEROUPPER()
-	RET()
-}
 
 // functions are the elementwise functions of one and of two values.
 func functions(v vec, isa string) {
