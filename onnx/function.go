@@ -33,13 +33,6 @@ func costOf(n *onnxpb.NodeProto) int {
 
 type funcKey struct{ domain, name, overload string }
 
-func domainOf(d string) string {
-	if d == "ai.onnx" {
-		return ""
-	}
-	return d
-}
-
 // inline replaces the calls of the model's functions by their nodes, which may
 // take at most so many bytes. The model has no functions afterwards, nor the
 // domains that only they had.
