@@ -114,11 +114,7 @@ var _ = register(
 	// ReluGrad(dy, y) is dy where y > 0 and 0 elsewhere.
 	Def{Domain: graph.Pare, Name: "ReluGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			y, err := floats(in[1])
+			d, y, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -138,11 +134,7 @@ var _ = register(
 	// bound may be missing.
 	Def{Domain: graph.Pare, Name: "ClipGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			y, err := floats(in[1])
+			d, y, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -175,11 +167,7 @@ var _ = register(
 	// distribution and its density (Hendrycks & Gimpel 2016).
 	Def{Domain: graph.Pare, Name: "GeluGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			d, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

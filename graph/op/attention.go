@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -73,7 +74,7 @@ func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error
 	c.maskShape = mask
 	if k := len(mask); k > 0 {
 		full := append(append([]int{}, mask[:k-1]...), c.lk)
-		if s, err := broadcastInts([]int{c.b, c.hq, c.lq, c.lk}, full); err != nil || len(s) != 4 || mask[k-1] > c.lk || !sameInts(s, []int{c.b, c.hq, c.lq, c.lk}) {
+		if s, err := broadcastInts([]int{c.b, c.hq, c.lq, c.lk}, full); err != nil || len(s) != 4 || mask[k-1] > c.lk || !slices.Equal(s, []int{c.b, c.hq, c.lq, c.lk}) {
 			return nil, fmt.Errorf("mask %v does not fit scores [%d %d %d %d]", mask, c.b, c.hq, c.lq, c.lk)
 		}
 	}

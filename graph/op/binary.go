@@ -38,11 +38,7 @@ func (s binary) def() Def {
 }
 
 func (s binary) infer(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
-		return err
-	}
-	y, err := c.In(1)
+	x, y, err := c.pair()
 	if err != nil {
 		return err
 	}
@@ -130,11 +126,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 		if s.float == nil {
 			return nil, fmt.Errorf("%s does not take %v", s.name, y.DType)
 		}
-		a, err := floats(x)
-		if err != nil {
-			return nil, err
-		}
-		b, err := floats(y)
+		a, b, err := bothFloats(x, y)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -201,7 +202,7 @@ func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 	}
 	k := 0
 	for i, p := range parts {
-		if p.DType != first.DType || !sameInts(p.Shape, first.Shape) {
+		if p.DType != first.DType || !slices.Equal(p.Shape, first.Shape) {
 			return nil, fmt.Errorf("round %d gives %v where the first gave %v", i, p, first)
 		}
 		cp := copier(out, p)

@@ -12,17 +12,9 @@ import (
 // three is bilinear, and the gradient of each is made of the other two.
 
 func inferConv(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, w, err := c.rankedPair()
+	if x == nil {
 		return err
-	}
-	w, err := c.In(1)
-	if err != nil {
-		return err
-	}
-	if x.Shape == nil || w.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
 	}
 	if len(x.Shape) < 3 || len(w.Shape) != len(x.Shape) {
 		return fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
@@ -96,6 +88,27 @@ func (c *convCase) each(f func(xi, wi, yi int)) {
 	})
 }
 
+// startAtBias is [n, c, k] numbers, each the bias of its channel; 0 without one.
+func startAtBias(bias *tensor.Tensor, n, c, k int) ([]float64, error) {
+	y := make([]float64, n*c*k)
+	if bias == nil {
+		return y, nil
+	}
+	b, err := floats(bias)
+	if err != nil || len(b) != c {
+		return nil, fmt.Errorf("bias %v does not fit %d channels", bias.Shape, c)
+	}
+	for i := range y {
+		y[i] = b[i/k%c]
+	}
+	return y, nil
+}
+
+// convMACs counts the products of a convolution with output y and kernel w.
+func convMACs(y, w graph.Shape) int64 {
+	return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
+}
+
 func (c *convCase) shape() []int { return append([]int{c.n, c.co}, c.out...) }
 
 var _ = register(
@@ -105,23 +118,13 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
+			x, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
-			w, err := floats(in[1])
+			y, err := startAtBias(arg(in, 2), c.n, c.co, c.outN)
 			if err != nil {
 				return nil, err
-			}
-			y := make([]float64, c.n*c.co*c.outN)
-			if b := arg(in, 2); b != nil {
-				bf, err := floats(b)
-				if err != nil || len(bf) != c.co {
-					return nil, fmt.Errorf("bias %v does not fit %d channels", b.Shape, c.co)
-				}
-				for i := range y {
-					y[i] = bf[i/c.outN%c.co]
-				}
 			}
 			c.each(func(xi, wi, yi int) { y[yi] += x[xi] * w[wi] })
 			return single(ofFloats(in[0].DType, c.shape(), y))
@@ -136,10 +139,7 @@ var _ = register(
 			}
 			return out, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.Out(0).Shape, n.In(1).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.Out(0).Shape, n.In(1).Shape) }},
 
 	// ConvGradInput(dy, w, like): the gradient with respect to x, which has
 	// the shape of like.
@@ -150,11 +150,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, err := floats(in[1])
+			dy, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -170,10 +166,7 @@ var _ = register(
 			return []*graph.Value{b.Attr("Conv", n.Attrs, dy[0], n.In(1)),
 				b.Pare("ConvGradWeight", n.Attrs, dy[0], n.In(0), n.In(1)), nil}, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.In(0).Shape, n.In(1).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.In(0).Shape, n.In(1).Shape) }},
 
 	// ConvGradWeight(x, dy, like): the gradient with respect to w, which has
 	// the shape of like.
@@ -184,11 +177,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			dy, err := floats(in[1])
+			x, dy, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -203,10 +192,7 @@ var _ = register(
 			return []*graph.Value{b.Pare("ConvGradInput", n.Attrs, n.In(1), dy[0], n.In(0)),
 				b.Attr("Conv", n.Attrs, n.In(0), dy[0]), nil}, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.In(1).Shape, n.In(2).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.In(1).Shape, n.In(2).Shape) }},
 )
 
 // sumChannels sums all axes but the second.

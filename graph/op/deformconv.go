@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -30,10 +31,10 @@ func deformOf(n *graph.Node, x, w, offset, mask []int) (*deformCase, error) {
 		return nil, fmt.Errorf("%d channels do not divide into %d groups of offsets", c.ci, d.groups)
 	}
 	d.perGroup = c.ci / d.groups
-	if want := []int{c.n, d.groups * c.k * 2, c.out[0], c.out[1]}; !sameInts(offset, want) {
+	if want := []int{c.n, d.groups * c.k * 2, c.out[0], c.out[1]}; !slices.Equal(offset, want) {
 		return nil, fmt.Errorf("offsets %v, %v are needed", offset, want)
 	}
-	if want := []int{c.n, d.groups * c.k, c.out[0], c.out[1]}; mask != nil && !sameInts(mask, want) {
+	if want := []int{c.n, d.groups * c.k, c.out[0], c.out[1]}; mask != nil && !slices.Equal(mask, want) {
 		return nil, fmt.Errorf("mask %v, %v is needed", mask, want)
 	}
 	return d, nil

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -150,13 +151,9 @@ func (d *dftCase) line(f *fourier.CmplxFFT, x, y []complex128, adjoint bool) {
 var _ = register(
 	Def{Name: "DFT",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			out := append(graph.Shape{}, x.Shape...)
 			a := c.Node.Int("axis", 1)
@@ -230,7 +227,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			if !sameInts(in[0].Shape, d.transform) {
+			if !slices.Equal(in[0].Shape, d.transform) {
 				return nil, fmt.Errorf("gradient %v does not fit %v", in[0].Shape, d.transform)
 			}
 			return single(ofFloats(in[0].DType, in[1].Shape, d.run(dy, true)))

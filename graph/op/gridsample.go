@@ -194,17 +194,9 @@ func (c *gridCase) each(grid []float64, f func(n, o, i int, w float64, d []float
 var _ = register(
 	Def{Name: "GridSample",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, g, err := c.rankedPair()
+			if x == nil {
 				return err
-			}
-			g, err := c.In(1)
-			if err != nil {
-				return err
-			}
-			if x.Shape == nil || g.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			if len(x.Shape) < 3 || len(g.Shape) != len(x.Shape) {
 				return fmt.Errorf("input %v and grid %v do not go together", x.Shape, g.Shape)
@@ -217,11 +209,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			g, err := floats(in[1])
+			x, g, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

@@ -48,11 +48,7 @@ var _ = register(
 	// GlobalLpPool is the p-norm of each channel.
 	Def{Name: "GlobalLpPool", Infer: global("GlobalLpPool", "ReduceL2").Infer,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rows, c, k, err := channels(in[0].Shape)
+			x, rows, c, k, err := channelled(in[0])
 			if err != nil {
 				return nil, err
 			}

@@ -9,14 +9,10 @@ import (
 )
 
 func inferPool(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	c.Out(1, tensor.Int64, nil)
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		c.Out(1, tensor.Int64, nil)
-		return nil
 	}
 	kernel := c.Node.Ints("kernel_shape")
 	if len(x.Shape) != len(kernel)+2 {
@@ -105,11 +101,7 @@ var _ = register(
 	Def{Domain: graph.Pare, Name: "MaxPoolGrad",
 		Infer: func(c *Infer) error { c.Out(0, c.DType(1), c.Shape(1)); return nil },
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			dy, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -131,11 +123,7 @@ var _ = register(
 	// adjoint of MaxPoolGrad.
 	Def{Domain: graph.Pare, Name: "MaxPoolPick", Infer: inferPool,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			u, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			u, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -243,22 +231,11 @@ func columnMajor(i int, spatial []int) int {
 
 // global pools over all spatial positions; it is a reduction with a name.
 func global(name, reduction string) Def {
-	spatial := func(rank int) []int {
-		var as []int
-		for d := 2; d < rank; d++ {
-			as = append(as, d)
-		}
-		return as
-	}
 	return Def{Name: name,
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			if len(x.Shape) < 3 {
 				return fmt.Errorf("input %v has no spatial axes", x.Shape)
@@ -271,11 +248,11 @@ func global(name, reduction string) Def {
 			return nil
 		},
 		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			m := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axes", spatial(in[0].Rank()))}}
+			m := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axes", spatialAxes(in[0].Rank()))}}
 			return Lookup("", reduction).Eval(m, opset, in)
 		},
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-			return []*graph.Value{reduce(b, reduction, n.In(0), spatial(len(n.In(0).Shape)), true)}, nil
+			return []*graph.Value{reduce(b, reduction, n.In(0), spatialAxes(len(n.In(0).Shape)), true)}, nil
 		},
 	}
 }

@@ -89,13 +89,9 @@ var _ = register(
 func argReduce(name string, sign int) Def {
 	return Def{Name: name, Grad: noGrad,
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.rankedTo(tensor.Int64)
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, tensor.Int64, nil)
-				return nil
 			}
 			a, err := axis(c.Node.Int("axis", 0), len(x.Shape))
 			if err != nil {

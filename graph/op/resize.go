@@ -209,13 +209,9 @@ func (r *resizing) backward(dy []float64) []float64 {
 }
 
 func inferResize(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
 	}
 	out := make(graph.Shape, len(x.Shape))
 	for i := range out {

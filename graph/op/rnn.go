@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -306,7 +307,7 @@ func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 		if t == nil {
 			continue
 		}
-		if f.shape != nil && !sameInts(t.Shape, f.shape) {
+		if f.shape != nil && !slices.Equal(t.Shape, f.shape) {
 			return nil, fmt.Errorf("input %d is %v, %v is needed", f.i, t.Shape, f.shape)
 		}
 		if *f.to, err = floats(t); err != nil {

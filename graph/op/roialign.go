@@ -96,11 +96,7 @@ func (c *roiCase) each(rois []float64, batch []int, f func(r, map_, place, count
 var _ = register(
 	Def{Name: "RoiAlign",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
-				return err
-			}
-			r, err := c.In(1)
+			x, r, err := c.pair()
 			if err != nil {
 				return err
 			}
@@ -122,11 +118,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rois, err := floats(in[1])
+			x, rois, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -174,11 +166,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rois, err := floats(in[1])
+			dy, rois, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -55,11 +56,11 @@ func (r *rotaryCase) row(b, h, t int) int {
 func (r *rotaryCase) angles(cos, sin []int, ids *tensor.Tensor) ([]int, error) {
 	half := r.turned / 2
 	out := make([]int, r.b*r.t)
-	if !sameInts(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half {
+	if !slices.Equal(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half {
 		return nil, fmt.Errorf("caches %v and %v, whose rows must have %d elements", cos, sin, half)
 	}
 	if ids == nil {
-		if !sameInts(cos, []int{r.b, r.t, half}) {
+		if !slices.Equal(cos, []int{r.b, r.t, half}) {
 			return nil, fmt.Errorf("cache %v, [%d %d %d] is needed where no positions are given", cos, r.b, r.t, half)
 		}
 		for i := range out {

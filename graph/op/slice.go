@@ -79,13 +79,9 @@ func sliceArgs(n *graph.Node, opset int, get func(i int) ([]int, bool)) (starts,
 }
 
 func inferSlice(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
 	}
 	starts, ends, as, steps, ok := sliceArgs(c.Node, c.Opset, c.Ints)
 	if !ok {

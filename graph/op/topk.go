@@ -25,14 +25,10 @@ func topCount(n *graph.Node, get func(i int) ([]int, bool)) (int, bool) {
 // positions, best first; of equal ones the first. NaN counts as the largest.
 var _ = register(Def{Name: "TopK",
 	Infer: func(c *Infer) error {
-		x, err := c.In(0)
-		if err != nil {
+		c.Out(1, tensor.Int64, nil)
+		x, err := c.ranked()
+		if x == nil {
 			return err
-		}
-		if x.Shape == nil {
-			c.Out(0, x.DType, nil)
-			c.Out(1, tensor.Int64, nil)
-			return nil
 		}
 		a, err := axis(c.Node.Int("axis", -1), len(x.Shape))
 		if err != nil {
