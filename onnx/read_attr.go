@@ -9,6 +9,19 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// mapped is what f makes of each element, up to the first error.
+func mapped[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
+	var out []B
+	for _, x := range in {
+		y, err := f(x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, y)
+	}
+	return out, nil
+}
+
 // nested reads a subgraph.
 func (s *graphReader) nested(p *onnxpb.GraphProto) (*graph.Graph, error) {
 	return s.graph(p, s.g.Opset, s.here, s.depth+1)
@@ -44,21 +57,9 @@ func (s *graphReader) attr(p *onnxpb.AttributeProto) (graph.Attr, error) {
 			a.Strings = append(a.Strings, string(b))
 		}
 	case graph.AttrTensors:
-		for _, t := range p.Tensors {
-			x, e := s.tensor(t)
-			if e != nil {
-				return a, e
-			}
-			a.Tensors = append(a.Tensors, x)
-		}
+		a.Tensors, err = mapped(p.Tensors, s.tensor)
 	case graph.AttrGraphs:
-		for _, q := range p.Graphs {
-			x, e := s.nested(q)
-			if e != nil {
-				return a, e
-			}
-			a.Graphs = append(a.Graphs, x)
-		}
+		a.Graphs, err = mapped(p.Graphs, s.nested)
 	default:
 		keep = true
 	}

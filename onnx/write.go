@@ -253,13 +253,7 @@ func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
 			p.Tensors = append(p.Tensors, tensorProto("", t))
 		}
 	case graph.AttrGraphs:
-		for _, s := range a.Graphs {
-			q, e := w.graph(s)
-			if e != nil {
-				return nil, e
-			}
-			p.Graphs = append(p.Graphs, q)
-		}
+		p.Graphs, err = mapped(a.Graphs, w.graph)
 	default:
 		err = fmt.Errorf("attribute %q has kind %d", a.Name, a.Kind)
 	}

@@ -11,13 +11,20 @@ import (
 // x[n,i]*w[o,i]. Its two gradients are operators of their own; each of the
 // three is bilinear, and the gradient of each is made of the other two.
 
+// convPair is the input and the kernel of a convolution, nil where the rank of
+// one is not known.
+func convPair(c *Infer) (x, w *graph.Value, err error) {
+	x, w, err = c.rankedPair()
+	if x != nil && (len(x.Shape) < 3 || len(w.Shape) != len(x.Shape)) {
+		return nil, nil, fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
+	}
+	return x, w, err
+}
+
 func inferConv(c *Infer) error {
-	x, w, err := c.rankedPair()
+	x, w, err := convPair(c)
 	if x == nil {
 		return err
-	}
-	if len(x.Shape) < 3 || len(w.Shape) != len(x.Shape) {
-		return fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
 	}
 	kernel, ok := w.Shape[2:].Ints()
 	if !ok {

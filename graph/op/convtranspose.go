@@ -85,12 +85,9 @@ func transposedOf(n *graph.Node, x, w []int) (*convCase, error) {
 }
 
 func inferConvTranspose(c *Infer) error {
-	x, w, err := c.rankedPair()
+	x, w, err := convPair(c)
 	if x == nil {
 		return err
-	}
-	if len(x.Shape) < 3 || len(w.Shape) != len(x.Shape) {
-		return fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
 	}
 	kernel, ok := w.Shape[2:].Ints()
 	if !ok {
