@@ -4,8 +4,6 @@ package onnx
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -18,19 +16,6 @@ const maxDepth = 32
 // MinIR is the oldest version of the format that Pare reads. Graphs of opsets
 // before 7 are rewritten (op.Upgrade).
 const MinIR = 3
-
-// Read reads a model file. External data is looked for in its folder.
-func Read(path string) (*graph.Graph, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	g, err := Decode(b, filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return g, nil
-}
 
 // Decode reads a model from memory; dir is the folder of its external data,
 // "" where there is none.

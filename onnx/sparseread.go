@@ -268,7 +268,8 @@ func wholes(raw []byte) []byte {
 	return out
 }
 
-// Load reads a model of either form: ONNX, or Pare's sparse form.
+// Load reads a model file of either form: ONNX, whose external data is looked for
+// in its folder, or Pare's sparse form.
 func Load(path string) (*graph.Graph, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
