@@ -168,7 +168,7 @@ func (in *inliner) node(n *onnxpb.NodeProto, stack []funcKey) ([]*onnxpb.NodePro
 	in.left -= 500
 	for _, m := range f.Node {
 		if in.left -= costOf(m); in.left < 0 {
-			return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
+			return nil, fmt.Errorf("functions, written out, take too much memory for a file of this size")
 		}
 		b, err := c.node(m, n.GetName())
 		if err != nil {
@@ -238,7 +238,7 @@ func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, erro
 				continue // left out by the caller
 			}
 			if c.in.left -= 350 + 2*proto.Size(given); c.in.left < 0 {
-				return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
+				return nil, fmt.Errorf("functions, written out, take too much memory for a file of this size")
 			}
 			b := proto.Clone(given).(*onnxpb.AttributeProto)
 			b.Name = a.Name

@@ -30,7 +30,7 @@ func unmarshal(b []byte, m proto.Message, most int) error {
 		return err
 	}
 	if w.left < 0 {
-		return fmt.Errorf("its structure would take more than %d bytes of memory, too much for so small a file", most)
+		return fmt.Errorf("its structure would take more than %d bytes of memory, too much for a file of this size", most)
 	}
 	return proto.UnmarshalOptions{RecursionLimit: maxMessages + 1}.Unmarshal(b, m)
 }

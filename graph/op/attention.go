@@ -36,7 +36,7 @@ func attnDims(s []int, heads int) (b, h, l, d int, err error) {
 	case len(s) == 3 && heads > 0 && s[2]%heads == 0:
 		return s[0], heads, s[1], s[2] / heads, nil
 	}
-	return 0, 0, 0, 0, fmt.Errorf("shape %v with %d heads is none of an attention", s, heads)
+	return 0, 0, 0, 0, fmt.Errorf("shape %v with %d heads is neither [batch heads length size] nor [batch length heads*size]", s, heads)
 }
 
 func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error) {

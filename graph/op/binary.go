@@ -118,7 +118,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 	case x.DType == tensor.String:
 		a, b := tensor.Of[string](x), tensor.Of[string](y)
 		if b == nil && y.Len() > 0 {
-			return nil, fmt.Errorf("inputs are %v and %v", x.DType, y.DType)
+			return nil, fmt.Errorf("inputs are %v and %v: types must agree", x.DType, y.DType)
 		}
 		odometer2(shape, sx, sy, func(i, j, k int) { tensor.Of[bool](out)[i] = a[j] == b[k] })
 		return out, nil
@@ -145,7 +145,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 	if s.name == "Div" || s.name == "Mod" {
 		for _, v := range b {
 			if v == 0 {
-				return nil, fmt.Errorf("integer division by zero")
+				return nil, fmt.Errorf("an integer is divided by zero")
 			}
 		}
 	}

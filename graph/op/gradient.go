@@ -158,7 +158,7 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		err = b.Err()
 	}
 	if err == nil && len(outs) < len(n.Outputs) {
-		err = fmt.Errorf("%d of %d outputs", len(outs), len(n.Outputs))
+		err = fmt.Errorf("it gives %d of the node's %d outputs", len(outs), len(n.Outputs))
 	}
 	if err != nil {
 		return fmt.Errorf("decomposition of %w", at(n, err))

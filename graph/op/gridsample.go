@@ -244,7 +244,7 @@ var _ = register(
 				}
 			}
 			if len(f[0]) != c.n*c.c*c.no {
-				return nil, fmt.Errorf("gradient %v does not fit", in[0].Shape)
+				return nil, fmt.Errorf("gradient %v does not fit an output of %d elements", in[0].Shape, c.n*c.c*c.no)
 			}
 			dx, dg, rank := make([]float64, len(f[1])), make([]float64, len(f[2])), len(c.in)
 			c.each(f[2], func(n, o, i int, w float64, d []float64) {
@@ -331,7 +331,7 @@ var _ = register(
 // to 1, the last axis first, and a one.
 func homogeneous(n *graph.Node, size []int) ([]float64, error) {
 	if len(size) < 3 {
-		return nil, fmt.Errorf("a size of %v", size)
+		return nil, fmt.Errorf("size %v is not [N C H W] or [N C D H W]", size)
 	}
 	spatial, r := size[2:], len(size)-2
 	places, ok := tensor.Size(spatial)

@@ -208,7 +208,7 @@ func vectorProductGrad(b *Builder, a, w, d *graph.Value) ([]*graph.Value, error)
 
 func matmulShape(a, w graph.Shape) (graph.Shape, error) {
 	if len(a) == 0 || len(w) == 0 {
-		return nil, fmt.Errorf("factors %v and %v: scalars cannot be multiplied so", a, w)
+		return nil, fmt.Errorf("factors %v and %v: a factor must not be a scalar", a, w)
 	}
 	x, y := a, w
 	if len(a) == 1 {

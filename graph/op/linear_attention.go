@@ -80,7 +80,7 @@ var _ = register(Def{Name: "LinearAttention",
 				return nil
 			}
 			if len(v.Shape) != 3 {
-				return fmt.Errorf("input %d is %v, of rank 3 it must be", i, v.Shape)
+				return fmt.Errorf("input %d is %v: it must be of rank 3", i, v.Shape)
 			}
 		}
 		hq, hkv := c.Node.Int("q_num_heads", 0), c.Node.Int("kv_num_heads", 0)

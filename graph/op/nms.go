@@ -40,7 +40,7 @@ var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
 				return err
 			}
 			if v.Shape != nil && len(v.Shape) != 3 {
-				return fmt.Errorf("input %d is %v, of rank 3 it must be", i, v.Shape)
+				return fmt.Errorf("input %d is %v: it must be of rank 3", i, v.Shape)
 			}
 		}
 		c.Out(0, tensor.Int64, graph.Shape{unknownDim(c, 0, 0), graph.N(3)})

@@ -337,7 +337,7 @@ func normOrder(n *graph.Node) (int, error) {
 func lrnOf(n *graph.Node) (size int, alpha, beta, bias float64, err error) {
 	size = n.Int("size", 0)
 	if size < 1 || size > 1<<20 {
-		return 0, 0, 0, 0, fmt.Errorf("a window of %d channels", size)
+		return 0, 0, 0, 0, fmt.Errorf("size %d of the window must be 1 or more channels", size)
 	}
 	return size, float64(n.Float("alpha", 1e-4)), float64(n.Float("beta", .75)), float64(n.Float("bias", 1)), nil
 }

@@ -124,7 +124,7 @@ func times(a, b *tensor.Tensor) ([]float64, error) {
 		return nil, err
 	}
 	if len(x) != 1 && len(y) != 1 && len(x) != len(y) || len(x) == 0 || len(y) == 0 {
-		return nil, fmt.Errorf("%d and %d scales", len(x), len(y))
+		return nil, fmt.Errorf("%d and %d scales do not go together: one of each, or as many", len(x), len(y))
 	}
 	out := make([]float64, max(len(x), len(y)))
 	for i := range out {

@@ -86,7 +86,7 @@ func quantType(n *graph.Node, zp tensor.DType) (tensor.DType, error) {
 		}
 	}
 	if !d.IsInt() {
-		return 0, fmt.Errorf("quantisation to data type %d is not known", d)
+		return 0, fmt.Errorf("cannot quantise to %v: it is not an integer type", d)
 	}
 	return d, nil
 }
@@ -130,7 +130,7 @@ var _ = register(
 			}
 			d := tensor.DType(c.Node.Int("output_dtype", int(s.DType)))
 			if !d.IsFloat() && d != tensor.Undefined {
-				return fmt.Errorf("numbers of data type %d", d)
+				return fmt.Errorf("output_dtype %v is not a floating-point type", d)
 			}
 			c.Out(0, d, c.Shape(0))
 			return nil

@@ -108,7 +108,7 @@ func resizingOf(n *graph.Node, opset int, shape []int, a resizeArgs) (*resizing,
 			scale[i] = a.scales[i]
 			f := math.Floor(float64(shape[d]) * scale[i])
 			if !(scale[i] > 0) || f > math.MaxInt32 {
-				return nil, fmt.Errorf("a scale of %g", scale[i])
+				return nil, fmt.Errorf("scale %g of axis %d is not positive, or too large", scale[i], d)
 			}
 			out[i] = int(f)
 			continue

@@ -320,7 +320,7 @@ func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 	}
 	for _, l := range a.lens {
 		if l < 0 || l > a.t {
-			return nil, fmt.Errorf("length %d of %d steps", l, a.t)
+			return nil, fmt.Errorf("sequence length %d is not between 0 and the %d steps of the input", l, a.t)
 		}
 	}
 	return a, nil

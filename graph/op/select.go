@@ -12,7 +12,7 @@ import (
 func chosenOf(cond *tensor.Tensor, size int) ([]int, error) {
 	c := tensor.Of[bool](cond)
 	if cond.DType != tensor.Bool || len(c) > size {
-		return nil, fmt.Errorf("a condition %v over an axis of %d", cond, size)
+		return nil, fmt.Errorf("condition %v must be bool and no longer than the axis of %d", cond, size)
 	}
 	idx := []int{}
 	for i, v := range c {

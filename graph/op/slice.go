@@ -35,7 +35,7 @@ func spans(shape, starts, ends, as, steps []int) ([]span, error) {
 			st = steps[i]
 		}
 		if st == 0 {
-			return nil, fmt.Errorf("a step of 0")
+			return nil, fmt.Errorf("the step along axis %d is 0", a)
 		}
 		s, e := starts[i], ends[i]
 		if s < 0 {

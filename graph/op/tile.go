@@ -35,7 +35,7 @@ var _ = register(
 				return nil
 			}
 			if len(r) != len(x.Shape) {
-				return fmt.Errorf("%d repeats for shape %v", len(r), x.Shape)
+				return fmt.Errorf("%d repeats do not fit shape %v: one for each axis is needed", len(r), x.Shape)
 			}
 			out := append(graph.Shape{}, x.Shape...)
 			for i := range out {
@@ -53,7 +53,7 @@ var _ = register(
 				return nil, err
 			}
 			if len(r) != in[0].Rank() {
-				return nil, fmt.Errorf("%d repeats for shape %v", len(r), in[0].Shape)
+				return nil, fmt.Errorf("%d repeats do not fit shape %v: one for each axis is needed", len(r), in[0].Shape)
 			}
 			shape := append([]int{}, in[0].Shape...)
 			for i := range shape {
