@@ -1,4 +1,4 @@
-// Command bench measures Pare beside its peers on the same work: PyTorch for
+// Command bench measures Pare against its peers on the same work: PyTorch for
 // training, ONNX Runtime for inference, OpenBLAS for products. Every round runs
 // Pare and the peer one after the other, so that what disturbs the machine
 // disturbs both; a ratio is taken within a round.
@@ -170,7 +170,7 @@ func run(o options) error {
 }
 
 // duels runs the chosen works with a number of threads. A peer that broke is
-// started anew.
+// restarted.
 func duels(all []work, o options, threads int) (rows []Row, err error) {
 	p, err := startPeer(o.python, threads)
 	if err != nil {
@@ -259,7 +259,7 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 	return r
 }
 
-// timed is the time of one run; where there are several, one more goes before
+// timed is the time of one run; where there are several, one more runs before
 // them, as it does on the peer's side.
 func timed(f func() error, loops int) (float64, error) {
 	if loops > 1 {
@@ -305,7 +305,7 @@ func unit(s float64) string {
 	return fmt.Sprintf("%.1f µs", s*1e6)
 }
 
-// cpu is the processor's name, where the system tells.
+// cpu is the processor's name, where the system gives it.
 func cpu() string {
 	b, _ := os.ReadFile("/proc/cpuinfo")
 	for _, l := range strings.Split(string(b), "\n") {

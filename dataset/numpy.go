@@ -126,7 +126,7 @@ func (x *npyFile) set(y *npyFile) (*Set, error) {
 	return s, nil
 }
 
-// headOf reads an array's header from its beginning.
+// headOf reads an array's header from its start.
 func headOf(name string, r io.Reader, size int64, load func() ([]byte, error)) (*npyFile, error) {
 	b := make([]byte, min(size, npy.MaxHeader))
 	if _, err := io.ReadFull(r, b); err != nil {

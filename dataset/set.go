@@ -88,7 +88,7 @@ func (s *Set) indices() []int32 {
 	return out
 }
 
-// First keeps the first n samples (all where there are no more).
+// First keeps the first n samples, or all where there are fewer.
 func (s *Set) First(n int) *Set {
 	if n >= s.Len() {
 		return s

@@ -22,7 +22,7 @@ type Graph struct {
 	names map[string]int // counters for fresh names
 }
 
-// Meta is what an ONNX model says of itself beside its graph.
+// Meta is what an ONNX model says of itself in addition to its graph.
 type Meta struct {
 	IRVersion       int64
 	Producer        string

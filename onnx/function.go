@@ -34,7 +34,7 @@ func costOf(n *onnxpb.NodeProto) int {
 type funcKey struct{ domain, name, overload string }
 
 // inline replaces the calls of the model's functions by their nodes, which may
-// take at most so many bytes. The model has no functions afterwards, nor the
+// take at most the given bytes. The model has no functions afterwards, nor the
 // domains that only they had.
 func inline(m *onnxpb.ModelProto, most int) error {
 	if len(m.Functions) == 0 {
@@ -204,7 +204,7 @@ type call struct {
 	attrs map[string]*onnxpb.AttributeProto
 }
 
-// name gives a value of the function's a name of its own in the model.
+// name gives a value of the function a unique name in the model.
 func (c *call) name(s string) string {
 	if t, ok := c.to[s]; ok {
 		return t

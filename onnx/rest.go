@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What a file says of a value, a tensor or an attribute beside what the graph
-// holds is kept as wire bytes in Unknown, and written again: documentation of
+// What a file says of a value, a tensor or an attribute that the graph does not
+// hold is kept as wire bytes in Unknown, and written again: documentation of
 // attributes, metadata, denotations, fields that Pare does not know.
 
 // restOfMessage gives the wire bytes of rest, the fields of a message that the
@@ -43,7 +43,7 @@ func restOfValue(p *onnxpb.ValueInfoProto) ([]byte, error) {
 }
 
 // withRest puts the rest of a value back into its entry. Denotations go to the
-// axes while there are as many.
+// axes while their number stays the same.
 func withRest(p *onnxpb.ValueInfoProto, unknown []byte) {
 	rest := &onnxpb.ValueInfoProto{}
 	if len(unknown) == 0 || proto.Unmarshal(unknown, rest) != nil {

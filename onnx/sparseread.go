@@ -161,7 +161,7 @@ func (u unpacker) open(s *stream) (io.Reader, error) {
 }
 
 // check reads all streams through without keeping them: they must hold what the
-// weights need, and no more. It counts the entries of each weight.
+// weights need, not longer. It counts the entries of each weight.
 func check(packs []*pack, streams *[5]stream) error {
 	u, err := newUnpacker()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"pare/tensor"
 )
 
-// reader turns protobuf messages into a graph. Contents that lie elsewhere than
+// reader turns protobuf messages into a graph. Contents that are elsewhere than
 // in the message, or are larger than what the message holds of them, are read
 // late: once all the rest of the model is known to be good.
 type reader struct {

@@ -25,7 +25,8 @@ type Options struct {
 // maxInline is the size above which protobuf cannot hold a model.
 const maxInline = 1_900_000_000
 
-// Write writes a model file beside its place, syncs and renames it.
+// Write writes a model file: to a temporary file in its folder, which is synced
+// and renamed.
 func Write(path string, g *graph.Graph, o Options) error {
 	size := 0
 	for _, v := range g.Consts() {

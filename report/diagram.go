@@ -105,8 +105,8 @@ func (n *DiagramNode) draw(w *strings.Builder, x, y float64) {
 	w.WriteString(`</g>`)
 }
 
-// cutMiddle shortens a text to n characters; the end tells more than the
-// beginning.
+// cutMiddle shortens a text to n characters; the end says more than the
+// start.
 func cutMiddle(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {

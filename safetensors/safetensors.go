@@ -53,7 +53,8 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Write writes a file beside its place, syncs and renames it.
+// Write writes a file: to a temporary file in its folder, which is synced and
+// renamed.
 func Write(path string, f *File) error {
 	b, err := Encode(f)
 	if err != nil {

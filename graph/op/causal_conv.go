@@ -139,7 +139,7 @@ var _ = register(
 		}},
 )
 
-// swished says whether the result goes through x*sigmoid(x).
+// swished says whether the activation x*sigmoid(x) is applied.
 func swished(n *graph.Node) (bool, error) {
 	switch a := n.Str("activation", "none"); a {
 	case "none":

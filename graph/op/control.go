@@ -178,7 +178,7 @@ func open(v *graph.Value, d int) graph.Dim {
 	return graph.Derived(fmt.Sprintf("round%d", d), graph.Sym(v.Name))
 }
 
-// stack joins the parts of all rounds along a new first axis; like tells type
+// stack joins the parts of all rounds along a new first axis; like gives type
 // and shape where there is none.
 func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 	if len(parts) == 0 {

@@ -87,7 +87,7 @@ func (c *Infer) In(i int) (*graph.Value, error) {
 }
 
 // ranked is input 0. Where its rank is not known, output 0 has its type and no
-// shape, nothing else can be told, and ranked returns nil without an error.
+// shape, nothing else can be inferred, and ranked returns nil without an error.
 func (c *Infer) ranked() (*graph.Value, error) { return c.rankedTo(c.DType(0)) }
 
 // rankedTo is ranked for an output of another type.
@@ -150,7 +150,7 @@ func (c *Infer) Out(i int, d tensor.DType, s graph.Shape) {
 }
 
 // Contents gives the elements of a small input of whole numbers, as far as
-// they can be told before running: those of an initialiser, or dimensions that
+// they can be known before running: those of an initialiser, or dimensions that
 // a chain of Shape, Gather, Concat, Cast … computed. False where they are not
 // known.
 func (c *Infer) Contents(i int) ([]graph.Dim, bool) {

@@ -67,8 +67,8 @@ var _ = register(
 		}},
 )
 
-// fullWindows are the attributes of an AveragePool that counts padding, with
-// so much of it that every window is full.
+// fullWindows are the attributes of an AveragePool that counts padding, enough
+// of it that every window is full.
 func fullWindows(n *graph.Node, shape graph.Shape) ([]graph.Attr, error) {
 	as := withAttr(n.Attrs, "count_include_pad", 1)
 	if n.Int("ceil_mode", 0) == 0 {

@@ -7,7 +7,7 @@ import (
 	"pare/tensor"
 )
 
-// padArgs gives begins and ends for every axis (2*rank numbers).
+// padArgs gives the padding before and after every axis (2*rank numbers).
 func padArgs(n *graph.Node, rank int, get func(i int) ([]int, bool)) ([]int, bool, error) {
 	p, as := n.Ints("pads"), []int(nil)
 	if p == nil {

@@ -227,7 +227,7 @@ func maxPool(n *graph.Node, x []float64, shape []int) (y []float64, at []int, ou
 }
 
 // columnMajor is the position in a tensor whose spatial axes are stored the
-// first one fastest of what lies at i where the last one is.
+// first one fastest of the element at i where the last one is.
 func columnMajor(i int, spatial []int) int {
 	plane := prod(spatial)
 	rest, at, step := i%plane, 0, plane

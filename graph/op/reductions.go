@@ -35,7 +35,7 @@ func others(b *Builder, n *graph.Node, dy, x, y *graph.Value) *graph.Value {
 	return b.Op("Where", isZero, single, b.Op("Div", none, safe))
 }
 
-// meanGrad divides by the number of elements behind each result, which may be
+// meanGrad divides by the number of elements reduced into each result, which may be
 // known only when running.
 func meanGrad(b *Builder, n *graph.Node, dy, x, y *graph.Value) *graph.Value {
 	if x.Shape != nil && y.Shape != nil {

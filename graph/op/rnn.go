@@ -117,7 +117,7 @@ func cellsOf(n *graph.Node, size int) ([]cell, error) {
 	return cells, nil
 }
 
-// act applies an activation behind the clipping.
+// act applies an activation after the clipping.
 func (c *cell) act(k int, x float64) float64 {
 	if c.clip > 0 {
 		x = max(-c.clip, min(c.clip, x))
@@ -237,7 +237,7 @@ var _ = register(
 	Def{Name: "LSTM", Infer: inferRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
 )
 
-// rnnStrides tells where the element of a step, sample and direction lies in
+// rnnStrides gives the place of a step, sample and direction in
 // X, Y and the states, in rows.
 type rnnStrides struct{ t, b, dirs, batchFirst int }
 

@@ -38,7 +38,7 @@ func (a activation) activate(b *Builder, x *graph.Value) *graph.Value {
 	return b.Op(map[string]string{"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softsign": "Softsign", "softplus": "Softplus"}[a.name], x)
 }
 
-// gate is activation k behind the clipping.
+// gate is activation k after the clipping.
 func (c *cell) gate(b *Builder, k int, x *graph.Value) *graph.Value {
 	if c.clip > 0 {
 		x = b.Op("Max", b.Op("Min", x, b.Scalar(c.clip, x)), b.Scalar(-c.clip, x))

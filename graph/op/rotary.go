@@ -36,7 +36,7 @@ func rotaryOf(n *graph.Node, x []int) (*rotaryCase, error) {
 	return r, nil
 }
 
-// pair is where the two elements of pair j lie in a head.
+// pair is where the two elements of pair j are in a head.
 func (r *rotaryCase) pair(j int) (int, int) {
 	if r.near {
 		return 2 * j, 2*j + 1

@@ -110,7 +110,7 @@ func inferSlice(c *Infer) error {
 	return nil
 }
 
-// symbolicSize stands for a size that is not known, and taken to be larger
+// symbolicSize stands for a size that is not known, and is taken to be larger
 // than any number that cuts it. Exporters write it for "to the end".
 const symbolicSize = 1 << 29
 

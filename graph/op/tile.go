@@ -101,7 +101,8 @@ func unknownShape(c *Infer, rank int, known bool) graph.Shape {
 	return s
 }
 
-// unknownDim is a symbol for size i of output o, which only running tells.
+// unknownDim is a symbol for size i of output o, which is known only when the
+// graph runs.
 func unknownDim(c *Infer, o, i int) graph.Dim {
 	name := c.Node.Name
 	if v := c.Node.Out(o); v != nil {

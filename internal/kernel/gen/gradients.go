@@ -98,7 +98,7 @@ func (v vec) logistic(d, x, s, u VecVirtual) VecVirtual {
 	return d
 }
 
-// between is d where x lies between a and b, 0 elsewhere; imm is the comparison.
+// between is d where x is between a and b, 0 elsewhere; imm is the comparison.
 func (v vec) between(imm uint64, d, x, a, b VecVirtual) VecVirtual {
 	if v.z512 {
 		k, l := K(), K()

@@ -28,7 +28,7 @@ const (
 // sparse: for each sparse row o of a matrix, R rows r of NV vectors of places p:
 // y[o*yplane+r*yrow+p] = bias[o] + sum over the entries of o of
 // value*x[offset+r*xrow+p], plus the residual, held in bounds (flag 2). With flag
-// 1 the sum goes on from what y holds. The last vector is masked where it is
+// 1 the sum starts from what y holds. The last vector is masked where it is
 // stored. B rows o share their entries: an offset and a value for each. Where there
 // are few accumulators, neighbouring entries have their own, so that none waits.
 func sparse(v vec, B, R, NV int) {
@@ -139,7 +139,7 @@ func (g *sparseWriter) read(j int, src Mem, dst VecVirtual) {
 	}
 }
 
-// walk goes through the places of the accumulators in y or the residual.
+// walk visits the places of the accumulators in y or the residual.
 func (g *sparseWriter) walk(base Op, do func(i, j int, m Mem)) {
 	MOVQ(base, g.q)
 	if g.B > 1 {
@@ -329,8 +329,8 @@ func (g *sparseWriter) write() {
 }
 
 // sparses writes the sparse micro-kernels: eight accumulators, or with four rows
-// that share their entries, as many as there are registers for. For one place,
-// narrow vectors seldom lie across lines of the cache.
+// that share their entries, as many as the registers hold. For one place,
+// narrow vectors seldom straddle lines of the cache.
 func sparses() {
 	sparse(vec{4, false, false}, 1, 1, 1)
 	for _, v := range []vec{{16, true, true}, {8, false, true}, {8, false, false}} {

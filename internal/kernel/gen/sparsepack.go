@@ -9,7 +9,7 @@ import (
 )
 
 // packRows: planes of n rows of x, ldx apart, to rows of y, ldy apart; planes are
-// xplane and yplane apart. Rows of x begin off from x, which may be before it. A
+// xplane and yplane apart. Rows of x start off bytes from x, which may be before it. A
 // row of y is a vector of which mask m0 says what counts, mid whole vectors, one
 // of mask m1 where that is not 0, and some of zeros; what does not count is zero
 // and not read. Strides in bytes.
@@ -58,7 +58,7 @@ func packRows(v vec, isa string) {
 }
 
 // packWriter holds what the parts of packRows share. Most arguments are read
-// anew where they are used: registers are few.
+// again where they are used: registers are few.
 type packWriter struct {
 	vec
 	name    string
@@ -130,7 +130,7 @@ func packEvens(v vec, isa string) {
 	TEXT(name, NOSPLIT, "func(planes int, n int, x *float32, ldx int, xplane int, y *float32, lo int, ldy int, yplane int, nv int, mask uintptr)")
 	Pragma("noescape")
 	planes, x, ldx, y, lo, ldy, mask := gp("planes"), gp("x"), gp("ldx"), gp("y"), gp("lo"), gp("ldy"), gp("mask")
-	arg := gp // read anew: registers are few
+	arg := gp // read where it is used: registers are few
 	var km OpmaskVirtual
 	var keep, even VecVirtual
 	if v.z512 {

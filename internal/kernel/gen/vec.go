@@ -71,7 +71,7 @@ func (v vec) maskAt(field Mem) *tail {
 	return t
 }
 
-// read sets a mask to what a field holds: its bits, or where the mask lies.
+// read sets a mask to what a field holds: its bits, or the address of the mask.
 func (t *tail) read(field Mem) {
 	if t.k != nil {
 		m := GP32()
