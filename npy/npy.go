@@ -1,5 +1,9 @@
 // Package npy reads and writes arrays in NumPy's format
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+//
+// [Decode] and [Encode] are for one array (.npy), [EncodeAll] for several with
+// names (.npz). [HeaderOf] reads type and shape alone, for files that are read in
+// parts. Arrays must be in C order and of little-endian numbers.
 package npy
 
 import (

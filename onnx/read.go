@@ -1,4 +1,13 @@
 // Package onnx reads and writes ONNX files as graphs.
+//
+// [Load] reads a model file and [Save] writes one; [Decode] and [Encode] do so
+// in memory. Both keep what a graph has no place for (metadata, documentation,
+// fields that are not known) and write it again. Files are not trusted: sizes,
+// offsets and nesting are checked before memory is taken, and a file that is
+// damaged gives an error. A file is written whole or not at all.
+//
+// Files named *.pare are in Pare's sparse form: the ONNX model with the zeros of
+// its weights left out, and what is left compressed.
 package onnx
 
 import (

@@ -1,5 +1,10 @@
 // Package report turns results into tables for a terminal, and one
 // self-contained HTML page with plots. It knows nothing of networks.
+//
+// A [Report] is a list of sections; a [Section] has text, a [Table], plots and a
+// [Diagram]. [Report.Print] writes the tables for a terminal, [Report.HTML] the
+// page, [Report.Markdown] the text for a repository. Cells are made by how they
+// are to be written: [Percent], [Count], [Bytes], [Ratio] and so on.
 package report
 
 import (

@@ -1,5 +1,10 @@
 // Package safetensors reads and writes weights files of named tensors in the
 // safetensors format (https://github.com/huggingface/safetensors).
+//
+// [Read] gives a [File], a map from names to tensors with their order and the
+// file's metadata; [Write] writes one. [Decode] and [Encode] do so in memory.
+// Files are not trusted: types, shapes and offsets are checked before memory is
+// taken.
 package safetensors
 
 import (

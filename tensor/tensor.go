@@ -1,4 +1,10 @@
-// Package tensor holds arrays: a shape, an element type and storage. It has no operators.
+// Package tensor holds arrays: a shape, an element type and storage. It has no
+// operators.
+//
+// A [Tensor] is dense and in row-major order; its storage is a plain Go slice,
+// which [Of] gives without a copy. [New] makes zeros, [From], [Vector] and
+// [Scalar] wrap Go values, [FromRaw] and [Tensor.Raw] read and write the bytes
+// of files. The numbers of a [DType] are those of ONNX.
 package tensor
 
 import (
