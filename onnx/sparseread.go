@@ -226,7 +226,7 @@ func fill(packs []*pack, streams *[5]stream) error {
 	for _, p := range packs {
 		raw := thicken(&b, p)
 		if p.half {
-			raw = wholes(raw)
+			raw = widened(raw)
 		}
 		x, err := tensor.FromRaw(raw, p.t.DType, p.t.Shape...)
 		if err != nil {
@@ -258,8 +258,8 @@ func thicken(streams *[5][]byte, p *pack) []byte {
 	return raw
 }
 
-// wholes widens float16 values to float32.
-func wholes(raw []byte) []byte {
+// widened widens float16 values to float32.
+func widened(raw []byte) []byte {
 	le := binary.LittleEndian
 	out := make([]byte, 0, 2*len(raw))
 	for ; len(raw) >= 2; raw = raw[2:] {

@@ -18,7 +18,7 @@ type reader struct {
 	spread int                           // entries that sparse weights may still have
 	late   []func() error
 	names  map[string]int // how often the model defines a name
-	next   map[string]int // number to try next behind a name
+	next   map[string]int // number to try next as the suffix of a name
 
 	written int // bytes that functions may take once they are written out
 }

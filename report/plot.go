@@ -20,7 +20,7 @@ type Plot struct {
 type Axis struct {
 	Name   string
 	Log    bool
-	Zero   bool    // begins at 0
+	Zero   bool    // starts at 0
 	Span   float64 // least range that is shown
 	Format func(v float64) string
 }
@@ -50,7 +50,7 @@ type Bar struct {
 // Share writes 0.5 as "50 %".
 func Share(v float64) string { return fmt.Sprintf("%.4g %%", 100*v) }
 
-// Plain writes a number shortly, with a unit prefix where it is large.
+// Plain writes a number briefly, with a unit prefix where it is large.
 func Plain(v float64) string { return strings.TrimSuffix(Scaled(v).Text, " ") }
 
 // ticks chooses about n round numbers within [lo, hi].

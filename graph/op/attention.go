@@ -215,7 +215,7 @@ func evalAttention(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor,
 		out, kv := y[i*c.dv:(i+1)*c.dv], c.kv(i)
 		for j, p := range row {
 			if p == 0 {
-				continue // what is hidden counts for nothing, whatever it is
+				continue // a hidden value is ignored, even where it is NaN
 			}
 			for e := range out {
 				out[e] += p * c.v[(kv*c.lk+j)*c.dv+e]

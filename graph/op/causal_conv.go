@@ -9,7 +9,7 @@ import (
 )
 
 // CausalConvWithState convolves every channel with its own kernel over the
-// present and past places; the last places are given on as a state.
+// present and past places; the last places are passed on as a state.
 
 func inferCausal(c *Infer) error {
 	x, w, err := c.pair()

@@ -51,11 +51,11 @@ func inferConv(c *Infer) error {
 
 // convCase is the geometry of a convolution with known sizes.
 type convCase struct {
-	w            *Window
-	n, ci, co    int
-	gi, go_      int // channels a group
-	in, out      []int
-	inN, outN, k int
+	w                 *Window
+	n, ci, co         int
+	groupIn, groupOut int // channels a group
+	in, out           []int
+	inN, outN, k      int
 }
 
 func convOf(n *graph.Node, x, w []int) (*convCase, error) {
@@ -70,7 +70,7 @@ func convOf(n *graph.Node, x, w []int) (*convCase, error) {
 	if win.Groups < 1 || c.co%win.Groups != 0 || c.ci != win.Groups*w[1] {
 		return nil, fmt.Errorf("input %v and kernel %v do not agree on channels (group %d)", x, w, win.Groups)
 	}
-	c.gi, c.go_ = w[1], c.co/win.Groups
+	c.groupIn, c.groupOut = w[1], c.co/win.Groups
 	for i := range c.out {
 		if c.out[i], err = win.Out(i, c.in[i]); err != nil {
 			return nil, err
@@ -85,10 +85,10 @@ func (c *convCase) each(f func(xi, wi, yi int)) {
 	c.w.visit(c.in, c.out, func(o, i, tap int) {
 		for n := range c.n {
 			for oc := range c.co {
-				g := oc / c.go_
+				g := oc / c.groupOut
 				y := (n*c.co+oc)*c.outN + o
-				for ic := range c.gi {
-					f((n*c.ci+g*c.gi+ic)*c.inN+i, (oc*c.gi+ic)*c.k+tap, y)
+				for ic := range c.groupIn {
+					f((n*c.ci+g*c.groupIn+ic)*c.inN+i, (oc*c.groupIn+ic)*c.k+tap, y)
 				}
 			}
 		}

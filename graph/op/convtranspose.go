@@ -75,11 +75,11 @@ func transposedOf(n *graph.Node, x, w []int) (*convCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &convCase{w: win, n: x[0], ci: w[1] * win.Groups, co: w[0], in: out, out: x[2:], gi: w[1]}
+	c := &convCase{w: win, n: x[0], ci: w[1] * win.Groups, co: w[0], in: out, out: x[2:], groupIn: w[1]}
 	if win.Groups < 1 || c.co%win.Groups != 0 || x[1] != c.co {
 		return nil, fmt.Errorf("input %v and kernel %v do not agree on channels (group %d)", x, w, win.Groups)
 	}
-	c.go_ = c.co / win.Groups
+	c.groupOut = c.co / win.Groups
 	c.inN, c.outN, c.k = prod(c.in), prod(c.out), prod(win.Kernel)
 	return c, nil
 }

@@ -80,9 +80,9 @@ func (d *deformCase) each(offset []float64, f func(n, g, o, k, i int, w, dr, dc 
 // outputs: x is the input channel, w the weight's row, y the output channel.
 func (d *deformCase) pairs(g int, f func(x, w, y int)) {
 	for x := g * d.perGroup; x < (g+1)*d.perGroup; x++ {
-		group := x / d.gi
-		for y := group * d.go_; y < (group+1)*d.go_; y++ {
-			f(x, (y*d.gi+x%d.gi)*d.k, y)
+		group := x / d.groupIn
+		for y := group * d.groupOut; y < (group+1)*d.groupOut; y++ {
+			f(x, (y*d.groupIn+x%d.groupIn)*d.k, y)
 		}
 	}
 }

@@ -178,7 +178,7 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		if r == nil {
 			return fmt.Errorf("decomposition of %w", at(n, fmt.Errorf("output %d is missing", i)))
 		}
-		if !fresh[r] { // the value of someone else, or of an earlier output
+		if !fresh[r] { // the value of another node, or of an earlier output
 			if taken[r] != nil {
 				r = taken[r]
 			}

@@ -132,7 +132,7 @@ func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, er
 }
 
 // EvalNode evaluates one node; outer holds what its subgraphs read of the
-// graph around it (see graph.Node.Captures) beside initialisers. ctx and most
+// graph around it (see graph.Node.Captures), initialisers excepted. ctx and most
 // are those of RunWithin.
 func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
 	d := Lookup(n.Domain, n.Op)

@@ -11,8 +11,8 @@ import (
 
 // NegativeLogLikelihoodLoss(x [N C d…], target [N d…], weight [C]) is
 // -weight[target]*x[target] at every place, or its sum, or its mean by the
-// weights of the places that count. A target that is ignore_index counts for
-// nothing.
+// weights of the places that count. A target that is ignore_index is
+// ignored.
 
 // lossPlaces is the geometry of a loss: element (n, c, k) of x lies at
 // (n*c+c)*inner+k, its target at n*inner+k.

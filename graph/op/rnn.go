@@ -21,7 +21,7 @@ type cell struct {
 	back        bool
 	acts        []activation
 	clip        float64 // of what activations read; 0: none
-	linear      bool    // GRU: the reset gate works behind the product
+	linear      bool    // GRU: the reset gate is applied after the product
 	coupled     bool    // LSTM: the forget gate is 1 minus the input gate
 	gates, size int
 }

@@ -19,7 +19,7 @@ type sampler struct {
 	reach     int                     // taps on either side
 	weight    func(x float64) float64 // by the distance from the place, in units of the input (or the result, antialiased)
 	squeeze   float64                 // distances are multiplied by it: below 1 where antialiased
-	exclude   bool                    // taps outside the input count for nothing
+	exclude   bool                    // taps outside the input are ignored
 	normalise bool                    // weights are divided by their sum
 }
 
