@@ -197,7 +197,7 @@ func openNPZ(d *Data, file string, o *options) error {
 			return nil, err
 		}
 		if y == nil {
-			return nil, fmt.Errorf("array %q has no labels %q beside it", xs, ys)
+			return nil, fmt.Errorf("array %q has no labels: there is no array %q", xs, ys)
 		}
 		return x.set(y)
 	}

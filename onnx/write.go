@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Sparse   bool // weights that it makes smaller, two thirds of them zero, become sparse_initializers
 	Half     bool // in Pare's sparse form, large float32 weights are rounded to float16
-	External bool // weights go to a file beside the model (always above 1.9 GB)
+	External bool // weights go to a file next to the model (always above 1.9 GB)
 }
 
 // maxInline is the size above which protobuf cannot hold a model.
