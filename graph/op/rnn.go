@@ -265,7 +265,7 @@ func (s rnnStrides) state(b, d int) int {
 // rnnArgs are the inputs of a recurrent node with known sizes; slices that the
 // node leaves out are nil.
 type rnnArgs struct {
-	rnnStrides
+	at                           rnnStrides
 	cells                        []cell
 	features, size, gates        int // gates: rows of a direction's weights
 	x, w, r, bias, h0, s0, peeps []float64
@@ -284,11 +284,11 @@ func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 		return nil, err
 	}
 	a := &rnnArgs{cells: cells, features: x.Shape[2], size: h, gates: gatesOf[n.Op] * h,
-		rnnStrides: rnnStrides{t: x.Shape[0], b: x.Shape[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}}
-	a.state = []int{a.dirs, a.b, h}
-	if a.batchFirst != 0 {
-		a.t, a.b = a.b, a.t
-		a.state = []int{a.b, a.dirs, h}
+		at: rnnStrides{t: x.Shape[0], b: x.Shape[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}}
+	a.state = []int{a.at.dirs, a.at.b, h}
+	if a.at.batchFirst != 0 {
+		a.at.t, a.at.b = a.at.b, a.at.t
+		a.state = []int{a.at.b, a.at.dirs, h}
 	}
 	for _, f := range []struct {
 		i     int
@@ -296,12 +296,12 @@ func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 		shape []int // nil: any
 	}{
 		{0, &a.x, nil},
-		{1, &a.w, []int{a.dirs, a.gates, a.features}},
-		{2, &a.r, []int{a.dirs, a.gates, h}},
-		{3, &a.bias, []int{a.dirs, 2 * a.gates}},
+		{1, &a.w, []int{a.at.dirs, a.gates, a.features}},
+		{2, &a.r, []int{a.at.dirs, a.gates, h}},
+		{3, &a.bias, []int{a.at.dirs, 2 * a.gates}},
 		{5, &a.h0, a.state},
 		{6, &a.s0, a.state},
-		{7, &a.peeps, []int{a.dirs, 3 * h}},
+		{7, &a.peeps, []int{a.at.dirs, 3 * h}},
 	} {
 		t := arg(in, f.i)
 		if t == nil {
@@ -315,12 +315,12 @@ func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 		}
 	}
 	a.lens, err = intsOf(arg(in, 4))
-	if err != nil || a.lens != nil && len(a.lens) != a.b {
-		return nil, fmt.Errorf("the lengths do not fit a batch of %d (%v)", a.b, err)
+	if err != nil || a.lens != nil && len(a.lens) != a.at.b {
+		return nil, fmt.Errorf("the lengths do not fit a batch of %d (%v)", a.at.b, err)
 	}
 	for _, l := range a.lens {
-		if l < 0 || l > a.t {
-			return nil, fmt.Errorf("sequence length %d is not between 0 and the %d steps of the input", l, a.t)
+		if l < 0 || l > a.at.t {
+			return nil, fmt.Errorf("sequence length %d is not between 0 and the %d steps of the input", l, a.at.t)
 		}
 	}
 	return a, nil
@@ -331,14 +331,14 @@ func evalRNN(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error
 	if err != nil {
 		return nil, err
 	}
-	y := make([]float64, a.t*a.dirs*a.b*a.size)
-	lastH, lastS := make([]float64, a.dirs*a.b*a.size), make([]float64, a.dirs*a.b*a.size)
+	y := make([]float64, a.at.t*a.at.dirs*a.at.b*a.size)
+	lastH, lastS := make([]float64, a.at.dirs*a.at.b*a.size), make([]float64, a.at.dirs*a.at.b*a.size)
 	for d := range a.cells {
 		a.direction(d, y, lastH, lastS)
 	}
-	ys := []int{a.t, a.dirs, a.b, a.size}
-	if a.batchFirst != 0 {
-		ys = []int{a.b, a.t, a.dirs, a.size}
+	ys := []int{a.at.t, a.at.dirs, a.at.b, a.size}
+	if a.at.batchFirst != 0 {
+		ys = []int{a.at.b, a.at.t, a.at.dirs, a.size}
 	}
 	return several(in[0].DType, [][]int{ys, a.state, a.state}, y, lastH, lastS)
 }
@@ -360,16 +360,16 @@ func (a *rnnArgs) direction(d int, y, lastH, lastS []float64) {
 		matmul(out, v, rd[2*h*h:], 1, h, h, false, true)
 		return out
 	}
-	for b := range a.b {
+	for b := range a.at.b {
 		hs, ss := make([]float64, h), make([]float64, h)
-		at := a.rnnStrides.state(b, d) * h
+		s := a.at.state(b, d) * h
 		if a.h0 != nil {
-			copy(hs, a.h0[at:at+h])
+			copy(hs, a.h0[s:s+h])
 		}
 		if a.s0 != nil {
-			copy(ss, a.s0[at:at+h])
+			copy(ss, a.s0[s:s+h])
 		}
-		length := a.t
+		length := a.at.t
 		if a.lens != nil {
 			length = a.lens[b]
 		}
@@ -379,13 +379,13 @@ func (a *rnnArgs) direction(d int, y, lastH, lastS []float64) {
 				t = length - 1 - k
 			}
 			xw, hr := append([]float64{}, wb...), append([]float64{}, rb...)
-			xi := a.rnnStrides.x(t, b) * size
+			xi := a.at.x(t, b) * size
 			matmul(xw, a.x[xi:xi+size], wd, 1, size, g, false, true)
 			matmul(hr, hs, rd, 1, h, g, false, true)
 			hs, ss = c.step(xw, hr, hs, ss, peep, again)
-			copy(y[a.rnnStrides.y(t, b, d)*h:], hs)
+			copy(y[a.at.y(t, b, d)*h:], hs)
 		}
-		copy(lastH[at:], hs)
-		copy(lastS[at:], ss)
+		copy(lastH[s:], hs)
+		copy(lastS[s:], ss)
 	}
 }

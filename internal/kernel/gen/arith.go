@@ -188,9 +188,9 @@ func (v vec) log(x VecVirtual) VecVirtual {
 		VGETEXPPS(m, d)
 		VSUBPS(d, e, e)
 	} else {
-		y, big := v.reg(), v.reg()
+		big := v.reg()
 		VMULPS(c(1<<23), x, big) // denormal numbers
-		y = v.where(x, c(0x1p-126), big, x)
+		y := v.where(x, c(0x1p-126), big, x)
 		shift := v.where(x, c(0x1p-126), v.set(c(-23)), v.set(c(0)))
 		VPSUBD(bits(0x3f400000), y, e)
 		VPSRAD(Imm(23), e, e)
