@@ -1,4 +1,4 @@
-// Command bench measures Pare beside its peers on the same work: PyTorch for
+// Command bench measures Pare against its peers on the same work: PyTorch for
 // training, ONNX Runtime for inference, OpenBLAS for products. Every round runs
 // Pare and the peer one after the other, so that what disturbs the machine
 // disturbs both; a ratio is taken within a round.
@@ -50,6 +50,19 @@ type Row struct {
 	Error   string         `json:"error,omitempty"`
 }
 
+// options are the command's flags.
+type options struct {
+	only    *regexp.Regexp
+	repeats int
+	threads []int
+	python  string
+	out     string // files to write, where not empty
+	page    string
+	svg     string
+	per     time.Duration
+	solo    string
+}
+
 func main() {
 	debug.SetGCPercent(50) // as in the command
 	only := flag.String("only", "", "regular expression over `group/name`")
@@ -63,31 +76,53 @@ func main() {
 	per := flag.Duration("per", 60*time.Millisecond, "time of one side in one round")
 	solo := flag.String("solo", "", "run one work of Pare's alone, three times, and print the peak memory")
 	flag.Parse()
-	if err := run(*only, *repeats, *threads, *python, *isa, *out, *page, *svg, *per, *solo); err != nil {
+	o := options{repeats: *repeats, python: *python, out: *out, page: *page, svg: *svg, per: *per, solo: *solo}
+	err := o.parse(*only, *threads)
+	if err == nil {
+		err = setISA(*isa)
+	}
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, repeats int, threads, python, isa, out, page, svg string, per time.Duration, solo string) error {
-	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
-		if isa == l.String() {
-			if err := kernel.SetISA(l); err != nil {
-				return err
-			}
-		}
-	}
-	match, err := regexp.Compile(only)
-	if err != nil {
+// parse reads the flags that are more than text, and finds Python.
+func (o *options) parse(only, threads string) (err error) {
+	if o.only, err = regexp.Compile(only); err != nil {
 		return err
 	}
-	if python == "" {
+	for _, field := range strings.Split(threads, ",") {
+		t, err := strconv.Atoi(field)
+		if err != nil {
+			return fmt.Errorf("-threads %s: %w", threads, err)
+		}
+		o.threads = append(o.threads, t)
+	}
+	if o.python == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
 			return err
 		}
-		python = filepath.Join(cache, "pare-interop", "bin", "python")
+		o.python = filepath.Join(cache, "pare-interop", "bin", "python")
 	}
+	return nil
+}
+
+// setISA makes Pare use weaker instructions; "" leaves those of the machine.
+func setISA(name string) error {
+	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
+		if name == l.String() {
+			return kernel.SetISA(l)
+		}
+	}
+	return nil
+}
+
+func run(o options) error {
 	dir, err := os.MkdirTemp("", "pare-bench")
 	if err != nil {
 		return err
@@ -99,57 +134,64 @@ func run(only string, repeats int, threads, python, isa, out, page, svg string, 
 			all[i].Bar = min(all[i].Bar, .9)
 		}
 	}
-	if solo != "" {
-		return alone(all, solo)
+	if o.solo != "" {
+		return alone(all, o.solo)
 	}
-	if svg != "" {
-		return plot(svg, python, dir)
+	if o.svg != "" {
+		return plot(o.svg, o.python, dir)
 	}
 	var rows []Row
-	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's time / Pare's", cpu(), kernel.Level(), repeats)
+	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's time / Pare's", cpu(), kernel.Level(), o.repeats)
 	fmt.Println(head)
-	for _, field := range strings.Split(threads, ",") {
-		t, err := strconv.Atoi(field)
-		if err != nil {
-			return fmt.Errorf("-threads %s: %w", threads, err)
-		}
-		p, err := startPeer(python, t)
+	for _, t := range o.threads {
+		r, err := duels(all, o, t)
 		if err != nil {
 			return err
 		}
-		for _, w := range all {
-			if !match.MatchString(w.Group + "/" + w.Name) {
-				continue
-			}
-			r := duel(w, p, t, repeats, per)
-			rows = append(rows, r)
-			r.print()
-			if p.broken != nil {
-				p.stop()
-				if p, err = startPeer(python, t); err != nil {
-					return err
-				}
-			}
-		}
-		p.stop()
+		rows = append(rows, r...)
 	}
-	rows = append(rows, memory(all, match, python)...)
-	if match.MatchString("bytes on disk/") {
+	rows = append(rows, memory(all, o.only, o.python)...)
+	if o.only.MatchString("bytes on disk/") {
 		rows = append(rows, disk()...)
 	}
-	if page != "" {
-		if err := putTable(page, kernel.Level().String(), table(head, rows)); err != nil {
+	if o.page != "" {
+		if err := putTable(o.page, kernel.Level().String(), table(head, rows)); err != nil {
 			return err
 		}
 	}
-	if out == "" {
+	if o.out == "" {
 		return nil
 	}
 	b, err := json.MarshalIndent(rows, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, append(b, '\n'), 0o644)
+	return os.WriteFile(o.out, append(b, '\n'), 0o644)
+}
+
+// duels runs the chosen works with a number of threads. A peer that broke is
+// restarted.
+func duels(all []work, o options, threads int) (rows []Row, err error) {
+	p, err := startPeer(o.python, threads)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range all {
+		if !o.only.MatchString(w.Group + "/" + w.Name) {
+			continue
+		}
+		r := duel(w, p, threads, o.repeats, o.per)
+		rows = append(rows, r)
+		r.print()
+		if p.broken != nil {
+			p.stop()
+			if p, err = startPeer(o.python, threads); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.stop()
+	return rows, nil
 }
 
 // duel runs both sides in turn.
@@ -217,7 +259,7 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 	return r
 }
 
-// timed is the time of one run; where there are several, one more goes before
+// timed is the time of one run; where there are several, one more runs before
 // them, as it does on the peer's side.
 func timed(f func() error, loops int) (float64, error) {
 	if loops > 1 {
@@ -263,7 +305,7 @@ func unit(s float64) string {
 	return fmt.Sprintf("%.1f µs", s*1e6)
 }
 
-// cpu is the processor's name, where the system tells.
+// cpu is the processor's name, where the system gives it.
 func cpu() string {
 	b, _ := os.ReadFile("/proc/cpuinfo")
 	for _, l := range strings.Split(string(b), "\n") {

@@ -8,7 +8,7 @@ import (
 	"pare/zoo"
 )
 
-// sparseTraining is a training step with a held mask beside the dense step.
+// sparseTraining is a training step with a held mask, compared with the dense step.
 func sparseTraining() []work {
 	var ws []work
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // movingMasks are short trainings, planning and the steps that move the masks
-// included, beside as many steps of dense training.
+// included, compared with the same number of steps of dense training.
 func movingMasks() []work {
 	var ws []work
 	for _, c := range []struct {

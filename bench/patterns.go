@@ -263,7 +263,7 @@ const plotStyle = `<style>.grid{stroke:#ddd}.tick,.axis,text{fill:#444;font:11px
 	`polyline.c0{stroke:#2b6cb0}polyline.c1{stroke:#c05621}polyline.c2{stroke:#2f855a}` +
 	`circle.c0,.k0{fill:#2b6cb0}circle.c1,.k1{fill:#c05621}circle.c2,.k2{fill:#2f855a}</style>`
 
-// standalone is a plot as a file of its own, with the names of its lines inside.
+// standalone is a plot as a separate file, with the names of its lines inside.
 func standalone(p report.Plot) string {
 	svg, _, _ := strings.Cut(p.SVG(), "</svg>")
 	svg = strings.Replace(svg, "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" width="960" height="600" `, 1)

@@ -23,7 +23,7 @@ type peer struct {
 	broken error
 }
 
-// script is peers.py beside this file.
+// script is peers.py next to this file.
 func script() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "peers.py")

@@ -73,7 +73,7 @@ func ratio(s measure.Spread, bar float64) string {
 	return text
 }
 
-// putTable replaces what stands between <!-- name --> and <!-- end name --> in a
+// putTable replaces what is between <!-- name --> and <!-- end name --> in a
 // file.
 func putTable(path, name, text string) error {
 	b, err := os.ReadFile(path)

@@ -60,7 +60,7 @@ type lines struct {
 	quoted bool
 }
 
-// Read reads.
+// Read implements io.Reader.
 func (l *lines) Read(b []byte) (int, error) {
 	n, err := l.r.Read(b)
 	for _, c := range b[:n] {

@@ -35,7 +35,7 @@ func readIDX(path string) (dims []int, data []byte, err error) {
 	return dims, b[4+4*len(dims):], nil
 }
 
-// idxDims reads the dimensions of a file of so many bytes from its beginning.
+// idxDims reads the dimensions of a file of size bytes from its start.
 func idxDims(b []byte, size int) ([]int, error) {
 	if len(b) < 4 || b[0] != 0 || b[1] != 0 {
 		return nil, errors.New("not an idx file")

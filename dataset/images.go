@@ -115,7 +115,7 @@ func (s *Set) keep(img image.Image, label int32) {
 	s.Labels = append(s.Labels, label)
 }
 
-// put stores an image, or the part of it that begins at x0, y0, as sample i.
+// put stores an image, or the part of it from x0, y0, as sample i.
 func (s *Set) put(i int, img image.Image, x0, y0 int) {
 	c, h, w := s.Shape[0], s.Shape[1], s.Shape[2]
 	o := img.Bounds().Min

@@ -24,7 +24,7 @@ func pick(v []float32, c int) float32 { return v[min(c, len(v)-1)] }
 
 // Augment changes training images at random, by seed, epoch and sample.
 type Augment struct {
-	Crop int  // shift by up to so many pixels, zeros outside (after normalisation: the mean)
+	Crop int  // shift by up to this number of pixels, zeros outside (after normalisation: the mean)
 	Flip bool // mirror left and right with probability 1/2
 }
 

@@ -126,7 +126,7 @@ func (x *npyFile) set(y *npyFile) (*Set, error) {
 	return s, nil
 }
 
-// headOf reads an array's header from its beginning.
+// headOf reads an array's header from its start.
 func headOf(name string, r io.Reader, size int64, load func() ([]byte, error)) (*npyFile, error) {
 	b := make([]byte, min(size, npy.MaxHeader))
 	if _, err := io.ReadFull(r, b); err != nil {
@@ -197,7 +197,7 @@ func openNPZ(d *Data, file string, o *options) error {
 			return nil, err
 		}
 		if y == nil {
-			return nil, fmt.Errorf("array %q has no labels %q beside it", xs, ys)
+			return nil, fmt.Errorf("array %q has no labels: there is no array %q", xs, ys)
 		}
 		return x.set(y)
 	}

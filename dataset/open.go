@@ -63,7 +63,7 @@ func Open(spec string) (*Data, error) {
 	o := &options{q: q}
 	open := kinds[kind]
 	if open == nil {
-		return nil, fmt.Errorf("data %q: there is no kind %q; see the help for the kinds", spec, kind)
+		return nil, fmt.Errorf("data %q: there is no kind %q: use %s", spec, kind, strings.Join(Kinds(), " "))
 	}
 	if err := open(d, path, o); err != nil {
 		return nil, fmt.Errorf("data %q: %w", spec, err)
@@ -82,7 +82,7 @@ var kinds = map[string]opener{
 	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet,
 }
 
-// Kinds lists what a specification can begin with.
+// Kinds lists what a specification can start with.
 func Kinds() []string {
 	var out []string
 	for k := range kinds {
@@ -175,7 +175,8 @@ func (d *Data) finish(o *options) error {
 	}
 	for k := range o.q {
 		if !slices.Contains(o.used, k) {
-			return fmt.Errorf("there is no option %q here", k)
+			slices.Sort(o.used)
+			return fmt.Errorf("there is no option %q here: use %s", k, strings.Join(slices.Compact(o.used), ", "))
 		}
 	}
 	if val != 0 {
@@ -272,7 +273,7 @@ func detect(path string) (string, string, error) {
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return "", "", fmt.Errorf("%w (and it is no kind of data either: see the help)", err)
+		return "", "", fmt.Errorf("%w, and it is not a kind of data either: use a path, or %s", err, strings.Join(Kinds(), " "))
 	}
 	has := func(p string) bool { m, _ := filepath.Glob(filepath.Join(path, p)); return len(m) > 0 }
 	if st.IsDir() {

@@ -83,7 +83,7 @@ func decodeParquet(f io.ReaderAt, size int64) (*Set, error) {
 		pics.count += int(g.NumRows)
 	}
 	if pics.count == 0 || pics.count > int(size) {
-		return nil, fmt.Errorf("%d rows in %d bytes", pics.count, size)
+		return nil, fmt.Errorf("damaged: %d rows in %d bytes", pics.count, size)
 	}
 	classes := 0
 	s, err := pics.read(func(add func([]byte, int32) error) error {

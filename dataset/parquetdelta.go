@@ -28,7 +28,7 @@ func (d *delta) varint() (int64, error) {
 	return int64(v>>1) ^ -int64(v&1), nil
 }
 
-// newDelta reads the header of at most so many numbers.
+// newDelta reads the header of a run of at most most numbers.
 func newDelta(b []byte, most int) (*delta, error) {
 	d := &delta{b: b, first: true}
 	var h [3]int

@@ -256,7 +256,7 @@ func (c *column) dataPage2(b []byte, unpacked int, h map[[2]int]int64) error {
 	return c.values(b, h[[2]int{8, 1}], h[[2]int{8, 4}])
 }
 
-// values begins to read a page's values.
+// values starts reading a page's values.
 func (c *column) values(b []byte, count, enc int64) error {
 	if count < 0 || count > int64(c.most) {
 		return fmt.Errorf("damaged: a page of %d values for %d rows", count, c.most)
@@ -288,7 +288,7 @@ func (c *column) values(b []byte, count, enc int64) error {
 	return fmt.Errorf("values in encoding %v are not supported: write the file in plain or dictionary encoding", format.Encoding(enc))
 }
 
-// unpack gives a page's bytes, of which there must be so many.
+// unpack gives a page's bytes, of which there must be the number given.
 func (c *column) unpack(b []byte, size int) ([]byte, error) {
 	var err error
 	switch c.codec {

@@ -41,7 +41,7 @@ func NewAhead(l *Loader) *Ahead {
 	return a
 }
 
-// Fill gives batch i of an epoch, as Loader.Fill does, and begins the next one.
+// Fill gives batch i of an epoch, as Loader.Fill does, and starts the next one.
 func (a *Ahead) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
 	at := [2]int{epoch, i}
 	if a.busy && a.at != at {

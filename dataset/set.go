@@ -1,5 +1,11 @@
 // Package dataset turns real data into batches: readers for the usual files,
 // splits and order by seed, augmentation, prefetch.
+//
+// [Open] reads what a specification such as "cifar10:DIR?val=0.1" names ([Help]
+// explains the syntax) and gives a [Data]: a training, a validation and a test
+// [Set]. A [Loader] makes batches of a Set: normalised by a [Norm], in an order
+// and with an [Augment] that depend only on the seed, the epoch and the batch.
+// [Ahead] prepares the next batch while one is used.
 package dataset
 
 import (
@@ -88,7 +94,7 @@ func (s *Set) indices() []int32 {
 	return out
 }
 
-// First keeps the first n samples (all where there are no more).
+// First keeps the first n samples, or all where there are fewer.
 func (s *Set) First(n int) *Set {
 	if n >= s.Len() {
 		return s

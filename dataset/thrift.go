@@ -20,7 +20,7 @@ type thrift struct {
 
 var errThrift = errors.New("damaged: a header is cut short")
 
-// maxThrift bounds how deep structs and lists lie within each other.
+// maxThrift bounds how deep structs and lists are nested.
 const maxThrift = 16
 
 func (t *thrift) byte() (byte, error) {
@@ -54,7 +54,7 @@ func (t *thrift) skip(n uint64) error {
 	return nil
 }
 
-// walk goes over a struct; parent is the number of its field, 0 for the
+// walk visits a struct; parent is the number of its field, 0 for the
 // outermost, -1 where nothing is kept.
 func (t *thrift) walk(parent, depth int) error {
 	if depth > maxThrift {
@@ -87,7 +87,7 @@ func (t *thrift) walk(parent, depth int) error {
 	}
 }
 
-// value goes over a value of a type.
+// value visits a value of a type.
 func (t *thrift) value(kind byte, parent, field, depth int) error {
 	switch kind {
 	case 1, 2: // true and false, in the type

@@ -11,7 +11,7 @@ import (
 // maxFile bounds what is read of one file once it is unpacked.
 const maxFile = 4 << 30
 
-// mostKept is how much may be kept of what a file of so many bytes unpacks to
+// mostKept is how much may be kept of what a file of a given size unpacks to
 // before all of it is known to be good.
 func mostKept(file int64) int64 { return 48<<20 + 3*file }
 
@@ -66,7 +66,7 @@ type sourceReader struct {
 // Close closes the file.
 func (r *sourceReader) Close() error { return r.f.Close() }
 
-// open reads the file from its beginning.
+// open reads the file from its start.
 func (s *source) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *source) bytes() ([]byte, error) {
 }
 
 // readAll reads a file whole. One that unpacks to very much is refused: only
-// its contents could tell whether it is worth the memory.
+// its contents could show whether it is worth the memory.
 func readAll(path string) ([]byte, error) {
 	s, err := openSource(path)
 	if err != nil {

@@ -1,6 +1,16 @@
-// Package graph holds a network as a value: nodes, values, initialisers. The
-// operators' names and semantics are ONNX's. Operators that only training
-// needs live in the domain "pare".
+// Package graph holds a network as a value that can be built, printed, cloned
+// and rewritten.
+//
+// A [Graph] has nodes; a [Node] applies an operator to values; a [Value] is an
+// input, an initialiser (its Const is set) or an output of a node. Nodes point
+// to the values that they read and values to the node that makes them, so a
+// rewrite changes pointers and names are only for people and files. A [Shape]
+// may have sizes that are symbols, such as that of the batch; a [Role] says
+// whether a constant is a weight, a running statistic or frozen.
+//
+// The operators' names and semantics are ONNX's, and the graph does not know
+// them: package graph/op does. Operators that only training needs live in the
+// domain [Pare] and are never written to a file.
 package graph
 
 import (
@@ -22,7 +32,7 @@ type Graph struct {
 	names map[string]int // counters for fresh names
 }
 
-// Meta is what an ONNX model says of itself beside its graph.
+// Meta is what an ONNX model says of itself in addition to its graph.
 type Meta struct {
 	IRVersion       int64
 	Producer        string

@@ -71,7 +71,7 @@ def enliven(net, seed):
 
 
 def sample(net, seed, times=1):
-    """Inputs of a model; times as many as its batch."""
+    """Inputs of a model, for a multiple of its batch."""
     g = torch.Generator().manual_seed(seed)
     out = []
     for i in net.inputs:

@@ -1,4 +1,4 @@
-"""Runs the jobs of a test: a JSON list in a file, an answer for each beside it."""
+"""Runs the jobs of a test: a JSON list in a file, an answer for each in RESULT.json next to it."""
 
 import json
 import os

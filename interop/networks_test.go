@@ -81,7 +81,7 @@ func files(t *testing.T) []network {
 func (n network) graph(t *testing.T) *graph.Graph {
 	t.Helper()
 	if n.File != "" {
-		g, err := onnx.Read(n.File)
+		g, err := onnx.Load(n.File)
 		if err != nil {
 			t.Fatal(err)
 		}

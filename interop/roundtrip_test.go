@@ -50,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	var pairs []pair
 	again := func(path string, o onnx.Options, in map[string]*tensor.Tensor) int {
-		g, err := onnx.Read(path)
+		g, err := onnx.Load(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,9 @@
 // Package npy reads and writes arrays in NumPy's format
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+//
+// [Decode] and [Encode] are for one array (.npy), [EncodeAll] for several with
+// names (.npz). [HeaderOf] reads type and shape alone, for files that are read in
+// parts. Arrays must be in C order and of little-endian numbers.
 package npy
 
 import (
@@ -40,7 +44,7 @@ type Header struct {
 var pattern = regexp.MustCompile(`^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\),? *\}\s*$`)
 
 // HeaderOf reads the header of an array that takes size bytes in all, of which
-// b is the beginning, at least MaxHeader of them where there are so many:
+// b is the start of the file, at least MaxHeader bytes where it has that many:
 // versions 1 to 3 of the format, little-endian numbers in C order.
 func HeaderOf(b []byte, size int) (h Header, err error) {
 	if len(b) < 12 || string(b[:6]) != magic {

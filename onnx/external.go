@@ -14,13 +14,13 @@ import (
 	"pare/tensor"
 )
 
-// external is a file of weights beside the model.
+// external is a file of weights next to the model.
 type external struct {
 	size int64
 	left int64 // bytes that may still be read: tensors may share some, not all
 }
 
-// external says where a tensor's n elements lie in a file of the model's
+// external says where a tensor's n elements are in a file of the model's
 // folder, and reads them late.
 func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) error {
 	var loc string
@@ -70,7 +70,7 @@ func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) erro
 	return nil
 }
 
-// file finds a regular file that lies in the model's folder, links followed.
+// file finds a regular file in the model's folder, links followed.
 func (r *reader) file(loc string) (*external, error) {
 	if f := r.files[loc]; f != nil {
 		return f, nil

@@ -33,15 +33,8 @@ func costOf(n *onnxpb.NodeProto) int {
 
 type funcKey struct{ domain, name, overload string }
 
-func domainOf(d string) string {
-	if d == "ai.onnx" {
-		return ""
-	}
-	return d
-}
-
 // inline replaces the calls of the model's functions by their nodes, which may
-// take at most so many bytes. The model has no functions afterwards, nor the
+// take at most the given bytes. The model has no functions afterwards, nor the
 // domains that only they had.
 func inline(m *onnxpb.ModelProto, most int) error {
 	if len(m.Functions) == 0 {
@@ -175,7 +168,7 @@ func (in *inliner) node(n *onnxpb.NodeProto, stack []funcKey) ([]*onnxpb.NodePro
 	in.left -= 500
 	for _, m := range f.Node {
 		if in.left -= costOf(m); in.left < 0 {
-			return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
+			return nil, fmt.Errorf("functions, written out, take too much memory for a file of this size")
 		}
 		b, err := c.node(m, n.GetName())
 		if err != nil {
@@ -211,7 +204,7 @@ type call struct {
 	attrs map[string]*onnxpb.AttributeProto
 }
 
-// name gives a value of the function's a name of its own in the model.
+// name gives a value of the function a unique name in the model.
 func (c *call) name(s string) string {
 	if t, ok := c.to[s]; ok {
 		return t
@@ -245,7 +238,7 @@ func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, erro
 				continue // left out by the caller
 			}
 			if c.in.left -= 350 + 2*proto.Size(given); c.in.left < 0 {
-				return nil, fmt.Errorf("functions, written out, take too much memory for so small a file")
+				return nil, fmt.Errorf("functions, written out, take too much memory for a file of this size")
 			}
 			b := proto.Clone(given).(*onnxpb.AttributeProto)
 			b.Name = a.Name

@@ -9,7 +9,25 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, here *scope, depth int) (graph.Attr, error) {
+// mapped is what f makes of each element, up to the first error.
+func mapped[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
+	var out []B
+	for _, x := range in {
+		y, err := f(x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, y)
+	}
+	return out, nil
+}
+
+// nested reads a subgraph.
+func (s *graphReader) nested(p *onnxpb.GraphProto) (*graph.Graph, error) {
+	return s.graph(p, s.g.Opset, s.here, s.depth+1)
+}
+
+func (s *graphReader) attr(p *onnxpb.AttributeProto) (graph.Attr, error) {
 	a := graph.Attr{Name: p.GetName(), Kind: kindOf(p)}
 	var err error
 	if a.Unknown, err = restOfAttr(p); err != nil {
@@ -24,36 +42,24 @@ func (r *reader) attr(p *onnxpb.AttributeProto, opset map[string]int, here *scop
 	case graph.AttrString:
 		a.S = string(p.S)
 	case graph.AttrTensor:
-		a.T, err = r.tensor(p.GetT())
+		a.T, err = s.tensor(p.GetT())
 	case graph.AttrGraph:
 		if p.G == nil {
 			return a, fmt.Errorf("attribute %q holds no graph", a.Name)
 		}
-		a.G, err = r.graph(p.G, opset, here, depth+1)
+		a.G, err = s.nested(p.G)
 	case graph.AttrFloats:
 		a.Floats = append([]float32{}, p.Floats...)
 	case graph.AttrInts:
 		a.Ints = append([]int64{}, p.Ints...)
 	case graph.AttrStrings:
-		for _, s := range p.Strings {
-			a.Strings = append(a.Strings, string(s))
+		for _, b := range p.Strings {
+			a.Strings = append(a.Strings, string(b))
 		}
 	case graph.AttrTensors:
-		for _, t := range p.Tensors {
-			x, e := r.tensor(t)
-			if e != nil {
-				return a, e
-			}
-			a.Tensors = append(a.Tensors, x)
-		}
+		a.Tensors, err = mapped(p.Tensors, s.tensor)
 	case graph.AttrGraphs:
-		for _, q := range p.Graphs {
-			x, e := r.graph(q, opset, here, depth+1)
-			if e != nil {
-				return a, e
-			}
-			a.Graphs = append(a.Graphs, x)
-		}
+		a.Graphs, err = mapped(p.Graphs, s.nested)
 	default:
 		keep = true
 	}

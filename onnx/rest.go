@@ -9,9 +9,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What a file says of a value, a tensor or an attribute beside what the graph
-// holds is kept as wire bytes in Unknown, and written again: documentation of
+// What a file says of a value, a tensor or an attribute that the graph does not
+// hold is kept as wire bytes in Unknown, and written again: documentation of
 // attributes, metadata, denotations, fields that Pare does not know.
+
+// restOfMessage gives the wire bytes of rest, the fields of a message that the
+// graph does not hold, with the fields of the message that Pare does not know.
+func restOfMessage(p, rest proto.Message) ([]byte, error) {
+	rest.ProtoReflect().SetUnknown(p.ProtoReflect().GetUnknown())
+	return proto.Marshal(rest)
+}
 
 // restOfValue is the rest of a value's entry, nil where there is none.
 func restOfValue(p *onnxpb.ValueInfoProto) ([]byte, error) {
@@ -22,7 +29,6 @@ func restOfValue(p *onnxpb.ValueInfoProto) ([]byte, error) {
 		return nil, nil
 	}
 	rest := &onnxpb.ValueInfoProto{MetadataProps: p.MetadataProps}
-	rest.ProtoReflect().SetUnknown(unknown)
 	if t := p.Type; t != nil && (named || t.Denotation != nil) {
 		rest.Type = &onnxpb.TypeProto{Denotation: t.Denotation}
 		if named {
@@ -33,11 +39,11 @@ func restOfValue(p *onnxpb.ValueInfoProto) ([]byte, error) {
 			rest.Type.Value = &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{Shape: shape}}
 		}
 	}
-	return proto.Marshal(rest)
+	return restOfMessage(p, rest)
 }
 
 // withRest puts the rest of a value back into its entry. Denotations go to the
-// axes while there are as many.
+// axes while their number stays the same.
 func withRest(p *onnxpb.ValueInfoProto, unknown []byte) {
 	rest := &onnxpb.ValueInfoProto{}
 	if len(unknown) == 0 || proto.Unmarshal(unknown, rest) != nil {
@@ -60,13 +66,10 @@ func withRest(p *onnxpb.ValueInfoProto, unknown []byte) {
 
 // restOfTensor is the rest of an initialiser.
 func restOfTensor(p *onnxpb.TensorProto) ([]byte, error) {
-	unknown := p.ProtoReflect().GetUnknown()
-	if p.MetadataProps == nil && unknown == nil {
+	if p.MetadataProps == nil && p.ProtoReflect().GetUnknown() == nil {
 		return nil, nil
 	}
-	rest := &onnxpb.TensorProto{MetadataProps: p.MetadataProps}
-	rest.ProtoReflect().SetUnknown(unknown)
-	return proto.Marshal(rest)
+	return restOfMessage(p, &onnxpb.TensorProto{MetadataProps: p.MetadataProps})
 }
 
 // withTensorRest puts it back.
@@ -80,11 +83,8 @@ func withTensorRest(p *onnxpb.TensorProto, v *graph.Value) {
 
 // restOfAttr is the rest of an attribute.
 func restOfAttr(p *onnxpb.AttributeProto) ([]byte, error) {
-	unknown := p.ProtoReflect().GetUnknown()
-	if p.DocString == nil && unknown == nil {
+	if p.DocString == nil && p.ProtoReflect().GetUnknown() == nil {
 		return nil, nil
 	}
-	rest := &onnxpb.AttributeProto{DocString: p.DocString}
-	rest.ProtoReflect().SetUnknown(unknown)
-	return proto.Marshal(rest)
+	return restOfMessage(p, &onnxpb.AttributeProto{DocString: p.DocString})
 }

@@ -161,7 +161,7 @@ func (u unpacker) open(s *stream) (io.Reader, error) {
 }
 
 // check reads all streams through without keeping them: they must hold what the
-// weights need, and no more. It counts the entries of each weight.
+// weights need, not longer. It counts the entries of each weight.
 func check(packs []*pack, streams *[5]stream) error {
 	u, err := newUnpacker()
 	if err != nil {
@@ -226,7 +226,7 @@ func fill(packs []*pack, streams *[5]stream) error {
 	for _, p := range packs {
 		raw := thicken(&b, p)
 		if p.half {
-			raw = wholes(raw)
+			raw = widened(raw)
 		}
 		x, err := tensor.FromRaw(raw, p.t.DType, p.t.Shape...)
 		if err != nil {
@@ -258,8 +258,8 @@ func thicken(streams *[5][]byte, p *pack) []byte {
 	return raw
 }
 
-// wholes widens float16 values to float32.
-func wholes(raw []byte) []byte {
+// widened widens float16 values to float32.
+func widened(raw []byte) []byte {
 	le := binary.LittleEndian
 	out := make([]byte, 0, 2*len(raw))
 	for ; len(raw) >= 2; raw = raw[2:] {
@@ -268,7 +268,8 @@ func wholes(raw []byte) []byte {
 	return out
 }
 
-// Load reads a model of either form: ONNX, or Pare's sparse form.
+// Load reads a model file of either form: ONNX, whose external data is looked for
+// in its folder, or Pare's sparse form.
 func Load(path string) (*graph.Graph, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

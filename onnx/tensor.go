@@ -8,7 +8,7 @@ import (
 	"pare/tensor"
 )
 
-// reader turns protobuf messages into a graph. Contents that lie elsewhere than
+// reader turns protobuf messages into a graph. Contents that are elsewhere than
 // in the message, or are larger than what the message holds of them, are read
 // late: once all the rest of the model is known to be good.
 type reader struct {
@@ -18,7 +18,7 @@ type reader struct {
 	spread int                           // entries that sparse weights may still have
 	late   []func() error
 	names  map[string]int // how often the model defines a name
-	next   map[string]int // number to try next behind a name
+	next   map[string]int // number to try next as the suffix of a name
 
 	written int // bytes that functions may take once they are written out
 }
@@ -106,12 +106,17 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 		}
 		return tensor.FromRaw(raw, d, shape...)
 	}
-	have := typedLen(t, d)
-	if have != n {
+	if have := typedLen(t, d); have != n {
 		return nil, bad(have)
 	}
 	*out = *tensor.New(d, shape...)
-	switch x := out.Data.(type) {
+	copyTyped(out, t)
+	return out, nil
+}
+
+// copyTyped copies the elements from the message's field for the type of x.
+func copyTyped(x *tensor.Tensor, t *onnxpb.TensorProto) {
+	switch x := x.Data.(type) {
 	case []float32:
 		copy(x, t.FloatData)
 	case []float64:
@@ -121,35 +126,32 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 	case []uint64:
 		copy(x, t.Uint64Data)
 	case []uint32:
-		for i, v := range t.Uint64Data {
-			x[i] = uint32(v)
-		}
+		narrow(x, t.Uint64Data)
 	case []int32:
 		copy(x, t.Int32Data)
 	case []int16:
-		for i, v := range t.Int32Data {
-			x[i] = int16(v)
-		}
+		narrow(x, t.Int32Data)
 	case []int8:
-		for i, v := range t.Int32Data {
-			x[i] = int8(v)
-		}
+		narrow(x, t.Int32Data)
 	case []uint8:
-		for i, v := range t.Int32Data {
-			x[i] = uint8(v)
-		}
+		narrow(x, t.Int32Data)
 	case []uint16: // float16 and bfloat16 too: their bits
-		for i, v := range t.Int32Data {
-			x[i] = uint16(v)
-		}
+		narrow(x, t.Int32Data)
 	case []bool:
 		for i, v := range t.Int32Data {
 			x[i] = v != 0
 		}
 	}
-	return out, nil
 }
 
+// narrow copies whole numbers that the message holds in a wider type.
+func narrow[D int8 | int16 | uint8 | uint16 | uint32, S int32 | uint64](dst []D, src []S) {
+	for i, v := range src {
+		dst[i] = D(v)
+	}
+}
+
+// typedLen is the number of elements in the message's field for a type.
 func typedLen(t *onnxpb.TensorProto, d tensor.DType) int {
 	switch d {
 	case tensor.Float32:

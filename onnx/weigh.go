@@ -19,18 +19,18 @@ import (
 // graph.
 func mostStructure(file int) int { return 32<<20 + file }
 
-// maxMessages bounds how deep messages lie within each other: a subgraph is
+// maxMessages bounds how deep messages are nested: a subgraph is
 // three below the one around it.
 const maxMessages = 3*maxDepth + 16
 
-// unmarshal reads a message whose structure takes at most so many bytes.
+// unmarshal reads a message whose structure takes at most the given bytes.
 func unmarshal(b []byte, m proto.Message, most int) error {
 	w := weigher{left: most}
 	if err := w.message(b, kindOfMessage(m.ProtoReflect().Descriptor()), 0); err != nil {
 		return err
 	}
 	if w.left < 0 {
-		return fmt.Errorf("its structure would take more than %d bytes of memory, too much for so small a file", most)
+		return fmt.Errorf("its structure would take more than %d bytes of memory, too much for a file of this size", most)
 	}
 	return proto.UnmarshalOptions{RecursionLimit: maxMessages + 1}.Unmarshal(b, m)
 }

@@ -19,13 +19,14 @@ import (
 type Options struct {
 	Sparse   bool // weights that it makes smaller, two thirds of them zero, become sparse_initializers
 	Half     bool // in Pare's sparse form, large float32 weights are rounded to float16
-	External bool // weights go to a file beside the model (always above 1.9 GB)
+	External bool // weights go to a file next to the model (always above 1.9 GB)
 }
 
 // maxInline is the size above which protobuf cannot hold a model.
 const maxInline = 1_900_000_000
 
-// Write writes a model file beside its place, syncs and renames it.
+// Write writes a model file: to a temporary file in its folder, which is synced
+// and renamed.
 func Write(path string, g *graph.Graph, o Options) error {
 	size := 0
 	for _, v := range g.Consts() {
@@ -253,13 +254,7 @@ func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
 			p.Tensors = append(p.Tensors, tensorProto("", t))
 		}
 	case graph.AttrGraphs:
-		for _, s := range a.Graphs {
-			q, e := w.graph(s)
-			if e != nil {
-				return nil, e
-			}
-			p.Graphs = append(p.Graphs, q)
-		}
+		p.Graphs, err = mapped(a.Graphs, w.graph)
 	default:
 		err = fmt.Errorf("attribute %q has kind %d", a.Name, a.Kind)
 	}

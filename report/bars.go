@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// bars writes horizontal bars, one a row; they are text, so many rows stay
+// bars writes horizontal bars, one a row; they are text, so that many rows stay
 // readable on a small screen.
 func (p *Plot) bars() string {
 	var b strings.Builder

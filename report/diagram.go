@@ -8,33 +8,33 @@ import (
 
 // Diagram is a drawing of nodes that lead to others, from above to below.
 type Diagram struct {
-	Nodes  []DiagramNode  `json:"nodes"`
-	Edges  []DiagramEdge  `json:"edges"` // in the order of the nodes that they lead to
-	Groups []DiagramGroup `json:"groups"`
+	Nodes  []DiagramNode
+	Edges  []DiagramEdge // in the order of the nodes that they lead to
+	Groups []DiagramGroup
 }
 
 // DiagramNode is a box with two lines of text. Group is the group whose colour
 // it has, or -1; Fill is a share to show as a bar, or negative for none.
 type DiagramNode struct {
-	Label  string  `json:"label"`
-	Detail string  `json:"detail"`
-	Hint   string  `json:"hint,omitempty"` // shown on pointing at it
-	Group  int     `json:"group"`
-	Fill   float64 `json:"fill"`
-	Plain  bool    `json:"plain,omitempty"` // drawn without a box of its own
+	Label  string
+	Detail string
+	Hint   string // shown on pointing at it
+	Group  int
+	Fill   float64
+	Plain  bool // drawn without a box of its own
 }
 
 // DiagramEdge leads from a node to another; Group as for nodes.
 type DiagramEdge struct {
-	From  int `json:"from"`
-	To    int `json:"to"`
-	Group int `json:"group"`
+	From  int
+	To    int
+	Group int
 }
 
 // DiagramGroup is an entry of the legend.
 type DiagramGroup struct {
-	Name string `json:"name"`
-	Text string `json:"text"`
+	Name string
+	Text string
 }
 
 // Hue is the colour of a group on the colour circle, in degrees: neighbours
@@ -105,8 +105,8 @@ func (n *DiagramNode) draw(w *strings.Builder, x, y float64) {
 	w.WriteString(`</g>`)
 }
 
-// cutMiddle shortens a text to n characters; the end tells more than the
-// beginning.
+// cutMiddle shortens a text to n characters; the end says more than the
+// start.
 func cutMiddle(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {

@@ -22,7 +22,7 @@ func (a box) holds(b box) bool { return a.x0 <= b.x0 && a.y0 <= b.y0 && b.x1 <= 
 // Width of a letter and height of a line of labels, as the page's style has them.
 const letter, line = 7.2, 13.0
 
-// place writes each name beside its point, where it neither leaves the frame nor
+// place writes each name next to its point, where it neither leaves the frame nor
 // lies on another name or point if there is such a place.
 func place(b *strings.Builder, tags []tag, frame box) {
 	var points, names []box

@@ -41,7 +41,7 @@ func (d *Diagram) layout() (layers [][]*spot, routes []route) {
 	for _, e := range d.Edges { // edges come in the order of the nodes they lead to
 		depth[e.To] = max(depth[e.To], depth[e.From]+1)
 	}
-	// a source stands just above its first reader
+	// a source is drawn just above its first reader
 	first := make([]int, len(d.Nodes))
 	fed := make([]bool, len(d.Nodes))
 	for _, e := range d.Edges {

@@ -8,7 +8,7 @@ import (
 
 // Markdown writes title, text, tables and plots as a page of documentation.
 // image gives the address of a plot's file, "" for one that is left out; below
-// the title stands head as it is.
+// the title is head as it is.
 func (r *Report) Markdown(w io.Writer, head string, image func(p *Plot) string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s", r.Title, head)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"html"
 	"math"
@@ -10,48 +9,48 @@ import (
 
 // Plot is a chart: points and lines over two axes, or bars by label.
 type Plot struct {
-	Title  string   `json:"title"`
-	X, Y   Axis     `json:"-"`
-	Series []Series `json:"series,omitempty"`
-	Bars   []Bar    `json:"bars,omitempty"`
-	Note   string   `json:"note,omitempty"`
+	Title  string
+	X, Y   Axis
+	Series []Series
+	Bars   []Bar
+	Note   string
 }
 
 // Axis is named and may be logarithmic; Format writes a value.
 type Axis struct {
 	Name   string
 	Log    bool
-	Zero   bool    // begins at 0
+	Zero   bool    // starts at 0
 	Span   float64 // least range that is shown
 	Format func(v float64) string
 }
 
 // Series is a line or a set of points.
 type Series struct {
-	Name   string  `json:"name"`
-	Points []Point `json:"points"`
-	Line   bool    `json:"line"`   // joined
-	Dashed bool    `json:"dashed"` // a reference, such as an ideal or a front
+	Name   string
+	Points []Point
+	Line   bool // joined
+	Dashed bool // a reference, such as an ideal or a front
 }
 
 // Point is a value with an optional label.
 type Point struct {
-	X     float64 `json:"x"`
-	Y     float64 `json:"y"`
-	Label string  `json:"label,omitempty"`
+	X     float64
+	Y     float64
+	Label string
 }
 
 // Bar is one row of a bar chart; Value is in [0,1].
 type Bar struct {
-	Label string  `json:"label"`
-	Value float64 `json:"value"`
-	Text  string  `json:"text"`
+	Label string
+	Value float64
+	Text  string
 }
 
 // Share writes 0.5 as "50 %".
 func Share(v float64) string { return fmt.Sprintf("%.4g %%", 100*v) }
 
-// Plain writes a number shortly, with a unit prefix where it is large.
+// Plain writes a number briefly, with a unit prefix where it is large.
 func Plain(v float64) string { return strings.TrimSuffix(Scaled(v).Text, " ") }
 
 // ticks chooses about n round numbers within [lo, hi].
@@ -266,32 +265,4 @@ func legend(series []Series) string {
 	}
 	b.WriteString(`</p>`)
 	return b.String()
-}
-
-// MarshalJSON writes numbers that JSON lacks as null.
-func (p Point) MarshalJSON() ([]byte, error) {
-	n := func(v float64) *float64 {
-		if bad(v) {
-			return nil
-		}
-		return &v
-	}
-	return json.Marshal(struct {
-		X     *float64 `json:"x"`
-		Y     *float64 `json:"y"`
-		Label string   `json:"label,omitempty"`
-	}{n(p.X), n(p.Y), p.Label})
-}
-
-// MarshalJSON writes numbers that JSON lacks as null.
-func (b Bar) MarshalJSON() ([]byte, error) {
-	v := &b.Value
-	if bad(b.Value) {
-		v = nil
-	}
-	return json.Marshal(struct {
-		Label string   `json:"label"`
-		Value *float64 `json:"value"`
-		Text  string   `json:"text"`
-	}{b.Label, v, b.Text})
 }

@@ -1,9 +1,13 @@
-// Package report turns results into tables for a terminal, JSON, and one
+// Package report turns results into tables for a terminal, and one
 // self-contained HTML page with plots. It knows nothing of networks.
+//
+// A [Report] is a list of sections; a [Section] has text, a [Table], plots and a
+// [Diagram]. [Report.Print] writes the tables for a terminal, [Report.HTML] the
+// page, [Report.Markdown] the text for a repository. Cells are made by how they
+// are to be written: [Percent], [Count], [Bytes], [Ratio] and so on.
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -15,19 +19,19 @@ import (
 
 // Report is a page: sections of text, tables and plots.
 type Report struct {
-	Title    string    `json:"title"`
-	Subtitle string    `json:"subtitle,omitempty"`
-	Sections []Section `json:"sections"`
+	Title    string
+	Subtitle string
+	Sections []Section
 }
 
 // Section holds blocks under a heading. What is nil is left out.
 type Section struct {
-	Heading string  `json:"heading"`
-	Text    string  `json:"text,omitempty"` // paragraphs, separated by empty lines
-	Table   *Table  `json:"table,omitempty"`
-	Plots   []*Plot `json:"plots,omitempty"`
+	Heading string
+	Text    string // paragraphs, separated by empty lines
+	Table   *Table
+	Plots   []*Plot
 
-	Diagram *Diagram `json:"diagram,omitempty"`
+	Diagram *Diagram
 }
 
 // Add appends a section.
@@ -35,15 +39,15 @@ func (r *Report) Add(s Section) { r.Sections = append(r.Sections, s) }
 
 // Table has typed cells.
 type Table struct {
-	Columns []string `json:"columns"`
-	Rows    [][]Cell `json:"rows"`
+	Columns []string
+	Rows    [][]Cell
 }
 
 // Cell is a text, or a number with the way to write it.
 type Cell struct {
-	Text  string  `json:"text"`
-	Value float64 `json:"value,omitempty"` // to sort by, and for machines
-	IsNum bool    `json:"number,omitempty"`
+	Text  string
+	Value float64 // to sort by, and for machines
+	IsNum bool
 }
 
 // Text is a cell of words.
@@ -167,11 +171,4 @@ func (t *Table) Numeric(i int) bool {
 		}
 	}
 	return false
-}
-
-// JSON writes the report for machines.
-func (r *Report) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }

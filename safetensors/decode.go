@@ -37,7 +37,7 @@ func Decode(b []byte) (*File, error) {
 	}
 	head, data := b[8:8+n], b[8+n:]
 	if len(head) == 0 || head[0] != '{' {
-		return nil, errors.New("not a safetensors file: its header is no JSON object")
+		return nil, errors.New("not a safetensors file: its header is not a JSON object")
 	}
 	entries, meta, err := header(head)
 	if err != nil {

@@ -1,5 +1,10 @@
 // Package safetensors reads and writes weights files of named tensors in the
 // safetensors format (https://github.com/huggingface/safetensors).
+//
+// [Read] gives a [File], a map from names to tensors with their order and the
+// file's metadata; [Write] writes one. [Decode] and [Encode] do so in memory.
+// Files are not trusted: types, shapes and offsets are checked before memory is
+// taken.
 package safetensors
 
 import (
@@ -53,7 +58,8 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Write writes a file beside its place, syncs and renames it.
+// Write writes a file: to a temporary file in its folder, which is synced and
+// renamed.
 func Write(path string, f *File) error {
 	b, err := Encode(f)
 	if err != nil {

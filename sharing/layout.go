@@ -1,6 +1,6 @@
-// Package sharing is how the weights of a network read from one short array: the
+// Package sharing describes how the weights of a network read from one short array: the
 // mapping by hash, the random signs, and the scale of each tensor (Desai,
-// Shrivastava 2024, arXiv 2310.11611). What it holds beside the array is small:
+// Shrivastava 2024, arXiv 2310.11611). What it holds in addition to the array is small:
 // the mapping's name, a seed, and the tensors' names, shapes and scales.
 package sharing
 

@@ -2,6 +2,7 @@ package sharing
 
 import (
 	"math"
+	"slices"
 
 	"pare/graph"
 )
@@ -17,7 +18,7 @@ func Of(g *graph.Graph) (*Layout, []float32) {
 	var weights [][]float32
 	for _, t := range l.Tensors {
 		v := g.Value(t.Name)
-		if !v.IsConst() || v.Const.F32() == nil || len(v.Const.F32()) != t.size() || !equal(v.Const.Shape, t.Shape) {
+		if !v.IsConst() || v.Const.F32() == nil || len(v.Const.F32()) != t.size() || !slices.Equal(v.Const.Shape, t.Shape) {
 			return nil, nil
 		}
 		weights = append(weights, v.Const.F32())
@@ -27,18 +28,6 @@ func Of(g *graph.Graph) (*Layout, []float32) {
 		return nil, nil
 	}
 	return l, array
-}
-
-func equal(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // array finds numbers that expand to the weights. A product is rounded, so the

@@ -36,7 +36,7 @@ func (s Slot) At() int { return int(s >> 1) }
 // Sign is 1 or -1.
 func (s Slot) Sign() float32 { return 1 - 2*float32(s&1) }
 
-// walk tells the slot of every entry of every tensor, in order.
+// walk visits the slot of every entry of every tensor, in order.
 func (l *Layout) walk(f func(k, i int, s Slot)) {
 	h, off := newHash(*l.Seed), uint64(0)
 	for k := range l.Tensors {
@@ -55,7 +55,7 @@ func (l *Layout) walk(f func(k, i int, s Slot)) {
 	}
 }
 
-// places gives the place of entry i of a tensor that begins at position off of the
+// places gives the place of entry i of a tensor that starts at position off of the
 // line of all weights. Entries are asked for in order.
 func (l *Layout) places(h hash, t *Tensor, off uint64) func(i int) int {
 	m := uint64(l.Len)

@@ -7,6 +7,9 @@ import (
 	"slices"
 )
 
+// le is the order of the bytes of elements in files.
+var le = binary.LittleEndian
+
 // FromRaw makes a tensor of little-endian elements, one after another, copied.
 // It returns an error where b is not as long as type and shape say, and for
 // strings.
@@ -18,8 +21,8 @@ func FromRaw(b []byte, d DType, shape ...int) (*Tensor, error) {
 	return &Tensor{DType: d, Shape: slices.Clone(shape), Data: elements(b, d, n)}, nil
 }
 
+// elements reads n elements of a type other than String.
 func elements(b []byte, d DType, n int) any {
-	le := binary.LittleEndian
 	switch d {
 	case Float32:
 		x := make([]float32, n)
@@ -34,47 +37,19 @@ func elements(b []byte, d DType, n int) any {
 		}
 		return x
 	case Int64:
-		x := make([]int64, n)
-		for i := range x {
-			x[i] = int64(le.Uint64(b[8*i:]))
-		}
-		return x
+		return read8[int64](b, n)
 	case Uint64:
-		x := make([]uint64, n)
-		for i := range x {
-			x[i] = le.Uint64(b[8*i:])
-		}
-		return x
+		return read8[uint64](b, n)
 	case Int32:
-		x := make([]int32, n)
-		for i := range x {
-			x[i] = int32(le.Uint32(b[4*i:]))
-		}
-		return x
+		return read4[int32](b, n)
 	case Uint32:
-		x := make([]uint32, n)
-		for i := range x {
-			x[i] = le.Uint32(b[4*i:])
-		}
-		return x
+		return read4[uint32](b, n)
 	case Int16:
-		x := make([]int16, n)
-		for i := range x {
-			x[i] = int16(le.Uint16(b[2*i:]))
-		}
-		return x
+		return read2[int16](b, n)
 	case Uint16, Float16, BFloat16:
-		x := make([]uint16, n)
-		for i := range x {
-			x[i] = le.Uint16(b[2*i:])
-		}
-		return x
+		return read2[uint16](b, n)
 	case Int8:
-		x := make([]int8, n)
-		for i := range x {
-			x[i] = int8(b[i])
-		}
-		return x
+		return read1[int8](b, n)
 	case Bool:
 		x := make([]bool, n)
 		for i := range x {
@@ -82,13 +57,46 @@ func elements(b []byte, d DType, n int) any {
 		}
 		return x
 	}
-	return append([]uint8{}, b...)
+	return read1[uint8](b, n)
+}
+
+// read1, read2, read4 and read8 read n whole numbers of 1, 2, 4 and 8 bytes.
+
+func read1[T int8 | uint8](b []byte, n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(b[i])
+	}
+	return x
+}
+
+func read2[T int16 | uint16](b []byte, n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(le.Uint16(b[2*i:]))
+	}
+	return x
+}
+
+func read4[T int32 | uint32](b []byte, n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(le.Uint32(b[4*i:]))
+	}
+	return x
+}
+
+func read8[T int64 | uint64](b []byte, n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(le.Uint64(b[8*i:]))
+	}
+	return x
 }
 
 // Raw gives the elements in little-endian order, the inverse of FromRaw; nothing
 // for strings.
 func (t *Tensor) Raw() []byte {
-	le := binary.LittleEndian
 	out := make([]byte, 0, t.Bytes())
 	switch x := t.Data.(type) {
 	case []float32:
@@ -100,29 +108,17 @@ func (t *Tensor) Raw() []byte {
 			out = le.AppendUint64(out, math.Float64bits(v))
 		}
 	case []int64:
-		for _, v := range x {
-			out = le.AppendUint64(out, uint64(v))
-		}
+		return append8(out, x)
 	case []uint64:
-		for _, v := range x {
-			out = le.AppendUint64(out, v)
-		}
+		return append8(out, x)
 	case []int32:
-		for _, v := range x {
-			out = le.AppendUint32(out, uint32(v))
-		}
+		return append4(out, x)
 	case []uint32:
-		for _, v := range x {
-			out = le.AppendUint32(out, v)
-		}
+		return append4(out, x)
 	case []int16:
-		for _, v := range x {
-			out = le.AppendUint16(out, uint16(v))
-		}
+		return append2(out, x)
 	case []uint16:
-		for _, v := range x {
-			out = le.AppendUint16(out, v)
-		}
+		return append2(out, x)
 	case []int8:
 		for _, v := range x {
 			out = append(out, byte(v))
@@ -137,6 +133,29 @@ func (t *Tensor) Raw() []byte {
 				out = append(out, 0)
 			}
 		}
+	}
+	return out
+}
+
+// append2, append4 and append8 append whole numbers of 2, 4 and 8 bytes.
+
+func append2[T int16 | uint16](out []byte, x []T) []byte {
+	for _, v := range x {
+		out = le.AppendUint16(out, uint16(v))
+	}
+	return out
+}
+
+func append4[T int32 | uint32](out []byte, x []T) []byte {
+	for _, v := range x {
+		out = le.AppendUint32(out, uint32(v))
+	}
+	return out
+}
+
+func append8[T int64 | uint64](out []byte, x []T) []byte {
+	for _, v := range x {
+		out = le.AppendUint64(out, uint64(v))
 	}
 	return out
 }

@@ -1,4 +1,10 @@
-// Package tensor holds arrays: a shape, an element type and storage. It has no operators.
+// Package tensor holds arrays: a shape, an element type and storage. It has no
+// operators.
+//
+// A [Tensor] is dense and in row-major order; its storage is a plain Go slice,
+// which [Of] gives without a copy. [New] makes zeros, [From], [Vector] and
+// [Scalar] wrap Go values, [FromRaw] and [Tensor.Raw] read and write the bytes
+// of files. The numbers of a [DType] are those of ONNX.
 package tensor
 
 import (
@@ -52,36 +58,10 @@ func New(d DType, shape ...int) *Tensor {
 	if !ok {
 		panic(fmt.Sprintf("tensor: bad shape %v", shape))
 	}
-	t := &Tensor{DType: d, Shape: slices.Clone(shape)}
-	switch d {
-	case Float32:
-		t.Data = make([]float32, n)
-	case Float64:
-		t.Data = make([]float64, n)
-	case Float16, BFloat16, Uint16:
-		t.Data = make([]uint16, n)
-	case Int8:
-		t.Data = make([]int8, n)
-	case Int16:
-		t.Data = make([]int16, n)
-	case Int32:
-		t.Data = make([]int32, n)
-	case Int64:
-		t.Data = make([]int64, n)
-	case Uint8:
-		t.Data = make([]uint8, n)
-	case Uint32:
-		t.Data = make([]uint32, n)
-	case Uint64:
-		t.Data = make([]uint64, n)
-	case Bool:
-		t.Data = make([]bool, n)
-	case String:
-		t.Data = make([]string, n)
-	default:
+	if !d.Valid() {
 		panic("tensor: bad type " + d.String())
 	}
-	return t
+	return &Tensor{DType: d, Shape: slices.Clone(shape), Data: storages[d].zeros(n)}
 }
 
 // TypeOf is the DType in which a Go element type is stored ([]uint16 is Uint16).
@@ -167,31 +147,8 @@ func (t *Tensor) String() string { return fmt.Sprintf("%v%v", t.DType, t.Shape) 
 // Clone copies shape and storage.
 func (t *Tensor) Clone() *Tensor {
 	c := &Tensor{DType: t.DType, Shape: slices.Clone(t.Shape)}
-	switch d := t.Data.(type) {
-	case []float32:
-		c.Data = slices.Clone(d)
-	case []float64:
-		c.Data = slices.Clone(d)
-	case []int8:
-		c.Data = slices.Clone(d)
-	case []int16:
-		c.Data = slices.Clone(d)
-	case []int32:
-		c.Data = slices.Clone(d)
-	case []int64:
-		c.Data = slices.Clone(d)
-	case []uint8:
-		c.Data = slices.Clone(d)
-	case []uint16:
-		c.Data = slices.Clone(d)
-	case []uint32:
-		c.Data = slices.Clone(d)
-	case []uint64:
-		c.Data = slices.Clone(d)
-	case []bool:
-		c.Data = slices.Clone(d)
-	case []string:
-		c.Data = slices.Clone(d)
+	if t.DType.Valid() {
+		c.Data = storages[t.DType].clone(t.Data)
 	}
 	return c
 }
@@ -201,31 +158,8 @@ func (t *Tensor) Copy(x *Tensor) error {
 	if t.DType != x.DType || !slices.Equal(t.Shape, x.Shape) {
 		return fmt.Errorf("%v does not fit %v", x, t)
 	}
-	switch d := t.Data.(type) {
-	case []float32:
-		copy(d, x.F32())
-	case []float64:
-		copy(d, Of[float64](x))
-	case []int8:
-		copy(d, Of[int8](x))
-	case []int16:
-		copy(d, Of[int16](x))
-	case []int32:
-		copy(d, Of[int32](x))
-	case []int64:
-		copy(d, Of[int64](x))
-	case []uint8:
-		copy(d, Of[uint8](x))
-	case []uint16:
-		copy(d, Of[uint16](x))
-	case []uint32:
-		copy(d, Of[uint32](x))
-	case []uint64:
-		copy(d, Of[uint64](x))
-	case []bool:
-		copy(d, Of[bool](x))
-	case []string:
-		copy(d, Of[string](x))
+	if t.DType.Valid() {
+		storages[t.DType].copy(t.Data, x.Data)
 	}
 	return nil
 }

@@ -1,5 +1,9 @@
 // Package zoo builds the network families that papers on pruning use, as
 // graphs of ONNX operators with weights initialised by seed.
+//
+// [New] builds a network by name, such as "resnet20" or "mlp:784-300-10";
+// [Families] lists the names. Weights are named as PyTorch names them, so that
+// [SetWeights] can fill a network from a checkpoint; [Weights] takes them out.
 package zoo
 
 import (

@@ -76,7 +76,7 @@ func SetWeights(g *graph.Graph, f *safetensors.File) error {
 	return nil
 }
 
-// unprefixed drops what stands before the first point of all names, where the
+// unprefixed drops what comes before the first point of all names, where the
 // network does not know it.
 func unprefixed(g *graph.Graph, given map[string]*tensor.Tensor) map[string]*tensor.Tensor {
 	prefix := ""
@@ -94,7 +94,7 @@ func unprefixed(g *graph.Graph, given map[string]*tensor.Tensor) map[string]*ten
 	return out
 }
 
-// multiplied marks the matrices that stand on the right of a MatMul.
+// multiplied marks the matrices on the right of a MatMul.
 func multiplied(g *graph.Graph) map[*graph.Value]bool {
 	out := map[*graph.Value]bool{}
 	for _, n := range g.Nodes {

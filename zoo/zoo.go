@@ -29,48 +29,47 @@ func (o Options) width(c int) int {
 type Family struct {
 	Name  string // as New takes it; <n> stands for a number
 	Doc   string
-	Paper string
-	In    []int // default input
 	build func(o Options, args []int) (*graph.Graph, error)
 	def   int // default classes
 }
 
 var families = []Family{
-	{"mlp:<n>-<n>-…", "fully connected layers of the given sizes", "", nil, func(o Options, a []int) (*graph.Graph, error) {
+	{"mlp:<n>-<n>-…", "fully connected layers of the given sizes", func(o Options, a []int) (*graph.Graph, error) {
 		if len(a) > 0 && o.Classes != 0 && a[len(a)-1] != o.Classes {
 			return nil, fmt.Errorf("the last layer has %d outputs, the data %d classes", a[len(a)-1], o.Classes)
 		}
 		return mlp(o, "mlp", a...)
 	}, 0},
-	{"lenet-300-100", "784-300-100-10, 266,610 parameters", "LeCun et al. 1998", []int{784}, func(o Options, a []int) (*graph.Graph, error) {
+	// LeCun et al. 1998
+	{"lenet-300-100", "784-300-100-10, 266,610 parameters", func(o Options, a []int) (*graph.Graph, error) {
 		n := 784
 		if o.In != nil {
 			n = product(o.In)
 		}
 		return mlp(o, "lenet-300-100", n, 300, 100, o.Classes)
 	}, 10},
-	{"lenet-5", "two convolutions and two layers, 431,080 parameters", "LeCun et al. 1998; Caffe's sizes", []int{1, 28, 28},
-		func(o Options, a []int) (*graph.Graph, error) { return leNet5(o) }, 10},
-	{"conv-<n>", "2, 4 or 6 convolutions with max-pooling", "Frankle & Carbin 2019", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return convN(o, a[0]) }, 10},
-	{"resnet<n>-b", "ResNet for 32x32 with projection shortcuts", "He et al. 2016", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], true) }, 10},
-	{"resnet<n>", "ResNet for 32x32 (20, 32, 44, 56, 110) with parameter-free shortcuts", "He et al. 2016", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], false) }, 10},
-	{"resnet<n>-imagenet", "ResNet for 224x224 (50, 101, 152) of bottleneck blocks", "He et al. 2016", []int{3, 224, 224},
-		func(o Options, a []int) (*graph.Graph, error) { return bottleneckResNet(o, a[0]) }, 1000},
-	{"wrn-<n>-<n>", "wide ResNet of depth and width", "Zagoruyko & Komodakis 2016", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return wideResNet(o, a[0], a[1]) }, 10},
-	{"vgg<n>-bn", "VGG for 32x32 (11, 13, 16, 19) with batch normalisation and one classifier", "Simonyan & Zisserman 2015", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return vgg(o, a[0]) }, 10},
-	{"mobilenetv2", "inverted residuals; small inputs keep their size longer", "Sandler et al. 2018", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return mobileNetV2(o) }, 10},
-	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", "Dosovitskiy et al. 2021", []int{3, 32, 32},
-		func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
-	{"bert-<n>-<n>-<n>", "encoder of <layers>-<width>-<heads> over 128 int64 tokens (12-768-12 is BERT-base, 6-384-12 MiniLM); gives its last states", "Devlin et al. 2019",
-		[]int{128}, func(o Options, a []int) (*graph.Graph, error) { return bert(o, a[0], a[1], a[2]) }, 30522},
-	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", "Radford et al. 2019", []int{64},
-		func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
+	// LeCun et al. 1998; Caffe's sizes
+	{"lenet-5", "two convolutions and two layers, 431,080 parameters", func(o Options, a []int) (*graph.Graph, error) { return leNet5(o) }, 10},
+	// Frankle & Carbin 2019
+	{"conv-<n>", "2, 4 or 6 convolutions with max-pooling", func(o Options, a []int) (*graph.Graph, error) { return convN(o, a[0]) }, 10},
+	// He et al. 2016
+	{"resnet<n>-b", "ResNet for 32x32 with projection shortcuts", func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], true) }, 10},
+	// He et al. 2016
+	{"resnet<n>", "ResNet for 32x32 (20, 32, 44, 56, 110) with parameter-free shortcuts", func(o Options, a []int) (*graph.Graph, error) { return resNet(o, a[0], false) }, 10},
+	// He et al. 2016
+	{"resnet<n>-imagenet", "ResNet for 224x224 (50, 101, 152) of bottleneck blocks", func(o Options, a []int) (*graph.Graph, error) { return bottleneckResNet(o, a[0]) }, 1000},
+	// Zagoruyko & Komodakis 2016
+	{"wrn-<n>-<n>", "wide ResNet of depth and width", func(o Options, a []int) (*graph.Graph, error) { return wideResNet(o, a[0], a[1]) }, 10},
+	// Simonyan & Zisserman 2015
+	{"vgg<n>-bn", "VGG for 32x32 (11, 13, 16, 19) with batch normalisation and one classifier", func(o Options, a []int) (*graph.Graph, error) { return vgg(o, a[0]) }, 10},
+	// Sandler et al. 2018
+	{"mobilenetv2", "inverted residuals; small inputs keep their size longer", func(o Options, a []int) (*graph.Graph, error) { return mobileNetV2(o) }, 10},
+	// Dosovitskiy et al. 2021
+	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
+	// Devlin et al. 2019
+	{"bert-<n>-<n>-<n>", "encoder of <layers>-<width>-<heads> over 128 int64 tokens (12-768-12 is BERT-base, 6-384-12 MiniLM); gives its last states", func(o Options, a []int) (*graph.Graph, error) { return bert(o, a[0], a[1], a[2]) }, 30522},
+	// Radford et al. 2019
+	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
 }
 
 // Families lists what New can build.

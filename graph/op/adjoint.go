@@ -45,6 +45,35 @@ func constant(v float64) func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*ten
 	}
 }
 
+// alongBroadcast is an operator name(x, like) where one input broadcasts to the
+// other: big and small are their positions. carry visits the pairs of elements;
+// inverse is the operator's gradient.
+func alongBroadcast(name, inverse string, big, small int, carry func(out, x []float64) func(big, small int)) Def {
+	return Def{Domain: graph.Pare, Name: name,
+		Infer: func(c *Infer) error {
+			if err := repeats(c.Shape(small), c.Shape(big)); err != nil {
+				return err
+			}
+			return likeInfer(c)
+		},
+		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+			x, err := floats(in[0])
+			if err != nil {
+				return nil, err
+			}
+			wide, narrow := in[big].Shape, in[small].Shape
+			if s, err := broadcastInts(wide, narrow); err != nil || len(s) != len(wide) {
+				return nil, fmt.Errorf("shape %v does not broadcast to %v", narrow, wide)
+			}
+			out := make([]float64, in[1].Len())
+			odometer(wide, broadcastStrides(narrow, wide), carry(out, x))
+			return single(ofFloats(in[0].DType, in[1].Shape, out))
+		},
+		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
+			return []*graph.Value{b.Pare(inverse, nil, dy[0], n.In(0)), nil}, nil
+		}}
+}
+
 func noGrad(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 	return make([]*graph.Value, len(n.Inputs)), nil
 }
@@ -54,50 +83,14 @@ var _ = register(
 	Def{Domain: graph.Pare, Name: "ZerosLike", Infer: likeInfer, Eval: constant(0), Grad: noGrad},
 
 	// SumTo(x, like) sums x over the axes along which like was broadcast.
-	Def{Domain: graph.Pare, Name: "SumTo", Infer: func(c *Infer) error {
-		if err := repeats(c.Shape(1), c.Shape(0)); err != nil {
-			return err
-		}
-		return likeInfer(c)
-	},
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || len(s) != len(in[0].Shape) {
-				return nil, fmt.Errorf("cannot sum %v to %v", in[0].Shape, in[1].Shape)
-			}
-			out := make([]float64, in[1].Len())
-			odometer(in[0].Shape, broadcastStrides(in[1].Shape, in[0].Shape), func(i, off int) { out[off] += x[i] })
-			return single(ofFloats(in[0].DType, in[1].Shape, out))
-		},
-		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			return []*graph.Value{b.Pare("BroadcastTo", nil, dy[0], n.In(0)), nil}, nil
-		}},
+	alongBroadcast("SumTo", "BroadcastTo", 0, 1, func(out, x []float64) func(big, small int) {
+		return func(big, small int) { out[small] += x[big] }
+	}),
 
 	// BroadcastTo(x, like) repeats x to the shape of like.
-	Def{Domain: graph.Pare, Name: "BroadcastTo", Infer: func(c *Infer) error {
-		if err := repeats(c.Shape(0), c.Shape(1)); err != nil {
-			return err
-		}
-		return likeInfer(c)
-	},
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || len(s) != len(in[1].Shape) {
-				return nil, fmt.Errorf("cannot broadcast %v to %v", in[0].Shape, in[1].Shape)
-			}
-			out := make([]float64, in[1].Len())
-			odometer(in[1].Shape, broadcastStrides(in[0].Shape, in[1].Shape), func(i, off int) { out[i] = x[off] })
-			return single(ofFloats(in[0].DType, in[1].Shape, out))
-		},
-		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			return []*graph.Value{b.Pare("SumTo", nil, dy[0], n.In(0)), nil}, nil
-		}},
+	alongBroadcast("BroadcastTo", "SumTo", 1, 0, func(out, x []float64) func(big, small int) {
+		return func(big, small int) { out[big] = x[small] }
+	}),
 
 	// ReshapeLike(x, like) has the elements of x in the shape of like.
 	Def{Domain: graph.Pare, Name: "ReshapeLike", Infer: likeInfer,
@@ -114,11 +107,7 @@ var _ = register(
 	// ReluGrad(dy, y) is dy where y > 0 and 0 elsewhere.
 	Def{Domain: graph.Pare, Name: "ReluGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			y, err := floats(in[1])
+			d, y, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -138,11 +127,7 @@ var _ = register(
 	// bound may be missing.
 	Def{Domain: graph.Pare, Name: "ClipGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			y, err := floats(in[1])
+			d, y, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -175,11 +160,7 @@ var _ = register(
 	// distribution and its density (Hendrycks & Gimpel 2016).
 	Def{Domain: graph.Pare, Name: "GeluGrad", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			d, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -35,7 +36,7 @@ func attnDims(s []int, heads int) (b, h, l, d int, err error) {
 	case len(s) == 3 && heads > 0 && s[2]%heads == 0:
 		return s[0], heads, s[1], s[2] / heads, nil
 	}
-	return 0, 0, 0, 0, fmt.Errorf("shape %v with %d heads is none of an attention", s, heads)
+	return 0, 0, 0, 0, fmt.Errorf("shape %v with %d heads is neither [batch heads length size] nor [batch length heads*size]", s, heads)
 }
 
 func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error) {
@@ -73,7 +74,7 @@ func attnOf(n *graph.Node, q, k, v []int, pastKey, mask []int) (*attnCase, error
 	c.maskShape = mask
 	if k := len(mask); k > 0 {
 		full := append(append([]int{}, mask[:k-1]...), c.lk)
-		if s, err := broadcastInts([]int{c.b, c.hq, c.lq, c.lk}, full); err != nil || len(s) != 4 || mask[k-1] > c.lk || !sameInts(s, []int{c.b, c.hq, c.lq, c.lk}) {
+		if s, err := broadcastInts([]int{c.b, c.hq, c.lq, c.lk}, full); err != nil || len(s) != 4 || mask[k-1] > c.lk || !slices.Equal(s, []int{c.b, c.hq, c.lq, c.lk}) {
 			return nil, fmt.Errorf("mask %v does not fit scores [%d %d %d %d]", mask, c.b, c.hq, c.lq, c.lk)
 		}
 	}
@@ -148,7 +149,17 @@ func (c *attnCase) bias(mask *tensor.Tensor, valid []int) ([]float64, error) {
 	return out, nil
 }
 
-func evalAttention(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+// attnArgs are the inputs of an attention, by heads: q [b, hq, lq, d], k and v
+// [b, hkv, lk, d or dv], bias [b, hq, lq, lk].
+type attnArgs struct {
+	*attnCase
+	q, k, v, bias []float64
+	round         func(float64) float64 // to the type of the inputs
+	precise       func(float64) float64 // to that of the softmax
+	root          float64               // of the scale
+}
+
+func attnArgsOf(n *graph.Node, in []*tensor.Tensor) (*attnArgs, error) {
 	shape := func(t *tensor.Tensor) []int {
 		if t == nil {
 			return nil
@@ -176,66 +187,38 @@ func evalAttention(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor,
 			return nil, err
 		}
 	}
-	q := c.heads(f[0], c.hq, c.lq, c.d)
-	k := c.joined(f[3], c.heads(f[1], c.hkv, c.lkv, c.d), c.d)
-	v := c.joined(f[4], c.heads(f[2], c.hkv, c.lkv, c.dv), c.dv)
-	bias, err := c.bias(mask, valid)
+	a := &attnArgs{attnCase: c, round: rounder(in[0].DType)}
+	a.q = c.heads(f[0], c.hq, c.lq, c.d)
+	a.k = c.joined(f[3], c.heads(f[1], c.hkv, c.lkv, c.d), c.d)
+	a.v = c.joined(f[4], c.heads(f[2], c.hkv, c.lkv, c.dv), c.dv)
+	if a.bias, err = c.bias(mask, valid); err != nil {
+		return nil, err
+	}
+	a.precise = a.round
+	if p := tensor.DType(n.Int("softmax_precision", 0)); p.IsFloat() {
+		a.precise = rounder(p)
+	}
+	a.root = a.round(math.Sqrt(c.scale))
+	return a, nil
+}
+
+func evalAttention(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	c, err := attnArgsOf(n, in)
 	if err != nil {
 		return nil, err
 	}
-	r := rounder(in[0].DType)
-	inner := r
-	if p := tensor.DType(n.Int("softmax_precision", 0)); p.IsFloat() {
-		inner = rounder(p)
-	}
-	root := r(math.Sqrt(c.scale))
 	y := make([]float64, c.b*c.hq*c.lq*c.dv)
-	shown := make([]float64, len(bias))
+	shown := make([]float64, len(c.bias))
 	row := make([]float64, c.lk)
 	for i := range c.b * c.hq * c.lq {
-		b, h := i/c.lq/c.hq, i/c.lq%c.hq
-		kv := b*c.hkv + h/(c.hq/c.hkv)
-		qi := q[i*c.d : (i+1)*c.d]
-		seen := false
-		for j := range row {
-			s := 0.0
-			for p, x := range qi {
-				s += r(x*root) * r(k[(kv*c.lk+j)*c.d+p]*root)
-			}
-			s = r(s)
-			at := i*c.lk + j
-			if c.mode == 0 {
-				shown[at] = s
-			}
-			if c.softcap > 0 {
-				s = r(r(math.Tanh(r(s/c.softcap))) * c.softcap)
-			}
-			if c.mode == 1 {
-				shown[at] = s
-			}
-			s = r(s + bias[at])
-			if c.mode == 2 {
-				shown[at] = s
-			}
-			row[j] = inner(s)
-			seen = seen || !math.IsInf(bias[at], -1)
-		}
-		softmaxRow(row, inner)
-		for j, p := range row {
-			if p = r(p); !seen {
-				p = 0
-			}
-			if row[j] = p; c.mode == 3 {
-				shown[i*c.lk+j] = p
-			}
-		}
-		out := y[i*c.dv : (i+1)*c.dv]
+		c.weights(i, row, shown[i*c.lk:(i+1)*c.lk])
+		out, kv := y[i*c.dv:(i+1)*c.dv], c.kv(i)
 		for j, p := range row {
 			if p == 0 {
-				continue // what is hidden counts for nothing, whatever it is
+				continue // a hidden value is ignored, even where it is NaN
 			}
 			for e := range out {
-				out[e] += p * v[(kv*c.lk+j)*c.dv+e]
+				out[e] += p * c.v[(kv*c.lk+j)*c.dv+e]
 			}
 		}
 	}
@@ -243,7 +226,52 @@ func evalAttention(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor,
 	if c.packed {
 		ys, y = []int{c.b, c.lq, c.hq * c.dv}, c.packed3(y)
 	}
-	return several(in[0].DType, [][]int{ys, {c.b, c.hkv, c.lk, c.d}, {c.b, c.hkv, c.lk, c.dv}, {c.b, c.hq, c.lq, c.lk}}, y, k, v, shown)
+	return several(in[0].DType, [][]int{ys, {c.b, c.hkv, c.lk, c.d}, {c.b, c.hkv, c.lk, c.dv}, {c.b, c.hq, c.lq, c.lk}}, y, c.k, c.v, shown)
+}
+
+// kv is the key and value head of query i, counted through the batch.
+func (c *attnArgs) kv(i int) int {
+	b, h := i/c.lq/c.hq, i/c.lq%c.hq
+	return b*c.hkv + h/(c.hq/c.hkv)
+}
+
+// weights computes in row what query i takes of each value, and in shown what
+// the fourth output holds.
+func (c *attnArgs) weights(i int, row, shown []float64) {
+	r, kv := c.round, c.kv(i)
+	q, bias := c.q[i*c.d:(i+1)*c.d], c.bias[i*c.lk:(i+1)*c.lk]
+	seen := false
+	for j := range row {
+		s := 0.0
+		for p, x := range q {
+			s += r(x*c.root) * r(c.k[(kv*c.lk+j)*c.d+p]*c.root)
+		}
+		s = r(s)
+		if c.mode == 0 {
+			shown[j] = s
+		}
+		if c.softcap > 0 {
+			s = r(r(math.Tanh(r(s/c.softcap))) * c.softcap)
+		}
+		if c.mode == 1 {
+			shown[j] = s
+		}
+		s = r(s + bias[j])
+		if c.mode == 2 {
+			shown[j] = s
+		}
+		row[j] = c.precise(s)
+		seen = seen || !math.IsInf(bias[j], -1)
+	}
+	softmaxRow(row, c.precise)
+	for j, p := range row {
+		if p = r(p); !seen {
+			p = 0
+		}
+		if row[j] = p; c.mode == 3 {
+			shown[j] = p
+		}
+	}
 }
 
 // packed3 puts [b, hq, lq, dv] into [b, lq, hq*dv].

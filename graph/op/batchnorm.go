@@ -16,6 +16,26 @@ func channels(shape []int) (n, c, k int, err error) {
 	return shape[0], shape[1], prod(shape[2:]), nil
 }
 
+// channelled is a tensor [N, C, ...] and the sizes that channels gives of it.
+func channelled(t *tensor.Tensor) (x []float64, n, c, k int, err error) {
+	if x, err = floats(t); err != nil {
+		return
+	}
+	n, c, k, err = channels(t.Shape)
+	return
+}
+
+// channelArgs is a tensor [N, C, ...] of k values for each channel of a sample,
+// and parameters [C].
+func channelArgs(t *tensor.Tensor, params []*tensor.Tensor) (x []float64, p [][]float64, c, k int, err error) {
+	if x, _, c, k, err = channelled(t); err != nil {
+		return
+	}
+	p, err = perChannel(params, c)
+	return
+}
+
+// perChannel reads parameters of one number for each channel.
 func perChannel(in []*tensor.Tensor, c int) ([][]float64, error) {
 	out := make([][]float64, len(in))
 	for i, t := range in {
@@ -68,15 +88,7 @@ var _ = register(
 			if n.Int("training_mode", 0) != 0 {
 				return evalNormTrainingMode(n, in)
 			}
-			_, c, k, err := channels(in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p, err := perChannel(in[1:5], c)
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[0])
+			x, p, c, k, err := channelArgs(in[0], in[1:5])
 			if err != nil {
 				return nil, err
 			}
@@ -114,15 +126,7 @@ var _ = register(
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			_, c, k, err := channels(in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p, err := perChannel(in[1:3], c)
+			x, p, c, k, err := channelArgs(in[0], in[1:3])
 			if err != nil {
 				return nil, err
 			}
@@ -170,26 +174,13 @@ var _ = register(
 	// BatchNormGrad(dy, x, scale, mean, istd) gives dx, dscale and dbias. mean
 	// and istd are those of x.
 	Def{Domain: graph.Pare, Name: "BatchNormGrad",
-		Infer: func(c *Infer) error {
-			c.Out(0, c.DType(1), c.Shape(1))
-			c.Out(1, c.DType(1), c.Shape(2))
-			c.Out(2, c.DType(1), c.Shape(2))
-			return nil
-		},
+		Infer: inferNormGrad,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			dy, err := floats(in[0])
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[1])
-			if err != nil {
-				return nil, err
-			}
-			_, c, k, err := channels(in[1].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p, err := perChannel(in[2:5], c)
+			x, p, c, k, err := channelArgs(in[1], in[2:5])
 			if err != nil {
 				return nil, err
 			}
@@ -220,6 +211,16 @@ var _ = register(
 		}},
 )
 
+// inferNormGrad infers the gradient of a normalisation (dy, x, scale, ...): dx,
+// dscale and dbias.
+func inferNormGrad(c *Infer) error {
+	c.Out(0, c.DType(1), c.Shape(1))
+	c.Out(1, c.DType(1), c.Shape(2))
+	c.Out(2, c.DType(1), c.Shape(2))
+	return nil
+}
+
+// zeroLike is d, or zeros where it is nil.
 func zeroLike(b *Builder, d, like *graph.Value) *graph.Value {
 	if d != nil {
 		return d
@@ -267,15 +268,7 @@ func normTrainingMode(b *Builder, n *graph.Node) []*graph.Value {
 
 // evalNormTrainingMode is BatchNormalization with training_mode 1 (opset 14 on).
 func evalNormTrainingMode(n *graph.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	x, err := floats(in[0])
-	if err != nil {
-		return nil, err
-	}
-	_, c, k, err := channels(in[0].Shape)
-	if err != nil {
-		return nil, err
-	}
-	p, err := perChannel(in[1:5], c)
+	x, p, c, k, err := channelArgs(in[0], in[1:5])
 	if err != nil {
 		return nil, err
 	}

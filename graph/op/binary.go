@@ -38,11 +38,7 @@ func (s binary) def() Def {
 }
 
 func (s binary) infer(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
-		return err
-	}
-	y, err := c.In(1)
+	x, y, err := c.pair()
 	if err != nil {
 		return err
 	}
@@ -122,7 +118,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 	case x.DType == tensor.String:
 		a, b := tensor.Of[string](x), tensor.Of[string](y)
 		if b == nil && y.Len() > 0 {
-			return nil, fmt.Errorf("inputs are %v and %v", x.DType, y.DType)
+			return nil, fmt.Errorf("inputs are %v and %v: types must agree", x.DType, y.DType)
 		}
 		odometer2(shape, sx, sy, func(i, j, k int) { tensor.Of[bool](out)[i] = a[j] == b[k] })
 		return out, nil
@@ -130,11 +126,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 		if s.float == nil {
 			return nil, fmt.Errorf("%s does not take %v", s.name, y.DType)
 		}
-		a, err := floats(x)
-		if err != nil {
-			return nil, err
-		}
-		b, err := floats(y)
+		a, b, err := bothFloats(x, y)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +145,7 @@ func (s binary) eval(x, y *tensor.Tensor) (*tensor.Tensor, error) {
 	if s.name == "Div" || s.name == "Mod" {
 		for _, v := range b {
 			if v == 0 {
-				return nil, fmt.Errorf("integer division by zero")
+				return nil, fmt.Errorf("an integer is divided by zero")
 			}
 		}
 	}

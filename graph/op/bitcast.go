@@ -18,7 +18,7 @@ var _ = register(Def{Name: "BitCast", Grad: noGrad,
 		}
 		to := tensor.DType(c.Node.Int("to", 0))
 		if !to.Valid() || to == tensor.String || x.DType != tensor.Undefined && x.DType.Size() != to.Size() {
-			return fmt.Errorf("the bits of %v are none of data type %d", x.DType, c.Node.Int("to", 0))
+			return fmt.Errorf("the bits of %v cannot be read as data type %d", x.DType, c.Node.Int("to", 0))
 		}
 		c.Out(0, to, x.Shape)
 		return nil
@@ -29,7 +29,7 @@ var _ = register(Def{Name: "BitCast", Grad: noGrad,
 			return nil, err
 		}
 		if out.Bytes() != in[0].Bytes() {
-			return nil, fmt.Errorf("the bits of %v are none of %v", in[0], out)
+			return nil, fmt.Errorf("the bits of %v cannot be read as %v", in[0], out)
 		}
 		b, err := bytes.Append(nil, bytes.LittleEndian, in[0].Data)
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 // The first error sticks: later calls do nothing and Err returns it.
 type Builder struct {
 	G    *graph.Graph
-	Stem string // names of new values begin with it
+	Stem string // names of new values start with it
 	err  error
 	dims map[*graph.Value][]graph.Dim
 }

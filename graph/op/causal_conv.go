@@ -2,20 +2,17 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
 )
 
 // CausalConvWithState convolves every channel with its own kernel over the
-// present and past places; the last places are given on as a state.
+// present and past places; the last places are passed on as a state.
 
 func inferCausal(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
-		return err
-	}
-	w, err := c.In(1)
+	x, w, err := c.pair()
 	if err != nil {
 		return err
 	}
@@ -122,14 +119,10 @@ var _ = register(
 	// SwiGLU(a, b) is a*sigmoid(alpha*a)*b (Shazeer 2020).
 	Def{Name: "SwiGLU", Infer: sameShapes,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			if !sameInts(in[0].Shape, in[1].Shape) {
+			if !slices.Equal(in[0].Shape, in[1].Shape) {
 				return nil, fmt.Errorf("shapes %v and %v differ", in[0].Shape, in[1].Shape)
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, err := floats(in[1])
+			x, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -146,7 +139,7 @@ var _ = register(
 		}},
 )
 
-// swished says whether the result goes through x*sigmoid(x).
+// swished says whether the activation x*sigmoid(x) is applied.
 func swished(n *graph.Node) (bool, error) {
 	switch a := n.Str("activation", "none"); a {
 	case "none":

@@ -19,11 +19,11 @@ type colCase struct {
 
 func colOf(n *graph.Node, image, block []int) (*colCase, error) {
 	if len(image) == 0 || len(image) != len(block) {
-		return nil, fmt.Errorf("an image of %v and blocks of %v", image, block)
+		return nil, fmt.Errorf("image_shape %v and block_shape %v must be of one length, 1 or more", image, block)
 	}
 	for _, b := range block {
 		if b < 1 {
-			return nil, fmt.Errorf("blocks of %v", block)
+			return nil, fmt.Errorf("block_shape %v must be positive", block)
 		}
 	}
 	w, err := WindowOf(n, block, image)
@@ -78,7 +78,7 @@ var _ = register(
 			ch, exact := x.Shape[1].Over(graph.N(prod(block)))
 			if !exact {
 				if x.Shape[1].Known() {
-					return fmt.Errorf("%v channels are no multiple of the block %v", x.Shape[1], block)
+					return fmt.Errorf("%v channels are not a multiple of the block %v", x.Shape[1], block)
 				}
 				ch = unknownDim(c, 0, 1)
 			}
@@ -184,7 +184,7 @@ var _ = register(
 			out, shift := append([]int{}, in[0].Shape...), make([]int, in[0].Rank())
 			for i, a := range as {
 				if out[a] = size[i]; size[i] < 0 {
-					return nil, fmt.Errorf("a size of %d", size[i])
+					return nil, fmt.Errorf("size %d of axis %d is negative", size[i], a)
 				}
 				if in[0].Shape[a] >= size[i] {
 					shift[a] = (in[0].Shape[a] - size[i]) / 2

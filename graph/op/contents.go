@@ -16,7 +16,7 @@ var moves = map[string][]int{
 	"Split": {0}, "Squeeze": {0}, "Tile": {0}, "Transpose": {0}, "Trilu": {0}, "Unsqueeze": {0}, "Where": {1, 2},
 }
 
-// follow tells the contents of the outputs of a node from those of its inputs,
+// follow works out the contents of the outputs of a node from those of its inputs,
 // once types and shapes are set: exporters compute shapes and pads by chains
 // of such operators.
 func (c *Infer) follow(d *Def) {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -177,7 +178,7 @@ func open(v *graph.Value, d int) graph.Dim {
 	return graph.Derived(fmt.Sprintf("round%d", d), graph.Sym(v.Name))
 }
 
-// stack joins the parts of all rounds along a new first axis; like tells type
+// stack joins the parts of all rounds along a new first axis; like gives type
 // and shape where there is none.
 func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 	if len(parts) == 0 {
@@ -201,7 +202,7 @@ func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 	}
 	k := 0
 	for i, p := range parts {
-		if p.DType != first.DType || !sameInts(p.Shape, first.Shape) {
+		if p.DType != first.DType || !slices.Equal(p.Shape, first.Shape) {
 			return nil, fmt.Errorf("round %d gives %v where the first gave %v", i, p, first)
 		}
 		cp := copier(out, p)

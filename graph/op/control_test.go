@@ -189,7 +189,7 @@ func TestLoopEndless(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer stop()
-	_, err := RunContext(ctx, g, map[string]*tensor.Tensor{"m": tensor.Scalar(int64(1<<63 - 1))})
+	_, err := RunWithin(ctx, 0, g, map[string]*tensor.Tensor{"m": tensor.Scalar(int64(1<<63 - 1))})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}

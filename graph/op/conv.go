@@ -11,21 +11,20 @@ import (
 // x[n,i]*w[o,i]. Its two gradients are operators of their own; each of the
 // three is bilinear, and the gradient of each is made of the other two.
 
+// convPair is the input and the kernel of a convolution, nil where the rank of
+// one is not known.
+func convPair(c *Infer) (x, w *graph.Value, err error) {
+	x, w, err = c.rankedPair()
+	if x != nil && (len(x.Shape) < 3 || len(w.Shape) != len(x.Shape)) {
+		return nil, nil, fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
+	}
+	return x, w, err
+}
+
 func inferConv(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, w, err := convPair(c)
+	if x == nil {
 		return err
-	}
-	w, err := c.In(1)
-	if err != nil {
-		return err
-	}
-	if x.Shape == nil || w.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
-	}
-	if len(x.Shape) < 3 || len(w.Shape) != len(x.Shape) {
-		return fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
 	}
 	kernel, ok := w.Shape[2:].Ints()
 	if !ok {
@@ -52,11 +51,11 @@ func inferConv(c *Infer) error {
 
 // convCase is the geometry of a convolution with known sizes.
 type convCase struct {
-	w            *Window
-	n, ci, co    int
-	gi, go_      int // channels a group
-	in, out      []int
-	inN, outN, k int
+	w                 *Window
+	n, ci, co         int
+	groupIn, groupOut int // channels a group
+	in, out           []int
+	inN, outN, k      int
 }
 
 func convOf(n *graph.Node, x, w []int) (*convCase, error) {
@@ -71,7 +70,7 @@ func convOf(n *graph.Node, x, w []int) (*convCase, error) {
 	if win.Groups < 1 || c.co%win.Groups != 0 || c.ci != win.Groups*w[1] {
 		return nil, fmt.Errorf("input %v and kernel %v do not agree on channels (group %d)", x, w, win.Groups)
 	}
-	c.gi, c.go_ = w[1], c.co/win.Groups
+	c.groupIn, c.groupOut = w[1], c.co/win.Groups
 	for i := range c.out {
 		if c.out[i], err = win.Out(i, c.in[i]); err != nil {
 			return nil, err
@@ -86,14 +85,35 @@ func (c *convCase) each(f func(xi, wi, yi int)) {
 	c.w.visit(c.in, c.out, func(o, i, tap int) {
 		for n := range c.n {
 			for oc := range c.co {
-				g := oc / c.go_
+				g := oc / c.groupOut
 				y := (n*c.co+oc)*c.outN + o
-				for ic := range c.gi {
-					f((n*c.ci+g*c.gi+ic)*c.inN+i, (oc*c.gi+ic)*c.k+tap, y)
+				for ic := range c.groupIn {
+					f((n*c.ci+g*c.groupIn+ic)*c.inN+i, (oc*c.groupIn+ic)*c.k+tap, y)
 				}
 			}
 		}
 	})
+}
+
+// startAtBias is [n, c, k] numbers, each the bias of its channel; 0 without one.
+func startAtBias(bias *tensor.Tensor, n, c, k int) ([]float64, error) {
+	y := make([]float64, n*c*k)
+	if bias == nil {
+		return y, nil
+	}
+	b, err := floats(bias)
+	if err != nil || len(b) != c {
+		return nil, fmt.Errorf("bias %v does not fit %d channels", bias.Shape, c)
+	}
+	for i := range y {
+		y[i] = b[i/k%c]
+	}
+	return y, nil
+}
+
+// convMACs counts the products of a convolution with output y and kernel w.
+func convMACs(y, w graph.Shape) int64 {
+	return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
 }
 
 func (c *convCase) shape() []int { return append([]int{c.n, c.co}, c.out...) }
@@ -105,23 +125,13 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
+			x, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
-			w, err := floats(in[1])
+			y, err := startAtBias(arg(in, 2), c.n, c.co, c.outN)
 			if err != nil {
 				return nil, err
-			}
-			y := make([]float64, c.n*c.co*c.outN)
-			if b := arg(in, 2); b != nil {
-				bf, err := floats(b)
-				if err != nil || len(bf) != c.co {
-					return nil, fmt.Errorf("bias %v does not fit %d channels", b.Shape, c.co)
-				}
-				for i := range y {
-					y[i] = bf[i/c.outN%c.co]
-				}
 			}
 			c.each(func(xi, wi, yi int) { y[yi] += x[xi] * w[wi] })
 			return single(ofFloats(in[0].DType, c.shape(), y))
@@ -136,10 +146,7 @@ var _ = register(
 			}
 			return out, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.Out(0).Shape, n.In(1).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.Out(0).Shape, n.In(1).Shape) }},
 
 	// ConvGradInput(dy, w, like): the gradient with respect to x, which has
 	// the shape of like.
@@ -150,11 +157,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, err := floats(in[1])
+			dy, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -170,10 +173,7 @@ var _ = register(
 			return []*graph.Value{b.Attr("Conv", n.Attrs, dy[0], n.In(1)),
 				b.Pare("ConvGradWeight", n.Attrs, dy[0], n.In(0), n.In(1)), nil}, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.In(0).Shape, n.In(1).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.In(0).Shape, n.In(1).Shape) }},
 
 	// ConvGradWeight(x, dy, like): the gradient with respect to w, which has
 	// the shape of like.
@@ -184,11 +184,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			dy, err := floats(in[1])
+			x, dy, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -203,10 +199,7 @@ var _ = register(
 			return []*graph.Value{b.Pare("ConvGradInput", n.Attrs, n.In(1), dy[0], n.In(0)),
 				b.Attr("Conv", n.Attrs, n.In(0), dy[0]), nil}, nil
 		},
-		MACs: func(n *graph.Node) int64 {
-			y, w := n.In(1).Shape, n.In(2).Shape
-			return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
-		}},
+		MACs: func(n *graph.Node) int64 { return convMACs(n.In(1).Shape, n.In(2).Shape) }},
 )
 
 // sumChannels sums all axes but the second.

@@ -75,30 +75,19 @@ func transposedOf(n *graph.Node, x, w []int) (*convCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &convCase{w: win, n: x[0], ci: w[1] * win.Groups, co: w[0], in: out, out: x[2:], gi: w[1]}
+	c := &convCase{w: win, n: x[0], ci: w[1] * win.Groups, co: w[0], in: out, out: x[2:], groupIn: w[1]}
 	if win.Groups < 1 || c.co%win.Groups != 0 || x[1] != c.co {
 		return nil, fmt.Errorf("input %v and kernel %v do not agree on channels (group %d)", x, w, win.Groups)
 	}
-	c.go_ = c.co / win.Groups
+	c.groupOut = c.co / win.Groups
 	c.inN, c.outN, c.k = prod(c.in), prod(c.out), prod(win.Kernel)
 	return c, nil
 }
 
 func inferConvTranspose(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, w, err := convPair(c)
+	if x == nil {
 		return err
-	}
-	w, err := c.In(1)
-	if err != nil {
-		return err
-	}
-	if x.Shape == nil || w.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
-	}
-	if len(x.Shape) < 3 || len(w.Shape) != len(x.Shape) {
-		return fmt.Errorf("input %v and kernel %v do not go together", x.Shape, w.Shape)
 	}
 	kernel, ok := w.Shape[2:].Ints()
 	if !ok {
@@ -141,11 +130,7 @@ var _ = register(Def{Name: "ConvTranspose", Infer: inferConvTranspose,
 		if err != nil {
 			return nil, err
 		}
-		x, err := floats(in[0])
-		if err != nil {
-			return nil, err
-		}
-		w, err := floats(in[1])
+		x, w, err := bothFloats(in[0], in[1])
 		if err != nil {
 			return nil, err
 		}
@@ -153,15 +138,9 @@ var _ = register(Def{Name: "ConvTranspose", Infer: inferConvTranspose,
 		if s, ok := tensor.Size(shape); !ok || s > maxBytes/8 {
 			return nil, fmt.Errorf("a tensor of shape %v is too large", shape)
 		}
-		y := make([]float64, prod(shape))
-		if b := arg(in, 2); b != nil {
-			bf, err := floats(b)
-			if err != nil || len(bf) != c.ci {
-				return nil, fmt.Errorf("bias %v does not fit %d channels", b.Shape, c.ci)
-			}
-			for i := range y {
-				y[i] = bf[i/c.inN%c.ci]
-			}
+		y, err := startAtBias(arg(in, 2), c.n, c.ci, c.inN)
+		if err != nil {
+			return nil, err
 		}
 		c.each(func(yi, wi, xi int) { y[yi] += x[xi] * w[wi] })
 		return single(ofFloats(in[0].DType, shape, y))
@@ -189,7 +168,4 @@ var _ = register(Def{Name: "ConvTranspose", Infer: inferConvTranspose,
 		}
 		return g, nil
 	},
-	MACs: func(n *graph.Node) int64 {
-		x, w := n.In(0).Shape, n.In(1).Shape
-		return int64(x.Size(0, len(x)).Times(w.Size(1, len(w))).Mul)
-	}})
+	MACs: func(n *graph.Node) int64 { return convMACs(n.In(0).Shape, n.In(1).Shape) }})

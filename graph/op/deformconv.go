@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -30,10 +31,10 @@ func deformOf(n *graph.Node, x, w, offset, mask []int) (*deformCase, error) {
 		return nil, fmt.Errorf("%d channels do not divide into %d groups of offsets", c.ci, d.groups)
 	}
 	d.perGroup = c.ci / d.groups
-	if want := []int{c.n, d.groups * c.k * 2, c.out[0], c.out[1]}; !sameInts(offset, want) {
+	if want := []int{c.n, d.groups * c.k * 2, c.out[0], c.out[1]}; !slices.Equal(offset, want) {
 		return nil, fmt.Errorf("offsets %v, %v are needed", offset, want)
 	}
-	if want := []int{c.n, d.groups * c.k, c.out[0], c.out[1]}; mask != nil && !sameInts(mask, want) {
+	if want := []int{c.n, d.groups * c.k, c.out[0], c.out[1]}; mask != nil && !slices.Equal(mask, want) {
 		return nil, fmt.Errorf("mask %v, %v is needed", mask, want)
 	}
 	return d, nil
@@ -79,9 +80,9 @@ func (d *deformCase) each(offset []float64, f func(n, g, o, k, i int, w, dr, dc 
 // outputs: x is the input channel, w the weight's row, y the output channel.
 func (d *deformCase) pairs(g int, f func(x, w, y int)) {
 	for x := g * d.perGroup; x < (g+1)*d.perGroup; x++ {
-		group := x / d.gi
-		for y := group * d.go_; y < (group+1)*d.go_; y++ {
-			f(x, (y*d.gi+x%d.gi)*d.k, y)
+		group := x / d.groupIn
+		for y := group * d.groupOut; y < (group+1)*d.groupOut; y++ {
+			f(x, (y*d.groupIn+x%d.groupIn)*d.k, y)
 		}
 	}
 }

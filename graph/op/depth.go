@@ -27,7 +27,7 @@ func depthSource(c, h, w, s int, crd bool) func(i int) int {
 func blockSize(n *graph.Node) (int, error) {
 	s := n.Int("blocksize", 0)
 	if s < 1 || s > 1<<15 {
-		return 0, fmt.Errorf("block size %d", s)
+		return 0, fmt.Errorf("blocksize %d is not between 1 and %d", s, 1<<15)
 	}
 	return s, nil
 }

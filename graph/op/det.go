@@ -72,13 +72,9 @@ func squareOf(shape []int) (int, error) {
 var _ = register(
 	Def{Name: "Det",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			r := len(x.Shape)
 			if r < 2 || x.Shape[r-1].Known() && x.Shape[r-2].Known() && x.Shape[r-1] != x.Shape[r-2] {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -60,7 +61,7 @@ func dftOf(n *graph.Node, opset int, shape []int, length, along *tensor.Tensor) 
 		d.n = v[0]
 	}
 	if d.n < 1 || d.n > 1<<28 {
-		return nil, fmt.Errorf("a transform of length %d", d.n)
+		return nil, fmt.Errorf("the length of the transform is %d, not 1 to %d", d.n, 1<<28)
 	}
 	if d.out = d.n; d.oneSided && !d.inverse {
 		d.out = d.n/2 + 1
@@ -150,13 +151,9 @@ func (d *dftCase) line(f *fourier.CmplxFFT, x, y []complex128, adjoint bool) {
 var _ = register(
 	Def{Name: "DFT",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			out := append(graph.Shape{}, x.Shape...)
 			a := c.Node.Int("axis", 1)
@@ -230,7 +227,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			if !sameInts(in[0].Shape, d.transform) {
+			if !slices.Equal(in[0].Shape, d.transform) {
 				return nil, fmt.Errorf("gradient %v does not fit %v", in[0].Shape, d.transform)
 			}
 			return single(ofFloats(in[0].DType, in[1].Shape, d.run(dy, true)))
@@ -343,10 +340,10 @@ func stftOf(shape []int, step, window, length *tensor.Tensor) (*stftCase, error)
 		return nil, fmt.Errorf("neither a window nor the length of a frame is given")
 	}
 	if window != nil && (window.Rank() != 1 || window.Shape[0] != s.length) {
-		return nil, fmt.Errorf("a window of %v for frames of %d", window.Shape, s.length)
+		return nil, fmt.Errorf("window %v does not fit frames of length %d", window.Shape, s.length)
 	}
 	if s.length < 1 || s.length > shape[1] {
-		return nil, fmt.Errorf("frames of %d of a signal of %d", s.length, shape[1])
+		return nil, fmt.Errorf("frames of length %d do not fit a signal of length %d", s.length, shape[1])
 	}
 	s.frames = (shape[1]-s.length)/s.step + 1
 	return s, nil
@@ -378,7 +375,7 @@ func inferSTFT(c *Infer) error {
 		}
 		if k, ok := c.Ints(1); ok && len(k) == 1 && k[0] > 0 && x.Shape[1].Known() {
 			if x.Shape[1].Mul < length.Mul {
-				return fmt.Errorf("frames of %v of a signal of %v", length, x.Shape[1])
+				return fmt.Errorf("frames of length %v do not fit a signal of length %v", length, x.Shape[1])
 			}
 			out[1] = graph.N((x.Shape[1].Mul-length.Mul)/k[0] + 1)
 		}

@@ -32,7 +32,7 @@ var _ = register(
 			}
 			d := tensor.DType(c.Node.Int("dtype", int(x.DType)))
 			if !d.Valid() {
-				return fmt.Errorf("data type %d is not known", c.Node.Int("dtype", 0))
+				return fmt.Errorf("dtype %d is not known", c.Node.Int("dtype", 0))
 			}
 			c.Out(0, d, x.Shape)
 			return nil

@@ -29,22 +29,59 @@ const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // parseEquation reads an equation for inputs of the given ranks.
 func parseEquation(s string, ranks []int) (equation, error) {
-	var e equation
-	s = strings.ReplaceAll(s, " ", "")
-	left, right, explicit := strings.Cut(s, "->")
+	p := &equationParser{text: strings.ReplaceAll(s, " ", ""), used: map[rune]int{}}
+	left, right, explicit := strings.Cut(p.text, "->")
 	terms := strings.Split(left, ",")
 	if len(terms) != len(ranks) {
-		return e, fmt.Errorf("equation %q has %d terms for %d inputs", s, len(terms), len(ranks))
+		return p.e, fmt.Errorf("equation %q has %d terms for %d inputs", p.text, len(terms), len(ranks))
 	}
-	used := map[rune]int{}
 	for _, r := range left + right {
 		if strings.ContainsRune(letters, r) {
-			used[r] = 0
+			p.used[r] = 0
 		} else if r != ',' && r != '.' {
-			return e, fmt.Errorf("equation %q has the character %q", s, r)
+			return p.e, fmt.Errorf("equation %q has the character %q", p.text, r)
 		}
 	}
-	var dots []rune // for the ellipsis, the last axis last
+	if err := p.nameDots(terms, ranks); err != nil {
+		return p.e, err
+	}
+	for i, t := range terms {
+		k, err := p.term(t, ranks[i])
+		if err != nil {
+			return p.e, err
+		}
+		for _, r := range k {
+			p.used[r]++
+		}
+		p.e.in = append(p.e.in, k)
+	}
+	if !explicit {
+		p.e.out = p.implicit()
+	} else if out, err := p.term(right, -1); err != nil {
+		return p.e, err
+	} else {
+		p.e.out = out
+	}
+	seen := map[rune]bool{}
+	for _, r := range p.e.out {
+		if seen[r] || p.used[r] == 0 {
+			return p.e, fmt.Errorf("the result of equation %q has index %q twice, or no input has it", p.text, r)
+		}
+		seen[r] = true
+	}
+	return p.e, nil
+}
+
+// equationParser is an equation while it is read.
+type equationParser struct {
+	text string
+	e    equation
+	used map[rune]int // how often the inputs have each letter of the equation
+	dots []rune       // the letters of the ellipsis, that of the last axis last
+}
+
+// nameDots chooses letters for the axes of the widest ellipsis.
+func (p *equationParser) nameDots(terms []string, ranks []int) error {
 	wide := 0
 	for i, t := range terms {
 		if strings.Contains(t, "...") {
@@ -52,67 +89,50 @@ func parseEquation(s string, ranks []int) (equation, error) {
 		}
 	}
 	for _, r := range letters {
-		if _, ok := used[r]; !ok && len(dots) < wide {
-			dots = append(dots, r)
+		if _, ok := p.used[r]; !ok && len(p.dots) < wide {
+			p.dots = append(p.dots, r)
 		}
 	}
-	if len(dots) < wide {
-		return e, fmt.Errorf("equation %q needs more indices than there are letters", s)
+	if len(p.dots) < wide {
+		return fmt.Errorf("equation %q needs more indices than there are letters", p.text)
 	}
-	term := func(t string, rank int) ([]rune, error) {
-		before, after, has := strings.Cut(t, "...")
-		if strings.Contains(before+after, ".") {
-			return nil, fmt.Errorf("equation %q has a dot of its own", s)
-		}
-		out := []rune(before)
-		if has {
-			k := rank - len(before) - len(after)
-			if rank < 0 {
-				k = wide
-			}
-			if k < 0 || k > wide {
-				return nil, fmt.Errorf("term %q of equation %q does not fit a rank of %d", t, s, rank)
-			}
-			out = append(out, dots[wide-k:]...)
-		}
-		out = append(out, []rune(after)...)
-		if rank >= 0 && len(out) != rank {
-			return nil, fmt.Errorf("term %q of equation %q does not fit a rank of %d", t, s, rank)
-		}
-		return out, nil
+	return nil
+}
+
+// term reads the indices of an input, or those of the result (rank -1).
+func (p *equationParser) term(t string, rank int) ([]rune, error) {
+	before, after, has := strings.Cut(t, "...")
+	if strings.Contains(before+after, ".") {
+		return nil, fmt.Errorf("equation %q has a dot of its own", p.text)
 	}
-	for i, t := range terms {
-		k, err := term(t, ranks[i])
-		if err != nil {
-			return e, err
+	out := []rune(before)
+	if has {
+		k := rank - len(before) - len(after)
+		if rank < 0 {
+			k = len(p.dots)
 		}
-		for _, r := range k {
-			used[r]++
+		if k < 0 || k > len(p.dots) {
+			return nil, fmt.Errorf("term %q of equation %q does not fit a rank of %d", t, p.text, rank)
 		}
-		e.in = append(e.in, k)
+		out = append(out, p.dots[len(p.dots)-k:]...)
 	}
-	if explicit {
-		var err error
-		if e.out, err = term(right, -1); err != nil {
-			return e, err
-		}
-	} else { // the ellipsis, then what occurs once, in alphabetical order
-		e.out = append(e.out, dots...)
-		isDot := string(dots)
-		for _, r := range letters {
-			if used[r] == 1 && !strings.ContainsRune(isDot, r) {
-				e.out = append(e.out, r)
-			}
+	out = append(out, []rune(after)...)
+	if rank >= 0 && len(out) != rank {
+		return nil, fmt.Errorf("term %q of equation %q does not fit a rank of %d", t, p.text, rank)
+	}
+	return out, nil
+}
+
+// implicit is the result of an equation without an arrow: the ellipsis, then
+// what occurs once, in alphabetical order.
+func (p *equationParser) implicit() []rune {
+	out := append([]rune(nil), p.dots...)
+	for _, r := range letters {
+		if p.used[r] == 1 && !strings.ContainsRune(string(p.dots), r) {
+			out = append(out, r)
 		}
 	}
-	seen := map[rune]bool{}
-	for _, r := range e.out {
-		if seen[r] || used[r] == 0 {
-			return e, fmt.Errorf("the result of equation %q has index %q twice, or no input has it", s, r)
-		}
-		seen[r] = true
-	}
-	return e, nil
+	return out
 }
 
 func equationOf(n *graph.Node) (equation, error) {

@@ -10,7 +10,7 @@ import (
 const maxFolded = 1 << 22
 
 // Fold evaluates what does not depend on the inputs: nodes over constants, and
-// integer tensors whose contents shape inference can tell. It reports how many
+// integer tensors whose contents shape inference finds. It reports how many
 // nodes disappeared. Trained parameters (Role Param) and running statistics
 // are never folded away. What is computed of constants that are not yet
 // classified (Role Auto) is not classified either; the rest is Frozen.
@@ -77,10 +77,10 @@ func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) 
 	if random[n.Op] {
 		return nil
 	}
-	told := make([]*tensor.Tensor, len(n.Outputs))
+	known := make([]*tensor.Tensor, len(n.Outputs))
 	for i, o := range n.Outputs {
 		if o != nil {
-			told[i] = contentsTensor(o, dims)
+			known[i] = contentsTensor(o, dims)
 		}
 	}
 	in := make([]*tensor.Tensor, len(n.Inputs))
@@ -90,7 +90,7 @@ func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) 
 			continue
 		}
 		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat {
-			return told
+			return known
 		}
 		in[i] = v.Const
 		elements = max(elements, v.Const.Len())
@@ -101,24 +101,24 @@ func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) 
 		}
 		if size, ok := o.Shape.Ints(); ok {
 			if c, ok := tensor.Size(size); !ok || c > elements {
-				return told
+				return known
 			}
 		} else if !n.Is("NonZero", "Compress", "Unique") { // these are bounded by their inputs
-			return told
+			return known
 		}
 	}
 	d := Lookup(n.Domain, n.Op)
 	if d == nil || d.Eval == nil {
-		return told
+		return known
 	}
 	out, err := evalNode(d, n, g.Version(n.Domain), in)
 	if err != nil {
-		return told // the same error appears, with its node, when the graph runs
+		return known // the same error appears, with its node, when the graph runs
 	}
 	return out
 }
 
-// contentsTensor is an integer tensor whose elements inference has told, or nil.
+// contentsTensor is an integer tensor whose elements inference has found, or nil.
 func contentsTensor(o *graph.Value, dims map[*graph.Value][]graph.Dim) *tensor.Tensor {
 	d, ok := dims[o]
 	if !ok || o.DType != tensor.Int64 && o.DType != tensor.Int32 && o.DType != tensor.Bool {

@@ -39,7 +39,7 @@ func geluAround(g *graph.Graph, uses map[*graph.Value][]graph.Use, e *graph.Node
 	default:
 		return nil, nil
 	}
-	// what is left to meet behind the Erf: +1, then times x and times a half
+	// what is left to meet after the Erf: +1, then times x and times a half
 	y = e.Out(0)
 	added, half, times := false, false, false
 	for !(added && half && times) {

@@ -31,17 +31,9 @@ func wrapIndices(idx []int, size int) error {
 var _ = register(
 	Def{Name: "Gather",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, idx, err := c.rankedPair()
+			if x == nil {
 				return err
-			}
-			idx, err := c.In(1)
-			if err != nil {
-				return err
-			}
-			if x.Shape == nil || idx.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			a, err := axis(c.Node.Int("axis", 0), len(x.Shape))
 			if err != nil {

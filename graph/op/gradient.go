@@ -158,7 +158,7 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		err = b.Err()
 	}
 	if err == nil && len(outs) < len(n.Outputs) {
-		err = fmt.Errorf("%d of %d outputs", len(outs), len(n.Outputs))
+		err = fmt.Errorf("it gives %d of the node's %d outputs", len(outs), len(n.Outputs))
 	}
 	if err != nil {
 		return fmt.Errorf("decomposition of %w", at(n, err))
@@ -178,7 +178,7 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 		if r == nil {
 			return fmt.Errorf("decomposition of %w", at(n, fmt.Errorf("output %d is missing", i)))
 		}
-		if !fresh[r] { // the value of someone else, or of an earlier output
+		if !fresh[r] { // the value of another node, or of an earlier output
 			if taken[r] != nil {
 				r = taken[r]
 			}

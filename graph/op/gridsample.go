@@ -194,17 +194,9 @@ func (c *gridCase) each(grid []float64, f func(n, o, i int, w float64, d []float
 var _ = register(
 	Def{Name: "GridSample",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, g, err := c.rankedPair()
+			if x == nil {
 				return err
-			}
-			g, err := c.In(1)
-			if err != nil {
-				return err
-			}
-			if x.Shape == nil || g.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			if len(x.Shape) < 3 || len(g.Shape) != len(x.Shape) {
 				return fmt.Errorf("input %v and grid %v do not go together", x.Shape, g.Shape)
@@ -217,11 +209,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			g, err := floats(in[1])
+			x, g, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -256,7 +244,7 @@ var _ = register(
 				}
 			}
 			if len(f[0]) != c.n*c.c*c.no {
-				return nil, fmt.Errorf("gradient %v does not fit", in[0].Shape)
+				return nil, fmt.Errorf("gradient %v does not fit an output of %d elements", in[0].Shape, c.n*c.c*c.no)
 			}
 			dx, dg, rank := make([]float64, len(f[1])), make([]float64, len(f[2])), len(c.in)
 			c.each(f[2], func(n, o, i int, w float64, d []float64) {
@@ -343,7 +331,7 @@ var _ = register(
 // to 1, the last axis first, and a one.
 func homogeneous(n *graph.Node, size []int) ([]float64, error) {
 	if len(size) < 3 {
-		return nil, fmt.Errorf("a size of %v", size)
+		return nil, fmt.Errorf("size %v is not [N C H W] or [N C D H W]", size)
 	}
 	spatial, r := size[2:], len(size)-2
 	places, ok := tensor.Size(spatial)

@@ -86,6 +86,46 @@ func (c *Infer) In(i int) (*graph.Value, error) {
 	return nil, fmt.Errorf("input %d is missing", i)
 }
 
+// ranked is input 0. Where its rank is not known, output 0 has its type and no
+// shape, nothing else can be inferred, and ranked returns nil without an error.
+func (c *Infer) ranked() (*graph.Value, error) { return c.rankedTo(c.DType(0)) }
+
+// rankedTo is ranked for an output of another type.
+func (c *Infer) rankedTo(d tensor.DType) (*graph.Value, error) {
+	x, err := c.In(0)
+	if err != nil {
+		return nil, err
+	}
+	if x.Shape == nil {
+		c.Out(0, d, nil)
+		return nil, nil
+	}
+	return x, nil
+}
+
+// pair is inputs 0 and 1; an error where one is missing.
+func (c *Infer) pair() (x, y *graph.Value, err error) {
+	if x, err = c.In(0); err != nil {
+		return nil, nil, err
+	}
+	if y, err = c.In(1); err != nil {
+		return nil, nil, err
+	}
+	return x, y, nil
+}
+
+// rankedPair is ranked for inputs 0 and 1.
+func (c *Infer) rankedPair() (x, y *graph.Value, err error) {
+	if x, y, err = c.pair(); err != nil {
+		return nil, nil, err
+	}
+	if x.Shape == nil || y.Shape == nil {
+		c.Out(0, x.DType, nil)
+		return nil, nil, nil
+	}
+	return x, y, nil
+}
+
 // Shape is the shape of input i, which may be of unknown rank (nil).
 func (c *Infer) Shape(i int) graph.Shape {
 	if v := c.Node.In(i); v != nil {
@@ -110,7 +150,7 @@ func (c *Infer) Out(i int, d tensor.DType, s graph.Shape) {
 }
 
 // Contents gives the elements of a small input of whole numbers, as far as
-// they can be told before running: those of an initialiser, or dimensions that
+// they can be known before running: those of an initialiser, or dimensions that
 // a chain of Shape, Gather, Concat, Cast … computed. False where they are not
 // known.
 func (c *Infer) Contents(i int) ([]graph.Dim, bool) {

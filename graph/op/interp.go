@@ -13,17 +13,13 @@ import (
 // keyed by the names of the graph's inputs. The result is keyed by the names
 // of the outputs and of any further values in want.
 func Run(g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
-	return RunContext(context.Background(), g, in, want...)
+	return RunWithin(context.Background(), 0, g, in, want...)
 }
 
-// RunContext is Run that ends between two nodes, those of subgraphs too, with
-// the context's error once it is done: a Loop may count as far as its file says.
-func RunContext(ctx context.Context, g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
-	return RunWithin(ctx, 0, g, in, want...)
-}
-
-// RunWithin is RunContext that ends with an error where the values of the graph
-// take more than most bytes together (0: no limit); their sizes may depend on data.
+// RunWithin is Run that ends between two nodes, those of subgraphs too, with the
+// context's error once it is done: a Loop may count as far as its file says. It
+// returns an error where the values of the graph take more than most bytes
+// together (0: no limit); their sizes may depend on data.
 func RunWithin(ctx context.Context, most int, g *graph.Graph, in map[string]*tensor.Tensor, want ...*graph.Value) (map[string]*tensor.Tensor, error) {
 	r := &Runner{ctx: ctx, env: map[*graph.Value]*tensor.Tensor{}, most: most}
 	for _, v := range g.Inputs {
@@ -136,7 +132,7 @@ func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, er
 }
 
 // EvalNode evaluates one node; outer holds what its subgraphs read of the
-// graph around it (see graph.Node.Captures) beside initialisers. ctx and most
+// graph around it (see graph.Node.Captures), initialisers excepted. ctx and most
 // are those of RunWithin.
 func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
 	d := Lookup(n.Domain, n.Op)

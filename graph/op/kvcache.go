@@ -15,11 +15,11 @@ func scatterPlaces(n *graph.Node, cache, update []int, write *tensor.Tensor) ([]
 	}
 	circular := n.Str("mode", "linear") == "circular"
 	if a == 0 || len(update) != len(cache) || update[a] > cache[a] {
-		return nil, fmt.Errorf("an update %v of a cache %v along axis %d", update, cache, a)
+		return nil, fmt.Errorf("update %v does not fit cache %v along axis %d", update, cache, a)
 	}
 	for d := range cache {
 		if d != a && cache[d] != update[d] {
-			return nil, fmt.Errorf("an update %v of a cache %v along axis %d", update, cache, a)
+			return nil, fmt.Errorf("update %v does not fit cache %v along axis %d", update, cache, a)
 		}
 	}
 	first, err := intsOf(write)

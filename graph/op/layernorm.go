@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -33,7 +34,7 @@ func repeated(p *tensor.Tensor, row []int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err := broadcastInts(p.Shape, row); err != nil || !sameInts(s, row) {
+	if s, err := broadcastInts(p.Shape, row); err != nil || !slices.Equal(s, row) {
 		return nil, fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p.Shape, row)
 	}
 	out := make([]float64, prod(row))
@@ -159,18 +160,9 @@ var _ = register(
 
 	// LayerNormGrad(dy, x, scale) gives dx, dscale and dbias.
 	Def{Domain: graph.Pare, Name: "LayerNormGrad",
-		Infer: func(c *Infer) error {
-			c.Out(0, c.DType(1), c.Shape(1))
-			c.Out(1, c.DType(1), c.Shape(2))
-			c.Out(2, c.DType(1), c.Shape(2))
-			return nil
-		},
+		Infer: inferNormGrad,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			dy, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

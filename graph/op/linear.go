@@ -33,17 +33,9 @@ var _ = register(
 	// Gemm: y = alpha*op(A)*op(B) + beta*C.
 	Def{Name: "Gemm",
 		Infer: func(c *Infer) error {
-			a, err := c.In(0)
-			if err != nil {
+			a, w, err := c.rankedPair()
+			if a == nil {
 				return err
-			}
-			w, err := c.In(1)
-			if err != nil {
-				return err
-			}
-			if a.Shape == nil || w.Shape == nil {
-				c.Out(0, a.DType, nil)
-				return nil
 			}
 			if len(a.Shape) != 2 || len(w.Shape) != 2 {
 				return fmt.Errorf("factors %v and %v are not matrices", a.Shape, w.Shape)
@@ -66,11 +58,7 @@ var _ = register(
 			if in[0].Rank() != 2 || in[1].Rank() != 2 {
 				return nil, fmt.Errorf("factors %v and %v are not matrices", in[0].Shape, in[1].Shape)
 			}
-			a, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, err := floats(in[1])
+			a, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -125,17 +113,9 @@ var _ = register(
 	// MatMul: matrices in the last two axes, the others broadcast.
 	Def{Name: "MatMul",
 		Infer: func(c *Infer) error {
-			a, err := c.In(0)
-			if err != nil {
+			a, w, err := c.rankedPair()
+			if a == nil {
 				return err
-			}
-			w, err := c.In(1)
-			if err != nil {
-				return err
-			}
-			if a.Shape == nil || w.Shape == nil {
-				c.Out(0, a.DType, nil)
-				return nil
 			}
 			out, err := matmulShape(a.Shape, w.Shape)
 			if err != nil {
@@ -150,11 +130,7 @@ var _ = register(
 				return nil, err
 			}
 			shape, _ := s.Ints()
-			a, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, err := floats(in[1])
+			a, w, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -232,7 +208,7 @@ func vectorProductGrad(b *Builder, a, w, d *graph.Value) ([]*graph.Value, error)
 
 func matmulShape(a, w graph.Shape) (graph.Shape, error) {
 	if len(a) == 0 || len(w) == 0 {
-		return nil, fmt.Errorf("factors %v and %v: scalars cannot be multiplied so", a, w)
+		return nil, fmt.Errorf("factors %v and %v: a factor must not be a scalar", a, w)
 	}
 	x, y := a, w
 	if len(a) == 1 {

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -39,10 +40,10 @@ func linOf(n *graph.Node, q, k, v, past, decay, beta []int) (*linCase, error) {
 		return nil, fmt.Errorf("query %v, key %v and value %v do not divide into %d and %d heads", q, k, v, c.hq, c.hkv)
 	}
 	c.b, c.t, c.dk, c.dv = q[0], q[1], q[2]/c.hq, v[2]/c.hkv
-	if k[2]/c.hkv != c.dk || !sameInts(k[:2], q[:2]) || !sameInts(v[:2], q[:2]) {
+	if k[2]/c.hkv != c.dk || !slices.Equal(k[:2], q[:2]) || !slices.Equal(v[:2], q[:2]) {
 		return nil, fmt.Errorf("query %v, key %v and value %v do not go together", q, k, v)
 	}
-	if past != nil && !sameInts(past, []int{c.b, c.hkv, c.dk, c.dv}) {
+	if past != nil && !slices.Equal(past, []int{c.b, c.hkv, c.dk, c.dv}) {
 		return nil, fmt.Errorf("the state %v, [%d %d %d %d] is needed", past, c.b, c.hkv, c.dk, c.dv)
 	}
 	if (decay != nil) != c.gated || (beta != nil) != c.delta {
@@ -50,13 +51,13 @@ func linOf(n *graph.Node, q, k, v, past, decay, beta []int) (*linCase, error) {
 	}
 	if decay != nil {
 		c.decayEach = len(decay) == 3 && decay[2] == c.hkv*c.dk && c.dk > 1
-		if want := c.hkv; !c.decayEach && !sameInts(decay, []int{c.b, c.t, want}) || c.decayEach && !sameInts(decay[:2], q[:2]) {
+		if want := c.hkv; !c.decayEach && !slices.Equal(decay, []int{c.b, c.t, want}) || c.decayEach && !slices.Equal(decay[:2], q[:2]) {
 			return nil, fmt.Errorf("decay %v fits neither %d heads nor their keys", decay, c.hkv)
 		}
 	}
 	if beta != nil {
 		c.betaOne = len(beta) == 3 && beta[2] == 1
-		if !c.betaOne && !sameInts(beta, []int{c.b, c.t, c.hkv}) || c.betaOne && !sameInts(beta[:2], q[:2]) {
+		if !c.betaOne && !slices.Equal(beta, []int{c.b, c.t, c.hkv}) || c.betaOne && !slices.Equal(beta[:2], q[:2]) {
 			return nil, fmt.Errorf("beta %v does not fit %d heads", beta, c.hkv)
 		}
 	}
@@ -79,7 +80,7 @@ var _ = register(Def{Name: "LinearAttention",
 				return nil
 			}
 			if len(v.Shape) != 3 {
-				return fmt.Errorf("input %d is %v, of rank 3 it must be", i, v.Shape)
+				return fmt.Errorf("input %d is %v: it must be of rank 3", i, v.Shape)
 			}
 		}
 		hq, hkv := c.Node.Int("q_num_heads", 0), c.Node.Int("kv_num_heads", 0)

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -10,8 +11,8 @@ import (
 
 // NegativeLogLikelihoodLoss(x [N C d…], target [N d…], weight [C]) is
 // -weight[target]*x[target] at every place, or its sum, or its mean by the
-// weights of the places that count. A target that is ignore_index counts for
-// nothing.
+// weights of the places that count. A target that is ignore_index is
+// ignored.
 
 // lossPlaces is the geometry of a loss: element (n, c, k) of x lies at
 // (n*c+c)*inner+k, its target at n*inner+k.
@@ -25,7 +26,7 @@ type lossPlaces struct {
 }
 
 func lossOf(n *graph.Node, x []int, target, weight *tensor.Tensor) (*lossPlaces, error) {
-	if len(x) < 2 || len(x) != target.Rank()+1 || x[0] != target.Shape[0] || !sameInts(x[2:], target.Shape[1:]) {
+	if len(x) < 2 || len(x) != target.Rank()+1 || x[0] != target.Shape[0] || !slices.Equal(x[2:], target.Shape[1:]) {
 		return nil, fmt.Errorf("scores %v and targets %v do not go together", x, target.Shape)
 	}
 	l := &lossPlaces{c: x[1], inner: prod(x[2:]), reduction: n.Str("reduction", "mean"), shape: []int{}}
@@ -65,6 +66,16 @@ func lossOf(n *graph.Node, x []int, target, weight *tensor.Tensor) (*lossPlaces,
 	return l, nil
 }
 
+// lossAndScores reads the inputs of a loss: scores, targets and weights.
+func lossAndScores(n *graph.Node, in []*tensor.Tensor) (*lossPlaces, []float64, error) {
+	l, err := lossOf(n, in[0].Shape, in[1], arg(in, 2))
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := floats(in[0])
+	return l, x, err
+}
+
 // at is the offset of the target's score at place i.
 func (l *lossPlaces) at(i int) int {
 	return (i/l.inner*l.c+l.target[i])*l.inner + i%l.inner
@@ -102,11 +113,7 @@ func (l *lossPlaces) of(x []float64) []float64 {
 }
 
 func inferLoss(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
-		return err
-	}
-	t, err := c.In(1)
+	x, t, err := c.pair()
 	if err != nil {
 		return err
 	}
@@ -125,11 +132,7 @@ func inferLoss(c *Infer) error {
 var _ = register(
 	Def{Name: "NegativeLogLikelihoodLoss", Infer: inferLoss,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			l, err := lossOf(n, in[0].Shape, in[1], arg(in, 2))
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[0])
+			l, x, err := lossAndScores(n, in)
 			if err != nil {
 				return nil, err
 			}
@@ -172,11 +175,7 @@ var _ = register(
 	// the classes, which is its second output.
 	Def{Name: "SoftmaxCrossEntropyLoss", Infer: inferLoss,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			l, err := lossOf(n, in[0].Shape, in[1], arg(in, 2))
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[0])
+			l, x, err := lossAndScores(n, in)
 			if err != nil {
 				return nil, err
 			}
@@ -210,11 +209,7 @@ var _ = register(
 	// Hardmax is 1 at the first maximum along an axis and 0 elsewhere.
 	Def{Name: "Hardmax", Infer: sameAs, Grad: noGrad,
 		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			outer, size, inner, err := softmaxRows(n, opset, in[0].Shape)
+			x, outer, size, inner, err := softmaxArgs(n, opset, in[0])
 			if err != nil {
 				return nil, err
 			}

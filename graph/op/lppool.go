@@ -12,26 +12,21 @@ var _ = register(
 	// LpPool is the p-norm of each window.
 	Def{Name: "LpPool", Infer: inferPool,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			w, rows, si, so, err := poolOf(n, in[0].Shape)
+			x, g, err := poolArgs(n, in[0], in[0].Shape)
 			if err != nil {
 				return nil, err
 			}
 			p := float64(n.Int("p", 2))
-			ni, no := prod(si), prod(so)
-			y := make([]float64, rows*no)
-			w.visit(si, so, func(o, i, tap int) {
-				for r := range rows {
-					y[r*no+o] += math.Pow(math.Abs(x[r*ni+i]), p)
+			y := make([]float64, g.rows*g.no)
+			g.visit(g.in, g.out, func(o, i, tap int) {
+				for r := range g.rows {
+					y[r*g.no+o] += math.Pow(math.Abs(x[r*g.ni+i]), p)
 				}
 			})
 			for i := range y {
 				y[i] = math.Pow(y[i], 1/p)
 			}
-			return single(ofFloats(in[0].DType, append(append([]int{}, in[0].Shape[:2]...), so...), y))
+			return single(ofFloats(in[0].DType, g.shape, y))
 		},
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			// the mean over the window, padding counted, times its size
@@ -48,11 +43,7 @@ var _ = register(
 	// GlobalLpPool is the p-norm of each channel.
 	Def{Name: "GlobalLpPool", Infer: global("GlobalLpPool", "ReduceL2").Infer,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rows, c, k, err := channels(in[0].Shape)
+			x, rows, c, k, err := channelled(in[0])
 			if err != nil {
 				return nil, err
 			}
@@ -76,8 +67,8 @@ var _ = register(
 		}},
 )
 
-// fullWindows are the attributes of an AveragePool that counts padding, with
-// so much of it that every window is full.
+// fullWindows are the attributes of an AveragePool that counts padding, enough
+// of it that every window is full.
 func fullWindows(n *graph.Node, shape graph.Shape) ([]graph.Attr, error) {
 	as := withAttr(n.Attrs, "count_include_pad", 1)
 	if n.Int("ceil_mode", 0) == 0 {
@@ -87,14 +78,14 @@ func fullWindows(n *graph.Node, shape graph.Shape) ([]graph.Attr, error) {
 	if !ok {
 		return nil, fmt.Errorf("the size of %v is not known", shape)
 	}
-	w, _, in, out, err := poolOf(n, size)
+	p, err := poolOf(n, size)
 	if err != nil {
 		return nil, err
 	}
-	pads := append([]int{}, w.Begin...)
-	for i := range in {
-		reach := (out[i]-1)*w.Stride[i] + w.Dilation[i]*(w.Kernel[i]-1) + 1
-		pads = append(pads, max(w.End[i], reach-in[i]-w.Begin[i]))
+	pads := append([]int{}, p.Begin...)
+	for i := range p.in {
+		reach := (p.out[i]-1)*p.Stride[i] + p.Dilation[i]*(p.Kernel[i]-1) + 1
+		pads = append(pads, max(p.End[i], reach-p.in[i]-p.Begin[i]))
 	}
 	return withAttr(withAttr(withAttr(as, "ceil_mode", 0), "auto_pad", "NOTSET"), "pads", pads), nil
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -67,7 +68,7 @@ func unpoolPlaces(n *graph.Node, shape []int, indices, given *tensor.Tensor) ([]
 			return nil, nil, fmt.Errorf("an output of shape %v for an input of %v (%v)", out, shape, err)
 		}
 	}
-	if !sameInts(indices.Shape, shape) {
+	if !slices.Equal(indices.Shape, shape) {
 		return nil, nil, fmt.Errorf("indices %v for an input of %v", indices.Shape, shape)
 	}
 	at, err := intsOf(indices)
@@ -128,7 +129,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			if !sameInts(shape, in[0].Shape) {
+			if !slices.Equal(shape, in[0].Shape) {
 				return nil, fmt.Errorf("gradient %v does not fit %v", in[0].Shape, shape)
 			}
 			return single(take(in[0], in[1].Shape, func(i int) int { return at[i] }))

@@ -40,7 +40,7 @@ var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
 				return err
 			}
 			if v.Shape != nil && len(v.Shape) != 3 {
-				return fmt.Errorf("input %d is %v, of rank 3 it must be", i, v.Shape)
+				return fmt.Errorf("input %d is %v: it must be of rank 3", i, v.Shape)
 			}
 		}
 		c.Out(0, tensor.Int64, graph.Shape{unknownDim(c, 0, 0), graph.N(3)})
@@ -51,11 +51,7 @@ var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
 		if len(b) != 3 || len(s) != 3 || b[2] != 4 || b[0] != s[0] || b[1] != s[2] {
 			return nil, fmt.Errorf("boxes %v and scores %v do not go together", b, s)
 		}
-		coords, err := floats(in[0])
-		if err != nil {
-			return nil, err
-		}
-		scores, err := floats(in[1])
+		coords, scores, err := bothFloats(in[0], in[1])
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -73,15 +74,7 @@ var _ = register(
 	// (Ulyanov et al. 2016).
 	Def{Name: "InstanceNormalization", Infer: inferNorm,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			_, c, k, err := channels(in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			p, err := perChannel(in[1:3], c)
+			x, p, c, k, err := channelArgs(in[0], in[1:3])
 			if err != nil {
 				return nil, err
 			}
@@ -104,11 +97,7 @@ var _ = register(
 	// variance 1 (Wu & He 2018).
 	Def{Name: "GroupNormalization", Infer: inferNorm,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			_, c, k, err := channels(in[0].Shape)
+			x, _, c, k, err := channelled(in[0])
 			if err != nil {
 				return nil, err
 			}
@@ -178,11 +167,7 @@ var _ = register(
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			scale, err := floats(in[1])
+			x, scale, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -190,7 +175,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || !sameInts(s, in[0].Shape) {
+			if s, err := broadcastInts(in[0].Shape, in[1].Shape); err != nil || !slices.Equal(s, in[0].Shape) {
 				return nil, fmt.Errorf("scale %v does not fit %v", in[1].Shape, in[0].Shape)
 			}
 			y, eps := make([]float64, len(x)), float64(n.Float("epsilon", 1e-5))
@@ -290,11 +275,7 @@ var _ = register(
 	// (Krizhevsky et al. 2012): x/(bias + alpha/size*sum)^beta.
 	Def{Name: "LRN", Infer: inferNorm,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rows, c, k, err := channels(in[0].Shape)
+			x, rows, c, k, err := channelled(in[0])
 			if err != nil {
 				return nil, err
 			}
@@ -356,7 +337,7 @@ func normOrder(n *graph.Node) (int, error) {
 func lrnOf(n *graph.Node) (size int, alpha, beta, bias float64, err error) {
 	size = n.Int("size", 0)
 	if size < 1 || size > 1<<20 {
-		return 0, 0, 0, 0, fmt.Errorf("a window of %d channels", size)
+		return 0, 0, 0, 0, fmt.Errorf("size %d of the window must be 1 or more channels", size)
 	}
 	return size, float64(n.Float("alpha", 1e-4)), float64(n.Float("beta", .75)), float64(n.Float("bias", 1)), nil
 }

@@ -44,11 +44,7 @@ var _ = register(Def{Name: "OneHot",
 		if err != nil {
 			return nil, err
 		}
-		idx, err := floats(in[0])
-		if err != nil {
-			return nil, err
-		}
-		d, err := floats(in[1])
+		idx, d, err := bothFloats(in[0], in[1])
 		if err != nil || len(d) != 1 || !(d[0] >= 0 && d[0] < maxBytes) {
 			return nil, fmt.Errorf("depth %v is not one count", d)
 		}

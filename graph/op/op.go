@@ -2,6 +2,12 @@
 // its outputs, its meaning (a plain reference evaluation), its gradient as
 // nodes of the same graph, and its decomposition into simpler operators.
 //
+// A [Def] describes one operator, and [Lookup] finds it. These work on whole
+// graphs: [InferAll] sets types and shapes, [Run] is the reference evaluation,
+// [Gradient] adds the backward pass as nodes, [Simplify] and [Fold] make a graph
+// smaller that computes the same, [Classify] finds which constants are weights. A
+// [Builder] adds nodes and infers as it goes.
+//
 // One file holds one operator or one family. To add an operator, write a Def
 // and register it; nothing else needs to know.
 package op

@@ -7,7 +7,7 @@ import (
 	"pare/tensor"
 )
 
-// padArgs gives begins and ends for every axis (2*rank numbers).
+// padArgs gives the padding before and after every axis (2*rank numbers).
 func padArgs(n *graph.Node, rank int, get func(i int) ([]int, bool)) ([]int, bool, error) {
 	p, as := n.Ints("pads"), []int(nil)
 	if p == nil {
@@ -86,13 +86,9 @@ func evalPads(n *graph.Node, in []*tensor.Tensor, rank int) ([]int, error) {
 var _ = register(
 	Def{Name: "Pad",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			p, ok, err := padArgs(c.Node, len(x.Shape), c.Ints)
 			if err != nil {

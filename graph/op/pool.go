@@ -9,14 +9,10 @@ import (
 )
 
 func inferPool(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	c.Out(1, tensor.Int64, nil)
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		c.Out(1, tensor.Int64, nil)
-		return nil
 	}
 	kernel := c.Node.Ints("kernel_shape")
 	if len(x.Shape) != len(kernel)+2 {
@@ -32,40 +28,60 @@ func inferPool(c *Infer) error {
 	return nil
 }
 
-// poolOf is the geometry of a pooling over an input with known sizes: rows is
-// N*C.
-func poolOf(n *graph.Node, shape []int) (w *Window, rows int, in, out []int, err error) {
+// pooling is the geometry of a pooling over an input with known sizes.
+type pooling struct {
+	*Window
+	rows    int   // N*C
+	in, out []int // spatial sizes
+	ni, no  int   // their products
+	shape   []int // of the result
+}
+
+func poolOf(n *graph.Node, shape []int) (*pooling, error) {
 	kernel := n.Ints("kernel_shape")
 	if len(shape) != len(kernel)+2 {
-		return nil, 0, nil, nil, fmt.Errorf("kernel %v does not fit input %v", kernel, shape)
+		return nil, fmt.Errorf("kernel %v does not fit input %v", kernel, shape)
 	}
-	in = shape[2:]
-	if w, err = WindowOf(n, kernel, in); err != nil {
-		return
+	in := shape[2:]
+	w, err := WindowOf(n, kernel, in)
+	if err != nil {
+		return nil, err
 	}
-	out = make([]int, len(in))
+	out := make([]int, len(in))
 	for i := range in {
 		if out[i], err = w.Out(i, in[i]); err != nil {
-			return
+			return nil, err
 		}
 	}
-	return w, shape[0] * shape[1], in, out, nil
+	return &pooling{Window: w, rows: shape[0] * shape[1], in: in, out: out, ni: prod(in), no: prod(out),
+		shape: append(append([]int{}, shape[:2]...), out...)}, nil
+}
+
+// poolArgs reads a tensor and the geometry of a pooling over an input of the
+// given shape.
+func poolArgs(n *graph.Node, t *tensor.Tensor, shape []int) ([]float64, *pooling, error) {
+	x, err := floats(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := poolOf(n, shape)
+	return x, p, err
 }
 
 // averageWeights gives for every output place one over the number of
 // positions that count.
-func averageWeights(n *graph.Node, w *Window, in, out []int) []float64 {
-	count := make([]float64, prod(out))
+func (p *pooling) averageWeights(n *graph.Node) []float64 {
+	count := make([]float64, p.no)
 	if n.Int("count_include_pad", 0) == 0 {
-		w.visit(in, out, func(o, i, tap int) { count[o]++ })
+		p.visit(p.in, p.out, func(o, i, tap int) { count[o]++ })
 	} else {
 		// padding counts, what a ceil_mode place reaches beyond it does not
-		padded, full := *w, make([]int, len(in))
-		padded.Begin, padded.End = make([]int, len(in)), make([]int, len(in))
-		for d := range in {
-			full[d] = in[d] + w.Begin[d] + w.End[d]
+		padded, full := *p.Window, make([]int, len(p.in))
+		padded.Begin, padded.End = make([]int, len(p.in)), make([]int, len(p.in))
+		for d := range p.in {
+			full[d] = p.in[d] + p.Begin[d] + p.End[d]
 		}
-		padded.visit(full, out, func(o, i, tap int) { count[o]++ })
+		padded.visit(full, p.out, func(o, i, tap int) { count[o]++ })
 	}
 	for o := range count {
 		count[o] = 1 / count[o]
@@ -105,11 +121,7 @@ var _ = register(
 	Def{Domain: graph.Pare, Name: "MaxPoolGrad",
 		Infer: func(c *Infer) error { c.Out(0, c.DType(1), c.Shape(1)); return nil },
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			dy, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -131,11 +143,7 @@ var _ = register(
 	// adjoint of MaxPoolGrad.
 	Def{Domain: graph.Pare, Name: "MaxPoolPick", Infer: inferPool,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			u, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			x, err := floats(in[1])
+			u, x, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -154,23 +162,18 @@ var _ = register(
 
 	Def{Name: "AveragePool", Infer: inferPool,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
+			x, p, err := poolArgs(n, in[0], in[0].Shape)
 			if err != nil {
 				return nil, err
 			}
-			w, rows, si, so, err := poolOf(n, in[0].Shape)
-			if err != nil {
-				return nil, err
-			}
-			wt := averageWeights(n, w, si, so)
-			ni, no := prod(si), prod(so)
-			y := make([]float64, rows*no)
-			w.visit(si, so, func(o, i, tap int) {
-				for r := range rows {
+			wt, ni, no := p.averageWeights(n), p.ni, p.no
+			y := make([]float64, p.rows*no)
+			p.visit(p.in, p.out, func(o, i, tap int) {
+				for r := range p.rows {
 					y[r*no+o] += x[r*ni+i] * wt[o]
 				}
 			})
-			return single(ofFloats(in[0].DType, append(append([]int{}, in[0].Shape[:2]...), so...), y))
+			return single(ofFloats(in[0].DType, p.shape, y))
 		},
 		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
 			return []*graph.Value{b.Pare("AveragePoolGrad", n.Attrs, dy[0], n.In(0))}, nil
@@ -180,19 +183,14 @@ var _ = register(
 	Def{Domain: graph.Pare, Name: "AveragePoolGrad",
 		Infer: func(c *Infer) error { c.Out(0, c.DType(0), c.Shape(1)); return nil },
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			dy, err := floats(in[0])
+			dy, p, err := poolArgs(n, in[0], in[1].Shape)
 			if err != nil {
 				return nil, err
 			}
-			w, rows, si, so, err := poolOf(n, in[1].Shape)
-			if err != nil {
-				return nil, err
-			}
-			wt := averageWeights(n, w, si, so)
-			ni, no := prod(si), prod(so)
-			dx := make([]float64, rows*ni)
-			w.visit(si, so, func(o, i, tap int) {
-				for r := range rows {
+			wt, ni, no := p.averageWeights(n), p.ni, p.no
+			dx := make([]float64, p.rows*ni)
+			p.visit(p.in, p.out, func(o, i, tap int) {
+				for r := range p.rows {
 					dx[r*ni+i] += dy[r*no+o] * wt[o]
 				}
 			})
@@ -209,27 +207,27 @@ var _ = register(
 // maxPool gives the maxima, their flat positions in x (the first of equals),
 // and the output's shape.
 func maxPool(n *graph.Node, x []float64, shape []int) (y []float64, at []int, out []int, err error) {
-	w, rows, si, so, err := poolOf(n, shape)
+	p, err := poolOf(n, shape)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	ni, no := prod(si), prod(so)
-	y, at = make([]float64, rows*no), make([]int, rows*no)
+	ni, no := p.ni, p.no
+	y, at = make([]float64, p.rows*no), make([]int, p.rows*no)
 	for i := range y {
 		y[i], at[i] = math.Inf(-1), -1
 	}
-	w.visit(si, so, func(o, i, tap int) {
-		for r := range rows {
+	p.visit(p.in, p.out, func(o, i, tap int) {
+		for r := range p.rows {
 			if v := x[r*ni+i]; v > y[r*no+o] || at[r*no+o] < 0 || v != v {
 				y[r*no+o], at[r*no+o] = v, r*ni+i
 			}
 		}
 	})
-	return y, at, append(append([]int{}, shape[:2]...), so...), nil
+	return y, at, p.shape, nil
 }
 
 // columnMajor is the position in a tensor whose spatial axes are stored the
-// first one fastest of what lies at i where the last one is.
+// first one fastest of the element at i where the last one is.
 func columnMajor(i int, spatial []int) int {
 	plane := prod(spatial)
 	rest, at, step := i%plane, 0, plane
@@ -243,22 +241,11 @@ func columnMajor(i int, spatial []int) int {
 
 // global pools over all spatial positions; it is a reduction with a name.
 func global(name, reduction string) Def {
-	spatial := func(rank int) []int {
-		var as []int
-		for d := 2; d < rank; d++ {
-			as = append(as, d)
-		}
-		return as
-	}
 	return Def{Name: name,
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			if len(x.Shape) < 3 {
 				return fmt.Errorf("input %v has no spatial axes", x.Shape)
@@ -271,11 +258,11 @@ func global(name, reduction string) Def {
 			return nil
 		},
 		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			m := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axes", spatial(in[0].Rank()))}}
+			m := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axes", spatialAxes(in[0].Rank()))}}
 			return Lookup("", reduction).Eval(m, opset, in)
 		},
 		Decompose: func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-			return []*graph.Value{reduce(b, reduction, n.In(0), spatial(len(n.In(0).Shape)), true)}, nil
+			return []*graph.Value{reduce(b, reduction, n.In(0), spatialAxes(len(n.In(0).Shape)), true)}, nil
 		},
 	}
 }

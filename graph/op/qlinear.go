@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -38,7 +39,7 @@ func centred(x, zp *tensor.Tensor, a int) ([]float64, error) {
 		return f, nil
 	}
 	st, err := broadcastInts(x.Shape, zp.Shape) // one for each of several matrices
-	if err != nil || !sameInts(st, x.Shape) {
+	if err != nil || !slices.Equal(st, x.Shape) {
 		return nil, fmt.Errorf("zero points %v do not fit %v", zp.Shape, x.Shape)
 	}
 	odometer(x.Shape, broadcastStrides(zp.Shape, x.Shape), func(i, off int) { f[i] -= z[off] })
@@ -118,16 +119,12 @@ func rescaled(sums *tensor.Tensor, a int, scale []float64, yScale, yZero *tensor
 
 // times multiplies two lists of scales, either of which may be one number.
 func times(a, b *tensor.Tensor) ([]float64, error) {
-	x, err := floats(a)
-	if err != nil {
-		return nil, err
-	}
-	y, err := floats(b)
+	x, y, err := bothFloats(a, b)
 	if err != nil {
 		return nil, err
 	}
 	if len(x) != 1 && len(y) != 1 && len(x) != len(y) || len(x) == 0 || len(y) == 0 {
-		return nil, fmt.Errorf("%d and %d scales", len(x), len(y))
+		return nil, fmt.Errorf("%d and %d scales do not go together: one of each, or as many", len(x), len(y))
 	}
 	out := make([]float64, max(len(x), len(y)))
 	for i := range out {

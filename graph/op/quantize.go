@@ -54,6 +54,19 @@ func zeroPoints(zp *tensor.Tensor, n int) ([]float64, error) {
 	return z, err
 }
 
+// quantArgs reads a tensor, its scales and zero points, and for each of its
+// elements the position of both.
+func quantArgs(n *graph.Node, in []*tensor.Tensor) (x, scale, zero []float64, at func(i int) int, err error) {
+	if x, scale, err = bothFloats(in[0], in[1]); err != nil {
+		return
+	}
+	if zero, err = zeroPoints(arg(in, 2), len(scale)); err != nil {
+		return
+	}
+	at, err = paramOf(n, in[0].Shape, in[1].Shape)
+	return
+}
+
 // quantised rounds x/scale + z within the bounds of an integer type; the
 // quotient is taken in the precision of x.
 func quantised(x, scale, z float64, single bool, lo, hi float64) float64 {
@@ -73,7 +86,7 @@ func quantType(n *graph.Node, zp tensor.DType) (tensor.DType, error) {
 		}
 	}
 	if !d.IsInt() {
-		return 0, fmt.Errorf("quantisation to data type %d is not known", d)
+		return 0, fmt.Errorf("cannot quantise to %v: it is not an integer type", d)
 	}
 	return d, nil
 }
@@ -89,14 +102,6 @@ var _ = register(
 			return err
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			scale, err := floats(in[1])
-			if err != nil {
-				return nil, err
-			}
 			zp := tensor.Undefined
 			if t := arg(in, 2); t != nil {
 				zp = t.DType
@@ -105,11 +110,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			z, err := zeroPoints(arg(in, 2), len(scale))
-			if err != nil {
-				return nil, err
-			}
-			at, err := paramOf(n, in[0].Shape, in[1].Shape)
+			x, scale, z, at, err := quantArgs(n, in)
 			if err != nil {
 				return nil, err
 			}
@@ -129,25 +130,13 @@ var _ = register(
 			}
 			d := tensor.DType(c.Node.Int("output_dtype", int(s.DType)))
 			if !d.IsFloat() && d != tensor.Undefined {
-				return fmt.Errorf("numbers of data type %d", d)
+				return fmt.Errorf("output_dtype %v is not a floating-point type", d)
 			}
 			c.Out(0, d, c.Shape(0))
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			scale, err := floats(in[1])
-			if err != nil {
-				return nil, err
-			}
-			z, err := zeroPoints(arg(in, 2), len(scale))
-			if err != nil {
-				return nil, err
-			}
-			at, err := paramOf(n, in[0].Shape, in[1].Shape)
+			x, scale, z, at, err := quantArgs(n, in)
 			if err != nil {
 				return nil, err
 			}

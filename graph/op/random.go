@@ -76,7 +76,7 @@ func drawn(name string, like bool, next func(n *graph.Node, t *twister) float64)
 		}
 		d := tensor.DType(n.Int("dtype", int(def)))
 		if !d.IsFloat() {
-			return 0, fmt.Errorf("random numbers of type %v", d)
+			return 0, fmt.Errorf("dtype %v is not a floating-point type", d)
 		}
 		return d, nil
 	}
@@ -151,7 +151,7 @@ var _ = register(
 			}
 			d := tensor.DType(c.Node.Int("dtype", int(x.DType)))
 			if !d.Valid() || d == tensor.String {
-				return fmt.Errorf("draws of type %v", d)
+				return fmt.Errorf("dtype %v is not a type of numbers", d)
 			}
 			c.Out(0, d, x.Shape)
 			return nil
@@ -177,7 +177,7 @@ var _ = register(
 			}
 			d := tensor.DType(c.Node.Int("dtype", int(tensor.Int32)))
 			if d != tensor.Int32 && d != tensor.Int64 {
-				return fmt.Errorf("classes of type %v", d)
+				return fmt.Errorf("dtype %v: classes must be int32 or int64", d)
 			}
 			if x.Shape != nil && len(x.Shape) != 2 {
 				return fmt.Errorf("%v is not [rows classes]", x.Shape)

@@ -35,7 +35,7 @@ func others(b *Builder, n *graph.Node, dy, x, y *graph.Value) *graph.Value {
 	return b.Op("Where", isZero, single, b.Op("Div", none, safe))
 }
 
-// meanGrad divides by the number of elements behind each result, which may be
+// meanGrad divides by the number of elements reduced into each result, which may be
 // known only when running.
 func meanGrad(b *Builder, n *graph.Node, dy, x, y *graph.Value) *graph.Value {
 	if x.Shape != nil && y.Shape != nil {
@@ -89,13 +89,9 @@ var _ = register(
 func argReduce(name string, sign int) Def {
 	return Def{Name: name, Grad: noGrad,
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.rankedTo(tensor.Int64)
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, tensor.Int64, nil)
-				return nil
 			}
 			a, err := axis(c.Node.Int("axis", 0), len(x.Shape))
 			if err != nil {

@@ -27,13 +27,9 @@ var _ = register(
 		}, Grad: likeInput},
 	Def{Name: "Flatten",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			a, err := flattenAxis(c.Node, len(x.Shape))
 			if err != nil {

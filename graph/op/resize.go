@@ -108,7 +108,7 @@ func resizingOf(n *graph.Node, opset int, shape []int, a resizeArgs) (*resizing,
 			scale[i] = a.scales[i]
 			f := math.Floor(float64(shape[d]) * scale[i])
 			if !(scale[i] > 0) || f > math.MaxInt32 {
-				return nil, fmt.Errorf("a scale of %g", scale[i])
+				return nil, fmt.Errorf("scale %g of axis %d is not positive, or too large", scale[i], d)
 			}
 			out[i] = int(f)
 			continue
@@ -209,13 +209,9 @@ func (r *resizing) backward(dy []float64) []float64 {
 }
 
 func inferResize(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
 	}
 	out := make(graph.Shape, len(x.Shape))
 	for i := range out {

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -20,7 +21,7 @@ type cell struct {
 	back        bool
 	acts        []activation
 	clip        float64 // of what activations read; 0: none
-	linear      bool    // GRU: the reset gate works behind the product
+	linear      bool    // GRU: the reset gate is applied after the product
 	coupled     bool    // LSTM: the forget gate is 1 minus the input gate
 	gates, size int
 }
@@ -116,7 +117,7 @@ func cellsOf(n *graph.Node, size int) ([]cell, error) {
 	return cells, nil
 }
 
-// act applies an activation behind the clipping.
+// act applies an activation after the clipping.
 func (c *cell) act(k int, x float64) float64 {
 	if c.clip > 0 {
 		x = max(-c.clip, min(c.clip, x))
@@ -236,7 +237,7 @@ var _ = register(
 	Def{Name: "LSTM", Infer: inferRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
 )
 
-// rnnStrides tells where the element of a step, sample and direction lies in
+// rnnStrides gives the place of a step, sample and direction in
 // X, Y and the states, in rows.
 type rnnStrides struct{ t, b, dirs, batchFirst int }
 
@@ -261,9 +262,19 @@ func (s rnnStrides) state(b, d int) int {
 	return d*s.b + b
 }
 
-func evalRNN(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+// rnnArgs are the inputs of a recurrent node with known sizes; slices that the
+// node leaves out are nil.
+type rnnArgs struct {
+	at                           rnnStrides
+	cells                        []cell
+	features, size, gates        int // gates: rows of a direction's weights
+	x, w, r, bias, h0, s0, peeps []float64
+	lens                         []int
+	state                        []int // shape of the states
+}
+
+func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
 	x, w, r := in[0], in[1], in[2]
-	gates := gatesOf[n.Op]
 	if x.Rank() != 3 || w.Rank() != 3 || r.Rank() != 3 {
 		return nil, fmt.Errorf("input %v and weights %v and %v must be of rank 3", x.Shape, w.Shape, r.Shape)
 	}
@@ -272,86 +283,109 @@ func evalRNN(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error
 	if err != nil {
 		return nil, err
 	}
-	at := rnnStrides{t: x.Shape[0], b: x.Shape[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}
-	if at.batchFirst != 0 {
-		at.t, at.b = at.b, at.t
+	a := &rnnArgs{cells: cells, features: x.Shape[2], size: h, gates: gatesOf[n.Op] * h,
+		at: rnnStrides{t: x.Shape[0], b: x.Shape[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}}
+	a.state = []int{a.at.dirs, a.at.b, h}
+	if a.at.batchFirst != 0 {
+		a.at.t, a.at.b = a.at.b, a.at.t
+		a.state = []int{a.at.b, a.at.dirs, h}
 	}
-	size := x.Shape[2]
-	want := [][]int{{at.dirs, gates * h, size}, {at.dirs, gates * h, h}, {at.dirs, 2 * gates * h}}
-	state := []int{at.dirs, at.b, h}
-	if at.batchFirst != 0 {
-		state = []int{at.b, at.dirs, h}
-	}
-	need := map[int][]int{1: want[0], 2: want[1], 3: want[2], 5: state, 6: state, 7: {at.dirs, 3 * h}}
-	f := make([][]float64, 8)
-	for i := range f {
-		t := arg(in, i)
-		if t == nil || i == 4 {
+	for _, f := range []struct {
+		i     int
+		to    *[]float64
+		shape []int // nil: any
+	}{
+		{0, &a.x, nil},
+		{1, &a.w, []int{a.at.dirs, a.gates, a.features}},
+		{2, &a.r, []int{a.at.dirs, a.gates, h}},
+		{3, &a.bias, []int{a.at.dirs, 2 * a.gates}},
+		{5, &a.h0, a.state},
+		{6, &a.s0, a.state},
+		{7, &a.peeps, []int{a.at.dirs, 3 * h}},
+	} {
+		t := arg(in, f.i)
+		if t == nil {
 			continue
 		}
-		if s := need[i]; s != nil && !sameInts(t.Shape, s) {
-			return nil, fmt.Errorf("input %d is %v, %v is needed", i, t.Shape, s)
+		if f.shape != nil && !slices.Equal(t.Shape, f.shape) {
+			return nil, fmt.Errorf("input %d is %v, %v is needed", f.i, t.Shape, f.shape)
 		}
-		if f[i], err = floats(t); err != nil {
+		if *f.to, err = floats(t); err != nil {
 			return nil, err
 		}
 	}
-	lens, err := intsOf(arg(in, 4))
-	if err != nil || lens != nil && len(lens) != at.b {
-		return nil, fmt.Errorf("the lengths do not fit a batch of %d (%v)", at.b, err)
+	a.lens, err = intsOf(arg(in, 4))
+	if err != nil || a.lens != nil && len(a.lens) != a.at.b {
+		return nil, fmt.Errorf("the lengths do not fit a batch of %d (%v)", a.at.b, err)
 	}
-	y := make([]float64, at.t*at.dirs*at.b*h)
-	lastH, lastS := make([]float64, at.dirs*at.b*h), make([]float64, at.dirs*at.b*h)
-	g := gates * h
-	for d, c := range cells {
-		wd, rd := f[1][d*g*size:(d+1)*g*size], f[2][d*g*h:(d+1)*g*h]
-		wb, rb := make([]float64, g), make([]float64, g)
-		if f[3] != nil {
-			wb, rb = f[3][2*d*g:(2*d+1)*g], f[3][(2*d+1)*g:(2*d+2)*g]
-		}
-		var peep []float64
-		if f[7] != nil {
-			peep = f[7][3*d*h : 3*(d+1)*h]
-		}
-		again := func(v []float64) []float64 {
-			out := append([]float64{}, rb[2*h:]...)
-			matmul(out, v, rd[2*h*h:], 1, h, h, false, true)
-			return out
-		}
-		for b := range at.b {
-			hs, ss := make([]float64, h), make([]float64, h)
-			s0 := at.state(b, d) * h
-			if f[5] != nil {
-				copy(hs, f[5][s0:s0+h])
-			}
-			if f[6] != nil {
-				copy(ss, f[6][s0:s0+h])
-			}
-			length := at.t
-			if lens != nil {
-				if length = lens[b]; length < 0 || length > at.t {
-					return nil, fmt.Errorf("length %d of %d steps", length, at.t)
-				}
-			}
-			for k := range length {
-				t := k
-				if c.back {
-					t = length - 1 - k
-				}
-				xw, hr := append([]float64{}, wb...), append([]float64{}, rb...)
-				xi := at.x(t, b) * size
-				matmul(xw, f[0][xi:xi+size], wd, 1, size, g, false, true)
-				matmul(hr, hs, rd, 1, h, g, false, true)
-				hs, ss = c.step(xw, hr, hs, ss, peep, again)
-				copy(y[at.y(t, b, d)*h:], hs)
-			}
-			copy(lastH[s0:], hs)
-			copy(lastS[s0:], ss)
+	for _, l := range a.lens {
+		if l < 0 || l > a.at.t {
+			return nil, fmt.Errorf("sequence length %d is not between 0 and the %d steps of the input", l, a.at.t)
 		}
 	}
-	ys := []int{at.t, at.dirs, at.b, h}
-	if at.batchFirst != 0 {
-		ys = []int{at.b, at.t, at.dirs, h}
+	return a, nil
+}
+
+func evalRNN(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	a, err := rnnArgsOf(n, in)
+	if err != nil {
+		return nil, err
 	}
-	return several(x.DType, [][]int{ys, state, state}, y, lastH, lastS)
+	y := make([]float64, a.at.t*a.at.dirs*a.at.b*a.size)
+	lastH, lastS := make([]float64, a.at.dirs*a.at.b*a.size), make([]float64, a.at.dirs*a.at.b*a.size)
+	for d := range a.cells {
+		a.direction(d, y, lastH, lastS)
+	}
+	ys := []int{a.at.t, a.at.dirs, a.at.b, a.size}
+	if a.at.batchFirst != 0 {
+		ys = []int{a.at.b, a.at.t, a.at.dirs, a.size}
+	}
+	return several(in[0].DType, [][]int{ys, a.state, a.state}, y, lastH, lastS)
+}
+
+// direction computes one direction for all samples.
+func (a *rnnArgs) direction(d int, y, lastH, lastS []float64) {
+	c, g, h, size := a.cells[d], a.gates, a.size, a.features
+	wd, rd := a.w[d*g*size:(d+1)*g*size], a.r[d*g*h:(d+1)*g*h]
+	wb, rb := make([]float64, g), make([]float64, g)
+	if a.bias != nil {
+		wb, rb = a.bias[2*d*g:(2*d+1)*g], a.bias[(2*d+1)*g:(2*d+2)*g]
+	}
+	var peep []float64
+	if a.peeps != nil {
+		peep = a.peeps[3*d*h : 3*(d+1)*h]
+	}
+	again := func(v []float64) []float64 {
+		out := append([]float64{}, rb[2*h:]...)
+		matmul(out, v, rd[2*h*h:], 1, h, h, false, true)
+		return out
+	}
+	for b := range a.at.b {
+		hs, ss := make([]float64, h), make([]float64, h)
+		s := a.at.state(b, d) * h
+		if a.h0 != nil {
+			copy(hs, a.h0[s:s+h])
+		}
+		if a.s0 != nil {
+			copy(ss, a.s0[s:s+h])
+		}
+		length := a.at.t
+		if a.lens != nil {
+			length = a.lens[b]
+		}
+		for k := range length {
+			t := k
+			if c.back {
+				t = length - 1 - k
+			}
+			xw, hr := append([]float64{}, wb...), append([]float64{}, rb...)
+			xi := a.at.x(t, b) * size
+			matmul(xw, a.x[xi:xi+size], wd, 1, size, g, false, true)
+			matmul(hr, hs, rd, 1, h, g, false, true)
+			hs, ss = c.step(xw, hr, hs, ss, peep, again)
+			copy(y[a.at.y(t, b, d)*h:], hs)
+		}
+		copy(lastH[s:], hs)
+		copy(lastS[s:], ss)
+	}
 }

@@ -38,7 +38,7 @@ func (a activation) activate(b *Builder, x *graph.Value) *graph.Value {
 	return b.Op(map[string]string{"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softsign": "Softsign", "softplus": "Softplus"}[a.name], x)
 }
 
-// gate is activation k behind the clipping.
+// gate is activation k after the clipping.
 func (c *cell) gate(b *Builder, k int, x *graph.Value) *graph.Value {
 	if c.clip > 0 {
 		x = b.Op("Max", b.Op("Min", x, b.Scalar(c.clip, x)), b.Scalar(-c.clip, x))
@@ -48,107 +48,139 @@ func (c *cell) gate(b *Builder, k int, x *graph.Value) *graph.Value {
 
 // expandRNN writes a recurrent node out, step by step.
 func expandRNN(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-	x, w, r := n.In(0), n.In(1), n.In(2)
+	x, r := n.In(0), n.In(2)
 	xs, ok := x.Shape.Ints()
 	rs, known := r.Shape.Ints()
 	if !ok || !known || len(xs) != 3 || len(rs) != 3 {
 		return nil, fmt.Errorf("the shapes %v and %v are not known", x.Shape, r.Shape)
 	}
-	h := rs[2]
-	cells, err := cellsOf(n, h)
+	cells, err := cellsOf(n, rs[2])
 	if err != nil {
 		return nil, err
 	}
-	first := n.Int("layout", 0) != 0 // the batch
-	if first {
-		x = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{1, 0, 2})}, x)
+	e := &rnnExpansion{b: b, n: n, x: x, cells: cells, size: rs[2], batchFirst: n.Int("layout", 0) != 0}
+	if e.batchFirst {
+		e.x = permuted(b, x, 1, 0, 2)
 		xs = []int{xs[1], xs[0], xs[2]}
 	}
-	steps, batch := xs[0], xs[1]
-	states := func(i int) []*graph.Value {
-		v := n.In(i)
-		if v == nil {
-			return nil
-		}
-		axis := 0
-		if first {
-			axis = 1
-		}
-		var out []*graph.Value
-		for _, s := range parts(b, v, axis, len(cells)) {
-			out = append(out, b.Op("Reshape", s, b.Ints(batch, h)))
-		}
-		return out
-	}
-	h0, s0 := states(5), states(6)
-	ws, rws := parts(b, w, 0, len(cells)), parts(b, r, 0, len(cells))
-	var bias, peep []*graph.Value
-	if v := n.In(3); v != nil {
-		bias = parts(b, v, 0, len(cells))
-	}
-	if v := n.In(7); v != nil {
-		peep = parts(b, v, 0, len(cells))
-	}
+	e.steps, e.batch, e.features = xs[0], xs[1], xs[2]
+	e.split()
 	ys, lastH, lastS := make([]*graph.Value, len(cells)), make([]*graph.Value, len(cells)), make([]*graph.Value, len(cells))
 	for d := range cells {
-		e := &rnnExpansion{b: b, cell: &cells[d]}
-		g := e.gates * h
-		xw := b.Op("MatMul", x, transpose2(b, b.Op("Reshape", ws[d], b.Ints(g, xs[2])))) // [T B g]
-		e.r = transpose2(b, b.Op("Reshape", rws[d], b.Ints(g, h)))
-		if bias != nil {
-			two := parts(b, b.Op("Reshape", bias[d], b.Ints(2*g)), 0, 2)
-			xw = b.Op("Add", xw, two[0])
-			e.rb = two[1]
-		}
-		if peep != nil {
-			e.peep = parts(b, b.Op("Reshape", peep[d], b.Ints(3*h)), 0, 3)
-		}
-		zero := b.Pare("ZerosLike", nil, parts(b, b.Op("Gather", xw, b.Const(scalarInt(0))), 1, e.gates)[0])
-		hs, ss := zero, zero
-		if h0 != nil {
-			hs = h0[d]
-		}
-		if s0 != nil {
-			ss = s0[d]
-		}
-		all := make([]*graph.Value, steps)
-		for k := range steps {
-			t := k
-			if e.back {
-				t = steps - 1 - k
-			}
-			h, s := e.next(b.Op("Gather", xw, b.Const(scalarInt(t))), hs, ss)
-			y := h
-			if lens := n.In(4); lens != nil { // a sample that has ended gives zeros and keeps its state
-				going := b.Unsqueeze(b.Op("Less", b.Scalar(float64(t), lens), lens), 1)
-				y = b.Op("Where", going, h, b.Scalar(0, h))
-				h, s = b.Op("Where", going, h, hs), b.Op("Where", going, s, ss)
-			}
-			hs, ss = h, s
-			all[t] = b.Unsqueeze(y, 0)
-		}
-		y := b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 0)}, all...) // [T B H]
-		ys[d] = b.Unsqueeze(y, 1)
-		lastH[d], lastS[d] = b.Unsqueeze(hs, 0), b.Unsqueeze(ss, 0)
+		ys[d], lastH[d], lastS[d] = e.direction(d)
 	}
-	join := func(vs []*graph.Value, axis int) *graph.Value {
-		if len(vs) == 1 {
-			return vs[0]
-		}
-		return b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", axis)}, vs...)
-	}
-	out := []*graph.Value{join(ys, 1), join(lastH, 0), join(lastS, 0)}
-	if first {
-		out[0] = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{2, 0, 1, 3})}, out[0])
+	out := []*graph.Value{concatenated(b, ys, 1), concatenated(b, lastH, 0), concatenated(b, lastS, 0)}
+	if e.batchFirst {
+		out[0] = permuted(b, out[0], 2, 0, 1, 3)
 		for i := 1; i < 3; i++ {
-			out[i] = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{1, 0, 2})}, out[i])
+			out[i] = permuted(b, out[i], 1, 0, 2)
 		}
 	}
 	return out, nil
 }
 
-// rnnExpansion writes the steps of one direction out.
+// permuted adds a Transpose.
+func permuted(b *Builder, x *graph.Value, perm ...int) *graph.Value {
+	return b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, x)
+}
+
+// concatenated joins values along an axis; one stays as it is.
+func concatenated(b *Builder, vs []*graph.Value, axis int) *graph.Value {
+	if len(vs) == 1 {
+		return vs[0]
+	}
+	return b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", axis)}, vs...)
+}
+
+// rnnExpansion writes a recurrent node out. Its inputs are split by direction;
+// those that the node leaves out are nil.
 type rnnExpansion struct {
+	b                            *Builder
+	n                            *graph.Node
+	x                            *graph.Value // [T B I]
+	cells                        []cell
+	batchFirst                   bool
+	steps, batch, features, size int
+	w, r, bias, peep             []*graph.Value
+	h0, s0                       []*graph.Value // [B H]
+}
+
+// split takes the inputs apart by direction.
+func (e *rnnExpansion) split() {
+	e.h0, e.s0 = e.states(5), e.states(6)
+	e.w, e.r = parts(e.b, e.n.In(1), 0, len(e.cells)), parts(e.b, e.n.In(2), 0, len(e.cells))
+	if v := e.n.In(3); v != nil {
+		e.bias = parts(e.b, v, 0, len(e.cells))
+	}
+	if v := e.n.In(7); v != nil {
+		e.peep = parts(e.b, v, 0, len(e.cells))
+	}
+}
+
+// states are the initial states that input i gives.
+func (e *rnnExpansion) states(i int) []*graph.Value {
+	v := e.n.In(i)
+	if v == nil {
+		return nil
+	}
+	axis := 0
+	if e.batchFirst {
+		axis = 1
+	}
+	var out []*graph.Value
+	for _, s := range parts(e.b, v, axis, len(e.cells)) {
+		out = append(out, e.b.Op("Reshape", s, e.b.Ints(e.batch, e.size)))
+	}
+	return out
+}
+
+// direction writes one direction out: its results [T 1 B H] and last states
+// [1 B H].
+func (e *rnnExpansion) direction(d int) (y, lastH, lastS *graph.Value) {
+	b := e.b
+	c := &rnnSteps{b: b, cell: &e.cells[d]}
+	g, h := c.gates*e.size, e.size
+	xw := b.Op("MatMul", e.x, transpose2(b, b.Op("Reshape", e.w[d], b.Ints(g, e.features)))) // [T B g]
+	c.r = transpose2(b, b.Op("Reshape", e.r[d], b.Ints(g, h)))
+	if e.bias != nil {
+		two := parts(b, b.Op("Reshape", e.bias[d], b.Ints(2*g)), 0, 2)
+		xw = b.Op("Add", xw, two[0])
+		c.rb = two[1]
+	}
+	if e.peep != nil {
+		c.peep = parts(b, b.Op("Reshape", e.peep[d], b.Ints(3*h)), 0, 3)
+	}
+	zero := b.Pare("ZerosLike", nil, parts(b, b.Op("Gather", xw, b.Const(scalarInt(0))), 1, c.gates)[0])
+	hs, ss := zero, zero
+	if e.h0 != nil {
+		hs = e.h0[d]
+	}
+	if e.s0 != nil {
+		ss = e.s0[d]
+	}
+	all := make([]*graph.Value, e.steps)
+	for k := range e.steps {
+		t := k
+		if c.back {
+			t = e.steps - 1 - k
+		}
+		h, s := c.next(b.Op("Gather", xw, b.Const(scalarInt(t))), hs, ss)
+		y := h
+		if lens := e.n.In(4); lens != nil { // a sample that has ended gives zeros and keeps its state
+			going := b.Unsqueeze(b.Op("Less", b.Scalar(float64(t), lens), lens), 1)
+			y = b.Op("Where", going, h, b.Scalar(0, h))
+			h, s = b.Op("Where", going, h, hs), b.Op("Where", going, s, ss)
+		}
+		hs, ss = h, s
+		all[t] = b.Unsqueeze(y, 0)
+	}
+	y = b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 0)}, all...) // [T B H]
+	y = b.Unsqueeze(y, 1)
+	return y, b.Unsqueeze(hs, 0), b.Unsqueeze(ss, 0)
+}
+
+// rnnSteps writes the steps of one direction out.
+type rnnSteps struct {
 	b *Builder
 	*cell
 	r, rb *graph.Value   // recurrent weights, transposed, and their bias
@@ -156,7 +188,7 @@ type rnnExpansion struct {
 }
 
 // next is cell.step in nodes; xw is [B gates*H].
-func (e *rnnExpansion) next(xw, h, s *graph.Value) (newH, newS *graph.Value) {
+func (e *rnnSteps) next(xw, h, s *graph.Value) (newH, newS *graph.Value) {
 	b := e.b
 	x := parts(b, xw, 1, e.gates)
 	product := b.Op("MatMul", h, e.r)

@@ -31,7 +31,7 @@ func roiOf(n *graph.Node, opset int, x, rois, batch []int) (*roiCase, error) {
 		max: n.Str("mode", "avg") == "max", ratio: n.Int("sampling_ratio", 0), scale: float64(n.Float("spatial_scale", 1))}
 	c.half = opset >= 16 && n.Str("coordinate_transformation_mode", "half_pixel") == "half_pixel"
 	if c.oh < 1 || c.ow < 1 || c.ratio < 0 || c.ratio > maxSamples {
-		return nil, fmt.Errorf("an output of %d by %d with %d samples", c.oh, c.ow, c.ratio)
+		return nil, fmt.Errorf("output_height %d and output_width %d must be positive, and sampling_ratio %d between 0 and %d", c.oh, c.ow, c.ratio, maxSamples)
 	}
 	return c, nil
 }
@@ -64,7 +64,7 @@ func (c *roiCase) each(rois []float64, batch []int, f func(r, map_, place, count
 	}
 	for r := range c.rois {
 		if batch[r] < 0 || batch[r] >= c.n {
-			return fmt.Errorf("batch index %d of %d feature maps", batch[r], c.n)
+			return fmt.Errorf("batch index %d of region %d is outside the %d feature maps", batch[r], r, c.n)
 		}
 		x0, y0 := rois[4*r]*c.scale-offset, rois[4*r+1]*c.scale-offset
 		w, h := rois[4*r+2]*c.scale-offset-x0, rois[4*r+3]*c.scale-offset-y0
@@ -96,11 +96,7 @@ func (c *roiCase) each(rois []float64, batch []int, f func(r, map_, place, count
 var _ = register(
 	Def{Name: "RoiAlign",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
-				return err
-			}
-			r, err := c.In(1)
+			x, r, err := c.pair()
 			if err != nil {
 				return err
 			}
@@ -122,11 +118,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			x, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rois, err := floats(in[1])
+			x, rois, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}
@@ -174,11 +166,7 @@ var _ = register(
 			if err != nil {
 				return nil, err
 			}
-			dy, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			rois, err := floats(in[1])
+			dy, rois, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -35,7 +36,7 @@ func rotaryOf(n *graph.Node, x []int) (*rotaryCase, error) {
 	return r, nil
 }
 
-// pair is where the two elements of pair j lie in a head.
+// pair is where the two elements of pair j are in a head.
 func (r *rotaryCase) pair(j int) (int, int) {
 	if r.near {
 		return 2 * j, 2*j + 1
@@ -55,11 +56,11 @@ func (r *rotaryCase) row(b, h, t int) int {
 func (r *rotaryCase) angles(cos, sin []int, ids *tensor.Tensor) ([]int, error) {
 	half := r.turned / 2
 	out := make([]int, r.b*r.t)
-	if !sameInts(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half {
+	if !slices.Equal(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half {
 		return nil, fmt.Errorf("caches %v and %v, whose rows must have %d elements", cos, sin, half)
 	}
 	if ids == nil {
-		if !sameInts(cos, []int{r.b, r.t, half}) {
+		if !slices.Equal(cos, []int{r.b, r.t, half}) {
 			return nil, fmt.Errorf("cache %v, [%d %d %d] is needed where no positions are given", cos, r.b, r.t, half)
 		}
 		for i := range out {

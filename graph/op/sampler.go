@@ -19,7 +19,7 @@ type sampler struct {
 	reach     int                     // taps on either side
 	weight    func(x float64) float64 // by the distance from the place, in units of the input (or the result, antialiased)
 	squeeze   float64                 // distances are multiplied by it: below 1 where antialiased
-	exclude   bool                    // taps outside the input count for nothing
+	exclude   bool                    // taps outside the input are ignored
 	normalise bool                    // weights are divided by their sum
 }
 
@@ -51,7 +51,7 @@ func newSampler(n *graph.Node, opset, in, out int, scale float64, roi [2]float64
 		if s.squeeze = min(scale, 1); s.squeeze < 1 {
 			reach := 1 - math.Floor(-float64(s.reach)/s.squeeze) - 1
 			if reach > 1<<20 {
-				return nil, fmt.Errorf("a scale of %g is too small", scale)
+				return nil, fmt.Errorf("scale %g is too small for antialiasing", scale)
 			}
 			s.reach = int(reach)
 		}

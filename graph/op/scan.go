@@ -149,7 +149,7 @@ func runScan(r *Runner, n *graph.Node, opset int, in []*tensor.Tensor) ([]*tenso
 	}
 	batch := in[1].Shape[0]
 	if lens != nil && len(lens) != batch {
-		return nil, fmt.Errorf("%d lengths for a batch of %d", len(lens), batch)
+		return nil, fmt.Errorf("%d lengths do not fit a batch of %d", len(lens), batch)
 	}
 	all := make([][]*tensor.Tensor, s.carried+s.outs)
 	for b := range batch {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -43,7 +44,7 @@ func blockOffsets(shape []int, indices *tensor.Tensor, batch int) ([]int, int, e
 	if k > len(shape)-batch {
 		return nil, 0, fmt.Errorf("index tuples of %d do not fit data of shape %v", k, shape)
 	}
-	if !sameInts(shape[:batch], indices.Shape[:batch]) {
+	if !slices.Equal(shape[:batch], indices.Shape[:batch]) {
 		return nil, 0, fmt.Errorf("the batch axes of indices %v and data %v differ", indices.Shape, shape)
 	}
 	idx, err := intsOf(indices)
@@ -68,18 +69,6 @@ func blockOffsets(shape []int, indices *tensor.Tensor, batch int) ([]int, int, e
 		out[t] = off
 	}
 	return out, block, nil
-}
-
-func sameInts(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // combine writes updates into a copy of data: element i goes to offset at(i),
@@ -145,7 +134,7 @@ func scatterElements(name string) Def {
 			if err != nil {
 				return nil, err
 			}
-			if !sameInts(in[1].Shape, in[2].Shape) {
+			if !slices.Equal(in[1].Shape, in[2].Shape) {
 				return nil, fmt.Errorf("indices %v and updates %v differ in shape", in[1].Shape, in[2].Shape)
 			}
 			offs, err := elementOffsets(in[0].Shape, in[1], a)
@@ -187,11 +176,7 @@ var _ = register(
 
 	Def{Name: "GatherElements",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
-				return err
-			}
-			idx, err := c.In(1)
+			x, idx, err := c.pair()
 			if err != nil {
 				return err
 			}
@@ -223,11 +208,7 @@ var _ = register(
 		}},
 	Def{Name: "GatherND",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
-				return err
-			}
-			idx, err := c.In(1)
+			x, idx, err := c.pair()
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,7 @@ import (
 func chosenOf(cond *tensor.Tensor, size int) ([]int, error) {
 	c := tensor.Of[bool](cond)
 	if cond.DType != tensor.Bool || len(c) > size {
-		return nil, fmt.Errorf("a condition %v over an axis of %d", cond, size)
+		return nil, fmt.Errorf("condition %v must be bool and no longer than the axis of %d", cond, size)
 	}
 	idx := []int{}
 	for i, v := range c {
@@ -23,17 +23,23 @@ func chosenOf(cond *tensor.Tensor, size int) ([]int, error) {
 	return idx, nil
 }
 
+// alongAxis is a tensor and the axis that the node names; where it names none,
+// the tensor as a vector.
+func alongAxis(n *graph.Node, x *tensor.Tensor) (*tensor.Tensor, int, error) {
+	if n.Attr("axis") == nil {
+		return x.Reshape(x.Len()), 0, nil
+	}
+	a, err := axis(n.Int("axis", 0), x.Rank())
+	return x, a, err
+}
+
 var _ = register(
 	// NonZero gives the positions of non-zero elements, [rank, count].
 	Def{Name: "NonZero",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.rankedTo(tensor.Int64)
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, tensor.Int64, nil)
-				return nil
 			}
 			c.Out(0, tensor.Int64, graph.Shape{graph.N(len(x.Shape)), unknownDim(c, 0, 1)})
 			return nil
@@ -87,14 +93,9 @@ var _ = register(
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, a := in[0], 0
-			if n.Attr("axis") == nil {
-				x = x.Reshape(x.Len())
-			} else {
-				var err error
-				if a, err = axis(n.Int("axis", 0), x.Rank()); err != nil {
-					return nil, err
-				}
+			x, a, err := alongAxis(n, in[0])
+			if err != nil {
+				return nil, err
 			}
 			idx, err := chosenOf(in[1], x.Shape[a])
 			if err != nil {
@@ -180,14 +181,9 @@ func inferUnique(c *Infer) error {
 }
 
 func evalUnique(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	x, a := in[0], 0
-	if n.Attr("axis") == nil {
-		x = x.Reshape(x.Len())
-	} else {
-		var err error
-		if a, err = axis(n.Int("axis", 0), x.Rank()); err != nil {
-			return nil, err
-		}
+	x, a, err := alongAxis(n, in[0])
+	if err != nil {
+		return nil, err
 	}
 	order, err := uniqueOrder(x)
 	if err != nil {

@@ -30,7 +30,7 @@ var _ = register(Def{Name: "ReverseSequence",
 			return nil, err
 		}
 		if len(lens) != s[batch] {
-			return nil, fmt.Errorf("%d lengths for a batch of %d", len(lens), s[batch])
+			return nil, fmt.Errorf("%d lengths do not fit a batch of %d", len(lens), s[batch])
 		}
 		for _, k := range lens {
 			if k < 0 || k > s[time] {

@@ -98,6 +98,15 @@ func floats(t *tensor.Tensor) ([]float64, error) {
 	return t.Float64s()
 }
 
+// bothFloats gives the elements of two tensors.
+func bothFloats(a, b *tensor.Tensor) (x, y []float64, err error) {
+	if x, err = floats(a); err != nil {
+		return nil, nil, err
+	}
+	y, err = floats(b)
+	return x, y, err
+}
+
 // ofFloats narrows float64 to any numeric type; integers truncate.
 func ofFloats(d tensor.DType, shape []int, x []float64) (*tensor.Tensor, error) {
 	if d == tensor.Float64 {

@@ -207,7 +207,7 @@ func unchanged(g *graph.Graph, n *graph.Node) *graph.Value {
 	return nil
 }
 
-// reshaped follows a chain of changes of shape to its beginning.
+// reshaped follows a chain of changes of shape to its start.
 func reshaped(n *graph.Node) *graph.Value {
 	v := n.In(0)
 	for v.From.Is("Reshape", "Flatten", "Squeeze", "Unsqueeze") && v.From.In(0) != nil {

@@ -35,7 +35,7 @@ func spans(shape, starts, ends, as, steps []int) ([]span, error) {
 			st = steps[i]
 		}
 		if st == 0 {
-			return nil, fmt.Errorf("a step of 0")
+			return nil, fmt.Errorf("the step along axis %d is 0", a)
 		}
 		s, e := starts[i], ends[i]
 		if s < 0 {
@@ -79,13 +79,9 @@ func sliceArgs(n *graph.Node, opset int, get func(i int) ([]int, bool)) (starts,
 }
 
 func inferSlice(c *Infer) error {
-	x, err := c.In(0)
-	if err != nil {
+	x, err := c.ranked()
+	if x == nil {
 		return err
-	}
-	if x.Shape == nil {
-		c.Out(0, x.DType, nil)
-		return nil
 	}
 	starts, ends, as, steps, ok := sliceArgs(c.Node, c.Opset, c.Ints)
 	if !ok {
@@ -114,7 +110,7 @@ func inferSlice(c *Infer) error {
 	return nil
 }
 
-// symbolicSize stands for a size that is not known, and taken to be larger
+// symbolicSize stands for a size that is not known, and is taken to be larger
 // than any number that cuts it. Exporters write it for "to the end".
 const symbolicSize = 1 << 29
 

@@ -25,6 +25,15 @@ func softmaxRows(n *graph.Node, opset int, shape []int) (outer, size, inner int,
 	return prod(shape[:a]), shape[a], prod(shape[a+1:]), nil
 }
 
+// softmaxArgs reads the input of a softmax as softmaxRows views it.
+func softmaxArgs(n *graph.Node, opset int, t *tensor.Tensor) (x []float64, outer, size, inner int, err error) {
+	if x, err = floats(t); err != nil {
+		return
+	}
+	outer, size, inner, err = softmaxRows(n, opset, t.Shape)
+	return
+}
+
 // softmaxAxes lists the axes that a Softmax node normalises over.
 func softmaxAxes(b *Builder, n *graph.Node) []int {
 	rank := len(n.In(0).Shape)
@@ -42,11 +51,7 @@ func softmaxAxes(b *Builder, n *graph.Node) []int {
 
 func evalSoftmax(log bool) func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	return func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-		x, err := floats(in[0])
-		if err != nil {
-			return nil, err
-		}
-		outer, size, inner, err := softmaxRows(n, opset, in[0].Shape)
+		x, outer, size, inner, err := softmaxArgs(n, opset, in[0])
 		if err != nil {
 			return nil, err
 		}
@@ -88,11 +93,7 @@ var _ = register(
 	// SoftmaxGrad(dy, y) = y*(dy - sum(dy*y)) over the attribute axes.
 	Def{Domain: graph.Pare, Name: "SoftmaxGrad", Infer: sameAs,
 		Eval: func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			y, err := floats(in[1])
+			d, y, err := bothFloats(in[0], in[1])
 			if err != nil {
 				return nil, err
 			}

@@ -35,7 +35,7 @@ var _ = register(
 				return nil
 			}
 			if len(r) != len(x.Shape) {
-				return fmt.Errorf("%d repeats for shape %v", len(r), x.Shape)
+				return fmt.Errorf("%d repeats do not fit shape %v: one for each axis is needed", len(r), x.Shape)
 			}
 			out := append(graph.Shape{}, x.Shape...)
 			for i := range out {
@@ -53,7 +53,7 @@ var _ = register(
 				return nil, err
 			}
 			if len(r) != in[0].Rank() {
-				return nil, fmt.Errorf("%d repeats for shape %v", len(r), in[0].Shape)
+				return nil, fmt.Errorf("%d repeats do not fit shape %v: one for each axis is needed", len(r), in[0].Shape)
 			}
 			shape := append([]int{}, in[0].Shape...)
 			for i := range shape {
@@ -101,7 +101,8 @@ func unknownShape(c *Infer, rank int, known bool) graph.Shape {
 	return s
 }
 
-// unknownDim is a symbol for size i of output o, which only running tells.
+// unknownDim is a symbol for size i of output o, which is known only when the
+// graph runs.
 func unknownDim(c *Infer, o, i int) graph.Dim {
 	name := c.Node.Name
 	if v := c.Node.Out(o); v != nil {

@@ -25,14 +25,10 @@ func topCount(n *graph.Node, get func(i int) ([]int, bool)) (int, bool) {
 // positions, best first; of equal ones the first. NaN counts as the largest.
 var _ = register(Def{Name: "TopK",
 	Infer: func(c *Infer) error {
-		x, err := c.In(0)
-		if err != nil {
+		c.Out(1, tensor.Int64, nil)
+		x, err := c.ranked()
+		if x == nil {
 			return err
-		}
-		if x.Shape == nil {
-			c.Out(0, x.DType, nil)
-			c.Out(1, tensor.Int64, nil)
-			return nil
 		}
 		a, err := axis(c.Node.Int("axis", -1), len(x.Shape))
 		if err != nil {
@@ -45,7 +41,7 @@ var _ = register(Def{Name: "TopK",
 			out[a] = k[0]
 		}
 		if d := x.Shape[a]; out[a].Mul < 0 || d.Known() && out[a].Known() && out[a].Mul > d.Mul {
-			return fmt.Errorf("the best %v of %v elements", out[a], d)
+			return fmt.Errorf("k is %v, the axis has %v elements", out[a], d)
 		}
 		c.Out(0, x.DType, out)
 		c.Out(1, tensor.Int64, out)
@@ -59,7 +55,7 @@ var _ = register(Def{Name: "TopK",
 		size := in[0].Shape[a]
 		k, ok := topCount(n, func(i int) ([]int, bool) { v, err := intsOf(arg(in, i)); return v, err == nil })
 		if !ok || k < 0 || k > size {
-			return nil, fmt.Errorf("the best %d of %d elements", k, size)
+			return nil, fmt.Errorf("k is %d, the axis has %d elements", k, size)
 		}
 		order, err := comparer(in[0])
 		if err != nil {

@@ -10,13 +10,9 @@ import (
 var _ = register(
 	Def{Name: "Transpose",
 		Infer: func(c *Infer) error {
-			x, err := c.In(0)
-			if err != nil {
+			x, err := c.ranked()
+			if x == nil {
 				return err
-			}
-			if x.Shape == nil {
-				c.Out(0, x.DType, nil)
-				return nil
 			}
 			p, err := permutation(c.Node, len(x.Shape))
 			if err != nil {

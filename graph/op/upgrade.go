@@ -98,8 +98,8 @@ func drop(n *graph.Node, names ...string) {
 	n.Attrs = slices.DeleteFunc(n.Attrs, func(a graph.Attr) bool { return slices.Contains(names, a.Name) })
 }
 
-// alignAt gives the second operand axes of length 1 behind its own, so that
-// its first lies at the given axis of the first operand.
+// alignAt appends axes of length 1 to the second operand, so that its first axis
+// meets the given axis of the first operand.
 func alignAt(g *graph.Graph, n *graph.Node, first int, dims map[*graph.Value][]graph.Dim) error {
 	x, y := n.In(0), n.In(1)
 	if x == nil || y == nil || x.Shape == nil || y.Shape == nil {

@@ -49,7 +49,7 @@ var _ = register(Def{Name: "Where",
 		}
 		cond := tensor.Of[bool](in[0])
 		if in[0].DType != tensor.Bool || in[1].DType != in[2].DType {
-			return nil, fmt.Errorf("inputs are %v, %v and %v", in[0].DType, in[1].DType, in[2].DType)
+			return nil, fmt.Errorf("inputs are %v, %v and %v: the first must be bool, the others of one type", in[0].DType, in[1].DType, in[2].DType)
 		}
 		sc := broadcastStrides(in[0].Shape, s)
 		for k, src := range in[1:3] {

@@ -118,7 +118,7 @@ func windowShape(n *graph.Node, kernel []int, spatial graph.Shape) (graph.Shape,
 	return out, nil
 }
 
-// visit calls f for every place and every tap of the window that lies inside
+// visit calls f for every place and every tap of the window that is inside
 // the input: out and in are flat spatial positions, tap the flat kernel one.
 func (w *Window) visit(in, out []int, f func(o, i, tap int)) {
 	rank := len(in)

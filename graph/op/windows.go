@@ -51,7 +51,7 @@ func spectral(name string, a0, a1, a2 float64) Def {
 func numberType(n *graph.Node, attr string) (tensor.DType, error) {
 	d := tensor.DType(n.Int(attr, int(tensor.Float32)))
 	if !d.IsFloat() && !d.IsInt() {
-		return 0, fmt.Errorf("%s %d is no type of numbers", attr, n.Int(attr, 0))
+		return 0, fmt.Errorf("%s %d is not a type of numbers", attr, n.Int(attr, 0))
 	}
 	return d, nil
 }
@@ -93,7 +93,7 @@ var _ = register(
 			}
 			bins, length, rate := int(v[0]), int(v[1]), v[2]
 			if bins < 1 || length < 1 || rate <= 0 || length > 1<<30 {
-				return nil, fmt.Errorf("%d bins of a transform of %d at a rate of %g", bins, length, rate)
+				return nil, fmt.Errorf("num_mel_bins %d, dft_length %d and sample_rate %g must be positive", bins, length, rate)
 			}
 			rows := length/2 + 1
 			out, err := alloc(d, rows, bins)

@@ -61,7 +61,7 @@ func Read(t testing.TB, size int, read func() error) error {
 }
 
 // held is the most that f holds at a time, in bytes, as far as a garbage
-// collector that is always at work can tell.
+// collector that is always at work can show.
 func held(f func() error) uint64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(1))
 	runtime.GC()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Processor is the time that the process has had of the processors: it stands
-// still while others run.
+// Processor is the time that the process has had of the processors: it does
+// not advance while others run.
 func Processor() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

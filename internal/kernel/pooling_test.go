@@ -92,7 +92,7 @@ func TestStarts(t *testing.T) {
 	fs := map[string]func(x, y, dst []float32){
 		"add": Add, "sub": Sub, "mul": Mul, "div": Div, "max": Maximum, "relugrad": ReluGrad, "gelugrad": GeluGrad,
 		"clipgrad": func(x, y, d []float32) { ClipGrad(x, y, -.5, .5, d) },
-		"axpby": func(x, y, d []float32) { Axpby(.5, x, -2, y, d) },
+		"axpby":    func(x, y, d []float32) { Axpby(.5, x, -2, y, d) },
 	}
 	for name, f := range map[string]func(x, dst []float32){"exp": Exp, "log": Log, "sigmoid": Sigmoid, "tanh": Tanh, "erf": Erf, "gelu": Gelu, "gelutanh": GeluTanh,
 		"sqrt": Sqrt, "reciprocal": Reciprocal, "abs": Abs, "relu": Relu, "hardswish": HardSwish, "scale": func(x, d []float32) { Scale(3, x, d) }, "clip": func(x, d []float32) { Clip(x, -1, 1, d) }} {

@@ -91,7 +91,7 @@ func channels(x *graph.Value) bool {
 	return x.Shape[1].Known() && x.Shape[2].Known() && x.Shape[3].Known()
 }
 
-// behind adds what kernels like to do on the way out.
+// behind adds operators that kernels fuse into the one before them.
 func (b *net) behind(y *graph.Value) []*graph.Value {
 	out := one(y)
 	for range 3 {

@@ -1,4 +1,6 @@
 """Elementwise operators and products."""
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 
@@ -98,18 +100,12 @@ def Mean(x, a):
 
 @op()
 def Max(x, a):
-    y = x[0]
-    for z in x[1:]:
-        y = torch.maximum(y, z)
-    return y
+    return reduce(torch.maximum, x)
 
 
 @op()
 def Min(x, a):
-    y = x[0]
-    for z in x[1:]:
-        y = torch.minimum(y, z)
-    return y
+    return reduce(torch.minimum, x)
 
 
 @op()

@@ -14,7 +14,7 @@ import (
 	"pare/tensor"
 )
 
-// Case is one node with inputs that lie apart from kinks, so that finite
+// Case is one node with inputs that keep away from kinks, so that finite
 // differences hold.
 type Case struct {
 	Op     string
@@ -65,7 +65,7 @@ func All() []Case {
 	return out
 }
 
-// Name tells the case from all others.
+// Name is unique among the cases.
 func (c Case) Name() string {
 	s := c.Op
 	if c.Domain != "" {

@@ -41,79 +41,6 @@ func ones() Mem {
 	return *onesTable
 }
 
-// tail is the mask of the last lanes of a pass.
-type tail struct {
-	v vec
-	k OpmaskVirtual
-	m VecVirtual
-}
-
-// tailOf makes the mask of n lanes, n < v.n (or, for AVX-512, up to 16).
-func (v vec) tailOf(n GPVirtual) *tail {
-	t := &tail{v: v}
-	if v.z512 {
-		m := GP32()
-		MOVL(U32(0xffffffff), m)
-		BZHIL(n.As32(), m, m)
-		t.k = K()
-		KMOVW(m, t.k)
-		return t
-	}
-	p, q := GP64(), GP64()
-	LEAQ(ones().Offset(32), p)
-	MOVQ(n, q)
-	SHLQ(Imm(2), q)
-	SUBQ(q, p)
-	t.m = YMM()
-	VMOVDQU(Mem{Base: p}, t.m)
-	return t
-}
-
-// load and store work on all lanes where t is nil; other lanes load as 0.
-func (v vec) load(t *tail, src Mem, dst VecVirtual) {
-	switch {
-	case t == nil:
-		VMOVUPS(src, dst)
-	case v.z512:
-		VMOVUPS_Z(src, t.k, dst)
-	default:
-		VMASKMOVPS(src, t.m, dst)
-	}
-}
-
-func (v vec) store(t *tail, src VecVirtual, dst Mem) {
-	switch {
-	case t == nil:
-		VMOVUPS(src, dst)
-	case v.z512:
-		VMOVUPS(src, t.k, dst)
-	default:
-		VMASKMOVPS(src, t.m, dst)
-	}
-}
-
-// only clears the lanes that do not count.
-func (v vec) only(t *tail, x VecVirtual) {
-	switch {
-	case t == nil:
-	case v.z512:
-		VMOVAPS_Z(x, t.k, x)
-	default:
-		VANDPS(t.m, x, x)
-	}
-}
-
-// fill puts y where the lanes do not count.
-func (v vec) fill(t *tail, x, y VecVirtual) {
-	switch {
-	case t == nil:
-	case v.z512:
-		VBLENDMPS(x, y, t.k, x)
-	default:
-		VBLENDVPS(t.m, x, y, x)
-	}
-}
-
 func (v vec) set(m Mem) VecVirtual {
 	r := v.reg()
 	VMOVUPS(m, r)
@@ -261,9 +188,9 @@ func (v vec) log(x VecVirtual) VecVirtual {
 		VGETEXPPS(m, d)
 		VSUBPS(d, e, e)
 	} else {
-		y, big := v.reg(), v.reg()
+		big := v.reg()
 		VMULPS(c(1<<23), x, big) // denormal numbers
-		y = v.where(x, c(0x1p-126), big, x)
+		y := v.where(x, c(0x1p-126), big, x)
 		shift := v.where(x, c(0x1p-126), v.set(c(-23)), v.set(c(0)))
 		VPSUBD(bits(0x3f400000), y, e)
 		VPSRAD(Imm(23), e, e)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -29,133 +31,152 @@ var low = []VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7}
 // x[off[e]+r*xrow+p] * d[o*dplane+r*drow+p]. The last vector of d is masked.
 // Rows have a multiple of four entries; eight or four share each vector of d.
 func sampled(v vec, isa string) {
-	name := "sampled_" + isa
-	TEXT(name, NOSPLIT, "func(t *byte)")
-	Pragma("noescape")
-	t := Load(Param("t"), GP64())
-	f := func(off int) Mem { return Mem{Base: t, Disp: off} }
-	bytes := v.n * 4
-	// what moves on from group to group, out of sight of the garbage collector
-	frame := AllocLocal(48)
-	local := func(i int) Mem { return frame.Offset(8 * i) }
-	offs, counts, sum, rows, d, left := local(0), local(1), local(2), local(3), local(4), local(5)
-	tmp := GP64()
-	for _, m := range []struct {
-		off int
-		to  Mem
-	}{{dOffs, offs}, {dCounts, counts}, {dSum, sum}, {dRows, rows}, {dD, d}} {
-		MOVQ(f(m.off), tmp)
-		MOVQ(tmp, m.to)
-	}
-	last := &tail{v: v}
-	if v.z512 {
-		last.k = K()
-		KMOVW(f(dMask), last.k)
-	} else {
-		m := GP64()
-		MOVQ(f(dMask), m)
-		last.m = YMM()
-		VMOVDQU(Mem{Base: m}, last.m)
-	}
-	dv := v.reg()
-
-	group := func(n int, label string) {
-		acc, at := make([]VecVirtual, n), make([]GPVirtual, n)
-		o := GP64()
-		MOVQ(offs, o)
-		for i := range n {
-			at[i] = GP64()
-			MOVLQSX(Mem{Base: o, Disp: 4 * i}, at[i])
-			ADDQ(f(dX), at[i])
-			acc[i] = v.reg()
-			v.zero(acc[i])
-		}
-		ADDQ(Imm(uint64(4*n)), offs)
-		row, idx, dd, r, j := GP64(), GP64(), GP64(), GP64(), GP64()
-		XORQ(row, row)
-		MOVQ(d, dd)
-		MOVQ(f(dR), r)
-		step := func(t *tail) {
-			v.load(t, Mem{Base: dd, Index: idx, Scale: 1}, dv)
-			for i := range n {
-				VFMADD231PS(Mem{Base: at[i], Index: idx, Scale: 1}, dv, acc[i])
-			}
-		}
-		Label(label + "_r")
-		MOVQ(row, idx)
-		MOVQ(f(dNV), j)
-		DECQ(j)
-		JZ(LabelRef(label + "_last"))
-		Label(label + "_v")
-		step(nil)
-		ADDQ(Imm(uint64(bytes)), idx)
-		DECQ(j)
-		JNZ(LabelRef(label + "_v"))
-		Label(label + "_last")
-		step(last)
-		ADDQ(f(dXRow), row)
-		ADDQ(f(dDRow), dd)
-		SUBQ(f(dXRow), dd)
-		DECQ(r)
-		JNZ(LabelRef(label + "_r"))
-
-		y := low[:n] // sums of two lanes and of four need the lower registers
-		for i := range acc {
-			if v.z512 {
-				hi := YMM()
-				VEXTRACTF64X4(Imm(1), acc[i], hi)
-				VADDPS(acc[i].AsY(), hi, y[i])
-			} else {
-				VMOVAPS(acc[i], y[i])
-			}
-		}
-		for ; len(y) > 2; y = y[:len(y)/2] {
-			for i := range len(y) / 2 {
-				VHADDPS(y[2*i+1], y[2*i], y[i])
-			}
-		}
-		q := GP64()
-		MOVQ(sum, q)
-		if n == 8 {
-			VPERM2F128(Imm(0x20), y[1], y[0], low[2])
-			VPERM2F128(Imm(0x31), y[1], y[0], low[3])
-			VADDPS(low[2], low[3], low[2])
-			VADDPS(Mem{Base: q}, low[2], low[2])
-			VMOVUPS(low[2], Mem{Base: q})
-		} else {
-			VHADDPS(y[1], y[0], y[0])
-			VEXTRACTF128(Imm(1), y[0], X1)
-			VADDPS(X0, X1, X1)
-			VADDPS(Mem{Base: q}, X1, X1)
-			VMOVUPS(X1, Mem{Base: q})
-		}
-		ADDQ(Imm(uint64(4*n)), sum)
-	}
-
-	Label(name + "_o")
-	MOVQ(counts, tmp)
+	g := newSampled(v, isa)
+	Label(g.name + "_o")
+	MOVQ(g.counts, g.tmp)
 	k := GP64()
-	MOVLQSX(Mem{Base: tmp}, k)
-	ADDQ(Imm(4), counts)
+	MOVLQSX(Mem{Base: g.tmp}, k)
+	ADDQ(Imm(4), g.counts)
 	SUBQ(Imm(8), k)
-	MOVQ(k, left)
-	JL(LabelRef(name + "_four"))
-	Label(name + "_eight")
-	group(8, name+"_8")
-	SUBQ(Imm(8), left)
-	JGE(LabelRef(name + "_eight"))
-	Label(name + "_four")
-	ADDQ(Imm(8), left)
-	JZ(LabelRef(name + "_next"))
-	group(4, name+"_4")
-	Label(name + "_next")
+	MOVQ(k, g.left)
+	JL(LabelRef(g.name + "_four"))
+	Label(g.name + "_eight")
+	g.entries(8)
+	SUBQ(Imm(8), g.left)
+	JGE(LabelRef(g.name + "_eight"))
+	Label(g.name + "_four")
+	ADDQ(Imm(8), g.left)
+	JZ(LabelRef(g.name + "_next"))
+	g.entries(4)
+	Label(g.name + "_next")
 	p := GP64()
-	MOVQ(f(dDPlane), p)
-	ADDQ(p, d)
-	DECQ(rows)
-	JNZ(LabelRef(name + "_o"))
-	VZEROUPPER()
-	RET()
+	MOVQ(g.field(dDPlane), p)
+	ADDQ(p, g.d)
+	DECQ(g.rows)
+	JNZ(LabelRef(g.name + "_o"))
+	end()
+}
+
+// sampledWriter holds what the parts of sampled share.
+type sampledWriter struct {
+	vec
+	name string
+	t    GPVirtual // *kernel.sampled
+	// what moves on from group to group, out of sight of the garbage collector
+	offs, counts, sum, rows, d, left Mem
+	tmp                              GPVirtual
+	last                             *tail
+	dv                               VecVirtual
+}
+
+func (g *sampledWriter) field(off int) Mem { return Mem{Base: g.t, Disp: off} }
+
+func newSampled(v vec, isa string) *sampledWriter {
+	g := &sampledWriter{vec: v, name: "sampled_" + isa, last: &tail{}}
+	TEXT(g.name, NOSPLIT, "func(t *byte)")
+	Pragma("noescape")
+	g.t = Load(Param("t"), GP64()).(GPVirtual)
+	frame := AllocLocal(48)
+	g.left = frame.Offset(40)
+	g.tmp = GP64()
+	for i, m := range []struct {
+		off int
+		to  *Mem
+	}{{dOffs, &g.offs}, {dCounts, &g.counts}, {dSum, &g.sum}, {dRows, &g.rows}, {dD, &g.d}} {
+		*m.to = frame.Offset(8 * i)
+		MOVQ(g.field(m.off), g.tmp)
+		MOVQ(g.tmp, *m.to)
+	}
+	if v.z512 {
+		g.last.k = K()
+		KMOVW(g.field(dMask), g.last.k)
+	} else {
+		g.last.m = YMM()
+		m := GP64()
+		MOVQ(g.field(dMask), m)
+		VMOVDQU(Mem{Base: m}, g.last.m)
+	}
+	g.dv = v.reg()
+	return g
+}
+
+// entries adds to the sums of the next n entries, eight or four.
+func (g *sampledWriter) entries(n int) {
+	label := fmt.Sprintf("%s_%d", g.name, n)
+	acc, at := make([]VecVirtual, n), make([]GPVirtual, n)
+	o := GP64()
+	MOVQ(g.offs, o)
+	for i := range n {
+		at[i] = GP64()
+		MOVLQSX(Mem{Base: o, Disp: 4 * i}, at[i])
+		ADDQ(g.field(dX), at[i])
+		acc[i] = g.reg()
+		g.zero(acc[i])
+	}
+	ADDQ(Imm(uint64(4*n)), g.offs)
+	row, idx, dd, r, j := GP64(), GP64(), GP64(), GP64(), GP64()
+	XORQ(row, row)
+	MOVQ(g.d, dd)
+	MOVQ(g.field(dR), r)
+	step := func(t *tail) {
+		g.load(t, Mem{Base: dd, Index: idx, Scale: 1}, g.dv)
+		for i := range n {
+			VFMADD231PS(Mem{Base: at[i], Index: idx, Scale: 1}, g.dv, acc[i])
+		}
+	}
+	Label(label + "_r")
+	MOVQ(row, idx)
+	MOVQ(g.field(dNV), j)
+	DECQ(j)
+	JZ(LabelRef(label + "_last"))
+	Label(label + "_v")
+	step(nil)
+	ADDQ(Imm(uint64(4*g.n)), idx)
+	DECQ(j)
+	JNZ(LabelRef(label + "_v"))
+	Label(label + "_last")
+	step(g.last)
+	ADDQ(g.field(dXRow), row)
+	ADDQ(g.field(dDRow), dd)
+	SUBQ(g.field(dXRow), dd)
+	DECQ(r)
+	JNZ(LabelRef(label + "_r"))
+	g.addLanes(acc)
+	ADDQ(Imm(uint64(4*n)), g.sum)
+}
+
+// addLanes adds the sum of each register's lanes to the numbers at sum.
+func (g *sampledWriter) addLanes(acc []VecVirtual) {
+	y := low[:len(acc)] // sums of two lanes and of four need the lower registers
+	for i := range acc {
+		if g.z512 {
+			hi := YMM()
+			VEXTRACTF64X4(Imm(1), acc[i], hi)
+			VADDPS(acc[i].AsY(), hi, y[i])
+		} else {
+			VMOVAPS(acc[i], y[i])
+		}
+	}
+	for ; len(y) > 2; y = y[:len(y)/2] {
+		for i := range len(y) / 2 {
+			VHADDPS(y[2*i+1], y[2*i], y[i])
+		}
+	}
+	q := GP64()
+	MOVQ(g.sum, q)
+	if len(acc) == 8 {
+		VPERM2F128(Imm(0x20), y[1], y[0], low[2])
+		VPERM2F128(Imm(0x31), y[1], y[0], low[3])
+		VADDPS(low[2], low[3], low[2])
+		VADDPS(Mem{Base: q}, low[2], low[2])
+		VMOVUPS(low[2], Mem{Base: q})
+		return
+	}
+	VHADDPS(y[1], y[0], y[0])
+	VEXTRACTF128(Imm(1), y[0], X1)
+	VADDPS(X0, X1, X1)
+	VADDPS(Mem{Base: q}, X1, X1)
+	VMOVUPS(X1, Mem{Base: q})
 }
 
 // keep: zeroes the numbers of x whose bit is 0, 64 a word, for n words.

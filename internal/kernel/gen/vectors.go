@@ -9,70 +9,78 @@ import (
 // vectors are elementwise loops over n floats, n a positive multiple of the
 // vector's length.
 func vectors(v vec, isa string) {
-	bytes := uint64(4 * v.n)
-	shift := uint64(4)
-	if !v.z512 {
-		shift = 3
+	v.arithmetic(isa)
+	v.rectifiers(isa)
+	v.updates(isa)
+}
+
+// start opens a loop and gives the number of its vectors.
+func (v vec) start(name, isa, sig string) GPVirtual {
+	v.begin(name, isa, sig)
+	n := gp("n")
+	if v.z512 {
+		SHRQ(Imm(4), n)
+	} else {
+		SHRQ(Imm(3), n)
 	}
-	start := func(name, sig string) GPVirtual {
-		TEXT(name+"_"+isa, NOSPLIT, sig)
-		Pragma("noescape")
-		n := GP64()
-		Load(Param("n"), n)
-		SHRQ(Imm(shift), n)
-		return n
+	return n
+}
+
+// whole writes the loop over n vectors and the return; pointers move on by a
+// vector.
+func (v vec) whole(name, isa string, n GPVirtual, ptrs []GPVirtual, body func()) {
+	Label(name + isa + "_l")
+	body()
+	for _, p := range ptrs {
+		ADDQ(Imm(uint64(4*v.n)), p)
 	}
-	loop := func(name string, n GPVirtual, ptrs []GPVirtual, body func()) {
-		Label(name + isa + "_l")
-		body()
-		for _, p := range ptrs {
-			ADDQ(Imm(bytes), p)
-		}
-		DECQ(n)
-		JNZ(LabelRef(name + isa + "_l"))
-		VZEROUPPER()
-		RET()
-	}
-	ptr := func(name string) GPVirtual { r := GP64(); Load(Param(name), r); return r }
-	broadcast := func(name string) VecVirtual {
-		s := Load(Param(name), XMM())
-		d := v.reg()
-		VBROADCASTSS(s, d)
-		return d
-	}
-	two := func(name string, op func(a, b, dst Op)) {
-		n := start(name, "func(n int, x, y, z *float32)")
-		x, y, z := ptr("x"), ptr("y"), ptr("z")
+	DECQ(n)
+	JNZ(LabelRef(name + isa + "_l"))
+	end()
+}
+
+// arithmetic are sums, differences and products of two values.
+func (v vec) arithmetic(isa string) {
+	for _, f := range []struct {
+		name string
+		op   func(a, b, d Op)
+	}{
+		{"vadd", func(a, b, d Op) { VADDPS(a, b, d) }},
+		{"vsub", func(a, b, d Op) { VSUBPS(a, b, d) }},
+		{"vmul", func(a, b, d Op) { VMULPS(a, b, d) }},
+	} {
+		n := v.start(f.name, isa, "func(n int, x, y, z *float32)")
+		x, y, z := gp("x"), gp("y"), gp("z")
 		a, b := v.reg(), v.reg()
-		loop(name, n, []GPVirtual{x, y, z}, func() {
+		v.whole(f.name, isa, n, []GPVirtual{x, y, z}, func() {
 			VMOVUPS(Mem{Base: x}, a)
 			VMOVUPS(Mem{Base: y}, b)
-			op(b, a, a)
+			f.op(b, a, a)
 			VMOVUPS(a, Mem{Base: z})
 		})
 	}
-	two("vadd", func(a, b, d Op) { VADDPS(a, b, d) })
-	two("vsub", func(a, b, d Op) { VSUBPS(a, b, d) })
-	two("vmul", func(a, b, d Op) { VMULPS(a, b, d) })
+}
 
-	n := start("vrelu", "func(n int, x, z *float32)")
-	x, z := ptr("x"), ptr("z")
+// rectifiers are Relu and its gradient.
+func (v vec) rectifiers(isa string) {
+	n := v.start("vrelu", isa, "func(n int, x, z *float32)")
+	x, z := gp("x"), gp("z")
 	a, zero := v.reg(), v.reg()
 	v.zero(zero)
-	loop("vrelu", n, []GPVirtual{x, z}, func() {
+	v.whole("vrelu", isa, n, []GPVirtual{x, z}, func() {
 		VMOVUPS(Mem{Base: x}, a)
 		VMAXPS(a, zero, a)
 		VMOVUPS(a, Mem{Base: z})
 	})
 
 	// z = d where y > 0
-	n = start("vrelugrad", "func(n int, d, y, z *float32)")
-	d, y := ptr("d"), ptr("y")
-	z = ptr("z")
+	n = v.start("vrelugrad", isa, "func(n int, d, y, z *float32)")
+	d, y := gp("d"), gp("y")
+	z = gp("z")
 	a, b := v.reg(), v.reg()
 	zero = v.reg()
 	v.zero(zero)
-	loop("vrelugrad", n, []GPVirtual{d, y, z}, func() {
+	v.whole("vrelugrad", isa, n, []GPVirtual{d, y, z}, func() {
 		VMOVUPS(Mem{Base: d}, a)
 		VMOVUPS(Mem{Base: y}, b)
 		if v.z512 {
@@ -85,13 +93,16 @@ func vectors(v vec, isa string) {
 		}
 		VMOVUPS(a, Mem{Base: z})
 	})
+}
 
+// updates are the loops that add products to what is there.
+func (v vec) updates(isa string) {
 	// z = s*x + t*y
-	n = start("vaxpby", "func(n int, s float32, x *float32, t float32, y, z *float32)")
-	sv, tv := broadcast("s"), broadcast("t")
-	x, y, z = ptr("x"), ptr("y"), ptr("z")
-	a = v.reg()
-	loop("vaxpby", n, []GPVirtual{x, y, z}, func() {
+	n := v.start("vaxpby", isa, "func(n int, s float32, x *float32, t float32, y, z *float32)")
+	sv, tv := v.scalar("s"), v.scalar("t")
+	x, y, z := gp("x"), gp("y"), gp("z")
+	a := v.reg()
+	v.whole("vaxpby", isa, n, []GPVirtual{x, y, z}, func() {
 		VMULPS(Mem{Base: x}, sv, a)
 		VFMADD231PS(Mem{Base: y}, tv, a)
 		VMOVUPS(a, Mem{Base: z})
