@@ -84,7 +84,7 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 				continue
 			}
 			if w.DType != tensor.Float32 {
-				return nil, fmt.Errorf("weight %q is %v: convert the network to float32 before pruning (pare model convert --float32)", w.Name, w.DType)
+				return nil, fmt.Errorf("weight %q is %v: convert the network to float32 before pruning", w.Name, w.DType)
 			}
 			if i := w.Const.Finite(); i >= 0 {
 				return nil, fmt.Errorf("weight %q has a NaN or infinity at entry %d: the network is broken before pruning", w.Name, i)

@@ -65,21 +65,14 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 	if err != nil {
 		return nil, err
 	}
-	params := g.Params()
-	if len(params) == 0 {
-		return nil, fmt.Errorf("the network has no trainable parameter")
-	}
-	wrt := make([]*graph.Value, len(params))
-	for i, p := range params {
-		wrt[i] = m[p]
-	}
-	grads, err := op.Gradient(c, loss, nil, wrt)
+	params, grads, err := backward(g, c, loss, m)
 	if err != nil {
 		return nil, err
 	}
 	want := []*graph.Value{loss}
-	for _, d := range grads {
-		if d != nil {
+	by := map[*graph.Value]*graph.Value{}
+	for i, d := range grads {
+		if by[params[i]] = d; d != nil {
 			want = append(want, d)
 		}
 	}
@@ -87,10 +80,6 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 		want = append(want, n.bm, n.bv)
 	}
 	if more != nil {
-		by := map[*graph.Value]*graph.Value{}
-		for i, p := range params {
-			by[p] = grads[i]
-		}
 		also, err := more(c, m, by)
 		if err != nil {
 			return nil, err
@@ -112,10 +101,30 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 			return nil, fmt.Errorf("teacher: %w", err)
 		}
 	}
+	return s, s.bind(params, grads, sizes)
+}
+
+// backward adds the gradients of a loss by the network's parameters, which m finds
+// in the copy c.
+func backward(g, c *graph.Graph, loss *graph.Value, m map[*graph.Value]*graph.Value) (params, grads []*graph.Value, err error) {
+	params = g.Params()
+	if len(params) == 0 {
+		return nil, nil, fmt.Errorf("the network has no trainable parameter")
+	}
+	of := make([]*graph.Value, len(params))
+	for i, p := range params {
+		of[i] = m[p]
+	}
+	grads, err = op.Gradient(c, loss, nil, of)
+	return params, grads, err
+}
+
+// bind finds the storage of gradients and batch statistics in the plan.
+func (s *Step) bind(params, grads []*graph.Value, sizes map[string]int) error {
 	for i, p := range params {
 		q := &Param{Value: p, W: p.Const.F32(), Decay: true}
 		if q.W == nil {
-			return nil, fmt.Errorf("parameter %q is %v: only float32 networks can be trained", p.Name, p.DType)
+			return fmt.Errorf("parameter %q is %v: only float32 networks can be trained", p.Name, p.DType)
 		}
 		if d := grads[i]; d != nil {
 			q.G, q.grad = s.prog.Value(d).F32(), d
@@ -124,16 +133,16 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 		}
 		s.Params = append(s.Params, q)
 	}
-	for _, n := range norms {
+	for _, n := range s.norms {
 		s.bm = append(s.bm, s.prog.Value(n.bm).F32())
 		s.bv = append(s.bv, s.prog.Value(n.bv).F32())
 		rows, err := normRows(n, sizes)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.rows = append(s.rows, rows)
 	}
-	return s, nil
+	return nil
 }
 
 // normRows is the number of values a channel that a norm averages over.
