@@ -72,6 +72,9 @@ func kind(v reflect.Value) string {
 	return "text"
 }
 
+// IsList says whether the setting is a list, which may be given item by item.
+func (s *Setting) IsList() bool { return s.value.IsValid() && s.value.Kind() == reflect.Slice }
+
 // String is the present value, as Set reads it.
 func (s *Setting) String() string {
 	if !s.value.IsValid() {
@@ -205,6 +208,17 @@ func Find(p any, name string) (*Setting, error) {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
 	return nil, err
+}
+
+// NameOf is the name of the setting that a field holds; a field that holds none keeps
+// its own name.
+func NameOf(p any, field string) string {
+	for _, s := range Settings(p) {
+		if s.Field == field {
+			return s.Name
+		}
+	}
+	return field
 }
 
 // Set gives a setting by name a value, as a flag or a file writes it.

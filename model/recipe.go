@@ -10,16 +10,16 @@ import (
 // Recipe is how a network is trained or trained on.
 type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
-	Batch     int     `flag:"batch" doc:"samples a step"`
-	LR        float64 `flag:"lr" doc:"peak learning rate"`
+	Batch     int     `flag:"batch" range:"[1,)" doc:"samples in each step"`
+	LR        float64 `flag:"lr" range:"(0,)" doc:"peak learning rate"`
 	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
-	Optimizer string  `flag:"optimizer" doc:"sgd, nesterov, adam, adamw"`
-	Momentum  float64 `flag:"momentum" doc:"of sgd and nesterov"`
-	Decay     float64 `flag:"decay" doc:"weight decay"`
-	Loss      string  `flag:"loss" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
-	Smoothing float64 `flag:"smoothing" doc:"label smoothing"`
-	Clip      float64 `flag:"clip" doc:"largest norm of the gradient (0: no limit)"`
-	Crop      int     `flag:"crop" doc:"augmentation: shift images by up to so many pixels"`
+	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
+	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
+	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
+	Loss      string  `flag:"loss" choice:"cross-entropy,mse" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
+	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
+	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
+	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
 	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
 }
 
