@@ -56,7 +56,7 @@ func (s *Setting) Usage() string {
 		if strings.ContainsAny(text[:1], "[(") {
 			text = "in " + text
 		}
-		return s.Doc + ", " + text
+		return s.Doc + "; " + text
 	}
 	return s.Doc
 }

@@ -179,11 +179,11 @@ func (s *Setting) chosen(x string) error {
 	if s.Choices == nil || slices.Contains(s.Choices, x) || slices.Contains(s.Also, x) {
 		return nil
 	}
-	want := words(s.Choices)
+	text := fmt.Sprintf("{%s} %q: %s is needed", s.Field, x, words(append(slices.Clone(s.Choices), s.Also...)))
 	if near := Nearest(x, s.Choices); near != "" {
-		want += fmt.Sprintf("; did you mean %s?", near)
+		text += fmt.Sprintf("; did you mean %s?", near)
 	}
-	return Bad(s.Field, strconv.Quote(x), want)
+	return &Error{Text(text)}
 }
 
 // words writes "a, b or c".

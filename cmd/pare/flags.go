@@ -129,6 +129,8 @@ func (c *cli) unknownFlag(cmd *cobra.Command, name string) error {
 	text := fmt.Sprintf("there is no flag --%s", name)
 	if near := catalog.Nearest(name, names); near != "" {
 		text += fmt.Sprintf("; did you mean --%s?", near)
+	} else if near := catalog.Nearest(name, allSettings()); near != "" && c.choosing(cmd) {
+		text += fmt.Sprintf("; did you mean --%s, a setting of %s?", near, strings.Join(methodsWith(near), ", "))
 	}
 	return usage("%s\nSee: %s", text, c.helpOf(cmd))
 }
@@ -152,6 +154,16 @@ func methodsWith(setting string) (out []string) {
 	for _, m := range all.List() {
 		if _, err := catalog.Find(m, setting); err == nil {
 			out = append(out, m.Card().Name)
+		}
+	}
+	return out
+}
+
+// allSettings names the settings of all methods.
+func allSettings() (out []string) {
+	for _, m := range all.List() {
+		for _, s := range catalog.Settings(m) {
+			out = append(out, s.Name)
 		}
 	}
 	return out

@@ -144,6 +144,9 @@ func TestCompletion(t *testing.T) {
 		"cifar10:\n":      {"model", "eval", "x", "--data", "ci"},
 		"--sparsity\t":    {"model", "prune", "--sp"},
 		"nesterov\n":      {"model", "train", "x", "--optimizer", ""},
+		"global\nuniform": {"model", "prune", "--method", "granet", "--rank", ""},
+		"none\n":          {"model", "prune", "--method=lottery", "--controls", ""},
+		"--rank\t":        {"model", "prune", "--method", "granet", "--ra"},
 		"quickstart\t":    {"q"},
 		"complete -o def": nil,
 	} {
