@@ -28,10 +28,10 @@ func Page(title, subtitle string, ns []*Network, d *dataset.Data) *report.Report
 	return r
 }
 
-// costPlots are accuracy against size and against latency, each with its Pareto
+// costPlots are accuracy against size and against time, each with its Pareto
 // front; nil for fewer than two networks that were evaluated.
 func costPlots(ns []*Network) []*report.Plot {
-	bytes, latency := report.Series{Name: "networks"}, report.Series{Name: "networks"}
+	bytes, time := report.Series{Name: "networks"}, report.Series{Name: "networks"}
 	for _, n := range ns {
 		if n.Metrics == nil {
 			continue
@@ -40,7 +40,7 @@ func costPlots(ns []*Network) []*report.Plot {
 			s.Points = append(s.Points, report.Point{X: cost, Y: n.Metrics.Accuracy, Label: n.Name})
 		}
 		add(&bytes, float64(min(n.Size.Bytes, n.Size.SparseBytes)))
-		add(&latency, 1000*n.Single.Seconds.Median)
+		add(&time, n.Single.Ratio.Median)
 	}
 	if len(bytes.Points) < 2 {
 		return nil
@@ -50,7 +50,7 @@ func costPlots(ns []*Network) []*report.Plot {
 	return []*report.Plot{
 		{Title: "Accuracy against size", X: report.Axis{Name: "bytes on disk", Log: true, Format: inBytes}, Y: accuracy,
 			Series: []report.Series{bytes, front(bytes)}, Note: "The smaller of the ONNX file and Pare's sparse form."},
-		{Title: "Accuracy against latency", X: report.Axis{Name: "milliseconds, one sample"}, Y: accuracy, Series: []report.Series{latency, front(latency)}},
+		{Title: "Accuracy against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: accuracy, Series: []report.Series{time, front(time)}},
 	}
 }
 

@@ -95,7 +95,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.networks(s, name, q.seeds); err != nil {
 		return err
 	}
-	if err := writable(file{"report", q.html, ".html"}, file{"page", q.page, ".md"}, file{"plot", q.plot, ".svg"}); err != nil {
+	if err := writable(file{"report", q.html, pages}, file{"page", q.page, docPages}, file{"plot", q.plot, []string{".svg"}}); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(q.dir, 0o755); err != nil {

@@ -48,7 +48,7 @@ func (c *cli) runConvert(name string, q *conversion) error {
 	if sparse := ext == ".pare"; q.options.Half && !sparse || sparse && (q.options.Sparse || q.options.External) {
 		return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", q.out)
 	}
-	if err := writable(file{"output", q.out, ""}); err != nil {
+	if err := writable(file{"output", q.out, []string{".onnx", ".pare", ".safetensors"}}); err != nil {
 		return err
 	}
 	g, err := c.raw(name, q.weights)

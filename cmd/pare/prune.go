@@ -82,7 +82,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if q.out == "" {
 		return usage("no output: give -o OUT.onnx or OUT.pare")
 	}
-	if err := writable(file{"output", q.out, ""}, file{"report", q.html, ""}); err != nil {
+	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
 		return err
 	}
 	j, err := c.pruneJob(cmd, name, q)

@@ -45,7 +45,7 @@ func (c *cli) runModel() *cobra.Command {
 }
 
 func (c *cli) runOnce(cmd *cobra.Command, name string, q *running) error {
-	if err := cmp.Or(atLeast(1, "batch", q.batch), atLeast(1, "memory", q.memory), writable(file{"output", q.out, ".npz"})); err != nil {
+	if err := cmp.Or(atLeast(1, "batch", q.batch), atLeast(1, "memory", q.memory), writable(file{"output", q.out, []string{".npz"}})); err != nil {
 		return err
 	}
 	o, err := c.engine()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pare/dataset"
@@ -56,21 +57,30 @@ func atLeast(least int, flag string, n int) error {
 	return nil
 }
 
-// file is where a flag wants something written.
-type file struct{ flag, path, ext string }
+// file is where a flag wants something written, with the extensions that it may have.
+type file struct {
+	flag, path string
+	exts       []string
+}
 
-// writable checks, before any work, that the files can be written. A file without a
-// path is not asked for, one without an extension may have any.
+var (
+	networks = []string{".onnx", ".pare"}
+	pages    = []string{".html"}
+	docPages = []string{".md"}
+)
+
+// writable checks, before any work, that the files can be written. What has no path
+// is not asked for.
 func writable(files ...file) error {
 	for _, f := range files {
 		if f.path == "" {
 			continue
 		}
-		if f.ext != "" && !strings.EqualFold(filepath.Ext(f.path), f.ext) {
-			return usage("--%s %s does not end in %s", f.flag, f.path, f.ext)
-		}
 		if err := onnx.CheckWritable(f.path); err != nil {
 			return err
+		}
+		if !slices.Contains(f.exts, strings.ToLower(filepath.Ext(f.path))) {
+			return usage("--%s %s does not end in %s", f.flag, f.path, strings.Join(f.exts, " or "))
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := writable(file{"output", q.out, ""}, file{"report", q.html, ""}); err != nil {
+	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
 		return err
 	}
 	d, err := dataset.Open(q.data)
