@@ -43,11 +43,13 @@ func (j *Job) config() (*train.Config, error) {
 	r := j.Recipe
 	switch {
 	case r.Epochs < 0 || r.Batch < 1:
-		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: neither may be below 0, nor the batch below 1", r.Epochs, r.Batch)
+		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: at least 0 epochs, and at least 1 sample in a batch, are needed", r.Epochs, r.Batch)
 	case j.Data == nil || j.Data.Train == nil:
 		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
 	case j.Data.Train.Len() < r.Batch:
 		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), r.Batch)
+	case !(r.LR > 0) || math.IsInf(r.LR, 0):
+		return nil, catalog.Errorf("{Recipe.LR} %v: the learning rate is not a positive number", r.LR)
 	case r.Clip < 0 || math.IsNaN(r.Clip):
 		return nil, catalog.Errorf("{Recipe.Clip} %v: the largest norm of the gradient is not negative", r.Clip)
 	case r.Crop < 0:
@@ -63,7 +65,7 @@ func (j *Job) config() (*train.Config, error) {
 	}
 	rate, err := train.ParseRate(r.Schedule, r.LR, j.Steps())
 	if err != nil {
-		return nil, err
+		return nil, catalog.Errorf("{Recipe.Schedule}: %v", err)
 	}
 	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
 	cfg.Loss.Kind, cfg.Loss.Smoothing = r.Loss, r.Smoothing

@@ -155,7 +155,7 @@ func sameKey(was, is []string) error {
 			b = is[i]
 		}
 		if a != b {
-			return fmt.Errorf("it was begun with %s, this run has %s: repeat the command that began it, or leave --resume out to begin anew", a, b)
+			return fmt.Errorf("it was begun with %s, this run has %s: repeat the command that began it, or start anew without resuming", a, b)
 		}
 	}
 	return nil

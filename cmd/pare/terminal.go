@@ -66,7 +66,7 @@ func (b *bar) set(n int, what string) {
 	}
 }
 
-// grow sets the number of steps where it has become known anew.
+// grow changes the number of steps, which some methods learn on the way.
 func (b *bar) grow(total int) {
 	if b.p != nil && b.p.GetMax() != total {
 		b.p.ChangeMax(total)

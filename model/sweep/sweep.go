@@ -42,7 +42,7 @@ type Sweep struct {
 }
 
 // Run makes the runs that are not in the folder's file, then measures how fast
-// the networks are, with nothing beside. It gives an outcome for each cell, in
+// the networks are, with nothing else running. It gives an outcome for each cell, in
 // their order. A run that fails is an outcome too. Where ctx ends it returns an
 // error; what has ended is kept, and a run under way goes on from its checkpoint.
 func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {

@@ -71,9 +71,9 @@ func ErdosRenyiPlus(ws []*prune.Weight, sparsity, fc float64) ([]int, error) {
 	n := prune.Total(others)
 	switch left := total - last; {
 	case left < 0 || left == 0 && n > 0:
-		return nil, fmt.Errorf("sparsity %v cannot be reached: the last layer %q keeps %d weights, but %d may stay in all: lower the sparsity or --fc-density", sparsity, ws[c].Name, last, total)
+		return nil, fmt.Errorf("sparsity %v cannot be reached: the last layer %q keeps %d weights, but %d may stay in all: lower the sparsity, or the density of the last layer", sparsity, ws[c].Name, last, total)
 	case left > n:
-		return nil, fmt.Errorf("sparsity %v cannot be met: the last layer %q keeps %d weights, and the others have %d of the %d that are to stay: raise --fc-density", sparsity, ws[c].Name, last, n, left)
+		return nil, fmt.Errorf("sparsity %v cannot be met: the last layer %q keeps %d weights, and the others have %d of the %d that are to stay: raise the density of the last layer", sparsity, ws[c].Name, last, n, left)
 	case n == 0:
 		return []int{last}, nil
 	}
