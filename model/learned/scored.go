@@ -3,7 +3,6 @@ package learned
 import (
 	"context"
 	"math"
-	_ "embed"
 
 	"pare/catalog"
 	"pare/internal/kernel"
@@ -25,11 +24,11 @@ type Scored struct {
 // scores makes scores of initial values and their optimiser.
 func (s Scored) scores(initial [][]float32, steps int) (hook.Scores, error) {
 	if _, err := train.ParseOptimizer("sgd", s.ScoreMomentum, s.ScoreDecay); err != nil {
-		return hook.Scores{}, catalog.Errorf("{ScoreMomentum} %v, {ScoreDecay} %v: %v", s.ScoreMomentum, s.ScoreDecay, err)
+		return hook.Scores{}, catalog.Errorf("{ScoreMomentum} %v, {ScoreDecay} %v: the scores: %v", s.ScoreMomentum, s.ScoreDecay, err)
 	}
 	rate, err := train.ParseRate(s.ScoreSchedule, s.ScoreLR, steps)
 	if err != nil {
-		return hook.Scores{}, catalog.Errorf("{ScoreSchedule} %s, {ScoreLR} %v: %v", s.ScoreSchedule, s.ScoreLR, err)
+		return hook.Scores{}, catalog.Errorf("{ScoreSchedule} %s, {ScoreLR} %v: the scores: %v", s.ScoreSchedule, s.ScoreLR, err)
 	}
 	return hook.Scores{Score: initial, Rate: rate, Momentum: s.ScoreMomentum, Decay: s.ScoreDecay}, nil
 }
