@@ -18,7 +18,7 @@ func (u *upper) UnmarshalText(b []byte) error {
 }
 
 type inner struct {
-	Include []string `flag:"include" doc:"patterns"`
+	Include []string `flag:"include" kind:"patterns" doc:"patterns"`
 }
 
 type settings struct {
@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 	for _, s := range Settings(p) {
 		names = append(names, s.Name+":"+s.Kind+":"+s.Default)
 	}
-	if got := strings.Join(names, " "); got != "sparsity:number:0.9 rounds:count:1 rank:text:global controls:list: word:text: on:bool:false free:number:0 include:list:" {
+	if got := strings.Join(names, " "); got != "sparsity:number:0.9 rounds:count:1 rank:text:global controls:list: word:text: on:bool:false free:number:0 include:patterns:" {
 		t.Errorf("%s", got)
 	}
 	for _, a := range []Assignment{{"sparsity", "0"}, {"rounds", "0"}, {"rank", "uniform"}, {"controls", "random,reinit"}, {"word", "ABC"}, {"on", "true"}, {"include", "a,b"}} {
