@@ -56,7 +56,7 @@ var rewind = &evidence.Experiment{
 	Claims: []evidence.Claim{
 		ratioBelow("between orders of the samples the ticket moves at most 0.7 times as far as a random mask, for every k and seed", "D_O (L2)", .7, true),
 		ratioBelow("it ends nearer to the dense network than a random mask, for every k and seed", "D_P (L2)", 1, false),
-		{"the later the weights are rewound to, the nearer: at k = 100 nearer to the dense network than at k = 0, in every seed", func(v evidence.Values) (string, bool) {
+		{Text: "the later the weights are rewound to, the nearer: at k = 100 nearer to the dense network than at k = 0, in every seed", Check: func(v evidence.Values) (string, bool) {
 			a, b := v["D_P (L2) IMP k=100"], v["D_P (L2) IMP k=0"]
 			r := ratios(a, b)
 			return fmt.Sprintf("%.2f against %.2f; ratio at most %.2f", v.Mean("D_P (L2) IMP k=100"), v.Mean("D_P (L2) IMP k=0"), slices.Max(r)), slices.Max(r) < 1
@@ -80,7 +80,7 @@ func ratios(a, b []float64) []float64 {
 // ratioBelow claims that a distance of the ticket is at most (or less than) a share of
 // that of a random mask, for every k and seed.
 func ratioBelow(text, what string, most float64, equal bool) evidence.Claim {
-	return evidence.Claim{text, func(v evidence.Values) (string, bool) {
+	return evidence.Claim{Text: text, Check: func(v evidence.Values) (string, bool) {
 		s, worst := "", 0.0
 		for _, k := range rewindSteps {
 			at := fmt.Sprintf("k=%d", k)
