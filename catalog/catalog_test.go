@@ -50,6 +50,9 @@ func TestSettings(t *testing.T) {
 	if p.Sparsity != 0 || p.Rounds != 0 || p.Rank != "uniform" || len(p.Controls) != 2 || p.Word != "ABC" || !p.On || len(p.Include) != 2 {
 		t.Errorf("%+v", p)
 	}
+	if err := Set(p, "include", ""); err != nil || p.Include != nil {
+		t.Errorf("an empty list is %q, %v", p.Include, err)
+	}
 	for name, c := range map[string][2]string{
 		"sparsity": {"1", "Sparsity 1: a number in [0,1) is needed"}, "rounds": {"-1", "at least 1, or 0"}, "rank": {"globl", "did you mean global?"},
 		"controls": {"random,sign", `"sign"`}, "word": {"abc", "Word: not upper case"}, "on": {"x", "true or false"}, "free": {"NaN", "finite"}, "spasity": {"1", "did you mean sparsity?"},

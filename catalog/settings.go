@@ -119,7 +119,9 @@ func (s *Setting) Set(x string) error {
 		}
 		s.value.SetFloat(f)
 	case reflect.Slice:
-		s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		if s.value.SetZero(); x != "" {
+			s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		}
 	default:
 		return fmt.Errorf("setting %s is a %v, which cannot be given as text", s.Name, s.value.Type())
 	}
