@@ -122,7 +122,9 @@ func (s *Setting) Set(x string) error {
 		}
 		s.value.SetFloat(f)
 	case reflect.Slice:
-		s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		if s.value.SetZero(); x != "" {
+			s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		}
 	default:
 		return fmt.Errorf("setting %s is a %v, which cannot be given as text", s.Name, s.value.Type())
 	}
@@ -163,6 +165,9 @@ func (s *Setting) check() error {
 	}
 	return Bad(s.Field, s.String(), want)
 }
+
+// list says whether the field holds several values, whatever its kind is called.
+func (s *Setting) list() bool { return s.value.Kind() == reflect.Slice }
 
 func (s *Setting) number() (float64, bool) {
 	switch s.value.Kind() {
