@@ -14,7 +14,6 @@ package pare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -164,10 +163,10 @@ func (n *Network) job(o Options) (*model.Job, error) {
 	}
 	if o.Teacher != nil {
 		if o.Data == nil {
-			return nil, errors.New("Teacher teaches on samples: give Data")
+			return nil, catalog.Errorf("{Teacher} teaches on samples: give {Data}")
 		}
 		if err := model.Fits(o.Teacher.Graph, o.Data); err != nil {
-			return nil, fmt.Errorf("Teacher: %w", err)
+			return nil, fmt.Errorf("the teacher: %w", err)
 		}
 		if o.Alpha == 0 {
 			o.Alpha = .5

@@ -166,9 +166,6 @@ func (s *Setting) check() error {
 	return Bad(s.Field, s.String(), want)
 }
 
-// list says whether the field holds several values, whatever its kind is called.
-func (s *Setting) list() bool { return s.value.Kind() == reflect.Slice }
-
 func (s *Setting) number() (float64, bool) {
 	switch s.value.Kind() {
 	case reflect.Int:

@@ -15,7 +15,7 @@ func TestCheck(t *testing.T) {
 	for want, f := range map[string]func(j *model.Job){
 		"fewer than one batch": func(j *model.Job) { j.Recipe.Batch = 401 },
 		"no training set":      func(j *model.Job) { j.Data.Train = nil },
-		"neither may":          func(j *model.Job) { j.Recipe.Epochs = -1 },
+		"at least 0 epochs":    func(j *model.Job) { j.Recipe.Epochs = -1 },
 		"Recipe.Crop":          func(j *model.Job) { j.Recipe.Crop = -1 },
 		"no images": func(j *model.Job) {
 			j.Recipe.Flip = true

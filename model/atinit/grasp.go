@@ -15,7 +15,7 @@ import (
 
 // GraSP is gradient signal preservation.
 type GraSP struct {
-	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Temperature float64 `flag:"grasp-temperature" range:"(0,)" doc:"the network's outputs are divided by it before the loss"`
 	Sampled
 	model.Fresh

@@ -15,7 +15,7 @@ import (
 
 // SynFlow is iterative synaptic flow pruning.
 type SynFlow struct {
-	Sparsity   float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity   float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Iterations int     `flag:"iterations" range:"[1,)" doc:"times that scores are computed anew, between which the density falls by the same factor"`
 	model.Fresh
 	model.Layers
@@ -38,10 +38,7 @@ func (*SynFlow) Card() *catalog.Card { return synflowCard }
 
 // Run cuts in iterations and trains what is left.
 func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	if err := s.Redraw(j); err != nil {
-		return nil, err
-	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
 		return nil, err
 	}

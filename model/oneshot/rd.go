@@ -18,7 +18,7 @@ import (
 
 // RD is rate-distortion pruning.
 type RD struct {
-	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Rounds   int     `flag:"rounds" range:"[1,)" doc:"iterative pruning: number of rounds with curves of their own, each followed by the whole recipe of fine-tuning"`
 	Curves
 	model.Layers

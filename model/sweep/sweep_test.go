@@ -42,7 +42,7 @@ func TestEntries(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{"nosuch": "no method", "gmp:nosuch=1": "no setting", "gmp:every=x": "whole number", "gmp:every": "NAME=VALUE", "gmp:every=1:every=2": "twice",
-		"magnitude:pattern=nosuch": "neither N:M", "gmp:sparsity=1": "Sparsity 1: a number in [0,1)"} {
+		"magnitude:pattern=nosuch": "neither N:M", "gmp:sparsity=1": "sparsity 1: a number in [0,1)"} {
 		if _, err := ParseEntry(text, all.New); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something with %q", text, err, want)
 		}

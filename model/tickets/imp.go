@@ -24,7 +24,7 @@ import (
 // Tickets are the settings of iterative magnitude pruning with rewinding.
 type Tickets struct {
 	Sparsity  float64  `flag:"sparsity" range:"[0,1)" doc:"share of every layer that is cut after the last round; sets the number of rounds where --rounds does not"`
-	Rate      float64  `flag:"rate" range:"[0,1)" doc:"share of the weights left that a round cuts, in [0,1)"`
+	Rate      float64  `flag:"rate" range:"[0,1)" doc:"share of the weights left that a round cuts"`
 	Output    float64  `flag:"output-rate" range:"[0,1)" also:"-1" doc:"that of the output layer (-1: half of --rate; with --global none)"`
 	Rates     []string `flag:"rates" doc:"rates of layers by name, PATTERN=RATE,…; the first that matches counts"`
 	Rounds    int      `flag:"rounds" range:"[0,)" doc:"rounds of pruning, each a whole training (0: as many as --sparsity needs at --rate)"`
