@@ -65,8 +65,16 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	k := *j
 	k.method = m
-	return m.Run(ctx, &k)
+	f, keeps := m.(Freezes)
+	if keeps && f.Freezes() {
+		return m.Run(ctx, &k)
+	}
+	return k.renormalised(ctx, func() (*Result, error) { return m.Run(ctx, &k) })
 }
+
+// Freezes is a Method that may leave the weights of the file as they are, and whose
+// network is not to be rewritten for training then.
+type Freezes interface{ Freezes() bool }
 
 // Note adds a sentence for people; fields of settings stand in it as {Field}.
 func (r *Result) Note(format string, a ...any) {

@@ -20,12 +20,13 @@ type Recipe struct {
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
 	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
+	Renorm    string  `flag:"renorm" choice:"auto,off" doc:"auto: where an exporter has folded batch normalisation into the convolutions, it is put back for the training and folded again; off: such a network is trained as it is"`
 	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
 }
 
 // Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "cross-entropy"}
+	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "cross-entropy", Renorm: "auto"}
 }
 
 // Check returns an error where the recipe cannot be followed with the data. It

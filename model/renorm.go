@@ -1,0 +1,41 @@
+package model
+
+import (
+	"context"
+
+	"pare/dataset"
+	"pare/graph/op"
+	"pare/train"
+)
+
+// renormalised lets work train the job's network with the batch normalisation that an
+// exporter had folded away, where the recipe says so, and folds it again.
+func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*Result, error) {
+	if j.Recipe.Renorm != "auto" || j.Steps() == 0 || train.Unnormalised(j.Graph) == nil {
+		return work()
+	}
+	src := train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed})
+	r, err := train.Renormalise(ctx, j.Graph, src, calibrationBatches, j.Engine)
+	if err != nil {
+		return nil, err
+	}
+	j.Logf("batch normalisation is put back behind %d convolutions, from statistics of the training set", len(r.Names))
+	res, err := work()
+	if err != nil {
+		return res, err
+	}
+	if err := r.Fold(res.Graph); err != nil {
+		return nil, err
+	}
+	res.Note("%d convolutions have a bias and no normalisation, as exporters fold it away: it was put back for the training and folded again ({Recipe.Renorm} off leaves that out)", len(r.Names))
+	return res, op.InferAll(res.Graph)
+}
+
+// Train trains the job's network by the recipe, with the normalisation put back that an
+// exporter had folded away (see Recipe.Renorm).
+func (j *Job) Train(ctx context.Context) (*Result, error) {
+	return j.renormalised(ctx, func() (*Result, error) {
+		epochs, err := j.Fit(ctx, j.Graph)
+		return &Result{Graph: j.Graph, Epochs: epochs}, err
+	})
+}
