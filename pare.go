@@ -141,12 +141,12 @@ func (n *Network) Train(ctx context.Context, o Options) (*Network, []train.Epoch
 	if err := j.NeedsTraining("a network is trained on data"); err != nil {
 		return nil, nil, err
 	}
-	epochs, err := j.Fit(ctx, j.Graph)
+	res, err := j.Train(ctx)
 	if err != nil {
-		return nil, epochs, err
+		return nil, nil, err
 	}
 	j.Clean()
-	return &Network{Graph: j.Graph}, epochs, nil
+	return &Network{Graph: res.Graph}, res.Epochs, nil
 }
 
 // job is the work on a copy of the network.

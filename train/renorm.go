@@ -63,9 +63,8 @@ func followed(uses []graph.Use) bool {
 
 // Renormalise puts batch normalisation behind the convolutions that Unnormalised
 // finds, so that the network can be trained as it once was. The statistics are those
-// of at most a number of batches of the source's first epoch; the filters are divided
-// by the deviation of what they make, and scale and shift of the normalisation undo
-// that, so that in inference the function stays the same (to rounding). nil: there is
+// of at most a number of batches of the source's first epoch; the filters are brought
+// to one norm, and scale and shift of the normalisation undo that, so that in inference the function stays the same (to rounding). nil: there is
 // nothing to do. The graph is changed in place; Fold takes the normalisation out
 // again.
 func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, opt engine.Options) (*Renorm, error) {
@@ -146,8 +145,10 @@ func add(y *tensor.Tensor, sum, square []float64) float64 {
 }
 
 // insert puts a normalisation behind a convolution. With z = W x, y = z + b of mean m
-// and variance v, and s the deviation of y: z/s is normalised by (m-b)/s and v/s^2,
-// scaled by the root of v + eps s^2, and shifted by m.
+// and variance v, and filters divided by s: z/s is normalised by (m-b)/s and v/s^2,
+// scaled by the root of v + eps s^2, and shifted by m. s makes the norm of every filter
+// the root of 2, which is that of He's initial weights: the step that a filter takes
+// behind a normalisation goes with the inverse square of its norm.
 func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	g := r.Graph
 	w, b, y := n.In(1), n.In(2), n.Out(0)
@@ -155,11 +156,11 @@ func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	scale, shift := make([]float32, len(mean)), make([]float32, len(mean))
 	at, spread := make([]float32, len(mean)), make([]float32, len(mean))
 	for c := range mean {
-		s := math.Sqrt(vari[c])
-		if s < 1e-6 { // a channel that says nothing keeps its filter
+		f := w.Const.F32()[c*filter : (c+1)*filter]
+		s := norm2(f) / math.Sqrt2
+		if s < 1e-6 { // a filter of zeros stays one
 			s = 1
 		}
-		f := w.Const.F32()[c*filter : (c+1)*filter]
 		for i := range f {
 			f[i] = float32(float64(f[i]) / s)
 		}
@@ -182,6 +183,14 @@ func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	g.Nodes = slices.Insert(g.Nodes, slices.Index(g.Nodes, n)+1, bn)
 	r.norms = append(r.norms, bn)
 	r.Names, r.bias = append(r.Names, w.Name), append(r.bias, b.Name)
+}
+
+func norm2(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum)
 }
 
 // Fold takes the normalisation that was put back out of a network again: of the one

@@ -88,8 +88,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 // fit trains a job's network under a progress bar.
 func (c *cli) fit(cmd *cobra.Command, j *model.Job, what string) ([]train.Epoch, error) {
 	res, err := c.work(j, what, func() (*model.Result, error) {
-		es, err := j.Fit(cmd.Context(), j.Graph)
-		return &model.Result{Graph: j.Graph, Epochs: es}, err
+		return j.Train(cmd.Context())
 	})
 	if err != nil {
 		return nil, err
