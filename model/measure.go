@@ -19,15 +19,21 @@ const calibrationBatches = 50
 // Held evaluates on the samples that are not trained on: the validation set,
 // else the test set; nil where there is neither.
 func (j *Job) Held() *train.Eval {
-	if j.Data == nil {
+	s := j.held()
+	if s == nil {
 		return nil
 	}
-	for _, s := range []*dataset.Set{j.Data.Val, j.Data.Test} {
-		if s != nil {
-			return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
-		}
+	return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
+}
+
+func (j *Job) held() *dataset.Set {
+	switch {
+	case j.Data == nil:
+		return nil
+	case j.Data.Val != nil:
+		return j.Data.Val
 	}
-	return nil
+	return j.Data.Test
 }
 
 // Accuracy on what is held out, 0 where nothing is.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -102,7 +103,7 @@ func (c *cli) outputs(p *engine.Program, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := renameio.WriteFile(path, b, 0o644); err != nil {
+		if err := renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 			return err
 		}
 	}
