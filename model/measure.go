@@ -6,6 +6,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/run"
 	"pare/train"
 )
 
@@ -49,7 +50,7 @@ func (j *Job) Accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
 // Interrupted turns the end of the context while measuring, between trainings whose
 // checkpoints are saved, into the error of a training that is interrupted.
 func (j *Job) Interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil && j.Save != "" {
+	if saved, _ := run.Saved(j.Save); ctx.Err() != nil && saved {
 		return fmt.Errorf("%w in %s", train.ErrInterrupted, j.Save)
 	}
 	return err

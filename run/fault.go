@@ -7,11 +7,13 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"pare/engine"
 )
 
 // faults are errors of the machine, not of what it was asked to do.
 var faults = []error{fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS, syscall.ENOMEM,
-	syscall.EMFILE, syscall.ENFILE, syscall.ENODEV, syscall.ESTALE, ErrMemory}
+	syscall.EMFILE, syscall.ENFILE, syscall.ENODEV, syscall.ESTALE, ErrMemory, engine.ErrMemory}
 
 // ErrMemory is wrapped by an error of a run that needs more memory than it may have.
 var ErrMemory = errors.New("out of memory")

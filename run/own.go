@@ -31,14 +31,9 @@ func Own(save string, resume, force bool) (*Owned, error) {
 		return nil, err
 	}
 	Tidy(save)
-	for _, path := range []string{save, part(save, 0)} {
-		switch _, err := os.Lstat(path); {
-		case err == nil:
-			o.Found = true
-		case !errors.Is(err, fs.ErrNotExist):
-			o.Release()
-			return nil, err
-		}
+	if o.Found, err = Saved(save); err != nil {
+		o.Release()
+		return nil, err
 	}
 	switch {
 	case !o.Found || resume:
@@ -50,6 +45,21 @@ func Own(save string, resume, force bool) (*Owned, error) {
 	}
 	o.Release()
 	return nil, catalog.Errorf("%s is the checkpoint of a run that has not ended: give {Resume} to go on with it, or {Force} to begin anew without it", save)
+}
+
+// Saved says whether a run has a checkpoint.
+func Saved(save string) (bool, error) {
+	if save == "" {
+		return false, nil
+	}
+	for _, path := range []string{save, part(save, 0)} {
+		if _, err := os.Lstat(path); err == nil {
+			return true, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // Done removes the checkpoint of a run that has ended, and gives it back.

@@ -2,6 +2,7 @@ package printable
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 )
 
@@ -41,5 +42,25 @@ func TestText(t *testing.T) {
 	}
 	if got := Line("two\nlines\t"); got != `two\nlines\t` {
 		t.Errorf("%q", got)
+	}
+}
+
+// A JSON text means the same, and shows nothing that a terminal would obey.
+func TestJSON(t *testing.T) {
+	in := []string{"a\x1b[2J\a\x7f\u009b\u202e\U000e0041\xff", "日本 é", "\u2028"}
+	b, err := json.MarshalIndent(in, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := JSON(b)
+	var was, is []string
+	if err := json.Unmarshal(b, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(j, &is); err != nil || len(is) != 3 || is[0] != was[0] || is[1] != in[1] || is[2] != in[2] {
+		t.Errorf("%v: %q, want %q", err, is, was)
+	}
+	if Text(string(j)) != string(j) {
+		t.Errorf("%s", j)
 	}
 }
