@@ -26,6 +26,7 @@ import (
 	"pare/model/all"
 	"pare/onnx"
 	"pare/prune/structure"
+	"pare/run"
 	"pare/train"
 )
 
@@ -103,6 +104,7 @@ type Options struct {
 
 	Checkpoint string // file for the state of a run under way; "" saves none
 	Resume     bool   // go on from the checkpoint, where there is one
+	Force      bool   // begin anew where there is one; with neither, that is an error
 	Log        func(format string, a ...any)
 	OnStep     func(step, total int, loss float64)
 	OnEpoch    func(train.Epoch)
@@ -116,18 +118,24 @@ type Pruned struct {
 
 // Prune gives a pruned copy of the network. It returns an error that names the field
 // where a setting is out of its choices or range, where the method needs data or
-// training that Options has not, or where nothing can be cut; an error that wraps
-// train.ErrInterrupted where ctx ended and the checkpoint is saved.
+// training that Options has not, or where nothing can be cut; a run.BusyError where
+// another run has the checkpoint; an error that wraps train.ErrInterrupted where ctx
+// ended and the checkpoint is saved.
 func (n *Network) Prune(ctx context.Context, m model.Method, o Options) (*Pruned, error) {
 	j, err := n.job(o)
 	if err != nil {
 		return nil, err
 	}
+	own, err := run.Own(o.Checkpoint, o.Resume, o.Force)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Release()
 	res, err := model.Run(ctx, m, j)
 	if err != nil {
 		return nil, err
 	}
-	j.Clean()
+	own.Done()
 	return &Pruned{&Network{Graph: res.Graph}, res}, nil
 }
 
@@ -141,11 +149,16 @@ func (n *Network) Train(ctx context.Context, o Options) (*Network, []train.Epoch
 	if err := j.NeedsTraining("a network is trained on data"); err != nil {
 		return nil, nil, err
 	}
+	own, err := run.Own(o.Checkpoint, o.Resume, o.Force)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer own.Release()
 	epochs, err := j.Fit(ctx, j.Graph)
 	if err != nil {
 		return nil, epochs, err
 	}
-	j.Clean()
+	own.Done()
 	return &Network{Graph: j.Graph}, epochs, nil
 }
 

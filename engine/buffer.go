@@ -117,7 +117,7 @@ func (p *Program) memory(bufs []*buffer, most int) error {
 	}
 	size := layOut(live)
 	if most > 0 && size > most/4 {
-		return fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)
+		return memoryError{fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)}
 	}
 	p.arena = make([]float32, size+kernel.Slack)
 	for _, b := range live {

@@ -21,17 +21,15 @@ type Network struct {
 	Metrics *train.Metrics `json:"metrics,omitempty"`
 	Size    Size           `json:"size"`
 	Layers  []Layer        `json:"layers"`
-	Single  Speed          `json:"speed_1"`  // one sample
+	Single  Speed          `json:"speed_1"`  // one sample; its batch is 0 where it was not measured
 	Batch   Speed          `json:"speed_32"` // 32 samples
 	OnDisk  int64          `json:"on_disk"`
 }
 
-// Networks measures networks side by side; the others are compared with the first.
-// Without data there is no accuracy.
+// Networks measures how large and how good networks are. Without data there is no
+// accuracy.
 func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Options) error {
-	var gs []*graph.Graph
 	for _, n := range ns {
-		gs = append(gs, n.Graph)
 		var err error
 		if n.Size, n.Layers, err = Of(n.Graph); err != nil {
 			return err
@@ -46,6 +44,16 @@ func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Opti
 		if st, err := os.Stat(n.File); err == nil {
 			n.OnDisk = st.Size()
 		}
+	}
+	return nil
+}
+
+// Speeds measures how fast networks are, side by side; the others are compared with
+// the first.
+func Speeds(ctx context.Context, ns []*Network, o engine.Options) error {
+	var gs []*graph.Graph
+	for _, n := range ns {
+		gs = append(gs, n.Graph)
 	}
 	single, err := Latency(ctx, gs, 1, 11, 40*time.Millisecond, o)
 	if err != nil {

@@ -13,7 +13,9 @@ import (
 func Page(title, subtitle string, ns []*Network, d *dataset.Data) *report.Report {
 	r := &report.Report{Title: title, Subtitle: subtitle}
 	r.Add(report.Section{Heading: "What came out", Table: outcomeTable(ns), Text: summary(ns, d)})
-	r.Add(report.Section{Heading: "How fast it runs", Table: speedTable(ns), Text: "One sample, and 32 at once, every network in turn in each round; times are relative to the first, with the spread of the middle half of the rounds. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch."})
+	if ns[0].Single.Batch > 0 {
+		r.Add(report.Section{Heading: "How fast it runs", Table: speedTable(ns), Text: "One sample, and 32 at once, every network in turn in each round; times are relative to the first, with the spread of the middle half of the rounds. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch."})
+	}
 	if plots := costPlots(ns); plots != nil {
 		r.Add(report.Section{Heading: "Accuracy against what it costs", Plots: plots})
 	}
@@ -47,11 +49,15 @@ func costPlots(ns []*Network) []*report.Plot {
 	}
 	accuracy := report.Axis{Name: "accuracy", Format: report.Share, Span: .02} // so that one sample is no cliff
 	inBytes := func(v float64) string { return report.Bytes(int64(v)).Text }
-	return []*report.Plot{
+	plots := []*report.Plot{
 		{Title: "Accuracy against size", X: report.Axis{Name: "bytes on disk", Log: true, Format: inBytes}, Y: accuracy,
 			Series: []report.Series{bytes, front(bytes)}, Note: "The smaller of the ONNX file and Pare's sparse form."},
 		{Title: "Accuracy against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: accuracy, Series: []report.Series{time, front(time)}},
 	}
+	if ns[0].Single.Batch == 0 { // how fast they are was not measured
+		plots = plots[:1]
+	}
+	return plots
 }
 
 // front joins the points that no other beats in both coordinates.
@@ -76,11 +82,15 @@ func summary(ns []*Network, d *dataset.Data) string {
 		if n.Size.SparseBytes < file && n.Size.Sparsity() > .01 {
 			file, of = n.Size.SparseBytes, "its sparse form"
 		}
-		t := fmt.Sprintf("%s takes %.2f× the time of %s for one sample", n.Name, n.Single.Ratio.Median, first.Name)
-		if n.Batch.Batch > 0 {
-			t += fmt.Sprintf(", %.2f× for 32", n.Batch.Ratio.Median)
+		t := n.Name + ": "
+		if n.Single.Batch > 0 {
+			t = fmt.Sprintf("%s takes %.2f× the time of %s for one sample", n.Name, n.Single.Ratio.Median, first.Name)
+			if n.Batch.Batch > 0 {
+				t += fmt.Sprintf(", %.2f× for 32", n.Batch.Ratio.Median)
+			}
+			t += "; "
 		}
-		t += fmt.Sprintf("; %s has %.2f× the bytes", of, float64(file)/float64(max(1, first.Size.Bytes)))
+		t += fmt.Sprintf("%s has %.2f× the bytes", of, float64(file)/float64(max(1, first.Size.Bytes)))
 		if n.Metrics != nil && first.Metrics != nil {
 			t += fmt.Sprintf("; accuracy %+.2f points", 100*(n.Metrics.Accuracy-first.Metrics.Accuracy))
 		}
@@ -143,12 +153,15 @@ func curves(es []train.Epoch) []*report.Plot {
 func outcomeTable(ns []*Network) *report.Table {
 	t := &report.Table{Columns: []string{"network", "accuracy", "loss", "parameters", "non-zero", "MACs", "ONNX", "sparse form", "time"}}
 	for _, n := range ns {
-		acc, loss := report.Missing(), report.Missing()
+		acc, loss, time := report.Missing(), report.Missing(), report.Missing()
 		if n.Metrics != nil {
 			acc, loss = report.Percent(n.Metrics.Accuracy), report.Number(n.Metrics.Loss)
 		}
+		if n.Single.Batch > 0 {
+			time = report.Ratio(n.Single.Ratio.Median, n.Single.Ratio.Half)
+		}
 		t.Rows = append(t.Rows, []report.Cell{report.Text(n.Name), acc, loss, report.Count(n.Size.Params), report.Count(n.Size.NonZero), report.Scaled(float64(n.Size.MACs)),
-			report.Bytes(n.Size.Bytes), report.Bytes(n.Size.SparseBytes), report.Ratio(n.Single.Ratio.Median, n.Single.Ratio.Half)})
+			report.Bytes(n.Size.Bytes), report.Bytes(n.Size.SparseBytes), time})
 	}
 	return t
 }

@@ -13,7 +13,8 @@ func SettingName(m Method, field string) string {
 	if name, ok := strings.CutPrefix(field, "Recipe."); ok {
 		return catalog.NameOf(&Recipe{}, name)
 	}
-	if field == "Data" || field == "Seed" {
+	switch field {
+	case "Data", "Seed", "Resume", "Force":
 		return strings.ToLower(field)
 	}
 	if m == nil {

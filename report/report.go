@@ -13,6 +13,8 @@ import (
 	"math"
 	"strings"
 
+	"pare/internal/printable"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -125,7 +127,7 @@ func (r *Report) Print(w io.Writer, width int) {
 			continue
 		}
 		if s.Heading != "" {
-			fmt.Fprintf(w, "\n%s\n", s.Heading)
+			fmt.Fprintf(w, "\n%s\n", printable.Line(s.Heading))
 		}
 		s.Table.Print(w, width)
 	}
@@ -146,7 +148,7 @@ func (t *Table) Print(w io.Writer, width int) {
 	var head table.Row
 	var cfg []table.ColumnConfig
 	for i, c := range t.Columns {
-		head = append(head, c)
+		head = append(head, printable.Line(c))
 		if t.Numeric(i) {
 			cfg = append(cfg, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
@@ -156,7 +158,7 @@ func (t *Table) Print(w io.Writer, width int) {
 	for _, r := range t.Rows {
 		var row table.Row
 		for _, c := range r {
-			row = append(row, c.Text)
+			row = append(row, printable.Line(c.Text))
 		}
 		p.AppendRow(row)
 	}

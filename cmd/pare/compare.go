@@ -18,6 +18,7 @@ import (
 	"pare/model/all"
 	"pare/model/sweep"
 	"pare/report"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -82,7 +83,14 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	in := append(dataFiles(q.data), input{what: "input", path: name})
+	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+		return err
+	}
+	if err := c.folder("output", q.dir); err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
@@ -95,17 +103,24 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.networks(s, name, q.seeds); err != nil {
 		return err
 	}
-	if err := writable(file{"report", q.html, pages}, file{"page", q.page, docPages}, file{"plot", q.plot, []string{".svg"}}); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(q.dir, 0o755); err != nil {
-		return err
-	}
 	outs, err := c.sweep(cmd, s)
 	if err != nil {
 		return err
 	}
 	return c.compared(name, q, s, outs)
+}
+
+// files are those that are to be written outside the folder. The page has its plots
+// beside it.
+func (q *comparison) files() []file {
+	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
+	if q.page != "" {
+		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
+		for _, end := range []string{".svg", "-2.svg"} {
+			out = append(out, file{"page", base + end, plots})
+		}
+	}
+	return out
 }
 
 // cells are the runs that are asked for.
@@ -158,7 +173,10 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 	}
 	outs, err := s.Run(cmd.Context())
 	if err != nil && cmd.Context().Err() != nil {
-		return nil, fmt.Errorf("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+	}
+	if runs.IsFault(err) {
+		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
 	}
 	return outs, err
 }

@@ -35,7 +35,7 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataset.Open(spec)
+	d, err := c.open(spec)
 	if err != nil {
 		return err
 	}

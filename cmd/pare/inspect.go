@@ -13,7 +13,7 @@ func (c *cli) inspect() *cobra.Command {
   pare model inspect net.onnx --html net.html   # the network drawn, with its groups
   pare model inspect net.onnx --json`,
 		RunE: func(cmd *cobra.Command, a []string) error {
-			if err := writable(file{"html", html, pages}); err != nil {
+			if err := c.claim(places{in: []input{{what: "input", path: a[0]}}, out: []file{{"html", html, pages}}}); err != nil {
 				return err
 			}
 			g, err := c.load(a[0])

@@ -21,7 +21,8 @@ import (
 type pruning struct {
 	out, data, html string
 	seed            uint64
-	resume          bool
+	resume, force   bool
+	untimed         bool
 	goal            goal
 	teaching        distillation
 	recipe          model.Recipe
@@ -54,6 +55,8 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.StringVar(&q.html, "report", "", "write a report page")
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
+	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
 	settingFlags(cmd, &q.goal, "")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
@@ -82,7 +85,12 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if q.out == "" {
 		return usage("no output: give -o OUT.onnx or OUT.pare")
 	}
-	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}}, q.force}); err != nil {
+		return err
+	}
+	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	if err != nil {
 		return err
 	}
 	j, err := c.pruneJob(cmd, name, q)
@@ -105,12 +113,12 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := onnx.Save(q.out, res.Graph, onnx.Options{}); err != nil {
 		return err
 	}
-	j.Clean()
+	own.Done()
 	for i, n := range res.Notes {
 		res.Notes[i] = catalog.Text(n.With(c.flagOf))
 		c.say("note: %s", res.Notes[i])
 	}
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), command: strings.Join(os.Args, " "), data: j.Data, html: q.html, result: res,
+	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), command: strings.Join(os.Args, " "), data: j.Data, html: q.html, result: res, untimed: q.untimed,
 		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
 }
 
@@ -120,12 +128,12 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume, Log: c.log()}
+	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
 	if j.Graph, err = c.load(name); err != nil {
 		return nil, err
 	}
 	if q.data != "" {
-		if j.Data, err = dataset.Open(q.data); err != nil {
+		if j.Data, err = c.open(q.data); err != nil {
 			return nil, err
 		}
 		if err := model.Fits(j.Graph, j.Data); err != nil {

@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"pare/dataset"
 	"pare/measure"
 	"pare/model"
 	"pare/model/oneshot"
@@ -28,20 +26,28 @@ ONNX files and a report, and prints how large, how fast and how good they are. U
 	return cmd
 }
 
+// quickstartFiles are what it writes.
+func quickstartFiles(at func(name string) string) (out []file) {
+	for _, name := range []string{"dense.onnx", "sparse-90.onnx", "half-channels.onnx", "sparse-90.pare", "report.html"} {
+		out = append(out, file{"dir", at(name), []string{filepath.Ext(name)}})
+	}
+	return out
+}
+
 func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	start := time.Now()
 	o, err := c.engine()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := c.folder("dir", dir); err != nil {
 		return err
 	}
 	file := func(name string) string { return filepath.Join(dir, name) }
-	if err := onnx.CheckWritable(file("dense.onnx")); err != nil {
+	if err := c.claim(places{out: quickstartFiles(file)}); err != nil {
 		return err
 	}
-	d, err := dataset.Open("digits")
+	d, err := c.open("digits")
 	if err != nil {
 		return err
 	}

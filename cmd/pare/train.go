@@ -19,7 +19,7 @@ import (
 type training struct {
 	out, data, weights, html string
 	seed                     uint64
-	resume                   bool
+	resume, force, untimed   bool
 	teaching                 distillation
 	recipe                   model.Recipe
 }
@@ -41,6 +41,8 @@ func (c *cli) train() *cobra.Command {
 	f.StringVar(&q.html, "report", "", "write a report page")
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
+	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	inSections(cmd)
@@ -55,10 +57,15 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}}, q.force}); err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	if err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
@@ -66,7 +73,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume}
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume}
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -80,8 +87,8 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := onnx.Save(q.out, g, onnx.Options{}); err != nil {
 		return err
 	}
-	j.Clean()
-	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html,
+	own.Done()
+	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html, untimed: q.untimed,
 		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 
