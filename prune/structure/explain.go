@@ -1,9 +1,11 @@
 package structure
 
 import (
+	"slices"
 	"strings"
 
 	"pare/graph"
+	"pare/prune"
 )
 
 // Explanation says in a person's words what a group is.
@@ -39,14 +41,9 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 			}
 		}
 	}
-	var joins []*graph.Node
-	for _, l := range Outline(g, groups) {
-		if l.Node != nil && l.Weight == nil {
-			joins = append(joins, l.Node)
-		}
-	}
+	joins := joinsOf(g, groups)
 	m := newMeter(g)
-	whole := m.cost(nil)
+	whole := m.whole
 	out := make([]Explanation, len(groups))
 	for i, grp := range groups {
 		e := &out[i]
@@ -69,20 +66,50 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 				e.Along = appendNew(e.Along, a.Value.Name)
 			}
 		}
-		for _, n := range joins {
+		for _, n := range joins.of(grp) {
 			if tiesValues(n, in) {
 				e.Through = appendNew(e.Through, n.Op+" "+place(n))
 			}
 		}
-		s := All(groups)
-		for c := range grp.Channels[1:] {
-			s[i].Set(c+1, false)
-		}
-		c := m.cost(s.removed(groups))
+		first, gone := prune.NewMask(len(grp.Channels), false), map[Axis]*prune.Mask{}
+		first.Set(0, true)
+		grp.remove(first, gone)
+		c := m.cost(gone)
 		e.Params = 1 - float64(c.Params)/float64(max(1, whole.Params))
 		e.MACs = 1 - float64(c.MACs)/float64(max(1, whole.MACs))
 	}
 	return out
+}
+
+// joins are the nodes that join what others computed, by the values that they
+// read, and their places in the network.
+type joins struct {
+	by map[*graph.Value][]*graph.Node
+	at map[*graph.Node]int
+}
+
+func joinsOf(g *graph.Graph, groups []*Group) joins {
+	j := joins{map[*graph.Value][]*graph.Node{}, map[*graph.Node]int{}}
+	for i, l := range Outline(g, groups) {
+		if l.Node == nil || l.Weight != nil {
+			continue
+		}
+		j.at[l.Node] = i
+		for _, v := range l.Node.Inputs {
+			j.by[v] = append(j.by[v], l.Node)
+		}
+	}
+	return j
+}
+
+// of lists the nodes that read a value of the group, in the network's order.
+func (j joins) of(g *Group) []*graph.Node {
+	var out []*graph.Node
+	for _, a := range g.Axes {
+		out = append(out, j.by[a.Value]...)
+	}
+	slices.SortFunc(out, func(a, b *graph.Node) int { return j.at[a] - j.at[b] })
+	return slices.Compact(out)
 }
 
 // tiesValues says whether a node joins two values of the group.

@@ -29,45 +29,12 @@ type Protected struct {
 // Groups finds the coupled channels of a network whose shapes are inferred.
 // Protected lists the output axes of weights that are left whole.
 func Groups(g *graph.Graph) ([]*Group, []Protected) {
-	r := relate(g)
-	type class struct {
-		axes []int   // indices into r.axes, ascending
-		at   [][]int // positions, parallel to axes
-	}
-	classes := map[int32]*class{}
-	var order []int32
-	for ai, a := range r.axes {
-		b := r.base[a]
-		for i := range a.Value.Shape[a.Dim].Mul {
-			t := r.root(b + int32(i))
-			if _, no := r.protect[t]; no {
-				continue
-			}
-			c := classes[t]
-			if c == nil {
-				c = &class{}
-				classes[t] = c
-				order = append(order, t)
-			}
-			if k := len(c.axes); k == 0 || c.axes[k-1] != ai {
-				c.axes = append(c.axes, ai)
-				c.at = append(c.at, nil)
-			}
-			c.at[len(c.at)-1] = append(c.at[len(c.at)-1], i)
-		}
-	}
-	made := makers(g)
+	r, made := relate(g), makers(g)
+	classes, order := r.classes(made)
 	byPattern := map[string]*Group{}
 	var out []*Group
 	for _, t := range order {
 		c := classes[t]
-		trained := false
-		for _, ai := range c.axes {
-			trained = trained || made[r.axes[ai]] != ""
-		}
-		if !trained {
-			continue
-		}
 		key := fmt.Sprint(c.axes)
 		grp := byPattern[key]
 		if grp == nil {
@@ -92,6 +59,45 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 	rank := firstUse(g)
 	sort.SliceStable(kept, func(i, j int) bool { return rank[kept[i].Name] < rank[kept[j].Name] })
 	return kept, protected(g, r, made)
+}
+
+// class is what is coupled to one channel.
+type class struct {
+	axes []int   // indices into the relation's axes, ascending
+	at   [][]int // positions, parallel to axes
+}
+
+// classes collects the classes that a weight makes and that may be cut, by their
+// first positions, and these in order.
+func (r *Relation) classes(made map[Axis]string) (map[int32]*class, []int32) {
+	classes := map[int32]*class{}
+	for a := range made {
+		for i := range r.Size(a.Value, a.Dim) {
+			if t := r.root(r.base[a] + int32(i)); r.why[t] == 0 {
+				classes[t] = &class{}
+			}
+		}
+	}
+	var order []int32
+	for ai, a := range r.axes {
+		b := r.base[a]
+		for i := range a.Value.Shape[a.Dim].Mul {
+			t := r.root(b + int32(i))
+			c := classes[t]
+			if c == nil {
+				continue
+			}
+			if c.axes == nil {
+				order = append(order, t)
+			}
+			if k := len(c.axes); k == 0 || c.axes[k-1] != ai {
+				c.axes = append(c.axes, ai)
+				c.at = append(c.at, nil)
+			}
+			c.at[len(c.at)-1] = append(c.at[len(c.at)-1], i)
+		}
+	}
+	return classes, order
 }
 
 // makers maps the axis of every weight along which it makes channels to the
@@ -121,7 +127,7 @@ func protected(g *graph.Graph, r *Relation, made map[Axis]string) []Protected {
 			continue
 		}
 		for i := range r.Size(a.Value, a.Dim) {
-			if why, ok := r.protect[r.root(r.base[a]+int32(i))]; ok {
+			if why, ok := r.stays(r.base[a] + int32(i)); ok {
 				out = append(out, Protected{a, why})
 				break
 			}

@@ -6,8 +6,6 @@ import (
 	"sort"
 
 	"pare/graph"
-	"pare/graph/op"
-	"pare/prune"
 )
 
 // Score rates every channel of every group from the scores of the weights'
@@ -94,10 +92,6 @@ func Squares(v *graph.Value) []float32 {
 	return out
 }
 
-// Cost is what a network takes: multiply-accumulates for one sample, and
-// parameters.
-type Cost struct{ MACs, Params int64 }
-
 // Target says when to stop cutting.
 type Target struct {
 	MACs   float64 // share of the MACs that may stay, in (0,1]; 0: not asked
@@ -176,40 +170,4 @@ func Select(g *graph.Graph, groups []*Group, score [][]float64, t Target) (Selec
 			float64(c.MACs)/float64(whole.MACs), float64(c.Params)/float64(whole.Params))
 	}
 	return choose(k), nil
-}
-
-// CostOf counts a network whose shapes are inferred, for one sample (symbolic
-// sizes count as 1).
-func CostOf(g *graph.Graph) Cost { return newMeter(g).cost(nil) }
-
-// meter counts costs of cuts that are only considered, on a copy of the graph
-// whose shapes it changes.
-type meter struct {
-	orig, g *graph.Graph
-	m       map[*graph.Value]*graph.Value
-}
-
-func newMeter(g *graph.Graph) *meter {
-	c, m := op.OneSample(g)
-	return &meter{g, c, m}
-}
-
-func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
-	for a, k := range gone {
-		m.m[a.Value].Shape[a.Dim] = graph.N(k.Count())
-	}
-	var c Cost
-	for _, n := range m.g.Nodes {
-		macs, _ := op.MACs(n)
-		c.MACs += macs
-	}
-	for _, v := range m.g.Consts() {
-		if v.DType.IsFloat() && v.Role != graph.Stat && v.Role != graph.Frozen {
-			c.Params += int64(v.Shape.Size(0, len(v.Shape)).Mul)
-		}
-	}
-	for a := range gone {
-		m.m[a.Value].Shape[a.Dim] = a.Value.Shape[a.Dim]
-	}
-	return c
 }

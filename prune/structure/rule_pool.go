@@ -54,8 +54,9 @@ func tieDepth(r *Relation, n *graph.Node) {
 	r.KeepFrom(deep, 2, "moves this axis to another")
 	r.KeepFrom(flat, 2, "moves this axis to another")
 	c := r.Size(flat, 1)
-	if c == 0 {
+	if c == 0 || r.Size(deep, 1) != c*b*b {
 		r.Keep(deep, 1, "moves this axis to others")
+		r.Keep(flat, 1, "moves this axis to others")
 		return
 	}
 	crd := n.Str("mode", "DCR") == "CRD"
