@@ -17,7 +17,7 @@ func (g *Graph) Batch(n int) (sizes map[string]int, batch int) {
 }
 
 // Sizes binds every free size of the inputs: first axes to n samples, the others
-// to 1.
+// to 1. A size that is a first axis somewhere is n everywhere.
 func (g *Graph) Sizes(n int) map[string]int {
 	sizes := map[string]int{}
 	for _, in := range g.Inputs {
@@ -25,8 +25,10 @@ func (g *Graph) Sizes(n int) map[string]int {
 			if d.Known() {
 				continue
 			}
-			if sizes[d.Sym] = 1; k == 0 {
+			if _, set := sizes[d.Sym]; k == 0 {
 				sizes[d.Sym] = n
+			} else if !set {
+				sizes[d.Sym] = 1
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func byName(g *graph.Graph) map[string]*graph.Value {
 }
 
 // Line is the share of a labelled set that networks on the straight line from x
-// to y get wrong, at so many points from x to y. The statistics of batch
+// to y get wrong, at a number of evenly spaced points. The statistics of batch
 // normalisation are estimated anew at each, from the set in its own order: those of
 // the ends belong to none of them. It returns an error for fewer than 3 points, or
 // less than one batch of samples.

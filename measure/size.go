@@ -41,6 +41,9 @@ type Layer struct {
 	Output    string `json:"output"` // shape of what the layer makes
 }
 
+// zeros is the share of the weight's entries that are zero.
+func (l *Layer) zeros() float64 { return 1 - float64(l.NonZero)/float64(max(1, l.Params)) }
+
 // Of measures a network whose shapes are inferred, and its layers: the nodes
 // that multiply by a weight.
 func Of(g *graph.Graph) (Size, []Layer, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
 	"pare/tensor"
@@ -46,4 +47,35 @@ func otherFloats(g *graph.Graph) bool {
 	other := func(v *graph.Value) bool { return v.DType.IsFloat() && v.DType != tensor.Float32 }
 	return slices.ContainsFunc(g.Inputs, other) ||
 		slices.ContainsFunc(g.Consts(), func(v *graph.Value) bool { return other(v) && len(v.Const.Shape) > 1 })
+}
+
+// Fits returns an error where a network cannot be trained or measured on data: one
+// input of the samples' shape is needed, and an output with a place for each class.
+func Fits(g *graph.Graph, d *dataset.Data) error {
+	if len(g.Inputs) != 1 || len(g.Outputs) == 0 {
+		return fmt.Errorf("the network has %d inputs: one is needed", len(g.Inputs))
+	}
+	in, out := g.Inputs[0].Shape, g.Outputs[0].Shape
+	if len(in) < 2 || len(out) < 2 {
+		return fmt.Errorf("input %v and output %v must begin with the batch", in, out)
+	}
+	shape := make([]int, 0, len(in))
+	for i, k := range in[1:] {
+		if !k.Known() {
+			return fmt.Errorf("axis %d of the network's input %v has no fixed size", i+1, in)
+		}
+		shape = append(shape, k.Mul)
+	}
+	classes := 0
+	if k := out[len(out)-1]; k.Known() {
+		classes = k.Mul
+	}
+	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
+		if s != nil {
+			if err := s.Check(shape, classes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"pare/catalog"
@@ -17,7 +18,6 @@ import (
 	"pare/train"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func main() {
@@ -46,23 +46,30 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, train.ErrInterrupted):
-		fmt.Fprintf(stderr, "pare: %v\nRun the same command with --resume to go on.\n", err)
-		return 1
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "pare: stopped; nothing was written")
-		return 1
+	if err == nil && c.helpless {
+		err = c.wrong
 	}
-	fmt.Fprintf(stderr, "pare: %s\n", catalog.Rename(err, c.flagOf))
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "pare: %s\n", c.explain(err))
 	var u usageError
 	var bad *catalog.Error
 	if errors.As(err, &u) || errors.As(err, &bad) {
 		return 2
 	}
 	return 1
+}
+
+// explain says what is wrong, and what to do.
+func (c *cli) explain(err error) string {
+	switch {
+	case errors.Is(err, train.ErrInterrupted):
+		return fmt.Sprintf("%v\nRun the same command with --resume to go on.", err)
+	case errors.Is(err, context.Canceled):
+		return "stopped; nothing was written"
+	}
+	return catalog.Rename(err, c.flagOf)
 }
 
 // usageError is wrong use: exit status 2.
@@ -102,7 +109,11 @@ type cli struct {
 	args     []string // what the program was called with
 	json     bool
 	threads  int
+
 	method   model.Method // that the command line names
+	spec     catalog.Spec // the settings that it gives to it there
+	wrong    error        // what is wrong with both
+	helpless bool         // the help of a wrong method was asked for
 }
 
 func (c *cli) root() *cobra.Command {
@@ -119,21 +130,38 @@ It takes any ONNX file; there is nothing else to install.
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version(),
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, a []string) error {
-			if len(a) > 0 {
-				return usage("there is no command %q\nSee: pare --help", a[0])
-			}
-			return cmd.Help()
-		},
+		RunE:    noCommand,
 	}
 	r.PersistentFlags().BoolVar(&c.json, "json", false, "write the result as JSON")
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
-	r.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return c.flagError(cmd, err)
-	})
+	r.SetFlagErrorFunc(c.flagError)
 	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
 	complete(r)
 	return r
+}
+
+// atMostOne wants no argument or one.
+func atMostOne(cmd *cobra.Command, a []string) error {
+	if len(a) > 1 {
+		return usage("%s takes one argument at most, not %d\nSee: %s --help", cmd.CommandPath(), len(a), cmd.CommandPath())
+	}
+	return nil
+}
+
+// noCommand is run where the words after a command name none below it.
+func noCommand(cmd *cobra.Command, a []string) error {
+	if len(a) == 0 {
+		return cmd.Help()
+	}
+	text := fmt.Sprintf("there is no command %q", a[0])
+	var names []string
+	for _, s := range cmd.Commands() {
+		names = append(names, s.Name())
+	}
+	if near := catalog.Nearest(a[0], names); near != "" {
+		text += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), near)
+	}
+	return usage("%s\nSee: %s --help", text, cmd.CommandPath())
 }
 
 func version() string {
@@ -147,24 +175,12 @@ func version() string {
 func args(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
 		if len(a) != len(names) {
-			return usage("%s takes %v, not %d arguments\nSee: %s --help", cmd.CommandPath(), names, len(a), cmd.CommandPath())
+			want := "no arguments"
+			if len(names) > 0 {
+				want = strings.Join(names, " ")
+			}
+			return usage("%s takes %s; %d arguments are given\nSee: %s --help", cmd.CommandPath(), want, len(a), cmd.CommandPath())
 		}
 		return nil
 	}
 }
-
-// width is the terminal's width, 0 where the output is not a terminal.
-func (c *cli) width() int {
-	f, ok := c.out.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0
-	}
-	w, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return w
-}
-
-// say writes progress to standard error.
-func (c *cli) say(format string, a ...any) { fmt.Fprintf(c.err, format+"\n", a...) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pare/dataset"
+	"pare/measure"
 	"pare/model"
 	"pare/model/oneshot"
 	"pare/model/structured"
@@ -58,7 +59,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	vs := []*variant{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs}}
+	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs}}
 	r.Epochs, r.LR = 12, .03
 	for _, p := range []struct {
 		name, what string
@@ -74,17 +75,17 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 		if err != nil {
 			return err
 		}
-		vs = append(vs, &variant{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs})
+		ns = append(ns, &measure.Network{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs})
 	}
-	for _, v := range vs {
-		if err := onnx.Write(v.File, v.Graph, onnx.Options{}); err != nil {
+	for _, n := range ns {
+		if err := onnx.Write(n.File, n.Graph, onnx.Options{}); err != nil {
 			return err
 		}
 	}
-	if err := onnx.WriteSparse(file("sparse-90.pare"), vs[1].Graph, false); err != nil {
+	if err := onnx.WriteSparse(file("sparse-90.pare"), ns[1].Graph, false); err != nil {
 		return err
 	}
-	if err := c.finish(cmd, vs, d, file("report.html"), "Quickstart: three networks for handwritten digits", "pare quickstart", nil); err != nil {
+	if err := c.finish(cmd, &outcome{title: "Quickstart: three networks for handwritten digits", command: "pare quickstart", networks: ns, data: d, html: file("report.html")}); err != nil {
 		return err
 	}
 	if !c.json {

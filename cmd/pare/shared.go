@@ -1,21 +1,28 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/measure"
 	"pare/model"
 	"pare/onnx"
-	"pare/report"
 
-	"github.com/google/renameio/v2"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+	"github.com/spf13/cobra"
 )
+
+// engine is how networks are run.
+func (c *cli) engine() (engine.Options, error) {
+	if c.threads < 0 {
+		return engine.Options{}, usage("--threads %d is negative", c.threads)
+	}
+	return engine.Options{Threads: c.threads}, nil
+}
 
 // load reads a network and makes it ready (see model.Prepare).
 func (c *cli) load(path string) (*graph.Graph, error) {
@@ -33,95 +40,99 @@ func (c *cli) load(path string) (*graph.Graph, error) {
 	return g, nil
 }
 
-func (c *cli) engine() (engine.Options, error) {
-	if c.threads < 0 {
-		return engine.Options{}, usage("--threads %d is negative", c.threads)
+// networkFor reads or builds a network (see network) that goes with data.
+func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
+	g, err := c.network(name, weights, d.Eval(), seed)
+	if err != nil {
+		return nil, err
 	}
-	return engine.Options{Threads: c.threads}, nil
+	return g, model.Fits(g, d)
 }
 
-// fits checks that data and network go together.
-func fits(g *graph.Graph, d *dataset.Data) error {
-	if len(g.Inputs) != 1 || len(g.Outputs) == 0 {
-		return fmt.Errorf("the network has %d inputs: one is needed", len(g.Inputs))
+// atLeast checks the value of a flag.
+func atLeast(least int, flag string, n int) error {
+	if n < least {
+		return usage("--%s %d: a whole number of at least %d is needed", flag, n, least)
 	}
-	in, out := g.Inputs[0].Shape, g.Outputs[0].Shape
-	if len(in) < 2 || len(out) < 2 {
-		return fmt.Errorf("input %v and output %v must begin with the batch", in, out)
-	}
-	shape := make([]int, 0, len(in))
-	for i, k := range in[1:] {
-		if !k.Known() {
-			return fmt.Errorf("axis %d of the network's input %v has no fixed size", i+1, in)
+	return nil
+}
+
+// file is where a flag wants something written, with the extensions that it may have.
+type file struct {
+	flag, path string
+	exts       []string
+}
+
+var (
+	networks = []string{".onnx", ".pare"}
+	pages    = []string{".html"}
+	docPages = []string{".md"}
+)
+
+// writable checks, before any work, that the files can be written. What has no path
+// is not asked for.
+func writable(files ...file) error {
+	for _, f := range files {
+		if f.path == "" {
+			continue
 		}
-		shape = append(shape, k.Mul)
-	}
-	classes := 0
-	if k := out[len(out)-1]; k.Known() {
-		classes = k.Mul
-	}
-	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
-		if s != nil {
-			if err := s.Check(shape, classes); err != nil {
-				return err
-			}
+		if err := onnx.CheckWritable(f.path); err != nil {
+			return err
+		}
+		if !slices.Contains(f.exts, strings.ToLower(filepath.Ext(f.path))) {
+			return usage("--%s %s does not end in %s", f.flag, f.path, strings.Join(f.exts, " or "))
 		}
 	}
 	return nil
 }
 
-// bar is a progress bar with the time left on a terminal, nothing in a pipe.
-type bar struct{ p *progressbar.ProgressBar }
-
-func (c *cli) bar(total int, what string) *bar {
-	f, ok := c.err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &bar{}
-	}
-	return &bar{progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100_000_000), progressbar.OptionFullWidth())}
+// writtenBy marks a generated page of documentation.
+func writtenBy(command string) string {
+	return fmt.Sprintf("<!-- Written by `%s --page`; run the command instead of editing. -->\n\n", command)
 }
 
-func (b *bar) set(n int, what string) {
-	if b.p != nil {
-		b.p.Describe(what)
-		b.p.Set(n) //nolint:errcheck // a bar may fail to draw
-	}
+// stem is a file's name without folder and extension.
+func stem(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 }
 
-// grow sets the number of steps where it has become known anew.
-func (b *bar) grow(total int) {
-	if b.p != nil && b.p.GetMax() != total {
-		b.p.ChangeMax(total)
-	}
+// outcome is what a command that makes networks has to show.
+type outcome struct {
+	title, command string
+	networks       []*measure.Network
+	data           *dataset.Data
+	html           string        // where the report goes, if anywhere
+	result         *model.Result // of a method
 }
 
-func (b *bar) done() {
-	if b.p != nil {
-		b.p.Finish() //nolint:errcheck // a bar may fail to draw
-	}
-}
-
-// printJSON writes a value for machines.
-func (c *cli) printJSON(v any) error {
-	e := json.NewEncoder(c.out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// writePage writes a report's page beside its place and renames it.
-func writePage(path string, r *report.Report) error {
-	t, err := renameio.TempFile("", path)
+// finish measures, prints and writes the report.
+func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
+	o, err := c.engine()
 	if err != nil {
 		return err
 	}
-	defer t.Cleanup() //nolint:errcheck // it is gone once renamed
-	if err := r.HTML(t); err != nil {
+	if err := measure.Networks(cmd.Context(), x.networks, x.data, o); err != nil {
+		if cmd.Context().Err() != nil {
+			return fmt.Errorf("stopped while measuring; %s is written", x.networks[len(x.networks)-1].File)
+		}
 		return err
 	}
-	if err := t.Chmod(0o644); err != nil {
-		return err
+	page := measure.Page(x.title, x.command, x.networks, x.data)
+	if d := x.data; d != nil && d.Eval() == d.Train {
+		c.say("note: accuracy is that of the training set, for there is no other; val=0.1 in --data keeps a part of it out")
 	}
-	return t.CloseAtomicallyReplace()
+	if x.html != "" {
+		if err := page.SaveHTML(x.html); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		out := map[string]any{"networks": x.networks}
+		if x.result != nil {
+			out["notes"], out["facts"] = x.result.Notes, x.result.Facts
+		}
+		return c.printJSON(out)
+	}
+	page.Print(c.out, c.width())
+	return nil
 }

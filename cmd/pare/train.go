@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
+
 	"pare/dataset"
+	"pare/measure"
 	"pare/model"
 	"pare/onnx"
 	"pare/train"
 	"pare/zoo"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -19,28 +20,28 @@ type training struct {
 	out, data, weights, html string
 	seed                     uint64
 	resume                   bool
-	teaching                 teaching
+	teaching                 distillation
 	recipe                   model.Recipe
 }
 
 func (c *cli) train() *cobra.Command {
-	q := &training{recipe: model.Defaults()}
+	q := &training{recipe: model.Defaults(), teaching: softly()}
 	q.recipe.Epochs = 20
 	var families []string
 	for _, f := range zoo.Families() {
 		families = append(families, fmt.Sprintf("  %-16s %s", f.Name, f.Doc))
 	}
-	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or go on with one from a file", Args: args("ARCH|FILE"),
+	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or train one from a file further", Args: args("ARCH|FILE"),
 		Example: "  pare model train resnet20 --data cifar10:DIR -o net.onnx --epochs 30 --lr 0.1 --crop 4 --flip\n  pare model train small.onnx --data cifar10:DIR -o better.onnx --teacher big.onnx\n\nNetworks of the zoo:\n" + strings.Join(families, "\n") + "\n\n" + dataset.Help,
 		RunE:    func(cmd *cobra.Command, a []string) error { return c.runTrain(cmd, a[0], q) }}
 	f := cmd.Flags()
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&q.data, "data", "", "data to train on")
-	f.StringVar(&q.weights, "weights", "", "begin with the weights of this .safetensors file")
+	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
 	f.StringVar(&q.html, "report", "", "write a report page")
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
-	q.teaching.register(cmd)
+	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	inSections(cmd)
 	return cmd
@@ -54,22 +55,19 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := onnx.CheckWritable(q.out); err != nil {
+	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
 		return err
 	}
 	d, err := dataset.Open(q.data)
 	if err != nil {
 		return err
 	}
-	g, err := c.network(name, q.weights, d.Eval(), q.seed)
+	g, err := c.networkFor(name, q.weights, d, q.seed)
 	if err != nil {
 		return err
 	}
-	if err := fits(g, d); err != nil {
-		return err
-	}
 	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume}
-	if err := q.teaching.apply(c, j); err != nil {
+	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
 	if err := j.Check(); err != nil {
@@ -83,8 +81,8 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	j.Clean()
-	v := &variant{Name: strings.TrimSuffix(filepath.Base(q.out), filepath.Ext(q.out)), File: q.out, Graph: g, Epochs: epochs}
-	return c.finish(cmd, []*variant{v}, d, q.html, "Training of "+name, strings.Join(os.Args, " "), nil)
+	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html,
+		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 
 // fit trains a job's network under a progress bar.

@@ -12,6 +12,9 @@ import (
 	"pare/zoo"
 )
 
+// weightsHelp explains --weights where a network is built or read.
+const weightsHelp = "put the weights of this .safetensors file into the network"
+
 // network reads a file, or builds a network of the zoo for samples like those
 // of s (nil: of the family's own size). Weights, a .safetensors file, are put
 // into either.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
-	"pare/catalog"
 	"pare/measure"
 )
 
@@ -39,8 +38,8 @@ type Outcome struct {
 	Loss     float64         `json:"loss"`
 	Size     measure.Size    `json:"size"`
 	Epochs   int             `json:"epochs"`  // passes over the training set
-	Seconds  float64         `json:"seconds"` // it took, beside others
-	Notes    []catalog.Text  `json:"notes,omitempty"`
+	Seconds  float64         `json:"seconds"` // that it took, with others running at the same time
+	Notes    []string        `json:"notes,omitempty"`
 	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
 	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
 }

@@ -42,7 +42,7 @@ type Sweep struct {
 }
 
 // Run makes the runs that are not in the folder's file, then measures how fast
-// the networks are, with nothing beside. It gives an outcome for each cell, in
+// the networks are, with nothing else running. It gives an outcome for each cell, in
 // their order. A run that fails is an outcome too. Where ctx ends it returns an
 // error; what has ended is kept, and a run under way goes on from its checkpoint.
 func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
@@ -164,7 +164,7 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	g, err := s.cut(ctx, c, j, o)
 	if err == nil {
 		var m train.Metrics
-		if m, err = train.NewEval(s.Data.Eval(), s.Data.Norm, 128, j.Engine).Run(ctx, g); err == nil {
+		if m, err = measure.Metrics(ctx, g, s.Data, j.Engine); err == nil {
 			o.Accuracy, o.Loss = m.Accuracy, m.Loss
 			o.Size, _, err = measure.Of(g)
 		}
@@ -174,7 +174,7 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	}
 	o.Seconds = time.Since(start).Seconds()
 	if err != nil {
-		return &Outcome{Key: o.Key, Cell: o.Cell, Facts: o.Facts, Seconds: o.Seconds, Error: err.Error()}, nil
+		return &Outcome{Key: o.Key, Cell: o.Cell, Facts: o.Facts, Seconds: o.Seconds, Error: catalog.Rename(err, c.setting)}, nil
 	}
 	o.File = c.file() + "-" + o.Key[:8] + ".pare"
 	if err := onnx.WriteSparse(filepath.Join(s.Dir, o.File), g, false); err != nil {
@@ -211,7 +211,10 @@ func (s *Sweep) cut(ctx context.Context, c *Cell, j *model.Job, o *Outcome) (g *
 	if err != nil {
 		return nil, err
 	}
-	o.Epochs, o.Notes = len(r.Epochs), r.Notes
+	o.Epochs = len(r.Epochs)
+	for _, n := range r.Notes {
+		o.Notes = append(o.Notes, n.With(c.setting))
+	}
 	return r.Graph, nil
 }
 

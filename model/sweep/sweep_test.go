@@ -12,6 +12,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/measure"
+	"pare/model"
 	"pare/model/all"
 	"pare/model/oneshot"
 	"pare/model/rewrite"
@@ -40,7 +41,8 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for text, want := range map[string]string{"nosuch": "no method", "gmp:nosuch=1": "no setting", "gmp:every=x": "whole number", "gmp:every": "NAME=VALUE", "gmp:every=1:every=2": "twice"} {
+	for text, want := range map[string]string{"nosuch": "no method", "gmp:nosuch=1": "no setting", "gmp:every=x": "whole number", "gmp:every": "NAME=VALUE", "gmp:every=1:every=2": "twice",
+		"magnitude:pattern=nosuch": "neither N:M", "gmp:sparsity=1": "Sparsity 1: a number in [0,1)"} {
 		if _, err := ParseEntry(text, all.New); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something with %q", text, err, want)
 		}
@@ -65,7 +67,7 @@ func sweep2(t *testing.T, dir string, texts ...string) *Sweep {
 	}
 	var es []*Entry
 	for _, x := range texts {
-		e, err := ParseEntry(x)
+		e, err := ParseEntry(x, all.New)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +78,13 @@ func sweep2(t *testing.T, dir string, texts ...string) *Sweep {
 		t.Fatal(err)
 	}
 	return &Sweep{Dir: dir, Networks: map[uint64]*graph.Graph{1: g, 2: g}, Data: d, Cells: cells, Jobs: 2, Engine: engine.Options{Threads: 1},
-		Recipe: method.Recipe{Epochs: 2, Batch: 32, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9}}
+		Recipe: model.Recipe{Epochs: 2, Batch: 32, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9}}
 }
 
 // A sweep that is stopped goes on; what has ended is not run again; the outcomes
 // are those of a sweep that was not stopped. A method that fails stops no other.
 func TestSweep(t *testing.T) {
-	methods := []string{"global-mp", "gmp:every=2", "magnitude:pattern=nosuch"}
+	methods := []string{"global-mp", "gmp:every=2", "global-mp:mt=60"}
 	whole, err := sweep2(t, t.TempDir(), methods...).Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +125,7 @@ func TestSweep(t *testing.T) {
 		}
 		if o.Error != "" {
 			failed++
-			if o.Label != methods[2] || !strings.Contains(o.Error, "nosuch") {
+			if o.Label != methods[2] || !strings.Contains(o.Error, "the minimum kept in each layer") {
 				t.Errorf("%s: %s", o.Label, o.Error)
 			}
 		} else if o.Time == nil || o.Time.Median <= 0 || o.Epochs != 2 {
@@ -149,18 +151,6 @@ func TestSweep(t *testing.T) {
 	}
 	if _, err := sweep2(t, dir, "gmp", "gmp:power=3").Run(context.Background()); err == nil || !strings.Contains(err.Error(), "the same run") {
 		t.Errorf("one method by two names: %v", err)
-	}
-}
-
-func TestLedger(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "results.jsonl")
-	for _, b := range []string{"{}\n", "no\n{}\n", "{\"key\":1}\n"} {
-		if err := os.WriteFile(path, []byte(b), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openLedger(path); err == nil || !strings.Contains(err.Error(), "line 1") {
-			t.Errorf("%q: %v", b, err)
-		}
 	}
 }
 

@@ -140,6 +140,7 @@ type IMP struct {
 
 	start *hook.Snapshot
 	runs  *model.Series
+	hooks []train.Hook // that look on in every training
 }
 
 // NewIMP prepares a search whose weights go back to an optimiser step. more is the
@@ -226,7 +227,7 @@ func (p *IMP) fit(ctx context.Context, g *graph.Graph, m *prune.Masks, from int,
 	if order != 0 {
 		k.Order = order
 	}
-	return p.runs.Fit(ctx, &k, g, append([]train.Hook{&hook.Hold{Masks: m}}, hooks...)...)
+	return p.runs.Fit(ctx, &k, g, slices.Concat([]train.Hook{&hook.Hold{Masks: m}}, hooks, p.hooks)...)
 }
 
 // Control trains a control (reinit, random, sign or permute) on a copy of the

@@ -1,10 +1,11 @@
-package main
+package measure_test
 
 import (
 	"strings"
 	"testing"
 
 	"pare/engine"
+	"pare/measure"
 )
 
 // The rows of the table of layers add up to the whole, and no time counts
@@ -13,7 +14,7 @@ func TestStepTable(t *testing.T) {
 	old := []engine.StepInfo{{Node: "a", Kernel: "direct", Time: 70}, {Node: "a", Kernel: "to NHWC", Time: 10}, {Node: "b", Kernel: "relu", Time: 5}, {Node: "gone", Kernel: "add", Time: 15}}
 	now := []engine.StepInfo{{Node: "a", Kernel: "to NCHW", Time: 10}, {Node: "a", Kernel: "sparse", Why: "zeros", Time: 30}, {Node: "b", Kernel: "relu", Time: 4}, {Op: "output", Kernel: "to NCHW", Time: 6}}
 	for _, n := range []int{1, 2, 9} {
-		tab := stepTable([][]engine.StepInfo{old, now}, n)
+		tab := measure.StepTable([][]engine.StepInfo{old, now}, n)
 		var b strings.Builder
 		tab.Print(&b, 0)
 		var share, was float64

@@ -1,0 +1,178 @@
+package measure
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"pare/graph"
+	"pare/prune/structure"
+	"pare/report"
+)
+
+// Inspection is what is in a network and what can be cut from it.
+type Inspection struct {
+	Name   string           `json:"name"`
+	Input  string           `json:"input"`
+	Output string           `json:"output"`
+	Opset  int              `json:"opset"`
+	Size   Size             `json:"size"`
+	Layers []InspectedLayer `json:"layers"`
+	Groups []InspectedGroup `json:"groups"`
+	Whole  []LeftWhole      `json:"left_whole"`
+
+	outline []structure.Layer
+}
+
+// InspectedLayer is a layer and, where its weights are finite float32 numbers, how
+// unevenly they are distributed.
+type InspectedLayer struct {
+	Layer
+	*Unevenness
+}
+
+// Unevenness says how compressible the weights of a layer still are that are not
+// zero: their PQ index with p 1/2 and q 1, and their Gini index.
+type Unevenness struct {
+	PQ   float64 `json:"pq_index"`
+	Gini float64 `json:"gini_index"`
+}
+
+// InspectedGroup is a group of channels that can only be cut together.
+type InspectedGroup struct {
+	Name     string   `json:"name"`
+	Channels int      `json:"channels"`
+	Wide     int      `json:"-"`       // positions that each channel takes
+	Weights  []string `json:"weights"` // with the axis that the channels lie on: NAME[AXIS]
+	Made     []string `json:"made_by"`
+	Read     []string `json:"read_by"`
+	Through  []string `json:"tied_through"`
+	Params   float64  `json:"parameters_share"` // that go with all channels but one
+	MACs     float64  `json:"macs_share"`
+}
+
+// LeftWhole is an axis of a weight that is never cut.
+type LeftWhole struct {
+	Weight string `json:"weight"`
+	Axis   int    `json:"axis"`
+	Why    string `json:"why"`
+}
+
+// Inspect looks into a network whose shapes are inferred.
+func Inspect(g *graph.Graph) (*Inspection, error) {
+	size, layers, err := Of(g)
+	if err != nil {
+		return nil, err
+	}
+	x := &Inspection{Name: g.Name, Input: g.Inputs[0].Shape.String(), Output: g.Outputs[0].Shape.String(), Opset: g.Opset[""], Size: size}
+	for _, l := range layers {
+		x.Layers = append(x.Layers, InspectedLayer{l, unevenness(g.Value(l.Name))})
+	}
+	groups, whole := structure.Groups(g)
+	explained := structure.Explain(g, groups)
+	for i, group := range groups {
+		e := &explained[i]
+		y := InspectedGroup{Name: group.Name, Channels: len(group.Channels), Wide: e.Wide, Made: e.Made, Read: e.Read, Through: e.Through, Params: e.Params, MACs: e.MACs}
+		for _, a := range group.Weights() {
+			y.Weights = append(y.Weights, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
+		}
+		x.Groups = append(x.Groups, y)
+	}
+	for _, p := range whole {
+		x.Whole = append(x.Whole, LeftWhole{p.Value.Name, p.Dim, p.Why})
+	}
+	x.outline = structure.Outline(g, groups)
+	return x, nil
+}
+
+// unevenness is nil for what is no weight of finite float32 numbers.
+func unevenness(v *graph.Value) *Unevenness {
+	if v == nil || v.Const.F32() == nil || v.Const.Finite() >= 0 {
+		return nil
+	}
+	var x []float32
+	for _, w := range v.Const.F32() {
+		if w != 0 {
+			x = append(x, w)
+		}
+	}
+	return &Unevenness{PQ(x, .5, 1), Gini(x)}
+}
+
+// Report is the inspection as tables; lists of names end after the first few,
+// unless that is negative.
+func (x *Inspection) Report(few int) *report.Report {
+	r := &report.Report{}
+	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %s, output %s, opset %d", x.Name, x.Input, x.Output, x.Opset), Table: x.layerTable()})
+	r.Add(report.Section{Heading: "Whole", Table: &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "file", "sparse file"},
+		Rows: [][]report.Cell{{report.Count(x.Size.Params), report.Count(x.Size.NonZero), report.Scaled(float64(x.Size.MACs)), report.Bytes(x.Size.Bytes), report.Bytes(x.Size.SparseBytes)}}}})
+	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
+	if len(x.Whole) > 0 {
+		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})
+	}
+	return r
+}
+
+func (x *Inspection) layerTable() *report.Table {
+	t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros", "PQ index", "Gini index"}}
+	for _, l := range x.Layers {
+		pq, gini := report.Missing(), report.Missing()
+		if l.Unevenness != nil {
+			pq, gini = report.Number(l.PQ), report.Number(l.Gini)
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(l.Name), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)), report.Text(l.Output),
+			report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(l.zeros()), pq, gini})
+	}
+	return t
+}
+
+func (x *Inspection) groupTable(few int) *report.Table {
+	t := &report.Table{Columns: []string{"group", "channels", "made by", "read by", "tied through", "parameters", "MACs"}}
+	for i := range x.Groups {
+		g := &x.Groups[i]
+		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Text(names(g.Made, few)), report.Text(names(g.Read, few)),
+			report.Text(names(g.Through, few)), report.Percent(g.Params), report.Percent(g.MACs)})
+	}
+	return t
+}
+
+// wholeTable has a row for each reason.
+func (x *Inspection) wholeTable(few int) *report.Table {
+	t := &report.Table{Columns: []string{"left whole because", "weights"}}
+	var order []string
+	by := map[string][]string{}
+	for _, w := range x.Whole {
+		if by[w.Why] == nil {
+			order = append(order, w.Why)
+		}
+		by[w.Why] = append(by[w.Why], w.Weight)
+	}
+	for _, why := range order {
+		t.Rows = append(t.Rows, []report.Cell{report.Text(why), report.Text(names(by[why], few))})
+	}
+	return t
+}
+
+// count writes "12 × 64": twelve channels of 64 positions each.
+func (g *InspectedGroup) count() report.Cell {
+	if g.Wide > 1 {
+		return report.Cell{Text: fmt.Sprintf("%d × %d", g.Channels, g.Wide), Value: float64(g.Channels), IsNum: true}
+	}
+	return report.Count(int64(g.Channels))
+}
+
+// names lists the first few names, all where few is negative.
+func names(s []string, few int) string {
+	if few < 0 || len(s) <= few {
+		return strings.Join(s, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(s[:few], ", "), len(s)-few)
+}
+
+// Page is the inspection with the network drawn.
+func (x *Inspection) Page(file string) *report.Report {
+	r := x.Report(-1)
+	r.Title, r.Subtitle = cmp.Or(x.Name, "network"), file
+	r.Sections = append([]report.Section{{Heading: "The network", Text: drawingHelp, Diagram: x.diagram()}}, r.Sections...)
+	return r
+}
