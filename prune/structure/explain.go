@@ -47,30 +47,32 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 	out := make([]Explanation, len(groups))
 	for i, grp := range groups {
 		e := &out[i]
+		var made, read, along, through distinct
 		in := map[Axis]bool{}
 		for k, a := range grp.Axes {
 			in[a] = true
 			if !a.Value.IsConst() || a.Value.Role == graph.Frozen {
 				continue
 			}
-			l, made := maker[a]
+			l, makes := maker[a]
 			switch {
-			case made:
-				if len(e.Made) == 0 {
+			case makes:
+				if len(made.list) == 0 {
 					e.Wide = len(grp.Channels[0].At[k])
 				}
-				e.Made = appendNew(e.Made, l)
+				made.add(l)
 			case len(a.Value.Shape) > 1 && reader[a] != "":
-				e.Read = appendNew(e.Read, reader[a])
+				read.add(reader[a])
 			case a.Value.Role == graph.Param:
-				e.Along = appendNew(e.Along, a.Value.Name)
+				along.add(a.Value.Name)
 			}
 		}
 		for _, n := range joins.of(grp) {
 			if tiesValues(n, in) {
-				e.Through = appendNew(e.Through, n.Op+" "+place(n))
+				through.add(n.Op + " " + place(n))
 			}
 		}
+		e.Made, e.Read, e.Along, e.Through = made.list, read.list, along.list, through.list
 		first, gone := prune.NewMask(len(grp.Channels), false), map[Axis]*prune.Mask{}
 		first.Set(0, true)
 		grp.remove(first, gone)
@@ -129,13 +131,20 @@ func tiesValues(n *graph.Node, in map[Axis]bool) bool {
 	return k > 1
 }
 
-func appendNew(s []string, x string) []string {
-	for _, y := range s {
-		if x == y {
-			return s
-		}
+// distinct lists strings, each once, in the order in which they come.
+type distinct struct {
+	list []string
+	seen map[string]bool
+}
+
+func (d *distinct) add(s string) {
+	if d.seen == nil {
+		d.seen = map[string]bool{}
 	}
-	return append(s, x)
+	if !d.seen[s] {
+		d.seen[s] = true
+		d.list = append(d.list, s)
+	}
 }
 
 // Label names a node by the weight that it reads as input i, or by its own name
