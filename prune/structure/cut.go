@@ -61,9 +61,9 @@ func Cut(g *graph.Graph, groups []*Group, s Selection) (*graph.Graph, error) {
 	}
 	gone := s.removed(groups)
 	c, m := g.Clone(false)
-	uses := g.Uses()
+	uses, told := g.Uses(), &numbers{g: g}
 	for i, n := range g.Nodes {
-		if err := (&Cutting{Graph: c, Old: n, New: c.Nodes[i], uses: uses, gone: gone}).adapt(); err != nil {
+		if err := (&Cutting{Graph: c, Old: n, New: c.Nodes[i], uses: uses, numbers: told, gone: gone}).adapt(); err != nil {
 			return nil, fmt.Errorf("cutting %s: %w", name(n), err)
 		}
 	}

@@ -33,7 +33,8 @@ type Axis struct {
 // tracked; all methods pass over them, and over values that are nil.
 type Relation struct {
 	*positions
-	g *graph.Graph
+	g       *graph.Graph
+	numbers *numbers
 
 	node   *graph.Node   // whose rule runs
 	who    string        // its name in reasons
@@ -96,7 +97,7 @@ func unknownRank(n *graph.Node) bool {
 }
 
 func newRelation(g *graph.Graph, c *choices) *Relation {
-	return &Relation{positions: newPositions(g), g: g, zero: map[Axis]bool{}, choice: c, uses: g.Uses()}
+	return &Relation{positions: newPositions(g), g: g, numbers: &numbers{g: g}, zero: map[Axis]bool{}, choice: c, uses: g.Uses()}
 }
 
 // Opset is the version of the operators of the node's domain.
