@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pare/graph"
+	"pare/graph/op"
 )
 
 // Group is a coupled group of the dependency graph: each of its channels touches
@@ -104,11 +105,11 @@ func (r *Relation) classes(made map[Axis]string) (map[int32]*class, []int32) {
 // weight's name.
 func makers(g *graph.Graph) map[Axis]string {
 	out := map[Axis]string{}
-	for _, n := range g.Nodes {
+	op.Each(g, func(n *graph.Node) {
 		for _, a := range makes(n) {
 			out[a] = a.Value.Name
 		}
-	}
+	})
 	return out
 }
 

@@ -148,7 +148,7 @@ func weight(v *graph.Value, dim int) (Axis, bool) {
 		return Axis{}, false
 	}
 	w, d, ok := op.Source(v, dim)
-	return Axis{w, d}, ok && w.DType.IsFloat()
+	return Axis{w, d}, ok && (w.DType.IsFloat() || w.Role == graph.Packed)
 }
 
 func opName(domain, name string) string {
