@@ -30,6 +30,11 @@ func TestEveryCase(t *testing.T) {
 			cut[c.Op] = maskedIsCut(t, g, in) || cut[c.Op]
 		})
 	}
+	for _, o := range []string{"Attention", "CausalConvWithState", "RotaryEmbedding", "SwiGLU"} {
+		if !cut[o] {
+			t.Errorf("nothing was cut around %s", o)
+		}
+	}
 	if len(cut) < 100 {
 		t.Errorf("channels of only %d operators were cut", len(cut))
 	}
