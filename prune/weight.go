@@ -101,6 +101,10 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 	return out, nil
 }
 
+// Check returns an error where a pattern is none, or matches no weight of the
+// network.
+func (s Scope) Check(g *graph.Graph) error { return s.check(survey(g, s.Embeddings).names()) }
+
 // none is the error where there is nothing to prune.
 func none(g *graph.Graph, all candidates, s Scope) error {
 	integers := ""

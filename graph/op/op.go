@@ -116,7 +116,7 @@ func (e *Unsupported) Error() string {
 	if len(e.Nodes) > 1 {
 		s += fmt.Sprintf(" and %d more nodes", len(e.Nodes)-1)
 	}
-	return s
+	return s + wayOn(e.Nodes)
 }
 
 // Check returns an *Unsupported error that lists the nodes whose operators

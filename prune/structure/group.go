@@ -2,6 +2,7 @@ package structure
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,6 +16,8 @@ type Group struct {
 	Name     string // the weight that makes the channels
 	Axes     []Axis // every axis that a channel has positions in, weights and activations
 	Channels []Channel
+
+	makers []string // all weights that make the channels
 }
 
 // Channel is one class of coupled positions: At[k] lists its positions in axis
@@ -42,6 +45,9 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 			grp = &Group{}
 			for _, ai := range c.axes {
 				grp.Axes = append(grp.Axes, r.axes[ai])
+				if name := made[r.axes[ai]]; name != "" {
+					grp.makers = append(grp.makers, name)
+				}
 				if grp.Name == "" {
 					grp.Name = made[r.axes[ai]]
 				}
@@ -138,6 +144,9 @@ func protected(g *graph.Graph, r *Relation, made map[Axis]string) []Protected {
 	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Value.Name] < rank[out[j].Value.Name] })
 	return out
 }
+
+// Makers lists the weights that make the channels.
+func (g *Group) Makers() []string { return slices.Clone(g.makers) }
 
 // Weights lists the axes of the group that belong to initialisers.
 func (g *Group) Weights() []Axis {

@@ -13,83 +13,45 @@ var _ = register(Rule{Tie: tieAttention, Adapt: adaptAttention, Zeros: Zeros{Pas
 
 func tieAttention(r *Relation, n *graph.Node) {
 	q, k, v, y := n.In(0), n.In(1), n.In(2), n.Out(0)
-	hq, hkv := heads(n, q, "q_num_heads"), heads(n, k, "kv_num_heads")
-	if hq == 0 || hkv == 0 || hq%hkv != 0 || heads(n, v, "kv_num_heads") != hkv {
-		r.Opaque("has heads of unknown number")
+	a := attended{r: r, y: Axis{y, 1}, queries: heads(n, q, "q_num_heads"), keys: heads(n, k, "kv_num_heads")}
+	packed, length := len(q.Shape) == 3, 2
+	if packed {
+		a.y.Dim, length = 2, 1
+	}
+	if a.queries == 0 || a.keys == 0 || a.queries%a.keys != 0 || heads(n, v, "kv_num_heads") != a.keys || a.queries > 1 && r.Size(y, a.y.Dim) == 0 {
+		r.Opaque("has heads of unknown number or size")
 		return
 	}
-	packed := len(q.Shape) == 3
-	length := 2
-	if packed {
-		length = 1
-	}
+	a.per = max(1, r.Size(y, a.y.Dim)/a.queries)
 	for _, x := range []*graph.Value{q, k, v, y} {
 		r.Same(x, 0, y, 0)
 		r.Keep(x, length, "compares all positions of this axis")
 	}
 	r.KeepFrom(n.In(6), 0, "reads lengths")
-	at := Axis{y, 1}
-	if packed {
-		at.Dim = 2
-	}
-	if r.Size(at.Value, at.Dim) == 0 && hq > 1 {
-		r.Opaque("has heads of unknown size")
-		return
-	}
-	per := max(1, r.Size(at.Value, at.Dim)/hq) // positions of a head of y on that axis
-	// by ties an axis that holds so many heads to those of y
-	by := func(x *graph.Value, dim, of int) {
-		if x == nil || of == 1 || dim < 0 || r.Size(x, dim) == 0 {
-			return
-		}
-		size := r.Size(x, dim) / of
-		share := hq / of
-		r.TiePairs(x, dim, at.Value, at.Dim, func(yield func(i, j int) bool) {
-			for i := range of * size {
-				for h := range share {
-					if !yield(i, (i/size*share+h)*per) {
-						return
-					}
-				}
-			}
-		})
-	}
-	if hq > 1 { // the positions of a head, and the heads that share one, go together
-		share := 1
-		if hkv > 1 {
-			share = hq / hkv
-		}
-		for i := range hq * per {
-			r.Tie(y, at.Dim, i, y, at.Dim, i/(per*share)*(per*share), 1)
-		}
-	}
-	if packed {
-		by(q, 2, hq)
-		by(k, 2, hkv)
-		by(v, 2, hkv)
-		if hq > 1 && hkv == 1 || hq == 1 {
-			r.Keep(k, 2, "has one head of keys")
-			r.Keep(v, 2, "has one head of values")
-		}
-		if hq == 1 {
+	a.tieHeads()
+	a.tie(q, a.y.Dim, a.queries)
+	a.tie(k, a.y.Dim, a.keys)
+	a.tie(v, a.y.Dim, a.keys)
+	switch {
+	case !packed:
+		r.Contract(q, 3, k, 3)
+		r.Same(v, 3, y, 3)
+	case a.keys == 1:
+		r.Keep(k, 2, "has one head of keys")
+		r.Keep(v, 2, "has one head of values")
+		if a.queries == 1 {
 			r.Keep(q, 2, "has one head")
 			r.Keep(y, 2, "has one head")
 		}
-	} else {
-		by(q, 1, hq)
-		by(k, 1, hkv)
-		by(v, 1, hkv)
-		r.Contract(q, 3, k, 3)
-		r.Same(v, 3, y, 3)
 	}
-	tieCaches(r, n, packed, func(x *graph.Value, dim int) { by(x, dim, hkv) })
+	a.tieCaches(n, packed)
 	for _, m := range []*graph.Value{n.In(3), n.Out(3)} { // mask and scores
 		if m == nil {
 			continue
 		}
 		rank := len(m.Shape)
-		if rank > 2 && r.Size(m, rank-3) == hq {
-			by(m, rank-3, hq)
+		if rank > 2 && r.Size(m, rank-3) == a.queries {
+			a.tie(m, rank-3, a.queries)
 		} else {
 			r.Keep(m, rank-3, "has this axis in every head")
 		}
@@ -98,15 +60,57 @@ func tieAttention(r *Relation, n *graph.Node) {
 	}
 }
 
+// attended is an attention whose heads are tied along an axis of its output.
+type attended struct {
+	r             *Relation
+	y             Axis
+	per           int // positions of a head on that axis
+	queries, keys int // heads
+}
+
+// tieHeads ties the positions of a head of the output, and the heads that share one
+// of keys.
+func (a *attended) tieHeads() {
+	if a.queries == 1 {
+		return
+	}
+	together := a.per
+	if a.keys > 1 {
+		together *= a.queries / a.keys
+	}
+	for i := range a.queries * a.per {
+		a.r.Tie(a.y.Value, a.y.Dim, i, a.y.Value, a.y.Dim, i/together*together, 1)
+	}
+}
+
+// tie ties an axis that holds so many heads to the output's.
+func (a *attended) tie(x *graph.Value, dim, heads int) {
+	size := a.r.Size(x, dim) / heads
+	if heads == 1 || size == 0 {
+		return
+	}
+	share := a.queries / heads
+	a.r.TiePairs(x, dim, a.y.Value, a.y.Dim, func(yield func(i, j int) bool) {
+		for i := range heads * size {
+			for h := range share {
+				if !yield(i, (i/size*share+h)*a.per) {
+					return
+				}
+			}
+		}
+	})
+}
+
 // tieCaches ties keys and values of before and after, [batch heads length size].
-func tieCaches(r *Relation, n *graph.Node, packed bool, heads func(x *graph.Value, dim int)) {
+func (a *attended) tieCaches(n *graph.Node, packed bool) {
+	r := a.r
 	for i, x := range []*graph.Value{n.In(4), n.Out(1), n.In(5), n.Out(2)} {
 		if x == nil {
 			continue
 		}
 		of := n.In(1 + i/2)
 		r.Same(x, 0, of, 0)
-		heads(x, 1)
+		a.tie(x, 1, a.keys)
 		r.Keep(x, 2, "compares all positions of this axis")
 		if packed {
 			r.Keep(x, 3, "has this axis in every head")
