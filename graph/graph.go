@@ -56,6 +56,7 @@ const (
 	Param              // trained by gradient descent
 	Stat               // running statistic of a normalisation, moved by training but not by a gradient
 	Frozen             // constant of the computation
+	Packed             // weight that is stored as integers, behind a DequantizeLinear: neither trained nor cut
 )
 
 // Value is a tensor in the graph: an input, an initialiser (Const set) or the

@@ -64,7 +64,7 @@ func Of(g *graph.Graph) (Size, []Layer, error) {
 func Count(g *graph.Graph) (Size, []Layer) {
 	var s Size
 	for _, v := range g.Consts() {
-		if v.Role != graph.Param {
+		if v.Role != graph.Param && v.Role != graph.Packed {
 			continue
 		}
 		s.Params += int64(v.Const.Len())
@@ -77,34 +77,66 @@ func Count(g *graph.Graph) (Size, []Layer) {
 		}
 		s.Kept += nonZero(tensor.From(array, len(array)))
 	}
-	var layers []Layer
-	c, _ := op.OneSample(g)
-	for i, n := range c.Nodes {
-		macs, ok := op.MACs(n)
+	c, m := op.OneSample(g)
+	w := weigher{of: map[*graph.Node]*graph.Value{}, output: map[*graph.Value]string{}}
+	for _, k := range op.Sites(c) {
+		if w.of[k.Node] == nil && len(k.Value.Const.Shape) > 1 && (k.Value.DType.IsFloat() || k.Value.Role == graph.Packed) {
+			w.of[k.Node] = k.Value
+		}
+	}
+	for old, v := range m {
+		if old.From != nil {
+			w.output[v] = old.Shape.String()
+		}
+	}
+	s.MACs, s.Effective = w.count(c, 1)
+	return s, w.layers
+}
+
+// weigher counts the products of a network and lists its layers.
+type weigher struct {
+	of     map[*graph.Node]*graph.Value // the weight of a node
+	output map[*graph.Value]string      // shapes as they were before sizes were filled in
+	layers []Layer
+}
+
+// count adds up a graph that runs so many times. Of the branches of an If the one
+// that takes more counts; all layers are listed.
+func (w *weigher) count(g *graph.Graph, times int64) (macs, effective int64) {
+	for _, n := range g.Nodes {
+		if bodies := n.Subgraphs(); len(bodies) > 0 {
+			var most, kept int64
+			for _, b := range bodies {
+				if a, e := w.count(b, times*int64(op.Times(n))); a > most || a == most && e > kept {
+					most, kept = a, e
+				}
+			}
+			macs, effective = macs+most, effective+kept
+			continue
+		}
+		k, ok := op.MACs(n)
 		if !ok {
 			continue
 		}
-		l := Layer{Op: n.Op, MACs: macs, Effective: macs}
-		if o := g.Nodes[i].Out(0); o != nil {
-			l.Output = o.Shape.String()
+		k *= times
+		l := Layer{Op: n.Op, MACs: k, Effective: k}
+		if o := n.Out(0); o != nil {
+			l.Output = w.output[o]
 		}
-		for _, v := range n.Inputs {
-			if v.IsConst() && len(v.Const.Shape) > 1 && v.DType.IsFloat() {
-				l.Name, l.Shape = v.Name, v.Const.Shape
-				l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
-				if l.Params > 0 {
-					l.Effective = int64(float64(macs) * float64(l.NonZero) / float64(l.Params))
-				}
-				break
+		if v := w.of[n]; v != nil {
+			l.Name, l.Shape = v.Name, v.Const.Shape
+			l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
+			if l.Params > 0 {
+				l.Effective = int64(float64(k) * float64(l.NonZero) / float64(l.Params))
 			}
 		}
-		s.MACs += macs
-		s.Effective += l.Effective
+		macs += k
+		effective += l.Effective
 		if l.Name != "" {
-			layers = append(layers, l)
+			w.layers = append(w.layers, l)
 		}
 	}
-	return s, layers
+	return macs, effective
 }
 
 func nonZero(t *tensor.Tensor) int64 {

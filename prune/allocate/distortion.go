@@ -87,7 +87,7 @@ func cheapest(m *prune.Mask, score []float32) []int32 {
 // points are the numbers that are kept, from all that are left down.
 func (p *Probe) points(w *prune.Weight, left int) Curve {
 	n := w.Len()
-	floor := max(w.Const.Shape[w.Out], int(math.Ceil(p.Least*float64(n))))
+	floor := max(w.Outputs(), int(math.Ceil(p.Least*float64(n))))
 	c := Curve{Keep: []int{left}}
 	for d := 1; d <= p.Points; d++ {
 		k := n - int(float64(n)*float64(d)/float64(p.Points))
