@@ -24,15 +24,21 @@ type source struct {
 	gzip   bool
 }
 
+// regular is what a file is, refused where reading it may never end.
+func regular(path string) (os.FileInfo, error) {
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	return st, err
+}
+
 // openSource looks at a file. One that is gzipped is read through, its checksum
 // with it, to learn its size.
 func openSource(path string) (*source, error) {
-	st, err := os.Stat(path)
+	st, err := regular(path)
 	if err != nil {
 		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	s := &source{path: path, packed: st.Size(), size: st.Size()}
 	f, err := os.Open(path)
