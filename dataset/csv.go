@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,6 +23,7 @@ type csvOptions struct {
 	sep    rune
 	header string // yes, no
 	skip   []string
+	like   *csvReader // the training file, whose columns are those of the test file
 }
 
 func openCSV(d *Data, path string, o *options) error {
@@ -49,18 +49,10 @@ func openCSV(d *Data, path string, o *options) error {
 	if !two {
 		return nil
 	}
-	if tr.columns != nil && c.label == "" {
-		c.label = strconv.Itoa(tr.col)
-		if slices.Contains(tr.columns, c.label) {
-			c.label = tr.columns[tr.col]
-		}
-	}
+	c.like = tr
 	te, err := readCSV(test, c)
 	if err != nil {
 		return err
-	}
-	if err := te.follows(tr); err != nil {
-		return fmt.Errorf("%s: %w", test, err)
 	}
 	d.Test = te.set()
 	d.noteCSV(test, te)

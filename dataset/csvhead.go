@@ -56,6 +56,9 @@ func (c *csvReader) layout(first, second []string) (header bool, err error) {
 	if header {
 		c.columns = first
 	}
+	if c.like != nil {
+		return header, c.follows(c.like)
+	}
 	c.drop = make([]bool, c.width)
 	if c.drop[0] = rows; !rows && header && c.width > 2 && (first[0] == "" || strings.EqualFold(first[0], "Unnamed: 0")) {
 		c.drop[0] = true
@@ -94,6 +97,8 @@ func (c *csvReader) layout(first, second []string) (header bool, err error) {
 func (c *csvReader) isHeader(first, second []string) (bool, error) {
 	label := len(first) - 1
 	switch k, err := strconv.Atoi(c.label); {
+	case c.like != nil:
+		label = c.like.col
 	case c.label == "first":
 		label = 0
 	case err == nil && k >= 0 && k < len(first):
@@ -132,11 +137,11 @@ func (c *csvReader) isHeader(first, second []string) (bool, error) {
 		return true, nil
 	}
 	named := !isNumber(first[label]) && len(second) == len(first)
-	if inARow && (start == 0 && values > 3 || named && (start == 0 || start == 1) && values > 1) {
-		return !consecutive(second, label), nil
+	if inARow && values > 3 && (start == 0 || named && start == 1) && !consecutive(second, label) {
+		return true, nil
 	}
-	if named && isNumber(second[label]) && !missing[strings.ToLower(first[label])] && texts == 0 {
-		return false, fmt.Errorf("line 1 has %q where the next has the number %s: header=yes if line 1 is a header, header=no if it is a sample", clip(first[label], 40), clip(second[label], 40))
+	if named && (isNumber(second[label]) || inARow && start == 0 && values > 1) && !missing[strings.ToLower(first[label])] && texts == 0 {
+		return false, fmt.Errorf("line 1 has %q where the next has %s, over numbers: header=yes if line 1 is a header, header=no if it is a sample", clip(first[label], 40), clip(second[label], 40))
 	}
 	return false, nil
 }
@@ -231,7 +236,8 @@ func (c *csvReader) where(i int) string {
 	return fmt.Sprint(i)
 }
 
-// follows refuses a file whose columns are not those of another.
+// follows takes the columns of another file, and refuses names that are not the
+// same.
 func (c *csvReader) follows(o *csvReader) error {
 	if c.width != o.width {
 		return fmt.Errorf("it has %d columns, the training file %d", c.width, o.width)
@@ -243,8 +249,6 @@ func (c *csvReader) follows(o *csvReader) error {
 			}
 		}
 	}
-	if c.col != o.col || !slices.Equal(c.drop, o.drop) {
-		return fmt.Errorf("the class is column %s, in the training file %s, or other columns are left out: give both files the same columns and header", c.where(c.col), o.where(o.col))
-	}
+	c.col, c.drop, c.values, c.hollow = o.col, o.drop, o.values, o.hollow
 	return nil
 }

@@ -33,10 +33,8 @@ func openGlyph(d *Data, path string, o *options) error {
 	if noise < 0 || noise > math.MaxFloat32 {
 		o.fail("option noise=%v is negative or too large", noise)
 	}
-	for name, v := range map[string]int{"n": n, "test": test, "protos": protos} {
-		if most := maxFile / (4 * 64 * 20); v > most && o.err == nil {
-			o.fail("option %s=%d: at most %d, of which each takes memory", name, v, most)
-		}
+	if most := maxFile / (4 * 64); n > most || test > most-n || protos > (most-n-test)/20 {
+		o.fail("n=%d, test=%d and protos=%d would take more than %d bytes: at most %d samples, and a prototype of each class takes as much as 20", n, test, protos, maxFile, most)
 	}
 	if o.err != nil {
 		return o.err

@@ -129,6 +129,12 @@ func meant(word string, words []string) string {
 // distance is the number of letters to change, add or take away, of words that
 // are not long.
 func distance(a, b string) int {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	if a != b && len(a) < 12 && slices.Equal(x, y) {
+		return 1 // letters out of order
+	}
 	a, b = a[:min(len(a), 40)], b[:min(len(b), 40)]
 	row := make([]int, len(b)+1)
 	for j := range row {
