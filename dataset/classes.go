@@ -162,7 +162,7 @@ func (d *Data) sayClasses(base int) {
 	}
 	var absent []string
 	for k := range int32(classes) {
-		if !have[k] && len(absent) <= fewest {
+		if !have[k] {
 			absent = append(absent, fmt.Sprint(k))
 		}
 	}

@@ -39,7 +39,7 @@ func openCSV(d *Data, path string, o *options) error {
 	if err != nil {
 		return err
 	}
-	train, test, two := strings.Cut(path, ",")
+	train, test, two := cutTest(path)
 	tr, err := readCSV(train, c)
 	if err != nil {
 		return err

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"pare/internal/hostile"
 )
 
 // labelsOf are the labels of a set, in order.
@@ -66,11 +67,7 @@ func TestCSV(t *testing.T) {
 		"label by number":     {"5,6,1\n7,8,0\n", "label=0", []float32{6, 1, 8, 0}, []int32{5, 7}, 8, ""},
 	} {
 		file := write(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+".csv"), []byte(c.text))
-		d, err := Open("csv:" + strings.ReplaceAll(file, ",", "") + "?" + c.query)
-		if strings.Contains(file, ",") {
-			file = write(t, strings.ReplaceAll(file, ",", ""), []byte(c.text))
-			d, err = Open("csv:" + file + "?" + c.query)
-		}
+		d, err := Open("csv:" + file + "?" + c.query)
 		if c.values == nil {
 			if err == nil {
 				t.Errorf("%s: was accepted: %v", name, d.Train.Floats)
@@ -161,20 +158,17 @@ func TestBadCSV(t *testing.T) {
 
 // A little that unpacks to very much is refused before it is read as numbers.
 func TestLargeCSV(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it packs 300 MB")
-	}
 	rows := bytes.Repeat([]byte("0,0,0,0,0,0,0,0\n"), 1<<20)
 	var all [][]byte
-	for range 19 {
+	for range 4 {
 		all = append(all, rows)
 	}
 	file := write(t, filepath.Join(t.TempDir(), "a.csv.gz"), gzipped(bytes.Join(all, nil)))
-	start := time.Now()
+	start := hostile.Processor()
 	if _, err := Open("csv:" + file); err == nil || !strings.Contains(err.Error(), "gunzip") {
 		t.Error(err)
 	}
-	if s := time.Since(start); s > 10*time.Second {
+	if s := hostile.Processor() - start; s > hostile.Most {
 		t.Errorf("it took %v", s)
 	}
 }

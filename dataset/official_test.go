@@ -95,3 +95,20 @@ func TestNoNotes(t *testing.T) {
 		}
 	}
 }
+
+// Bare paths whose kind can be seen.
+func TestDetect(t *testing.T) {
+	for file, want := range map[string]string{
+		"cifar-10-batches-bin/test_batch.bin": "cifar10", "MNIST/raw/t10k-images-idx3-ubyte": "mnist", "train-images.idx3-ubyte": "mnist",
+		"a/b/c/d/1.PNG": "folder", "a.TSV": "", "a.csv.gz": "",
+	} {
+		dir := t.TempDir()
+		p := write(t, filepath.Join(dir, filepath.FromSlash(file)), nil)
+		if want == "" {
+			dir, want = p, "csv"
+		}
+		if got, _, err := detect(dir); got != want {
+			t.Errorf("%s: %q (%v), want %q", file, got, err, want)
+		}
+	}
+}

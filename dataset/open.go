@@ -147,21 +147,24 @@ func detect(path string) (string, string, error) {
 	has := func(p string) bool { m, _ := filepath.Glob(filepath.Join(path, p)); return len(m) > 0 }
 	if st.IsDir() {
 		switch {
-		case has("data_batch_*.bin") || has("test_batch.bin"):
+		case has("data_batch_*.bin") || has("test_batch.bin") || has("cifar-10-batches-bin/*.bin"):
 			return "cifar10", path, nil
-		case has("train.bin") && has("test.bin"):
+		case has("train.bin") && has("test.bin") || has("cifar-100-binary/*.bin"):
 			return "cifar100", path, nil
-		case has("*-images-idx3-ubyte*") || has("*-images*idx3*"):
+		case has("*-images*idx3*") || has("raw/*-images*idx3*") || has("MNIST/raw/*-images*idx3*"):
 			return "mnist", path, nil
 		case has("test.png") && has("test.labels"):
 			return "tiles", path, nil
 		case has("*/*.png") || has("*/*.jpg") || has("*/*.jpeg") || has("*/*/*.png") || has("*/*/*.jpg") || has("*/*/*.jpeg"):
 			return "folder", path, nil
 		}
+		if t := newTree(path); t.walk(path, nil, nil) == nil && len(t.files) > 0 {
+			return "folder", path, nil
+		}
 		return "", "", fmt.Errorf("folder %s holds none of: data_batch_*.bin, *-images-idx3-ubyte, test.png with test.labels, folders of images", path)
 	}
 	switch name := strings.ToLower(strings.TrimSuffix(path, ".gz")); filepath.Ext(name) {
-	case ".csv":
+	case ".csv", ".tsv":
 		return "csv", path, nil
 	case ".npz":
 		return "npz", path, nil

@@ -28,7 +28,7 @@ func openParquet(d *Data, files string, o *options) error {
 	if o.err != nil {
 		return o.err
 	}
-	train, test, two := strings.Cut(files, ",")
+	train, test, two := cutTest(files)
 	var err error
 	if d.Train, err = d.readParquet(train, po); err != nil {
 		return err
