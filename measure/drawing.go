@@ -9,7 +9,8 @@ import (
 
 const drawingHelp = `Boxes are layers that hold weights; grey ones join what other layers computed. A colour is a group of channels that
 can only be cut together, on the layers that make them and the lines that carry them; grey lines and stripes carry channels that are never
-cut. The bar in a box is the share of its weights that are not zero. Click a group in the list to see it alone.`
+cut. The bar in a box is the share of its weights that are not zero. Click a group in the list to see it alone.
+The wheel with Ctrl, a pinch or the buttons zoom; the field finds layers by name, weight, operator or module.`
 
 // diagram draws the layers and what leads from one to another.
 func (x *Inspection) diagram() *report.Diagram {

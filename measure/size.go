@@ -31,7 +31,9 @@ func (s Size) Sparsity() float64 {
 
 // Layer is what one weight takes.
 type Layer struct {
-	Name      string `json:"name"`
+	Name      string `json:"name"`            // of the weight, as patterns want it
+	Label     string `json:"label,omitempty"` // what a person knows the layer by
+	Node      string `json:"node,omitempty"`  // that multiplies by the weight
 	Op        string `json:"op"`
 	Shape     []int  `json:"shape"`
 	Params    int64  `json:"params"`
@@ -104,6 +106,7 @@ func Count(g *graph.Graph) (Size, []Layer) {
 			layers = append(layers, l)
 		}
 	}
+	label(g, layers)
 	return s, layers
 }
 

@@ -16,6 +16,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"drawn": func(d *Diagram) template.HTML { return template.HTML(d.SVG()) },
 	"hue":   Hue,
 	"paras": func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
+	"long":  func(s string) bool { return len(s) > 40 },
 	"num":   func(c Cell) string { return fmt.Sprintf("%g", c.Value) },
 }).Parse(pageSource))
 

@@ -43,7 +43,7 @@ func TestPage(t *testing.T) {
 	r.Add(Section{Heading: evil, Text: evil + "\n\nmore", Table: &Table{Columns: []string{evil, "n"}, Rows: [][]Cell{{Text(evil), Count(3)}}},
 		Plots: []*Plot{
 			{Title: evil, X: Axis{Name: evil, Log: true}, Y: Axis{Name: "y"}, Series: []Series{
-				{Name: evil, Line: true, Points: []Point{{1, 2, evil}, {0, 1, ""}, {math.NaN(), 1, ""}, {10, math.Inf(1), ""}, {100, 3, ""}}}, {Name: "b", Dashed: true}}},
+				{Name: evil, Line: true, Points: []Point{{X: 1, Y: 2, Label: evil, OffX: .5, OffY: 1}, {X: 0, Y: 1}, {X: math.NaN(), Y: 1}, {X: 10, Y: math.Inf(1)}, {X: 100, Y: 3, OffX: 200, OffY: math.NaN()}}}, {Name: "b", Dashed: true}}},
 			{Title: "bars", Bars: []Bar{{evil, .5, "50 %"}, {strings.Repeat("long", 20), 2, ""}, {"nan", math.NaN(), ""}}},
 			{Title: "none"},
 		}})

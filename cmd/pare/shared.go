@@ -9,11 +9,8 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
-	"pare/measure"
 	"pare/model"
 	"pare/onnx"
-
-	"github.com/spf13/cobra"
 )
 
 // engine is how networks are run.
@@ -94,45 +91,4 @@ func writtenBy(command string) string {
 // stem is a file's name without folder and extension.
 func stem(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-}
-
-// outcome is what a command that makes networks has to show.
-type outcome struct {
-	title, command string
-	networks       []*measure.Network
-	data           *dataset.Data
-	html           string        // where the report goes, if anywhere
-	result         *model.Result // of a method
-}
-
-// finish measures, prints and writes the report.
-func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
-	o, err := c.engine()
-	if err != nil {
-		return err
-	}
-	if err := measure.Networks(cmd.Context(), x.networks, x.data, o); err != nil {
-		if cmd.Context().Err() != nil {
-			return fmt.Errorf("stopped while measuring; %s is written", x.networks[len(x.networks)-1].File)
-		}
-		return err
-	}
-	page := measure.Page(x.title, x.command, x.networks, x.data)
-	if d := x.data; d != nil && d.Eval() == d.Train {
-		c.say("note: accuracy is that of the training set, for there is no other; val=0.1 in --data keeps a part of it out")
-	}
-	if x.html != "" {
-		if err := page.SaveHTML(x.html); err != nil {
-			return err
-		}
-	}
-	if c.json {
-		out := map[string]any{"networks": x.networks}
-		if x.result != nil {
-			out["notes"], out["facts"] = x.result.Notes, x.result.Facts
-		}
-		return c.printJSON(out)
-	}
-	page.Print(c.out, c.width())
-	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"pare/dataset"
@@ -18,6 +17,7 @@ import (
 // training is what the flags of train say.
 type training struct {
 	out, data, weights, html string
+	card                     string
 	seed                     uint64
 	resume                   bool
 	teaching                 distillation
@@ -38,7 +38,8 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&q.data, "data", "", "data to train on")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	settingFlags(cmd, &q.teaching, distillationFlags)
@@ -55,7 +56,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
+	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}, file{"card", q.card, docPages}); err != nil {
 		return err
 	}
 	d, err := dataset.Open(q.data)
@@ -81,7 +82,8 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	j.Clean()
-	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html,
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html,
+		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 
