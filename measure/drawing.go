@@ -36,6 +36,9 @@ func (x *Inspection) diagram() *report.Diagram {
 			b.Detail = fmt.Sprintf("%s %v", l.Node.Op, l.Weight.Shape)
 			b.Hint = fmt.Sprintf("%s %s, weight %s %v, output %v", l.Node.Op, l.Node.Name, l.Weight.Name, l.Weight.Shape, l.Value.Shape)
 			if s, ok := layers[l.Weight.Name]; ok {
+				if s.title() != s.Name {
+					b.Label = s.title()
+				}
 				b.Fill = 1 - s.zeros()
 				b.Hint += fmt.Sprintf(", %s parameters, %.1f %% zeros, %s MACs", report.Count(s.Params).Text, 100*s.zeros(), report.Scaled(float64(s.MACs)).Text)
 			}

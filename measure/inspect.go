@@ -159,11 +159,11 @@ func (x *Inspection) layerTable() *report.Table {
 }
 
 func (x *Inspection) groupTable(few int) *report.Table {
-	t := &report.Table{Columns: []string{"group", "channels", "made by", "read by", "tied through", "parameters", "MACs"}}
+	t := &report.Table{Columns: []string{"group", "channels", "parameters", "MACs", "made by", "read by", "tied through"}}
 	for i := range x.Groups {
 		g := &x.Groups[i]
-		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Text(names(g.Made, few)), report.Text(names(g.Read, few)),
-			report.Text(names(g.Through, few)), report.Percent(g.Params), report.Percent(g.MACs)})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Percent(g.Params), report.Percent(g.MACs),
+			report.Text(names(g.Made, few)), report.Text(names(g.Read, few)), report.Text(names(g.Through, few))})
 	}
 	return t
 }

@@ -3,6 +3,7 @@ package measure
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"pare/graph"
@@ -25,7 +26,7 @@ func label(g *graph.Graph, layers []Layer) {
 			continue
 		}
 		l.Node, l.Label = n.Name, l.Name
-		if s := structure.Label(n, i); s != strings.TrimSuffix(l.Name, ".weight") {
+		if s := nameOf(n, i, l.Name); s != strings.TrimSuffix(l.Name, ".weight") {
 			l.Label = cmp.Or(s, l.Name)
 		}
 		times[l.Label]++
@@ -36,6 +37,17 @@ func label(g *graph.Graph, layers []Layer) {
 			l.Label = fmt.Sprintf("%s (%s)", l.Label, l.Name)
 		}
 	}
+}
+
+// numbered are names that exporters make up and that name no module.
+var numbered = regexp.MustCompile(`(?i)(^|/)(const|constant|const_fold_opt_*|dequantizelinear|initializer)[_:\d]*$`)
+
+// nameOf is what a layer is called that reads a weight by input i.
+func nameOf(n *graph.Node, i int, weight string) string {
+	if numbered.MatchString(weight) {
+		i = len(n.Inputs) // none: the node's place in the model is asked for
+	}
+	return structure.Label(n, i)
 }
 
 // reads is the input by which a node reads a weight, be it through nodes that only

@@ -13,8 +13,8 @@ import (
 // Page is the report of networks that Networks measured; from says how it was made.
 func Page(title string, ns []*Network, d *dataset.Data, from *Origin) *report.Report {
 	r := &report.Report{Title: title, Verdict: Verdict(ns, d, from.Engine), Facts: from.Facts(ns...)}
-	r.Add(report.Section{Heading: "What came out (time: one sample, " + from.Engine + ")", Table: outcomeTable(ns), Text: summary(ns, d, from)})
-	r.Add(report.Section{Heading: "How fast it runs (" + from.Engine + ")", Table: speedTable(ns), Text: "One sample, and 32 at once, every network in turn in each round. Behind ± is the spread of the middle half of the rounds; times with × are relative to the first network. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch. Another runtime has other times."})
+	r.Add(report.Section{Heading: "What came out (time: one sample, " + from.Engine + ")", Table: outcomeTable(ns), Note: summary(ns, d, from)})
+	r.Add(report.Section{Heading: "How fast it runs (" + from.Engine + ")", Table: speedTable(ns), Note: "One sample, and 32 at once, every network in turn in each round. Behind ± is the spread of the middle half of the rounds; times with × are relative to the first network. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch. Another runtime has other times."})
 	if plots := costPlots(ns, from.Engine); plots != nil {
 		r.Add(report.Section{Heading: "Accuracy against what it costs", Plots: plots})
 	}

@@ -28,6 +28,9 @@ func (r *Report) Markdown(w io.Writer, head string, image func(p *Plot) string) 
 		if s.Table != nil {
 			s.Table.markdown(&b)
 		}
+		if s.Note != "" {
+			fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(s.Note))
+		}
 		for _, p := range s.Plots {
 			if at := image(p); at != "" {
 				fmt.Fprintf(&b, "![%s](%s)\n\n", inCell(p.Title), strings.ReplaceAll(at, " ", "%20"))

@@ -120,7 +120,7 @@ func (b *block) share(want, least []int, width int) {
 // words and not shortened.
 func (t *Table) prose(i int) bool {
 	for _, r := range t.Rows {
-		if i < len(r) && strings.Count(r[i].Text, " ") > 2 {
+		if i < len(r) && (strings.Count(r[i].Text, " ") > 2 && !r[i].IsNum || strings.Contains(r[i].Text, ", ")) {
 			return true
 		}
 	}

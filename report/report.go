@@ -35,6 +35,7 @@ type Section struct {
 	Heading string
 	Text    string // paragraphs, separated by empty lines
 	Table   *Table
+	Note    string // paragraphs below the table, that say how to read it
 	Plots   []*Plot
 
 	Diagram *Diagram

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/measure"
 	"pare/report"
@@ -55,7 +54,7 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 	if err != nil {
 		return err
 	}
-	var plans [][]engine.StepInfo
+	var plans [][]measure.Step
 	for _, g := range gs {
 		steps, err := measure.Profile(cmd.Context(), g, q.batch, 300*time.Millisecond, o)
 		if err != nil {
