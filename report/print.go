@@ -50,7 +50,7 @@ func (t *Table) Print(w io.Writer, width int) {
 type block struct{ columns, room []int }
 
 // Least room of a name that is shortened, and of a text that is broken into lines.
-const leastName, leastText = 16, 22
+const leastName, leastText = 16, 20
 
 // blocks shares out the columns; 0 is a terminal without end.
 func (t *Table) blocks(width int) []block {
