@@ -151,7 +151,9 @@ func TestLabels(t *testing.T) {
 func looped(t *testing.T) *graph.Graph {
 	t.Helper()
 	g := graph.New("looped", 17)
-	scalar := func(g *graph.Graph, name string, x *tensor.Tensor) *graph.Value { return g.Const(name, x, graph.Frozen) }
+	scalar := func(g *graph.Graph, name string, x *tensor.Tensor) *graph.Value {
+		return g.Const(name, x, graph.Frozen)
+	}
 	body := graph.New("body", 17)
 	i := &graph.Value{Name: "i", DType: tensor.Int64, Shape: graph.Shape{}}
 	c := &graph.Value{Name: "c", DType: tensor.Bool, Shape: graph.Shape{}}
