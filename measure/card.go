@@ -145,7 +145,11 @@ func limits(b *strings.Builder, n *Network, d *dataset.Data, from *Origin) {
 		}
 		fmt.Fprintf(b, "- Inputs must be normalised as they were here: %s.\n", report.InProse(from.Norm))
 	}
-	fmt.Fprintf(b, "- Times are those of %s on %s. Another runtime or machine has other times.\n", report.InProse(from.Engine), report.InProse(from.Processor))
+	if !n.Single.measured() {
+		b.WriteString("- Time was not measured.\n")
+	} else {
+		fmt.Fprintf(b, "- Times are those of %s on %s. Another runtime or machine has other times.\n", report.InProse(from.Engine), report.InProse(from.Processor))
+	}
 	if n.Size.Sparsity() > .01 {
 		b.WriteString("- Zeros among the weights make the file smaller only in Pare's sparse form or packed, and time shorter only where a runtime skips them: Pare's engine does, ONNX Runtime does not.\n")
 	}

@@ -13,8 +13,15 @@ import (
 // Page is the report of networks that Networks measured; from says how it was made.
 func Page(title string, ns []*Network, d *dataset.Data, from *Origin) *report.Report {
 	r := &report.Report{Title: title, Verdict: Verdict(ns, d, from.Engine), Facts: from.Facts(ns...)}
-	r.Add(report.Section{Heading: "What came out (time: one sample, " + from.Engine + ")", Table: outcomeTable(ns), Note: summary(ns, d, from)})
-	r.Add(report.Section{Heading: "How fast it runs (" + from.Engine + ")", Table: speedTable(ns), Note: "One sample, and 32 at once, every network in turn in each round. Behind ± is the spread of the middle half of the rounds; times with × are relative to the first network. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch. Another runtime has other times."})
+	timed := ns[0].Single.measured()
+	heading := "What came out"
+	if timed {
+		heading += " (time: one sample, " + from.Engine + ")"
+	}
+	r.Add(report.Section{Heading: heading, Table: outcomeTable(ns), Note: summary(ns, d, from)})
+	if timed {
+		r.Add(report.Section{Heading: "How fast it runs (" + from.Engine + ")", Table: speedTable(ns), Note: "One sample, and 32 at once, every network in turn in each round. Behind ± is the spread of the middle half of the rounds; times with × are relative to the first network. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch. Another runtime has other times."})
+	}
 	if plots := costPlots(ns, from.Engine); plots != nil {
 		r.Add(report.Section{Heading: "Accuracy against what it costs", Plots: plots})
 	}
@@ -56,11 +63,12 @@ func costPlots(ns []*Network, engine string) []*report.Plot {
 	if sparse.Points != nil {
 		sized = append(sized, sparse)
 	}
-	return []*report.Plot{
-		{Title: "Accuracy against size", X: report.Axis{Name: "bytes", Log: true, Format: inBytes}, Y: accuracy, Series: append(sized, front(sized...))},
-		{Title: "Accuracy against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: accuracy, Series: []report.Series{time, front(time)},
-			Note: "Times of " + engine + "; the bars are the spread of the middle half of the rounds."},
+	out := []*report.Plot{{Title: "Accuracy against size", X: report.Axis{Name: "bytes", Log: true, Format: inBytes}, Y: accuracy, Series: append(sized, front(sized...))}}
+	if !ns[0].Single.measured() {
+		return out
 	}
+	return append(out, &report.Plot{Title: "Accuracy against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: accuracy, Series: []report.Series{time, front(time)},
+		Note: "Times of " + engine + "; the bars are the spread of the middle half of the rounds."})
 }
 
 // front joins the points that no other beats in both coordinates.
@@ -80,7 +88,10 @@ func front(series ...report.Series) report.Series {
 
 // summary says what the columns of the first table are.
 func summary(ns []*Network, d *dataset.Data, from *Origin) string {
-	out := []string{"File is the size on disk of the file that was given or written, with its weights where these lie beside it. ONNX is the network as an ONNX file, sparse form as a .pare file, in which zeros take less than a bit; both are taken from the file where it is one of them, and else from what Pare would write. Time is that of one sample on " + from.Engine + ", relative to " + ns[0].Name + "."}
+	out := []string{"File is the size on disk of the file that was given or written, with its weights where these lie beside it. ONNX is the network as an ONNX file, sparse form as a .pare file, in which zeros take less than a bit; both are taken from the file where it is one of them, and else from what Pare would write."}
+	if ns[0].Single.measured() {
+		out[0] += " Time is that of one sample on " + from.Engine + ", relative to " + ns[0].Name + "."
+	}
 	if d != nil {
 		t := fmt.Sprintf("Accuracy and loss are measured on the %s set", d.Eval().Name)
 		if m := ns[0].Metrics; m != nil {
@@ -139,14 +150,17 @@ func curves(es []train.Epoch) []*report.Plot {
 func outcomeTable(ns []*Network) *report.Table {
 	t := &report.Table{Columns: []string{"network", "accuracy", "file", "time", "parameters", "non-zero", "MACs", "ONNX", "sparse form", "loss"}}
 	for _, n := range ns {
-		acc, loss, file := report.Missing(), report.Missing(), report.Missing()
+		acc, loss, file, time := report.Missing(), report.Missing(), report.Missing(), report.Missing()
 		if n.Metrics != nil {
 			acc, loss = report.Percent(n.Metrics.Accuracy), report.Number(n.Metrics.Loss)
 		}
 		if n.OnDisk > 0 {
 			file = report.Bytes(n.OnDisk)
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(n.Name), acc, file, report.Ratio(n.Single.Ratio.Median, n.Single.Ratio.Half), report.Count(n.Size.Params), report.Count(n.Size.NonZero),
+		if n.Single.measured() {
+			time = report.Ratio(n.Single.Ratio.Median, n.Single.Ratio.Half)
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(n.Name), acc, file, time, report.Count(n.Size.Params), report.Count(n.Size.NonZero),
 			report.Scaled(float64(n.Size.MACs)), report.Bytes(n.Size.Bytes), report.Bytes(n.Size.SparseBytes), loss})
 	}
 	return t

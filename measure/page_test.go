@@ -16,6 +16,7 @@ import (
 	"pare/graph/op"
 	"pare/measure"
 	"pare/onnx"
+	"pare/report"
 	"pare/tensor"
 	"pare/train"
 	"pare/zoo"
@@ -60,6 +61,21 @@ func TestVerdict(t *testing.T) {
 	}
 	if got := measure.Verdict([]*measure.Network{dense, {Name: "x"}}, nil, "E")[0]; !strings.Contains(got, "accuracy not measured") || !strings.Contains(got, "time not measured") {
 		t.Error(got)
+	}
+}
+
+// A page of networks that were not run has no times, and says so.
+func TestPageUntimed(t *testing.T) {
+	ns := []*measure.Network{network("dense", 1000, 1000, .9, 0, 0), network("small", 500, 500, .9, 0, 0)}
+	d := &dataset.Data{Test: &dataset.Set{Name: "test"}}
+	r := measure.Page("t", ns, d, &measure.Origin{Engine: "E"})
+	var b bytes.Buffer
+	if err := r.Markdown(&b, "", func(*report.Plot) string { return "x" }); err != nil {
+		t.Fatal(err)
+	}
+	card := measure.ModelCard(ns[1], ns[0], d, &measure.Origin{Engine: "E"})
+	if s := b.String(); strings.Contains(s, "0.00×") || strings.Contains(s, "How fast") || strings.Contains(s, "against time") || !strings.Contains(s, "time not measured") || !strings.Contains(card, "Time was not measured") {
+		t.Error(s)
 	}
 }
 

@@ -39,7 +39,11 @@ func alone(n *Network, d *dataset.Data, engine string) string {
 	if n.OnDisk > 0 {
 		size = report.Bytes(n.OnDisk).Text + " on disk"
 	}
-	return fmt.Sprintf("%s: %s; %s; one sample takes %s on %s.", n.Name, acc, size, report.Millis(n.Single.Seconds.Median).Text, engine)
+	time := "time not measured"
+	if n.Single.measured() {
+		time = fmt.Sprintf("one sample takes %s on %s", n.Single.Seconds.Millis().Text, engine)
+	}
+	return fmt.Sprintf("%s: %s; %s; %s.", n.Name, acc, size, time)
 }
 
 // sizeVerdict compares the files as they lie on disk; where one has none, its ONNX
@@ -76,6 +80,9 @@ func (n *Network) sparser() bool {
 	return n.Size.Sparsity() > .01 && float64(n.Size.SparseBytes) < .9*float64(file)
 }
 
+// measured says whether the network was run at all.
+func (s *Speed) measured() bool { return s.Ratio.Median > 0 }
+
 // noise is the least difference of times that is called one, as a share.
 const noise = .03
 
@@ -88,7 +95,7 @@ func timeVerdict(s *Speed, what, engine string) string {
 	}
 	times := fmt.Sprintf("%s of the time, %s", report.Ratio(r, half).Text, where)
 	switch {
-	case r <= 0 || math.IsNaN(r):
+	case !s.measured():
 		return "time not measured"
 	case math.Abs(r-1) <= max(noise, half):
 		return fmt.Sprintf("as fast within the spread of the measurement (%s)", times)
