@@ -31,7 +31,9 @@ func (s Size) Sparsity() float64 {
 
 // Layer is what one weight takes.
 type Layer struct {
-	Name      string `json:"name"`
+	Name      string `json:"name"`            // of the weight, as patterns want it
+	Label     string `json:"label,omitempty"` // what a person knows the layer by
+	Node      string `json:"node,omitempty"`  // that multiplies by the weight
 	Op        string `json:"op"`
 	Shape     []int  `json:"shape"`
 	Params    int64  `json:"params"`
@@ -90,6 +92,7 @@ func Count(g *graph.Graph) (Size, []Layer) {
 		}
 	}
 	s.MACs, s.Effective = w.count(c, 1)
+	label(g, w.layers)
 	return s, w.layers
 }
 
@@ -100,7 +103,7 @@ type weigher struct {
 	layers []Layer
 }
 
-// count adds up a graph that runs so many times. Of the branches of an If the one
+// count adds up a graph that runs a number of times. Of the branches of an If the one
 // that takes more counts; all layers are listed.
 func (w *weigher) count(g *graph.Graph, times int64) (macs, effective int64) {
 	for _, n := range g.Nodes {

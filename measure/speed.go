@@ -125,26 +125,6 @@ func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, er
 	return p, nil
 }
 
-// Profile runs a network as often as `per` allows, at least three times, and
-// gives the steps of its plan with their kernels and mean times.
-func Profile(ctx context.Context, g *graph.Graph, batch int, per time.Duration, opt engine.Options) ([]engine.StepInfo, error) {
-	opt.Profile = true
-	p, err := prepare(g, batch, opt)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	for t, n := time.Now(), 0; n < 3 || time.Since(t) < per; n++ {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err := p.RunContext(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.Plan(), nil
-}
-
 // Pareto gives the indices of the points that no other beats in both: more of
 // good, less of cost.
 func Pareto(cost, good []float64) []int {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/measure"
 	"pare/report"
@@ -55,7 +54,7 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 	if err != nil {
 		return err
 	}
-	var plans [][]engine.StepInfo
+	var plans [][]measure.Step
 	for _, g := range gs {
 		steps, err := measure.Profile(cmd.Context(), g, q.batch, 300*time.Millisecond, o)
 		if err != nil {
@@ -64,14 +63,14 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 		plans = append(plans, steps)
 	}
 	if c.json {
-		return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans})
+		return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans, "engine": measure.EngineName(o)})
 	}
 	t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
 	for i, f := range files {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(f), report.Millis(sp[i].Seconds.Median), report.Scaled(sp[i].Rate),
+		t.Rows = append(t.Rows, []report.Cell{report.Text(f), sp[i].Seconds.Millis(), report.Scaled(sp[i].Rate),
 			report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Peak))})
 	}
-	fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", q.batch, q.rounds)
+	fmt.Fprintf(c.out, "%s, batch %d, %d rounds in turn\n", measure.EngineName(o), q.batch, q.rounds)
 	t.Print(c.out, c.width())
 	if q.layers == 0 {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
+	"pare/measure"
 	"pare/model"
 	"pare/model/all"
 	"pare/model/sweep"
@@ -184,9 +185,14 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 // compared prints and writes what came out.
 func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep.Outcome) error {
 	rows := sweep.Summarise(outs)
+	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	if err != nil {
+		return err
+	}
+	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&q.recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
-	rep := s.Page(name, q.command(name, s.Engine.Threads), rows, outs)
-	if err := q.write(rep); err != nil {
+	rep := s.Page(name, from, rows, outs)
+	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	if c.json {
@@ -214,8 +220,20 @@ func failure(outs []*sweep.Outcome) error {
 	return nil
 }
 
+// public is the page of documentation, which tells no paths.
+func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
+	pub := *from
+	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
+	for i := range pub.Files {
+		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
+	}
+	r := s.Page(name, &pub, rows, outs)
+	r.Subtitle = q.command(name, s.Engine.Threads)
+	return r
+}
+
 // write writes the files that were asked for.
-func (q *comparison) write(r *report.Report) error {
+func (q *comparison) write(r, public *report.Report) error {
 	if q.html != "" {
 		if err := r.SaveHTML(q.html); err != nil {
 			return err
@@ -233,11 +251,11 @@ func (q *comparison) write(r *report.Report) error {
 	if q.page == "" {
 		return nil
 	}
-	return r.SaveMarkdown(q.page, writtenBy("pare model compare"))
+	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
 }
 
-// command is what makes the page again, without the paths of files.
-func (q *comparison) command(name string, threads int) string {
+// dataName is the data without the paths of files.
+func (q *comparison) dataName() string {
 	kind, path, ok := strings.Cut(q.data, ":")
 	if ok {
 		kind += ":"
@@ -247,7 +265,12 @@ func (q *comparison) command(name string, threads int) string {
 			kind += "…"
 		}
 	}
-	out := []string{"pare model compare", name, "--data", kind, "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	return kind
+}
+
+// command is what makes the page again, without the paths of files.
+func (q *comparison) command(name string, threads int) string {
+	out := []string{"pare model compare", name, "--data", q.dataName(), "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
 	for _, x := range catalog.Settings(&q.recipe) {
 		switch v := x.String(); v {
 		case "0", "false", "":

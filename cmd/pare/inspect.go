@@ -24,6 +24,7 @@ func (c *cli) inspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			x.OnDisk = measure.FileBytes(a[0])
 			if html != "" {
 				if err := x.Page(a[0]).SaveHTML(html); err != nil {
 					return err

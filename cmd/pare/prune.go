@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -20,6 +18,7 @@ import (
 // pruning is what the flags of prune say.
 type pruning struct {
 	out, data, html string
+	card            string
 	seed            uint64
 	resume, force   bool
 	untimed         bool
@@ -52,7 +51,8 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
 	f.StringVar(&q.data, "data", "", "data to fine-tune on and to measure with")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
@@ -86,7 +86,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		return usage("no output: give -o OUT.onnx or OUT.pare")
 	}
 	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
-	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}}, q.force}); err != nil {
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
 	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
@@ -118,7 +118,8 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		res.Notes[i] = catalog.Text(n.With(c.flagOf))
 		c.say("note: %s", res.Notes[i])
 	}
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), command: strings.Join(os.Args, " "), data: j.Data, html: q.html, result: res, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, html: q.html, result: res, untimed: q.untimed,
+		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
 }
 

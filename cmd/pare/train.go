@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"pare/dataset"
@@ -18,6 +17,7 @@ import (
 // training is what the flags of train say.
 type training struct {
 	out, data, weights, html string
+	card                     string
 	seed                     uint64
 	resume, force, untimed   bool
 	teaching                 distillation
@@ -38,7 +38,8 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&q.data, "data", "", "data to train on")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
@@ -58,7 +59,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
-	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}}, q.force}); err != nil {
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
 	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
@@ -88,7 +89,8 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	own.Done()
-	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html, untimed: q.untimed,
+		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 
