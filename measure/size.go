@@ -3,6 +3,8 @@
 package measure
 
 import (
+	"maps"
+
 	"pare/graph"
 	"pare/graph/op"
 	"pare/onnx"
@@ -79,13 +81,14 @@ func Count(g *graph.Graph) (Size, []Layer) {
 	}
 	var layers []Layer
 	c, _ := op.OneSample(g)
+	shown := atSizes(g)
 	for i, n := range c.Nodes {
 		macs, ok := op.MACs(n)
 		if !ok {
 			continue
 		}
 		l := Layer{Op: n.Op, MACs: macs, Effective: macs}
-		if o := g.Nodes[i].Out(0); o != nil {
+		if o := shown.Nodes[i].Out(0); o != nil {
 			l.Output = o.Shape.String()
 		}
 		for _, v := range n.Inputs {
@@ -105,6 +108,23 @@ func Count(g *graph.Graph) (Size, []Layer) {
 		}
 	}
 	return s, layers
+}
+
+// atSizes is the network at the sizes that it is counted at, but for the batch, whose
+// symbol stays.
+func atSizes(g *graph.Graph) *graph.Graph {
+	sizes := map[string]int{}
+	assumed, _ := op.Assume(g)
+	maps.Copy(sizes, assumed)
+	if len(sizes) == 0 && len(g.Usage.Sizes) == 0 {
+		return g
+	}
+	maps.Copy(sizes, g.Usage.Sizes)
+	c, _ := g.Clone(false)
+	if op.Bind(c, sizes) != nil {
+		return g
+	}
+	return c
 }
 
 func nonZero(t *tensor.Tensor) int64 {

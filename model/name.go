@@ -13,8 +13,13 @@ func SettingName(m Method, field string) string {
 	if name, ok := strings.CutPrefix(field, "Recipe."); ok {
 		return catalog.NameOf(&Recipe{}, name)
 	}
-	if field == "Data" || field == "Seed" {
+	switch field {
+	case "Data", "Seed":
 		return strings.ToLower(field)
+	case "OutputOf":
+		return "output-of"
+	case "Sizes":
+		return "size"
 	}
 	if m == nil {
 		return field

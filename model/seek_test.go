@@ -65,17 +65,3 @@ func TestSeek(t *testing.T) {
 		t.Errorf("a method that trains was sought: %v", err)
 	}
 }
-
-// A copy of a method has its settings, and is another.
-func TestCloneMethod(t *testing.T) {
-	m := oneshot.NewGlobalMP()
-	m.Sparsity = .25
-	c := model.CloneMethod(m).(*oneshot.GlobalMP)
-	if c == m || c.Sparsity != .25 || c.MT != m.MT {
-		t.Errorf("%+v of %+v", c, m)
-	}
-	c.Sparsity = .5
-	if m.Sparsity != .25 {
-		t.Error("the copy's settings are those of the first")
-	}
-}

@@ -222,4 +222,6 @@ func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
 }
 
 // unnamed is a size that the file leaves open without a name for it.
-func unnamed(v *graph.Value, axis int) graph.Dim { return graph.Sym(fmt.Sprintf("%s.%d", v.Name, axis)) }
+func unnamed(v *graph.Value, axis int) graph.Dim {
+	return graph.Sym(fmt.Sprintf("%s.%d", v.Name, axis))
+}

@@ -109,6 +109,7 @@ type cli struct {
 	args     []string // what the program was called with
 	json     bool
 	threads  int
+	use      use
 
 	method   model.Method // that the command line names
 	spec     catalog.Spec // the settings that it gives to it there

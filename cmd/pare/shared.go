@@ -37,7 +37,18 @@ func (c *cli) load(path string) (*graph.Graph, error) {
 	for _, n := range notes {
 		c.say("note: %s: %s", path, n)
 	}
-	return g, nil
+	return g, c.use.apply(g, false)
+}
+
+// beside reads a network that is not the one that flags of its use are meant for.
+func (c *cli) beside(path string) (*graph.Graph, error) {
+	main := c.use
+	c.use = use{}
+	g, err := c.load(path)
+	if c.use = main; err != nil {
+		return nil, err
+	}
+	return g, c.use.apply(g, true)
 }
 
 // networkFor reads or builds a network (see network) that goes with data.
@@ -46,7 +57,7 @@ func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64) (*g
 	if err != nil {
 		return nil, err
 	}
-	return g, model.Fits(g, d)
+	return g, c.fits(name, g, d)
 }
 
 // atLeast checks the value of a flag.
@@ -110,6 +121,11 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	o, err := c.engine()
 	if err != nil {
 		return err
+	}
+	for _, n := range x.networks {
+		if err := c.settle(n.Name, n.Graph); err != nil {
+			return err
+		}
 	}
 	if err := measure.Networks(cmd.Context(), x.networks, x.data, o); err != nil {
 		if cmd.Context().Err() != nil {

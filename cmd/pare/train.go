@@ -43,6 +43,7 @@ func (c *cli) train() *cobra.Command {
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
