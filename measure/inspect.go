@@ -64,7 +64,7 @@ func Inspect(g *graph.Graph) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Inspection{Name: g.Name, Input: g.Inputs[0].Shape.String(), Output: g.Outputs[0].Shape.String(), Opset: g.Opset[""], Size: size}
+	x := &Inspection{Name: g.Name, Input: shapes(g.Inputs), Output: shapes(g.Outputs), Opset: g.Opset[""], Size: size}
 	for _, l := range layers {
 		x.Layers = append(x.Layers, InspectedLayer{l, unevenness(g.Value(l.Name))})
 	}
@@ -83,6 +83,18 @@ func Inspect(g *graph.Graph) (*Inspection, error) {
 	}
 	x.outline = structure.Outline(g, groups)
 	return x, nil
+}
+
+// shapes lists those of values, by name where there are several.
+func shapes(vs []*graph.Value) string {
+	if len(vs) == 1 {
+		return vs[0].Shape.String()
+	}
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = printable(v.Name) + " " + v.Shape.String()
+	}
+	return cmp.Or(strings.Join(out, ", "), "none")
 }
 
 // unevenness is nil for what is no weight of finite float32 numbers.

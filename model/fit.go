@@ -68,6 +68,9 @@ func (j *Job) key(g *graph.Graph) []string {
 	if t := j.Loss.Teacher; t != nil {
 		k.Add("teacher", fmt.Sprintf("%s alpha=%v temperature=%v", run.Digest(t), j.Loss.Alpha, j.Loss.T))
 	}
+	if g.Usage.OutputOf != "" {
+		k.Add("output", g.Usage.OutputOf)
+	}
 	if j.Order != 0 {
 		k.Add("order", j.Order)
 	}

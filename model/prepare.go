@@ -85,13 +85,26 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 			return nil, err
 		}
 		if notes == nil {
-			notes = v.Notes
+			notes = append(v.Notes, ofBatch(g, s)...)
 		}
 		if len(g.Outputs) > 1 {
 			g.Usage.OutputOf = v.Asked
 		}
 	}
 	return notes, nil
+}
+
+// ofBatch says what it means that a network fixes its batch.
+func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
+	in := g.Inputs[0].Shape
+	if len(in) == 0 || !in[0].Known() {
+		return nil
+	}
+	text := "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and trained with other batches, as its nodes allow"
+	if _, err := train.NewView(g, s, in[0].Mul+1, false); err != nil {
+		text = "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and can only be trained so"
+	}
+	return []catalog.Text{catalog.Text(fmt.Sprintf(text, in[0].Mul))}
 }
 
 // see leaves the free sizes that samples decide in a network's usage.

@@ -130,6 +130,9 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 		}
 		set = j.Data.Train
 	}
+	if in := j.Graph.Inputs; s.Noise && len(in) > 0 && in[0].DType != tensor.Float32 {
+		return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", in[0].Name, in[0].DType)
+	}
 	_, batch := j.Graph.Batch(min(128, s.Samples))
 	v, err := train.NewView(j.Graph, set, batch, false)
 	if err != nil {
@@ -137,9 +140,6 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 	}
 	p := &allocate.Probe{Graph: v.Graph, Of: v.Of, Points: s.Points, Worst: s.Worst, Least: s.Least, Batch: batch, Engine: j.Engine}
 	if s.Noise {
-		if x := j.Graph.Inputs[0]; x.DType != tensor.Float32 {
-			return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", x.Name, x.DType)
-		}
 		p.Fill = func(i int, x *tensor.Tensor) int {
 			r := rand.New(rand.NewPCG(j.Seed, 0x4d<<32|uint64(i)))
 			for k := range x.F32() {
