@@ -51,6 +51,7 @@ func NewView(g *graph.Graph, set *dataset.Set, batch int, last bool) (*View, err
 	if err := v.answer(g, last); err != nil {
 		return nil, err
 	}
+	v.Graph.Usage = graph.Usage{} // all is decided
 	return v, nil
 }
 
@@ -229,7 +230,6 @@ func (v *View) size(g *graph.Graph, i int, f fit) error {
 	if !batch.Known() {
 		sizes[batch.Sym] = v.Batch
 	}
-	v.Graph.Usage.Sizes = nil
 	if err := op.Bind(v.Graph, sizes); err != nil {
 		return fmt.Errorf("with input %v: %w", in.Shape, err)
 	}
