@@ -28,6 +28,7 @@ type Graph struct {
 	Opset   map[string]int // version of each operator domain; "" is ai.onnx
 	Meta    Meta
 	Unknown []byte // fields of the file's graph that Pare does not know, kept as they were
+	Usage   Usage
 
 	names map[string]int // counters for fresh names
 }

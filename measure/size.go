@@ -3,6 +3,8 @@
 package measure
 
 import (
+	"maps"
+
 	"pare/graph"
 	"pare/graph/op"
 	"pare/onnx"
@@ -86,9 +88,15 @@ func Count(g *graph.Graph) (Size, []Layer) {
 			w.of[k.Node] = k.Value
 		}
 	}
+	shown := map[string]string{}
+	for _, v := range atSizes(g).Values() {
+		shown[v.Name] = v.Shape.String()
+	}
 	for old, v := range m {
 		if old.From != nil {
-			w.output[v] = old.Shape.String()
+			if w.output[v] = shown[old.Name]; w.output[v] == "" { // of a body
+				w.output[v] = old.Shape.String()
+			}
 		}
 	}
 	s.MACs, s.Effective = w.count(c, 1)
@@ -140,6 +148,23 @@ func (w *weigher) count(g *graph.Graph, times int64) (macs, effective int64) {
 		}
 	}
 	return macs, effective
+}
+
+// atSizes is the network at the sizes that it is counted at, but for the batch, whose
+// symbol stays.
+func atSizes(g *graph.Graph) *graph.Graph {
+	sizes := map[string]int{}
+	assumed, _ := op.Assume(g)
+	maps.Copy(sizes, assumed)
+	if len(sizes) == 0 && len(g.Usage.Sizes) == 0 {
+		return g
+	}
+	maps.Copy(sizes, g.Usage.Sizes)
+	c, _ := g.Clone(false)
+	if op.Bind(c, sizes) != nil {
+		return g
+	}
+	return c
 }
 
 func nonZero(t *tensor.Tensor) int64 {

@@ -10,6 +10,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 )
 
 // Spread is a median with the half-width of the middle half of the samples.
@@ -95,7 +96,8 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 	out := make([]Speed, len(gs))
 	for i, p := range progs {
 		s := SpreadOf(times[i])
-		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes(), Peak: peak[i]}
+		_, ran := gs[i].Batch(batch) // the file may fix it
+		out[i] = Speed{Batch: ran, Seconds: s, Rate: float64(ran) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes(), Peak: peak[i]}
 	}
 	return out, nil
 }
@@ -112,7 +114,7 @@ func live() int {
 // prepare plans a network for inference and fills its inputs with noise.
 func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, error) {
 	opt.Freeze = true
-	p, err := engine.Compile(g, g.Sizes(batch), opt)
+	p, err := engine.Compile(g, op.Sizes(g, batch), opt)
 	if err != nil {
 		return nil, err
 	}

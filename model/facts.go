@@ -27,6 +27,7 @@ type Facts struct {
 	Norm     string            `json:"norm"`     // how samples become the network's input
 	Teacher  string            `json:"teacher"`  // digest of the network that is distilled from, and how
 	Network  string            `json:"network"`  // digest of the network before
+	Output   string            `json:"output"`   // the output that answers, where one is asked for
 }
 
 // none stands where a run has no such thing.
@@ -35,7 +36,10 @@ const none = "none"
 // Facts are those of training a network by the job for a method, which may be nil.
 func (j *Job) Facts(m Method, g *graph.Graph) *Facts {
 	f := &Facts{Format: train.CheckpointFormat, Recipe: catalog.Values(&j.Recipe), Seed: j.Seed, Order: j.order(), From: j.From,
-		Data: none, Held: none, Norm: none, Teacher: none, Network: run.Digest(g)}
+		Data: none, Held: none, Norm: none, Teacher: none, Network: run.Digest(g), Output: none}
+	if o := g.Usage.OutputOf; o != "" {
+		f.Output = o
+	}
 	f.of(m)
 	if j.Data != nil {
 		f.Data, f.Held = digest(j.Data.Train), digest(j.held())
@@ -84,5 +88,6 @@ func (f *Facts) Key() run.Key {
 	k.Add("normalisation", f.Norm)
 	k.Add("teacher", f.Teacher)
 	k.Add("network", f.Network)
+	k.Add("output", f.Output)
 	return k
 }

@@ -16,6 +16,10 @@ func SettingName(m Method, field string) string {
 	switch field {
 	case "Data", "Seed", "Resume", "Force":
 		return strings.ToLower(field)
+	case "OutputOf":
+		return "output-of"
+	case "Sizes":
+		return "size"
 	}
 	if m == nil {
 		return field

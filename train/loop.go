@@ -141,7 +141,7 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
-	pass, err := NewStep(cfg.Graph, cfg.Train.Batch(), cfg.Loss, cfg.Engine)
+	pass, err := newStep(cfg.Graph, samplesOf(cfg.Train), cfg.Train.Batch(), cfg.Loss, cfg.Engine, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -145,7 +146,13 @@ func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 			s.Networks[seed] = s.Networks[1]
 			continue
 		}
-		g, err := c.networkFor(name, "", s.Data, seed)
+		d := s.Data
+		g, err := c.network(name, "", d.Eval(), seed)
+		if err == nil && seed == 1 {
+			err = c.fits(name, g, d)
+		} else if err == nil {
+			_, err = model.Fits(g, d) // its notes are those of the first
+		}
 		if err != nil {
 			return err
 		}

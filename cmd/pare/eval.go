@@ -27,6 +27,8 @@ func (c *cli) eval() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&spec, "data", "", "data to measure on")
 	cmd.Flags().StringVar(&weights, "weights", "", weightsHelp)
+	c.answerFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 

@@ -49,6 +49,11 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	if err != nil {
 		return err
 	}
+	for _, n := range x.networks {
+		if err := c.settle(n.Name, n.Graph); err != nil {
+			return err
+		}
+	}
 	err = measure.Networks(cmd.Context(), x.networks, x.data, o)
 	if err == nil && !x.untimed {
 		err = measure.Speeds(cmd.Context(), x.networks, o)

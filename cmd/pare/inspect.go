@@ -20,6 +20,9 @@ func (c *cli) inspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := c.settle(a[0], g); err != nil {
+				return err
+			}
 			x, err := measure.Inspect(g)
 			if err != nil {
 				return err
@@ -37,5 +40,7 @@ func (c *cli) inspect() *cobra.Command {
 			return nil
 		}}
 	cmd.Flags().StringVar(&html, "html", "", "write a page that draws the network, its groups and its sparsity")
+	c.sizeFlags(cmd)
+	inSections(cmd)
 	return cmd
 }

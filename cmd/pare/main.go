@@ -128,6 +128,7 @@ type cli struct {
 	threads int
 	memory  memory
 	guarded bool // the process may be ended where it takes too much memory
+	use     use  // what flags say of what a file leaves open
 
 	method   model.Method // that the command line names
 	spec     catalog.Spec // the settings that it gives to it there

@@ -60,6 +60,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	settingFlags(cmd, &q.goal, "")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	if c.choose(); c.wrong == nil {
 		settingFlags(cmd, c.method, settingsOf(c.method.Card().Name))
 	}
@@ -137,9 +138,12 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 		if j.Data, err = c.open(q.data); err != nil {
 			return nil, err
 		}
-		if err := model.Fits(j.Graph, j.Data); err != nil {
+		if err := c.fits(name, j.Graph, j.Data); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.settle(name, j.Graph); err != nil {
+		return nil, err
 	}
 	if (j.Data == nil || j.Data.Train == nil) && !cmd.Flags().Changed("epochs") {
 		j.Recipe.Epochs = 0

@@ -36,10 +36,12 @@ func (c *cli) runModel() *cobra.Command {
   pare model run net.onnx --input image=x.npy --output y.npz`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runOnce(cmd, a[0], q) }}
 	f := cmd.Flags()
-	f.StringArrayVar(&q.inputs, "input", nil, "an input, NAME=FILE.npy (once for each; the others are random)")
+	f.StringArrayVar(&q.inputs, "input", nil, "an input, NAME=FILE.npy, or the shape of a random one, NAME:1x3x224x224 (once for each)")
 	f.StringVar(&q.out, "output", "", "file for the outputs (.npz)")
 	f.Uint64Var(&q.seed, "seed", 1, "seed of random inputs")
-	f.IntVar(&q.batch, "batch", 1, "size of symbolic first axes that no input sets; other axes are 1")
+	f.IntVar(&q.batch, "batch", 1, "size of symbolic first axes that no input sets")
+	c.sizeFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 
@@ -74,14 +76,26 @@ func (c *cli) runOnce(cmd *cobra.Command, name string, q *running) error {
 	if err := op.Check(g); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	given, err := arrays(g, q.inputs)
+	var files []string
+	for _, s := range q.inputs {
+		if !strings.Contains(s, "=") && shaped.MatchString(s) {
+			c.use.inputs = append(c.use.inputs, s)
+		} else {
+			files = append(files, s)
+		}
+	}
+	if err := c.use.apply(g, false); err != nil {
+		return err
+	}
+	given, err := arrays(g, files)
 	if err != nil {
 		return err
 	}
-	sizes, err := measure.Bind(g, given, q.batch)
+	sizes, notes, err := measure.Bind(g, given, q.batch)
 	if err != nil {
 		return err
 	}
+	c.notes("", notes)
 	p, err := engine.Compile(g, sizes, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -24,7 +24,14 @@ func (c *cli) engine() (engine.Options, error) {
 
 // open reads data.
 func (c *cli) open(spec string) (*dataset.Data, error) {
-	return await(c.ctx, func() (*dataset.Data, error) { return dataset.Open(spec) })
+	d, err := await(c.ctx, func() (*dataset.Data, error) { return dataset.Open(spec) })
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range d.Notes {
+		c.say("note: %s: %s", spec, n)
+	}
+	return d, nil
 }
 
 // file reads a network as it is.
@@ -49,7 +56,18 @@ func (c *cli) load(path string) (*graph.Graph, error) {
 	for _, n := range notes {
 		c.say("note: %s: %s", path, n)
 	}
-	return g, nil
+	return g, c.use.apply(g, false)
+}
+
+// beside reads a network that is not the one that flags of its use are meant for.
+func (c *cli) beside(path string) (*graph.Graph, error) {
+	main := c.use
+	c.use = use{}
+	g, err := c.load(path)
+	if c.use = main; err != nil {
+		return nil, err
+	}
+	return g, c.use.apply(g, true)
 }
 
 // networkFor reads or builds a network (see network) that goes with data.
@@ -58,7 +76,7 @@ func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64) (*g
 	if err != nil {
 		return nil, err
 	}
-	return g, model.Fits(g, d)
+	return g, c.fits(name, g, d)
 }
 
 // atLeast checks the value of a flag.

@@ -94,6 +94,13 @@ func (b *bar) set(n int, what string) {
 	}
 }
 
+// clear takes the bar away; the next step draws it again.
+func (b *bar) clear() {
+	if b.p != nil {
+		b.p.Clear() //nolint:errcheck // a bar may fail to draw
+	}
+}
+
 // grow changes the number of steps, which some methods learn on the way.
 func (b *bar) grow(total int) {
 	if b.p != nil && b.p.GetMax() != total {
@@ -116,7 +123,8 @@ func (c *cli) work(j *model.Job, what string, f func() (*model.Result, error)) (
 		b.set(step, fmt.Sprintf("%s, loss %.3f", what, loss))
 	}
 	j.Epoch = func(e train.Epoch) {
-		if b.p == nil && !c.json {
+		if !c.json {
+			b.clear()
 			c.say("epoch %d: loss %.4f, held out: loss %.4f, accuracy %.2f %%", e.Epoch, e.Loss, e.ValLoss, 100*e.Accuracy)
 		}
 	}

@@ -46,6 +46,7 @@ func (c *cli) train() *cobra.Command {
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }

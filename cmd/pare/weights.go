@@ -45,7 +45,7 @@ func (c *cli) withoutWeights(name string, s *dataset.Set, seed uint64) (*graph.G
 	if err != nil {
 		return nil, fmt.Errorf("%s is neither a file nor a network for this data: %w", name, err)
 	}
-	return g, nil
+	return g, c.use.apply(g, false)
 }
 
 // raw reads a file as it is, or builds a network of the zoo, with weights where

@@ -55,11 +55,18 @@ func Times(n *graph.Node) int {
 	return 1
 }
 
-// OneSample copies a graph whose shapes are inferred, for counting: sizes that
-// are not known, such as the batch's, become 1. The tensors are shared with g, of
-// whose values m has the copies.
+// OneSample copies a graph whose shapes are inferred, for counting one sample, at the
+// sizes of its usage, or at those that are assumed (see Assume). What is not known
+// even then becomes 1. The tensors are shared with g, of whose values m has the
+// copies.
 func OneSample(g *graph.Graph) (c *graph.Graph, m map[*graph.Value]*graph.Value) {
 	c, m = g.Clone(false)
+	if len(g.Free()) > 0 && (len(g.Usage.Sizes) > 0 || len(g.Open()) > 0) {
+		sizes, _ := Assume(g) // where nothing agrees, sizes of 1 are left
+		if Bind(c, oneSample(g, sizes)) != nil {
+			c, m = g.Clone(false)
+		}
+	}
 	for _, v := range m {
 		for i, d := range v.Shape {
 			if !d.Known() {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/measure"
 	"pare/model"
@@ -28,6 +30,33 @@ func TestChannels(t *testing.T) {
 		}
 		if now, _, _ := measure.Of(j.Graph); now != before {
 			t.Error("the job's network was cut")
+		}
+	}
+}
+
+// A target of multiply-accumulates means the same for a network of free sizes as for
+// one of the sizes that it is used at: those that are given, or those of the data.
+func TestChannelsFreeSizes(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs = 0
+		want := modeltest.Run(t, &Channels{model.ChannelTarget{MACs: .5}}, j)
+		k := modeltest.ConvJob(t, "resnet8")
+		k.Recipe.Epochs = 0
+		for i, s := range []string{"H", "W"} {
+			k.Graph.Inputs[0].Shape[2+i] = graph.Sym(s)
+		}
+		if err := op.InferAll(k.Graph); err != nil {
+			t.Fatal(err)
+		}
+		if given {
+			k.Data, k.Graph.Usage.Sizes = nil, map[string]int{"H": 8, "W": 8}
+		}
+		r := modeltest.Run(t, &Channels{model.ChannelTarget{MACs: .5}}, k)
+		a, _ := measure.Count(want.Graph)
+		b, _ := measure.Count(r.Graph)
+		if a != b || r.Notes != nil || r.Graph.Inputs[0].Shape.String() != "[N 1 H W]" {
+			t.Errorf("%+v, want %+v; said %v; input %v", b, a, r.Notes, r.Graph.Inputs[0].Shape)
 		}
 	}
 }

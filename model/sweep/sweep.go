@@ -242,6 +242,7 @@ func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) er
 		return nil
 	}
 	if err == nil {
+		g.Usage = s.Networks[o.Seed].Usage
 		_, err = model.Prepare(g)
 	}
 	if err != nil {
