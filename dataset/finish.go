@@ -184,25 +184,6 @@ func (d *Data) sayNorm(o *options) {
 	}
 }
 
-// Suit makes three equal channels of gray images where a network's input, without
-// the batch, has three. It notes that it did. Sets without images are left alone.
-func (d *Data) Suit(input []int) {
-	for _, s := range d.sets() {
-		if len(input) != 3 || input[0] != 3 || len(s.Shape) != 3 || s.Shape[0] != 1 || s.Bytes == nil || !slices.Equal(input[1:], s.Shape[1:]) {
-			return
-		}
-	}
-	from := map[*uint8][]uint8{} // parts of one set stay so
-	for _, s := range d.sets() {
-		key := &s.Bytes[0]
-		if from[key] == nil {
-			from[key] = threefold(s.Bytes, s.Size())
-		}
-		s.Bytes, s.Shape = from[key], []int{3, s.Shape[1], s.Shape[2]}
-	}
-	d.note("the images are gray and the network takes three channels: each gets the same values")
-}
-
 // threefold repeats every image of n bytes, as three channels.
 func threefold(b []uint8, n int) []uint8 {
 	out := make([]uint8, 0, 3*len(b))

@@ -158,29 +158,6 @@ func TestFewOfFolder(t *testing.T) {
 	}
 }
 
-// Gray images are made to fit a network of three channels.
-func TestSuit(t *testing.T) {
-	dir := t.TempDir()
-	for i, n := range []string{"a/1.png", "a/2.png", "b/1.png", "b/2.png"} {
-		write(t, filepath.Join(dir, n), pngOf(grayPicture(2, 1, byte(i))))
-	}
-	d := open(t, "folder:"+dir+"?val=.5")
-	if err := d.Train.Check([]int{3, 1, 2}, 2); err == nil || !strings.Contains(err.Error(), "channels=3") {
-		t.Error(err)
-	}
-	d.Suit([]int{1, 1, 2})
-	if d.Train.Shape[0] != 1 {
-		t.Error("one channel became three for a network of one")
-	}
-	d.Suit([]int{3, 1, 2})
-	if err := d.Train.Check([]int{3, 1, 2}, 2); err != nil {
-		t.Error(err)
-	}
-	if !slices.Equal(d.Val.Bytes, []byte{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3}) || &d.Val.Bytes[0] != &d.Train.Bytes[0] || !noted(d, "three channels") {
-		t.Errorf("%v, notes %q", d.Val.Bytes, d.Notes)
-	}
-}
-
 // The values by hand, by the formula of Pillow's BILINEAR: a line, and the same
 // as a column.
 func TestResize(t *testing.T) {

@@ -68,6 +68,7 @@ func TestResumeOther(t *testing.T) {
 			}
 		})})
 	}
+	changes = append(changes, change{"output=", job(func(j *model.Job) { j.Graph.Usage.OutputOf = j.Graph.Outputs[0].Name })})
 	begun := modeltest.Job(t, 1)
 	begun.Save = filepath.Join(t.TempDir(), "checkpoint")
 	modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .5}, begun)

@@ -73,10 +73,9 @@ func otherFloats(g *graph.Graph) bool {
 // leaves in the network's usage what the data decides: free sizes, and the output that
 // answers.
 func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
-	if notes, err = suit(g, d); err != nil {
+	if err := suit(g, d); err != nil {
 		return nil, err
 	}
-	first := true
 	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
 		if s == nil {
 			continue
@@ -88,9 +87,8 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if first {
-			notes = slices.Concat(notes, v.Notes, ofBatch(g, s))
-			first = false
+		if notes == nil {
+			notes = append(v.Notes, ofBatch(g, s)...)
 		}
 		if len(g.Outputs) > 1 {
 			g.Usage.OutputOf = v.Asked
@@ -99,32 +97,20 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 	return notes, nil
 }
 
-// suit makes of samples what the network's input wants where that is plain: three
-// channels of gray images, tokens of whole numbers.
-func suit(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
-	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
-		return nil, nil
-	}
-	in := g.Inputs[0]
-	var shape []int
-	for _, k := range in.Shape[1:] {
-		if k.Known() {
-			shape = append(shape, k.Mul)
-		}
-	}
-	before := len(d.Notes)
-	d.Suit(shape)
-	for _, n := range d.Notes[before:] {
-		notes = append(notes, catalog.Text(n))
+// suit checks that numbers which are to be tokens are whole.
+func suit(g *graph.Graph, d *dataset.Data) error {
+	if len(g.Inputs) != 1 || g.Inputs[0].DType != tensor.Int64 {
+		return nil
 	}
 	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
-		if s != nil && in.DType == tensor.Int64 {
-			if err := s.CheckTokens(); err != nil {
-				return nil, err
-			}
+		if s == nil {
+			continue
+		}
+		if err := s.CheckTokens(); err != nil {
+			return err
 		}
 	}
-	return notes, nil
+	return nil
 }
 
 // ofBatch says what it means that a network fixes its batch.

@@ -191,7 +191,15 @@ func TestSignals(t *testing.T) {
 		if c.ready != "" {
 			until(t, c.ready+" was there", there(at(c.ready)))
 		}
-		time.Sleep(200 * time.Millisecond)
+		if c.ready == "" {
+			until(t, "the pipe was opened", func() bool { // for writing it opens once somebody reads
+				f, err := os.OpenFile(at("pipe.onnx"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+				if err == nil {
+					t.Cleanup(func() { f.Close() })
+				}
+				return err == nil
+			})
+		}
 		for range 2 {
 			p.Process.Signal(c.sig) //nolint:errcheck // the status tells
 			time.Sleep(time.Millisecond)
