@@ -179,9 +179,9 @@ func TestSignals(t *testing.T) {
 		after string // the file that is there then
 	}{
 		{syscall.SIGINT, "model inspect pipe.onnx", "", "stopped; nothing was written", ""},
-		{syscall.SIGINT, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
-		{syscall.SIGTERM, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
-		{syscall.SIGHUP, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
+		{syscall.SIGINT, train, "t.onnx.checkpoint.lock", "its state is saved", "t.onnx.checkpoint"},
+		{syscall.SIGTERM, train, "t.onnx.checkpoint.lock", "its state is saved", "t.onnx.checkpoint"},
+		{syscall.SIGHUP, train, "t.onnx.checkpoint.lock", "its state is saved", "t.onnx.checkpoint"},
 		{syscall.SIGINT, "model prune net.onnx -o p.onnx --sparsity 0.5", "p.onnx", "stopped while measuring; p.onnx is written", "p.onnx"},
 	} {
 		p, said := program(t, dir, strings.Fields(c.args)...)
