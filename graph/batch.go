@@ -19,15 +19,15 @@ func (g *Graph) Batch(n int) (sizes map[string]int, batch int) {
 	return sizes, n
 }
 
-// Sizes binds every free size of the inputs: first axes to n samples, the others
+// Sizes binds every free size of the inputs: the batch to n samples, the others
 // as Usage says, or as it is assumed (see Assumed). A size that is a first axis
 // somewhere is n everywhere.
 func (g *Graph) Sizes(n int) map[string]int {
 	sizes := g.Assumed(0)
 	maps.Copy(sizes, g.Usage.Sizes)
 	for _, in := range g.Inputs {
-		if len(in.Shape) > 0 && !in.Shape[0].Known() {
-			sizes[in.Shape[0].Sym] = n
+		if k := g.BatchAxis(in); k < len(in.Shape) && !in.Shape[k].Known() {
+			sizes[in.Shape[k].Sym] = n
 		}
 	}
 	return sizes

@@ -57,3 +57,12 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// A recurrent layer takes the samples along the second axis: the first is the time.
+func TestBatchAxis(t *testing.T) {
+	g := inputs(Shape{Sym("T"), Sym("N"), N(4)}, Shape{N(1), Sym("N"), N(8)})
+	g.Add("GRU", "", []*Value{g.Inputs[0], nil, nil, nil, nil, g.Inputs[1]}, []string{"y"})
+	if sizes := g.Sizes(5); !maps.Equal(sizes, map[string]int{"T": 128, "N": 5}) {
+		t.Error(sizes)
+	}
+}

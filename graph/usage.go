@@ -104,11 +104,22 @@ func (d Dim) Factors() []string {
 func (g *Graph) Open() []string {
 	first := map[string]bool{}
 	for _, v := range g.Inputs {
-		if len(v.Shape) > 0 {
-			first[v.Shape[0].Sym] = true
+		if k := g.BatchAxis(v); k < len(v.Shape) {
+			first[v.Shape[k].Sym] = true
 		}
 	}
 	return slices.DeleteFunc(g.Free(), func(s string) bool { return first[s] || g.Usage.Sizes[s] > 0 })
+}
+
+// BatchAxis is the axis of an input that samples lie on: the first, but for sequences
+// that a recurrent layer reads as [time batch features].
+func (g *Graph) BatchAxis(v *Value) int {
+	for _, n := range g.Nodes {
+		if n.In(0) == v && len(v.Shape) == 3 && n.Is("RNN", "GRU", "LSTM") && n.Int("layout", 0) == 0 {
+			return 1
+		}
+	}
+	return 0
 }
 
 // What is assumed of sizes that are open.

@@ -16,16 +16,21 @@ import (
 // network's shapes agree at. The notes say so. It returns an error where shapes do not
 // agree at sizes that the usage gives.
 func Settle(g *graph.Graph) (notes []catalog.Text, err error) {
+	for _, v := range g.Inputs {
+		if v.Shape == nil {
+			notes = append(notes, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: what depends on it is not counted; give {Shape} %s:1x3x224x224, or what it is", v.Name, printable(v.Name))))
+		}
+	}
 	open := g.Open()
 	if len(open) == 0 {
 		if len(g.Usage.Sizes) == 0 {
-			return nil, nil
+			return notes, nil
 		}
 		c, _ := g.Clone(false)
 		if err := op.Bind(c, g.Sizes(1)); err != nil {
 			return nil, catalog.Errorf("at sizes %s: %v: give other {Sizes}", listed(g.Usage.Sizes), err)
 		}
-		return nil, nil
+		return notes, nil
 	}
 	sizes, err := op.Assume(g)
 	text := "%s were assumed for counts and times; give {Sizes}"
@@ -40,7 +45,7 @@ func Settle(g *graph.Graph) (notes []catalog.Text, err error) {
 		g.Usage.Sizes = map[string]int{}
 	}
 	maps.Copy(g.Usage.Sizes, sizes)
-	return []catalog.Text{catalog.Text(fmt.Sprintf("sizes "+text, listed(sizes)))}, nil
+	return append(notes, catalog.Text(fmt.Sprintf("sizes "+text, listed(sizes)))), nil
 }
 
 // listed writes sizes as H=224, W=224.

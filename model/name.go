@@ -20,6 +20,8 @@ func SettingName(m Method, field string) string {
 		return "output-of"
 	case "Sizes":
 		return "size"
+	case "Shape":
+		return "input"
 	}
 	if m == nil {
 		return field

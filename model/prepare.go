@@ -128,11 +128,23 @@ func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
 
 // see leaves the free sizes that samples decide in a network's usage.
 func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
+	var said []catalog.Text
+	if len(g.Inputs) == 1 && g.Inputs[0].Shape == nil {
+		in := g.Inputs[0]
+		for k := range len(s.Shape) + 1 {
+			in.Shape = append(in.Shape, graph.Sym(fmt.Sprintf("%s.%d", in.Name, k)))
+		}
+		if err := op.InferAll(g); err != nil {
+			return nil, err
+		}
+		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.Shape)))
+	}
 	_, batch := g.Batch(2)
 	v, err := train.NewView(g, s, batch, false)
 	if err != nil {
 		return nil, err
 	}
+	v.Notes = append(said, v.Notes...)
 	use(g, v.Sizes)
 	return v, nil
 }
@@ -148,7 +160,7 @@ func use(g *graph.Graph, sizes map[string]int) {
 // settle decides the free sizes of the job's network: those of its samples, else
 // assumed ones, which the notes say.
 func (j *Job) settle() ([]catalog.Text, error) {
-	if len(j.Graph.Open()) == 0 {
+	if len(j.Graph.Open()) == 0 && !slices.ContainsFunc(j.Graph.Inputs, func(v *graph.Value) bool { return v.Shape == nil }) {
 		return nil, nil
 	}
 	if j.Data != nil {

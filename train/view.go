@@ -156,6 +156,9 @@ func (v *View) input(g *graph.Graph) (int, fit, error) {
 		}
 		return 0, fit{}, nil
 	}
+	if g.BatchAxis(in) != 0 {
+		return 0, fit{}, fmt.Errorf("the network takes sequences as [time batch features], input %q %v: export it with the batch first", in.Name, in.Shape)
+	}
 	sample := v.samples.Shape
 	if in.Shape == nil {
 		v.note("the network does not say the shape of its input %q: that of the samples is taken, [batch %s]", in.Name, shapeText(sample))

@@ -3,8 +3,9 @@ package op
 import "pare/graph"
 
 // MACs counts the multiply-accumulates of a node whose shapes are known; false
-// where its operator has none. Those of a body count as often as it runs, once
-// where that is not known before running; of an If's branches the larger counts.
+// where its operator has none, or a rank is not known. Those of a body count as often
+// as it runs, once where that is not known before running; of an If's branches the
+// larger counts.
 func MACs(n *graph.Node) (int64, bool) {
 	bodies := n.Subgraphs()
 	if len(bodies) > 0 {
@@ -22,6 +23,11 @@ func MACs(n *graph.Node) (int64, bool) {
 	d := Lookup(n.Domain, n.Op)
 	if d == nil || d.MACs == nil {
 		return 0, false
+	}
+	for _, v := range append(n.Inputs[:len(n.Inputs):len(n.Inputs)], n.Outputs...) {
+		if v != nil && v.Shape == nil { // of unknown rank: there is nothing to count by
+			return 0, false
+		}
 	}
 	return d.MACs(n), true
 }
