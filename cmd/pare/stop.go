@@ -67,8 +67,15 @@ func (s *stopper) status() int {
 	return 0
 }
 
-// end stops hearing.
-func (s *stopper) end() { signal.Stop(s.ch); close(s.done); s.cancel() }
+// end stops hearing. Where a signal was heard the process is about to end by it, and one
+// that follows on its heels is still kept from killing it on the way out.
+func (s *stopper) end() {
+	if s.status() == 0 {
+		signal.Stop(s.ch)
+	}
+	close(s.done)
+	s.cancel()
+}
 
 // await gives what f gives, or the context's error where that ends before: f then
 // goes on, and nobody waits for it. It must write nothing.
