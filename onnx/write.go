@@ -65,9 +65,12 @@ type writer struct {
 	opt  Options
 	data string // name of the external file
 	blob []byte
+
+	names *names
 }
 
 func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
+	w.names = namesOf(g)
 	m := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(g.Meta.Unknown, m); err != nil {
 		return nil, err
@@ -131,7 +134,7 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 		p.DocString = proto.String(g.Doc)
 	}
 	for _, v := range g.Inputs {
-		p.Input = append(p.Input, infoOf(v))
+		p.Input = append(p.Input, w.info(v))
 	}
 	for _, n := range g.Nodes {
 		if n.Domain == graph.Pare {
@@ -144,18 +147,18 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 		p.Node = append(p.Node, q)
 		for _, v := range n.Outputs {
 			if v != nil && v.Listed && v.DType != tensor.Undefined && !g.IsOutput(v) {
-				p.ValueInfo = append(p.ValueInfo, infoOf(v))
+				p.ValueInfo = append(p.ValueInfo, w.info(v))
 			}
 		}
 	}
 	for _, v := range g.Outputs {
-		p.Output = append(p.Output, infoOf(v))
+		p.Output = append(p.Output, w.info(v))
 	}
 	return p, nil
 }
 
-func infoOf(v *graph.Value) *onnxpb.ValueInfoProto {
-	p := &onnxpb.ValueInfoProto{Name: proto.String(v.Name)}
+func (w *writer) info(v *graph.Value) *onnxpb.ValueInfoProto {
+	p := &onnxpb.ValueInfoProto{Name: proto.String(w.names.values[v])}
 	if v.Doc != "" {
 		p.DocString = proto.String(v.Doc)
 	}
@@ -187,8 +190,8 @@ func (w *writer) node(n *graph.Node) (*onnxpb.NodeProto, error) {
 		return nil, err
 	}
 	p.OpType = proto.String(n.Op)
-	if n.Name != "" {
-		p.Name = proto.String(n.Name)
+	if name := w.names.nodes[n]; name != "" {
+		p.Name = proto.String(name)
 	}
 	if n.Domain != "" {
 		p.Domain = proto.String(n.Domain)
@@ -196,19 +199,7 @@ func (w *writer) node(n *graph.Node) (*onnxpb.NodeProto, error) {
 	if n.Doc != "" {
 		p.DocString = proto.String(n.Doc)
 	}
-	names := func(vs []*graph.Value) []string {
-		out := make([]string, len(vs))
-		for i, v := range vs {
-			if v != nil {
-				out[i] = v.Name
-			}
-		}
-		for len(out) > 0 && out[len(out)-1] == "" {
-			out = out[:len(out)-1]
-		}
-		return out
-	}
-	p.Input, p.Output = names(n.Inputs), names(n.Outputs)
+	p.Input, p.Output = w.names.of(n.Inputs), w.names.of(n.Outputs)
 	for i := range n.Attrs {
 		a, err := w.attr(&n.Attrs[i])
 		if err != nil {
@@ -281,12 +272,12 @@ func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
 
 func (w *writer) initialiser(g *onnxpb.GraphProto, v *graph.Value) error {
 	if w.opt.Sparse && v.DType == tensor.Float32 && len(v.Const.Shape) > 0 {
-		if s := sparseProto(v); s != nil {
+		if s := sparseProto(w.names.values[v], v); s != nil {
 			g.SparseInitializer = append(g.SparseInitializer, s)
 			return nil
 		}
 	}
-	p := tensorProto(v.Name, v.Const)
+	p := tensorProto(w.names.values[v], v.Const)
 	if v.Doc != "" {
 		p.DocString = proto.String(v.Doc)
 	}
@@ -307,7 +298,7 @@ func (w *writer) initialiser(g *onnxpb.GraphProto, v *graph.Value) error {
 }
 
 // sparseProto is the sparse form of a weight, nil where it would not be smaller.
-func sparseProto(v *graph.Value) *onnxpb.SparseTensorProto {
+func sparseProto(name string, v *graph.Value) *onnxpb.SparseTensorProto {
 	var vals []float32
 	var idx []int64
 	for i, x := range v.Const.F32() {
@@ -318,7 +309,7 @@ func sparseProto(v *graph.Value) *onnxpb.SparseTensorProto {
 	if len(vals)*3 >= v.Const.Len() {
 		return nil
 	}
-	p := &onnxpb.SparseTensorProto{Values: tensorProto(v.Name, tensor.Vector(vals...)), Indices: tensorProto(v.Name+"_indices", tensor.Vector(idx...))}
+	p := &onnxpb.SparseTensorProto{Values: tensorProto(name, tensor.Vector(vals...)), Indices: tensorProto(name+"_indices", tensor.Vector(idx...))}
 	for _, d := range v.Const.Shape {
 		p.Dims = append(p.Dims, int64(d))
 	}
