@@ -29,7 +29,8 @@ func leaveOut(g *graph.Graph, m *onnxpb.ModelProto) {
 	}
 	var shared []*onnxpb.TensorProto
 	for _, t := range m.Graph.Initializer {
-		if slices.ContainsFunc(l.Tensors, func(x sharing.Tensor) bool { return x.Name == t.GetName() }) {
+		if slices.ContainsFunc(l.Tensors, func(x sharing.Tensor) bool { return x.Name == t.GetName() }) &&
+			tensor.DType(t.GetDataType()) == tensor.Float32 {
 			shared = append(shared, t)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/onnx/onnxpb"
 	"pare/tensor"
 
@@ -70,6 +71,10 @@ type writer struct {
 }
 
 func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
+	g, err := op.AsStored(g)
+	if err != nil {
+		return nil, err
+	}
 	w.names = namesOf(g)
 	m := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(g.Meta.Unknown, m); err != nil {
@@ -100,7 +105,6 @@ func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
 			m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(d), Version: proto.Int64(int64(g.Opset[d]))})
 		}
 	}
-	var err error
 	if m.Graph, err = w.graph(g); err != nil {
 		return nil, err
 	}
