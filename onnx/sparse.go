@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"bytes"
 	"compress/flate"
 	"context"
 	"encoding/binary"
@@ -52,8 +51,8 @@ const window = 1 << 20
 
 // WriteSparse writes the sparse form.
 func WriteSparse(path string, g *graph.Graph, half bool) error {
-	b, err := EncodeSparse(g, half)
-	if err != nil {
+	var body chunks
+	if err := sparse(context.Background(), g, half, &body); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	f, err := openOutput(path, false)
@@ -61,36 +60,80 @@ func WriteSparse(path string, g *graph.Graph, half bool) error {
 		return err
 	}
 	defer f.close()
-	return f.write(func(w io.Writer) error { _, err := w.Write(b); return err })
+	return f.write(func(w io.Writer) error {
+		for _, b := range append([][]byte{sparseHead(&body)}, body.blocks...) {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // EncodeSparse gives the bytes of the sparse form. With half, large float32
 // weights are rounded to float16; reading makes them float32 again. It returns
 // an error where one is too large for that.
 func EncodeSparse(g *graph.Graph, half bool) ([]byte, error) {
-	out := make([]byte, len(sparseMagic)+12)
-	if err := sparse(context.Background(), g, half, func(b []byte) { out = append(out, b...) }); err != nil {
+	var body chunks
+	if err := sparse(context.Background(), g, half, &body); err != nil {
 		return nil, err
 	}
-	le, body := binary.LittleEndian, out[len(sparseMagic)+12:]
-	copy(out, sparseMagic)
-	le.PutUint64(out[len(sparseMagic):], uint64(len(body)))
-	le.PutUint32(out[len(sparseMagic)+8:], crc32.ChecksumIEEE(body))
+	out := make([]byte, 0, len(sparseMagic)+12+int(body.n))
+	out = append(out, sparseHead(&body)...)
+	for _, b := range body.blocks {
+		out = append(out, b...)
+	}
 	return out, nil
+}
+
+// sparseHead is what stands before the body.
+func sparseHead(body *chunks) []byte {
+	le, sum := binary.LittleEndian, uint32(0)
+	for _, b := range body.blocks {
+		sum = crc32.Update(sum, crc32.IEEETable, b)
+	}
+	return le.AppendUint32(le.AppendUint64([]byte(sparseMagic), uint64(body.n)), sum)
 }
 
 // SparseSize is the number of bytes of the sparse form, which it does not keep. The end
 // of the context ends it.
 func SparseSize(ctx context.Context, g *graph.Graph, half bool) (int64, error) {
-	n := int64(len(sparseMagic) + 12)
-	err := sparse(ctx, g, half, func(b []byte) { n += int64(len(b)) })
-	return n, err
+	body := chunks{forget: true}
+	err := sparse(ctx, g, half, &body)
+	return int64(len(sparseMagic)+12) + body.n, err
+}
+
+// chunks holds bytes in blocks, which need not be moved to grow; or it only counts them.
+type chunks struct {
+	blocks [][]byte
+	n      int64
+	forget bool
+}
+
+const block = 1 << 20
+
+func (c *chunks) Write(b []byte) (int, error) {
+	n := len(b)
+	c.n += int64(n)
+	for k := len(b); k > 0 && !c.forget; k = len(b) {
+		last := len(c.blocks) - 1
+		if last < 0 || len(c.blocks[last]) == cap(c.blocks[last]) {
+			c.blocks = append(c.blocks, make([]byte, 0, block))
+			continue
+		}
+		to := c.blocks[last]
+		k = min(k, cap(to)-len(to))
+		c.blocks[last] = append(to, b[:k]...)
+		b = b[k:]
+	}
+	return n, nil
 }
 
 // thinned is a weight whose entries go to the streams.
 type thinned struct {
 	t    *tensor.Tensor
 	size int // bytes of an entry: 4, or 2
+	nnz  int // entries that are not zero
 }
 
 // raw is the weight's entries.
@@ -102,8 +145,8 @@ func (x thinned) raw() ([]byte, error) {
 	return b, nil
 }
 
-// sparse makes the body of the sparse form, piece after piece.
-func sparse(ctx context.Context, g *graph.Graph, half bool, put func([]byte)) error {
+// sparse makes the body of the sparse form.
+func sparse(ctx context.Context, g *graph.Graph, half bool, out *chunks) error {
 	w := &writer{}
 	m, err := w.model(g)
 	if err != nil {
@@ -118,7 +161,7 @@ func sparse(ctx context.Context, g *graph.Graph, half bool, put func([]byte)) er
 	if err != nil {
 		return err
 	}
-	var small bytes.Buffer
+	small := chunks{forget: out.forget}
 	f, _ := flate.NewWriter(&small, flate.BestCompression)
 	if err := e.writeTo(heard{ctx, f}); err != nil {
 		return err
@@ -126,13 +169,18 @@ func sparse(ctx context.Context, g *graph.Graph, half bool, put func([]byte)) er
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if uint64(small.Len()) > math.MaxUint32 || uint64(e.size()) > math.MaxUint32 {
+	if small.n > math.MaxUint32 || e.size() > math.MaxUint32 {
 		return errTooLarge
 	}
 	le := binary.LittleEndian
-	put(le.AppendUint32(le.AppendUint32(nil, uint32(small.Len())), uint32(e.size())))
-	put(small.Bytes())
-	small = bytes.Buffer{}
+	out.Write(le.AppendUint32(le.AppendUint32(nil, uint32(small.n)), uint32(e.size()))) //nolint:errcheck // to memory
+	for _, b := range small.blocks {
+		out.Write(b) //nolint:errcheck // to memory
+	}
+	if out.forget {
+		out.n += small.n
+	}
+	small.blocks = nil
 	for k := range 5 {
 		s, err := streamOf(ctx, weights, k)
 		if err != nil {
@@ -145,8 +193,8 @@ func sparse(ctx context.Context, g *graph.Graph, half bool, put func([]byte)) er
 		if uint64(len(c)) > math.MaxUint32 {
 			return errTooLarge
 		}
-		put(le.AppendUint32(nil, uint32(len(c))))
-		put(c)
+		out.Write(le.AppendUint32(nil, uint32(len(c)))) //nolint:errcheck // to memory
+		out.Write(c)                                    //nolint:errcheck // to memory
 	}
 	return nil
 }
@@ -177,7 +225,7 @@ func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) (
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		x, mark := thinned{t, t.DType.Size()}, sparseMark
+		x, mark := thinned{t: t, size: t.DType.Size()}, sparseMark
 		switch {
 		case t.DType == tensor.Float32 && half && t.Bytes() > 64:
 			x.size, mark = 2, halfMark
@@ -192,6 +240,7 @@ func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) (
 		if mark == sparseMark && len(bitmap)+x.size*nnz >= len(raw) {
 			continue
 		}
+		x.nnz = nnz
 		out = append(out, x)
 		delete(w.raw, p)
 		p.ExternalData = append(p.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(mark), Value: proto.String(fmt.Sprint(nnz))})
@@ -201,7 +250,15 @@ func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) (
 
 // streamOf is one of the five: the bitmaps, or the bytes of one significance.
 func streamOf(ctx context.Context, weights []thinned, k int) ([]byte, error) {
-	var out []byte
+	n := 0
+	for _, x := range weights {
+		if k == 0 {
+			n += (x.t.Len() + 7) / 8
+		} else if k <= x.size {
+			n += x.nnz
+		}
+	}
+	out := make([]byte, 0, n)
 	for _, x := range weights {
 		if k > x.size {
 			continue
