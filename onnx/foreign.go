@@ -54,7 +54,7 @@ func foreign(path string, head []byte) string {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return archive(head)
 	case isSafetensors(head):
-		return "is a .safetensors file, which holds weights and no network: give the network's ONNX file, or the name of an architecture with --weights " + path
+		return "is a .safetensors file, which holds weights and no network: give the network's ONNX file, or the name of an architecture and these as its weights"
 	case strings.HasPrefix(text, "<!doctype html"), strings.HasPrefix(text, "<html"):
 		return "is a web page and not a network: the address that it was loaded from leads to a page"
 	case strings.HasPrefix(text, "<?xml"):

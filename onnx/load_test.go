@@ -91,7 +91,7 @@ func TestForeign(t *testing.T) {
 	}{
 		"a.pt":          {archived("net/data.pkl"), "torch.onnx.export"},
 		"b.pth":         {[]byte("\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."), "torch.onnx.export"},
-		"c.safetensors": {append([]byte{20, 0, 0, 0, 0, 0, 0, 0}, `{"w":{"dtype":"F32"}}`...), "--weights"},
+		"c.safetensors": {append([]byte{20, 0, 0, 0, 0, 0, 0, 0}, `{"w":{"dtype":"F32"}}`...), "as its weights"},
 		"d.h5":          {[]byte("\x89HDF\r\n\x1a\n\x00\x00\x00"), "tf2onnx"},
 		"e.tflite":      {[]byte("\x1c\x00\x00\x00TFL3\x14\x00\x20\x00"), "--tflite"},
 		"f.mlmodel":     {[]byte("\x08\x04\x12\x03abc"), "Core ML"},

@@ -207,7 +207,7 @@ func narrowed(t *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
 		return u, err
 	}
 	if i := u.Finite(); i >= 0 && t.Finite() < 0 {
-		return nil, fmt.Errorf("entry %d does not fit %v, the type that the file has it in (pare model convert --float32 makes it float32)", i, d)
+		return nil, fmt.Errorf("entry %d does not fit %v, the type that it has in the file: convert the network to float32 first", i, d)
 	}
 	return u, nil
 }
