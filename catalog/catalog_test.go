@@ -18,7 +18,7 @@ func (u *upper) UnmarshalText(b []byte) error {
 }
 
 type inner struct {
-	Include []string `flag:"include" doc:"patterns"`
+	Include []string `flag:"include" kind:"patterns" doc:"patterns"`
 }
 
 type settings struct {
@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 	for _, s := range Settings(p) {
 		names = append(names, s.Name+":"+s.Kind+":"+s.Default)
 	}
-	if got := strings.Join(names, " "); got != "sparsity:number:0.9 rounds:count:1 rank:text:global controls:list: word:text: on:bool:false free:number:0 include:list:" {
+	if got := strings.Join(names, " "); got != "sparsity:number:0.9 rounds:count:1 rank:text:global controls:list: word:text: on:bool:false free:number:0 include:patterns:" {
 		t.Errorf("%s", got)
 	}
 	for _, a := range []Assignment{{"sparsity", "0"}, {"rounds", "0"}, {"rank", "uniform"}, {"controls", "random,reinit"}, {"word", "ABC"}, {"on", "true"}, {"include", "a,b"}} {
@@ -49,6 +49,9 @@ func TestSettings(t *testing.T) {
 	}
 	if p.Sparsity != 0 || p.Rounds != 0 || p.Rank != "uniform" || len(p.Controls) != 2 || p.Word != "ABC" || !p.On || len(p.Include) != 2 {
 		t.Errorf("%+v", p)
+	}
+	if err := Set(p, "include", ""); err != nil || p.Include != nil {
+		t.Errorf("an empty list is %q, %v", p.Include, err)
 	}
 	for name, c := range map[string][2]string{
 		"sparsity": {"1", "Sparsity 1: a number in [0,1) is needed"}, "rounds": {"-1", "at least 1, or 0"}, "rank": {"globl", "did you mean global?"},
@@ -143,7 +146,7 @@ func TestSpec(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	words := []string{"global-mp", "gmp", "granet", "magnitude"}
-	for x, want := range map[string]string{"gpm": "", "grane": "granet", "mag": "magnitude", "magnitud": "magnitude", "gmq": "gmp", "xyz": "", "": ""} {
+	for x, want := range map[string]string{"gpm": "gmp", "grane": "granet", "mag": "magnitude", "magnitud": "magnitude", "gmq": "gmp", "xyz": "", "": ""} {
 		if got := Nearest(x, words); got != want {
 			t.Errorf("%q: %q, want %q", x, got, want)
 		}

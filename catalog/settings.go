@@ -72,6 +72,9 @@ func kind(v reflect.Value) string {
 	return "text"
 }
 
+// IsList says whether the setting is a list, which may be given item by item.
+func (s *Setting) IsList() bool { return s.value.IsValid() && s.value.Kind() == reflect.Slice }
+
 // String is the present value, as Set reads it.
 func (s *Setting) String() string {
 	if !s.value.IsValid() {
@@ -119,7 +122,9 @@ func (s *Setting) Set(x string) error {
 		}
 		s.value.SetFloat(f)
 	case reflect.Slice:
-		s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		if s.value.SetZero(); x != "" {
+			s.value.Set(reflect.ValueOf(strings.Split(x, ",")))
+		}
 	default:
 		return fmt.Errorf("setting %s is a %v, which cannot be given as text", s.Name, s.value.Type())
 	}
@@ -176,11 +181,11 @@ func (s *Setting) chosen(x string) error {
 	if s.Choices == nil || slices.Contains(s.Choices, x) || slices.Contains(s.Also, x) {
 		return nil
 	}
-	want := words(s.Choices)
+	text := fmt.Sprintf("{%s} %q: %s is needed", s.Field, x, words(append(slices.Clone(s.Choices), s.Also...)))
 	if near := Nearest(x, s.Choices); near != "" {
-		want += fmt.Sprintf("; did you mean %s?", near)
+		text += fmt.Sprintf("; did you mean %s?", near)
 	}
-	return Bad(s.Field, strconv.Quote(x), want)
+	return &Error{Text(text)}
 }
 
 // words writes "a, b or c".
@@ -205,6 +210,17 @@ func Find(p any, name string) (*Setting, error) {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
 	return nil, err
+}
+
+// NameOf is the name of the setting that a field holds; a field that holds none keeps
+// its own name.
+func NameOf(p any, field string) string {
+	for _, s := range Settings(p) {
+		if s.Field == field {
+			return s.Name
+		}
+	}
+	return field
 }
 
 // Set gives a setting by name a value, as a flag or a file writes it.

@@ -50,7 +50,7 @@ func (s Spec) Apply(p any) error {
 			return fmt.Errorf("method %s: %w", s.Name, err)
 		}
 		if before, again := given[a.Name]; again {
-			if x.Kind != "list" {
+			if !x.IsList() {
 				return fmt.Errorf("method %s: %s is set twice", s.Name, a.Name)
 			}
 			a.Value = before + "," + a.Value

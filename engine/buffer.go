@@ -117,7 +117,7 @@ func (p *Program) memory(bufs []*buffer) error {
 	}
 	size := layOut(live)
 	if size < 0 || size > p.most/4 {
-		return fmt.Errorf("the network's values take %.3g bytes at a time, more than the %d that are allowed", 4*float64(size), p.most)
+		return memoryError{fmt.Errorf("the network's values take %.3g bytes at a time, more than the %d that are allowed", 4*float64(size), p.most)}
 	}
 	p.arena = make([]float32, size+kernel.Slack)
 	for _, b := range live {

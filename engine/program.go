@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -169,6 +170,14 @@ func (p *Program) makeInputs() error {
 	return nil
 }
 
+// ErrMemory is what the error of a plan is (see errors.Is) that needs more memory than
+// Options.Most allows.
+var ErrMemory = errors.New("more memory is needed than is allowed")
+
+type memoryError struct{ error }
+
+func (memoryError) Is(target error) bool { return target == ErrMemory }
+
 // possible refuses a value whose size is not possible, or more than is allowed.
 func (p *Program) possible(v *graph.Value) error {
 	n, ok := tensor.Size(dims(v))
@@ -193,7 +202,7 @@ func tooLarge(v *graph.Value, most int) error {
 	if v.From != nil {
 		by = fmt.Sprintf("node %q (%s) makes", v.From.Name, v.From.Op)
 	}
-	return fmt.Errorf("%s value %q of shape %v and type %v, more than the %d bytes that are allowed", by, v.Name, v.Shape, v.DType, most)
+	return memoryError{fmt.Errorf("%s value %q of shape %v and type %v, more than the %d bytes that are allowed", by, v.Name, v.Shape, v.DType, most)}
 }
 
 // Input is the storage of an input, in ONNX layout, to be filled before Run.

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Experiment is the paper's claim at small scale. Run puts the values of one seed;
-// the claims judge them over all seeds.
+// Experiment is the paper's claim at small scale. Run puts the values of one
+// seed; the claims judge them over all seeds.
 type Experiment struct {
 	ID     string // number of the paper's specification
 	Name   string // of the method
@@ -29,7 +29,7 @@ type Trial struct {
 	Name    string    `json:"name"`
 	About   string    `json:"about"`
 	Seeds   int       `json:"seeds"`
-	Seconds float64   `json:"seconds"` // it took
+	Seconds float64   `json:"seconds"` // that it took
 	Values  Values    `json:"values"`
 	Claims  []Verdict `json:"claims"`
 }
@@ -50,12 +50,12 @@ func (e *Experiment) Try(ctx context.Context, seeds int, done func(int)) (*Trial
 	if seeds < 1 {
 		return nil, fmt.Errorf("%d seeds: at least 1 is needed", seeds)
 	}
-	begun := time.Now()
+	start := time.Now()
 	v, err := e.Values(ctx, seeds, done)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Name, err)
 	}
-	t := &Trial{ID: e.ID, Name: e.Name, About: e.About, Seeds: seeds, Seconds: time.Since(begun).Seconds(), Values: v}
+	t := &Trial{ID: e.ID, Name: e.Name, About: e.About, Seeds: seeds, Seconds: time.Since(start).Seconds(), Values: v}
 	for _, c := range e.Claims {
 		measured, ok := c.Check(v)
 		t.Claims = append(t.Claims, Verdict{c.Text, measured, ok})

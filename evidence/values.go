@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Values are results by name, one a seed, in the seeds' order.
+// Values are results by name: one for each seed, in the order of the seeds.
 type Values map[string][]float64
 
 // Mean is the mean over seeds.

@@ -28,6 +28,7 @@ type Graph struct {
 	Opset   map[string]int // version of each operator domain; "" is ai.onnx
 	Meta    Meta
 	Unknown []byte // fields of the file's graph that Pare does not know, kept as they were
+	Usage   Usage
 
 	names map[string]int // counters for fresh names
 }
@@ -57,6 +58,7 @@ const (
 	Param              // trained by gradient descent
 	Stat               // running statistic of a normalisation, moved by training but not by a gradient
 	Frozen             // constant of the computation
+	Packed             // weight that is stored as integers, behind a DequantizeLinear: neither trained nor cut
 )
 
 // Value is a tensor in the graph: an input, an initialiser (Const set) or the

@@ -12,7 +12,8 @@ import (
 
 	"pare/engine"
 	"pare/graph"
-	"pare/method"
+	"pare/model"
+	"pare/model/atinit"
 	"pare/onnx"
 	"pare/prune"
 	"pare/prune/allocate"
@@ -80,10 +81,21 @@ func compute(t *testing.T, g *graph.Graph, data fixed, sparsity float64, iterati
 		check(err)
 	}
 	global("magnitude", score.Magnitude(ws), nil)
-	grad, err := score.Gradients(g, ws, data, train.Loss{}, opt)
+	ctx := context.Background()
+	grad, err := train.Gradients(ctx, g, prune.Values(ws), data, train.Loss{}, opt)
 	check(err)
 	global("snip", score.Sensitivity(ws, grad), nil)
-	s, err := score.GraSP(g, ws, data, 200, opt)
+	warm, in, err := score.Tempered(g, 200)
+	check(err)
+	var of []*graph.Value
+	for _, w := range ws {
+		of = append(of, in[w.Value])
+	}
+	grad, err = train.Gradients(ctx, warm, of, data, train.Loss{}, opt)
+	check(err)
+	hg, err := train.HessianProduct(ctx, warm, of, grad, data, train.Loss{}, opt)
+	check(err)
+	s, err := score.GraSP(ws, hg)
 	global("grasp", s, err)
 
 	keep, err := allocate.Uniform(ws, sparsity)
@@ -98,10 +110,8 @@ func compute(t *testing.T, g *graph.Graph, data fixed, sparsity float64, iterati
 	defer f.Close()
 	c.scores["synflow"], err = f.Score(nil)
 	check(err)
-	m, err := method.Find("synflow")
-	check(err)
 	h, _ := g.Clone(true)
-	r, err := m.Run(context.Background(), &method.Job{Graph: h, Settings: &method.SynFlow{Sparsity: sparsity, Iterations: iterations}, Engine: opt})
+	r, err := model.Run(ctx, &atinit.SynFlow{Sparsity: sparsity, Iterations: iterations}, &model.Job{Graph: h, Engine: opt})
 	check(err)
 	c.masks["synflow"], c.masks["synflow-masked"] = r.Masks, r.Masks
 	c.scores["synflow-masked"], err = f.Score(r.Masks)

@@ -16,7 +16,7 @@ import (
 func Interpolate(dst, x, y *graph.Graph, a float64) error {
 	xs, ys := byName(x), byName(y)
 	for _, v := range dst.Consts() {
-		if v.Role == graph.Frozen {
+		if v.Role == graph.Frozen || v.Role == graph.Packed {
 			continue
 		}
 		p, q := xs[v.Name], ys[v.Name]
@@ -40,7 +40,7 @@ func byName(g *graph.Graph) map[string]*graph.Value {
 }
 
 // Line is the share of a labelled set that networks on the straight line from x
-// to y get wrong, at so many points from x to y. The statistics of batch
+// to y get wrong, at a number of evenly spaced points. The statistics of batch
 // normalisation are estimated anew at each, from the set in its own order: those of
 // the ends belong to none of them. It returns an error for fewer than 3 points, or
 // less than one batch of samples.

@@ -115,7 +115,7 @@ func TestLine(t *testing.T) {
 	if lmc, _ := Connectivity(e); lmc != 0 {
 		t.Errorf("LMC %v", lmc)
 	}
-	o, err := Outputs(x, set, dataset.Raw, 50, 20, opt)
+	o, err := Outputs(context.Background(), x, set, dataset.Raw, 50, 20, opt)
 	if err != nil || len(o) != 500 {
 		t.Fatalf("%d outputs, %v", len(o), err)
 	}

@@ -32,6 +32,15 @@ func (s Fresh) Redraw(j *Job) error {
 	return prune.Init{Seed: j.Seed}.Apply(j.Graph)
 }
 
+// Candidates draws initial weights where that is asked for, and lists the candidates.
+func Candidates(j *Job, f Fresh, s Layers) ([]*prune.Weight, error) {
+	ws, err := s.Weights(j.Graph)
+	if err != nil {
+		return nil, err
+	}
+	return ws, f.Redraw(j)
+}
+
 // Score rates every entry of the candidates: higher stays. It has an entry for each
 // weight, in the weights' order.
 type Score func(ctx context.Context, j *Job, ws []*prune.Weight) ([][]float32, error)

@@ -65,7 +65,15 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	k := *j
 	k.method = m
-	return m.Run(ctx, &k)
+	notes, err := k.settle()
+	if err != nil {
+		return nil, err
+	}
+	res, err := m.Run(ctx, &k)
+	if res != nil {
+		res.Notes = append(notes, res.Notes...)
+	}
+	return res, err
 }
 
 // Note adds a sentence for people; fields of settings stand in it as {Field}.

@@ -2,11 +2,16 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
+	"pare/catalog"
+	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/measure"
 	"pare/tensor"
+	"pare/train"
 )
 
 // Prepare makes a network that was read ready to be pruned, trained and measured:
@@ -14,6 +19,7 @@ import (
 // another floating-point type taken as float32, which the notes say. It returns an
 // error where the network is broken.
 func Prepare(g *graph.Graph) (notes []string, err error) {
+	notes = opened(g)
 	if err := op.Check(g); err != nil {
 		return nil, err
 	}
@@ -28,6 +34,20 @@ func Prepare(g *graph.Graph) (notes []string, err error) {
 		return nil, err
 	}
 	return notes, finite(g)
+}
+
+// opened takes sizes of inputs that are written as 0, as some exporters do with what
+// they do not know, for free ones.
+func opened(g *graph.Graph) (notes []string) {
+	for _, v := range g.Inputs {
+		for k, d := range v.Shape {
+			if d == graph.N(0) {
+				v.Shape[k] = graph.Sym(fmt.Sprintf("%s.%d", v.Name, k))
+				notes = append(notes, fmt.Sprintf("axis %d of input %q has size 0 in the file: it is taken for a free size", k, v.Name))
+			}
+		}
+	}
+	return notes
 }
 
 // finite returns an error where a weight is not a finite number.
@@ -46,4 +66,112 @@ func otherFloats(g *graph.Graph) bool {
 	other := func(v *graph.Value) bool { return v.DType.IsFloat() && v.DType != tensor.Float32 }
 	return slices.ContainsFunc(g.Inputs, other) ||
 		slices.ContainsFunc(g.Consts(), func(v *graph.Value) bool { return other(v) && len(v.Const.Shape) > 1 })
+}
+
+// Fits returns an error where a network cannot be trained or measured on data, and
+// notes that say what was assumed of its inputs and outputs (see train.View). It
+// leaves in the network's usage what the data decides: free sizes, and the output that
+// answers.
+func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
+	if notes, err = suit(g, d); err != nil {
+		return nil, err
+	}
+	first := true
+	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
+		if s == nil {
+			continue
+		}
+		if err := s.Check(s.Shape, 0); err != nil {
+			return nil, err
+		}
+		v, err := see(g, s)
+		if err != nil {
+			return nil, err
+		}
+		if first {
+			notes = slices.Concat(notes, v.Notes, ofBatch(g, s))
+			first = false
+		}
+		if len(g.Outputs) > 1 {
+			g.Usage.OutputOf = v.Asked
+		}
+	}
+	return notes, nil
+}
+
+// suit makes of samples what the network's input wants where that is plain: three
+// channels of gray images, tokens of whole numbers.
+func suit(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
+	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
+		return nil, nil
+	}
+	in := g.Inputs[0]
+	var shape []int
+	for _, k := range in.Shape[1:] {
+		if k.Known() {
+			shape = append(shape, k.Mul)
+		}
+	}
+	before := len(d.Notes)
+	d.Suit(shape)
+	for _, n := range d.Notes[before:] {
+		notes = append(notes, catalog.Text(n))
+	}
+	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
+		if s != nil && in.DType == tensor.Int64 {
+			if err := s.CheckTokens(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return notes, nil
+}
+
+// ofBatch says what it means that a network fixes its batch.
+func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
+	in := g.Inputs[0].Shape
+	if len(in) == 0 || !in[0].Known() {
+		return nil
+	}
+	text := "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and trained with other batches, as its nodes allow"
+	if _, err := train.NewView(g, s, in[0].Mul+1, false); err != nil {
+		text = "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and can only be trained so"
+	}
+	return []catalog.Text{catalog.Text(fmt.Sprintf(text, in[0].Mul))}
+}
+
+// see leaves the free sizes that samples decide in a network's usage.
+func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
+	_, batch := g.Batch(2)
+	v, err := train.NewView(g, s, batch, false)
+	if err != nil {
+		return nil, err
+	}
+	use(g, v.Sizes)
+	return v, nil
+}
+
+// use leaves sizes in a network's usage.
+func use(g *graph.Graph, sizes map[string]int) {
+	if len(sizes) > 0 && g.Usage.Sizes == nil {
+		g.Usage.Sizes = map[string]int{}
+	}
+	maps.Copy(g.Usage.Sizes, sizes)
+}
+
+// settle decides the free sizes of the job's network: those of its samples, else
+// assumed ones, which the notes say.
+func (j *Job) settle() ([]catalog.Text, error) {
+	if len(j.Graph.Open()) == 0 {
+		return nil, nil
+	}
+	if j.Data != nil {
+		for _, s := range []*dataset.Set{j.Data.Train, j.Data.Val, j.Data.Test} {
+			if s != nil {
+				_, err := see(j.Graph, s)
+				return nil, err
+			}
+		}
+	}
+	return measure.Settle(j.Graph)
 }

@@ -10,16 +10,16 @@ import (
 // Recipe is how a network is trained or trained on.
 type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
-	Batch     int     `flag:"batch" doc:"samples a step"`
-	LR        float64 `flag:"lr" doc:"peak learning rate"`
+	Batch     int     `flag:"batch" range:"[1,)" doc:"samples in each step"`
+	LR        float64 `flag:"lr" range:"(0,)" doc:"peak learning rate"`
 	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
-	Optimizer string  `flag:"optimizer" doc:"sgd, nesterov, adam, adamw"`
-	Momentum  float64 `flag:"momentum" doc:"of sgd and nesterov"`
-	Decay     float64 `flag:"decay" doc:"weight decay"`
-	Loss      string  `flag:"loss" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
-	Smoothing float64 `flag:"smoothing" doc:"label smoothing"`
-	Clip      float64 `flag:"clip" doc:"largest norm of the gradient (0: no limit)"`
-	Crop      int     `flag:"crop" doc:"augmentation: shift images by up to so many pixels"`
+	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
+	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
+	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
+	Loss      string  `flag:"loss" choice:"cross-entropy,mse" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
+	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
+	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
+	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
 	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
 }
 
@@ -34,7 +34,11 @@ func (j *Job) Check() error {
 	if j.Recipe.Epochs == 0 {
 		return nil
 	}
-	_, err := j.config()
+	cfg, err := j.config()
+	if err != nil || j.Graph == nil {
+		return err
+	}
+	_, err = train.NewView(j.Graph, j.Data.Train, j.Recipe.Batch, cfg.Loss.Kind == "mse")
 	return err
 }
 
@@ -43,11 +47,13 @@ func (j *Job) config() (*train.Config, error) {
 	r := j.Recipe
 	switch {
 	case r.Epochs < 0 || r.Batch < 1:
-		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: neither may be below 0, nor the batch below 1", r.Epochs, r.Batch)
+		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: at least 0 epochs, and at least 1 sample in a batch, are needed", r.Epochs, r.Batch)
 	case j.Data == nil || j.Data.Train == nil:
 		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
 	case j.Data.Train.Len() < r.Batch:
 		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), r.Batch)
+	case !(r.LR > 0) || math.IsInf(r.LR, 0):
+		return nil, catalog.Errorf("{Recipe.LR} %v: the learning rate is not a positive number", r.LR)
 	case r.Clip < 0 || math.IsNaN(r.Clip):
 		return nil, catalog.Errorf("{Recipe.Clip} %v: the largest norm of the gradient is not negative", r.Clip)
 	case r.Crop < 0:
@@ -63,7 +69,7 @@ func (j *Job) config() (*train.Config, error) {
 	}
 	rate, err := train.ParseRate(r.Schedule, r.LR, j.Steps())
 	if err != nil {
-		return nil, err
+		return nil, catalog.Errorf("{Recipe.Schedule}: %v", err)
 	}
 	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
 	cfg.Loss.Kind, cfg.Loss.Smoothing = r.Loss, r.Smoothing

@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"fmt"
-	"reflect"
 
 	"pare/catalog"
 	"pare/graph"
@@ -88,11 +87,4 @@ func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assi
 		return nil, none
 	}
 	return set(best)
-}
-
-// CloneMethod copies a method with its settings.
-func CloneMethod(m Method) Method {
-	v := reflect.New(reflect.TypeOf(m).Elem())
-	v.Elem().Set(reflect.ValueOf(m).Elem())
-	return v.Interface().(Method)
 }

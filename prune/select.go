@@ -103,7 +103,7 @@ func cutAt(m *Mask, score []float32, protect *Mask, t uint32, cut int, ties Ties
 			}
 		}
 	}
-	keepTies := atT - cut // KeepFirst: so many of the first stay
+	keepTies := atT - cut // KeepFirst: the number of the first that stay
 	for i, s := range score {
 		if protect != nil && protect.Kept(i) {
 			m.Set(i, true)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// bars writes horizontal bars, one a row; they are text, so that many rows stay
-// readable on a small screen.
+// bars writes horizontal bars, one in each row; they are text, so that many rows
+// stay readable on a small screen.
 func (p *Plot) bars() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<div class="bars" role="img" aria-label="%s">`, html.EscapeString(p.Title))

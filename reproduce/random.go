@@ -51,7 +51,7 @@ var random = &evidence.Experiment{
 		return nil
 	},
 	Claims: []evidence.Claim{
-		{"the gap of ERK to dense falls with every doubling of the width", func(v evidence.Values) (string, bool) {
+		{Text: "the gap of ERK to dense falls with every doubling of the width", Check: func(v evidence.Values) (string, bool) {
 			said, ok, last := "", true, math.Inf(1)
 			for _, w := range randomWidths {
 				g := randomGap(v, w)
@@ -61,15 +61,15 @@ var random = &evidence.Experiment{
 			}
 			return said[1:] + " pp", ok
 		}},
-		{"at width 256 the gap is at most 3 points", func(v evidence.Values) (string, bool) {
+		{Text: "at width 256 the gap is at most 3 points", Check: func(v evidence.Values) (string, bool) {
 			g := randomGap(v, 256)
 			return fmt.Sprintf("%.1f pp", 100*g), g <= .03
 		}},
-		{"and at most a fifth of the gap at width 32", func(v evidence.Values) (string, bool) {
+		{Text: "and at most a fifth of the gap at width 32", Check: func(v evidence.Values) (string, bool) {
 			r := randomGap(v, 256) / randomGap(v, 32)
 			return fmt.Sprintf("%.2f of it", r), r <= .2
 		}},
-		{"ERK beats uniform by 1 point over all widths", func(v evidence.Values) (string, bool) {
+		{Text: "ERK beats uniform by 1 point over all widths", Check: func(v evidence.Values) (string, bool) {
 			sum := 0.0
 			for _, w := range randomWidths {
 				sum += v.Mean(fmt.Sprintf("ERK %03d", w)) - v.Mean(fmt.Sprintf("uniform %03d", w))

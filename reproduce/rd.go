@@ -113,7 +113,7 @@ var rd = &evidence.Experiment{
 		return nil
 	},
 	Claims: []evidence.Claim{
-		{"at 80 %, without fine-tuning, rate-distortion beats one ranking of all weights, and that the same share everywhere, in two thirds of the seeds", func(v evidence.Values) (string, bool) {
+		{Text: "at 80 %, without fine-tuning, rate-distortion beats one ranking of all weights, and that the same share everywhere, in two thirds of the seeds", Check: func(v evidence.Values) (string, bool) {
 			n, d := 0, v.Diff("rd 0.8", "global 0.8")
 			for i, x := range v.Diff("global 0.8", "uniform 0.8") {
 				if x > 0 && d[i] > 0 {
@@ -122,7 +122,7 @@ var rd = &evidence.Experiment{
 			}
 			return fmt.Sprintf("%d of %d seeds, %s", n, len(d), evidence.Points(d)), n > 0 && 3*n >= 2*len(d)
 		}},
-		{"its distortion is the lowest of all at 60, 70 and 80 %, in every seed", func(v evidence.Values) (string, bool) {
+		{Text: "its distortion is the lowest of all at 60, 70 and 80 %, in every seed", Check: func(v evidence.Values) (string, bool) {
 			n, of := 0, 0
 			for _, s := range rdSparsities {
 				for i, x := range v[fmt.Sprintf("rd (distortion) %.1f", s)] {

@@ -67,7 +67,7 @@ var regimes = &evidence.Experiment{
 		return loads(ctx, seed, put)
 	},
 	Claims: []evidence.Claim{
-		{"the best snapshot at density 0.05 is not later than the best at 0.5, and there at most 0.5 points below the last one", func(v evidence.Values) (string, bool) {
+		{Text: "the best snapshot at density 0.05 is not later than the best at 0.5, and there at most 0.5 points below the last one", Check: func(v evidence.Values) (string, bool) {
 			at := func(e, d string) float64 { return v.Mean(fmt.Sprintf("epoch %2s, density %s", e, d)) }
 			best := func(d string) (k int) {
 				for i, e := range regimesEpochs {
@@ -81,7 +81,7 @@ var regimes = &evidence.Experiment{
 			gain := at(regimesEpochs[few], "0.05") - at("64", "0.05")
 			return fmt.Sprintf("epoch %s (%+.1f pp) and epoch %s", regimesEpochs[few], 100*gain, regimesEpochs[many]), few <= many && gain >= -.005
 		}},
-		{"retrainings of one network are connected: |LMC| at most 0.015 everywhere, in the mean", func(v evidence.Values) (string, bool) {
+		{Text: "retrainings of one network are connected: |LMC| at most 0.015 everywhere, in the mean", Check: func(v evidence.Values) (string, bool) {
 			top := 0.0
 			for _, e := range regimesEpochs {
 				for _, d := range regimesDensities {
@@ -90,11 +90,11 @@ var regimes = &evidence.Experiment{
 			}
 			return fmt.Sprintf("at most %.4f", top), top <= .015
 		}},
-		{"networks from different initial weights are not: LMC below -0.05 under one mask", func(v evidence.Values) (string, bool) {
+		{Text: "networks from different initial weights are not: LMC below -0.05 under one mask", Check: func(v evidence.Values) (string, bool) {
 			x := v.Mean("LMC (error), strangers")
 			return fmt.Sprintf("%.3f", x), x < -.05
 		}},
-		{"ResNet-8 is in regime I at density 0.02 and in II at 0.3 (LMC below -0.01, and not), in the mean", func(v evidence.Values) (string, bool) {
+		{Text: "ResNet-8 is in regime I at density 0.02 and in II at 0.3 (LMC below -0.01, and not), in the mean", Check: func(v evidence.Values) (string, bool) {
 			low, high := v.Mean("LMC (error), ResNet-8, density 0.02"), v.Mean("LMC (error), ResNet-8, density 0.3")
 			return fmt.Sprintf("LMC %.3f and %.3f", low, high), low < -.01 && high >= -.01
 		}},

@@ -146,7 +146,7 @@ var sap = &evidence.Experiment{
 func sapScope(scope string) []evidence.Claim {
 	sap, lottery := "sap "+scope, "lottery "+scope
 	return []evidence.Claim{
-		{scope + ": the index first falls, then rises before accuracy collapses, in every seed", func(v evidence.Values) (string, bool) {
+		{Text: scope + ": the index first falls, then rises before accuracy collapses, in every seed", Check: func(v evidence.Values) (string, bool) {
 			ok := true
 			first, then := v["(slope of the index, first) "+scope], v["(slope of the index, then) "+scope]
 			for i := range first {
@@ -154,7 +154,7 @@ func sapScope(scope string) []evidence.Claim {
 			}
 			return fmt.Sprintf("%+.4f, then %+.4f a round", stat.Mean(first, nil), stat.Mean(then, nil)), ok && len(first) > 0
 		}},
-		{scope + ": at least as accurate as one-shot over the densities, in two thirds of the seeds", func(v evidence.Values) (string, bool) {
+		{Text: scope + ": at least as accurate as one-shot over the densities, in two thirds of the seeds", Check: func(v evidence.Values) (string, bool) {
 			d := v.Diff(sap, "one-shot "+scope)
 			n := 0
 			for _, x := range d {
@@ -164,7 +164,7 @@ func sapScope(scope string) []evidence.Claim {
 			}
 			return fmt.Sprintf("%s, %d of %d seeds", evidence.Points(d), n, len(d)), n > 0 && 3*n >= 2*len(d)
 		}},
-		{scope + ": within noise of the lottery ticket (not worse by more than the 95 % interval), in fewer rounds to 90 %", func(v evidence.Values) (string, bool) {
+		{Text: scope + ": within noise of the lottery ticket (not worse by more than the 95 % interval), in fewer rounds to 90 %", Check: func(v evidence.Values) (string, bool) {
 			d := v.Diff(sap, lottery)
 			few, many := v.Mean("sap (rounds to 90 %) "+scope), v.Mean("lottery (rounds to 90 %) "+scope)
 			return fmt.Sprintf("%s, %.3g against %.3g rounds", evidence.Points(d), few, many), len(d) > 1 && stat.Mean(d, nil) >= -evidence.Interval(d) && few < many

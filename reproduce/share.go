@@ -103,18 +103,15 @@ var share = &evidence.Experiment{
 		return nil
 	},
 	Claims: []evidence.Claim{
-		{"at a budget of 1 within 1 point of the dense network", func(v evidence.Values) (string, bool) {
-			d := v.Diff("share 1.00", "dense 1.00")
-			return evidence.Points(d), math.Abs(floats.Sum(d)) <= .01*float64(len(d))
-		}},
+		evidence.Within("at a budget of 1 within 1 point of the dense network", "share 1.00", "dense 1.00", 1),
 		evidence.AtLeast("and 1 point above HashedNet", "share 1.00", "hashed 1.00", 1, false),
 		evidence.AtLeast("at 5 % 10 points above a random sparse network", "share 0.05", "random-sparse 0.05", 10, false),
 		evidence.AtLeast("and no worse than a small dense one", "share 0.05", "small-dense 0.05", 0, false),
-		{"with the scaler the initial scale moves accuracy by at most 0.5 points", func(v evidence.Values) (string, bool) {
+		{Text: "with the scaler the initial scale moves accuracy by at most 0.5 points", Check: func(v evidence.Values) (string, bool) {
 			lo, hi := scales(v, "v1")
 			return fmt.Sprintf("%.1f to %.1f %%", 100*lo, 100*hi), hi-lo <= .005
 		}},
-		{"without it an initial scale ends at chance", func(v evidence.Values) (string, bool) {
+		{Text: "without it an initial scale ends at chance", Check: func(v evidence.Values) (string, bool) {
 			lo, hi := scales(v, "none")
 			return fmt.Sprintf("%.1f to %.1f %%", 100*lo, 100*hi), lo <= .11
 		}},

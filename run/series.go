@@ -21,7 +21,7 @@ type Series struct {
 }
 
 // Next gives the checkpoint of the next training and what to tell of its steps,
-// of which there are so many.
+// of which there are steps.
 func (s *Series) Next(steps int) (save string, onStep func(step, total int, loss float64)) {
 	save = s.Save
 	if save != "" && s.N > 1 {

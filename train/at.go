@@ -80,7 +80,7 @@ func (a *At) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Step is the optimiser step of the point in a training of so many steps and
+// Step is the optimiser step of the point in a training of a number of steps and
 // epochs, rounded to the nearest. It returns an error where the training has no
 // such step.
 func (a At) Step(steps, epochs int) (int, error) {

@@ -366,7 +366,7 @@ func BenchmarkStep(b *testing.B) {
 // Over one batch, the statistics are that batch's.
 func TestRecalibrate(t *testing.T) {
 	c := config(t, 1)
-	if err := Recalibrate(c.Graph, c.Train, 1, c.Engine); err != nil {
+	if err := Recalibrate(context.Background(), c.Graph, c.Train, 1, c.Engine); err != nil {
 		t.Fatal(err)
 	}
 	s, err := NewStep(c.Graph, 16, Loss{}, c.Engine)
@@ -387,5 +387,72 @@ func TestRecalibrate(t *testing.T) {
 				t.Fatalf("%s channel %d: %v, %v, want %v, %v", n.name, k, m, n.vari.Const.F32()[k], s.bm[i][k], v)
 			}
 		}
+	}
+}
+
+// Gradients, products and statistics end with the context.
+func TestEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c := config(t, 1)
+	before := sum(c.Graph)
+	of := c.Graph.Params()[:1]
+	v := [][]float32{make([]float32, of[0].Const.Len())}
+	for name, f := range map[string]func() error{
+		"statistics": func() error { return Recalibrate(ctx, c.Graph, c.Train, 1, c.Engine) },
+		"gradients":  func() error { _, err := Gradients(ctx, c.Graph, of, c.Train, Loss{}, c.Engine); return err },
+		"products":   func() error { _, err := HessianProduct(ctx, c.Graph, of, v, c.Train, Loss{}, c.Engine); return err },
+	} {
+		if err := f(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if sum(c.Graph) != before {
+		t.Error("the network was changed")
+	}
+}
+
+// The gradient over several batches is the mean of theirs, for the parameters that are
+// asked for, in their order; what is not trained has none.
+func TestGradients(t *testing.T) {
+	d, err := dataset.Open("digits?n=60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := zoo.New("mlp:64-12-10", zoo.Options{In: []int{1, 8, 8}, Seed: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps := g.Params()
+	of := []*graph.Value{ps[2], ps[0]}
+	grad := func(size int) [][]float32 {
+		t.Helper()
+		x, err := Gradients(context.Background(), g, of, NewData(&dataset.Loader{Set: d.Train, Size: size, Norm: d.Norm}), Loss{}, engine.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	whole, parts := grad(60), grad(20)
+	for i, v := range of {
+		if len(whole[i]) != v.Const.Len() {
+			t.Fatalf("%d gradients of %q, which has %d entries", len(whole[i]), v.Name, v.Const.Len())
+		}
+		top := 0.0
+		for _, x := range whole[i] {
+			top = math.Max(top, math.Abs(float64(x)))
+		}
+		for k, x := range whole[i] {
+			if math.Abs(float64(x-parts[i][k])) > 1e-4*top {
+				t.Fatalf("%s[%d]: %v over one batch, %v over three", v.Name, k, x, parts[i][k])
+			}
+		}
+	}
+	other := &graph.Value{Name: "other"}
+	if _, err := Gradients(context.Background(), g, []*graph.Value{other}, NewData(&dataset.Loader{Set: d.Train, Size: 20, Norm: d.Norm}), Loss{}, engine.Options{Threads: 1}); err == nil || !strings.Contains(err.Error(), `"other" is not trained`) {
+		t.Error(err)
+	}
+	if _, err := Gradients(context.Background(), g, of, NewData(&dataset.Loader{Set: d.Train, Size: 61, Norm: d.Norm}), Loss{}, engine.Options{Threads: 1}); err == nil || !strings.Contains(err.Error(), "no batch of 61") {
+		t.Error(err)
 	}
 }

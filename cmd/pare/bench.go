@@ -3,88 +3,92 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"pare/engine"
+	"pare/graph"
+	"pare/measure"
 	"pare/report"
+
+	"github.com/spf13/cobra"
 )
 
-// layerTime is what the steps of one node take together.
-type layerTime struct {
-	name, kernel, why string
-	also              []string // conversions of layout and other steps beside
-	time, longest     time.Duration
-}
+// benching is what the flags of bench say.
+type benching struct{ batch, rounds, layers int }
 
-// layerTimes joins the steps of a plan by node, those that take longest first.
-func layerTimes(plan []engine.StepInfo) (out []*layerTime, all time.Duration) {
-	by := map[string]*layerTime{}
-	for _, s := range plan {
-		name := cmp.Or(s.Node, s.Op)
-		l := by[name]
-		if l == nil {
-			l = &layerTime{name: name, longest: -1}
-			by[name] = l
-			out = append(out, l)
-		}
-		kernel := s.Kernel
-		if s.Time > l.longest { // it is the one to name
-			kernel, l.kernel, l.longest = l.kernel, kernel, s.Time
-		}
-		if kernel != "" {
-			l.also = append(l.also, kernel)
-		}
-		l.why = cmp.Or(l.why, s.Why)
-		l.time += s.Time
-		all += s.Time
-	}
-	slices.SortStableFunc(out, func(a, b *layerTime) int { return cmp.Compare(b.time, a.time) })
-	return out, all
-}
-
-// stepTable lists the n nodes of the last plan that take longest, beside the
-// time of the node of the same name in the first, and the rest as one.
-func stepTable(plans [][]engine.StepInfo, n int) *report.Table {
-	last, all := layerTimes(plans[len(plans)-1])
-	t := &report.Table{Columns: []string{"layer", "kernel", "time", "share", "why this kernel"}}
-	before := map[string]time.Duration{}
-	if len(plans) > 1 {
-		t.Columns = slices.Insert(t.Columns, 3, "before")
-		for _, s := range plans[0] {
-			before[cmp.Or(s.Node, s.Op)] += s.Time
-		}
-	}
-	row := func(name, kernel string, time, was time.Duration, known bool, why string) {
-		r := []report.Cell{report.Text(name), report.Text(kernel), report.Millis(time.Seconds())}
-		if len(plans) > 1 {
-			cell := report.Missing()
-			if known {
-				cell = report.Millis(was.Seconds())
+func (c *cli) bench() *cobra.Command {
+	var vs string
+	q := &benching{}
+	cmd := &cobra.Command{Use: "bench FILE", Short: "Measure latency and throughput, side by side with another network", Args: args("FILE"),
+		Example: "  pare model bench small.onnx --vs net.onnx\n  pare model bench net.onnx --batch 32",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			files := []string{a[0]}
+			if vs != "" {
+				files = []string{vs, a[0]}
 			}
-			r = append(r, cell)
-		}
-		t.Rows = append(t.Rows, append(r, report.Percent(float64(time)/max(1, float64(all))), report.Text(why)))
+			return c.runBench(cmd, files, q)
+		}}
+	cmd.Flags().StringVar(&vs, "vs", "", "network to compare with")
+	cmd.Flags().IntVar(&q.batch, "batch", 1, "samples in each run")
+	cmd.Flags().IntVar(&q.rounds, "rounds", 15, "number of rounds, each of which runs every network in turn")
+	cmd.Flags().IntVar(&q.layers, "layers", 12, "number of layers to list, those that take longest (0: none)")
+	c.sizeFlags(cmd)
+	inSections(cmd)
+	return cmd
+}
+
+func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
+	if err := cmp.Or(atLeast(1, "batch", q.batch), atLeast(1, "rounds", q.rounds), atLeast(0, "layers", q.layers)); err != nil {
+		return err
 	}
-	for _, l := range last[:min(n, len(last))] {
-		kernel := l.kernel
-		if len(l.also) > 0 {
-			kernel += " (" + strings.Join(l.also, ", ") + ")"
-		}
-		was, known := before[l.name]
-		delete(before, l.name)
-		row(l.name, kernel, l.time, was, known, l.why)
+	o, err := c.engine()
+	if err != nil {
+		return err
 	}
-	if rest := last[min(n, len(last)):]; len(rest) > 0 {
-		var sum, was time.Duration
-		for _, l := range rest {
-			sum += l.time
+	var gs []*graph.Graph
+	for i, f := range files {
+		read := c.load
+		if i+1 < len(files) {
+			read = c.beside
 		}
-		for _, d := range before {
-			was += d
+		g, err := read(f)
+		if err != nil {
+			return err
 		}
-		row(fmt.Sprintf("%d more", len(rest)), "", sum, was, true, "")
+		if err := c.settle(f, g); err != nil {
+			return err
+		}
+		gs = append(gs, g)
 	}
-	return t
+	sp, err := measure.Latency(cmd.Context(), gs, q.batch, q.rounds, 100*time.Millisecond, o)
+	if err != nil {
+		return err
+	}
+	var plans [][]measure.Step
+	for _, g := range gs {
+		steps, err := measure.Profile(cmd.Context(), g, q.batch, 300*time.Millisecond, o)
+		if err != nil {
+			return err
+		}
+		plans = append(plans, steps)
+	}
+	if c.json {
+		return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans, "engine": measure.EngineName(o)})
+	}
+	t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
+	for i, f := range files {
+		t.Rows = append(t.Rows, []report.Cell{report.Text(f), sp[i].Seconds.Millis(), report.Scaled(sp[i].Rate),
+			report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Peak))})
+	}
+	said := fmt.Sprint(sp[len(sp)-1].Batch)
+	if sp[len(sp)-1].Batch != q.batch {
+		said += " (the network fixes it)"
+	}
+	fmt.Fprintf(c.out, "%s, batch %s, %d rounds in turn\n", measure.EngineName(o), said, q.rounds)
+	t.Print(c.out, c.width())
+	if q.layers == 0 {
+		return nil
+	}
+	fmt.Fprintf(c.out, "\nWhere the time of %s goes\n", files[len(files)-1])
+	measure.StepTable(plans, q.layers).Print(c.out, c.width())
+	return nil
 }

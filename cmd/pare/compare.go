@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,12 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
+	"pare/measure"
 	"pare/model"
 	"pare/model/all"
 	"pare/model/sweep"
-	"pare/onnx"
+	"pare/report"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -37,13 +41,13 @@ func (c *cli) compare() *cobra.Command {
 trained alike beside them. It writes a table and a plot of accuracy against weights that are left.
 
 A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). Where
-weights read from a shared array, a sparsity of 0.9 is a budget of 0.1. A method that sets its sparsity itself, or has
-none (channels:flops=0.5), is run once a seed. With an architecture of the zoo in the place of a file each seed begins
-with its own initial weights. No method sees the test set.
+weights read from a shared array, a sparsity of 0.9 is a budget of 0.1. A method whose sparsity is set there, or that
+has none (channels:flops=0.5), is run once for each seed. With an architecture of the zoo in place of a file each seed
+starts from its own initial weights. No method sees the test set.
 
-Every run that ends is a line of results.jsonl in the folder, and its network a file beside; the same command again
-makes only the runs that are not there, and one that was stopped goes on from its checkpoint. A run that fails is shown
-as such, does not stop the others, and is made again only with --retry; the exit status is 1 then.`,
+Every run that ends is a line of results.jsonl in the folder, with its network in a file beside it; the same command
+again makes only the runs that are missing, and a run that was stopped goes on from its checkpoint. A run that fails is
+shown as such and does not stop the others; it is repeated only with --retry. The exit status is 1 then.`,
 		Example: `  pare model compare net.onnx --data cifar10:DIR --methods global-mp,gmp,magnitude:allocate=erk --sparsity 0.8,0.9,0.95 --seeds 2 --epochs 8 --crop 4 --flip
   pare model compare mlp:64-100-10 --data digits --methods gmp,gmp:variant=keep --epochs 20 --report page.html
 
@@ -51,16 +55,17 @@ as such, does not stop the others, and is made again only with --retry; the exit
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runCompare(cmd, a[0], q) }}
 	f := cmd.Flags()
 	f.StringSliceVar(&q.methods, "methods", nil, "methods of the catalogue, by name or number, with settings as NAME:SETTING=VALUE")
-	f.StringSliceVar(&q.sparsities, "sparsity", []string{"0.8", "0.9", "0.95"}, "sparsities to ask of each")
+	f.StringSliceVar(&q.sparsities, "sparsity", []string{"0.8", "0.9", "0.95"}, "sparsities that each method is run at")
 	f.StringVar(&q.data, "data", "", "data to train on and to measure with")
-	f.IntVar(&q.seeds, "seeds", 2, "runs of each, with seeds from 1")
+	f.IntVar(&q.seeds, "seeds", 2, "number of runs of each, with seeds from 1")
 	f.StringVarP(&q.dir, "output", "o", "pare-compare", "folder for results, networks and checkpoints")
 	f.IntVar(&q.jobs, "jobs", 0, "runs at a time, each on one thread (0: as many as threads; 1: one on all threads)")
-	f.BoolVar(&q.retry, "retry", false, "make runs that failed again")
+	f.BoolVar(&q.retry, "retry", false, "repeat runs that failed")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -69,8 +74,8 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if q.data == "" || len(q.methods) == 0 {
 		return usage("give --data SPEC and --methods NAME,NAME\nSee: pare model compare --help")
 	}
-	if q.seeds < 1 || q.jobs < 0 {
-		return usage("--seeds %d, --jobs %d: at least 1 seed, and no fewer than 0 jobs", q.seeds, q.jobs)
+	if err := cmp.Or(atLeast(1, "seeds", q.seeds), atLeast(0, "jobs", q.jobs)); err != nil {
+		return err
 	}
 	cells, err := q.cells()
 	if err != nil {
@@ -80,7 +85,14 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	in := append(dataFiles(q.data), input{what: "input", path: name})
+	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+		return err
+	}
+	if err := c.folder("output", q.dir); err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
@@ -93,14 +105,24 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.networks(s, name, q.seeds); err != nil {
 		return err
 	}
-	if err := q.folders(); err != nil {
-		return err
-	}
 	outs, err := c.sweep(cmd, s)
 	if err != nil {
 		return err
 	}
 	return c.compared(name, q, s, outs)
+}
+
+// files are those that are to be written outside the folder. The page has its plots
+// beside it.
+func (q *comparison) files() []file {
+	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
+	if q.page != "" {
+		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
+		for _, end := range []string{".svg", "-2.svg"} {
+			out = append(out, file{"page", base + end, plots})
+		}
+	}
+	return out
 }
 
 // cells are the runs that are asked for.
@@ -116,40 +138,27 @@ func (q *comparison) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.sparsities, q.seeds)
 }
 
-// networks reads or builds what each seed begins with, and checks that it can be
-// trained.
+// networks reads or builds the network that each seed starts from, and checks that it
+// can be trained.
 func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if _, err := os.Stat(name); err == nil && seed > 1 {
 			s.Networks[seed] = s.Networks[1]
 			continue
 		}
-		g, err := c.network(name, "", s.Data.Eval(), seed)
-		if err != nil {
-			return err
+		d := s.Data
+		g, err := c.network(name, "", d.Eval(), seed)
+		if err == nil && seed == 1 {
+			err = c.fits(name, g, d)
+		} else if err == nil {
+			_, err = model.Fits(g, d) // its notes are those of the first
 		}
-		if err := fits(g, s.Data); err != nil {
+		if err != nil {
 			return err
 		}
 		s.Networks[seed] = g
 	}
 	return (&model.Job{Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
-}
-
-// folders makes the folder, and checks the places of the files.
-func (q *comparison) folders() error {
-	for _, f := range []struct{ flag, path, ext string }{{"report", q.html, ".html"}, {"page", q.page, ".md"}, {"plot", q.plot, ".svg"}} {
-		if f.path == "" {
-			continue
-		}
-		if !strings.EqualFold(filepath.Ext(f.path), f.ext) {
-			return usage("--%s %s does not end in %s", f.flag, f.path, f.ext)
-		}
-		if err := onnx.CheckWritable(f.path); err != nil {
-			return err
-		}
-	}
-	return os.MkdirAll(q.dir, 0o755)
 }
 
 // sweep makes the runs under a progress bar, or tells of each that ends.
@@ -172,7 +181,10 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 	}
 	outs, err := s.Run(cmd.Context())
 	if err != nil && cmd.Context().Err() != nil {
-		return nil, fmt.Errorf("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+	}
+	if runs.IsFault(err) {
+		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
 	}
 	return outs, err
 }
@@ -180,8 +192,14 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 // compared prints and writes what came out.
 func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep.Outcome) error {
 	rows := sweep.Summarise(outs)
-	rep := comparePage(filepath.Base(name), q, s, rows, outs)
-	if err := q.write(rep); err != nil {
+	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	if err != nil {
+		return err
+	}
+	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&q.recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
+	name = filepath.Base(name)
+	rep := s.Page(name, from, rows, outs)
+	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	if c.json {
@@ -189,11 +207,16 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 			return err
 		}
 	} else {
-		for _, n := range notes(outs) {
+		for _, n := range sweep.Notes(outs) {
 			c.say("note: %s", n)
 		}
 		rep.Print(c.out, c.width())
 	}
+	return failure(outs)
+}
+
+// failure is an error where runs failed.
+func failure(outs []*sweep.Outcome) error {
 	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })
 	if len(failed) == len(outs) {
 		return errors.New("every run failed: " + failed[0].Error)
@@ -202,4 +225,73 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Target, failed[0].Seed, failed[0].Error)
 	}
 	return nil
+}
+
+// public is the page of documentation, which tells no paths.
+func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
+	pub := *from
+	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
+	for i := range pub.Files {
+		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
+	}
+	r := s.Page(name, &pub, rows, outs)
+	r.Subtitle = q.command(name, s.Engine.Threads)
+	return r
+}
+
+// write writes the files that were asked for.
+func (q *comparison) write(r, public *report.Report) error {
+	if q.html != "" {
+		if err := r.SaveHTML(q.html); err != nil {
+			return err
+		}
+	}
+	if q.plot != "" {
+		plots := r.Sections[0].Plots
+		if len(plots) == 0 {
+			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", q.plot)
+		}
+		if err := plots[0].SaveSVG(q.plot); err != nil {
+			return err
+		}
+	}
+	if q.page == "" {
+		return nil
+	}
+	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
+}
+
+// dataName is the data without the paths of files.
+func (q *comparison) dataName() string {
+	kind, path, ok := strings.Cut(q.data, ":")
+	if ok {
+		kind += ":"
+		if _, opts, any := strings.Cut(path, "?"); any {
+			kind += "…?" + opts
+		} else {
+			kind += "…"
+		}
+	}
+	return kind
+}
+
+// command is what makes the page again, without the paths of files.
+func (q *comparison) command(name string, threads int) string {
+	out := []string{"pare model compare", name, "--data", q.dataName(), "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	for _, x := range catalog.Settings(&q.recipe) {
+		switch v := x.String(); v {
+		case "0", "false", "":
+		case "true":
+			out = append(out, "--"+x.Name)
+		default:
+			out = append(out, "--"+x.Name, v)
+		}
+	}
+	if threads > 0 {
+		out = append(out, fmt.Sprint("--threads ", threads))
+	}
+	if q.jobs > 0 {
+		out = append(out, fmt.Sprint("--jobs ", q.jobs))
+	}
+	return strings.Join(out, " ")
 }

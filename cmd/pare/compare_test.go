@@ -60,15 +60,18 @@ func TestCompare(t *testing.T) {
 	}
 	ok(t, "model", "eval", nets[0], "--data", "digits")
 
-	bad := append(args, "--methods", "magnitude:pattern=nosuch", "--seeds", "1")
+	bad := append(args, "--methods", "magnitude:include=nosuch", "--seeds", "1")
 	if s, o, e := pare(t, bad...); s != 1 || !strings.Contains(e, "2 of 7 runs failed") || !strings.Contains(o, "What failed") || !strings.Contains(o, "failed") {
 		t.Errorf("status %d, %q\n%s", s, e, o)
 	}
 	for want, more := range map[string][]string{
 		"no method":             {"--methods", "nosuch"},
 		"no setting":            {"--methods", "gmp:nosuch=1"},
+		"neither N:M":           {"--methods", "magnitude:pattern=nosuch"},
+		"every 0: ":             {"--methods", "gmp:every=0"},
+		"given twice":           {"--sparsity", "0.5"},
 		"not a number in":       {"--sparsity", "1"},
-		"at least 1 seed":       {"--seeds", "0"},
+		"--seeds 0":             {"--seeds", "0"},
 		"does not end in .html": {"--report", at("x.txt")},
 	} {
 		if s, _, e := pare(t, append(args, more...)...); s != 2 || !strings.Contains(e, want) {
@@ -78,7 +81,7 @@ func TestCompare(t *testing.T) {
 	if s, _, e := pare(t, "model", "compare", "mlp:64-12-10"); s != 2 || !strings.Contains(e, "give --data") {
 		t.Errorf("status %d, %q", s, e)
 	}
-	if s, _, e := pare(t, append(args, "--lr", "-1")...); s != 1 || !strings.Contains(e, "learning rate") {
+	if s, _, e := pare(t, append(args, "--lr", "-1")...); s != 2 || !strings.Contains(e, "--lr -1: a number above 0 is needed") {
 		t.Errorf("status %d, %q", s, e)
 	}
 }

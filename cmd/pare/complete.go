@@ -81,13 +81,11 @@ func complete(c *cobra.Command) {
 		c.ValidArgsFunction = words(false)
 	}
 	for flag, f := range map[string]completer{
-		"method":    words(false, methodWords(false)...),
-		"methods":   words(false, methodWords(false)...),
-		"optimizer": words(false, "sgd", "nesterov", "adam", "adamw"),
-		"schedule":  words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
-		"loss":      words(false, "cross-entropy", "mse"),
-		"pattern":   words(false, "2:4", "1:4", "block:4x4"),
-		"data":      words(true, dataset.Kinds()...),
+		"method":   words(false, methodWords(false)...),
+		"methods":  words(false, methodWords(false)...),
+		"schedule": words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
+		"pattern":  words(false, "2:4", "1:4", "block:4x4"),
+		"data":     words(true, dataset.Kinds()...),
 	} {
 		if c.Flags().Lookup(flag) != nil {
 			c.RegisterFlagCompletionFunc(flag, f) //nolint:errcheck // the flag is there

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
-	"pare/catalog"
-	"pare/model/all"
-	"pare/reproduce"
 	"path/filepath"
 	"strings"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/model/all"
+	"pare/reproduce"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -37,18 +40,16 @@ const generated = "<!-- Written by `go generate ./cmd/pare`; edit the program in
 func methodsPage() string {
 	var b strings.Builder
 	b.WriteString("# Methods\n\n" + generated)
-	for _, method := range all.List() {
-		m := method.Card()
-		id := m.ID
-		if id == "" {
-			id = "baseline"
+	b.WriteString("Settings are flags of `pare model prune --method NAME`, and `NAME:SETTING=VALUE` in `pare model compare`.\n\n")
+	for _, m := range all.List() {
+		k := m.Card()
+		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s.\n\n", k.Name, cmp.Or(k.ID, "baseline"), k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
+		b.WriteString("| setting | default | allowed | meaning |\n|---|---|---|---|\n")
+		for _, s := range catalog.Settings(m) {
+			row(&b, "`--"+s.Name+"`", s.Default, s.Allowed(), s.Doc)
 		}
-		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s.\n\n| setting | default | meaning |\n|---|---|---|\n", m.Name, id, m.Title, m.Paper, m.Doc, m.Cuts, m.Needs)
-		for _, s := range catalog.Settings(method) {
-			fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", s.Name, s.Default, s.Doc)
-		}
-		if e := reproduce.Find(m.Name); e != nil {
-			fmt.Fprintf(&b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", m.ID, e.About)
+		if e := reproduce.Find(k.Name); e != nil {
+			fmt.Fprintf(&b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", k.ID, e.About)
 			for _, cl := range e.Claims {
 				fmt.Fprintf(&b, "- %s\n", cl.Text)
 			}
@@ -68,28 +69,45 @@ func commandsPage(root *cobra.Command) string {
 			return
 		}
 		if c.Runnable() && !c.HasSubCommands() {
-			fmt.Fprintf(&b, "## %s\n\n%s.\n\n", strings.TrimSuffix(c.UseLine(), " [flags]"), c.Short)
-			if c.Example != "" {
-				fmt.Fprintf(&b, "```\n%s\n```\n\n", c.Example)
-			}
-			rows := 0
-			c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-				if f.Name == "help" || strings.HasPrefix(strings.Join(f.Annotations[section], ""), settingsOf("")) {
-					return // settings of methods stand on the page of methods
-				}
-				if rows++; rows == 1 {
-					b.WriteString("| flag | default | meaning |\n|---|---|---|\n")
-				}
-				fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, f.DefValue, strings.ReplaceAll(f.Usage, "|", "\\|"))
-			})
-			if rows > 0 {
-				b.WriteString("\n")
-			}
+			commandSection(&b, c)
 		}
 		for _, s := range c.Commands() {
 			walk(s)
 		}
 	}
 	walk(root)
+	b.WriteString("## Data\n\n```\n" + strings.TrimSpace(dataset.Help) + "\n```\n")
 	return b.String()
+}
+
+// commandSection writes what a command does, and its flags by heading.
+func commandSection(b *strings.Builder, c *cobra.Command) {
+	fmt.Fprintf(b, "## %s\n\n", strings.TrimSuffix(c.UseLine(), " [flags]"))
+	if c.Long != "" {
+		fmt.Fprintf(b, "%s\n\n", c.Long)
+	} else {
+		fmt.Fprintf(b, "%s.\n\n", c.Short)
+	}
+	if x := strings.TrimRight(strings.TrimSuffix(c.Example, dataset.Help), "\n"); x != "" {
+		fmt.Fprintf(b, "```\n%s\n```\n\n", x)
+	}
+	for _, h := range headings(c) {
+		if strings.HasPrefix(h, settingsOf("")) {
+			b.WriteString("Settings of the methods: [methods.md](methods.md).\n\n")
+			continue
+		}
+		if set := flagsUnder(c, h); set.HasFlags() {
+			fmt.Fprintf(b, "| %s | default | meaning |\n|---|---|---|\n", cmp.Or(h, "flag"))
+			set.VisitAll(func(f *pflag.Flag) { row(b, "`--"+f.Name+"`", f.DefValue, f.Usage) })
+			b.WriteString("\n")
+		}
+	}
+}
+
+// row writes a row of a table.
+func row(b *strings.Builder, cells ...string) {
+	for _, c := range cells {
+		fmt.Fprintf(b, "| %s ", strings.ReplaceAll(c, "|", "\\|"))
+	}
+	b.WriteString("|\n")
 }

@@ -14,21 +14,34 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// settingFlag makes a setting a flag.
-type settingFlag struct{ *catalog.Setting }
+// settingFlag makes a setting a flag. A list may be given by several flags, as a
+// spec gives it (see catalog.Spec).
+type settingFlag struct {
+	*catalog.Setting
+	given bool
+}
 
 // Type names the value in help texts.
-func (f settingFlag) Type() string { return f.Kind }
+func (f *settingFlag) Type() string { return f.Kind }
+
+// Set gives the setting a value.
+func (f *settingFlag) Set(x string) error {
+	if f.given && f.IsList() {
+		x = f.String() + "," + x
+	}
+	f.given = true
+	return f.Setting.Set(x)
+}
 
 // settingFlags makes the settings of a struct flags of a command, under a heading.
 func settingFlags(cmd *cobra.Command, p any, heading string) {
 	for _, s := range catalog.Settings(p) {
-		f := cmd.Flags().VarPF(settingFlag{s}, s.Name, "", s.Doc)
+		f := cmd.Flags().VarPF(&settingFlag{Setting: s}, s.Name, "", s.Usage())
 		if s.Kind == "bool" {
 			f.NoOptDefVal = "true"
 		}
 		if s.Choices != nil {
-			cmd.RegisterFlagCompletionFunc(s.Name, words(false, s.Choices...)) //nolint:errcheck // the flag is there
+			cmd.RegisterFlagCompletionFunc(s.Name, words(false, append(slices.Clone(s.Choices), s.Also...)...)) //nolint:errcheck // the flag is there
 		}
 		under(f, heading)
 	}
@@ -37,9 +50,9 @@ func settingFlags(cmd *cobra.Command, p any, heading string) {
 // defaultMethod is that of pare model prune.
 const defaultMethod = "global-mp"
 
-// named gives the method that --method names on the command line, before flags are
+// choose reads the method that --method names on the command line, before flags are
 // parsed: its settings are flags of the command, and those of no other method.
-func (c *cli) named() (model.Method, error) {
+func (c *cli) choose() {
 	text := defaultMethod
 	for i, a := range c.args {
 		if a == "--" {
@@ -51,67 +64,115 @@ func (c *cli) named() (model.Method, error) {
 			text = c.args[i+1]
 		}
 	}
-	m, _, err := all.Parse(text)
-	return m, err
+	if c.method, c.spec, c.wrong = all.Parse(text); c.wrong != nil {
+		c.wrong = usage("%s", catalog.Rename(c.wrong, c.flagOf))
+	}
+}
+
+// given says whether a setting of the method is given, in --method or by a flag of
+// its own; both at once is an error.
+func (c *cli) given(cmd *cobra.Command, name string) (bool, error) {
+	flag, spec := cmd.Flags().Changed(name), c.spec.Has(name)
+	if flag && spec {
+		return true, usage("--%s is given twice: in --method and as a flag; leave one out", name)
+	}
+	return flag || spec, nil
 }
 
 // flagOf calls a field of settings by its flag.
 func (c *cli) flagOf(field string) string {
-	if name, ok := strings.CutPrefix(field, "Recipe."); ok {
-		return flagIn(&model.Recipe{}, name, field)
-	}
-	if field == "Data" || field == "Seed" {
-		return "--" + strings.ToLower(field)
-	}
-	if c.method != nil {
-		return flagIn(c.method, field, field)
+	if name := model.SettingName(c.method, field); name != field {
+		return "--" + name
 	}
 	return field
 }
 
-// flagIn is the flag of a field of a struct, or a word in its place.
-func flagIn(p any, field, otherwise string) string {
-	for _, s := range catalog.Settings(p) {
-		if s.Field == field {
-			return "--" + s.Name
-		}
+// flagError says what is wrong with a flag.
+func (c *cli) flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &value):
+		return badValue(value)
+	case c.wrong != nil: // the flags of a wrong method are unknown: its name comes first
+		return c.wrong
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		return c.unknownFlag(cmd, unknown.GetSpecifiedName())
 	}
-	return otherwise
+	return usage("%v\nSee: %s", err, c.helpOf(cmd))
 }
 
-// flagError says what is wrong with a flag: a value out of its range, or a setting
-// that belongs to another method.
-func (c *cli) flagError(cmd *cobra.Command, err error) error {
+// badValue names the flag, its value and what is wanted.
+func badValue(err *pflag.InvalidValueError) error {
+	flag := "--" + err.GetFlag().Name
 	var bad *catalog.Error
 	if errors.As(err, &bad) {
-		return usage("%s", bad.Text.With(c.flagOf))
+		return usage("%s", bad.Text.With(func(string) string { return flag }))
 	}
-	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
-	if !unknown || cmd.Flags().Lookup("method") == nil {
-		return usage("%v\nSee: %s --help", err, cmd.CommandPath())
+	want := map[string]string{"int": "a whole number", "uint64": "a whole number of at least 0", "uint": "a whole number of at least 0", "bool": "true or false"}[err.GetFlag().Value.Type()]
+	if want == "" {
+		return usage("%s %s: %v", flag, err.GetValue(), err.Unwrap())
 	}
-	if c.method == nil { // the method's name is wrong: that comes first
-		if _, err := c.named(); err != nil {
-			return usageError{err}
+	return usage("%s %s: %s is needed", flag, err.GetValue(), want)
+}
+
+// unknownFlag says whose a flag is that the command does not have, or what it may
+// have been meant to be.
+func (c *cli) unknownFlag(cmd *cobra.Command, name string) error {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if c.choosing(cmd) {
+		if of := methodsWith(name); of != nil {
+			return usage("method %s has no setting --%s: it belongs to %s\nSee: %s", c.method.Card().Name, name, strings.Join(of, ", "), c.helpOf(cmd))
 		}
 	}
-	own := c.method.Card().Name
-	var of, names []string
+	text := fmt.Sprintf("there is no flag --%s", name)
+	var begin []string
+	for _, n := range names {
+		if strings.HasPrefix(n, name) {
+			begin = append(begin, "--"+n)
+		}
+	}
+	if n := len(begin) - 1; n > 0 {
+		text += fmt.Sprintf("; did you mean %s or %s?", strings.Join(begin[:n], ", "), begin[n])
+	} else if near := catalog.Nearest(name, names); near != "" {
+		text += fmt.Sprintf("; did you mean --%s?", near)
+	} else if near := catalog.Nearest(name, allSettings()); near != "" && c.choosing(cmd) {
+		text += fmt.Sprintf("; did you mean --%s, a setting of %s?", near, strings.Join(methodsWith(near), ", "))
+	}
+	return usage("%s\nSee: %s", text, c.helpOf(cmd))
+}
+
+// choosing says whether a command has the settings of a chosen method.
+func (c *cli) choosing(cmd *cobra.Command) bool {
+	return c.method != nil && cmd.Flags().Lookup("method") != nil
+}
+
+// helpOf is the command that shows a command's help.
+func (c *cli) helpOf(cmd *cobra.Command) string {
+	text := cmd.CommandPath()
+	if c.choosing(cmd) {
+		text += " --method " + c.method.Card().Name
+	}
+	return text + " --help"
+}
+
+// methodsWith names the methods that have a setting.
+func methodsWith(setting string) (out []string) {
+	for _, m := range all.List() {
+		if _, err := catalog.Find(m, setting); err == nil {
+			out = append(out, m.Card().Name)
+		}
+	}
+	return out
+}
+
+// allSettings names the settings of all methods.
+func allSettings() (out []string) {
 	for _, m := range all.List() {
 		for _, s := range catalog.Settings(m) {
-			if s.Name == name {
-				of = append(of, m.Card().Name)
-			}
+			out = append(out, s.Name)
 		}
 	}
-	if of != nil {
-		return usage("method %s has no setting --%s: it belongs to %s\nSee: %s --method %s --help", own, name, strings.Join(of, ", "), cmd.CommandPath(), own)
-	}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	slices.Sort(names)
-	text := fmt.Sprintf("there is no flag --%s", name)
-	if near := catalog.Nearest(name, names); near != "" {
-		text += fmt.Sprintf("; did you mean --%s?", near)
-	}
-	return usage("%s\nSee: %s --method %s --help", text, cmd.CommandPath(), own)
+	return out
 }

@@ -23,8 +23,8 @@ func under(f *pflag.Flag, heading string) {
 	f.Annotations = map[string][]string{section: {heading}}
 }
 
-// headings of a command's flags, in the order of the alphabet; "" is for those
-// without, which come first.
+// headings are those of a command's flags, in alphabetical order; "", for flags
+// without one, comes first.
 func headings(cmd *cobra.Command) []string {
 	out := []string{""}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
@@ -36,18 +36,24 @@ func headings(cmd *cobra.Command) []string {
 	return out
 }
 
+// flagsUnder are a command's flags under a heading, without --help.
+func flagsUnder(cmd *cobra.Command, heading string) *pflag.FlagSet {
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if strings.Join(f.Annotations[section], "") == heading && !f.Hidden && f.Name != "help" {
+			set.AddFlag(f)
+		}
+	})
+	return set
+}
+
 // inSections shows a command's flags in sections.
 func inSections(cmd *cobra.Command) {
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		w := cmd.OutOrStderr()
 		fmt.Fprintf(w, "Usage:\n  %s\n\nExamples:\n%s\n", cmd.UseLine(), cmd.Example)
 		for _, h := range headings(cmd) {
-			set := pflag.NewFlagSet("", pflag.ContinueOnError)
-			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-				if strings.Join(f.Annotations[section], "") == h && !f.Hidden {
-					set.AddFlag(f)
-				}
-			})
+			set := flagsUnder(cmd, h)
 			if !set.HasFlags() {
 				continue
 			}

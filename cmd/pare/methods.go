@@ -13,50 +13,51 @@ import (
 )
 
 func (c *cli) methods() *cobra.Command {
-	return &cobra.Command{Use: "methods [NAME]", Short: "The catalogue of methods; NAME shows one with its settings", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{Use: "methods [NAME]", Short: "The catalogue of methods; NAME shows one with its settings", Args: atMostOne,
 		Example: "  pare methods\n  pare methods gmp",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 0 {
-				if c.json {
-					var out []any
-					for _, m := range all.List() {
-						out = append(out, methodJSON(m))
-					}
-					return c.printJSON(out)
-				}
-				t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
-				for _, m := range all.List() {
-					k := m.Card()
-					t.Rows = append(t.Rows, []report.Cell{report.Text(k.ID), report.Text(k.Name), report.Text(k.Cuts), report.Text(k.Needs.String()), report.Text(k.Title)})
-				}
-				t.Print(c.out, c.width())
-				return nil
+				return c.listMethods()
 			}
 			m, err := all.New(a[0])
 			if err != nil {
 				return usageError{err}
 			}
 			if c.json {
-				return c.printJSON(methodJSON(m))
+				return c.printJSON(entry(m))
 			}
 			k := m.Card()
 			fmt.Fprintf(c.out, "%s — %s\n\n%s\n\n%s\nCuts %s; needs %s.\n\n", k.Name, k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
-			t := &report.Table{Columns: []string{"setting", "default", "what"}}
-			for _, s := range catalog.Settings(m) {
-				t.Rows = append(t.Rows, []report.Cell{report.Text("--" + s.Name), report.Text(s.Default), report.Text(s.Doc)})
-			}
-			t.Print(c.out, c.width())
+			settingTable(m).Print(c.out, c.width())
 			return nil
 		}}
 }
 
-// methodEntry is a method of the catalogue for machines.
-type methodEntry struct {
-	*catalog.Card
-	Settings   []*catalog.Setting `json:"settings"`
-	Reproduces bool               `json:"reproduces"` // pare reproduce has an experiment of it
+func (c *cli) listMethods() error {
+	var out []catalog.Entry
+	t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
+	for _, m := range all.List() {
+		k := m.Card()
+		out = append(out, entry(m))
+		t.Rows = append(t.Rows, []report.Cell{report.Text(k.ID), report.Text(k.Name), report.Text(k.Cuts), report.Text(k.Needs.String()), report.Text(k.Title)})
+	}
+	if c.json {
+		return c.printJSON(out)
+	}
+	t.Print(c.out, c.width())
+	return nil
 }
 
-func methodJSON(m model.Method) methodEntry {
-	return methodEntry{m.Card(), catalog.Settings(m), reproduce.Find(m.Card().Name) != nil}
+// entry is a method for machines.
+func entry(m model.Method) catalog.Entry {
+	return catalog.Entry{Card: m.Card(), Settings: catalog.Settings(m), Reproduces: reproduce.Find(m.Card().Name) != nil}
+}
+
+// settingTable has a row for each setting of a method.
+func settingTable(m model.Method) *report.Table {
+	t := &report.Table{Columns: []string{"setting", "default", "allowed", "meaning"}}
+	for _, s := range catalog.Settings(m) {
+		t.Rows = append(t.Rows, []report.Cell{report.Text("--" + s.Name), report.Text(s.Default), report.Text(s.Allowed()), report.Text(s.Doc)})
+	}
+	return t
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/measure"
 	"pare/npy"
 	"pare/onnx"
 	"pare/tensor"
@@ -42,7 +43,7 @@ func TestRun(t *testing.T) {
 	in := array("x.npy", tensor.From([]float64{1, 2, 3, 4}, 2, 2))
 	out := filepath.Join(dir, "out.npz")
 	o := ok(t, "model", "run", net, "--input", "x="+in, "--input", "k="+array("k.npy", tensor.From([]int32{3}, 1)), "--output", out, "--json")
-	var got struct{ Outputs []profile }
+	var got struct{ Outputs []measure.Values }
 	if err := json.Unmarshal([]byte(o), &got); err != nil || len(got.Outputs) != 2 || got.Outputs[0].Max != 12 || got.Outputs[1].Shape[0] != 3 {
 		t.Errorf("%v: %s", err, o)
 	}

@@ -1,127 +1,98 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
 	"pare/model"
 	"pare/onnx"
-	"pare/report"
-
-	"github.com/google/renameio/v2"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
-// load reads a network and makes it ready (see model.Prepare).
-func (c *cli) load(path string) (*graph.Graph, error) {
-	g, err := onnx.Load(path)
+// engine is how networks are run.
+func (c *cli) engine() (engine.Options, error) {
+	if c.threads < 0 {
+		return engine.Options{}, usage("--threads %d is negative", c.threads)
+	}
+	return engine.Options{Threads: c.threads, Most: c.most()}, nil
+}
+
+// open reads data.
+func (c *cli) open(spec string) (*dataset.Data, error) {
+	d, err := await(c.ctx, func() (*dataset.Data, error) { return dataset.Open(spec) })
 	if err != nil {
 		return nil, err
 	}
-	notes, err := model.Prepare(g)
+	for _, n := range d.Notes {
+		c.say("note: %s: %s", spec, n)
+	}
+	return d, nil
+}
+
+// file reads a network as it is.
+func (c *cli) file(path string) (*graph.Graph, error) {
+	st, err := os.Stat(path)
+	if err == nil && st.Mode()&fs.ModeDevice != 0 {
+		return nil, fmt.Errorf("%s is a device, not a network", path)
+	}
+	return await(c.ctx, func() (*graph.Graph, error) { return onnx.Load(path) })
+}
+
+// load reads a network and makes it ready (see model.Prepare).
+func (c *cli) load(path string) (*graph.Graph, error) {
+	g, err := c.file(path)
+	if err != nil {
+		return nil, err
+	}
+	notes, err := await(c.ctx, func() ([]string, error) { return model.Prepare(g) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, n := range notes {
 		c.say("note: %s: %s", path, n)
 	}
-	return g, nil
+	return g, c.use.apply(g, false)
 }
 
-func (c *cli) engine() (engine.Options, error) {
-	if c.threads < 0 {
-		return engine.Options{}, usage("--threads %d is negative", c.threads)
+// beside reads a network that is not the one that flags of its use are meant for.
+func (c *cli) beside(path string) (*graph.Graph, error) {
+	main := c.use
+	c.use = use{}
+	g, err := c.load(path)
+	if c.use = main; err != nil {
+		return nil, err
 	}
-	return engine.Options{Threads: c.threads}, nil
+	return g, c.use.apply(g, true)
 }
 
-// fits checks that data and network go together.
-func fits(g *graph.Graph, d *dataset.Data) error {
-	if len(g.Inputs) != 1 || len(g.Outputs) == 0 {
-		return fmt.Errorf("the network has %d inputs: one is needed", len(g.Inputs))
+// networkFor reads or builds a network (see network) that goes with data.
+func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
+	g, err := c.network(name, weights, d.Eval(), seed)
+	if err != nil {
+		return nil, err
 	}
-	in, out := g.Inputs[0].Shape, g.Outputs[0].Shape
-	if len(in) < 2 || len(out) < 2 {
-		return fmt.Errorf("input %v and output %v must begin with the batch", in, out)
-	}
-	shape := make([]int, 0, len(in))
-	for i, k := range in[1:] {
-		if !k.Known() {
-			return fmt.Errorf("axis %d of the network's input %v has no fixed size", i+1, in)
-		}
-		shape = append(shape, k.Mul)
-	}
-	classes := 0
-	if k := out[len(out)-1]; k.Known() {
-		classes = k.Mul
-	}
-	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
-		if s != nil {
-			if err := s.Check(shape, classes); err != nil {
-				return err
-			}
-		}
+	return g, c.fits(name, g, d)
+}
+
+// atLeast checks the value of a flag.
+func atLeast(least int, flag string, n int) error {
+	if n < least {
+		return usage("--%s %d: a whole number of at least %d is needed", flag, n, least)
 	}
 	return nil
 }
 
-// bar is a progress bar with the time left on a terminal, nothing in a pipe.
-type bar struct{ p *progressbar.ProgressBar }
-
-func (c *cli) bar(total int, what string) *bar {
-	f, ok := c.err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &bar{}
-	}
-	return &bar{progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100_000_000), progressbar.OptionFullWidth())}
+// writtenBy marks a generated page of documentation.
+func writtenBy(command string) string {
+	return fmt.Sprintf("<!-- Written by `%s --page`; run the command instead of editing. -->\n\n", command)
 }
 
-func (b *bar) set(n int, what string) {
-	if b.p != nil {
-		b.p.Describe(what)
-		b.p.Set(n) //nolint:errcheck // a bar may fail to draw
-	}
-}
-
-// grow sets the number of steps where it has become known anew.
-func (b *bar) grow(total int) {
-	if b.p != nil && b.p.GetMax() != total {
-		b.p.ChangeMax(total)
-	}
-}
-
-func (b *bar) done() {
-	if b.p != nil {
-		b.p.Finish() //nolint:errcheck // a bar may fail to draw
-	}
-}
-
-// printJSON writes a value for machines.
-func (c *cli) printJSON(v any) error {
-	e := json.NewEncoder(c.out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// writePage writes a report's page beside its place and renames it.
-func writePage(path string, r *report.Report) error {
-	t, err := renameio.TempFile("", path)
-	if err != nil {
-		return err
-	}
-	defer t.Cleanup() //nolint:errcheck // it is gone once renamed
-	if err := r.HTML(t); err != nil {
-		return err
-	}
-	if err := t.Chmod(0o644); err != nil {
-		return err
-	}
-	return t.CloseAtomicallyReplace()
+// stem is a file's name without folder and extension.
+func stem(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 }

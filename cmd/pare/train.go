@@ -2,14 +2,14 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"strings"
+
 	"pare/dataset"
+	"pare/measure"
 	"pare/model"
 	"pare/onnx"
 	"pare/train"
 	"pare/zoo"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -17,31 +17,36 @@ import (
 // training is what the flags of train say.
 type training struct {
 	out, data, weights, html string
+	card                     string
 	seed                     uint64
-	resume                   bool
-	teaching                 teaching
+	resume, force, untimed   bool
+	teaching                 distillation
 	recipe                   model.Recipe
 }
 
 func (c *cli) train() *cobra.Command {
-	q := &training{recipe: model.Defaults()}
+	q := &training{recipe: model.Defaults(), teaching: softly()}
 	q.recipe.Epochs = 20
 	var families []string
 	for _, f := range zoo.Families() {
 		families = append(families, fmt.Sprintf("  %-16s %s", f.Name, f.Doc))
 	}
-	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or go on with one from a file", Args: args("ARCH|FILE"),
+	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or train one from a file further", Args: args("ARCH|FILE"),
 		Example: "  pare model train resnet20 --data cifar10:DIR -o net.onnx --epochs 30 --lr 0.1 --crop 4 --flip\n  pare model train small.onnx --data cifar10:DIR -o better.onnx --teacher big.onnx\n\nNetworks of the zoo:\n" + strings.Join(families, "\n") + "\n\n" + dataset.Help,
 		RunE:    func(cmd *cobra.Command, a []string) error { return c.runTrain(cmd, a[0], q) }}
 	f := cmd.Flags()
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&q.data, "data", "", "data to train on")
-	f.StringVar(&q.weights, "weights", "", "begin with the weights of this .safetensors file")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
-	q.teaching.register(cmd)
+	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
+	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
+	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -54,22 +59,24 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := onnx.CheckWritable(q.out); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
 	if err != nil {
 		return err
 	}
-	g, err := c.network(name, q.weights, d.Eval(), q.seed)
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
-	if err := fits(g, d); err != nil {
+	g, err := c.networkFor(name, q.weights, d, q.seed)
+	if err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume}
-	if err := q.teaching.apply(c, j); err != nil {
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume}
+	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
 	if err := j.Check(); err != nil {
@@ -82,9 +89,10 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := onnx.Save(q.out, g, onnx.Options{}); err != nil {
 		return err
 	}
-	j.Clean()
-	v := &variant{Name: strings.TrimSuffix(filepath.Base(q.out), filepath.Ext(q.out)), File: q.out, Graph: g, Epochs: epochs}
-	return c.finish(cmd, []*variant{v}, d, q.html, "Training of "+name, strings.Join(os.Args, " "), nil)
+	own.Done()
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html, untimed: q.untimed,
+		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
+		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 
 // fit trains a job's network under a progress bar.

@@ -12,7 +12,7 @@ const maxFolded = 1 << 22
 // Fold evaluates what does not depend on the inputs: nodes over constants, and
 // integer tensors whose contents shape inference finds. It reports how many
 // nodes disappeared. Trained parameters (Role Param) and running statistics
-// are never folded away. What is computed of constants that are not yet
+// and weights that are stored as integers are never folded away. What is computed of constants that are not yet
 // classified (Role Auto) is not classified either; the rest is Frozen.
 func Fold(g *graph.Graph) (int, error) { return fold(g, false) }
 
@@ -97,7 +97,7 @@ func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) 
 		if v == nil {
 			continue
 		}
-		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat {
+		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat || v.Role == graph.Packed {
 			return known
 		}
 		in[i] = v.Const

@@ -26,6 +26,10 @@ func InferAll(g *graph.Graph) error {
 	return err
 }
 
+// Contents infers a graph and gives what is known of the elements of its small
+// integer tensors that nodes compute. Elements that are not numbers are symbols.
+func Contents(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) { return inferAll(g) }
+
 // Bind gives the symbols of the network's inputs their sizes, and infers what
 // follows.
 func Bind(g *graph.Graph, sizes map[string]int) error {

@@ -36,7 +36,7 @@ func (s dtset) String() string {
 	return strings.Join(out, ", ")
 }
 
-var signatures = parseOperands(operands)
+var signatures = parseOperands(typeTable)
 
 func parseOperands(table string) map[string]signature {
 	byName := map[string]dtset{}

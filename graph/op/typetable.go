@@ -1,12 +1,12 @@
 package op
 
-// operands is what ONNX allows as the types of the inputs of each ai.onnx operator,
+// typeTable is what ONNX allows as the types of the inputs of each ai.onnx operator,
 // the versions of the standard taken together: for each input a class of types, and
 // before it a letter where several inputs must be of one type. Of a class of
 // floating-point numbers an operator takes all: Pare computes in each of them. The
 // last class is that of all further inputs where it ends in "...": of one type where
 // it has a letter.
-const operands = `
+const typeTable = `
 num = Abs ArgMax ArgMin Erf Shrink Sign
 float = Acos Acosh Asin Asinh Atan Atanh AveragePool Bernoulli Ceil Celu Cos Cosh Det DynamicQuantizeLinear Elu Exp Floor Gelu GlobalAveragePool
 float = GlobalLpPool GlobalMaxPool HardSigmoid HardSwish Hardmax IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization LpPool

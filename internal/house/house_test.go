@@ -74,7 +74,7 @@ func TestApart(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{"prune", "train"}, {"prune", "dataset"}, {"prune/structure", "dataset"}, {"prune/structure", "train"}, {"prune/score", "train"}, {"prune/allocate", "train"},
-		{"evidence", "graph"}, {"model", "report"}, {"graph/op", "engine"},
+		{"evidence", "graph"}, {"graph/op", "engine"},
 	} {
 		if reaches(c[0], c[1]) {
 			t.Errorf("%s reaches %s", c[0], c[1])

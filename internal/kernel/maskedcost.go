@@ -22,7 +22,7 @@ func moveCost(n int) float64 {
 func scanCost(n int) float64 { return moveCost(n) / 5 }
 
 // loadCost is the cost of multiplying by a vector of vec floats, where what all
-// entries pick from takes so many bytes.
+// entries pick from takes that number of bytes.
 func loadCost(vec, bytes int) float64 {
 	load := 1.4
 	switch {

@@ -12,7 +12,7 @@ type planar struct {
 	lead      int // place of the border's first column in a row
 }
 
-// newPlanar makes room for a border of so many rows and columns on each side.
+// newPlanar makes room for a border of a number of rows and columns on each side.
 // Rows read up to a vector beyond their end.
 func newPlanar(c, h, w, stride, top, left, bottom, right, vec int) planar {
 	q := planar{c: c, h: h, w: w, stride: stride, top: top, left: left, hp: h + top + bottom}

@@ -44,7 +44,7 @@ func slot(start, count, j int) (off, val int) {
 }
 
 // NewSparse keeps the entries of w, [rows, cols], that are not zero, by slabs of
-// so many columns, and in blocks where blocks is set and rows is a multiple of
+// a number of columns, and in blocks where blocks is set and rows is a multiple of
 // four; off gives the offset of a column in bytes.
 func NewSparse(w []float32, rows, cols, slab int, blocks bool, off func(col int) int32) *Sparse {
 	slabs, group := max(1, (cols+slab-1)/slab), 1

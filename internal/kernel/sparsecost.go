@@ -35,8 +35,8 @@ func countSparse(w []float32, rows, cols int) []sparseCount {
 }
 
 // slabCost estimates the cycles in which a sparse kernel takes the entries of a
-// matrix in so many slabs, for tiles of nv vectors of vec floats whose slab takes
-// so many bytes; across says that vectors may lie across lines of the cache. The
+// matrix in a number of slabs, for tiles of nv vectors of vec floats whose slab takes
+// a number of bytes; across says that vectors may lie across lines of the cache. The
 // numbers were fitted to BenchmarkSparse and BenchmarkSparseTile on Zen 4.
 func slabCost(c sparseCount, slabs, nv, vec, bytes int, across bool) float64 {
 	load, row := 1.06, 1.5 // of a vector: for an entry, and for a row
@@ -82,7 +82,7 @@ func slabOf(n, per int, c sparseCount, nv, vec int, across bool) (slab int, cost
 	return n, cost
 }
 
-// roundSlab makes a slab a multiple of 8 or of 4 inputs: where so many of four
+// roundSlab makes a slab a multiple of 8 or of 4 inputs: where that many of four
 // neighbours count, all rows then have as many entries.
 func roundSlab(slab, per int) int {
 	for _, by := range []int{8, 4} {

@@ -128,16 +128,21 @@ func (w *Worker) channels(m, n int) {
 // slack is what a buffer that channels reads needs beyond its contents.
 const slack = 16
 
+// bias starts a row of sums: at the bias, or at zero.
+func (t *tile) bias(row []float32) []float32 {
+	clear(row)
+	if t.Bias != nil {
+		copy(row, unsafe.Slice((*float32)(t.Bias), len(row)))
+	}
+	return row
+}
+
 // goTile is the definition of a micro-kernel in plain Go.
 func goTile(t *tile, mr, width int) {
 	at := func(p unsafe.Pointer, off int) *float32 { return (*float32)(unsafe.Add(p, off)) }
 	var acc [128]float32
 	for i := range mr {
-		row := acc[:width]
-		clear(row)
-		if t.Bias != nil {
-			copy(row, unsafe.Slice((*float32)(t.Bias), width))
-		}
+		row := t.bias(acc[:width])
 		b := 0 // a pointer past the last row would be none
 		for r := range t.Rows {
 			for k := range t.K {
@@ -168,11 +173,7 @@ func goChannels(t *tile, mr, n int) {
 func goChannelVector(t *tile, mr, width int) {
 	var acc [16]float32
 	for i := range mr {
-		row := acc[:width]
-		clear(row)
-		if t.Bias != nil {
-			copy(row, unsafe.Slice((*float32)(t.Bias), width))
-		}
+		row := t.bias(acc[:width])
 		b := 0
 		for r := range t.Rows {
 			for k := range t.K {

@@ -3,41 +3,39 @@ package atinit
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/internal/modeltest"
+	"pare/model"
+	"pare/model/oneshot"
 	"pare/prune"
 	"pare/prune/allocate"
+	"pare/prune/hook"
 	"pare/prune/score"
 	"pare/train"
 )
 
-// atInit are the methods that prune before training, with settings.
-func atInit() map[string]struct {
-	m   *Method
-	set func() any
-} {
-	type arm = struct {
-		m   *Method
-		set func() any
-	}
-	ratios := func(allocate string) arm {
-		return arm{random, func() any {
-			s := randomDefaults()
+// atInit are the methods that prune before training, with settings; LAMP prunes a
+// trained network, but goes the same way.
+func atInit() map[string]func() model.Method {
+	ratios := func(allocate string) func() model.Method {
+		return func() model.Method {
+			s := NewRandom()
 			s.Sparsity, s.Allocate, s.Scale, s.PerClass = .8, allocate, "layer", 5
 			return s
-		}}
+		}
 	}
-	return map[string]arm{
-		"snip":      {snip, func() any { return &SNIP{Sparsity: .8, Sampled: Sampled{5}} }},
-		"grasp":     {grasp, func() any { return &GraSP{Sparsity: .8, Temperature: 200, Sampled: Sampled{5}, Fresh: Fresh{true}} }},
-		"synflow":   {synflow, func() any { return &SynFlow{Sparsity: .8, Iterations: 20} }},
-		"lamp":      {lamp, func() any { return &LAMP{Sparsity: .8} }},
+	return map[string]func() model.Method{
+		"snip": func() model.Method { return &SNIP{Sparsity: .8, Sampled: Sampled{5}} },
+		"grasp": func() model.Method {
+			return &GraSP{Sparsity: .8, Temperature: 200, Sampled: Sampled{5}, Fresh: model.Fresh{Fresh: true}}
+		},
+		"synflow":   func() model.Method { return &SynFlow{Sparsity: .8, Iterations: 20} },
+		"lamp":      func() model.Method { return &oneshot.LAMP{Sparsity: .8} },
 		"uniform":   ratios("uniform"),
 		"uniform+":  ratios("uniform+"),
 		"er":        ratios("er"),
@@ -50,15 +48,11 @@ func atInit() map[string]struct {
 	}
 }
 
-// The number of weights is exact, what is cut is zero after training, the same seed
-// gives the same bytes, and a run that was stopped and resumed too.
+// The number of weights is exact, what is cut is zero after training, and a run that
+// was stopped and resumed ends with the same bytes.
 func TestAtInit(t *testing.T) {
-	for name, arm := range atInit() {
-		whole := job(t, arm.set(), 1)
-		r, err := arm.m.Run(context.Background(), whole)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+	for name, mk := range atInit() {
+		r := modeltest.Resumes(t, name, func() (model.Method, *model.Job) { return mk(), modeltest.Job(t, 1) }, 20, 7)
 		n := prune.Total(r.Masks.Weights)
 		if want := n - int(math.Round(.8*float64(n))); r.Masks.Count() != want {
 			t.Errorf("%s keeps %d of %d, want %d", name, r.Masks.Count(), n, want)
@@ -70,43 +64,15 @@ func TestAtInit(t *testing.T) {
 				}
 			}
 		}
-		save := filepath.Join(t.TempDir(), "checkpoint")
-		j := job(t, arm.set(), 1)
-		j.Save, j.Resume = save, true
-		ctx, cancel := context.WithCancel(context.Background())
-		j.OnStep = func(step, _ int, _ float64) {
-			if step == 7 {
-				cancel()
-			}
-		}
-		if _, err := arm.m.Run(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("%s: %v", name, err)
-		}
-		cancel()
-		j = job(t, arm.set(), 1)
-		j.Save, j.Resume, j.Engine.Threads = save, true, 2
-		again, err := arm.m.Run(context.Background(), j)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if again.Masks.Hash() != r.Masks.Hash() || !bytes.Equal(bits(whole.Graph), bits(j.Graph)) {
-			t.Errorf("%s: the resumed run differs", name)
-		}
 	}
 }
 
 // Weights that share out what a layer keeps by SNIP lie at other places than SNIP's.
 func TestRatio(t *testing.T) {
-	s := randomDefaults()
+	s := NewRandom()
 	s.Sparsity, s.Allocate = .8, "snip"
-	a, err := runRandom(context.Background(), job(t, s, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := runSNIP(context.Background(), job(t, &SNIP{Sparsity: .8, Sampled: s.Sampled}, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := modeltest.Run(t, s, modeltest.Job(t, 0))
+	b := modeltest.Run(t, &SNIP{Sparsity: .8, Sampled: s.Sampled}, modeltest.Job(t, 0))
 	for l := range a.Masks.Mask {
 		n, m := a.Masks.Mask[l].Count(), b.Masks.Mask[l].Count()
 		if o := a.Masks.Mask[l].Overlap(b.Masks.Mask[l]); n != m || o == n {
@@ -118,20 +84,17 @@ func TestRatio(t *testing.T) {
 // Sparsity 0 trains the dense network, bit for bit.
 func TestRandomDense(t *testing.T) {
 	for _, allocate := range []string{"uniform", "erk"} {
-		s := randomDefaults()
+		s := NewRandom()
 		s.Sparsity, s.Allocate = 0, allocate
-		a, b := job(t, s, 1), job(t, nil, 1)
-		r, err := runRandom(context.Background(), a)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a, b := modeltest.Job(t, 1), modeltest.Job(t, 1)
+		r := modeltest.Run(t, s, a)
 		if r.Masks.Sparsity() != 0 {
 			t.Errorf("%s: sparsity %v", allocate, r.Masks.Sparsity())
 		}
 		if _, err := b.Fit(context.Background(), b.Graph); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(bits(a.Graph), bits(b.Graph)) {
+		if !bytes.Equal(modeltest.Bits(a.Graph), modeltest.Bits(b.Graph)) {
 			t.Errorf("%s: weights differ from dense training", allocate)
 		}
 	}
@@ -140,7 +103,7 @@ func TestRandomDense(t *testing.T) {
 // Another seed keeps a weight of a layer of density d that the first keeps with
 // probability d. The fan-in of an ER layer is eps*(outputs+inputs)/outputs.
 func TestRandomPlaces(t *testing.T) {
-	ws, err := prune.Weights(job(t, nil, 0).Graph, prune.Scope{})
+	ws, err := prune.Weights(modeltest.Job(t, 0).Graph, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +133,7 @@ func TestRandomPlaces(t *testing.T) {
 
 // After every step cut weights and Adam's moments of them are exactly zero.
 func TestRandomHeld(t *testing.T) {
-	j := job(t, nil, 1)
+	j := modeltest.Job(t, 1)
 	j.Recipe.Optimizer, j.Recipe.LR = "adam", 1e-3
 	ws, err := prune.Weights(j.Graph, prune.Scope{})
 	if err != nil {
@@ -179,7 +142,7 @@ func TestRandomHeld(t *testing.T) {
 	keep, _ := allocate.ErdosRenyi(ws, .8, true)
 	m := allocate.Select(ws, score.Random(ws, 1), keep, prune.CutFirst)
 	steps := 0
-	_, err = j.Fit(context.Background(), j.Graph, &prune.Hold{Masks: m}, &watcher{f: func(r *train.Run) {
+	_, err = j.Fit(context.Background(), j.Graph, &hook.Hold{Masks: m}, &modeltest.Watcher{F: func(r *train.Run) {
 		steps++
 		for l, w := range ws {
 			p := r.Param(w.Name)
@@ -198,14 +161,11 @@ func TestRandomHeld(t *testing.T) {
 // Scaled initial weights have the variance for the inputs that stay.
 func TestRandomScale(t *testing.T) {
 	for _, scale := range []string{"none", "overall", "layer"} {
-		s := randomDefaults()
+		s := NewRandom()
 		s.Sparsity, s.Scale = .8, scale
-		j := job(t, s, 0)
+		j := modeltest.Job(t, 0)
 		was, _ := j.Graph.Clone(true)
-		r, err := runRandom(context.Background(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := modeltest.Run(t, s, j)
 		for l, w := range r.Masks.Weights {
 			d := map[string]float64{"none": 1, "overall": .2, "layer": float64(r.Masks.Mask[l].Count()) / float64(w.Len())}[scale]
 			old := was.Value(w.Name).Const.F32()
@@ -220,62 +180,56 @@ func TestRandomScale(t *testing.T) {
 
 // A layer whose outputs have nothing left is named.
 func TestRandomNotes(t *testing.T) {
-	s := randomDefaults()
+	s := NewRandom()
 	s.Sparsity, s.Allocate = .999, "uniform"
-	r, err := runRandom(context.Background(), job(t, s, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if said := strings.Join(r.Notes, "\n"); !strings.Contains(said, "nothing is left of") || !strings.Contains(said, "outputs of") {
+	r := modeltest.Run(t, s, modeltest.Job(t, 0))
+	if said := modeltest.Said(r); !strings.Contains(said, "nothing is left of") || !strings.Contains(said, "outputs of") {
 		t.Errorf("notes: %s", said)
 	}
 }
 
 func TestAtInitBadInput(t *testing.T) {
-	random := func(f func(*Random)) any {
-		s := randomDefaults()
+	random := func(f func(*Random)) model.Method {
+		s := NewRandom()
 		f(s)
 		return s
 	}
-	none := func(j *Job) {}
+	none := func(j *model.Job) {}
 	for _, c := range []struct {
 		want string
-		run  func(context.Context, *Job) (*Result, error)
-		set  any
-		job  func(j *Job)
+		m    model.Method
+		job  func(j *model.Job)
 	}{
-		{"outside [0,1)", runRandom, random(func(s *Random) { s.Sparsity = 1 }), none},
-		{"outside [0,1)", runRandom, random(func(s *Random) { s.Sparsity = -.1 }), none},
-		{"outside [0,1)", runRandom, random(func(s *Random) { s.Sparsity = math.NaN() }), none},
-		{"outside (0,1]", runRandom, random(func(s *Random) { s.Allocate, s.FCDensity = "erk+", 0 }), none},
-		{"the last layer", runRandom, random(func(s *Random) { s.Allocate, s.Sparsity = "erk+", .9 }), none},
-		{"no allocation", runRandom, random(func(s *Random) { s.Allocate = "nosuch" }), none},
-		{"no --scale", runRandom, random(func(s *Random) { s.Scale = "nosuch" }), none},
-		{"no prunable weight", runRandom, random(func(s *Random) { s.Exclude = []string{"*"} }), none},
-		{"give --data", runRandom, random(func(s *Random) { s.Allocate = "snip" }), func(j *Job) { j.Data = nil }},
-		{"at least 1", runRandom, random(func(s *Random) { s.Allocate, s.PerClass = "grasp", 0 }), none},
-		{"fewer than the 100", runRandom, random(func(s *Random) { s.Allocate, s.PerClass = "snip", 100 }), none},
-		{"fewer than the 1 ", runSNIP, &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *Job) {
+		{"Sparsity 1: a number in [0,1)", random(func(s *Random) { s.Sparsity = 1 }), none},
+		{"Sparsity -0.1: a number in [0,1)", random(func(s *Random) { s.Sparsity = -.1 }), none},
+		{"Sparsity NaN: a number in [0,1)", random(func(s *Random) { s.Sparsity = math.NaN() }), none},
+		{"FCDensity 0: a number in (0,1]", random(func(s *Random) { s.Allocate, s.FCDensity = "erk+", 0 }), none},
+		{"the last layer", random(func(s *Random) { s.Allocate, s.Sparsity = "erk+", .9 }), none},
+		{`Allocate "nosuch": uniform, uniform+, er,`, random(func(s *Random) { s.Allocate = "nosuch" }), none},
+		{`Scale "nosuch": none, overall or layer`, random(func(s *Random) { s.Scale = "nosuch" }), none},
+		{"no prunable weight", random(func(s *Random) { s.Exclude = []string{"*"} }), none},
+		{"labelled samples: give Data", random(func(s *Random) { s.Allocate = "snip" }), func(j *model.Job) { j.Data = nil }},
+		{"PerClass 0: a number of at least 1", random(func(s *Random) { s.Allocate, s.PerClass = "grasp", 0 }), none},
+		{"fewer than the 100", random(func(s *Random) { s.Allocate, s.PerClass = "snip", 100 }), none},
+		{"fewer than the 1 ", &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *model.Job) {
 			s := *j.Data.Train
 			s.Index = []int32{0, 1, 2} // no sample of seven classes
 			j.Data = &dataset.Data{Train: &s, Norm: dataset.Raw}
 		}},
-		{"outside [0,1)", runSNIP, &SNIP{Sparsity: 1, Sampled: Sampled{1}}, none},
-		{"not a positive", runGraSP, &GraSP{Sparsity: .5, Sampled: Sampled{1}}, none},
-		{"at least 1", runSynFlow, &SynFlow{Sparsity: .5}, none},
-		{"outside [0,1)", runSynFlow, &SynFlow{Sparsity: 1.5, Iterations: 1}, none},
-		{"outside [0,1)", runLAMP, &LAMP{Sparsity: 1}, none},
-		{"raise --per-class", runSNIP, &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *Job) { j.Graph.Inputs[0].Shape[0] = graph.N(64) }},
-		{"does not fit", func(_ context.Context, j *Job) (*Result, error) {
-			ws, _ := prune.Weights(j.Graph, prune.Scope{})
-			b, _ := prune.Dense(ws[:1]).MarshalBinary()
-			return nil, prune.Dense(ws[1:]).UnmarshalBinary(b)
-		}, nil, none},
+		{"Sparsity 1: a number in [0,1)", &SNIP{Sparsity: 1, Sampled: Sampled{1}}, none},
+		{"Temperature 0: a number above 0", &GraSP{Sparsity: .5, Sampled: Sampled{1}}, none},
+		{"Iterations 0: a number of at least 1", &SynFlow{Sparsity: .5}, none},
+		{"Sparsity 1.5: a number in [0,1)", &SynFlow{Sparsity: 1.5, Iterations: 1}, none},
+		{"Sparsity 1: a number in [0,1)", &oneshot.LAMP{Sparsity: 1}, none},
+		{"raise PerClass", &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *model.Job) { j.Graph.Inputs[0].Shape[0] = graph.N(64) }},
 	} {
-		j := job(t, c.set, 0)
+		j := modeltest.Job(t, 0)
 		c.job(j)
-		if _, err := c.run(context.Background(), j); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v, want something with %q", err, c.want)
-		}
+		modeltest.Refused(t, c.m, j, c.want)
+	}
+	ws, _ := prune.Weights(modeltest.Job(t, 0).Graph, prune.Scope{})
+	b, _ := prune.Dense(ws[:1]).MarshalBinary()
+	if err := prune.Dense(ws[1:]).UnmarshalBinary(b); err == nil || !strings.Contains(err.Error(), "does not fit") {
+		t.Errorf("masks of another layer: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // GraSP is gradient signal preservation.
 type GraSP struct {
-	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Temperature float64 `flag:"grasp-temperature" range:"(0,)" doc:"the network's outputs are divided by it before the loss"`
 	Sampled
 	model.Fresh
@@ -55,12 +55,16 @@ func (s Sampled) GradientFlow(temperature float64) model.Score {
 		if err != nil {
 			return nil, err
 		}
-		c, in, err := score.Tempered(j.Graph, temperature)
+		v, err := train.NewView(j.Graph, j.Data.Train, d.Batch(), false)
+		if err != nil {
+			return nil, err
+		}
+		c, in, err := score.Tempered(v.Graph, temperature)
 		if err != nil {
 			return nil, err
 		}
 		of := make([]*graph.Value, len(ws))
-		for l, w := range ws {
+		for l, w := range v.Weights(ws) {
 			of[l] = in[w.Value]
 		}
 		g, err := train.Gradients(ctx, c, of, d, train.Loss{}, j.Engine)

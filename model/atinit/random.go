@@ -15,7 +15,7 @@ import (
 
 // Random is random pruning at initialisation.
 type Random struct {
-	Sparsity  float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity  float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Allocate  string  `flag:"allocate" choice:"uniform,uniform+,er,erk,erk+,igq,snip,grasp,magnitude" doc:"how much of each layer: uniform, uniform+, er, erk, erk+, igq, or what snip, grasp or global magnitude keep of it"`
 	FCDensity float64 `flag:"fc-density" range:"(0,1]" doc:"erk+: share of the last linear layer that stays"`
 	Scale     string  `flag:"scale" choice:"none,overall,layer" doc:"initial weights for the smaller fan-in: none, overall (divided by the root of the network's density) or layer (of the layer's)"`
@@ -43,10 +43,7 @@ func (*Random) Card() *catalog.Card { return randomCard }
 
 // Run draws masks and trains with them held.
 func (s *Random) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	if err := s.Redraw(j); err != nil {
-		return nil, err
-	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
 		return nil, err
 	}

@@ -42,10 +42,7 @@ func (s Sampled) batches(j *model.Job) (train.Source, error) {
 // pruneOnce draws initial weights where that is asked for, keeps those of the highest
 // scores over all layers, and trains them.
 func pruneOnce(ctx context.Context, j *model.Job, f model.Fresh, ls model.Layers, sparsity float64, rate model.Score) (*model.Result, error) {
-	if err := f.Redraw(j); err != nil {
-		return nil, err
-	}
-	ws, err := ls.Weights(j.Graph)
+	ws, err := model.Candidates(j, f, ls)
 	if err != nil {
 		return nil, err
 	}

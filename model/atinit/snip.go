@@ -14,7 +14,7 @@ import (
 
 // SNIP is single-shot pruning by connection sensitivity.
 type SNIP struct {
-	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Sampled
 	model.Fresh
 	model.Layers

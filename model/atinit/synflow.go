@@ -11,11 +11,12 @@ import (
 	"pare/prune"
 	"pare/prune/allocate"
 	"pare/prune/score"
+	"pare/train"
 )
 
 // SynFlow is iterative synaptic flow pruning.
 type SynFlow struct {
-	Sparsity   float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity   float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Iterations int     `flag:"iterations" range:"[1,)" doc:"times that scores are computed anew, between which the density falls by the same factor"`
 	model.Fresh
 	model.Layers
@@ -38,10 +39,7 @@ func (*SynFlow) Card() *catalog.Card { return synflowCard }
 
 // Run cuts in iterations and trains what is left.
 func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	if err := s.Redraw(j); err != nil {
-		return nil, err
-	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +52,12 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 
 // masks chooses masks by iterative synaptic flow.
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
-	f, err := score.NewFlow(j.Graph, ws, j.Engine)
+	_, batch := j.Graph.Batch(1)
+	v, err := train.NewView(j.Graph, nil, batch, false) // before a softmax, whose sum would be 1 whatever flows
+	if err != nil {
+		return nil, err
+	}
+	f, err := score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
 	if err != nil {
 		return nil, err
 	}

@@ -3,24 +3,23 @@ package diagnose
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"pare/prune"
+	"pare/internal/modeltest"
+	"pare/model"
 	"pare/train"
 )
 
-func regimesJob(t *testing.T, f func(s *Regimes)) *Job {
-	s := regimesDefaults()
+func small(f func(s *Regimes)) *Regimes {
+	s := NewRegimes()
 	s.Sparsity, s.Densities, s.Points, s.Samples, s.Grid = .9, []string{"0.5"}, 3, 100, []string{"2", "1"}
 	if f != nil {
 		f(s)
 	}
-	return job(t, s, 2)
+	return s
 }
 
 func TestRegime(t *testing.T) {
@@ -32,23 +31,28 @@ func TestRegime(t *testing.T) {
 			t.Errorf("LMC %v, CKA %v: %s, want %s", c.lmc, c.cka, got, c.want)
 		}
 	}
-	cells := []*cell{{value: 1, density: .1, lmc: -.2, cka: .99}, {value: 2, density: .1, cka: .6}, {value: 3, density: .1, cka: .8}, {value: 4, density: .5, cka: .9}, {value: 5, density: .1, cka: math.NaN()}}
-	if s := regimesDefaults().label(cells); s != .8 || cells[0].regime != "I" || cells[1].regime != "II-A" || cells[2].regime != "II-B" {
-		t.Errorf("alike from %v", s)
+	like := func(x float64) *float64 { return &x }
+	cells := []*Cell{{Value: 1, Density: .1, LMC: -.2, CKA: like(.99)}, {Value: 2, Density: .1, CKA: like(.6)}, {Value: 3, Density: .1, CKA: like(.8)},
+		{Value: 4, Density: .5, CKA: like(.9)}, {Value: 5, Density: .1}}
+	m := &Map{Barrier: NewRegimes().Barrier, Cells: cells}
+	if m.label(0); m.Similar != .8 || cells[0].Regime != "I" || cells[1].Regime != "II-A" || cells[2].Regime != "II-B" {
+		t.Errorf("alike from %v", m.Similar)
 	}
-	cells[1].error = -1
-	if b := choose(cells, .1, "rule"); b.value != 3 {
-		t.Errorf("%v is taken by the rule", b.value)
+	if cells[4].Regime != "II-A" || cells[4].similarity() != "undefined (outputs are constant)" {
+		t.Errorf("a cell without similarity: regime %s, %s", cells[4].Regime, cells[4].similarity())
 	}
-	if b := choose(cells, .1, "error"); b.value != 2 {
-		t.Errorf("%v is taken by error", b.value)
+	if m.label(.95); m.Similar != .95 || cells[2].Regime != "II-A" {
+		t.Errorf("alike from %v: regime %s", m.Similar, cells[2].Regime)
+	}
+	cells[1].Error = -1
+	if b := m.choose(.1, "rule"); b.Value != 3 {
+		t.Errorf("%v is taken by the rule", b.Value)
+	}
+	if b := m.choose(.1, "error"); b.Value != 2 {
+		t.Errorf("%v is taken by error", b.Value)
 	}
 	// 1,000 weights at a sparsity of 0.95 keep 50: tested with the job's first layer
-	j := regimesJob(t, func(s *Regimes) { s.Sparsity, s.Densities = .95, nil })
-	r, err := runRegimes(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := modeltest.Run(t, small(func(s *Regimes) { s.Sparsity, s.Densities = .95, nil }), modeltest.Job(t, 2))
 	for l, k := range []int{64, 10} { // of 1280 and 200
 		if n := r.Masks.Mask[l].Count(); n != k {
 			t.Errorf("layer %d keeps %d, want %d", l, n, k)
@@ -59,7 +63,7 @@ func TestRegime(t *testing.T) {
 // All knobs run; the map has every cell, the result the wanted sparsity.
 func TestRegimes(t *testing.T) {
 	for knob, grid := range map[string][]string{"epochs": {"1", "2"}, "batch": {"10", "20"}, "lr": nil, "rho": {"0", "0.1"}} {
-		j := regimesJob(t, func(s *Regimes) { s.Knob, s.Grid, s.Epochs = knob, grid, 1 })
+		j := modeltest.Job(t, 2)
 		last := 0
 		j.OnStep = func(step, total int, _ float64) {
 			if step <= last || step > total {
@@ -70,7 +74,7 @@ func TestRegimes(t *testing.T) {
 				last = total - 1
 			}
 		}
-		r, err := runRegimes(context.Background(), j)
+		r, err := model.Run(context.Background(), small(func(s *Regimes) { s.Knob, s.Grid, s.Epochs = knob, grid, 1 }), j)
 		if err != nil {
 			t.Fatalf("%s: %v", knob, err)
 		}
@@ -87,102 +91,83 @@ func TestRegimes(t *testing.T) {
 				}
 			}
 		}
-		if len(r.Notes) != 5 || !strings.HasPrefix(r.Notes[1], "density 0.1: ") || !strings.HasPrefix(r.Notes[2], "density 0.5: ") || !strings.Contains(r.Notes[3], "train ") || !strings.Contains(r.Notes[4], "taken: ") {
+		if len(r.Notes) != 5 || !strings.HasPrefix(r.Notes[1].String(), "density 0.1: ") || !strings.HasPrefix(r.Notes[2].String(), "density 0.5: ") ||
+			!strings.Contains(r.Notes[3].String(), "train ") || !strings.Contains(r.Notes[4].String(), "taken: ") {
 			t.Errorf("%s: notes %q", knob, r.Notes)
+		}
+		m := r.Facts.(*Map)
+		values := len(grid)
+		if grid == nil {
+			values = 4
+		}
+		if m.Knob != knob || len(m.Cells) != 2*values || math.Abs(m.Advice.Density-.1) > 1e-12 {
+			t.Errorf("%s: %+v", knob, m)
+		}
+		taken := false
+		for i, c := range m.Cells {
+			if i > 1 && c.Value < m.Cells[i-1].Value || c.Density != []float64{m.Advice.Density, .5}[i%2] || c.Regime == "" || c.Net == nil || c.Masks == nil {
+				t.Errorf("%s: cell %d is %+v", knob, i, c)
+			}
+			taken = taken || c.Value == m.Advice.Taken && c.Net == r.Graph && c.Masks == r.Masks
+		}
+		if !taken {
+			t.Errorf("%s: the result is none of the map that the advice names", knob)
 		}
 	}
 }
 
 // Snapshots survive a kill, in any of the trainings.
 func TestRegimesResume(t *testing.T) {
-	whole, err := runRegimes(context.Background(), regimesJob(t, nil))
+	// one training of 40 steps, and two again of each of four networks
+	modeltest.Resumes(t, "regimes", func() (model.Method, *model.Job) { return small(nil), modeltest.Job(t, 2) }, 40+4*2*40, 33, 70, 200)
+}
+
+// Dense networks of several epochs are those that one training passes through.
+func TestDense(t *testing.T) {
+	j, plain := modeltest.Job(t, 2), modeltest.Job(t, 2)
+	v, err := NewSurvey(j, small(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	save := filepath.Join(t.TempDir(), "checkpoint")
-	for i, stop := range []int{33, 70, 200} {
-		ctx, cancel := context.WithCancel(context.Background())
-		j := regimesJob(t, nil)
-		j.Save, j.Resume = save, i > 0
-		j.OnStep = func(step, _ int, _ float64) {
-			if step == stop {
-				cancel()
-			}
-		}
-		if _, err := runRegimes(ctx, j); !errors.Is(err, train.ErrInterrupted) {
-			t.Fatalf("stopped at %d: %v", stop, err)
-		}
-		cancel()
+	if !slices.Equal(v.Values, []float64{1, 2}) || len(v.Densities) != 2 || math.Abs(v.Densities[0]-.1) > 1e-12 || v.Densities[1] != .5 {
+		t.Errorf("values %v, densities %v", v.Values, v.Densities)
 	}
-	j := regimesJob(t, nil)
-	j.Save, j.Resume = save, true
-	r, err := runRegimes(context.Background(), j)
-	if err != nil {
+	nets, err := v.Dense(context.Background())
+	if err != nil || len(nets) != 2 {
+		t.Fatalf("%d networks, %v", len(nets), err)
+	}
+	if _, err := plain.Fit(context.Background(), plain.Graph, &modeltest.Watcher{F: func(r *train.Run) {
+		if at := slices.Index([]int{20, 40}, r.Step); at >= 0 && !bytes.Equal(modeltest.Bits(nets[at]), modeltest.Bits(plain.Graph)) {
+			t.Errorf("network %d is not that of step %d", at, r.Step)
+		}
+	}}); err != nil {
 		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(whole.Graph), bits(r.Graph)) || !slices.Equal(whole.Notes, r.Notes) {
-		t.Errorf("the resumed run differs: %q, want %q", r.Notes, whole.Notes)
-	}
-	j.Clean()
-	if left, _ := filepath.Glob(save + "*"); left != nil {
-		t.Errorf("left behind: %v", left)
 	}
 }
 
 func TestRegimesRefuses(t *testing.T) {
-	for want, f := range map[string]func(s *Regimes, j *Job){
-		"two are compared":   func(s *Regimes, _ *Job) { s.Seeds = 1 },
-		"at least 3":         func(s *Regimes, _ *Job) { s.Points = 2 },
-		"at least 4":         func(s *Regimes, _ *Job) { s.Samples = 3 },
-		"density \"0\"":      func(s *Regimes, _ *Job) { s.Densities = []string{"0"} },
-		"density \"1.5\"":    func(s *Regimes, _ *Job) { s.Densities = []string{"1.5"} },
-		"sparsity 1 is":      func(s *Regimes, _ *Job) { s.Sparsity = 1 },
-		"no knob":            func(s *Regimes, _ *Job) { s.Knob = "momentum" },
-		"has 2 epochs":       func(s *Regimes, _ *Job) { s.Grid = []string{"1", "3"} },
-		"no value of epochs": func(s *Regimes, _ *Job) { s.Grid = []string{"1.5", "2"} },
-		"says nothing":       func(s *Regimes, _ *Job) { s.Grid = []string{"2"} },
-		"tau-cka 2":          func(s *Regimes, _ *Job) { s.Similar = 2 },
-		"--data and --epoch": func(_ *Regimes, j *Job) { j.Data = nil },
-		"fewer than one":     func(s *Regimes, _ *Job) { s.Knob, s.Grid = "batch", []string{"20", "500"} },
-		"no way \"best\"":    func(s *Regimes, _ *Job) { s.Take = "best" },
-		"rho":                func(s *Regimes, _ *Job) { s.Rho = -1 },
+	for want, f := range map[string]func(s *Regimes, j *model.Job){
+		"Seeds 1: a number of at least 2":    func(s *Regimes, _ *model.Job) { s.Seeds = 1 },
+		"Points 2: a number of at least 3":   func(s *Regimes, _ *model.Job) { s.Points = 2 },
+		"Samples 3: a number of at least 4":  func(s *Regimes, _ *model.Job) { s.Samples = 3 },
+		"Densities 0: a number in (0,1]":     func(s *Regimes, _ *model.Job) { s.Densities = []string{"0"} },
+		"Densities 1.5: a number in (0,1]":   func(s *Regimes, _ *model.Job) { s.Densities = []string{"1.5"} },
+		"Sparsity 1: a number in [0,1)":      func(s *Regimes, _ *model.Job) { s.Sparsity = 1 },
+		`Knob "momentum": epochs, batch, lr`: func(s *Regimes, _ *model.Job) { s.Knob = "momentum" },
+		"has 2 epochs":                       func(s *Regimes, _ *model.Job) { s.Grid = []string{"1", "3"} },
+		"no value of epochs":                 func(s *Regimes, _ *model.Job) { s.Grid = []string{"1.5", "2"} },
+		"says nothing":                       func(s *Regimes, _ *model.Job) { s.Grid = []string{"2"} },
+		"Similar 2: a number in [0,1]":       func(s *Regimes, _ *model.Job) { s.Similar = 2 },
+		"no training set: give Data":         func(_ *Regimes, j *model.Job) { j.Data = nil },
+		"networks: give Data and Recipe.Ep":  func(_ *Regimes, j *model.Job) { j.Recipe.Epochs = 0 },
+		"fewer than one":                     func(s *Regimes, _ *model.Job) { s.Knob, s.Grid = "batch", []string{"20", "500"} },
+		`Take "best": rule or error`:         func(s *Regimes, _ *model.Job) { s.Take = "best" },
+		"Rho -1: a number of at least 0":     func(s *Regimes, _ *model.Job) { s.Rho = -1 },
 	} {
-		s := regimesDefaults()
+		s := NewRegimes()
 		s.Grid = []string{"1", "2"}
-		j := job(t, s, 2)
+		j := modeltest.Job(t, 2)
 		f(s, j)
-		if _, err := runRegimes(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
-	}
-}
-
-// Weights of several steps come from one training.
-func TestPoints(t *testing.T) {
-	j := job(t, nil, 2)
-	ps := prune.Points{prune.NewPoint(j.Graph, 0), prune.NewPoint(j.Graph, 20), prune.NewPoint(j.Graph, 40)}
-	first, _ := j.Graph.Clone(true)
-	if _, err := j.Fit(context.Background(), j.Graph, ps); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []func() bool{
-		func() bool { return bytes.Equal(bits(j.Graph), bits(first)) },
-		func() bool { return !bytes.Equal(bits(j.Graph), bits(first)) },
-	} {
-		if err := ps[i].Restore(j.Graph); err != nil || !want() {
-			t.Errorf("point %d, %v", i, err)
-		}
-	}
-	b, err := ps.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ps.UnmarshalBinary(b); err != nil {
-		t.Error(err)
-	}
-	for _, bad := range [][]byte{b[:7], b[:len(b)-1], append(b, 0)} {
-		if err := ps.UnmarshalBinary(bad); err == nil {
-			t.Errorf("%d bytes were accepted", len(bad))
-		}
+		modeltest.Refused(t, s, j, want)
 	}
 }

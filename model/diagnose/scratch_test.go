@@ -10,20 +10,21 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/internal/modeltest"
 	"pare/measure"
+	"pare/model"
 	"pare/prune"
 	"pare/prune/structure"
 	"pare/train"
 	"pare/zoo"
 )
 
-func scratchJob(t *testing.T, f func(s *Scratch)) *Job {
-	t.Helper()
-	s := scratchDefaults()
+func fromScratch(f func(s *Scratch)) *Scratch {
+	s := NewScratch()
 	if f != nil {
 		f(s)
 	}
-	return job(t, s, 4)
+	return s
 }
 
 // 160 epochs at a ratio of 2 are 320, with drops at 160 and 240; at 1.52 they are
@@ -112,13 +113,13 @@ func TestSparseDraw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := scratchDefaults()
+	s := NewScratch()
 	s.Pruner, s.Sparsity = "magnitude", .75
-	p, err := s.prune(&Job{Graph: g})
+	p, err := s.Prune(&model.Job{Graph: g})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, m, err := p.start(scratchArm{draw: true}, 5)
+	c, m, err := p.Start(Arm{Draw: true}, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,36 +134,35 @@ func TestSparseDraw(t *testing.T) {
 	if n := m.Mask[i].Count(); n != 9216 || math.Abs(math.Sqrt(sq/float64(n))/.1179-1) > .03 {
 		t.Errorf("%d ones, deviation %.4f", n, math.Sqrt(sq/float64(n)))
 	}
-	if p.macs >= p.dense/3 || p.masks.Hash() != m.Hash() {
-		t.Errorf("%d of %d multiply-accumulates, masks equal: %v", p.macs, p.dense, p.masks.Hash() == m.Hash())
+	if p.MACs >= p.Dense/3 || p.Masks.Hash() != m.Hash() {
+		t.Errorf("%d of %d multiply-accumulates, masks equal: %v", p.MACs, p.Dense, p.Masks.Hash() == m.Hash())
 	}
 }
 
 // Where nothing is cut, training from scratch is dense training of the same seed.
 func TestScratchNothing(t *testing.T) {
-	j := scratchJob(t, func(s *Scratch) { s.Keep = 1 })
-	s := j.Settings.(*Scratch)
-	p, err := s.prune(j)
+	j, s := modeltest.Job(t, 4), fromScratch(func(s *Scratch) { s.Keep = 1 })
+	p, err := s.Prune(j)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := s.arms(j.Recipe, p.ratio())[0]
-	g, _, err := p.start(a, 9)
+	a := s.Arms(j.Recipe, p.Ratio())[0]
+	g, _, err := p.Start(a, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &trials{Job: j, all: 1}
-	if _, err := tr.fit(context.Background(), a.recipe, g, nil, 0); err != nil {
+	tr := &trials{Job: j, series: j.NewSeries(1)}
+	if _, err := tr.fit(context.Background(), a.Recipe, g, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	dense := job(t, nil, 4)
+	dense := modeltest.Job(t, 4)
 	if err := (prune.Init{Seed: 9}).Apply(dense.Graph); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := dense.Fit(context.Background(), dense.Graph); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(bits(g), bits(dense.Graph)) {
+	if !bytes.Equal(modeltest.Bits(g), modeltest.Bits(dense.Graph)) {
 		t.Error("not the dense training")
 	}
 }
@@ -173,21 +173,20 @@ func TestScratch(t *testing.T) {
 		f     func(s *Scratch)
 		notes []string
 		macs  float64 // share that is left
+		arms  []ArmFacts
 	}{
-		{func(s *Scratch) { s.Arm = "b" }, []string{"Scratch-B: accuracy"}, .5},
-		{func(s *Scratch) { s.Arm, s.Keep, s.Pruner = "e", .5, "channels" }, []string{"Scratch-E: accuracy", "4 epochs"}, .5},
-		{func(s *Scratch) { s.Arm, s.Params, s.MACs = "finetuned", .4, 0 }, []string{"fine-tuned: accuracy", "1 epochs at learning rate 0.0005, constant"}, .45},
+		{func(s *Scratch) { s.Arm = "b" }, []string{"Scratch-B: accuracy"}, .5, []ArmFacts{{Name: "Scratch-B", Epochs: 8}}},
+		{func(s *Scratch) { s.Arm, s.Keep, s.Pruner = "e", .5, "channels" }, []string{"Scratch-E: accuracy", "4 epochs"}, .5, []ArmFacts{{Name: "Scratch-E", Epochs: 4}}},
+		{func(s *Scratch) { s.Arm, s.Params, s.MACs = "finetuned", .4, 0 }, []string{"fine-tuned: accuracy", "1 epochs at learning rate 0.0005, constant"}, .45, []ArmFacts{{Name: "fine-tuned", Epochs: 1}}},
 		{func(s *Scratch) {
 			s.Arm, s.Runs, s.Pruner, s.Sparsity, s.Fresh.Fresh, s.Tune, s.Plus = "all", 2, "magnitude", .5, true, 2, true
-		}, []string{"dense: accuracy", "pruned, not trained", "over 2 runs, 2 epochs", "over 2 runs, 4 epochs", "over 2 runs, 10 epochs", "verdict"}, .5},
+		}, []string{"dense: accuracy", "pruned, not trained", "over 2 runs, 2 epochs", "over 2 runs, 4 epochs", "over 2 runs, 10 epochs", "verdict"}, .5,
+			[]ArmFacts{{Name: "fine-tuned", Epochs: 2}, {Name: "Scratch-E", Epochs: 4}, {Name: "Scratch-B", Epochs: 10}}},
 	} {
-		j := scratchJob(t, c.f)
+		s, j := fromScratch(c.f), modeltest.Job(t, 4)
 		before, _, _ := measure.Of(j.Graph)
-		r, err := runScratch(context.Background(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := strings.Join(r.Notes, "\n")
+		r := modeltest.Run(t, s, j)
+		all := modeltest.Said(r)
 		for _, n := range c.notes {
 			if !strings.Contains(all, n) {
 				t.Errorf("no %q in\n%s", n, all)
@@ -197,8 +196,25 @@ func TestScratch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if share := float64(after.Effective) / float64(before.MACs); share > c.macs+.01 || share < c.macs-.1 || (r.Masks != nil) != (j.Settings.(*Scratch).Sparsity > 0) {
+		if share := float64(after.Effective) / float64(before.MACs); share > c.macs+.01 || share < c.macs-.1 || (r.Masks != nil) != (s.Sparsity > 0) {
 			t.Errorf("%.3f of the computation is left, masks %v", share, r.Masks != nil)
+		}
+		f := r.Facts.(*ScratchFacts)
+		if f.MACs != after.Effective || f.DenseMACs != before.MACs || len(f.Arms) != len(c.arms) || !(f.Dense > 0 && f.NotTrained > 0) {
+			t.Fatalf("%+v", f)
+		}
+		best := 0.0
+		for i, a := range f.Arms {
+			if want := c.arms[i]; a.Name != want.Name || a.Epochs != want.Epochs || len(a.Accuracy) != max(1, s.Runs) {
+				t.Errorf("arm %+v, want %+v", a, want)
+			}
+			best = max(best, slices.Max(a.Accuracy))
+		}
+		if x, err := j.Accuracy(context.Background(), r.Graph); err != nil || x != best {
+			t.Errorf("accuracy %v (%v), the best of all is %v", x, err, best)
+		}
+		if len(f.Arms) == 3 && !slices.Equal(f.Enough, enough(f.Arms)) || len(f.Arms) < 3 && f.Enough != nil {
+			t.Errorf("%+v", f)
 		}
 	}
 }
@@ -207,62 +223,63 @@ func TestVerdict(t *testing.T) {
 	for _, c := range []struct {
 		e, b []float64
 		want string
+		arms []string
 	}{
-		{[]float64{.86, .88}, []float64{.9, .9}, "above (Scratch-B)"}, {[]float64{.895, .895}, []float64{.95, .9}, "above (Scratch-E, Scratch-B)"},
-		{[]float64{.8, .8}, []float64{.8, .8}, "inherited weights help"},
+		{[]float64{.86, .88}, []float64{.9, .9}, "above (Scratch-B)", []string{"Scratch-B"}},
+		{[]float64{.895, .895}, []float64{.95, .9}, "above (Scratch-E, Scratch-B)", []string{"Scratch-E", "Scratch-B"}},
+		{[]float64{.8, .8}, []float64{.8, .8}, "inherited weights help", nil},
 	} {
-		if v := verdict([]float64{.89, .91}, c.e, c.b); !strings.Contains(v, c.want) {
-			t.Errorf("%v and %v: %s", c.e, c.b, v)
+		arms := enough([]ArmFacts{{Name: "fine-tuned", Accuracy: []float64{.89, .91}}, {Name: "Scratch-E", Accuracy: c.e}, {Name: "Scratch-B", Accuracy: c.b}})
+		if v := verdict(arms); !strings.Contains(v, c.want) || !slices.Equal(arms, c.arms) {
+			t.Errorf("%v and %v: %v, %s", c.e, c.b, arms, v)
 		}
 	}
 }
 
 func TestResumeScratch(t *testing.T) {
-	mk := func() *Job {
-		return scratchJob(t, func(s *Scratch) { s.Arm, s.Runs, s.Fresh.Fresh = "all", 2, true })
+	mk := func() (model.Method, *model.Job) {
+		return fromScratch(func(s *Scratch) { s.Arm, s.Runs, s.Fresh.Fresh = "all", 2, true }), modeltest.Job(t, 4)
 	}
 	// 4 epochs of 20 steps dense, then twice 1, 4 and 8
-	resumes(t, "scratch", runScratch, mk, 0, 30, 80, 95, 170, 300, 600)
+	modeltest.Resumes(t, "scratch", mk, 0, 30, 80, 95, 170, 300, 600)
 }
 
 func TestScratchBad(t *testing.T) {
-	for want, f := range map[string]func(s *Scratch, j *Job){
-		"no arm":             func(s *Scratch, _ *Job) { s.Arm = "c" },
-		"no pruner":          func(s *Scratch, _ *Job) { s.Pruner = "nosuch" },
-		"how long the dense": func(_ *Scratch, j *Job) { j.Recipe.Epochs = 0 },
-		"outside (0,1)":      func(s *Scratch, _ *Job) { s.Pruner = "magnitude" },
-		"masks leave every":  func(s *Scratch, _ *Job) { s.Pruner, s.Sparsity, s.Keep = "magnitude", .5, .5 },
-		"is of masks":        func(s *Scratch, _ *Job) { s.Sparsity = .5 },
-		"tied over layers":   func(s *Scratch, _ *Job) { s.Exclude = []string{"fc2*"} },
-		"--keep 2":           func(s *Scratch, _ *Job) { s.Keep = 2 },
-		"no target":          func(s *Scratch, _ *Job) { s.MACs = 0 },
-		"--tune-epochs -1":   func(s *Scratch, _ *Job) { s.Tune = -1 },
-		"--tune-lr NaN":      func(s *Scratch, _ *Job) { s.TuneLR = math.NaN() },
-		"--most 0.5":         func(s *Scratch, _ *Job) { s.Most = .5 },
-		"--runs -2":          func(s *Scratch, _ *Job) { s.Runs = -2 },
-		"no verdict":         func(s *Scratch, _ *Job) { s.Arm, s.Runs = "all", 1 },
-		"keep some out":      func(s *Scratch, j *Job) { s.Arm, j.Data = "all", &dataset.Data{Train: j.Data.Train} },
-		"fixed size":         func(_ *Scratch, j *Job) { j.Graph.Inputs[0].Shape[2] = graph.Dim{Mul: 1, Sym: "H"} },
-		"no allocation":      func(s *Scratch, _ *Job) { s.Pruner, s.Sparsity, s.Allocate = "magnitude", .5, "nosuch" },
-		"left of fc": func(s *Scratch, j *Job) {
+	for want, f := range map[string]func(s *Scratch, j *model.Job){
+		`Arm "c": e, b, finetuned or all`: func(s *Scratch, _ *model.Job) { s.Arm = "c" },
+		`Pruner "nosuch": l1, channels`:   func(s *Scratch, _ *model.Job) { s.Pruner = "nosuch" },
+		"how long the dense":              func(_ *Scratch, j *model.Job) { j.Recipe.Epochs = 0 },
+		"give a number in (0,1)":          func(s *Scratch, _ *model.Job) { s.Pruner = "magnitude" },
+		"masks leave every":               func(s *Scratch, _ *model.Job) { s.Pruner, s.Sparsity, s.Keep = "magnitude", .5, .5 },
+		"is of masks":                     func(s *Scratch, _ *model.Job) { s.Sparsity = .5 },
+		"tied over layers":                func(s *Scratch, _ *model.Job) { s.Exclude = []string{"fc2*"} },
+		"Keep 2: a number in [0,1]":       func(s *Scratch, _ *model.Job) { s.Keep = 2 },
+		"no target: give MACs, Params":    func(s *Scratch, _ *model.Job) { s.MACs = 0 },
+		"Tune -1: a number of at least 0": func(s *Scratch, _ *model.Job) { s.Tune = -1 },
+		"TuneLR NaN: a number of at":      func(s *Scratch, _ *model.Job) { s.TuneLR = math.NaN() },
+		"Most 0.5: a number of at least":  func(s *Scratch, _ *model.Job) { s.Most = .5 },
+		"Runs -2: a number of at least 0": func(s *Scratch, _ *model.Job) { s.Runs = -2 },
+		"no verdict":                      func(s *Scratch, _ *model.Job) { s.Arm, s.Runs = "all", 1 },
+		"keep some out":                   func(s *Scratch, j *model.Job) { s.Arm, j.Data = "all", &dataset.Data{Train: j.Data.Train} },
+		"fixed size":                      func(_ *Scratch, j *model.Job) { j.Graph.Inputs[0].Shape[2] = graph.Dim{Mul: 1, Sym: "H"} },
+		`Allocate "nosuch": global`:       func(s *Scratch, _ *model.Job) { s.Pruner, s.Sparsity, s.Allocate = "magnitude", .5, "nosuch" },
+		"left of fc": func(s *Scratch, j *model.Job) {
 			s.Pruner, s.Sparsity, s.Allocate = "magnitude", .9, "global"
 			clear(j.Graph.Value("fc2.weight").Const.F32())
 		},
-		"Scratch-B, run 1":   func(_ *Scratch, j *Job) { j.Recipe.LR, j.Recipe.Schedule = 1e30, "constant" },
-		"no cut of channels": func(s *Scratch, _ *Job) { s.MACs = 1e-9 },
+		"Scratch-B, run 1":   func(_ *Scratch, j *model.Job) { j.Recipe.LR, j.Recipe.Schedule = 1e30, "constant" },
+		"no cut of channels": func(s *Scratch, _ *model.Job) { s.MACs = 1e-9 },
 	} {
-		j := scratchJob(t, nil)
-		f(j.Settings.(*Scratch), j)
-		if _, err := runScratch(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
+		s, j := NewScratch(), modeltest.Job(t, 4)
+		f(s, j)
+		modeltest.Refused(t, s, j, want)
 	}
 }
 
 // Where nothing is saved the user is told, and arm b has the epochs of arm e.
 func TestScratchNoSaving(t *testing.T) {
-	r, err := runScratch(context.Background(), scratchJob(t, func(s *Scratch) { s.Keep = 1 }))
-	if err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "arm b has the epochs of arm e") || len(r.Epochs) != 4 {
-		t.Errorf("%q, %d epochs, %v", r.Notes, len(r.Epochs), err)
+	r := modeltest.Run(t, fromScratch(func(s *Scratch) { s.Keep = 1 }), modeltest.Job(t, 4))
+	if f := r.Facts.(*ScratchFacts); !strings.Contains(modeltest.Said(r), "arm b has the epochs of arm e") || len(r.Epochs) != 4 || f.MACs != f.DenseMACs || f.Arms[0].Epochs != 4 {
+		t.Errorf("%q, %d epochs, %+v", r.Notes, len(r.Epochs), f)
 	}
 }

@@ -8,36 +8,36 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/internal/modeltest"
+	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
+	"pare/prune/hook"
+	"pare/train"
 	"pare/zoo"
 )
 
 // moving are the methods whose masks move, with settings for 60 steps of the
 // tests' job.
-func moving() map[string]func() (*Method, any) {
-	return map[string]func() (*Method, any){
-		"granet": func() (*Method, any) {
-			s := granetDefaults()
+func moving() map[string]func() model.Method {
+	granet := func(f func(s *GraNet)) func() model.Method {
+		return func() model.Method {
+			s := NewGraNet()
 			s.Every = 6
-			return granet, s
-		},
-		"granet uniform": func() (*Method, any) {
-			s := granetDefaults()
-			s.Every, s.Rank, s.Initial, s.Grow = 6, "uniform", 0, "random"
-			return granet, s
-		},
-		"granet constant": func() (*Method, any) {
-			s := granetDefaults()
-			s.Every, s.Initial = 6, s.Sparsity
-			return granet, s
-		},
-		"rigl": func() (*Method, any) {
-			s := riglDefaults()
+			f(s)
+			return s
+		}
+	}
+	return map[string]func() model.Method{
+		"granet":          granet(func(*GraNet) {}),
+		"granet uniform":  granet(func(s *GraNet) { s.Rank, s.Initial, s.Grow = "uniform", 0, "random" }),
+		"granet constant": granet(func(s *GraNet) { s.Initial = s.Sparsity }),
+		"rigl": func() model.Method {
+			s := NewRigL()
 			s.Every, s.Batches = 6, 3
-			return rigl, s
+			return s
 		},
-		"set": func() (*Method, any) { return set, setDefaults() },
+		"set": func() model.Method { return NewSET() },
 	}
 }
 
@@ -46,10 +46,9 @@ func moving() map[string]func() (*Method, any) {
 func TestMoving(t *testing.T) {
 	for name, f := range moving() {
 		for _, opt := range []string{"sgd", "adam"} {
-			m, s := f()
-			j := job(t, s, 3)
+			j := modeltest.Job(t, 3)
 			j.Recipe.Optimizer, j.Recipe.LR = opt, .01
-			r, err := m.Run(context.Background(), j)
+			r, err := model.Run(context.Background(), f(), j)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -75,15 +74,12 @@ func TestMoving(t *testing.T) {
 // bytes; another seed does not.
 func TestMovingResumes(t *testing.T) {
 	for name, f := range moving() {
-		m, _ := f()
-		mk := func() *Job { _, s := f(); return job(t, s, 3) }
-		whole := resumes(t, name, m.Run, mk, 0, 6, 27, 50)
-		other := mk()
+		mk := func() (model.Method, *model.Job) { return f(), modeltest.Job(t, 3) }
+		whole := modeltest.Resumes(t, name, mk, 60, 6, 27, 50)
+		m, other := mk()
 		other.Seed++
-		if _, err := m.Run(context.Background(), other); err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Equal(bits(whole.Graph), bits(other.Graph)) {
+		modeltest.Run(t, m, other)
+		if bytes.Equal(modeltest.Bits(whole.Graph), modeltest.Bits(other.Graph)) {
 			t.Errorf("%s: the seed has no effect", name)
 		}
 	}
@@ -91,28 +87,23 @@ func TestMovingResumes(t *testing.T) {
 
 // Without exchange GraNet is gradual magnitude pruning, bit for bit.
 func TestGraNetWithoutExchange(t *testing.T) {
-	s := granetDefaults()
+	s := NewGraNet()
 	s.Initial, s.Exchange, s.Every = 0, 0, 5
-	a, b := job(t, s, 3), job(t, nil, 3)
-	if _, err := runGraNet(context.Background(), a); err != nil {
-		t.Fatal(err)
-	}
+	a, b := modeltest.Job(t, 3), modeltest.Job(t, 3)
+	modeltest.Run(t, s, a)
 	ws, err := prune.Weights(b.Graph, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sch, _, err := s.schedules(b.Steps())
+	sch, _, err := s.schedules(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &prune.Gradual{Hold: prune.Hold{Masks: prune.Dense(ws)}, Schedule: sch}
-	if h.Pick, err = s.pick(ws, h.Masks); err != nil {
+	hold := &hook.Hold{Masks: prune.Dense(ws)}
+	if _, err := b.Fit(context.Background(), b.Graph, hold, &hook.Raise{Hold: hold, Schedule: sch, Pick: s.pick(ws, hold.Masks)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Fit(context.Background(), b.Graph, h); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(bits(a.Graph), bits(b.Graph)) {
+	if !bytes.Equal(modeltest.Bits(a.Graph), modeltest.Bits(b.Graph)) {
 		t.Error("weights differ from gradual pruning")
 	}
 }
@@ -120,9 +111,9 @@ func TestGraNetWithoutExchange(t *testing.T) {
 // The check values of the paper's schedule, and of a half sparse start of the
 // MLP 64-100-50-10: 5,950 weights, the last layer dense.
 func TestGraNetStart(t *testing.T) {
-	s := granetDefaults()
-	s.Initial, s.Every, s.End = 0, 25, 1
-	sch, rate, err := s.schedules(100)
+	s := NewGraNet()
+	s.Initial, s.Every, s.End = 0, 25, train.Share(1)
+	sch, rate, err := s.schedules(modeltest.Job(t, 5)) // of 100 steps
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +135,7 @@ func TestGraNetStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := sparse(ws, .5, "erk", 1)
+	m, err := Random(ws, .5, "erk", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,100 +161,86 @@ func TestGraNetStart(t *testing.T) {
 }
 
 func TestMovingBadInput(t *testing.T) {
-	ctx := context.Background()
-	gn := func(want string, f func(s *GraNet)) func() (string, error) {
-		return func() (string, error) {
-			s := granetDefaults()
-			s.Every = 6
-			f(s)
-			_, err := runGraNet(ctx, job(t, s, 3))
-			return want, err
-		}
+	gn := func(f func(s *GraNet)) model.Method {
+		s := NewGraNet()
+		s.Every = 6
+		f(s)
+		return s
 	}
-	rg := func(want string, f func(s *RigL)) func() (string, error) {
-		return func() (string, error) {
-			s := riglDefaults()
-			s.Every = 6
-			f(s)
-			_, err := runRigL(ctx, job(t, s, 3))
-			return want, err
-		}
+	rg := func(f func(s *RigL)) model.Method {
+		s := NewRigL()
+		s.Every = 6
+		f(s)
+		return s
 	}
-	st := func(want string, f func(s *SET)) func() (string, error) {
-		return func() (string, error) {
-			s := setDefaults()
-			f(s)
-			_, err := runSET(ctx, job(t, s, 3))
-			return want, err
-		}
+	st := func(f func(s *SET)) model.Method {
+		s := NewSET()
+		f(s)
+		return s
 	}
-	for name, f := range map[string]func() (string, error){
-		"final below initial": gn("below the initial", func(s *GraNet) { s.Initial = .95 }),
-		"final 1":             gn("outside [0,1)", func(s *GraNet) { s.Sparsity = 1 }),
-		"initial -1":          gn("outside [0,1)", func(s *GraNet) { s.Initial = -1 }),
-		"NaN":                 gn("outside [0,1)", func(s *GraNet) { s.Initial = math.NaN() }),
-		"empty window":        gn("not after its begin", func(s *GraNet) { s.Begin = .5 }),
-		"window":              gn("not within [0,1]", func(s *GraNet) { s.End = 1.5 }),
-		"every 0":             gn("at least 1", func(s *GraNet) { s.Every = 0 }),
-		"every too long":      gn("more than the window", func(s *GraNet) { s.Every = 31 }),
-		"exchange 1":          gn("outside [0,1)", func(s *GraNet) { s.Exchange = 1 }),
-		"exchange -.1":        gn("outside [0,1)", func(s *GraNet) { s.Exchange = -.1 }),
-		"growth":              gn("no growth", func(s *GraNet) { s.Grow = "nosuch" }),
-		"rank":                gn("no rank", func(s *GraNet) { s.Rank = "nosuch" }),
-		"allocation":          gn("no allocation", func(s *GraNet) { s.Allocate = "nosuch" }),
-		"batches":             gn("at least 1", func(s *GraNet) { s.Batches = 0 }),
-		"nothing left":        gn("nothing would stay", func(s *GraNet) { s.Initial, s.Sparsity = .9999, .9999 }),
-		"rigl sparsity":       rg("outside [0,1)", func(s *RigL) { s.Sparsity = 1 }),
-		"rigl drop":           rg("outside [0,1)", func(s *RigL) { s.Drop = 1 }),
-		"rigl until":          rg("a share in (0,1]", func(s *RigL) { s.Until = 0 }),
-		"rigl every":          rg("there would be none", func(s *RigL) { s.Every = 60 }),
-		"rigl allocation":     rg("no allocation", func(s *RigL) { s.Allocate = "global" }),
-		"set zeta":            st("outside [0,1)", func(s *SET) { s.Zeta = 1 }),
-		"set epsilon":         st("not a positive", func(s *SET) { s.Epsilon = -1 }),
-		"set every":           st("at least 1", func(s *SET) { s.Every = -1 }),
-		"frozen": func() (string, error) {
-			s := riglDefaults()
-			s.Every = 6
-			j := job(t, s, 3)
-			j.Graph.Params()[0].Role = graph.Frozen
-			_, err := runRigL(ctx, j)
-			return "not trained", err
-		},
-		"no training": func() (string, error) {
-			_, err := runRigL(ctx, job(t, riglDefaults(), 0))
-			return "give --data", err
-		},
-		"granet, no training": func() (string, error) {
-			_, err := runGraNet(ctx, job(t, granetDefaults(), 0))
-			return "give --data", err
-		},
+	for name, c := range map[string]struct {
+		want string
+		m    model.Method
+	}{
+		"final below initial": {"below the initial", gn(func(s *GraNet) { s.Initial = .95 })},
+		"final 1":             {"Sparsity 1: a number in [0,1)", gn(func(s *GraNet) { s.Sparsity = 1 })},
+		"initial -1":          {"Initial -1: a number in [0,1)", gn(func(s *GraNet) { s.Initial = -1 })},
+		"NaN":                 {"Initial NaN: a number in [0,1)", gn(func(s *GraNet) { s.Initial = math.NaN() })},
+		"empty window":        {"not after its begin", gn(func(s *GraNet) { s.Begin = train.Share(.5) })},
+		"window":              {"End 150% is step 90 of a training of 60", gn(func(s *GraNet) { s.End = train.Share(1.5) })},
+		"window before":       {"Begin -10% is step -6", gn(func(s *GraNet) { s.Begin = train.Share(-.1) })},
+		"every 0":             {"Every 0: a number of at least 1", gn(func(s *GraNet) { s.Every = 0 })},
+		"every too long":      {"Every 31: more steps between changes of the masks than the window", gn(func(s *GraNet) { s.Every = 31 })},
+		"exchange 1":          {"Exchange 1: a number in [0,1)", gn(func(s *GraNet) { s.Exchange = 1 })},
+		"exchange -.1":        {"Exchange -0.1: a number in [0,1)", gn(func(s *GraNet) { s.Exchange = -.1 })},
+		"growth":              {`Grow "nosuch": gradient or random`, gn(func(s *GraNet) { s.Grow = "nosuch" })},
+		"rank":                {`Rank "nosuch": global or uniform`, gn(func(s *GraNet) { s.Rank = "nosuch" })},
+		"allocation":          {`Allocate "nosuch": erk, er or uniform`, gn(func(s *GraNet) { s.Allocate = "nosuch" })},
+		"batches":             {"Batches 0: a number of at least 1", gn(func(s *GraNet) { s.Batches = 0 })},
+		"nothing left":        {"nothing would stay", gn(func(s *GraNet) { s.Initial, s.Sparsity = .9999, .9999 })},
+		"rigl sparsity":       {"Sparsity 1: a number in [0,1)", rg(func(s *RigL) { s.Sparsity = 1 })},
+		"rigl drop":           {"Drop 1: a number in [0,1)", rg(func(s *RigL) { s.Drop = 1 })},
+		"rigl until":          {"there would be none", rg(func(s *RigL) { s.Until = train.At{} })},
+		"rigl until 2":        {"Until 200% is step 120", rg(func(s *RigL) { s.Until = train.Share(2) })},
+		"rigl until NaN":      {"Until NaN% is step NaN", rg(func(s *RigL) { s.Until = train.Share(math.NaN()) })},
+		"rigl every":          {"there would be none", rg(func(s *RigL) { s.Every = 60 })},
+		"rigl allocation":     {`Allocate "global": erk, er or uniform`, rg(func(s *RigL) { s.Allocate = "global" })},
+		"rigl batches":        {"Batches 0: a number of at least 1", rg(func(s *RigL) { s.Batches = 0 })},
+		"set zeta":            {"Zeta 1: a number in [0,1)", st(func(s *SET) { s.Zeta = 1 })},
+		"set epsilon":         {"Epsilon -1: a number of at least 0", st(func(s *SET) { s.Epsilon = -1 })},
+		"set every":           {"Every -1: a number of at least 0", st(func(s *SET) { s.Every = -1 })},
 	} {
-		if want, err := f(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want something with %q", name, err, want)
-		}
+		t.Run(name, func(t *testing.T) { modeltest.Refused(t, c.m, modeltest.Job(t, 3), c.want) })
+	}
+	none := func(*RigL) {}
+	frozen := modeltest.Job(t, 3)
+	frozen.Graph.Params()[0].Role = graph.Frozen
+	modeltest.Refused(t, rg(none), frozen, "not trained")
+	for _, m := range []model.Method{NewRigL(), NewGraNet(), NewSET()} {
+		modeltest.Refused(t, m, modeltest.Job(t, 0), "give Data and Recipe.Epochs")
 	}
 }
 
 // Few changes are warned of; a uniform RigL leaves the first convolution whole.
 func TestMovingNotes(t *testing.T) {
-	s := granetDefaults()
+	s := NewGraNet()
 	s.Every = 10
-	r, err := runGraNet(context.Background(), job(t, s, 3))
-	if err != nil || len(r.Notes) < 2 || !strings.Contains(r.Notes[0], "18.9 %") || !strings.Contains(r.Notes[1], "3 steps only") {
-		t.Errorf("notes %v, %v", r.Notes, err)
+	r := modeltest.Run(t, s, modeltest.Job(t, 3))
+	if len(r.Notes) < 2 || !strings.Contains(r.Notes[0].String(), "18.9 %") || !strings.Contains(r.Notes[1].String(), "3 steps only") {
+		t.Errorf("notes %v", r.Notes)
+	}
+	if f := r.Facts.(*GraNetFacts); math.Abs(f.Density-.189) > .0005 || f.Rises != 3 {
+		t.Errorf("%+v", f)
 	}
 	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := riglDefaults()
+	l := NewRigL()
 	l.Every, l.Allocate, l.Fresh.Fresh = 5, "uniform", true
-	j := job(t, l, 1)
+	j := modeltest.Job(t, 1)
 	j.Graph = g
-	q, err := runRigL(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	q := modeltest.Run(t, l, j)
 	for i, w := range q.Masks.Weights {
 		if w.Kind == prune.Conv && w.Const.Shape[1] == 1 && w.Const.Shape[2] == 3 {
 			t.Error("the first convolution is pruned")

@@ -16,7 +16,7 @@ import (
 
 // GMP is gradual magnitude pruning.
 type GMP struct {
-	Sparsity  float64  `flag:"sparsity" range:"[0,1)" doc:"final sparsity of every layer, in [0,1)"`
+	Sparsity  float64  `flag:"sparsity" range:"[0,1)" doc:"final sparsity of every layer"`
 	Initial   float64  `flag:"initial" range:"[0,1)" doc:"sparsity at the start of the window"`
 	Begin     train.At `flag:"begin" kind:"time" doc:"start of the window: 10%, 2ep or 500it"`
 	End       train.At `flag:"end" kind:"time" doc:"end of the window"`

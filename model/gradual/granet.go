@@ -19,7 +19,7 @@ import (
 
 // GraNet is gradual pruning with neuroregeneration.
 type GraNet struct {
-	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"final sparsity, in [0,1)"`
+	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"final sparsity"`
 	Initial  float64       `flag:"initial" range:"[0,1)" doc:"sparsity at the start: 0 starts dense, 0.5 is the paper's sparse-to-sparse training"`
 	Allocate allocate.Name `flag:"allocate" choice:"erk,er,uniform" doc:"how much of each layer a sparse start has: erk, er or uniform"`
 	Rank     allocate.Name `flag:"rank" choice:"global,uniform" doc:"pruning by magnitude over all layers (global), or with the same sparsity in each (uniform; at 0.8 and above the last layer keeps a fifth)"`
@@ -65,11 +65,8 @@ func (s *GraNet) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}
 	masks, err := Random(ws, s.Initial, s.Allocate, j.Seed)

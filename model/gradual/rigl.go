@@ -16,7 +16,7 @@ import (
 
 // RigL is the rigged lottery.
 type RigL struct {
-	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"sparsity from the first step to the last, in [0,1)"`
+	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"sparsity from the first step to the last"`
 	Allocate allocate.Name `flag:"allocate" choice:"erk,er,uniform" doc:"how much of each layer: erk, er, or uniform (the first convolution stays whole)"`
 	Drop     float64       `flag:"drop" range:"[0,1)" doc:"share of each layer's weights that is exchanged at first; it falls along a cosine to 0"`
 	Every    int           `flag:"every" range:"[1,)" doc:"steps between changes of the masks"`

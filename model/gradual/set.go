@@ -43,11 +43,8 @@ func (s *SET) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("masks move while training"); err != nil {
 		return nil, err
 	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}
 	keep, err := s.keep(ws)

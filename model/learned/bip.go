@@ -15,7 +15,7 @@ import (
 
 // BiP is bi-level pruning.
 type BiP struct {
-	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the weights (or of every layer's filters or channels) that is cut, in [0,1)"`
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the weights (or of every layer's filters or channels) that is cut"`
 	Mode     string  `flag:"mode" choice:"unstructured,filter,channel" doc:"what is cut: unstructured (weights, all layers ranked together), filter or channel (of convolutions)"`
 	Gamma    float64 `flag:"gamma" range:"(0,)" doc:"lower-level regularisation; the implicit gradient is weighted by its inverse"`
 	Implicit string  `flag:"implicit" choice:"theorem,reference-ig,none" doc:"implicit gradient: theorem, reference-ig (as the authors' loop computes it) or none"`

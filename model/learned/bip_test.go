@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"pare/dataset"
-	"pare/engine"
 	"pare/graph"
+	"pare/internal/modeltest"
+	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
+	"pare/prune/hook"
 	"pare/prune/score"
 	"pare/train"
-	"pare/zoo"
 )
 
 func closeTo(t *testing.T, what string, got []float32, want ...float64) {
@@ -45,7 +45,7 @@ func TestBiPGradient(t *testing.T) {
 	s.Implicit = "theorem"
 	s.gradient(theta, g, plus, m, d)
 	closeTo(t, "G", d, .195, -.4, -.12)
-	sc := prune.Scores{Score: [][]float32{{2, -1, .5}}, Rate: train.Constant(.1)}
+	sc := hook.Scores{Score: [][]float32{{2, -1, .5}}, Rate: train.Constant(.1)}
 	s.gradient(theta, g, sc.Score[0], m, d)
 	closeTo(t, "sign(s)*G", d, .195, .4, -.12)
 	sc.Step(0, d, 0)
@@ -86,18 +86,15 @@ func TestBiPClosedForm(t *testing.T) {
 
 // With a validation set the network of the best epoch is taken.
 func TestBiPBest(t *testing.T) {
-	j := job(t, bipDefaults(), 3)
+	j := modeltest.Job(t, 3)
 	j.Recipe.LR, j.Recipe.Schedule = .5, "constant" // epochs differ
 	j.Data.Val = j.Data.Test
-	r, err := runBiP(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := modeltest.Run(t, NewBiP(), j)
 	best := 0.0
 	for _, e := range r.Epochs {
 		best = math.Max(best, e.Accuracy)
 	}
-	m, err := j.held().Run(context.Background(), r.Graph)
+	m, err := j.Held().Run(context.Background(), r.Graph)
 	if err != nil || m.Accuracy != best || best == r.Epochs[2].Accuracy {
 		t.Errorf("accuracy %v, want the best of %v (%v)", m.Accuracy, r.Epochs, err)
 	}
@@ -112,9 +109,9 @@ func TestBiPBest(t *testing.T) {
 
 // After every step exactly int(s*n) weights are cut, of all layers together.
 func TestBiPCount(t *testing.T) {
-	s := bipDefaults()
+	s := NewBiP()
 	s.Sparsity = .73
-	j := job(t, s, 1)
+	j := modeltest.Job(t, 1)
 	ws, _ := prune.Weights(j.Graph, prune.Scope{})
 	n := prune.Total(ws)
 	j.OnStep = func(step, total int, loss float64) {
@@ -130,22 +127,18 @@ func TestBiPCount(t *testing.T) {
 			t.Fatalf("step %d: %d weights are zero, want %d", step, zeros, want)
 		}
 	}
-	if _, err := runBiP(context.Background(), j); err != nil {
-		t.Fatal(err)
-	}
+	modeltest.Run(t, s, j)
 }
 
 // With nothing to cut it is ordinary training; with scores that stand still
 // one-shot magnitude pruning and retraining.
 func TestBiPLimits(t *testing.T) {
 	for _, sparsity := range []float64{0, .4} {
-		s := bipDefaults()
+		s := NewBiP()
 		s.Sparsity, s.ScoreLR = sparsity, 1e-30
-		j := job(t, s, 2)
-		if _, err := runBiP(context.Background(), j); err != nil {
-			t.Fatal(err)
-		}
-		k := job(t, nil, 2)
+		j := modeltest.Job(t, 2)
+		modeltest.Run(t, s, j)
+		k := modeltest.Job(t, 2)
 		ws, _ := prune.Weights(k.Graph, prune.Scope{})
 		m, err := allocate.Global(ws, score.Magnitude(ws), sparsity, nil)
 		if err != nil {
@@ -154,27 +147,15 @@ func TestBiPLimits(t *testing.T) {
 		var hooks []train.Hook
 		if sparsity > 0 {
 			m.Apply()
-			hooks = append(hooks, &prune.Hold{Masks: m})
+			hooks = append(hooks, &hook.Hold{Masks: m})
 		}
 		if _, err := k.Fit(context.Background(), k.Graph, hooks...); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(bits(j.Graph), bits(k.Graph)) {
+		if !bytes.Equal(modeltest.Bits(j.Graph), modeltest.Bits(k.Graph)) {
 			t.Errorf("sparsity %v: the weights differ", sparsity)
 		}
 	}
-}
-
-// convJob is a job on a small convolutional network with batch normalisation.
-func convJob(t *testing.T, settings any, name string) *Job {
-	t.Helper()
-	g, err := zoo.New(name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr, te := dataset.Glyph(2, .4, 200, 100, 1)
-	return &Job{Graph: g, Data: &dataset.Data{Train: tr, Test: te, Norm: dataset.Raw}, Settings: settings, Seed: 3, Engine: engine.Options{Threads: 1},
-		Recipe: Recipe{Epochs: 1, Batch: 20, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-3}}
 }
 
 // sameShare fails unless exactly int(share*n) of every convolution's n filters
@@ -220,19 +201,16 @@ func sameShare(t *testing.T, what string, g *graph.Graph, mode string, share flo
 // that computes what the masked one does.
 func TestBiPStructured(t *testing.T) {
 	for _, mode := range []string{"filter", "channel"} {
-		s := bipDefaults()
+		s := NewBiP()
 		s.Mode, s.Sparsity = mode, .6
-		j := convJob(t, s, "resnet8")
+		j := modeltest.ConvJob(t, "resnet8")
 		j.OnStep = func(step, total int, loss float64) { sameShare(t, fmt.Sprint(mode, " step ", step), j.Graph, mode, .6) }
-		r, err := runBiP(context.Background(), j)
+		r := modeltest.Run(t, s, j)
+		a, err := j.Held().Run(context.Background(), j.Graph)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := j.held().Run(context.Background(), j.Graph)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := j.held().Run(context.Background(), r.Graph)
+		b, err := j.Held().Run(context.Background(), r.Graph)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,49 +226,48 @@ func TestBiPStructured(t *testing.T) {
 		if size(r.Graph) > size(j.Graph)*9/10 {
 			t.Errorf("%s: %d of %d parameters are left: %v", mode, size(r.Graph), size(j.Graph), r.Notes)
 		}
+		f := r.Facts.(*BiPFacts)
+		if f.Removed < 1 || f.Removed >= f.Channels || !strings.Contains(modeltest.Said(r), fmt.Sprintf("%d of %d channels are removed", f.Removed, f.Channels)) {
+			t.Errorf("%s: %+v, %v", mode, f, r.Notes)
+		}
 	}
 }
 
 func TestBiPResume(t *testing.T) {
-	resumes(t, "unstructured", runBiP, func() *Job { return job(t, bipDefaults(), 2) }, 0, 7, 31)
-	resumes(t, "filter, best epoch", runBiP, func() *Job {
-		s := bipDefaults()
+	modeltest.Resumes(t, "unstructured", func() (model.Method, *model.Job) { return NewBiP(), modeltest.Job(t, 2) }, 40, 7, 31)
+	modeltest.Resumes(t, "filter, best epoch", func() (model.Method, *model.Job) {
+		s := NewBiP()
 		s.Mode, s.Sparsity = "filter", .5
-		j := convJob(t, s, "resnet8")
+		j := modeltest.ConvJob(t, "resnet8")
 		j.Recipe.Epochs, j.Data.Val = 2, j.Data.Test
-		return j
-	}, 0, 4, 13)
+		return s, j
+	}, 20, 4, 13)
 }
 
 func TestBiPBadInput(t *testing.T) {
-	for want, f := range map[string]func(s *BiP, j *Job){
-		"sparsity 1 is":   func(s *BiP, j *Job) { s.Sparsity = 1 },
-		"sparsity -0.1":   func(s *BiP, j *Job) { s.Sparsity = -.1 },
-		"gamma 0":         func(s *BiP, j *Job) { s.Gamma = 0 },
-		"gamma NaN":       func(s *BiP, j *Job) { s.Gamma = math.NaN() },
-		"mode":            func(s *BiP, j *Job) { s.Mode = "nosuch" },
-		"implicit":        func(s *BiP, j *Job) { s.Implicit = "nosuch" },
-		"no convolution":  func(s *BiP, j *Job) { s.Mode = "filter" },
-		"give --data":     func(s *BiP, j *Job) { j.Recipe.Epochs = 0 },
-		"NaN or infinity": func(s *BiP, j *Job) { j.Graph.Params()[0].Const.F32()[0] = float32(math.NaN()) },
-		"the scores":      func(s *BiP, j *Job) { s.ScoreLR = -1 },
-		"rate of the":     func(s *BiP, j *Job) { s.ScoreLR = 1e39 },
+	for want, f := range map[string]func(s *BiP, j *model.Job){
+		"Sparsity 1: a number in":    func(s *BiP, j *model.Job) { s.Sparsity = 1 },
+		"Sparsity -0.1: a number in": func(s *BiP, j *model.Job) { s.Sparsity = -.1 },
+		"Gamma 0: a number above 0":  func(s *BiP, j *model.Job) { s.Gamma = 0 },
+		"Gamma NaN: a number above":  func(s *BiP, j *model.Job) { s.Gamma = math.NaN() },
+		`Mode "nosuch": unstruct`:    func(s *BiP, j *model.Job) { s.Mode = "nosuch" },
+		`Implicit "nosuch": theorem`: func(s *BiP, j *model.Job) { s.Implicit = "nosuch" },
+		"no convolution":             func(s *BiP, j *model.Job) { s.Mode = "filter" },
+		"give Data and Recipe.Ep":    func(s *BiP, j *model.Job) { j.Recipe.Epochs = 0 },
+		"NaN or infinity":            func(s *BiP, j *model.Job) { j.Graph.Params()[0].Const.F32()[0] = float32(math.NaN()) },
+		"the scores":                 func(s *BiP, j *model.Job) { s.ScoreLR = -1 },
+		"rate of the":                func(s *BiP, j *model.Job) { s.ScoreLR = 1e39 },
 	} {
-		s := bipDefaults()
-		j := job(t, s, 1)
+		s := NewBiP()
+		j := modeltest.Job(t, 1)
 		f(s, j)
-		if _, err := runBiP(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
+		modeltest.Refused(t, s, j, want)
 	}
-	s := bipDefaults()
+	s := NewBiP()
 	s.Mode = "channel"
-	j := convJob(t, s, "mobilenetv2")
-	if _, err := runBiP(context.Background(), j); err == nil || !strings.Contains(err.Error(), "groups") {
-		t.Errorf("depthwise convolutions: %v", err)
-	}
-	r, err := runBiP(context.Background(), job(t, bipDefaults(), 1))
-	if err != nil || !strings.Contains(fmt.Sprint(r.Notes), "pretrained") {
-		t.Errorf("an untrained network raised no warning: %v, %v", r, err)
+	modeltest.Refused(t, s, modeltest.ConvJob(t, "mobilenetv2"), "groups")
+	r := modeltest.Run(t, NewBiP(), modeltest.Job(t, 1))
+	if !strings.Contains(modeltest.Said(r), "pretrained") {
+		t.Errorf("an untrained network raised no warning: %v", r)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Hydra is HYDRA: learnt masks, then fine-tuning.
 type Hydra struct {
-	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Allocate allocate.Name `flag:"allocate" choice:"uniform,global" doc:"how much of each layer: uniform, or global by the scores of all"`
 	Scored
 	Tuned

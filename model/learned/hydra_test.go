@@ -1,11 +1,11 @@
 package learned
 
 import (
-	"context"
-	"fmt"
 	"math"
-	"strings"
 	"testing"
+
+	"pare/internal/modeltest"
+	"pare/model"
 )
 
 // First scores are in proportion to the weights; the fan-in is the inputs of an output.
@@ -21,14 +21,11 @@ func TestHydraScores(t *testing.T) {
 // of the file, with tuning they move.
 func TestHydra(t *testing.T) {
 	for _, tune := range []int{0, 1} {
-		s := hydraDefaults()
+		s := NewHydra()
 		s.Sparsity, s.Tune = .75, tune
-		j := job(t, s, 1)
+		j := modeltest.Job(t, 1)
 		before, _ := j.Graph.Clone(true)
-		r, err := runHydra(context.Background(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := modeltest.Run(t, s, j)
 		moved := 0
 		for l, w := range r.Masks.Weights {
 			if got := r.Masks.Mask[l].Count(); got != w.Len()/4 {
@@ -47,27 +44,25 @@ func TestHydra(t *testing.T) {
 }
 
 func TestHydraResume(t *testing.T) {
-	resumes(t, "hydra", runHydra, func() *Job {
-		s := hydraDefaults()
+	modeltest.Resumes(t, "hydra", func() (model.Method, *model.Job) {
+		s := NewHydra()
 		s.Tune, s.Allocate = 2, "global"
-		return job(t, s, 2)
-	}, 0, 9, 33, 50)
+		return s, modeltest.Job(t, 2)
+	}, 80, 9, 33, 50)
 }
 
 func TestHydraBadInput(t *testing.T) {
-	for want, f := range map[string]func(s *Hydra, j *Job){
-		"outside [0,1)": func(s *Hydra, j *Job) { s.Sparsity = 1 },
-		"negative":      func(s *Hydra, j *Job) { s.Tune = -1 },
-		"allocation":    func(s *Hydra, j *Job) { s.Allocate = "nosuch" },
-		"give --data":   func(s *Hydra, j *Job) { j.Recipe.Epochs = 0 },
-		"the scores":    func(s *Hydra, j *Job) { s.ScoreDecay = -1 },
-		"learning rate": func(s *Hydra, j *Job) { s.TuneLR = 0 },
+	for want, f := range map[string]func(s *Hydra, j *model.Job){
+		"Sparsity 1: a number in [0,1)":            func(s *Hydra, j *model.Job) { s.Sparsity = 1 },
+		"Tune -1: a number of at least 0":          func(s *Hydra, j *model.Job) { s.Tune = -1 },
+		`Allocate "nosuch": uniform or global`:     func(s *Hydra, j *model.Job) { s.Allocate = "nosuch" },
+		"learnt by training: give Data and Recipe": func(s *Hydra, j *model.Job) { j.Recipe.Epochs = 0 },
+		"the scores":                 func(s *Hydra, j *model.Job) { s.ScoreDecay = -1 },
+		"TuneLR 0: a number above 0": func(s *Hydra, j *model.Job) { s.TuneLR = 0 },
 	} {
-		s := hydraDefaults()
-		j := job(t, s, 1)
+		s := NewHydra()
+		j := modeltest.Job(t, 1)
 		f(s, j)
-		if r, err := runHydra(context.Background(), j); err == nil || !strings.Contains(fmt.Sprint(err), want) {
-			t.Errorf("%v, %v, want something with %q", r, err, want)
-		}
+		modeltest.Refused(t, s, j, want)
 	}
 }

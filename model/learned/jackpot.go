@@ -20,7 +20,7 @@ import (
 
 // Jackpot is the search for lottery jackpots.
 type Jackpot struct {
-	Sparsity   float64       `flag:"sparsity" range:"[0,1)" doc:"share of the searched weights that is cut, in [0,1)"`
+	Sparsity   float64       `flag:"sparsity" range:"[0,1)" doc:"share of the searched weights that is cut"`
 	Allocate   allocate.Name `flag:"allocate" choice:"global,uniform" doc:"sparsity of the layers: global (by one magnitude cut) or uniform"`
 	Classifier bool          `flag:"classifier" doc:"search the last layer too; the paper leaves it whole"`
 	MaskStart  string        `flag:"mask-start" choice:"magnitude,random" doc:"where the search starts: magnitude or random"`

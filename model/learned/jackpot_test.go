@@ -2,14 +2,18 @@ package learned
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
+	"pare/internal/modeltest"
+	"pare/model"
 	"pare/prune"
+	"pare/prune/allocate"
+	"pare/prune/hook"
+	"pare/prune/score"
 	"pare/train"
 	"pare/zoo"
 )
@@ -40,9 +44,9 @@ func TestJackpotSteps(t *testing.T) {
 		{[]float32{.2, 3, .5, .1}, []float32{.982, 1.02, .97, 1.006}, []bool{false, true, false, true}},
 	} {
 		ws := four(t, .9, -.1, .4, -.6)
-		s := jackpotDefaults()
+		s := NewJackpot()
 		s.Sparsity = .5
-		m, err := s.magnitude(ws)
+		m, err := s.Allocate.Masks(ws, score.Magnitude(ws), s.Sparsity, allocate.One(ws))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +54,7 @@ func TestJackpotSteps(t *testing.T) {
 		if !slices.Equal(q[0], []float32{1, .99, .99, 1}) {
 			t.Fatalf("first scores %v", q)
 		}
-		sc := prune.Scores{Score: q, Rate: train.Constant(.1)}
+		sc := hook.Scores{Score: q, Rate: train.Constant(.1)}
 		d := make([]float32, 4)
 		straightThrough(ws[0].Data(), c.g, d)
 		sc.Step(0, d, 0)
@@ -70,11 +74,11 @@ func TestJackpotSteps(t *testing.T) {
 func TestOverlap(t *testing.T) {
 	ws := four(t, make([]float32, 4000)...)
 	s := &Jackpot{Sparsity: .75, Allocate: "uniform"}
-	m, err := s.magnitude(ws)
+	m, err := s.Allocate.Masks(ws, score.Magnitude(ws), s.Sparsity, allocate.One(ws))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := shuffled(m, ws, 1), shuffled(m, ws, 2)
+	a, b := allocate.Shuffle(m, 1), allocate.Shuffle(m, 2)
 	if x := overlap(a, a); x != 1 {
 		t.Errorf("overlap with itself %v", x)
 	}
@@ -86,15 +90,12 @@ func TestOverlap(t *testing.T) {
 // The search keeps each layer's count after every step, no weight moves, and
 // what is cut is zero.
 func TestJackpotFrozen(t *testing.T) {
-	s := jackpotDefaults()
+	s := NewJackpot()
 	s.Sparsity = .7
-	j := job(t, s, 2)
+	j := modeltest.Job(t, 2)
 	j.Data.Val = j.Data.Test
 	before, _ := j.Graph.Clone(true)
-	r, err := runJackpot(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := modeltest.Run(t, s, j)
 	w := r.Masks.Weights[0]
 	if len(r.Masks.Weights) != 1 || r.Masks.Count() != w.Len()-int(math.Round(.7*float64(w.Len()))) {
 		t.Errorf("%d of %d weights stay in %d layers", r.Masks.Count(), w.Len(), len(r.Masks.Weights))
@@ -110,67 +111,66 @@ func TestJackpotFrozen(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(strings.Join(r.Notes, "\n"), "of chance") {
+	if !strings.Contains(modeltest.Said(r), "of chance") {
 		t.Errorf("an untrained network raised no warning: %q", r.Notes)
+	}
+	if f := r.Facts.(*JackpotFacts); f.Kept != r.Masks.Count() || !(f.Overlap > 0 && f.Overlap <= 1) {
+		t.Errorf("%+v", f)
 	}
 }
 
 // With nothing to cut the network stays as it is.
 func TestJackpotDense(t *testing.T) {
-	s := jackpotDefaults()
+	s := NewJackpot()
 	s.Sparsity = 0
-	j := job(t, s, 1)
-	before := bits(j.Graph)
-	if _, err := runJackpot(context.Background(), j); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(before, bits(j.Graph)) {
+	j := modeltest.Job(t, 1)
+	before := modeltest.Bits(j.Graph)
+	modeltest.Run(t, s, j)
+	if !bytes.Equal(before, modeltest.Bits(j.Graph)) {
 		t.Error("weights changed")
 	}
 }
 
 func TestJackpotResume(t *testing.T) {
 	for _, tune := range []int{0, 1} {
-		mk := func() *Job {
-			s := jackpotDefaults()
+		mk := func() (model.Method, *model.Job) {
+			s := NewJackpot()
 			s.Tune, s.MaskStart = tune, []string{"magnitude", "random"}[tune]
-			j := job(t, s, 2)
+			j := modeltest.Job(t, 2)
 			j.Data.Val = j.Data.Test
-			return j
+			return s, j
 		}
 		stops := []int{7, 31}
 		if tune > 0 {
 			stops = append(stops, 33)
 		}
-		resumes(t, fmt.Sprint("tune ", tune), runJackpot, mk, 0, stops...)
+		modeltest.Resumes(t, fmt.Sprint("tune ", tune), mk, 40+20*tune, stops...)
 	}
 }
 
 func TestJackpotBadInput(t *testing.T) {
-	for want, f := range map[string]func(s *Jackpot, j *Job){
-		"outside [0,1)":         func(s *Jackpot, j *Job) { s.Sparsity = 1 },
-		"sparsity NaN":          func(s *Jackpot, j *Job) { s.Sparsity = math.NaN() },
-		"allocation":            func(s *Jackpot, j *Job) { s.Allocate = "nosuch" },
-		"start":                 func(s *Jackpot, j *Job) { s.MaskStart = "nosuch" },
-		"power":                 func(s *Jackpot, j *Job) { s.Restrict = -1 },
-		"negative":              func(s *Jackpot, j *Job) { s.Tune = -1 },
-		"give --data":           func(s *Jackpot, j *Job) { j.Recipe.Epochs = 0 },
-		"no training set":       func(s *Jackpot, j *Job) { j.Data = nil },
-		"the scores: learning":  func(s *Jackpot, j *Job) { s.ScoreLR = 0 },
-		"the scores: momentum":  func(s *Jackpot, j *Job) { s.ScoreMomentum = 1 },
-		"the rate of the score": func(s *Jackpot, j *Job) { s.ScoreLR = 1e38 },
+	for want, f := range map[string]func(s *Jackpot, j *model.Job){
+		"Sparsity 1: a number in [0,1)":            func(s *Jackpot, j *model.Job) { s.Sparsity = 1 },
+		"Sparsity NaN: a number in":                func(s *Jackpot, j *model.Job) { s.Sparsity = math.NaN() },
+		`Allocate "nosuch": global or uniform`:     func(s *Jackpot, j *model.Job) { s.Allocate = "nosuch" },
+		`MaskStart "nosuch": magnitude or random`:  func(s *Jackpot, j *model.Job) { s.MaskStart = "nosuch" },
+		"Restrict -1: a number of at least 0":      func(s *Jackpot, j *model.Job) { s.Restrict = -1 },
+		"Tune -1: a number of at least 0":          func(s *Jackpot, j *model.Job) { s.Tune = -1 },
+		"learnt by training: give Data and Recipe": func(s *Jackpot, j *model.Job) { j.Recipe.Epochs = 0 },
+		"no training set":                          func(s *Jackpot, j *model.Job) { j.Data = nil },
+		"the scores: learning":                     func(s *Jackpot, j *model.Job) { s.ScoreLR = 0 },
+		"the scores: momentum":                     func(s *Jackpot, j *model.Job) { s.ScoreMomentum = 1 },
+		"the rate of the score":                    func(s *Jackpot, j *model.Job) { s.ScoreLR = 1e38 },
 	} {
-		s := jackpotDefaults()
-		j := job(t, s, 1)
+		s := NewJackpot()
+		j := modeltest.Job(t, 1)
 		f(s, j)
-		if _, err := runJackpot(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
+		modeltest.Refused(t, s, j, want)
 	}
 	// a frozen weight that moved is found
-	j := job(t, nil, 0)
+	j := modeltest.Job(t, 0)
 	ws, _ := prune.Weights(j.Graph, prune.Scope{})
-	h := &prune.Latent{Masks: prune.Dense(nil)}
+	h := &hook.Latent{Masks: prune.Dense(nil)}
 	before, _ := j.Graph.Clone(true)
 	ws[0].Data()[3]++
 	if err := frozen(before, j.Graph, h); err == nil {

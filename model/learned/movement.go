@@ -16,7 +16,7 @@ import (
 
 // Movement is movement pruning.
 type Movement struct {
-	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"final share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"final share of the prunable weights that is cut"`
 	Allocate allocate.Name `flag:"allocate" choice:"uniform,global" doc:"how much of each layer: uniform, or global by the scores of all"`
 	Initial  float64       `flag:"initial" range:"[0,1)" doc:"sparsity at the start of the window"`
 	Begin    train.At      `flag:"begin" kind:"time" doc:"start of the window: 10%, 2ep or 500it"`

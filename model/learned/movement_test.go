@@ -1,17 +1,20 @@
 package learned
 
 import (
-	"context"
 	"math"
-	"strings"
 	"testing"
+
+	"pare/internal/modeltest"
+	"pare/model"
+	"pare/prune/allocate"
+	"pare/train"
 )
 
 // Scores sum the movement away from zero: a small weight that grows stays, a
 // large one that shrinks goes.
 func TestMovementScore(t *testing.T) {
 	ws := four(t, 1, -1, .1, -.1)
-	m := movementDefaults()
+	m := NewMovement()
 	sc, err := m.scores([][]float32{make([]float32, 4)}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +25,7 @@ func TestMovementScore(t *testing.T) {
 		sc.Step(0, d, 0)
 	}
 	closeTo(t, "scores", sc.Score[0], -1, -1, .2, .2)
-	k, err := topScores(ws, sc.Score, .5, "uniform")
+	k, err := m.Allocate.Masks(ws, sc.Score, .5, nil)
 	if err != nil || k.Mask[0].Kept(0) || k.Mask[0].Kept(1) || !k.Mask[0].Kept(2) || !k.Mask[0].Kept(3) {
 		t.Errorf("kept by movement: %v, %v", k, err)
 	}
@@ -30,13 +33,10 @@ func TestMovementScore(t *testing.T) {
 
 // The final sparsity is exact in every layer, or over all.
 func TestMovement(t *testing.T) {
-	for _, a := range []string{"uniform", "global"} {
-		s := movementDefaults()
+	for _, a := range []allocate.Name{"uniform", "global"} {
+		s := NewMovement()
 		s.Sparsity, s.Allocate, s.Every = .8, a, 3
-		r, err := runMovement(context.Background(), job(t, s, 2))
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := modeltest.Run(t, s, modeltest.Job(t, 2))
 		if x := r.Masks.Sparsity(); math.Abs(x-.8) > 1e-3 {
 			t.Errorf("%s: sparsity %v", a, x)
 		}
@@ -51,26 +51,25 @@ func TestMovement(t *testing.T) {
 }
 
 func TestMovementResume(t *testing.T) {
-	resumes(t, "movement", runMovement, func() *Job { return job(t, movementDefaults(), 2) }, 0, 9, 33)
+	modeltest.Resumes(t, "movement", func() (model.Method, *model.Job) { return NewMovement(), modeltest.Job(t, 2) }, 40, 9, 33)
 }
 
 func TestMovementBadInput(t *testing.T) {
-	for want, f := range map[string]func(s *Movement, j *Job){
-		"outside [0,1)":  func(s *Movement, j *Job) { s.Sparsity = 1 },
-		"window":         func(s *Movement, j *Job) { s.End = 2 },
-		"allocation":     func(s *Movement, j *Job) { s.Allocate = "nosuch" },
-		"not after":      func(s *Movement, j *Job) { s.End = 0 },
-		"at least 1":     func(s *Movement, j *Job) { s.Every = 0 },
-		"below":          func(s *Movement, j *Job) { s.Initial = .95 },
-		"give --data":    func(s *Movement, j *Job) { j.Recipe.Epochs = 0 },
-		"no prunable":    func(s *Movement, j *Job) { s.Exclude = []string{"*"} },
-		"the scores: le": func(s *Movement, j *Job) { s.ScoreLR = math.NaN() },
+	for want, f := range map[string]func(s *Movement, j *model.Job){
+		"Sparsity 1: a number in [0,1)":            func(s *Movement, j *model.Job) { s.Sparsity = 1 },
+		"End 200% is step 40 of a training of 20":  func(s *Movement, j *model.Job) { s.End = train.Share(2) },
+		`Allocate "nosuch": uniform or global`:     func(s *Movement, j *model.Job) { s.Allocate = "nosuch" },
+		"not after":                                func(s *Movement, j *model.Job) { s.End = train.At{} },
+		"Every 0: a number of at least 1":          func(s *Movement, j *model.Job) { s.Every = 0 },
+		"below":                                    func(s *Movement, j *model.Job) { s.Initial = .95 },
+		"learnt by training: give Data and Recipe": func(s *Movement, j *model.Job) { j.Recipe.Epochs = 0 },
+		"no prunable":                              func(s *Movement, j *model.Job) { s.Exclude = []string{"*"} },
+		"ScoreLR NaN: a finite number":             func(s *Movement, j *model.Job) { s.ScoreLR = math.NaN() },
+		"the scores: le":                           func(s *Movement, j *model.Job) { s.ScoreLR = -1 },
 	} {
-		s := movementDefaults()
-		j := job(t, s, 1)
+		s := NewMovement()
+		j := modeltest.Job(t, 1)
 		f(s, j)
-		if _, err := runMovement(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
+		modeltest.Refused(t, s, j, want)
 	}
 }

@@ -1,12 +1,10 @@
 package learned
 
 import (
-	_ "embed"
-
 	"context"
-	"fmt"
 	"math"
 
+	"pare/catalog"
 	"pare/internal/kernel"
 	"pare/model"
 	"pare/prune"
@@ -26,11 +24,11 @@ type Scored struct {
 // scores makes scores of initial values and their optimiser.
 func (s Scored) scores(initial [][]float32, steps int) (hook.Scores, error) {
 	if _, err := train.ParseOptimizer("sgd", s.ScoreMomentum, s.ScoreDecay); err != nil {
-		return hook.Scores{}, fmt.Errorf("the scores: %w", err)
+		return hook.Scores{}, catalog.Errorf("{ScoreMomentum} %v, {ScoreDecay} %v: the scores: %v", s.ScoreMomentum, s.ScoreDecay, err)
 	}
 	rate, err := train.ParseRate(s.ScoreSchedule, s.ScoreLR, steps)
 	if err != nil {
-		return hook.Scores{}, fmt.Errorf("the scores: %w", err)
+		return hook.Scores{}, catalog.Errorf("{ScoreSchedule} %s, {ScoreLR} %v: the scores: %v", s.ScoreSchedule, s.ScoreLR, err)
 	}
 	return hook.Scores{Score: initial, Rate: rate, Momentum: s.ScoreMomentum, Decay: s.ScoreDecay}, nil
 }

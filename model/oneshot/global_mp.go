@@ -14,7 +14,7 @@ import (
 
 // GlobalMP is global magnitude pruning.
 type GlobalMP struct {
-	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	MT       float64 `flag:"mt" range:"[0,100)" doc:"least weights that a layer keeps, in percent of all prunable weights"`
 	Gradual  bool    `flag:"gradual" doc:"raise the sparsity along a cubic over the first half of the fine-tuning instead of at once"`
 	model.Layers

@@ -13,7 +13,7 @@ import (
 
 // LAMP is layer-adaptive magnitude pruning.
 type LAMP struct {
-	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	model.Layers
 }
 

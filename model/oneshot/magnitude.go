@@ -14,7 +14,7 @@ import (
 
 // Magnitude is the plain magnitude baseline.
 type Magnitude struct {
-	Sparsity float64          `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64          `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Allocate allocate.Name    `flag:"allocate" choice:"global,uniform,er,erk,rd" doc:"how much of each layer: global, uniform, er, erk, or rd (rate-distortion curves on --data)"`
 	Pattern  allocate.Pattern `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
 	Rounds   int              `flag:"rounds" range:"[1,)" doc:"iterative pruning: number of rounds, each followed by the whole recipe of fine-tuning"`

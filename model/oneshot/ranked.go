@@ -12,7 +12,7 @@ import (
 // fine-tunes the rest. It is no method of the catalogue: it makes one of a score.
 type Ranked struct {
 	Score    model.Score
-	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut, in [0,1)"`
+	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Allocate allocate.Name `flag:"allocate" choice:"global,uniform,er,erk" doc:"how much of each layer"`
 	model.Layers
 }

@@ -9,8 +9,11 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/internal/modeltest"
+	"pare/model"
 	"pare/onnx"
 	"pare/prune"
+	"pare/prune/hook"
 	"pare/sharing"
 	"pare/train"
 )
@@ -44,9 +47,9 @@ func TestShareScale(t *testing.T) {
 	for _, optimizer := range []string{"sgd", "adam", "adamw"} {
 		var first []float32
 		for _, s0 := range []float64{.05, .005, .5} {
-			s := shareDefaults()
+			s := NewShare()
 			s.InitScale = s0
-			j := job(t, s, 1)
+			j := modeltest.Job(t, 1)
 			j.Recipe.Optimizer = optimizer
 			if optimizer != "sgd" {
 				j.Recipe.LR, j.Recipe.Decay = .002, .1
@@ -54,9 +57,7 @@ func TestShareScale(t *testing.T) {
 			if optimizer == "adam" {
 				j.Recipe.Decay = 0 // within the moments it is relative to the gradient of the array
 			}
-			if _, err := runShare(context.Background(), j); err != nil {
-				t.Fatal(err)
-			}
+			modeltest.Run(t, s, j)
 			w := weightsOf(t, j.Graph)
 			if first == nil {
 				first = w
@@ -71,13 +72,11 @@ func TestShareScale(t *testing.T) {
 // An array as long as the weights, begun with them, trains as the dense network,
 // but for the thousandth in Gamma.
 func TestShareAll(t *testing.T) {
-	s := shareDefaults()
+	s := NewShare()
 	s.Budget, s.Begin = 1, "fit"
-	j, dense := job(t, s, 1), job(t, nil, 1)
+	j, dense := modeltest.Job(t, 1), modeltest.Job(t, 1)
 	before := weightsOf(t, j.Graph)
-	if _, err := runShare(context.Background(), j); err != nil {
-		t.Fatal(err)
-	}
+	modeltest.Run(t, s, j)
 	if _, err := dense.Fit(context.Background(), dense.Graph); err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +87,13 @@ func TestShareAll(t *testing.T) {
 
 // The gradient of the array is that of finite differences.
 func TestShareGradient(t *testing.T) {
-	s := shareDefaults()
-	j := job(t, s, 1)
+	s := NewShare()
+	j := modeltest.Job(t, 1)
 	l, ws, err := s.layout(j)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &prune.Shared{Layout: l, Array: s.array(l, ws, 3), Scaler: "none"}
+	h := &hook.Shared{Layout: l, Array: s.array(l, ws, 3), Scaler: "none"}
 	step, err := train.NewStep(j.Graph, 20, train.Loss{}, j.Engine)
 	if err != nil {
 		t.Fatal(err)
@@ -141,12 +140,12 @@ func TestShareGradient(t *testing.T) {
 // The file holds the array, and what is read from it are the same bits.
 func TestShareFile(t *testing.T) {
 	for _, mapper := range []string{sharing.Fold, sharing.Hashed, sharing.Roast} {
-		s := shareDefaults()
+		s := NewShare()
 		s.Mapper, s.Tile = mapper, 4
-		j := job(t, s, 1)
-		r, err := runShare(context.Background(), j)
-		if err != nil {
-			t.Fatal(err)
+		j := modeltest.Job(t, 1)
+		r := modeltest.Run(t, s, j)
+		if f := r.Facts.(*ShareFacts); *f != (ShareFacts{Weights: 1480, Array: 148}) || !strings.Contains(modeltest.Said(r), "1480 weights read from an array of 148 numbers") {
+			t.Errorf("%s: %+v, %v", mapper, f, r.Notes)
 		}
 		path := filepath.Join(t.TempDir(), "net.pare")
 		if err := onnx.Save(path, r.Graph, onnx.Options{}); err != nil {
@@ -170,45 +169,43 @@ func TestShareFile(t *testing.T) {
 // A run that is stopped and resumed ends with the same bytes.
 func TestShareResume(t *testing.T) {
 	for _, optimizer := range []string{"sgd", "adamw"} {
-		mk := func() *Job {
-			j := job(t, shareDefaults(), 3)
+		mk := func() (model.Method, *model.Job) {
+			j := modeltest.Job(t, 3)
 			if j.Recipe.Optimizer = optimizer; optimizer == "adamw" {
 				j.Recipe.LR = .002
 			}
-			return j
+			return NewShare(), j
 		}
-		resumes(t, optimizer, runShare, mk, 0, 7, 31)
+		modeltest.Resumes(t, optimizer, mk, 60, 7, 31)
 	}
 }
 
 func TestShareBad(t *testing.T) {
-	for want, f := range map[string]func(j *Job, s *Share){
-		"outside (0,1]":     func(_ *Job, s *Share) { s.Budget = 0 },
-		"budget 1.5":        func(_ *Job, s *Share) { s.Budget = 1.5 },
-		"budget NaN":        func(_ *Job, s *Share) { s.Budget = math.NaN() },
-		"not one number":    func(_ *Job, s *Share) { s.Budget = 1e-5 },
-		"no prunable":       func(_ *Job, s *Share) { s.Exclude = []string{"*"} },
-		"none would be":     func(_ *Job, s *Share) { s.MinSize = 1e6 },
-		"is negative":       func(_ *Job, s *Share) { s.MinSize = -1 },
-		"no mapping":        func(_ *Job, s *Share) { s.Mapper = "nosuch" },
-		"no gradient":       func(_ *Job, s *Share) { s.Scaler = "nosuch" },
-		"no begin-with":     func(_ *Job, s *Share) { s.Begin = "nosuch" },
-		"not a positive":    func(_ *Job, s *Share) { s.InitScale = 0 },
-		"do not fit":        func(_ *Job, s *Share) { s.Mapper, s.Tile = sharing.Roast, 13 },
-		"tiles of 0":        func(_ *Job, s *Share) { s.Mapper, s.Tile = sharing.Roast, 0 },
-		"must be trained":   func(j *Job, _ *Share) { j.Recipe.Epochs = 0 },
-		"are alike":         func(j *Job, _ *Share) { clear(j.Graph.Params()[0].Const.F32()) },
-		"NaN or infinity":   func(j *Job, _ *Share) { j.Graph.Params()[0].Const.F32()[3] = float32(math.NaN()) },
-		"bad layer pattern": func(_ *Job, s *Share) { s.Include = []string{"["} },
+	for want, f := range map[string]func(j *model.Job, s *Share){
+		"Budget 0: a number in (0,1]":           func(_ *model.Job, s *Share) { s.Budget = 0 },
+		"Budget 1.5: a number in (0,1]":         func(_ *model.Job, s *Share) { s.Budget = 1.5 },
+		"Budget NaN: a number in (0,1]":         func(_ *model.Job, s *Share) { s.Budget = math.NaN() },
+		"not one number":                        func(_ *model.Job, s *Share) { s.Budget = 1e-5 },
+		"no prunable":                           func(_ *model.Job, s *Share) { s.Exclude = []string{"*"} },
+		"none would be":                         func(_ *model.Job, s *Share) { s.MinSize = 1e6 },
+		"MinSize -1: a number of at least 0":    func(_ *model.Job, s *Share) { s.MinSize = -1 },
+		`Mapper "nosuch": fold, hashed or ro`:   func(_ *model.Job, s *Share) { s.Mapper = "nosuch" },
+		`Scaler "nosuch": v1, v2, v3, v4, v5`:   func(_ *model.Job, s *Share) { s.Scaler = "nosuch" },
+		`Begin "nosuch": random or fit`:         func(_ *model.Job, s *Share) { s.Begin = "nosuch" },
+		"InitScale 0: a number above 0":         func(_ *model.Job, s *Share) { s.InitScale = 0 },
+		"do not fit":                            func(_ *model.Job, s *Share) { s.Mapper, s.Tile = sharing.Roast, 13 },
+		"Tile 0: a number of at least 1":        func(_ *model.Job, s *Share) { s.Mapper, s.Tile = sharing.Roast, 0 },
+		"must be trained: give Data and Recipe": func(j *model.Job, _ *Share) { j.Recipe.Epochs = 0 },
+		"are alike":                             func(j *model.Job, _ *Share) { clear(j.Graph.Params()[0].Const.F32()) },
+		"NaN or infinity":                       func(j *model.Job, _ *Share) { j.Graph.Params()[0].Const.F32()[3] = float32(math.NaN()) },
+		"bad layer pattern":                     func(_ *model.Job, s *Share) { s.Include = []string{"["} },
 	} {
-		s := shareDefaults()
-		j := job(t, s, 1)
+		s := NewShare()
+		j := modeltest.Job(t, 1)
 		f(j, s)
-		before := bits(j.Graph)
-		if _, err := runShare(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
-		if !bytes.Equal(before, bits(j.Graph)) {
+		before := modeltest.Bits(j.Graph)
+		modeltest.Refused(t, s, j, want)
+		if !bytes.Equal(before, modeltest.Bits(j.Graph)) {
 			t.Errorf("%s: weights were changed", want)
 		}
 	}

@@ -76,7 +76,7 @@ func (e *Entry) method(at string) (model.Method, error) {
 		spec.Set = append(spec.Set, catalog.Assignment{Name: t, Value: at})
 	}
 	if err := spec.Apply(m); err != nil {
-		return nil, fmt.Errorf("%q: %w", e.Text, err)
+		return nil, fmt.Errorf("%q: %s", e.Text, catalog.Rename(err, (&Cell{Method: m}).setting))
 	}
 	return m, nil
 }
@@ -88,6 +88,9 @@ type Cell struct {
 	Seed   uint64       `json:"seed"`
 	Method model.Method `json:"-"` // nil: the dense network, trained alike
 }
+
+// setting calls a field as the file of outcomes does.
+func (c *Cell) setting(field string) string { return model.SettingName(c.Method, field) }
 
 // Dense is the label of the control that is trained by the recipe and not cut.
 const Dense = "dense"

@@ -5,20 +5,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
-	"pare/catalog"
 	"pare/measure"
+	"pare/model"
 )
 
 // Facts are what decides an outcome: of two runs with the same facts only one
-// is made.
+// is made. They are those of a checkpoint, and what accuracy is measured on.
 type Facts struct {
-	Network  string            `json:"network"`     // digest of the network before
-	Data     string            `json:"data"`        // digest of the training samples and how they are normalised
-	Measured string            `json:"measured_on"` // digest of the samples that accuracy is measured on
-	Method   string            `json:"method"`      // its name
-	Settings map[string]string `json:"settings"`    // all of them
-	Recipe   map[string]string `json:"recipe"`      // all of it
-	Seed     uint64            `json:"seed"`        // of all that is random
+	model.Facts
+	Measured string `json:"measured_on"` // digest of the samples
 }
 
 // key identifies facts.
@@ -39,8 +34,8 @@ type Outcome struct {
 	Loss     float64         `json:"loss"`
 	Size     measure.Size    `json:"size"`
 	Epochs   int             `json:"epochs"`  // passes over the training set
-	Seconds  float64         `json:"seconds"` // it took, beside others
-	Notes    []catalog.Text  `json:"notes,omitempty"`
+	Seconds  float64         `json:"seconds"` // that it took, with others running at the same time
+	Notes    []string        `json:"notes,omitempty"`
 	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
 	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
 }

@@ -3,18 +3,24 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
 	"pare/measure"
+	"pare/model"
 	"pare/model/all"
 	"pare/model/oneshot"
 	"pare/model/rewrite"
+	"pare/run"
 	"pare/zoo"
 )
 
@@ -40,7 +46,8 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for text, want := range map[string]string{"nosuch": "no method", "gmp:nosuch=1": "no setting", "gmp:every=x": "whole number", "gmp:every": "NAME=VALUE", "gmp:every=1:every=2": "twice"} {
+	for text, want := range map[string]string{"nosuch": "no method", "gmp:nosuch=1": "no setting", "gmp:every=x": "whole number", "gmp:every": "NAME=VALUE", "gmp:every=1:every=2": "twice",
+		"magnitude:pattern=nosuch": "neither N:M", "gmp:sparsity=1": "sparsity 1: a number in [0,1)"} {
 		if _, err := ParseEntry(text, all.New); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something with %q", text, err, want)
 		}
@@ -65,7 +72,7 @@ func sweep2(t *testing.T, dir string, texts ...string) *Sweep {
 	}
 	var es []*Entry
 	for _, x := range texts {
-		e, err := ParseEntry(x)
+		e, err := ParseEntry(x, all.New)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +83,13 @@ func sweep2(t *testing.T, dir string, texts ...string) *Sweep {
 		t.Fatal(err)
 	}
 	return &Sweep{Dir: dir, Networks: map[uint64]*graph.Graph{1: g, 2: g}, Data: d, Cells: cells, Jobs: 2, Engine: engine.Options{Threads: 1},
-		Recipe: method.Recipe{Epochs: 2, Batch: 32, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9}}
+		Recipe: model.Recipe{Epochs: 2, Batch: 32, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9}}
 }
 
 // A sweep that is stopped goes on; what has ended is not run again; the outcomes
 // are those of a sweep that was not stopped. A method that fails stops no other.
 func TestSweep(t *testing.T) {
-	methods := []string{"global-mp", "gmp:every=2", "magnitude:pattern=nosuch"}
+	methods := []string{"global-mp", "gmp:every=2", "global-mp:mt=60"}
 	whole, err := sweep2(t, t.TempDir(), methods...).Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +130,7 @@ func TestSweep(t *testing.T) {
 		}
 		if o.Error != "" {
 			failed++
-			if o.Label != methods[2] || !strings.Contains(o.Error, "nosuch") {
+			if o.Label != methods[2] || !strings.Contains(o.Error, "the minimum kept in each layer") {
 				t.Errorf("%s: %s", o.Label, o.Error)
 			}
 		} else if o.Time == nil || o.Time.Median <= 0 || o.Epochs != 2 {
@@ -152,18 +159,6 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestLedger(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "results.jsonl")
-	for _, b := range []string{"{}\n", "no\n{}\n", "{\"key\":1}\n"} {
-		if err := os.WriteFile(path, []byte(b), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openLedger(path); err == nil || !strings.Contains(err.Error(), "line 1") {
-			t.Errorf("%q: %v", b, err)
-		}
-	}
-}
-
 func TestSummary(t *testing.T) {
 	o := func(label, target string, acc float64, nnz int64, err string) *Outcome {
 		return &Outcome{Cell: Cell{Label: label, Target: target}, Accuracy: acc, Size: measure.Size{Params: 100, NonZero: nnz}, Error: err, Time: &measure.Spread{Median: .5, Half: .1}}
@@ -178,5 +173,74 @@ func TestSummary(t *testing.T) {
 	}
 	if !rows[0].Front || a.Front || !rows[2].Front || c.Front || c.Failed != 1 {
 		t.Errorf("front: %v %v %v %v", rows[0].Front, a.Front, rows[2].Front, c.Front)
+	}
+}
+
+// disk is a method on a machine whose disk is full.
+type disk struct{ Full *bool }
+
+func (d *disk) Card() *catalog.Card { return &catalog.Card{Name: "disk", Title: "disk"} }
+
+func (d *disk) Run(_ context.Context, j *model.Job) (*model.Result, error) {
+	if *d.Full {
+		return nil, fmt.Errorf("checkpoint: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	}
+	return &model.Result{Graph: j.Graph}, nil
+}
+
+// What the machine fails in ends the sweep and is no outcome: it is tried again. A
+// folder that another sweep works in is refused.
+func TestFaults(t *testing.T) {
+	dir, full := t.TempDir(), true
+	s := sweep2(t, dir, "global-mp")
+	s.Jobs = 1
+	s.Cells = []*Cell{{Label: Dense, Seed: 1}, {Label: "disk", Seed: 1, Method: &disk{&full}}}
+	if _, err := s.Run(context.Background()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "results.jsonl"))
+	if err != nil || strings.Contains(string(b), "disk") || !strings.Contains(string(b), Dense) {
+		t.Errorf("%v: %s", err, b)
+	}
+	full = false
+	outs, err := s.Run(context.Background())
+	if err != nil || len(outs) != 2 || outs[1].Error != "" || outs[1].Accuracy == 0 {
+		t.Errorf("%v: %+v", err, outs)
+	}
+	lock, err := run.Take(filepath.Join(dir, "results.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	var busy *run.BusyError
+	if _, err := s.Run(context.Background()); !errors.As(err, &busy) {
+		t.Error(err)
+	}
+}
+
+// Each fact that decides an outcome gives it another key.
+func TestFacts(t *testing.T) {
+	key := func(f func(s *Sweep)) string {
+		s := sweep2(t, t.TempDir(), "global-mp")
+		s.Cells = s.Cells[:2]
+		f(s)
+		if err := s.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		return s.facts[s.Cells[1]].key()
+	}
+	was := key(func(*Sweep) {})
+	if key(func(s *Sweep) { s.Engine.Threads, s.Jobs = 2, 1 }) != was {
+		t.Error("threads are a fact")
+	}
+	for what, f := range map[string]func(s *Sweep){
+		"norm": func(s *Sweep) { s.Data.Norm.Scale *= 2 }, "validation": func(s *Sweep) { s.Data.Val = s.Data.Test }, "test": func(s *Sweep) { s.Data.Test = s.Data.Test.First(9) },
+		"training": func(s *Sweep) { s.Data.Train = s.Data.Train.First(99) }, "recipe": func(s *Sweep) { s.Recipe.LR /= 2 }, "seed": func(s *Sweep) { s.Cells[1].Seed = 2 },
+		"method": func(s *Sweep) { s.Cells[1].Method = oneshot.NewLAMP() }, "setting": func(s *Sweep) { s.Cells[1].Method.(*oneshot.GlobalMP).MT = .3 },
+		"network": func(s *Sweep) { s.Networks[1].Nodes[2].Name = "x" },
+	} {
+		if key(f) == was {
+			t.Errorf("another %s is the same run", what)
+		}
 	}
 }

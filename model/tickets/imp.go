@@ -24,7 +24,7 @@ import (
 // Tickets are the settings of iterative magnitude pruning with rewinding.
 type Tickets struct {
 	Sparsity  float64  `flag:"sparsity" range:"[0,1)" doc:"share of every layer that is cut after the last round; sets the number of rounds where --rounds does not"`
-	Rate      float64  `flag:"rate" range:"[0,1)" doc:"share of the weights left that a round cuts, in [0,1)"`
+	Rate      float64  `flag:"rate" range:"[0,1)" doc:"share of the weights left that a round cuts"`
 	Output    float64  `flag:"output-rate" range:"[0,1)" also:"-1" doc:"that of the output layer (-1: half of --rate; with --global none)"`
 	Rates     []string `flag:"rates" doc:"rates of layers by name, PATTERN=RATE,…; the first that matches counts"`
 	Rounds    int      `flag:"rounds" range:"[0,)" doc:"rounds of pruning, each a whole training (0: as many as --sparsity needs at --rate)"`
@@ -140,6 +140,7 @@ type IMP struct {
 
 	start *hook.Snapshot
 	runs  *model.Series
+	hooks []train.Hook // that look on in every training
 }
 
 // NewIMP prepares a search whose weights go back to an optimiser step. more is the
@@ -226,7 +227,7 @@ func (p *IMP) fit(ctx context.Context, g *graph.Graph, m *prune.Masks, from int,
 	if order != 0 {
 		k.Order = order
 	}
-	return p.runs.Fit(ctx, &k, g, append([]train.Hook{&hook.Hold{Masks: m}}, hooks...)...)
+	return p.runs.Fit(ctx, &k, g, slices.Concat([]train.Hook{&hook.Hold{Masks: m}}, hooks, p.hooks)...)
 }
 
 // Control trains a control (reinit, random, sign or permute) on a copy of the

@@ -68,11 +68,8 @@ func (s *SAP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("the PQ index of a trained network decides"); err != nil {
 		return nil, err
 	}
-	ws, err := s.Weights(j.Graph)
+	ws, err := model.Candidates(j, s.Fresh, s.Layers)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}
 	trace := &SAPTrace{}

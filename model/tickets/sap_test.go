@@ -1,17 +1,18 @@
 package tickets
 
 import (
-	"context"
 	"math"
 	"strings"
 	"testing"
 
+	"pare/internal/modeltest"
 	"pare/measure"
+	"pare/model"
 	"pare/prune"
 )
 
 func TestSAPCut(t *testing.T) {
-	s := sapDefaults()
+	s := NewSAP()
 	s.Beta = 1
 	hot := make([]float32, 50)
 	hot[7] = 1
@@ -31,7 +32,7 @@ func TestSAPCut(t *testing.T) {
 			t.Errorf("%v, p %v, q %v: %d are cut, want %d", c.w, c.p, c.q, got, c.want)
 		}
 	}
-	s = sapDefaults()
+	s = NewSAP()
 	for _, c := range []struct {
 		eta, gamma, beta float64
 		want             int
@@ -46,16 +47,15 @@ func TestSAPCut(t *testing.T) {
 // Every scope cuts its own smallest weights, within the masks.
 func TestSAPScopes(t *testing.T) {
 	for _, scope := range []string{"neuron", "layer", "global"} {
-		s := sapDefaults()
+		s := NewSAP()
 		s.Scope, s.Gamma = scope, 2
-		j := job(t, s, 1)
-		ws, err := s.weights(j.Graph)
+		ws, err := s.Weights(modeltest.Job(t, 1).Graph)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := prune.Dense(ws)
 		for range 3 {
-			next, err := s.pick(m)
+			next, err := s.Pick(m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestSAPScopes(t *testing.T) {
 				}
 			}
 		}
-		if k, err = s.pick(k); err != nil {
+		if k, err = s.Pick(k); err != nil {
 			t.Fatal(err)
 		}
 		for r := range rows {
@@ -95,22 +95,26 @@ func TestSAPScopes(t *testing.T) {
 
 // In each round training begins from the initial weights; a killed run resumes.
 func TestSAP(t *testing.T) {
-	mk := func() *Job {
-		s := sapDefaults()
+	mk := func() (model.Method, *model.Job) {
+		s := NewSAP()
 		s.Rounds, s.Gamma = 2, 2
-		return job(t, s, 1)
+		return s, modeltest.Job(t, 1)
 	}
-	initial, _ := mk().Graph.Clone(true)
-	j := mk()
-	whole, err := runSAP(context.Background(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, j := mk()
+	initial, _ := j.Graph.Clone(true)
+	whole := modeltest.Run(t, m, j)
 	if len(whole.Epochs) != 3 || whole.Epochs[2].Epoch != 3 || whole.Masks.Sparsity() < .3 {
 		t.Errorf("epochs %v, sparsity %v", whole.Epochs, whole.Masks.Sparsity())
 	}
-	if len(whole.Notes) == 0 || !strings.Contains(whole.Notes[0], "100.0 % left") {
+	if len(whole.Notes) == 0 || !strings.Contains(whole.Notes[0].String(), "100.0 % left") {
 		t.Errorf("notes %q", whole.Notes)
+	}
+	f := whole.Facts.(*SAPTrace)
+	if len(f.Left) != 3 || len(f.Index) != 3 || len(f.Gini) != 3 || len(f.Pruned) != 2 || f.Left[0] != 1 || f.Left[2] != 1-whole.Masks.Sparsity() || !(f.Left[1] < 1 && f.Left[2] < f.Left[1]) {
+		t.Errorf("%+v", f)
+	}
+	if x := whole.Masks.Kept(); f.Index[2] != measure.PQ(x, .5, 1) || f.Gini[2] != measure.Gini(x) {
+		t.Errorf("%+v: the last indices are not those of the result", f)
 	}
 	for l, w := range whole.Masks.Weights {
 		for i, x := range w.Data() {
@@ -119,12 +123,9 @@ func TestSAP(t *testing.T) {
 			}
 		}
 	}
-	k := mk() // a rate of nearly nothing leaves the initial weights
+	m, k := mk() // a rate of nearly nothing leaves the initial weights
 	k.Recipe.LR, k.Recipe.Decay = 1e-30, 0
-	r, err := runSAP(context.Background(), k)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := modeltest.Run(t, m, k)
 	for l, w := range r.Masks.Weights {
 		for i, x := range w.Data() {
 			if r.Masks.Mask[l].Kept(i) && x != initial.Value(w.Name).Const.F32()[i] {
@@ -133,28 +134,27 @@ func TestSAP(t *testing.T) {
 		}
 	}
 
-	resumes(t, "sap", runSAP, mk, 60, 7, 33, 41)
+	modeltest.Resumes(t, "sap", mk, 60, 7, 33, 41)
 }
 
 func TestSAPRefuses(t *testing.T) {
-	for want, f := range map[string]func(s *SAP, j *Job){
-		"0 < p < q":          func(s *SAP, _ *Job) { s.P = 1 },
-		"norms p 0":          func(s *SAP, _ *Job) { s.P = 0 },
-		"norms p NaN":        func(s *SAP, _ *Job) { s.P = math.NaN() },
-		"eta -2":             func(s *SAP, _ *Job) { s.Eta = -2 },
-		"gamma -1":           func(s *SAP, _ *Job) { s.Gamma = -1 },
-		"beta 0":             func(s *SAP, _ *Job) { s.Beta = 0 },
-		"beta 1.5":           func(s *SAP, _ *Job) { s.Beta = 1.5 },
-		"0 rounds":           func(s *SAP, _ *Job) { s.Rounds = 0 },
-		"no scope \"row\"":   func(s *SAP, _ *Job) { s.Scope = "row" },
-		"--data and --epoch": func(_ *SAP, j *Job) { j.Recipe.Epochs = 0 },
-		"NaN or infinity":    func(_ *SAP, j *Job) { j.Graph.Params()[0].Const.F32()[3] = float32(math.NaN()) },
+	for want, f := range map[string]func(s *SAP, j *model.Job){
+		"norms P 1 and Q 1: the PQ index needs p < q": func(s *SAP, _ *model.Job) { s.P = 1 },
+		"P 0: a number above 0":                       func(s *SAP, _ *model.Job) { s.P = 0 },
+		"P NaN: a number above 0":                     func(s *SAP, _ *model.Job) { s.P = math.NaN() },
+		"Q +Inf: a number above 0":                    func(s *SAP, _ *model.Job) { s.Q = math.Inf(1) },
+		"Eta -2: a number of at least -1":             func(s *SAP, _ *model.Job) { s.Eta = -2 },
+		"Gamma -1: a number of at least 0":            func(s *SAP, _ *model.Job) { s.Gamma = -1 },
+		"Beta 0: a number in (0,1]":                   func(s *SAP, _ *model.Job) { s.Beta = 0 },
+		"Beta 1.5: a number in (0,1]":                 func(s *SAP, _ *model.Job) { s.Beta = 1.5 },
+		"Rounds 0: a number of at least 1":            func(s *SAP, _ *model.Job) { s.Rounds = 0 },
+		`Scope "row": neuron, layer or global`:        func(s *SAP, _ *model.Job) { s.Scope = "row" },
+		"give Data and Recipe.Epochs":                 func(_ *SAP, j *model.Job) { j.Recipe.Epochs = 0 },
+		"NaN or infinity":                             func(_ *SAP, j *model.Job) { j.Graph.Params()[0].Const.F32()[3] = float32(math.NaN()) },
 	} {
-		s := sapDefaults()
-		j := job(t, s, 1)
+		s := NewSAP()
+		j := modeltest.Job(t, 1)
 		f(s, j)
-		if _, err := runSAP(context.Background(), j); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want something with %q", err, want)
-		}
+		modeltest.Refused(t, s, j, want)
 	}
 }

@@ -13,7 +13,7 @@ type Curve struct {
 	Distortion []float64
 }
 
-// At is the distortion of keeping so many weights, linear between the points.
+// At is the distortion of keeping a number of weights, linear between the points.
 func (c Curve) At(keep int) float64 {
 	for d := 1; d < len(c.Keep); d++ {
 		if k := c.Keep[d]; keep >= k {

@@ -58,9 +58,21 @@ func (p *Pattern) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// check returns an error for what ParsePattern cannot have read.
+func (p Pattern) check() error {
+	q, err := ParsePattern(p.String())
+	if err == nil && q != p {
+		err = fmt.Errorf("%+v is neither N:M nor block:HxW", struct{ N, M, H, W int }(p))
+	}
+	return err
+}
+
 // Masks cuts a pattern by scores. N:M sets the sparsity itself; of blocks every
 // layer keeps its share of tiles, those of the largest sums, and at least one.
 func (p Pattern) Masks(ws []*prune.Weight, score [][]float32, sparsity float64) (*prune.Masks, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	cut := func(x []float32, rows, cols int) (*prune.Mask, error) { return prune.Nm(x, rows, cols, p.N, p.M) }
 	if p.H > 0 {
 		cut = func(x []float32, rows, cols int) (*prune.Mask, error) {

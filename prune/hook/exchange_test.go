@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pare/graph"
+	"pare/prune"
 	"pare/prune/schedule"
 	"pare/tensor"
 	"pare/train"
 )
 
-func maskOf(n int, kept ...int) *Mask {
-	m := NewMask(n, false)
+func maskOf(n int, kept ...int) *prune.Mask {
+	m := prune.NewMask(n, false)
 	for _, i := range kept {
 		m.Set(i, true)
 	}
@@ -42,7 +44,7 @@ func TestWeakest(t *testing.T) {
 	w := []float32{.5, -.1, .2, 0, -.4, .3, -.2, 0, .1}
 	all := maskOf(9, 0, 1, 2, 3, 4, 5, 6, 8)
 	for _, c := range []struct {
-		drop func([]float32, *Mask, float64) *Mask
+		drop func([]float32, *prune.Mask, float64) *prune.Mask
 		rate float64
 		want []int
 	}{
@@ -61,11 +63,11 @@ func TestWeakest(t *testing.T) {
 // traced looks at a network between the steps of a training that exchanges.
 type traced struct {
 	*Exchange
-	look func(r *train.Run, before *Masks) error
+	look func(r *train.Run, before *prune.Masks) error
 }
 
 func (x traced) BeforeStep(r *train.Run) error {
-	before := x.Masks.Clone()
+	before := x.Hold.Clone()
 	if err := x.Exchange.BeforeStep(r); err != nil {
 		return err
 	}
@@ -86,9 +88,10 @@ func TestExchange(t *testing.T) {
 		"random":   {train.SGD{Momentum: .9}, AtRandom, true},
 	} {
 		events := 0
-		_, m, r := trained(t, c.opt, .9, 1, func(m *Masks) train.Hook {
-			x := &Exchange{Gradual: Gradual{Hold: Hold{Masks: m}}, Grow: c.grow, Anew: c.anew, Batches: 2, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
-			return traced{x, func(r *train.Run, before *Masks) error {
+		_, m, r := trained(t, c.opt, .9, 1, func(m *prune.Masks) []train.Hook {
+			hold := &Hold{Masks: m}
+			x := &Exchange{Hold: hold, Grow: c.grow, Anew: c.anew, Batches: 2, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
+			return []train.Hook{hold, traced{x, func(r *train.Run, before *prune.Masks) error {
 				moved := 0
 				for i, w := range m.Weights {
 					if m.Mask[i].Count() != before.Mask[i].Count() {
@@ -111,7 +114,7 @@ func TestExchange(t *testing.T) {
 					events++
 				}
 				return nil
-			}}
+			}}}
 		})
 		if events != 1 {
 			t.Errorf("%s: %d events", name, events)
@@ -129,9 +132,10 @@ func TestExchange(t *testing.T) {
 // Weights that return at once go on with their values, unless all are to begin anew.
 func TestExchangeReturns(t *testing.T) {
 	for _, anew := range []bool{false, true} {
-		trained(t, train.SGD{Momentum: .9}, 0, 1, func(m *Masks) train.Hook { // dense: all that is cut returns
-			x := &Exchange{Gradual: Gradual{Hold: Hold{Masks: m}}, Anew: anew, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
-			return traced{x, func(r *train.Run, before *Masks) error {
+		trained(t, train.SGD{Momentum: .9}, 0, 1, func(m *prune.Masks) []train.Hook { // dense: all that is cut returns
+			hold := &Hold{Masks: m}
+			x := &Exchange{Hold: hold, Anew: anew, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
+			return []train.Hook{hold, traced{x, func(r *train.Run, before *prune.Masks) error {
 				zeros := 0
 				for _, w := range m.Weights {
 					for _, v := range w.Data() {
@@ -140,36 +144,63 @@ func TestExchangeReturns(t *testing.T) {
 						}
 					}
 				}
-				if n := Total(m.Weights); r.Step == 2 && (zeros > n/3) != anew {
+				if n := prune.Total(m.Weights); r.Step == 2 && (zeros > n/3) != anew {
 					t.Errorf("anew %v: %d of %d weights are zero after the exchange", anew, zeros, n)
 				}
 				return nil
-			}}
+			}}}
 		})
 	}
 }
 
 func TestExchangeEmpty(t *testing.T) {
-	x := &Exchange{Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
-	ws := []*Weight{{Value: &graph.Value{Name: "w", Const: tensor.New(tensor.Float32, 2, 2)}}}
-	x.Masks = &Masks{Weights: ws, Mask: []*Mask{NewMask(4, false)}}
-	if err := x.Start(&train.Run{Config: &train.Config{}, Total: 4}); err == nil {
-		t.Error("a layer without a kept weight was accepted")
+	w := &prune.Weight{Value: &graph.Value{Name: "w", Const: tensor.New(tensor.Float32, 2, 2)}}
+	hold := &Hold{Masks: &prune.Masks{Weights: []*prune.Weight{w}, Mask: []*prune.Mask{prune.NewMask(4, false)}}}
+	x := &Exchange{Hold: hold, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
+	start := func(ps ...*train.Param) error {
+		r := &train.Run{Config: &train.Config{}, Total: 4, Params: ps}
+		if err := hold.Start(r); err != nil {
+			return err
+		}
+		return x.Start(r)
 	}
-	x.Mask[0].Set(1, true)
-	if err := x.Start(&train.Run{Config: &train.Config{}, Total: 4}); err == nil {
-		t.Error("a weight that is not trained was accepted")
+	p := &train.Param{Value: w.Value, W: w.Data()}
+	if err := start(p); err == nil || !strings.Contains(err.Error(), "no entry that is kept") {
+		t.Errorf("a layer without a kept weight: %v", err)
+	}
+	hold.Mask[0].Set(1, true)
+	if err := start(); err == nil || !strings.Contains(err.Error(), "not trained") {
+		t.Errorf("a weight that is not trained: %v", err)
+	}
+	if err := start(p); err != nil {
+		t.Error(err)
 	}
 	x.Rate.Rate = 1
-	if err := x.Start(&train.Run{Config: &train.Config{}, Total: 4}); err == nil {
-		t.Error("a rate of 1 was accepted")
+	if err := start(p); err == nil || !strings.Contains(err.Error(), "outside [0,1)") {
+		t.Errorf("a rate of 1: %v", err)
+	}
+}
+
+// Hooks that change masks need the one that holds them before them.
+func TestHoldFirst(t *testing.T) {
+	w := &prune.Weight{Value: &graph.Value{Name: "w", Const: tensor.New(tensor.Float32, 2, 2)}}
+	r := &train.Run{Config: &train.Config{}, Total: 4}
+	for _, h := range []*Hold{nil, {}, {Masks: prune.Dense([]*prune.Weight{w})}} {
+		x := &Exchange{Hold: h, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 2}}
+		g := &Raise{Hold: h, Schedule: schedule.Gradual{Final: .5, End: 4, Every: 1, Power: 3}}
+		for _, h := range []train.Hook{x, g} {
+			if err := h.Start(r); err == nil || !strings.Contains(err.Error(), "needs its Hold before it") {
+				t.Errorf("%T: %v", h, err)
+			}
+		}
 	}
 }
 
 // The number of threads has no say in what grows.
 func TestExchangeThreads(t *testing.T) {
-	hook := func(m *Masks) train.Hook {
-		return &Exchange{Gradual: Gradual{Hold: Hold{Masks: m}}, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 1}}
+	hook := func(m *prune.Masks) []train.Hook {
+		hold := &Hold{Masks: m}
+		return []train.Hook{hold, &Exchange{Hold: hold, Rate: schedule.Exchange{Rate: .5, End: 4, Every: 1}}}
 	}
 	_, one, _ := trained(t, train.SGD{Momentum: .9}, .9, 1, hook)
 	_, two, _ := trained(t, train.SGD{Momentum: .9}, .9, 2, hook)

@@ -9,6 +9,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/prune"
 	"pare/prune/schedule"
 	"pare/train"
 	"pare/zoo"
@@ -17,7 +18,7 @@ import (
 // zeroed holds masks as the definition has it: all is computed, then zeroed.
 type zeroed struct {
 	train.Base
-	*Masks
+	*prune.Masks
 }
 
 func (z zeroed) AfterStep(r *train.Run) error {
@@ -31,7 +32,7 @@ func (z zeroed) AfterStep(r *train.Run) error {
 	return nil
 }
 
-func trained(t *testing.T, opt train.Optimizer, sparsity float64, threads int, hook func(m *Masks) train.Hook) (*graph.Graph, *Masks, *train.Run) {
+func trained(t *testing.T, opt train.Optimizer, sparsity float64, threads int, hooks func(m *prune.Masks) []train.Hook) (*graph.Graph, *prune.Masks, *train.Run) {
 	t.Helper()
 	d, err := dataset.Open("digits?n=200")
 	if err != nil {
@@ -41,17 +42,17 @@ func trained(t *testing.T, opt train.Optimizer, sparsity float64, threads int, h
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := Weights(g, Scope{})
+	ws, err := prune.Weights(g, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Dense(ws)
+	m := prune.Dense(ws)
 	for i, w := range ws {
-		m.Mask[i] = TopK(w.Data(), int(float64(w.Len())*(1-sparsity)), KeepFirst) // of the greatest values
+		m.Mask[i] = prune.TopK(w.Data(), int(float64(w.Len())*(1-sparsity)), prune.KeepFirst) // of the greatest values
 	}
 	m.Apply()
 	r, err := train.Fit(context.Background(), &train.Config{Graph: g, Epochs: 1, Optimizer: opt, Rate: train.Constant(.01), Clip: 5, Engine: engine.Options{Threads: threads},
-		Train: train.NewData(&dataset.Loader{Set: d.Train, Size: 40, Norm: d.Norm, Shuffle: true, Seed: 2}), Hooks: []train.Hook{hook(m)}})
+		Train: train.NewData(&dataset.Loader{Set: d.Train, Size: 40, Norm: d.Norm, Shuffle: true, Seed: 2}), Hooks: hooks(m)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +63,9 @@ func trained(t *testing.T, opt train.Optimizer, sparsity float64, threads int, h
 // computes everything and zeroes, and what is cut is zero to the bit.
 func TestHold(t *testing.T) {
 	for _, opt := range []train.Optimizer{train.SGD{Momentum: .9, Decay: .01, Nesterov: true}, train.Adam{Beta1: .9, Beta2: .999, Eps: 1e-4, Decay: .01, Decoupled: true}} {
-		want, _, _ := trained(t, opt, .9, 1, func(m *Masks) train.Hook { return zeroed{Masks: m} })
-		got, m, r := trained(t, opt, .9, 1, func(m *Masks) train.Hook { return &Hold{Masks: m} })
-		two, _, _ := trained(t, opt, .9, 2, func(m *Masks) train.Hook { return &Hold{Masks: m} })
+		want, _, _ := trained(t, opt, .9, 1, func(m *prune.Masks) []train.Hook { return []train.Hook{zeroed{Masks: m}} })
+		got, m, r := trained(t, opt, .9, 1, func(m *prune.Masks) []train.Hook { return []train.Hook{&Hold{Masks: m}} })
+		two, _, _ := trained(t, opt, .9, 2, func(m *prune.Masks) []train.Hook { return []train.Hook{&Hold{Masks: m}} })
 		for i, p := range got.Params() {
 			for k, x := range p.Const.F32() {
 				if y := want.Params()[i].Const.F32()[k]; math.Abs(float64(x-y)) > 2e-3 {
@@ -92,14 +93,14 @@ func TestHold(t *testing.T) {
 // leave nothing in what is cut.
 type mover struct {
 	train.Base
-	m *Masks
+	m *prune.Masks
 }
 
 func (v mover) BeforeStep(r *train.Run) error {
 	r.DenseGradients(r.Step%2 == 1)
 	if r.Step == 2 {
 		for i, w := range v.m.Weights {
-			v.m.Mask[i] = NewMask(w.Len(), false)
+			v.m.Mask[i] = prune.NewMask(w.Len(), false)
 			for k := i % 3; k < w.Len(); k += 9 {
 				v.m.Mask[i].Set(k, true)
 			}
@@ -138,7 +139,7 @@ func (b *both) AfterStep(r *train.Run) error                 { return b.Hold.Aft
 func (b *both) AfterEpoch(r *train.Run, _ train.Epoch) error { return nil }
 
 func TestMoving(t *testing.T) {
-	_, m, r := trained(t, train.SGD{Momentum: .9}, .9, 2, func(m *Masks) train.Hook { return &both{mover{m: m}, Hold{Masks: m}} })
+	_, m, r := trained(t, train.SGD{Momentum: .9}, .9, 2, func(m *prune.Masks) []train.Hook { return []train.Hook{&both{mover{m: m}, Hold{Masks: m}}} })
 	for i, w := range m.Weights {
 		p := r.Param(w.Name)
 		for k := range w.Len() {
@@ -152,29 +153,29 @@ func TestMoving(t *testing.T) {
 // Gradual pruning reaches the same sparsity, exactly zero where cut.
 func TestGradualZero(t *testing.T) {
 	for _, keep := range []bool{false, true} {
-		var g *Gradual
-		_, _, r := trained(t, train.SGD{Momentum: .9}, 0, 2, func(m *Masks) train.Hook {
+		var hold *Hold
+		_, _, r := trained(t, train.SGD{Momentum: .9}, 0, 2, func(m *prune.Masks) []train.Hook {
 			ws := m.Weights
-			g = &Gradual{Hold: Hold{Masks: Dense(ws)}, Keep: keep, Schedule: schedule.Gradual{Final: .9, End: 4, Every: 1, Power: 3}, Pick: func(s float64) (*Masks, error) {
-				out := Dense(ws)
+			hold = &Hold{Masks: prune.Dense(ws)}
+			return []train.Hook{hold, &Raise{Hold: hold, Keep: keep, Schedule: schedule.Gradual{Final: .9, End: 4, Every: 1, Power: 3}, Pick: func(s float64) (*prune.Masks, error) {
+				out := prune.Dense(ws)
 				for i, w := range ws {
 					x := make([]float32, w.Len())
 					for k, v := range w.Data() {
 						x[k] = v * v
 					}
-					out.Mask[i] = TopK(x, int(float64(w.Len())*(1-s)), KeepFirst)
+					out.Mask[i] = prune.TopK(x, int(float64(w.Len())*(1-s)), prune.KeepFirst)
 				}
 				return out, nil
-			}}
-			return g
+			}}}
 		})
-		if s := g.Sparsity(); s < .9 || s > .91 {
+		if s := hold.Sparsity(); s < .9 || s > .91 {
 			t.Errorf("sparsity %v", s)
 		}
-		for i, w := range g.Weights {
+		for i, w := range hold.Weights {
 			p := r.Param(w.Name)
 			for k := range w.Len() {
-				if !g.Mask[i].Kept(k) && (p.W[k] != 0 || p.State[0][k] != 0) {
+				if !hold.Mask[i].Kept(k) && (p.W[k] != 0 || p.State[0][k] != 0) {
 					t.Fatalf("entry %d of %q is cut, and %v", k, w.Name, p.W[k])
 				}
 			}

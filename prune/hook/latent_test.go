@@ -8,17 +8,18 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/prune"
 	"pare/tensor"
 	"pare/train"
 	"pare/zoo"
 )
 
-func tensorWeight(out int, k Kind, shape ...int) *Weight {
+func tensorWeight(out int, k prune.Kind, shape ...int) *prune.Weight {
 	t := tensor.New(tensor.Float32, shape...)
-	return &Weight{Value: &graph.Value{Name: "w", Const: t}, Kind: k, Out: out}
+	return &prune.Weight{Value: &graph.Value{Name: "w", Const: t}, Kind: k, Out: out}
 }
 
-func keptOf(m *Mask) []int {
+func keptOf(m *prune.Mask) []int {
 	var out []int
 	for i := range m.Len {
 		if m.Kept(i) {
@@ -28,60 +29,7 @@ func keptOf(m *Mask) []int {
 	return out
 }
 
-// Ten entries to swap: at epochs 0 to 3 of 4 with power 4 there are 10, 4, 1
-// and 1 swaps, the best first, at constant count.
-func TestSwap(t *testing.T) {
-	for e, want := range []int{10, 4, 1, 1} {
-		m, score := NewMask(25, false), make([]float32, 25)
-		for i := range 25 {
-			m.Set(i, i < 12)
-			score[i] = float32(i) // of the 12 best, 13 to 24, none is kept but ...
-		}
-		score[0], score[1] = 30, 31 // ... these, in place of 13 and 14
-		if got := Swap(m, score, math.Pow(1-float64(e)/4, 4)); got != want {
-			t.Errorf("epoch %d: %d swaps, want %d", e, got, want)
-		}
-		if m.Count() != 12 || !m.Kept(24) || m.Kept(2) {
-			t.Errorf("epoch %d keeps %v", e, keptOf(m))
-		}
-		if want == 4 && !slices.Equal(keptOf(m), []int{0, 1, 6, 7, 8, 9, 10, 11, 21, 22, 23, 24}) {
-			t.Errorf("4 swaps give %v", keptOf(m))
-		}
-	}
-	m := NewMask(4, true)
-	if Swap(m, []float32{1, 2, 3, 4}, 1) != 0 || m.Count() != 4 {
-		t.Error("a full mask was changed")
-	}
-}
-
-// Filters and channels are constant within their slabs.
-func TestSlabs(t *testing.T) {
-	w := tensorWeight(0, Conv, 4, 2, 3, 3)
-	score := make([]float32, 72)
-	for i := range score {
-		score[i] = float32(i%7) - 3
-		if f := i / 18; f == 1 || f == 3 {
-			score[i] -= 9
-		}
-	}
-	if m := Filters(w, score, 2); m.Count() != 36 || !m.Kept(18) || !m.Kept(71) || m.Kept(17) {
-		t.Errorf("filters kept: %v", keptOf(m))
-	}
-	clear(score)
-	score[9+18] = 1 // filter 1, channel 1
-	if m := Channels(w, score, 1); m.Count() != 36 || m.Kept(8) || !m.Kept(9) || !m.Kept(63) {
-		t.Errorf("channels kept: %v", keptOf(m))
-	}
-	turned := tensorWeight(1, Conv, 2, 4, 3, 3) // ConvTranspose [in, out, ...]
-	if m := Channels(turned, score, 1); m.Count() != 36 || !m.Kept(0) || m.Kept(36) || turned.Inputs() != 2 {
-		t.Errorf("channels of a transposed convolution kept: %v", keptOf(m))
-	}
-	if l := tensorWeight(1, Linear, 5, 3); l.Inputs() != 5 {
-		t.Errorf("%d inputs", l.Inputs())
-	}
-}
-
-func latentRun(t *testing.T, sparsity float64, hook func(ws []*Weight) train.Hook) *graph.Graph {
+func latentRun(t *testing.T, sparsity float64, hook func(ws []*prune.Weight) train.Hook) *graph.Graph {
 	t.Helper()
 	d, err := dataset.Open("digits?n=200")
 	if err != nil {
@@ -91,7 +39,7 @@ func latentRun(t *testing.T, sparsity float64, hook func(ws []*Weight) train.Hoo
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := Weights(g, Scope{})
+	ws, err := prune.Weights(g, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +55,8 @@ func latentRun(t *testing.T, sparsity float64, hook func(ws []*Weight) train.Hoo
 }
 
 // latentOf keeps the largest weights; its scores have rate 0.
-func latentOf(ws []*Weight, sparsity float64) *Latent {
-	h := &Latent{Masks: Dense(ws), Scores: Scores{Rate: train.Constant(0), Momentum: .9},
+func latentOf(ws []*prune.Weight, sparsity float64) *Latent {
+	h := &Latent{Masks: prune.Dense(ws), Scores: Scores{Rate: train.Constant(0), Momentum: .9},
 		Grad: func(l int, theta, g, d []float32) { copy(d, g) }}
 	for l, w := range ws {
 		s := make([]float32, w.Len())
@@ -116,11 +64,11 @@ func latentOf(ws []*Weight, sparsity float64) *Latent {
 			s[i] = float32(math.Abs(float64(x)))
 		}
 		h.Score = append(h.Score, s)
-		h.Mask[l] = TopK(s, int(float64(w.Len())*(1-sparsity)+.5), CutFirst)
+		h.Mask[l] = prune.TopK(s, int(float64(w.Len())*(1-sparsity)+.5), prune.CutFirst)
 	}
 	h.Project = func(*train.Run) error {
 		for l := range ws {
-			h.Mask[l] = TopK(h.Score[l], h.Mask[l].Count(), CutFirst)
+			h.Mask[l] = prune.TopK(h.Score[l], h.Mask[l].Count(), prune.CutFirst)
 		}
 		return nil
 	}
@@ -140,8 +88,8 @@ func sameParams(a, b *graph.Graph) bool {
 // with scores that do not move they train as under held masks.
 func TestLatent(t *testing.T) {
 	for _, sparsity := range []float64{0, .4} {
-		var m *Masks
-		want := latentRun(t, sparsity, func(ws []*Weight) train.Hook {
+		var m *prune.Masks
+		want := latentRun(t, sparsity, func(ws []*prune.Weight) train.Hook {
 			if sparsity == 0 {
 				return nil
 			}
@@ -149,7 +97,7 @@ func TestLatent(t *testing.T) {
 			m.Apply()
 			return &Hold{Masks: m}
 		})
-		got := latentRun(t, sparsity, func(ws []*Weight) train.Hook { return latentOf(ws, sparsity) })
+		got := latentRun(t, sparsity, func(ws []*prune.Weight) train.Hook { return latentOf(ws, sparsity) })
 		if !sameParams(want, got) {
 			t.Errorf("sparsity %v: the weights differ", sparsity)
 		}
@@ -160,13 +108,13 @@ func TestLatent(t *testing.T) {
 // the scores move for cut weights too.
 func TestFrozen(t *testing.T) {
 	var h *Latent
-	before := latentRun(t, 0, func(ws []*Weight) train.Hook { // a run that moves nothing
+	before := latentRun(t, 0, func(ws []*prune.Weight) train.Hook { // a run that moves nothing
 		h = latentOf(ws, 0)
 		h.Frozen = true
 		return h
 	})
 	var first [][]float32
-	after := latentRun(t, .5, func(ws []*Weight) train.Hook {
+	after := latentRun(t, .5, func(ws []*prune.Weight) train.Hook {
 		h = latentOf(ws, .5)
 		h.Frozen, h.Rate = true, train.Constant(.1)
 		for _, s := range h.Score {
@@ -197,16 +145,16 @@ func TestFrozen(t *testing.T) {
 
 // Scores that do not fit or are not numbers are refused.
 func TestBadScores(t *testing.T) {
-	w := tensorWeight(0, Linear, 2, 2)
+	w := tensorWeight(0, prune.Linear, 2, 2)
 	r := &train.Run{Config: &train.Config{}, Params: []*train.Param{{Value: w.Value, W: w.Data()}}}
 	nan := float32(math.NaN())
 	for name, s := range map[string][][]float32{"none": nil, "short": {{1}}, "NaN": {{1, 2, nan, 4}}} {
-		h := &Latent{Masks: Dense([]*Weight{w}), Scores: Scores{Score: s}}
+		h := &Latent{Masks: prune.Dense([]*prune.Weight{w}), Scores: Scores{Score: s}}
 		if err := h.Start(r); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	h := &Latent{Masks: Dense([]*Weight{w})}
+	h := &Latent{Masks: prune.Dense([]*prune.Weight{w})}
 	h.Score = [][]float32{make([]float32, 4)}
 	if err := h.UnmarshalBinary(make([]byte, 7)); err == nil {
 		t.Error("a state that is cut short was accepted")

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -33,47 +34,20 @@ func batches(size int) train.Source {
 	return train.NewData(&dataset.Loader{Set: tr, Size: size, Norm: dataset.Raw})
 }
 
-// The gradient over several batches is the mean of theirs, and Fisher's diagonal
-// of batches of one sample the mean of their squares.
-func TestGradients(t *testing.T) {
-	g, ws := network(t, "mlp:64-12-10", 1, 8, 8)
-	whole, err := Gradients(g, ws, batches(60), train.Loss{}, one)
+// gradients over the samples, in batches.
+func gradients(t *testing.T, g *graph.Graph, ws []*prune.Weight, size int) [][]float32 {
+	t.Helper()
+	x, err := train.Gradients(context.Background(), g, prune.Values(ws), batches(size), train.Loss{}, one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := Gradients(g, ws, batches(20), train.Loss{}, one)
-	if err != nil {
-		t.Fatal(err)
-	}
-	near(t, "mean of batches", parts, whole, 1e-4)
-
-	got, err := Fisher(g, ws, batches(1), train.Loss{}, one)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := make([][]float32, len(ws))
-	for l, w := range ws {
-		want[l] = make([]float32, w.Len())
-	}
-	tr, _ := dataset.Glyph(2, .4, 60, 10, 1)
-	for i := range 60 {
-		first, err := Gradients(g, ws, train.NewData(&dataset.Loader{Set: part(tr, i), Size: 1, Norm: dataset.Raw}), train.Loss{}, one)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for l := range ws {
-			for k, x := range first[l] {
-				want[l][k] += x * x / 60
-			}
-		}
-	}
-	near(t, "Fisher", got, want, 1e-4)
+	return x
 }
 
-func part(s *dataset.Set, i int) *dataset.Set {
-	c := *s
-	c.Index = []int32{int32(i)}
-	return &c
+// The gradient over several batches is the mean of theirs.
+func TestGradients(t *testing.T) {
+	g, ws := network(t, "mlp:64-12-10", 1, 8, 8)
+	near(t, "mean of batches", gradients(t, g, ws, 20), gradients(t, g, ws, 60), 1e-4)
 }
 
 // near compares up to a share of each layer's largest entry.
@@ -97,7 +71,23 @@ func near(t *testing.T, what string, got, want [][]float32, tol float64) {
 func TestGraSP(t *testing.T) {
 	const temp, h = 2., 1e-3
 	g, ws := network(t, "mlp:64-10", 1, 8, 8)
-	got, err := GraSP(g, ws, batches(30), temp, one)
+	c, in, err := Tempered(g, temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var of []*graph.Value
+	for _, w := range ws {
+		of = append(of, in[w.Value])
+	}
+	first, err := train.Gradients(context.Background(), c, of, batches(30), train.Loss{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hg, err := train.HessianProduct(context.Background(), c, of, first, batches(30), train.Loss{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := GraSP(ws, hg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +102,7 @@ func TestGraSP(t *testing.T) {
 		for l, w := range ws {
 			same[l] = &prune.Weight{Value: m[w.Value]}
 		}
-		d, err := Gradients(c, same, batches(30), train.Loss{}, one)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := gradients(t, c, same, 30)
 		for _, x := range d {
 			for i := range x {
 				x[i] /= temp
@@ -124,6 +111,7 @@ func TestGraSP(t *testing.T) {
 		return d
 	}
 	grad := tempered()
+	near(t, "the gradient behind a temperature", first, grad, 1e-4)
 	norm := 0.0
 	for _, x := range grad {
 		for _, v := range x {
@@ -151,6 +139,10 @@ func TestGraSP(t *testing.T) {
 		}
 	}
 	near(t, "GraSP", got, want, 2e-3)
+	hg[0][3] = math.NaN()
+	if _, err := GraSP(ws, hg); err == nil {
+		t.Error("a score that is no number was accepted")
+	}
 }
 
 // An MLP 2-2-1 by hand: R = sum over paths of |products|.

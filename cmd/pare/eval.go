@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/measure"
+	"pare/report"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) eval() *cobra.Command {
+	var spec, weights string
+	cmd := &cobra.Command{Use: "eval FILE|ARCH --data SPEC", Short: "Measure accuracy, loss, size and latency", Args: args("FILE|ARCH"),
+		Example: `  pare model eval net.onnx --data cifar10:cifar-10-batches-bin
+  pare model eval resnet20 --weights resnet20.safetensors --data cifar10:cifar-10-batches-bin
+
+` + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if spec == "" {
+				return usage("no data: give --data SPEC\n\n%s", dataset.Help)
+			}
+			return c.runEval(cmd, a[0], weights, spec)
+		}}
+	cmd.Flags().StringVar(&spec, "data", "", "data to measure on")
+	cmd.Flags().StringVar(&weights, "weights", "", weightsHelp)
+	c.answerFlags(cmd)
+	inSections(cmd)
+	return cmd
+}
+
+func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	d, err := c.open(spec)
+	if err != nil {
+		return err
+	}
+	g, err := c.networkFor(name, weights, d, 1)
+	if err != nil {
+		return err
+	}
+	m, err := measure.Metrics(cmd.Context(), g, d, o)
+	if err != nil {
+		return err
+	}
+	size, _, err := measure.Of(g)
+	if err != nil {
+		return err
+	}
+	sp, err := measure.Latency(cmd.Context(), []*graph.Graph{g}, 1, 7, 50*time.Millisecond, o)
+	if err != nil {
+		return err
+	}
+	onDisk := measure.FileBytes(name) // 0 for a network of the zoo
+	if c.json {
+		return c.printJSON(map[string]any{"file": name, "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "on_disk": onDisk, "speed": sp[0], "engine": measure.EngineName(o)})
+	}
+	disk := report.Missing()
+	if onDisk > 0 {
+		disk = report.Bytes(onDisk)
+	}
+	t := &report.Table{Columns: []string{"accuracy", "loss", "samples", "file", "latency", "parameters", "non-zero", "MACs", "ONNX", "sparse form"},
+		Rows: [][]report.Cell{{report.Percent(m.Accuracy), report.Number(m.Loss), report.Count(int64(m.N)), disk, sp[0].Seconds.Millis(), report.Count(size.Params), report.Count(size.NonZero),
+			report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Bytes(size.SparseBytes)}}}
+	fmt.Fprintf(c.out, "%s on the %s set of %s (input normalised: %s)\nlatency: one sample, %s\n", name, d.Eval().Name, spec, d.NormName, measure.EngineName(o))
+	t.Print(c.out, c.width())
+	return nil
+}

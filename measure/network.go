@@ -1,0 +1,94 @@
+package measure
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/graph"
+	"pare/train"
+)
+
+// Network is one of several networks that are compared, and what was measured of it.
+type Network struct {
+	Name   string        `json:"name"`
+	File   string        `json:"file"`
+	Graph  *graph.Graph  `json:"-"`
+	Epochs []train.Epoch `json:"epochs,omitempty"`
+	How    string        `json:"how,omitempty"` // it was made, in words, where the method of Origin does not say it
+
+	Metrics *train.Metrics `json:"metrics,omitempty"`
+	Size    Size           `json:"size"`
+	Layers  []Layer        `json:"layers"`
+	Single  Speed          `json:"speed_1"`  // one sample; its batch is 0 where it was not measured
+	Batch   Speed          `json:"speed_32"` // 32 samples
+	OnDisk  int64          `json:"on_disk"`  // bytes of its file as it lies there; 0 where there is none
+}
+
+// Networks measures how large and how good networks are. Without data there is no
+// accuracy.
+func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Options) error {
+	for _, n := range ns {
+		var err error
+		if n.Size, n.Layers, err = Of(n.Graph); err != nil {
+			return err
+		}
+		if d != nil {
+			m, err := Metrics(ctx, n.Graph, d, o)
+			if err != nil {
+				return err
+			}
+			n.Metrics = &m
+		}
+		n.onDisk()
+	}
+	return nil
+}
+
+// Speeds measures how fast networks are, side by side; the others are compared with
+// the first.
+func Speeds(ctx context.Context, ns []*Network, o engine.Options) error {
+	var gs []*graph.Graph
+	for _, n := range ns {
+		gs = append(gs, n.Graph)
+	}
+	single, err := Latency(ctx, gs, 1, 11, 40*time.Millisecond, o)
+	if err != nil {
+		return err
+	}
+	batch := make([]Speed, len(ns))
+	if in := gs[0].Inputs; len(in) == 0 || len(in[0].Shape) == 0 || !in[0].Shape[0].Known() { // the file may fix the batch
+		if batch, err = Latency(ctx, gs, 32, 11, 40*time.Millisecond, o); err != nil {
+			return err
+		}
+	}
+	for i, n := range ns {
+		n.Single, n.Batch = single[i], batch[i]
+	}
+	return nil
+}
+
+// onDisk takes the size of a file that is there instead of that of one that would be
+// written now, which may have other types of numbers.
+func (n *Network) onDisk() {
+	if n.OnDisk = FileBytes(n.File); n.OnDisk == 0 {
+		return
+	}
+	switch strings.ToLower(filepath.Ext(n.File)) {
+	case ".onnx":
+		n.Size.Bytes = n.OnDisk
+	case ".pare":
+		n.Size.SparseBytes = n.OnDisk
+	}
+}
+
+// evalBatch is the number of samples that are evaluated at once.
+const evalBatch = 128
+
+// Metrics evaluates a network on the set that data is measured on.
+func Metrics(ctx context.Context, g *graph.Graph, d *dataset.Data, o engine.Options) (train.Metrics, error) {
+	return train.NewEval(d.Eval(), d.Norm, evalBatch, o).Run(ctx, g)
+}

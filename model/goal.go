@@ -1,0 +1,32 @@
+package model
+
+import (
+	"context"
+	"time"
+
+	"pare/graph"
+	"pare/measure"
+)
+
+// MaxDrop is the goal that a network loses at most a number of points of accuracy,
+// on the set that the job's data is measured on.
+func MaxDrop(ctx context.Context, j *Job, points float64) (Goal, error) {
+	dense, err := measure.Metrics(ctx, j.Graph, j.Data, j.Engine)
+	return Goal{Good: func(g *graph.Graph) (bool, error) {
+		m, err := measure.Metrics(ctx, g, j.Data, j.Engine)
+		return m.Accuracy >= dense.Accuracy-points/100, err
+	}}, err
+}
+
+// MaxLatency is the goal that one sample takes at most a share of the time that the
+// job's network takes.
+func MaxLatency(ctx context.Context, j *Job, share float64) Goal {
+	dense, _ := j.Graph.Clone(true)
+	return Goal{Weakest: true, Good: func(g *graph.Graph) (bool, error) {
+		s, err := measure.Latency(ctx, []*graph.Graph{dense, g}, 1, 9, 20*time.Millisecond, j.Engine)
+		if err != nil {
+			return false, err
+		}
+		return s[1].Ratio.Median <= share, nil
+	}}
+}

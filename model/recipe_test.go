@@ -1,0 +1,65 @@
+package model_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"pare/internal/modeltest"
+	"pare/model"
+	"pare/train"
+)
+
+// What the recipe cannot do is said before any work.
+func TestCheck(t *testing.T) {
+	for want, f := range map[string]func(j *model.Job){
+		"fewer than one batch": func(j *model.Job) { j.Recipe.Batch = 401 },
+		"no training set":      func(j *model.Job) { j.Data.Train = nil },
+		"at least 0 epochs":    func(j *model.Job) { j.Recipe.Epochs = -1 },
+		"Recipe.Crop":          func(j *model.Job) { j.Recipe.Crop = -1 },
+		"no images": func(j *model.Job) {
+			j.Recipe.Flip = true
+			s := *j.Data.Train
+			s.Shape = []int{64}
+			j.Data.Train = &s
+		},
+		"learning rate":     func(j *model.Job) { j.Recipe.LR = math.NaN() },
+		"unknown optimiser": func(j *model.Job) { j.Recipe.Optimizer = "nosuch" },
+		"unknown loss":      func(j *model.Job) { j.Recipe.Loss = "nosuch" },
+		"not with mse":      func(j *model.Job) { j.Recipe.Loss, j.Recipe.Smoothing = "mse", .1 },
+		"Recipe.Clip":       func(j *model.Job) { j.Recipe.Clip = math.NaN() },
+	} {
+		j := modeltest.Job(t, 1)
+		f(j)
+		if err := j.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want something with %q", err, want)
+		}
+	}
+	if err := modeltest.Job(t, 1).Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without data, epochs or a batch there is no step, and who needs one says why.
+func TestSteps(t *testing.T) {
+	for _, f := range []func(j *model.Job){
+		func(j *model.Job) { j.Data = nil }, func(j *model.Job) { j.Data.Train = nil },
+		func(j *model.Job) { j.Recipe.Epochs = 0 }, func(j *model.Job) { j.Recipe.Batch = 0 },
+	} {
+		j := modeltest.Job(t, 2)
+		if j.Steps() != 40 || j.NeedsTraining("x") != nil {
+			t.Errorf("%d steps, %v", j.Steps(), j.NeedsTraining("x"))
+		}
+		f(j)
+		if err := j.NeedsTraining("masks move"); j.Steps() != 0 || err == nil || err.Error() != "masks move: give Data and Recipe.Epochs" {
+			t.Errorf("%d steps, %v", j.Steps(), err)
+		}
+	}
+	j := modeltest.Job(t, 2)
+	if n, err := j.StepAt("Until", train.At{X: 1.5, Unit: train.Epochs}); err != nil || n != 30 {
+		t.Errorf("step %d, %v", n, err)
+	}
+	if _, err := j.StepAt("Until", train.At{X: 41}); err == nil || !strings.Contains(err.Error(), "Until 41it is step 41 of a training of 40") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,206 @@
+package sweep
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pare/measure"
+	"pare/report"
+)
+
+// Page is the report of outcomes and the rows that Summarise makes of them. name is
+// that of the network; from says how they were made.
+func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Outcome) *report.Report {
+	r := &report.Report{Title: "Methods compared on " + name, Verdict: verdict(rows), Facts: from.Facts()}
+	seeds, measured := len(s.Networks), s.Data.Eval()
+	text := fmt.Sprintf("Every method had the same network, data and recipe, with seeds 1 to %d; %s is the network trained alike and not cut. "+
+		"Accuracy is the mean over seeds on the %s set (%s samples)", seeds, Dense, measured.Name, report.Count(int64(measured.Len())).Text)
+	if seeds > 1 {
+		text += " with its standard deviation"
+	}
+	r.Add(report.Section{Heading: "Accuracy by sparsity", Text: text + ".", Table: accuracyTable(rows), Plots: paretoPlots(rows)})
+	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
+		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
+	if t := failures(outs); t != nil {
+		r.Add(report.Section{Heading: "What failed", Table: t})
+	}
+	if ns := Notes(outs); ns != nil {
+		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
+	}
+	return r
+}
+
+// accuracyTable has a row for each method and a column for each sparsity.
+func accuracyTable(rows []*Row) *report.Table {
+	t := &report.Table{Columns: []string{"method"}}
+	var labels, targets []string
+	by := map[[2]string]*Row{}
+	for _, r := range rows {
+		if !slices.Contains(labels, r.Label) {
+			labels = append(labels, r.Label)
+		}
+		if r.Target != "" && !slices.Contains(targets, r.Target) {
+			targets = append(targets, r.Target)
+		}
+		by[[2]string{r.Label, r.Target}] = r
+	}
+	t.Columns = append(append(t.Columns, "as set"), targets...)
+	for _, l := range labels {
+		row := []report.Cell{report.Text(l)}
+		for _, at := range append([]string{""}, targets...) {
+			row = append(row, accuracyCell(by[[2]string{l, at}]))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// accuracyCell is "91.73 ± 0.12 %", and says how many seeds failed.
+func accuracyCell(r *Row) report.Cell {
+	if r == nil {
+		return report.Missing()
+	}
+	if r.Seeds == 0 {
+		return report.Text("failed")
+	}
+	c := report.Percent(r.Accuracy)
+	if r.Seeds > 1 {
+		c.Text = fmt.Sprintf("%.2f ± %.2f %%", 100*r.Accuracy, 100*r.Spread)
+	}
+	if r.Failed > 0 {
+		c.Text += fmt.Sprintf(" (%d of %d failed)", r.Failed, r.Failed+r.Seeds)
+	}
+	return c
+}
+
+// costTable has a row for each method and sparsity.
+func costTable(rows []*Row) *report.Table {
+	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
+	dense, _ := densest(rows)
+	for _, r := range rows {
+		asked := report.Missing()
+		if r.Target != "" {
+			asked = report.Text(r.Target)
+		}
+		if r.Seeds == 0 {
+			row := []report.Cell{report.Text(r.Label), asked, report.Text("failed")}
+			t.Rows = append(t.Rows, append(row, slices.Repeat([]report.Cell{report.Missing()}, len(t.Columns)-len(row))...))
+			continue
+		}
+		diff, time, star := report.Missing(), report.Missing(), report.Text("")
+		if dense != nil && r != dense {
+			diff = report.Cell{Text: fmt.Sprintf("%+.2f", 100*(r.Accuracy-dense.Accuracy)), Value: r.Accuracy - dense.Accuracy, IsNum: true}
+		}
+		if r.Time > 0 {
+			time = report.Ratio(r.Time, r.TimeHalf)
+		}
+		if r.Front {
+			star = report.Text("★")
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.Kept + .5)), time, star, report.Percent(r.Sparsity), report.Scaled(r.MACs),
+			report.Bytes(int64(r.Bytes + .5)), report.Number(r.Epochs)})
+	}
+	return t
+}
+
+// densest is the row of the dense network, and those of the methods.
+func densest(rows []*Row) (dense *Row, others []*Row) {
+	for _, r := range rows {
+		switch {
+		case r.Label != Dense:
+			others = append(others, r)
+		case r.Seeds > 0:
+			dense = r
+		}
+	}
+	return dense, others
+}
+
+// closeUp is how far below the dense network the second plot goes.
+const closeUp = .1
+
+// paretoPlots are accuracy against weights that are left, with a line for each
+// method; and the same near the dense network, where some methods are far below it.
+func paretoPlots(rows []*Row) []*report.Plot {
+	dense, others := densest(rows)
+	all, n, _ := paretoPlot("Accuracy against parameters kept", dense, others, -1)
+	if n == 0 {
+		return nil
+	}
+	plots := []*report.Plot{all}
+	if dense != nil {
+		near, in, out := paretoPlot(fmt.Sprintf("The same, within %.0f points of dense", 100*closeUp), dense, others, dense.Accuracy-closeUp)
+		if in > 1 && out > 0 {
+			plots = append(plots, near)
+		}
+	}
+	return plots
+}
+
+// paretoPlot draws the rows of at least an accuracy, and counts them and the others.
+func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report.Plot, in, out int) {
+	p = &report.Plot{Title: title, Note: spreadNote(rows), X: report.Axis{Name: "parameters kept", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
+	at := map[string]int{}
+	var xs []float64
+	for _, r := range rows {
+		i, ok := at[r.Label]
+		if !ok {
+			i, at[r.Label] = len(p.Series), len(p.Series)
+			p.Series = append(p.Series, report.Series{Name: r.Label, Line: true})
+		}
+		switch {
+		case r.Seeds == 0:
+		case r.Accuracy < least:
+			out++
+		default:
+			in++
+			xs = append(xs, r.Kept)
+			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Accuracy, OffY: r.Spread})
+		}
+	}
+	if dense != nil && in > 0 {
+		p.Series = append(p.Series, report.Series{Name: Dense, Line: true, Dashed: true,
+			Points: []report.Point{{X: slices.Min(xs), Y: dense.Accuracy}, {X: dense.Kept, Y: dense.Accuracy}}})
+	}
+	for _, s := range p.Series {
+		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
+	}
+	return p, in, out
+}
+
+// spreadNote says what the bars are, where there are any.
+func spreadNote(rows []*Row) string {
+	if slices.ContainsFunc(rows, func(r *Row) bool { return r.Spread > 0 }) {
+		return "The bars are the standard deviation over seeds."
+	}
+	return ""
+}
+
+// failures lists the runs that failed, nil where there is none.
+func failures(outs []*Outcome) *report.Table {
+	t := &report.Table{Columns: []string{"method", "asked", "seed", "why"}}
+	for _, o := range outs {
+		if o.Error != "" {
+			t.Rows = append(t.Rows, []report.Cell{report.Text(o.Label), report.Text(o.Target), report.Count(int64(o.Seed)), report.Text(o.Error)})
+		}
+	}
+	if t.Rows == nil {
+		return nil
+	}
+	return t
+}
+
+// Notes are what methods have to say of their runs, each once.
+func Notes(outs []*Outcome) []string {
+	var out []string
+	for _, o := range outs {
+		for _, n := range o.Notes {
+			if x := strings.TrimSpace(o.Label+" "+o.Target) + ": " + n; !slices.Contains(out, x) {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
