@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"context"
 	"maps"
 
 	"pare/graph"
@@ -50,18 +51,17 @@ func (l *Layer) zeros() float64 { return 1 - float64(l.NonZero)/float64(max(1, l
 
 // Of measures a network whose shapes are inferred, and its layers: the nodes
 // that multiply by a weight.
-func Of(g *graph.Graph) (Size, []Layer, error) {
+func Of(g *graph.Graph) (Size, []Layer, error) { return OfContext(context.Background(), g) }
+
+// OfContext is Of that the end of the context ends.
+func OfContext(ctx context.Context, g *graph.Graph) (Size, []Layer, error) {
 	s, layers := Count(g)
-	b, err := onnx.Encode(g, onnx.Options{})
-	if err != nil {
+	var err error
+	if s.Bytes, err = onnx.Size(g, onnx.Options{}); err != nil {
 		return s, nil, err
 	}
-	z, err := onnx.EncodeSparse(g, false)
-	if err != nil {
-		return s, nil, err
-	}
-	s.Bytes, s.SparseBytes = int64(len(b)), int64(len(z))
-	return s, layers, nil
+	s.SparseBytes, err = onnx.SparseSize(ctx, g, false)
+	return s, layers, err
 }
 
 // Count is Of without the files' bytes, which it leaves at 0.

@@ -24,11 +24,11 @@ func Prepare(g *graph.Graph) (notes []string, err error) {
 		return nil, err
 	}
 	if otherFloats(g) {
-		d, err := op.ToFloat32(g)
+		d, err := op.Widen(g)
 		if err != nil {
 			return nil, err
 		}
-		notes = append(notes, fmt.Sprintf("the %v numbers are taken as float32; sizes and speed are those of float32", d))
+		notes = append(notes, fmt.Sprintf("the %v numbers are computed in float32 and written as %v; speed is that of float32", d, d))
 	}
 	if _, err := op.Simplify(g); err != nil {
 		return nil, err

@@ -60,6 +60,9 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 	if d.Infer == nil {
 		return at(n, fmt.Errorf("no shape rule"))
 	}
+	if err := checkTypes(n); err != nil {
+		return at(n, err)
+	}
 	c := &Infer{n, g.Version(n.Domain), dims}
 	for _, o := range n.Outputs {
 		delete(dims, o)

@@ -154,5 +154,8 @@ func at(n *graph.Node, err error) error {
 	if err == nil {
 		return nil
 	}
+	if o := n.Out(0); n.Name == "" && o != nil {
+		return fmt.Errorf("node %q (%s, which makes %q): %w", n.Name, opName(n), o.Name, err)
+	}
 	return fmt.Errorf("node %q (%s): %w", n.Name, opName(n), err)
 }

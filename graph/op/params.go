@@ -78,6 +78,7 @@ func init() {
 		"RNN":                   gates,
 		"ConvInteger":           fixed(Param{In: 1, Part: Quantised}),
 		"MatMulInteger":         fixed(Param{In: 1, Part: Quantised}),
+		"DequantizeLinear":      fixed(Param{In: 0, Part: Quantised}),
 		"QLinearConv":           fixed(Param{In: 3, Part: Quantised}),
 		"QLinearMatMul":         fixed(Param{In: 3, Part: Quantised}),
 		"BatchNormalization":    fixed(Param{In: 1, Part: Scale}, Param{In: 2, Part: Bias}, Param{In: 3, Part: Mean}, Param{In: 4, Part: Variance}),

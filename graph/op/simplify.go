@@ -15,8 +15,14 @@ import (
 // layer reads it is applied to it too, and nodes that do nothing are
 // removed: Identity, Dropout of a network that is not being trained, Cast to
 // the same type, Reshape, Transpose, Slice, Pad, Expand … whose result is
-// their input. The outputs keep their names and values.
-func Simplify(g *graph.Graph) (int, error) {
+// their input. The outputs keep their names and values. What is written after it is
+// not larger than it was: see graph.Value.Made, and weights stay quantised.
+func Simplify(g *graph.Graph) (int, error) { return simplify(g, true) }
+
+// SimplifyAll is Simplify for a graph that will not be written.
+func SimplifyAll(g *graph.Graph) (int, error) { return simplify(g, false) }
+
+func simplify(g *graph.Graph, keep bool) (int, error) {
 	before := len(g.Nodes)
 	if err := InferAll(g); err != nil {
 		return 0, err
@@ -24,7 +30,7 @@ func Simplify(g *graph.Graph) (int, error) {
 	classify(g, inlineConstants(g))
 	for {
 		n := len(g.Nodes)
-		if _, err := Fold(g); err != nil {
+		if _, err := fold(g, keep); err != nil {
 			return 0, err
 		}
 		changed := takeBranches(g)
