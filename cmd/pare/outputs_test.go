@@ -47,7 +47,7 @@ func TestOutputs(t *testing.T) {
 		{2, "model convert resnet8 --weights w.safetensors -o w.safetensors", "is the file of weights itself"},
 		{1, prune + "-o folder.onnx", "is a folder"},
 		{1, prune + "-o pipe.onnx", "pipe.onnx"},
-		{1, prune + "-o null.onnx", "null.onnx"},
+		{1, prune + "-o null.onnx", "is a device"},
 		{1, prune + "-o nosuch/x.onnx", "output folder"},
 		{1, prune + "-o /proc/x.onnx", "/proc"},
 		{1, prune + "-o " + strings.Repeat("x", 240) + ".onnx", "too long"},
