@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"pare/onnx"
+	"pare/zoo"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -167,8 +170,12 @@ func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	net(t, dir)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := syscall.Mkfifo(at("pipe.onnx"), 0o644); err != nil {
-		t.Skip(err)
+	large, err := zoo.New("mlp:64-4000-4000-10", zoo.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := onnx.Write(at("large.onnx"), large, onnx.Options{}); err != nil { // its sizes take seconds
+		t.Fatal(err)
 	}
 	train := "model train mlp:64-32-10 --data digits --batch 32 --epochs 5000 -o t.onnx --resume"
 	for _, c := range []struct {
@@ -178,7 +185,7 @@ func TestSignals(t *testing.T) {
 		said  string
 		after string // the file that is there then
 	}{
-		{syscall.SIGINT, "model inspect pipe.onnx", "", "stopped; nothing was written", ""},
+		{syscall.SIGINT, "model inspect large.onnx", "", "stopped; nothing was written", ""},
 		{syscall.SIGINT, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
 		{syscall.SIGTERM, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
 		{syscall.SIGHUP, train, "t.onnx.checkpoint", "its state is saved", "t.onnx.checkpoint"},
