@@ -2,6 +2,7 @@ package measure
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,8 +62,11 @@ type LeftWhole struct {
 }
 
 // Inspect looks into a network whose shapes are inferred.
-func Inspect(g *graph.Graph) (*Inspection, error) {
-	size, layers, err := Of(g)
+func Inspect(g *graph.Graph) (*Inspection, error) { return InspectContext(context.Background(), g) }
+
+// InspectContext is Inspect that the end of the context ends.
+func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
+	size, layers, err := OfContext(ctx, g)
 	if err != nil {
 		return nil, err
 	}

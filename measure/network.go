@@ -33,7 +33,7 @@ type Network struct {
 func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Options) error {
 	for _, n := range ns {
 		var err error
-		if n.Size, n.Layers, err = Of(n.Graph); err != nil {
+		if n.Size, n.Layers, err = OfContext(ctx, n.Graph); err != nil {
 			return err
 		}
 		if d != nil {

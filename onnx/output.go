@@ -77,23 +77,25 @@ func CheckWritable(path string) error {
 // placeOf is the file that an output replaces: the target of a link, not the link. It
 // returns an error where what is there is not a regular file.
 func placeOf(path string) (real string, mode fs.FileMode, err error) {
+	name := path
 	st, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, 0o644, nil
 	}
 	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return "", 0, fmt.Errorf("output is a link that leads nowhere: %w", err)
+			return "", 0, fmt.Errorf("output %s is a link that leads nowhere: %w", name, err)
 		}
+		name += " leads to " + path + ", which"
 		st, err = os.Lstat(path)
 	}
 	switch {
 	case err != nil:
 		return "", 0, err
 	case st.IsDir():
-		return "", 0, fmt.Errorf("output %s is a folder", path)
+		return "", 0, fmt.Errorf("output %s is a folder", name)
 	case !st.Mode().IsRegular():
-		return "", 0, fmt.Errorf("output %s is %s, not a regular file", path, kindOfFile(st.Mode()))
+		return "", 0, fmt.Errorf("output %s is %s, not a regular file", name, kindOfFile(st.Mode()))
 	}
 	return path, st.Mode().Perm(), nil
 }

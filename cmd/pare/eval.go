@@ -49,7 +49,7 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
 	if err != nil {
 		return err
 	}
-	size, _, err := measure.Of(g)
+	size, _, err := measure.OfContext(cmd.Context(), g)
 	if err != nil {
 		return err
 	}

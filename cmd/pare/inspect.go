@@ -23,7 +23,7 @@ func (c *cli) inspect() *cobra.Command {
 			if err := c.settle(a[0], g); err != nil {
 				return err
 			}
-			x, err := measure.Inspect(g)
+			x, err := measure.InspectContext(c.ctx, g)
 			if err != nil {
 				return err
 			}

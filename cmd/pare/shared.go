@@ -40,7 +40,7 @@ func (c *cli) file(path string) (*graph.Graph, error) {
 	if err == nil && st.Mode()&fs.ModeDevice != 0 {
 		return nil, fmt.Errorf("%s is a device, not a network", path)
 	}
-	return await(c.ctx, func() (*graph.Graph, error) { return onnx.Load(path) })
+	return await(c.ctx, func() (*graph.Graph, error) { return onnx.LoadContext(c.ctx, path) })
 }
 
 // load reads a network and makes it ready (see model.Prepare).
