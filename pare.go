@@ -26,6 +26,7 @@ import (
 	"pare/model/all"
 	"pare/onnx"
 	"pare/prune/structure"
+	"pare/run"
 	"pare/train"
 )
 
@@ -76,15 +77,20 @@ func (n *Network) Clone() *Network {
 type Summary struct {
 	Size   measure.Size          `json:"size"`
 	Layers []measure.Layer       `json:"layers"`
-	Groups []*structure.Group    `json:"-"` // channels that can be cut, those that go together as one
-	Kept   []structure.Protected `json:"-"` // axes of weights that cannot, and why
+	Groups []*structure.Group    `json:"-"`               // channels that can be cut, those that go together as one
+	Kept   []structure.Protected `json:"-"`               // axes of weights that cannot, and why
+	Notes  []catalog.Text        `json:"notes,omitempty"` // what was assumed
 }
 
 // Inspect says what is in the network, and which channels can be cut.
 func (n *Network) Inspect() (*Summary, error) {
 	s := &Summary{}
+	g := n.seen()
 	var err error
-	if s.Size, s.Layers, err = measure.Of(n.Graph); err != nil {
+	if s.Notes, err = measure.Settle(g); err != nil {
+		return nil, err
+	}
+	if s.Size, s.Layers, err = measure.Of(g); err != nil {
 		return nil, err
 	}
 	s.Groups, s.Kept = structure.Groups(n.Graph)
@@ -103,6 +109,7 @@ type Options struct {
 
 	Checkpoint string // file for the state of a run under way; "" saves none
 	Resume     bool   // go on from the checkpoint, where there is one
+	Force      bool   // begin anew where there is one; with neither, that is an error
 	Log        func(format string, a ...any)
 	OnStep     func(step, total int, loss float64)
 	OnEpoch    func(train.Epoch)
@@ -116,73 +123,103 @@ type Pruned struct {
 
 // Prune gives a pruned copy of the network. It returns an error that names the field
 // where a setting is out of its choices or range, where the method needs data or
-// training that Options has not, or where nothing can be cut; an error that wraps
-// train.ErrInterrupted where ctx ended and the checkpoint is saved.
+// training that Options has not, or where nothing can be cut; a run.BusyError where
+// another run has the checkpoint; an error that wraps train.ErrInterrupted where ctx
+// ended and the checkpoint is saved.
 func (n *Network) Prune(ctx context.Context, m model.Method, o Options) (*Pruned, error) {
-	j, err := n.job(o)
+	j, notes, err := n.job(o)
 	if err != nil {
 		return nil, err
 	}
+	own, err := run.Own(o.Checkpoint, o.Resume, o.Force)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Release()
 	res, err := model.Run(ctx, m, j)
 	if err != nil {
 		return nil, err
 	}
-	j.Clean()
+	own.Done()
+	res.Notes = append(notes, res.Notes...)
 	return &Pruned{&Network{Graph: res.Graph}, res}, nil
 }
 
 // Train gives a copy of the network that was trained by the recipe, and what its
 // epochs came to.
 func (n *Network) Train(ctx context.Context, o Options) (*Network, []train.Epoch, error) {
-	j, err := n.job(o)
+	j, notes, err := n.job(o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := j.NeedsTraining("a network is trained on data"); err != nil {
 		return nil, nil, err
 	}
+	own, err := run.Own(o.Checkpoint, o.Resume, o.Force)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer own.Release()
 	res, err := j.Train(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	j.Clean()
-	return &Network{Graph: res.Graph}, res.Epochs, nil
+	own.Done()
+	out := &Network{Graph: res.Graph}
+	for _, t := range append(notes, res.Notes...) {
+		out.Notes = append(out.Notes, t.String())
+	}
+	return out, res.Epochs, nil
 }
 
-// job is the work on a copy of the network.
-func (n *Network) job(o Options) (*model.Job, error) {
+// job is the work on a copy of the network, and what was assumed of it.
+func (n *Network) job(o Options) (*model.Job, []catalog.Text, error) {
 	if o.Seed == 0 {
 		o.Seed = 1
 	}
 	j := &model.Job{Graph: n.Clone().Graph, Data: o.Data, Recipe: o.Recipe, Seed: o.Seed, Engine: engine.Options{Threads: o.Threads},
 		Save: o.Checkpoint, Resume: o.Resume, Log: o.Log, OnStep: o.OnStep, Epoch: o.OnEpoch}
+	var notes []catalog.Text
 	if o.Data != nil {
-		if err := model.Fits(n.Graph, o.Data); err != nil {
-			return nil, err
+		var err error
+		if notes, err = model.Fits(j.Graph, o.Data); err != nil {
+			return nil, nil, err
 		}
 	}
 	if o.Teacher != nil {
 		if o.Data == nil {
-			return nil, catalog.Errorf("{Teacher} teaches on samples: give {Data}")
+			return nil, nil, catalog.Errorf("{Teacher} teaches on samples: give {Data}")
 		}
-		if err := model.Fits(o.Teacher.Graph, o.Data); err != nil {
-			return nil, fmt.Errorf("the teacher: %w", err)
+		t := o.Teacher.seen()
+		said, err := model.Fits(t, o.Data)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the teacher: %w", err)
+		}
+		for _, s := range said {
+			notes = append(notes, "the teacher: "+s)
 		}
 		if o.Alpha == 0 {
 			o.Alpha = .5
 		}
-		j.Loss.Teacher, j.Loss.Alpha, j.Loss.T = o.Teacher.Graph, o.Alpha, 4
+		j.Loss.Teacher, j.Loss.Alpha, j.Loss.T = t, o.Alpha, 4
 	}
-	return j, j.Check()
+	return j, notes, j.Check()
+}
+
+// seen is a copy that shares the weights, whose usage may be decided.
+func (n *Network) seen() *graph.Graph {
+	g, _ := n.Graph.Clone(false)
+	return g
 }
 
 // Evaluate measures accuracy and loss on the data's test set, or, where there is
 // none, on its validation or training set.
 func (n *Network) Evaluate(ctx context.Context, d *dataset.Data) (train.Metrics, error) {
-	if err := model.Fits(n.Graph, d); err != nil {
+	g := n.seen()
+	if _, err := model.Fits(g, d); err != nil {
 		return train.Metrics{}, err
 	}
-	return train.NewEval(d.Eval(), d.Norm, 128, engine.Options{}).Run(ctx, n.Graph)
+	return train.NewEval(d.Eval(), d.Norm, 128, engine.Options{}).Run(ctx, g)
 }
 
 // Bench times networks side by side, each in turn in every round: seconds of one

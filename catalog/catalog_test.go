@@ -146,7 +146,7 @@ func TestSpec(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	words := []string{"global-mp", "gmp", "granet", "magnitude"}
-	for x, want := range map[string]string{"gpm": "", "grane": "granet", "mag": "magnitude", "magnitud": "magnitude", "gmq": "gmp", "xyz": "", "": ""} {
+	for x, want := range map[string]string{"gpm": "gmp", "grane": "granet", "mag": "magnitude", "magnitud": "magnitude", "gmq": "gmp", "xyz": "", "": ""} {
 		if got := Nearest(x, words); got != want {
 			t.Errorf("%q: %q, want %q", x, got, want)
 		}

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// Balanced draws n samples of every class, in random order, by seed. It returns an
+// Balanced draws n samples of every class that occurs, in random order, by seed. It returns an
 // error where a class has fewer, or samples have no class of their own (text).
 func (s *Set) Balanced(n int, seed uint64) (*Set, error) {
 	if n < 1 {
@@ -30,7 +30,7 @@ func (s *Set) Balanced(n int, seed uint64) (*Set, error) {
 		}
 	}
 	for c, k := range have {
-		if k < n {
+		if k > 0 && k < n {
 			return nil, fmt.Errorf("class %d of the %s set has %d samples, fewer than the %d that are to be drawn of each: lower the number, or leave the class out", c, s.Name, k, n)
 		}
 	}

@@ -20,11 +20,14 @@ func Digits() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &csvReader{label: "last"}
+	c := &csvReader{csvOptions: csvOptions{label: "last", sep: ',', header: "no"}}
 	if err := c.read(z); err != nil {
 		return nil, err
 	}
 	s := c.set()
+	if err := number(false, s); err != nil {
+		return nil, err
+	}
 	s.Name, s.Shape = "digits", []int{1, 8, 8}
 	for i := range s.Floats {
 		s.Floats[i] /= 16

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"sort"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -17,13 +17,63 @@ const (
 	maxNames = 1 << 18
 )
 
-// readCSV reads numbers with the class in one column ("first", "last", a
-// number from 0 or a name from the header line). A large file is read twice:
-// once to see that all of it is good.
-func readCSV(path, label string) (*Set, error) {
+// csvOptions say how a file is to be read; empty: as it looks.
+type csvOptions struct {
+	label  string // of the class: first, last, a number from 0 or a name
+	sep    rune
+	header string // yes, no
+	skip   []string
+	like   *csvReader // the training file, whose columns are those of the test file
+}
+
+func openCSV(d *Data, path string, o *options) error {
+	d.Norm, d.NormName = Raw, "none"
+	c := csvOptions{label: o.str("label", ""), header: o.oneOf("header", "auto", "yes", "no")}
+	if s := o.str("skip", ""); s != "" {
+		c.skip = strings.Split(s, ",")
+	}
+	var err error
+	if c.sep, err = sepOf(o.str("sep", "")); err == nil {
+		err = o.err
+	}
+	if err != nil {
+		return err
+	}
+	train, test, two := cutTest(path)
+	tr, err := readCSV(train, c)
+	if err != nil {
+		return err
+	}
+	d.Train = tr.set()
+	d.noteCSV(train, tr)
+	if !two {
+		return nil
+	}
+	c.like = tr
+	te, err := readCSV(test, c)
+	if err != nil {
+		return err
+	}
+	d.Test = te.set()
+	d.noteCSV(test, te)
+	return nil
+}
+
+func (d *Data) noteCSV(path string, c *csvReader) {
+	for _, n := range c.notes {
+		d.note("%s: %s", filepath.Base(path), n)
+	}
+}
+
+// readCSV reads numbers with the class in one column. A large file is read
+// twice: once to see that all of it is good.
+func readCSV(path string, o csvOptions) (*csvReader, error) {
 	f, err := openSource(path)
 	if err != nil {
 		return nil, err
+	}
+	if f.gzip && f.size > mostKept(16*f.packed) {
+		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", path, f.size, f.packed)
 	}
 	pass := func(rows int) (*csvReader, error) {
 		r, err := f.open()
@@ -31,7 +81,7 @@ func readCSV(path, label string) (*Set, error) {
 			return nil, err
 		}
 		defer r.Close()
-		c := &csvReader{label: label, rows: rows}
+		c := &csvReader{csvOptions: o, rows: rows}
 		if err := c.read(r); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -45,76 +95,102 @@ func readCSV(path, label string) (*Set, error) {
 		}
 		rows = c.count
 	}
-	c, err := pass(rows)
-	if err != nil {
-		return nil, err
-	}
-	return c.set(), nil
-}
-
-// lines passes a CSV file on and refuses lines that are too long; a field in
-// quotes may hold several.
-type lines struct {
-	r      io.Reader
-	n      int
-	quoted bool
-}
-
-// Read implements io.Reader.
-func (l *lines) Read(b []byte) (int, error) {
-	n, err := l.r.Read(b)
-	for _, c := range b[:n] {
-		switch {
-		case c == '"':
-			l.quoted = !l.quoted
-		case c == '\n' && !l.quoted:
-			l.n = 0
-		}
-		if l.n++; l.n > maxLine {
-			return 0, fmt.Errorf("a line is longer than %d bytes", maxLine)
-		}
-	}
-	return n, err
+	return pass(rows)
 }
 
 // csvReader reads samples.
 type csvReader struct {
-	label   string
+	csvOptions
 	rows    int // samples to come, -1: they are only counted; 0: not known
 	count   int
-	width   int
-	col     int // of the class
+	width   int      // columns
+	values  int      // of a sample
+	col     int      // of the class
+	columns []string // their names, where there is a header
+	drop    []bool   // columns that are left out
+	hollow  bool     // the last of them is empty
+	comma   int8     // the decimal mark is a comma: 1, a point: -1, not known: 0
+	counts  bool     // the first column counts the rows
+	start   float32  // from this
+	notes   []string
 	floats  []float32
 	labels  []int32
-	classes map[string]int32
+	classes map[string]int32 // as spelled
+	number  map[string]int32 // by name
 	names   []string
+	rec     *csv.Reader
+}
+
+func (c *csvReader) say(format string, a ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, a...))
 }
 
 func (c *csvReader) read(in io.Reader) error {
-	r := csv.NewReader(&lines{r: in})
-	r.ReuseRecord = true
-	r.TrimLeadingSpace = true
-	c.classes = map[string]int32{}
-	for line := 1; ; line++ {
-		rec, err := r.Read()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+	head := make([]byte, 1<<16)
+	n, err := io.ReadFull(in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	d, err := sniff(head[:n], c.sep)
+	if err != nil {
+		return err
+	}
+	if c.sep == 0 && d.sep != ',' {
+		c.say("columns are divided at %q", d.sep)
+	}
+	c.sep = d.sep
+	l := &lines{r: io.MultiReader(strings.NewReader(string(head[d.skip:n])), in), cr: d.cr}
+	r := csv.NewReader(l)
+	r.ReuseRecord, r.FieldsPerRecord, r.Comma, r.Comment, r.TrimLeadingSpace = true, -1, c.sep, '#', c.sep != '\t'
+	c.rec, c.classes, c.number = r, map[string]int32{}, map[string]int32{}
+	if err := c.samples(); err != nil {
+		return err
+	}
+	if l.comments > 0 {
+		c.say("%d lines that begin with # are left out", l.comments)
+	}
+	return c.finish()
+}
+
+// samples reads all lines; the first two tell what they are.
+func (c *csvReader) samples() error {
+	first, err := c.rec.Read()
+	if err == io.EOF {
+		return errors.New("there are no samples")
+	}
+	if err != nil {
+		return err
+	}
+	a := trimmed(first)
+	line, _ := c.rec.FieldPos(0)
+	second, err := c.rec.Read()
+	if err != nil && err != io.EOF {
+		return err
+	}
+	var b []string
+	if err == nil {
+		b = trimmed(second)
+	}
+	header, e := c.layout(a, b)
+	if e != nil {
+		return e
+	}
+	if n := max(0, c.rows); n > 0 {
+		c.floats, c.labels = make([]float32, 0, n*c.values), make([]int32, 0, n)
+	}
+	if !header {
+		if err := c.row(a, line); err != nil {
 			return err
 		}
-		if line == 1 {
-			header, err := c.first(rec)
-			if err != nil {
-				return err
-			}
-			if header {
-				continue
-			}
-		}
-		if err := c.row(rec, line); err != nil {
+	}
+	for err == nil {
+		if err := c.row(second, 0); err != nil {
 			return err
 		}
+		second, err = c.rec.Read()
+	}
+	if err != io.EOF {
+		return err
 	}
 	if c.count == 0 {
 		return errors.New("there are no samples")
@@ -122,107 +198,155 @@ func (c *csvReader) read(in io.Reader) error {
 	return nil
 }
 
-// first finds the column of the class in the first line, and whether it is a
-// header.
-func (c *csvReader) first(rec []string) (bool, error) {
-	if c.width = len(rec); c.width < 2 {
-		return false, errors.New("fewer than two columns: a sample needs values and a class")
+// line is the number of the line of the last record.
+func (c *csvReader) line(known int) int {
+	if known == 0 {
+		known, _ = c.rec.FieldPos(0)
 	}
-	header := false
-	for _, w := range rec {
-		if _, err := strconv.ParseFloat(w, 64); err != nil {
-			header = true
-		}
-	}
-	switch c.col = -1; c.label {
-	case "", "last":
-		c.col = c.width - 1
-	case "first":
-		c.col = 0
-	default:
-		for i, w := range rec {
-			if header && w == c.label {
-				c.col = i
-			}
-		}
-		if k, err := strconv.Atoi(c.label); c.col < 0 && err == nil {
-			c.col = k
-		}
-	}
-	if c.col < 0 || c.col >= c.width {
-		return false, fmt.Errorf("there is no column %q among %d", c.label, c.width)
-	}
-	for i, w := range rec { // only the class may be text in a sample
-		if _, err := strconv.ParseFloat(w, 64); err == nil && i != c.col {
-			header = false
-		}
-	}
-	if n := max(0, c.rows); n > 0 {
-		c.floats, c.labels = make([]float32, 0, n*(c.width-1)), make([]int32, 0, n)
-	}
-	return header, nil
+	return known
 }
 
-// row takes a sample.
+// row takes a sample. The number of its line is only looked up where something
+// is wrong.
 func (c *csvReader) row(rec []string, line int) error {
+	if len(rec) != c.width {
+		return fmt.Errorf("line %d: wrong number of fields: %d, the first line has %d", c.line(line), len(rec), c.width)
+	}
 	c.count++
 	for i, w := range rec {
 		if i == c.col {
-			k, ok := c.classes[w]
-			if !ok {
-				if k = int32(len(c.names)); k == maxNames {
-					return fmt.Errorf("line %d: more than %d classes", line, maxNames)
-				}
-				name := strings.Clone(w)
-				c.classes[name] = k
-				c.names = append(c.names, name)
-			}
-			if c.rows >= 0 {
-				c.labels = append(c.labels, k)
+			if err := c.class(strings.TrimSpace(w), i, line); err != nil {
+				return err
 			}
 			continue
 		}
-		v, err := strconv.ParseFloat(w, 32)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("line %d, column %d: %q is not a number", line, i+1, w[:min(len(w), 40)])
+		if c.drop[i] {
+			if c.hollow && i == c.width-1 && strings.TrimSpace(w) != "" {
+				return fmt.Errorf("line %d: column %s is empty in the first lines, not here", c.line(line), c.where(i))
+			}
+			continue
+		}
+		v, ok := small(w)
+		if !ok {
+			var err error
+			if v, err = c.value(strings.TrimSpace(w)); err != nil {
+				return fmt.Errorf("line %d, column %s: %w", c.line(line), c.where(i), err)
+			}
+		}
+		if i == 0 {
+			if c.count == 1 {
+				c.start, c.counts = v, v == 0 || v == 1
+			}
+			c.counts = c.counts && v == c.start+float32(c.count-1)
 		}
 		if c.rows >= 0 {
-			c.floats = append(c.floats, float32(v))
+			c.floats = append(c.floats, v)
 		}
 	}
 	return nil
 }
 
+// small reads a whole number of few digits.
+func small(w string) (float32, bool) {
+	if len(w) == 0 || len(w) > 7 {
+		return 0, false
+	}
+	n := 0
+	for i := range len(w) {
+		d := w[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = 10*n + int(d)
+	}
+	return float32(n), true
+}
+
+// value reads a number; where columns are not divided by commas, one may be the
+// decimal mark, in all numbers of the file.
+func (c *csvReader) value(w string) (float32, error) {
+	number := w
+	if c.sep != ',' {
+		if strings.Count(w, ",") == 1 && !strings.Contains(w, ".") {
+			if number = strings.Replace(w, ",", ".", 1); c.comma < 0 {
+				return 0, fmt.Errorf("%q has a decimal comma, numbers before have a point", clip(w, 40))
+			}
+			c.comma = 1
+		} else if strings.Contains(w, ".") {
+			if c.comma > 0 {
+				return 0, fmt.Errorf("%q has a decimal point, numbers before have a comma", clip(w, 40))
+			}
+			c.comma = -1
+		}
+	}
+	v, err := strconv.ParseFloat(number, 32)
+	switch {
+	case missing[strings.ToLower(w)]:
+		return 0, fmt.Errorf("%q is not a number: a value is missing; fill it, or leave out the line", w)
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("%q is not a number that 32 bits can hold", clip(w, 40))
+	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+		return 0, fmt.Errorf("%q is not a number (skip= leaves out a column)", clip(w, 40))
+	}
+	return float32(v), nil
+}
+
+// class takes the class of a sample.
+func (c *csvReader) class(w string, i, line int) error {
+	k, ok := c.classes[w]
+	if !ok {
+		if l := strings.ToLower(w); missing[l] && l != "none" {
+			return fmt.Errorf("line %d, column %s: the class is missing (%q); leave out the line, or name another column with label=", c.line(line), c.where(i), w)
+		}
+		name := strings.Clone(w)
+		if v, err := strconv.ParseFloat(w, 64); err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			name = strconv.FormatInt(int64(v), 10) // 1, 01 and 1.0 are one class
+		}
+		if k, ok = c.number[name]; !ok {
+			if k = int32(len(c.names)); k == maxNames {
+				return fmt.Errorf("line %d: more than %d classes in column %s: label= names another column", c.line(line), maxNames, c.where(i))
+			}
+			c.number[name] = k
+			c.names = append(c.names, name)
+		}
+		if len(c.classes) < 2*maxNames {
+			c.classes[strings.Clone(w)] = k
+		}
+	}
+	if c.rows >= 0 {
+		c.labels = append(c.labels, k)
+	}
+	return nil
+}
+
+// finish looks at what was read as a whole.
+func (c *csvReader) finish() error {
+	broken := ""
+	for _, n := range c.names {
+		v, err := strconv.ParseFloat(n, 64)
+		if err != nil {
+			broken = ""
+			break
+		}
+		if v != math.Trunc(v) {
+			broken = n
+		}
+	}
+	if broken != "" {
+		return fmt.Errorf("the class column %s holds numbers that are not whole, such as %s: label= names another column", c.where(c.col), clip(broken, 40))
+	}
+	if len(c.names) == 1 && c.count > 1 {
+		c.say("all samples have class %s in column %s: if another column is the class, label= names it", clip(c.names[0], 40), c.where(c.col))
+	}
+	if c.counts && c.count > 2 && !c.drop[0] && c.values > 1 {
+		c.say("column %s counts the samples and is used as a value: skip=0 leaves it out", c.where(0))
+	}
+	if c.comma > 0 {
+		c.say("numbers have a decimal comma")
+	}
+	return nil
+}
+
 func (c *csvReader) set() *Set {
-	s := &Set{Shape: []int{c.width - 1}, Floats: c.floats, Labels: c.labels}
-	s.renumber(c.names)
-	return s
-}
-
-// renumber gives classes their numbers by natural order of their names.
-func (s *Set) renumber(names []string) {
-	order := make([]int, len(names))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(a, b int) bool { return natural(names[order[a]], names[order[b]]) })
-	to := make([]int32, len(names))
-	for k, i := range order {
-		to[i] = int32(k)
-		s.Names = append(s.Names, names[i])
-	}
-	for i, l := range s.Labels {
-		s.Labels[i] = to[l]
-	}
-	s.Classes = len(names)
-}
-
-// natural compares names so that 2 comes before 10.
-func natural(a, b string) bool {
-	x, e1 := strconv.ParseFloat(a, 64)
-	y, e2 := strconv.ParseFloat(b, 64)
-	if e1 == nil && e2 == nil && x != y {
-		return x < y
-	}
-	return a < b
+	return &Set{Shape: []int{c.values}, Floats: c.floats, Labels: c.labels, spelled: c.names}
 }

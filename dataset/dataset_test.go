@@ -103,7 +103,7 @@ func TestReaders(t *testing.T) {
 	}
 	xs := array("x.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", []byte{0, 0, 128, 63, 0, 0, 0, 64})
 	ys := array("y.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", []byte{1, 0})
-	write(t, filepath.Join(dir, "t.csv"), []byte("u,v,class\n5,6,c\n1,2,b\n"))
+	write(t, filepath.Join(dir, "t.csv"), []byte("u,v,class\n5,6,a\n1,2,b\n"))
 	image3 := filepath.Join(dir, "mnist", "train-images-idx3-ubyte") + "," + filepath.Join(dir, "mnist", "train-labels-idx1-ubyte")
 	type row struct {
 		Image struct {
@@ -139,7 +139,7 @@ func TestReaders(t *testing.T) {
 		{"npy:" + xs + "," + ys, 2, 0, []int{1}, 2, []int32{1, 0}},
 		{"npy:" + xs + "," + ys + "," + xs + "," + ys, 2, 2, []int{1}, 2, []int32{1, 0}},
 		{"idx:" + image3 + "," + image3, 2, 2, []int{1, 2, 2}, 2, []int32{1, 0}},
-		{"csv:" + filepath.Join(dir, "a.csv") + "," + filepath.Join(dir, "t.csv"), 2, 2, []int{2}, 3, []int32{1, 0}},
+		{"csv:" + filepath.Join(dir, "a.csv") + "," + filepath.Join(dir, "t.csv"), 2, 2, []int{2}, 2, []int32{1, 0}},
 		{filepath.Join(dir, "a.parquet"), 3, 0, []int{3, 2, 2}, 3, []int32{0, 1, 2}},
 		{"digits", 1438, 359, []int{1, 8, 8}, 10, nil},
 		{"glyph?n=30&test=20", 30, 20, []int{1, 8, 8}, 10, nil},
@@ -189,8 +189,8 @@ func TestSameClasses(t *testing.T) {
 	}
 	zw.Close()
 	write(t, filepath.Join(dir, "a.zip"), z.Bytes())
-	write(t, filepath.Join(dir, "r.csv"), []byte("1,2\n1,10\n1,9\n"))
-	write(t, filepath.Join(dir, "s.csv"), []byte("1,10\n1,2\n"))
+	write(t, filepath.Join(dir, "r.csv"), []byte("1,b\n1,d\n1,c\n"))
+	write(t, filepath.Join(dir, "s.csv"), []byte("1,d\n1,b\n"))
 	for _, spec := range []string{filepath.Join(dir, "img"), filepath.Join(dir, "a.zip"), "csv:" + filepath.Join(dir, "r.csv") + "," + filepath.Join(dir, "s.csv")} {
 		d := open(t, spec)
 		if d.Test.Len() != 2 || d.Test.Classes != 3 {

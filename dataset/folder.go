@@ -2,63 +2,94 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
 
-// readFolder reads images in a folder for each class; all are of the size of
-// the first.
-func readFolder(dir string) (*Set, error) {
+// maxDepth and maxLeaves bound folders: links may lead in a circle.
+const (
+	maxDepth  = 12
+	maxLeaves = 1 << 23
+)
+
+func openFolder(d *Data, dir string, o *options) error {
+	d.Norm, d.NormName = ImageNet, "imagenet"
+	po := o.pictures()
+	if o.err != nil {
+		return o.err
+	}
+	t := newTree(dir)
+	if err := t.walk(dir, nil, nil); err != nil {
+		return err
+	}
+	return t.load(d, po)
+}
+
+// walk looks at a folder and those in it, links followed; within are the real
+// folders around it.
+func (t *tree) walk(dir string, at []string, within []os.FileInfo) error {
+	here, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	for _, w := range within {
+		if os.SameFile(w, here) {
+			return fmt.Errorf("%s: a link leads back to a folder around it", dir)
+		}
+	}
 	ents, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	type file struct {
-		path  string
-		label int32
+	folder := strings.Join(at, "/")
+	if len(at) > 0 {
+		t.dirs[folder] = 0
 	}
-	var files []file
-	var names []string
-	p := &pictures{}
 	for _, e := range ents {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+		file := filepath.Join(dir, e.Name())
+		if isHidden(e.Name()) {
+			t.skip(hidden, file)
 			continue
 		}
-		in, err := os.ReadDir(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range in {
-			if !isImage(f.Name()) {
-				continue
+		st, err := os.Stat(file)
+		path := append(append([]string{}, at...), e.Name())
+		switch {
+		case err != nil:
+			t.skip(nowhere, file)
+		case st.IsDir() && len(path) > maxDepth:
+			return fmt.Errorf("%s: more than %d folders in each other", file, maxDepth)
+		case st.IsDir():
+			if err := t.walk(file, path, append(within[:len(within):len(within)], here)); err != nil {
+				return err
 			}
-			files = append(files, file{filepath.Join(dir, e.Name(), f.Name()), int32(len(names))})
-			if st, err := f.Info(); err == nil {
-				p.file += st.Size()
+		case !st.Mode().IsRegular():
+			t.skip(irregular, file)
+		case isImage(e.Name()) || noEnding(e.Name()) && fileStarts(file):
+			if len(t.files) == maxLeaves {
+				return fmt.Errorf("%s: more than %d images", t.name, maxLeaves)
 			}
+			t.files = append(t.files, leaf{path, file, st.Size(), func() ([]byte, error) { return readAll(file) }})
+		default:
+			t.skip(unknown, file)
+			t.dirs[folder]++
 		}
-		names = append(names, e.Name())
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no folders with PNG or JPEG images", dir)
-	}
-	p.count = len(files)
-	s, err := p.read(func(add func([]byte, int32) error) error {
-		for _, f := range files {
-			b, err := readAll(f.path)
-			if err == nil {
-				err = add(b, f.label)
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", f.path, err)
-			}
-		}
-		return nil
-	})
+	return nil
+}
+
+func noEnding(name string) bool { return path.Ext(name) == "" }
+
+// fileStarts tells whether a file without an ending is an image.
+func fileStarts(file string) bool {
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return false
 	}
-	s.renumber(names)
-	return s, nil
+	defer f.Close()
+	var b [8]byte
+	_, err = io.ReadFull(f, b[:])
+	return err == nil && startsAsImage(b[:])
 }

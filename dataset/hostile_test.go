@@ -291,7 +291,7 @@ func FuzzFolder(f *testing.F) {
 func FuzzTiles(f *testing.F) {
 	f.Add(pngOf(picture(4, 4, color.White)), []byte{1, 2, 3}, 2)
 	f.Fuzz(func(t *testing.T, b, y []byte, size int) {
-		hostile.Read(t, len(b)+len(y), func() error { _, err := decodeTiles(mended(b), y, size); return err }) //nolint:errcheck // what it refuses does not matter here
+		hostile.Read(t, len(b)+len(y), func() error { _, _, err := decodeTiles(mended(b), y, size); return err }) //nolint:errcheck // what it refuses does not matter here
 	})
 }
 
@@ -302,9 +302,12 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, label string) {
 		path := write(t, filepath.Join(t.TempDir(), "b"), b)
 		hostile.Read(t, len(b), func() error { //nolint:errcheck // what it refuses does not matter here
-			s, err := readCSV(path, label)
-			if err == nil && s.Check(s.Shape, s.Classes) != nil {
-				t.Error(s.Check(s.Shape, s.Classes))
+			c, err := readCSV(path, csvOptions{label: label})
+			if err == nil {
+				s := c.set()
+				if err := number(false, s); err != nil || s.Check(s.Shape, s.Classes) != nil {
+					t.Error(err, s.Check(s.Shape, s.Classes))
+				}
 			}
 			return err
 		})

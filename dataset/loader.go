@@ -68,7 +68,9 @@ func (l *Loader) arrange(epoch int) {
 
 // Fill writes batch i of an epoch: samples to x (in the network's order of
 // axes), labels to y. It writes fewer where the set ends, and gives the number
-// of samples. Only one of x and tokens is used, as the set has it.
+// of samples. Only one of x and tokens is used: the one that is there. Text becomes
+// numbers where the network takes those; numbers become tokens as they are, not
+// normalised, where it takes tokens (see CheckTokens).
 func (l *Loader) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
 	l.arrange(epoch)
 	n := l.Set.Size()
@@ -78,13 +80,21 @@ func (l *Loader) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int 
 		s := l.order[k]
 		at := l.Set.at(int(s))
 		if l.Set.Tokens != nil {
-			for j := range n {
-				tokens[(k-lo)*n+j] = int64(l.Set.Tokens[at*n+j])
+			for j, v := range l.Set.Tokens[at*n : (at+1)*n] {
+				if tokens != nil {
+					tokens[(k-lo)*n+j] = int64(v)
+				} else {
+					x[(k-lo)*n+j] = float32(v)
+				}
 				y[(k-lo)*n+j] = int64(l.Set.Labels[at*n+j])
 			}
 			continue
 		}
 		y[k-lo] = int64(l.Set.Labels[at])
+		if tokens != nil && x == nil {
+			l.Set.tokens(at, tokens[(k-lo)*n:(k-lo+1)*n])
+			continue
+		}
 		l.sample(epoch, int(s), at, x[(k-lo)*n:(k-lo+1)*n])
 	}
 	return hi - lo

@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"math"
+	"path/filepath"
 
 	"pare/npy"
 	"pare/tensor"
@@ -17,13 +19,13 @@ type array struct {
 	ints   []int64
 }
 
-// pairs checks that there are samples and a whole number for each.
-func pairs(x, y npy.Header) error {
+// pairs checks that there are samples and a label for each.
+func pairs(x, y *npyFile) error {
 	if len(x.Shape) < 2 || x.Count == 0 {
-		return fmt.Errorf("samples of shape %v: the first axis counts them", x.Shape)
+		return fmt.Errorf("%s: samples of shape %v: the first axis counts them", x.name, x.Shape)
 	}
-	if y.DType.IsFloat() || len(y.Shape) != 1 || y.Shape[0] != x.Shape[0] {
-		return fmt.Errorf("labels of shape %v and type %v for samples of shape %v: a whole number for each is needed", y.Shape, y.DType, x.Shape)
+	if len(y.Shape) < 1 || len(y.Shape) > 2 || y.Shape[0] != x.Shape[0] || y.Count == 0 {
+		return fmt.Errorf("%s: labels of shape %v and type %v for samples of shape %v: a whole number for each is needed, or a row with a 1 in the place of the class", y.name, y.Shape, y.DType, x.Shape)
 	}
 	return nil
 }
@@ -36,10 +38,10 @@ func decodeNPY(b []byte) (*array, error) {
 	}
 	a := &array{shape: h.Shape}
 	if h.DType == tensor.Uint8 || h.DType == tensor.Bool {
-		a.bytes = b[h.Len:]
+		a.bytes = h.Elements(b)
 		return a, nil
 	}
-	t, err := tensor.FromRaw(b[h.Len:], h.DType, h.Shape...)
+	t, err := tensor.FromRaw(h.Elements(b), h.DType, h.Shape...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,42 +55,95 @@ func decodeNPY(b []byte) (*array, error) {
 	return a, err
 }
 
-// classes are the labels that an array gives.
-func (a *array) classes() ([]int32, int, error) {
-	n := max(len(a.ints), len(a.bytes))
-	out, most := make([]int32, n), 0
+// at is a value of labels.
+func (a *array) at(i int) float64 {
+	switch {
+	case a.ints != nil:
+		return float64(a.ints[i])
+	case a.floats != nil:
+		return float64(a.floats[i])
+	}
+	return float64(a.bytes[i])
+}
+
+// classes are the labels that an array gives: a whole number for each sample,
+// or a row with a 1 in the place of the class and 0 elsewhere.
+func (a *array) classes(say func(string, ...any)) ([]int32, int, error) {
+	if len(a.shape) == 2 && a.shape[1] > 1 {
+		return a.oneHot(say)
+	}
+	if len(a.shape) == 2 {
+		say("labels of shape %v are taken as one for each sample", a.shape)
+	}
+	out, most := make([]int32, a.shape[0]), 0
 	for i := range out {
-		l := int64(0)
-		if a.ints != nil {
-			l = a.ints[i]
-		} else {
-			l = int64(a.bytes[i])
-		}
-		if l < 0 || l > 1<<20 {
-			return nil, 0, fmt.Errorf("label %d of sample %d is not a class", l, i)
+		l := a.at(i)
+		if !(l >= 0 && l <= maxClass) || l != math.Trunc(l) {
+			hint := ""
+			if l < 0 {
+				hint = ": classes are whole numbers from 0"
+			}
+			return nil, 0, fmt.Errorf("label %v of sample %d is not a class%s", l, i, hint)
 		}
 		out[i], most = int32(l), max(most, int(l)+1)
 	}
 	return out, most, nil
 }
 
+func (a *array) oneHot(say func(string, ...any)) ([]int32, int, error) {
+	n, classes := a.shape[0], a.shape[1]
+	if classes > maxClass {
+		return nil, 0, fmt.Errorf("labels of %d classes", classes)
+	}
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = -1
+		for k := range classes {
+			v := a.at(i*classes + k)
+			if v == 1 && out[i] < 0 {
+				out[i] = int32(k)
+			} else if v != 0 {
+				return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d is not a single 1 among 0: several classes of one sample, or shares of them, are not supported", a.shape, i)
+			}
+		}
+		if out[i] < 0 {
+			return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d has no 1", a.shape, i)
+		}
+	}
+	say("labels of shape %v have a 1 in the place of the class, out of %d", a.shape, classes)
+	return out, classes, nil
+}
+
 // set makes samples of an array. Images may have their channels last; one or
-// three there are taken as channels.
-func (a *array) set() *Set {
+// three there are taken as channels, unless the layout is given.
+func (a *array) set(layout string, say func(string, ...any)) (*Set, error) {
 	s := &Set{Shape: append([]int{}, a.shape[1:]...), Floats: a.floats, Bytes: a.bytes}
 	if a.ints != nil {
 		s.Floats = make([]float32, len(a.ints))
 		for i, v := range a.ints {
-			s.Floats[i] = float32(v)
+			if s.Floats[i] = float32(v); int64(s.Floats[i]) != v {
+				return nil, fmt.Errorf("value %d of sample %d is too large to be held exactly: numbers are kept in 32 bits", v, i/s.Size())
+			}
 		}
 	}
-	if len(s.Shape) == 2 {
-		s.Shape = []int{1, s.Shape[0], s.Shape[1]}
+	k := s.Shape
+	if layout == "nhwc" && len(k) != 3 {
+		return nil, fmt.Errorf("layout=nhwc: samples of shape %v have no three axes", k)
 	}
-	if k := s.Shape; len(k) == 3 && (k[2] == 1 || k[2] == 3) && k[0] != 1 && k[0] != 3 {
+	switch {
+	case len(k) == 2:
+		s.Shape = []int{1, k[0], k[1]}
+		say("samples of shape %v are taken as images of one channel", k)
+	case len(k) != 3 || layout == "nchw":
+	case layout == "nhwc" || (k[2] == 1 || k[2] == 3) && k[0] != 1 && k[0] != 3:
 		s.channelsFirst()
+		if layout == "" {
+			say("samples of shape %v have their channels last: they became %v (layout=nchw leaves them)", k, s.Shape)
+		}
+	case k[2] == 4 || k[2] == 1 || k[2] == 3:
+		say("samples of shape %v are left so: their channels are taken to be first (layout=nhwc: they are last)", k)
 	}
-	return s
+	return s, nil
 }
 
 // npyFile is an array that is read when it is known to be wanted.
@@ -100,13 +155,16 @@ type npyFile struct {
 
 // set reads samples and labels: what they are is checked before either is read,
 // and the labels before the samples.
-func (x *npyFile) set(y *npyFile) (*Set, error) {
-	if err := pairs(x.Header, y.Header); err != nil {
+func (x *npyFile) set(d *Data, y *npyFile, layout string) (*Set, error) {
+	if err := pairs(x, y); err != nil {
 		return nil, err
 	}
 	var a [2]*array
 	var labels []int32
 	classes := 0
+	say := func(name string) func(string, ...any) {
+		return func(format string, v ...any) { d.note("%s: %s", name, fmt.Sprintf(format, v...)) }
+	}
 	for i, f := range []*npyFile{y, x} {
 		b, err := f.load()
 		if err != nil {
@@ -116,14 +174,25 @@ func (x *npyFile) set(y *npyFile) (*Set, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		if i == 0 {
-			if labels, classes, err = a[0].classes(); err != nil {
+			if labels, classes, err = a[0].classes(say(y.name)); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
 	}
-	s := a[1].set()
+	s, err := a[1].set(layout, say(x.name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", x.name, err)
+	}
 	s.Labels, s.Classes = labels, classes
 	return s, nil
+}
+
+// layoutOf reads the option layout.
+func (o *options) layout() string {
+	if l := o.oneOf("layout", "auto", "nhwc", "nchw"); l != "auto" {
+		return l
+	}
+	return ""
 }
 
 // headOf reads an array's header from its start.
@@ -163,66 +232,6 @@ func (s *Set) channelsFirst() {
 	s.Shape = []int{c, h, w}
 }
 
-func openNPZ(d *Data, file string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	z, err := openArchive(file)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	head := func(name string) (*npyFile, error) {
-		for _, f := range z.File {
-			if strings.TrimSuffix(f.Name, ".npy") != name {
-				continue
-			}
-			r, err := f.Open()
-			if err != nil {
-				return nil, err
-			}
-			defer r.Close()
-			if f.UncompressedSize64 > maxFile {
-				return nil, fmt.Errorf("array %q: more than %d bytes", name, int64(maxFile))
-			}
-			return headOf(fmt.Sprintf("array %q", name), r, int64(f.UncompressedSize64), func() ([]byte, error) { return z.read(f, true) })
-		}
-		return nil, nil
-	}
-	pair := func(xs, ys string) (*Set, error) {
-		x, err := head(xs)
-		if err != nil || x == nil {
-			return nil, err
-		}
-		y, err := head(ys)
-		if err != nil {
-			return nil, err
-		}
-		if y == nil {
-			return nil, fmt.Errorf("array %q has no labels: there is no array %q", xs, ys)
-		}
-		return x.set(y)
-	}
-	x, y := o.str("x", ""), o.str("y", "")
-	for _, c := range [][2]string{{x, y}, {"x", "y"}, {"x_train", "y_train"}, {"images", "labels"}} {
-		if d.Train == nil && c[0] != "" && c[1] != "" {
-			if d.Train, err = pair(c[0], c[1]); err != nil {
-				return err
-			}
-		}
-	}
-	if d.Test, err = pair("x_test", "y_test"); err != nil {
-		return err
-	}
-	if d.Train == nil && d.Test == nil {
-		var names []string
-		for _, f := range z.File {
-			names = append(names, strings.TrimSuffix(f.Name, ".npy"))
-		}
-		return fmt.Errorf("the arrays are %s: name two with x= and y=", strings.Join(names[:min(len(names), 20)], ", "))
-	}
-	d.unitBytes()
-	return nil
-}
-
 // unitBytes scales arrays of bytes to 0..1 where nothing else is asked for.
 func (d *Data) unitBytes() {
 	if s := d.Eval(); s != nil && s.Bytes != nil {
@@ -232,6 +241,10 @@ func (d *Data) unitBytes() {
 
 func openNPY(d *Data, paths string, o *options) error {
 	d.Norm, d.NormName = Raw, "none"
+	layout := o.layout()
+	if o.err != nil {
+		return o.err
+	}
 	head := func(path string) (*npyFile, error) {
 		s, err := openSource(path)
 		if err != nil {
@@ -242,7 +255,12 @@ func openNPY(d *Data, paths string, o *options) error {
 			return nil, err
 		}
 		defer r.Close()
-		return headOf(path, r, s.size, s.bytes)
+		f, err := headOf(filepath.Base(path), r, s.size, s.bytes)
+		var t *npy.TypeError
+		if errors.As(err, &t) {
+			err = fmt.Errorf("%w%s", err, advice(t))
+		}
+		return f, err
 	}
 	defer d.unitBytes()
 	return d.pairs(paths, "X.npy,Y.npy", func(a, b string) (*Set, error) {
@@ -254,6 +272,14 @@ func openNPY(d *Data, paths string, o *options) error {
 		if err != nil {
 			return nil, err
 		}
-		return x.set(y)
+		return x.set(d, y, layout)
 	})
+}
+
+// advice says how texts become class numbers.
+func advice(t *npy.TypeError) string {
+	if t.Text {
+		return ": number the classes with numpy.unique(y, return_inverse=True)[1]"
+	}
+	return ""
 }

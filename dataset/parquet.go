@@ -1,128 +1,269 @@
 package dataset
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
+// parquetOptions name columns; empty: by their usual names.
+type parquetOptions struct {
+	pictureOptions
+	image, label string
+}
+
 // openParquet reads images as Hugging Face stores them: a column image (or
-// img) with the bytes of a PNG or JPEG, and a column label of whole numbers.
+// img) with the bytes of a PNG or JPEG, and a column label of whole numbers or
+// of names.
 func openParquet(d *Data, files string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
-	train, test, two := strings.Cut(files, ",")
+	po := parquetOptions{o.pictures(), o.str("image", ""), o.str("label", "")}
+	if o.err != nil {
+		return o.err
+	}
+	train, test, two := cutTest(files)
 	var err error
-	if d.Train, err = readParquet(train); err != nil {
+	if d.Train, err = d.readParquet(train, po); err != nil {
 		return err
 	}
 	if two {
-		d.Test, err = readParquet(test)
+		d.Test, err = d.readParquet(test, po)
 	}
 	return err
 }
 
 // readParquet reads footer and schema by the library, and pages by itself: a
 // page may say that it holds billions of values in a few bytes.
-func readParquet(file string) (s *Set, err error) {
+func (d *Data) readParquet(file string, o parquetOptions) (s *Set, err error) {
 	defer func() { // the library panics on some damaged footers
 		if r := recover(); r != nil {
 			s, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
 		}
 	}()
+	st, err := regular(file)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if s, err = decodeParquet(f, st.Size()); err != nil {
+	p := &parquetFile{d: d, name: filepath.Base(file), f: f, size: st.Size(), parquetOptions: o}
+	if s, err = p.decode(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, nil
 }
 
-func decodeParquet(f io.ReaderAt, size int64) (*Set, error) {
-	if err := checkFooter(f, size); err != nil {
+// parquetFile is a file that is being read.
+type parquetFile struct {
+	parquetOptions
+	d        *Data
+	name     string
+	f        io.ReaderAt
+	size     int64
+	img, lab *parquet.LeafColumn
+	target   string // the name of the column of classes
+
+	pics    *pictures
+	groups  []format.RowGroup
+	classes int
+	names   []string // of classes, in the order of their numbers, or of their first samples
+	number  map[string]int32
+}
+
+func (p *parquetFile) decode() (*Set, error) {
+	if err := checkFooter(p.f, p.size); err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err := parquet.OpenFile(p.f, p.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
 	}
-	var img, lab *parquet.LeafColumn
+	if err := p.columns(file.Schema()); err != nil {
+		return nil, err
+	}
+	p.groups = file.Metadata().RowGroups
+	p.pics = &pictures{pictureOptions: p.pictureOptions, file: p.size}
+	for _, g := range p.groups {
+		if g.NumRows < 0 || g.NumRows > p.size { // an image takes more than a byte
+			return nil, fmt.Errorf("damaged: %d rows in %d bytes", g.NumRows, p.size)
+		}
+		p.pics.count += int(g.NumRows)
+	}
+	if p.pics.count == 0 || p.pics.count > int(p.size) {
+		return nil, fmt.Errorf("damaged: %d rows in %d bytes", p.pics.count, p.size)
+	}
+	s, err := p.pics.read(p.rows)
+	if err != nil {
+		return nil, err
+	}
+	p.pics.say(p.d, p.name)
+	s.Classes = p.classes
+	if p.number != nil {
+		s.spelled = p.names
+		return s, nil
+	}
+	meta, _ := file.Lookup("huggingface")
+	if names := classLabel(meta, p.target); names != nil {
+		if p.classes > len(names) {
+			return nil, fmt.Errorf("label %d, but the file names %d classes: %s", p.classes-1, len(names), few(names))
+		}
+		s.Names, s.Classes = names, len(names)
+	}
+	return s, nil
+}
+
+// classLabel are the names of a column's classes as Hugging Face notes them in
+// a file.
+func classLabel(meta, column string) []string {
+	var m struct {
+		Info struct {
+			Features map[string]json.RawMessage
+		}
+	}
+	var f struct {
+		Type  string `json:"_type"`
+		Names []string
+	}
+	if json.Unmarshal([]byte(meta), &m) != nil || json.Unmarshal(m.Info.Features[column], &f) != nil || f.Type != "ClassLabel" || len(f.Names) > maxClass {
+		return nil
+	}
+	return f.Names
+}
+
+// columns finds the columns of images and classes.
+func (p *parquetFile) columns(schema *parquet.Schema) error {
+	images, labels := []string{"image", "img", "images", "picture"}, []string{"label", "labels", "fine_label", "class", "target", "category"}
+	if p.image != "" {
+		images = []string{p.image}
+	}
+	if p.label != "" {
+		labels = []string{p.label}
+	}
+	leaves, bytes := map[string]*parquet.LeafColumn{}, map[string]*parquet.LeafColumn{}
 	var names []string
-	for _, c := range p.Schema().Columns() {
+	for _, c := range schema.Columns() {
 		name := strings.Join(c, ".")
 		names = append(names, name)
-		leaf, ok := p.Schema().Lookup(c...)
+		leaf, ok := schema.Lookup(c...)
 		if !ok {
 			continue
 		}
-		switch name {
-		case "image.bytes", "img.bytes", "image", "img":
-			img = &leaf
-		case "label", "labels", "fine_label":
-			lab = &leaf
+		leaves[name] = &leaf
+		if top, ok := strings.CutSuffix(name, ".bytes"); ok {
+			bytes[top] = &leaf
 		}
 	}
-	if img == nil || lab == nil {
-		return nil, fmt.Errorf("the columns are %.300s: image (or img) with bytes and label are needed", strings.Join(names, ", "))
-	}
-	groups := p.Metadata().RowGroups
-	pics := &pictures{file: size}
-	for _, g := range groups {
-		if g.NumRows < 0 || g.NumRows > size { // an image takes more than a byte
-			return nil, fmt.Errorf("damaged: %d rows in %d bytes", g.NumRows, size)
+	var others []string
+	image := ""
+	for _, n := range images {
+		l := bytes[n]
+		if l == nil {
+			l = leaves[n]
 		}
-		pics.count += int(g.NumRows)
+		if l != nil && p.img == nil {
+			p.img, image = l, n
+		} else if l != nil {
+			others = append(others, n)
+		}
 	}
-	if pics.count == 0 || pics.count > int(size) {
-		return nil, fmt.Errorf("damaged: %d rows in %d bytes", pics.count, size)
+	for _, n := range labels {
+		if l := leaves[n]; l != nil && p.lab == nil {
+			p.lab, p.target = l, n
+		} else if l != nil {
+			others = append(others, n)
+		}
 	}
-	classes := 0
-	s, err := pics.read(func(add func([]byte, int32) error) error {
-		total := int64(0)
-		for _, g := range groups {
-			x, err := openColumn(f, size, &g, img)
+	if p.img == nil || p.lab == nil {
+		return fmt.Errorf("the columns are %s: one of images (image, img) with their bytes and one of classes (label) are needed; image= and label= name others", few(names))
+	}
+	if p.image == "" && p.label == "" {
+		more := ""
+		for _, n := range names {
+			if n != p.target && strings.Contains(n, "label") && !slices.Contains(others, n) {
+				others = append(others, n)
+			}
+		}
+		if len(others) > 0 {
+			more = fmt.Sprintf(", not %s (image= and label= name others)", few(others))
+		}
+		p.d.note("%s: images are those of column %s, classes those of column %s%s", p.name, image, p.target, more)
+	}
+	if k := p.lab.Node.Type().Kind(); k == parquet.ByteArray {
+		p.number = map[string]int32{}
+	}
+	return nil
+}
+
+// rows reads all rows.
+func (p *parquetFile) rows(add adder) error {
+	total, at := int64(0), 0
+	for _, g := range p.groups {
+		x, err := openColumn(p.f, p.size, &g, p.img)
+		if err != nil {
+			return err
+		}
+		y, err := openColumn(p.f, p.size, &g, p.lab)
+		if err != nil {
+			return err
+		}
+		if x.kind != format.ByteArray {
+			return fmt.Errorf("column %s holds no bytes of images: image= names another", x.name)
+		}
+		for range g.NumRows {
+			b, _, err := x.next()
 			if err != nil {
-				return err
+				return fmt.Errorf("row %d: %w", at, err)
 			}
-			y, err := openColumn(f, size, &g, lab)
+			name, v, err := y.next()
 			if err != nil {
-				return err
+				return fmt.Errorf("row %d: %w", at, err)
 			}
-			for row := range g.NumRows {
-				b, _, err := x.next()
-				if err != nil {
-					return err
-				}
-				_, label, err := y.next()
-				if err != nil {
-					return err
-				}
-				if label < 0 || label > 1<<20 {
-					return fmt.Errorf("label %d is not a class", label)
-				}
-				classes = max(classes, int(label)+1)
-				if total += int64(len(b)); total > mostKept(size) {
-					return fmt.Errorf("its images are many times those of its %d bytes", size)
-				}
-				if err := add(b, int32(label)); err != nil {
-					return fmt.Errorf("image of row %d of a group: %w", row, err)
-				}
+			label, err := p.class(name, v)
+			if err != nil {
+				return fmt.Errorf("row %d: %w", at, err)
 			}
+			if total += int64(len(b)); total > mostKept(p.size) {
+				return fmt.Errorf("its images are many times those of its %d bytes", p.size)
+			}
+			if err := add(fmt.Sprintf("the image of row %d", at), b, label); err != nil {
+				return fmt.Errorf("image of row %d: %w", at, err)
+			}
+			at++
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	s.Classes = classes
-	return s, nil
+	return nil
+}
+
+// class is the label of a row: a number, or a name.
+func (p *parquetFile) class(name []byte, v int64) (int32, error) {
+	if p.number != nil {
+		k, ok := p.number[string(name)]
+		if !ok {
+			if k = int32(len(p.names)); k == maxNames {
+				return 0, fmt.Errorf("more than %d classes: label= names another column", maxNames)
+			}
+			p.number[string(name)] = k
+			p.names = append(p.names, string(name))
+		}
+		return k, nil
+	}
+	if v < 0 || v > maxClass {
+		hint := ""
+		if v == -1 {
+			hint = " (-1 stands for samples without one: leave them out, or take another part of the data set)"
+		}
+		return 0, fmt.Errorf("label %d is not a class%s", v, hint)
+	}
+	p.classes = max(p.classes, int(v)+1)
+	return int32(v), nil
 }

@@ -21,16 +21,7 @@ type batch struct {
 
 // NewAhead starts a worker for a loader, which it then owns.
 func NewAhead(l *Loader) *Ahead {
-	per := 1
-	b := batch{}
-	if l.Set.Tokens != nil {
-		per = l.Set.Size()
-		b.tokens = make([]int64, l.Size*per)
-	} else {
-		b.x = make([]float32, l.Size*l.Set.Size())
-	}
-	b.y = make([]int64, l.Size*per)
-	a := &Ahead{Loader: l, want: make(chan [2]int), ready: make(chan batch), free: b}
+	a := &Ahead{Loader: l, want: make(chan [2]int), ready: make(chan batch)}
 	go func() {
 		for at := range a.want {
 			b := a.free
@@ -44,11 +35,13 @@ func NewAhead(l *Loader) *Ahead {
 // Fill gives batch i of an epoch, as Loader.Fill does, and starts the next one.
 func (a *Ahead) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
 	at := [2]int{epoch, i}
-	if a.busy && a.at != at {
-		<-a.ready // another batch was foreseen
+	room := (x == nil || a.free.x != nil) && (tokens == nil || a.free.tokens != nil)
+	if a.busy && a.at != at || a.busy && !room {
+		<-a.ready // another batch was foreseen, or of another kind
 		a.busy = false
 	}
 	if !a.busy {
+		a.room(x != nil, tokens != nil)
 		a.start(at)
 	}
 	b := <-a.ready
@@ -60,6 +53,23 @@ func (a *Ahead) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
 	}
 	a.start([2]int{epoch, i})
 	return b.n
+}
+
+// room makes the buffers, once it is known whether numbers or tokens are wanted.
+func (a *Ahead) room(x, tokens bool) {
+	n, per := a.Set.Size(), 1
+	if a.free.y == nil {
+		if a.Set.Tokens != nil {
+			per = n
+		}
+		a.free.y = make([]int64, a.Size*per)
+	}
+	if x && a.free.x == nil {
+		a.free.x = make([]float32, a.Size*n)
+	}
+	if tokens && a.free.tokens == nil {
+		a.free.tokens = make([]int64, a.Size*n)
+	}
 }
 
 func (a *Ahead) start(at [2]int) {

@@ -31,6 +31,8 @@ type Set struct {
 	Floats []float32 // numbers
 	Tokens []int32   // text
 
+	spelled []string // classes by name, before they have their numbers: labels go by these
+
 	Index []int32 // the samples of this set among those stored; nil: all
 }
 
@@ -157,40 +159,4 @@ func (s *Set) Digest() string {
 		h.Write(le.AppendUint32(nil, uint32(s.Labels[k])))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// Check returns an error where a set cannot feed a network of the given input
-// shape (without the batch) and number of outputs.
-func (s *Set) Check(input []int, classes int) error {
-	if s.Len() == 0 {
-		return fmt.Errorf("the %s set is empty", s.Name)
-	}
-	n := 1
-	for _, d := range input {
-		n *= d
-	}
-	flat := len(input) == 1 || len(s.Shape) == 1
-	same := len(input) == len(s.Shape)
-	for i := range input {
-		same = same && input[i] == s.Shape[i]
-	}
-	if !same && !(flat && n == s.Size()) {
-		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v", input, s.Name, s.Shape)
-	}
-	if classes > 0 && s.Classes > classes {
-		return fmt.Errorf("the %s set has %d classes, the network %d outputs", s.Name, s.Classes, classes)
-	}
-	if s.Tokens == nil {
-		for i := range s.Len() {
-			if l := s.Label(i); l < 0 || int(l) >= s.Classes || classes > 0 && int(l) >= classes {
-				return fmt.Errorf("label %d of sample %d of the %s set is outside its %d classes", l, i, s.Name, s.Classes)
-			}
-		}
-	}
-	for i, v := range s.Floats {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("sample %d of the %s set has a NaN or infinity", i/s.Size(), s.Name)
-		}
-	}
-	return nil
 }

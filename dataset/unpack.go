@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // maxFile bounds what is read of one file once it is unpacked.
@@ -24,15 +25,21 @@ type source struct {
 	gzip   bool
 }
 
+// regular is what a file is, refused where reading it may never end.
+func regular(path string) (os.FileInfo, error) {
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	return st, err
+}
+
 // openSource looks at a file. One that is gzipped is read through, its checksum
 // with it, to learn its size.
 func openSource(path string) (*source, error) {
-	st, err := os.Stat(path)
+	st, err := regular(path)
 	if err != nil {
 		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	s := &source{path: path, packed: st.Size(), size: st.Size()}
 	f, err := os.Open(path)
@@ -109,4 +116,12 @@ func readAll(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", path, s.size, s.packed)
 	}
 	return s.bytes()
+}
+
+// cutTest divides FILE,TESTFILE; a file whose name has a comma is one.
+func cutTest(files string) (train, test string, two bool) {
+	if _, err := os.Stat(files); err == nil {
+		return files, "", false
+	}
+	return strings.Cut(files, ",")
 }

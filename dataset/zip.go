@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -19,7 +19,7 @@ type archive struct {
 }
 
 func openArchive(file string) (*archive, error) {
-	st, err := os.Stat(file)
+	st, err := regular(file)
 	if err != nil {
 		return nil, err
 	}
@@ -71,80 +71,78 @@ func (a *archive) read(f *zip.File, large bool) ([]byte, error) {
 	return nil, fmt.Errorf("%s in %s: %w", f.Name, a.path, err)
 }
 
-// zipPart is the images of one part of a zip.
-type zipPart struct {
-	pictures
-	files  []*zip.File
-	labels []int32
-	names  []string
-	number map[string]int32 // of a class
-}
-
 // openZip reads an image folder inside a zip: nothing is unpacked to disk.
 func openZip(d *Data, file string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
+	po := o.pictures()
+	if o.err != nil {
+		return o.err
+	}
 	z, err := openArchive(file)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
+	t, err := z.tree()
+	if err != nil {
+		return err
+	}
+	return t.load(d, po)
+}
+
+// tree lists the images of an archive.
+func (z *archive) tree() (*tree, error) {
+	t := newTree(z.path)
 	files := append([]*zip.File{}, z.File...)
 	sort.SliceStable(files, func(i, j int) bool { return files[i].Name < files[j].Name })
-	parts := map[string]*zipPart{"train": {}, "val": {}, "test": {}}
 	for _, f := range files {
-		if f.FileInfo().IsDir() || !isImage(f.Name) {
+		name := strings.TrimLeft(path.Clean(strings.ReplaceAll(f.Name, "\\", "/")), "/")
+		at := strings.Split(name, "/")
+		show := fmt.Sprintf("%s in %s", f.Name, z.path)
+		dir := path.Dir(name)
+		if at[0] == ".." || name == "." || name == "" {
+			t.skip(outside, show)
 			continue
 		}
-		dirs := strings.Split(path.Clean(strings.ReplaceAll(f.Name, "\\", "/")), "/")
-		if len(dirs) < 2 || dirs[0] == ".." {
+		if slices.ContainsFunc(at, isHidden) {
+			if !f.FileInfo().IsDir() {
+				t.skip(hidden, show)
+			}
 			continue
 		}
-		p, class := parts["train"], dirs[len(dirs)-2]
-		if len(dirs) > 2 && parts[dirs[len(dirs)-3]] != nil {
-			p = parts[dirs[len(dirs)-3]]
+		if f.FileInfo().IsDir() {
+			dir = name
 		}
-		p.add(f, class)
-	}
-	for name, to := range map[string]**Set{"train": &d.Train, "val": &d.Val, "test": &d.Test} {
-		if p := parts[name]; len(p.files) > 0 {
-			if *to, err = p.load(z); err != nil {
-				return err
+		if _, ok := t.dirs[dir]; !ok && dir != "." {
+			t.dirs[dir] = 0
+		}
+		switch {
+		case f.FileInfo().IsDir():
+		case !f.Mode().IsRegular():
+			t.skip(irregular, show)
+		case len(at) > maxDepth+1:
+			return nil, fmt.Errorf("%s: more than %d folders in each other", show, maxDepth)
+		case isImage(name) || noEnding(name) && memberStarts(f):
+			if f.Flags&1 != 0 {
+				return nil, fmt.Errorf("%s is encrypted", show)
 			}
+			t.files = append(t.files, leaf{at, show, int64(f.CompressedSize64), func() ([]byte, error) { return z.read(f, false) }})
+		default:
+			t.skip(unknown, show)
+			t.dirs[dir]++
 		}
 	}
-	return nil
+	return t, nil
 }
 
-func (p *zipPart) add(f *zip.File, class string) {
-	if p.number == nil {
-		p.number = map[string]int32{}
-	}
-	k, ok := p.number[class]
-	if !ok {
-		k = int32(len(p.names))
-		p.number[class] = k
-		p.names = append(p.names, class)
-	}
-	p.files, p.labels = append(p.files, f), append(p.labels, k)
-}
-
-func (p *zipPart) load(z *archive) (*Set, error) {
-	p.count, p.file = len(p.files), z.size
-	s, err := p.read(func(add func([]byte, int32) error) error {
-		for i, f := range p.files {
-			b, err := z.read(f, false)
-			if err != nil {
-				return err
-			}
-			if err := add(b, p.labels[i]); err != nil {
-				return fmt.Errorf("%s in %s: %w", f.Name, z.path, err)
-			}
-		}
-		return nil
-	})
+// memberStarts tells whether a file without an ending is an image.
+func memberStarts(f *zip.File) bool {
+	r, err := f.Open()
 	if err != nil {
-		return nil, err
+		return false
 	}
-	s.renumber(p.names)
-	return s, nil
+	defer r.Close()
+	var b [8]byte
+	_, err = io.ReadFull(r, b[:])
+	return err == nil && startsAsImage(b[:])
 }

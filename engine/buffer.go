@@ -93,9 +93,9 @@ func layOut(bufs []*buffer) int {
 	return top
 }
 
-// memory gives every buffer its place in one arena, of at most `most` bytes
-// (0: no limit).
-func (p *Program) memory(bufs []*buffer, most int) error {
+// memory gives every buffer its place in one arena, of at most the bytes that values
+// may take.
+func (p *Program) memory(bufs []*buffer) error {
 	for i, s := range p.steps {
 		for _, b := range s.writes {
 			r := b.root()
@@ -116,8 +116,8 @@ func (p *Program) memory(bufs []*buffer, most int) error {
 		}
 	}
 	size := layOut(live)
-	if most > 0 && size > most/4 {
-		return fmt.Errorf("the network's values take %d bytes at a time, more than the %d that are allowed", 4*size, most)
+	if size < 0 || size > p.most/4 {
+		return memoryError{fmt.Errorf("the network's values take %.3g bytes at a time, more than the %d that are allowed", 4*float64(size), p.most)}
 	}
 	p.arena = make([]float32, size+kernel.Slack)
 	for _, b := range live {

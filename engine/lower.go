@@ -70,7 +70,7 @@ func (p *Program) plan(o Options) error {
 			l.at[o].buf[plain].root().last = len(p.steps)
 		}
 	}
-	if err := p.memory(l.bufs, o.Most); err != nil {
+	if err := p.memory(l.bufs); err != nil {
 		return err
 	}
 	for _, f := range l.setup {

@@ -26,10 +26,10 @@ var training = []pass{
 var freezing = []pass{
 	{"infer shapes", op.InferAll},
 	{"freeze", frozen},
-	{"simplify", counted(op.Simplify)},
+	{"simplify", counted(op.SimplifyAll)},
 	{"freeze what was folded", frozen},
 	{"fold normalisation", foldNorms},
-	{"simplify again", counted(op.Simplify)},
+	{"simplify again", counted(op.SimplifyAll)},
 }
 
 // inference prepares a graph whose weights never change.

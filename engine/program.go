@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -21,7 +22,7 @@ type Options struct {
 	Freeze  bool         // the initialisers never change: they are packed once, constants are folded, normalisation goes into convolutions
 	Consume bool         // with Freeze: the graph is given up, and weights that the plan lays out anew lose their contents at once
 	Profile bool         // measure every step
-	Most    int          // bytes that values may take; 0: no limit
+	Most    int          // bytes that values may take; 0: as many as the machine has
 
 	// Trace is called with the graph after each pass that prepares it; it must
 	// not change the graph. nil: nothing is called.
@@ -51,7 +52,7 @@ type Program struct {
 	cut     map[*graph.Value][]uint64    // masks of wanted values
 	whole   bool                         // wanted values are computed in full at present
 
-	most    int    // bytes that values may take; 0: no limit
+	most    int    // bytes that values may take
 	dynamic bool   // sizes depend on data: the reference evaluation is used
 	why     string // it is dynamic
 	results map[*graph.Value]*tensor.Tensor
@@ -81,7 +82,7 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	c, m := g.Clone(false)
 	p := &Program{g: c, inputs: map[string]*tensor.Tensor{}, want: map[*graph.Value]int{}, at: map[*graph.Value]*place{},
 		weights: map[*tensor.Tensor][]*choice{}, grads: map[*graph.Value]*choice{}, cut: map[*graph.Value][]uint64{},
-		profile: opt.Profile, nOut: len(g.Outputs), most: opt.Most}
+		profile: opt.Profile, nOut: len(g.Outputs), most: mostOf(opt)}
 	for _, o := range g.Outputs {
 		p.names = append(p.names, o.Name)
 	}
@@ -169,10 +170,18 @@ func (p *Program) makeInputs() error {
 	return nil
 }
 
+// ErrMemory is what the error of a plan is (see errors.Is) that needs more memory than
+// Options.Most allows.
+var ErrMemory = errors.New("more memory is needed than is allowed")
+
+type memoryError struct{ error }
+
+func (memoryError) Is(target error) bool { return target == ErrMemory }
+
 // possible refuses a value whose size is not possible, or more than is allowed.
 func (p *Program) possible(v *graph.Value) error {
 	n, ok := tensor.Size(dims(v))
-	if !ok || n > math.MaxInt/16 || p.most > 0 && n*max(1, v.DType.Size()) > p.most {
+	if !ok || n > math.MaxInt/16 || n*max(1, v.DType.Size()) > p.most {
 		return tooLarge(v, p.most)
 	}
 	return nil
@@ -193,10 +202,7 @@ func tooLarge(v *graph.Value, most int) error {
 	if v.From != nil {
 		by = fmt.Sprintf("node %q (%s) makes", v.From.Name, v.From.Op)
 	}
-	if most == 0 {
-		return fmt.Errorf("%s value %q of shape %v, which is not possible", by, v.Name, v.Shape)
-	}
-	return fmt.Errorf("%s value %q of shape %v and type %v, more than the %d bytes that are allowed", by, v.Name, v.Shape, v.DType, most)
+	return memoryError{fmt.Errorf("%s value %q of shape %v and type %v, more than the %d bytes that are allowed", by, v.Name, v.Shape, v.DType, most)}
 }
 
 // Input is the storage of an input, in ONNX layout, to be filled before Run.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
+	"pare/tensor"
 )
 
 // lower adds the steps that compute a node, and whatever it takes in of the nodes
@@ -87,6 +88,9 @@ func (l *lowering) lower(n *graph.Node) (done bool, why string) {
 	}
 	if v := otherFloat(n); v != nil {
 		return no("%q is %v; kernels compute in float32", v.Name, v.DType)
+	}
+	if x := n.In(0); x != nil && x.DType != tensor.Float32 && n.Is("ReduceSum", "ReduceMean") {
+		return no("%q is %v; kernels compute in float32", x.Name, x.DType)
 	}
 	return f(l, n)
 }

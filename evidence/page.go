@@ -63,16 +63,19 @@ func (x *Trial) Summary() string {
 // Page is the report of trials: the verdicts, then each trial.
 func Page(ts []*Trial, subtitle string) *report.Report {
 	verdicts, failed := Verdicts(ts)
-	text := "Every claim of every paper at small scale, by thresholds that were set before. "
-	if failed == 0 {
-		text += "All of them hold."
-	} else {
-		text += fmt.Sprintf("%d of %d do not hold.", failed, len(verdicts.Rows))
-	}
-	r := &report.Report{Title: "The claims, put to the test", Subtitle: subtitle}
+	text := "Every claim of every paper at small scale, by thresholds that were set before."
+	r := &report.Report{Title: "The claims, put to the test", Subtitle: subtitle, Verdict: []string{held(len(verdicts.Rows), failed)}}
 	r.Add(report.Section{Heading: "Verdicts", Text: text, Table: verdicts})
 	for _, x := range ts {
 		r.Add(report.Section{Heading: fmt.Sprintf("%s (%s)", x.Name, x.ID), Text: x.Summary(), Table: x.Table()})
 	}
 	return r
+}
+
+// held says how many claims hold.
+func held(all, failed int) string {
+	if failed == 0 {
+		return fmt.Sprintf("All %d claims hold.", all)
+	}
+	return fmt.Sprintf("%d of %d claims do not hold.", failed, all)
 }

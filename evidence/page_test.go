@@ -30,7 +30,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := -1
-	for _, want := range []string{"1 of 2 do not hold", "| a beats b |", "| NO |", "## toy (00)", "A toy. 2 seeds, 0.0 s.", "| speed (ms) | 12 |", "| a 0.5 | 76.50 % |", "| b 0.5 |", "| a 0.9 | 25.00 % |"} {
+	for _, want := range []string{"1 of 2 claims do not hold.", "| a beats b |", "| NO |", "## toy (00)", "A toy. 2 seeds, 0.0 s.", "| speed (ms) | 12 |", "| a 0.5 | 76.50 % |", "| b 0.5 |", "| a 0.9 | 25.00 % |"} {
 		i := strings.Index(b.String(), want)
 		if i < 0 {
 			t.Errorf("no %q in\n%s", want, b.String())

@@ -1,10 +1,13 @@
 package graph
 
+import "maps"
+
 // Batch binds the batch, the first axis of the first input: it gives the sizes to
-// compile the network with, and the number of samples that they mean, which is n
-// unless the network fixes another.
+// compile the network with, those of Usage too, and the number of samples that they
+// mean, which is n unless the network fixes another.
 func (g *Graph) Batch(n int) (sizes map[string]int, batch int) {
 	sizes = map[string]int{}
+	maps.Copy(sizes, g.Usage.Sizes)
 	if len(g.Inputs) == 0 || len(g.Inputs[0].Shape) == 0 {
 		return sizes, n
 	}
@@ -16,20 +19,15 @@ func (g *Graph) Batch(n int) (sizes map[string]int, batch int) {
 	return sizes, n
 }
 
-// Sizes binds every free size of the inputs: first axes to n samples, the others
-// to 1. A size that is a first axis somewhere is n everywhere.
+// Sizes binds every free size of the inputs: the batch to n samples, the others
+// as Usage says, or as it is assumed (see Assumed). A size that is a first axis
+// somewhere is n everywhere.
 func (g *Graph) Sizes(n int) map[string]int {
-	sizes := map[string]int{}
+	sizes := g.Assumed(0)
+	maps.Copy(sizes, g.Usage.Sizes)
 	for _, in := range g.Inputs {
-		for k, d := range in.Shape {
-			if d.Known() {
-				continue
-			}
-			if _, set := sizes[d.Sym]; k == 0 {
-				sizes[d.Sym] = n
-			} else if !set {
-				sizes[d.Sym] = 1
-			}
+		if k := g.BatchAxis(in); k < len(in.Shape) && !in.Shape[k].Known() {
+			sizes[in.Shape[k].Sym] = n
 		}
 	}
 	return sizes

@@ -38,8 +38,8 @@ func (g *Graph) Inline(body *Graph, args []*Value) []*Value {
 }
 
 func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
-	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown)}
-	c.Meta.Props = slices.Clone(g.Meta.Props)
+	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown), Usage: Usage{maps.Clone(g.Usage.Sizes), g.Usage.OutputOf}}
+	c.Meta.Props, c.Meta.Stored = slices.Clone(g.Meta.Props), slices.Clone(g.Meta.Stored)
 	own := map[*Value]bool{}
 	for _, v := range g.Inputs {
 		own[v] = true
@@ -49,7 +49,8 @@ func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
 			own[v] = true
 		}
 	}
-	value := func(v *Value) *Value {
+	var value func(v *Value) *Value
+	value = func(v *Value) *Value {
 		if v == nil {
 			return nil
 		}
@@ -66,6 +67,15 @@ func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
 			w.Const = v.Const.Clone()
 		}
 		m[v] = &w
+		if v.Made != nil {
+			k := *v.Made
+			k.Inputs = nil
+			for _, x := range v.Made.Inputs {
+				k.Inputs = append(k.Inputs, value(x))
+			}
+			k.Attrs = slices.Clone(k.Attrs)
+			w.Made = &k
+		}
 		return &w
 	}
 	for _, v := range g.Inputs {

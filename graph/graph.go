@@ -28,6 +28,7 @@ type Graph struct {
 	Opset   map[string]int // version of each operator domain; "" is ai.onnx
 	Meta    Meta
 	Unknown []byte // fields of the file's graph that Pare does not know, kept as they were
+	Usage   Usage
 
 	names map[string]int // counters for fresh names
 }
@@ -40,8 +41,9 @@ type Meta struct {
 	Domain          string
 	ModelVersion    int64
 	Doc             string
-	Props           []Prop // metadata_props, in order
-	Unknown         []byte // unknown fields and parts carried through unchanged, as wire bytes
+	Props           []Prop         // metadata_props, in order
+	Stored          []tensor.DType // of the outputs, as Stored of values; nil: none
+	Unknown         []byte         // unknown fields and parts carried through unchanged, as wire bytes
 }
 
 // Prop is a key and a value of the metadata.
@@ -56,6 +58,7 @@ const (
 	Param              // trained by gradient descent
 	Stat               // running statistic of a normalisation, moved by training but not by a gradient
 	Frozen             // constant of the computation
+	Packed             // weight that is stored as integers, behind a DequantizeLinear: neither trained nor cut
 )
 
 // Value is a tensor in the graph: an input, an initialiser (Const set) or the
@@ -71,6 +74,14 @@ type Value struct {
 
 	Listed  bool   // of an output of a node: the file says its type and shape
 	Unknown []byte // what else the file says of it
+
+	// Stored is the floating-point type of a float32 value in the file, where all such
+	// types are computed in float32 (op.Widen); it is written in it. Undefined: not known.
+	Stored tensor.DType
+
+	// Made is the node that an initialiser was computed by, of initialisers alone,
+	// where it is larger than these; it is written in the initialiser's place.
+	Made *Node
 }
 
 // IsConst says whether the value is an initialiser.

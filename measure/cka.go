@@ -8,7 +8,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
-	"pare/tensor"
+	"pare/train"
 )
 
 // CKA is the linear centred kernel alignment of two sets of m rows, the same
@@ -90,48 +90,19 @@ func inSamples(x, y []float64, m int) float64 {
 }
 
 // Outputs runs a network on the first n samples of a set (all, where it has
-// fewer) and gives the probabilities of its classes, sample by sample: its first
-// output, behind a softmax where the network does not end in one.
+// fewer) and gives the probabilities of its classes, sample by sample.
 func Outputs(ctx context.Context, g *graph.Graph, set *dataset.Set, norm dataset.Norm, n, batch int, opt engine.Options) ([]float32, error) {
-	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
-		return nil, fmt.Errorf("outputs are compared of networks with one input; this has %d", len(g.Inputs))
-	}
-	sizes, batch := g.Batch(batch)
-	opt.Freeze = true
-	p, err := engine.Compile(g, sizes, opt)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	set = set.First(n)
-	l := &dataset.Loader{Set: set, Size: batch, Norm: norm}
-	in := p.Input(p.InputNames()[0])
-	y := make([]int64, batch*max(1, set.Size()))
-	done := g.Outputs[0].From.Is("Softmax")
+	e := &train.Eval{Loader: &dataset.Loader{Set: set.First(n), Size: batch, Norm: norm}, Engine: opt}
 	var out []float32
-	for i := 0; i*batch < set.Len(); i++ {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	_, err := e.Scores(ctx, g, func(scores []float32, _ []int64, width int) error {
+		at := len(out)
+		out = append(out, scores...)
+		for ; at < len(out); at += width {
+			softmax(out[at : at+width])
 		}
-		k := l.Fill(0, i, in.F32(), tensor.Of[int64](in), y)
-		if err := p.RunContext(ctx); err != nil {
-			return nil, err
-		}
-		o := p.Output(p.OutputNames()[0]).F32()
-		if len(o) == 0 || len(o)%batch != 0 {
-			return nil, fmt.Errorf("%d outputs do not belong to %d samples", len(o), batch)
-		}
-		per := len(o) / batch
-		out = append(out, o[:k*per]...)
-		if done {
-			continue
-		}
-		c := g.Outputs[0].Shape[len(g.Outputs[0].Shape)-1].Mul
-		for at := len(out) - k*per; at < len(out); at += c {
-			softmax(out[at : at+c])
-		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 func softmax(x []float32) {

@@ -9,7 +9,8 @@ import (
 
 const drawingHelp = `Boxes are layers that hold weights; grey ones join what other layers computed. A colour is a group of channels that
 can only be cut together, on the layers that make them and the lines that carry them; grey lines and stripes carry channels that are never
-cut. The bar in a box is the share of its weights that are not zero. Click a group in the list to see it alone.`
+cut. The bar in a box is the share of its weights that are not zero. Click a group in the list to see it alone.
+The wheel with Ctrl, a pinch or the buttons zoom; the field finds layers by name, weight, operator or module.`
 
 // diagram draws the layers and what leads from one to another.
 func (x *Inspection) diagram() *report.Diagram {
@@ -35,6 +36,9 @@ func (x *Inspection) diagram() *report.Diagram {
 			b.Detail = fmt.Sprintf("%s %v", l.Node.Op, l.Weight.Shape)
 			b.Hint = fmt.Sprintf("%s %s, weight %s %v, output %v", l.Node.Op, l.Node.Name, l.Weight.Name, l.Weight.Shape, l.Value.Shape)
 			if s, ok := layers[l.Weight.Name]; ok {
+				if s.title() != s.Name {
+					b.Label = s.title()
+				}
 				b.Fill = 1 - s.zeros()
 				b.Hint += fmt.Sprintf(", %s parameters, %.1f %% zeros, %s MACs", report.Count(s.Params).Text, 100*s.zeros(), report.Scaled(float64(s.MACs)).Text)
 			}

@@ -2,10 +2,12 @@ package measure
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strconv"
 
+	"pare/catalog"
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
@@ -14,37 +16,48 @@ import (
 )
 
 // Bind gives sizes to the symbols in the shapes of a network's inputs: those of the
-// arrays that are given for some inputs, else batch for first axes and 1 for others.
-// It returns an error where an array does not fit its input.
-func Bind(g *graph.Graph, given map[string]*tensor.Tensor, batch int) (map[string]int, error) {
-	sizes := map[string]int{}
+// arrays that are given for some inputs, else those of the network's usage, batch for
+// first axes, and assumed ones for others, which the notes say. It returns an error
+// where an array does not fit its input.
+func Bind(g *graph.Graph, given map[string]*tensor.Tensor, batch int) (map[string]int, []catalog.Text, error) {
+	sizes := maps.Clone(g.Usage.Sizes)
+	if sizes == nil {
+		sizes = map[string]int{}
+	}
 	for _, v := range g.Inputs {
 		t := given[v.Name]
 		if t == nil {
 			continue
 		}
 		if v.Shape != nil && len(t.Shape) != len(v.Shape) {
-			return nil, fmt.Errorf("input %q has shape %v, not %v", v.Name, v.Shape, t.Shape)
+			return nil, nil, fmt.Errorf("input %q has shape %v, not %v", v.Name, v.Shape, t.Shape)
 		}
 		for i, d := range v.Shape {
 			if !d.Known() && d.Mul == 1 && sizes[d.Sym] == 0 {
 				sizes[d.Sym] = t.Shape[i]
 			}
 			if k := d.Bind(sizes); k != graph.N(t.Shape[i]) {
-				return nil, fmt.Errorf("input %q has shape %v, which %v does not fit", v.Name, v.Shape, t.Shape)
+				return nil, nil, fmt.Errorf("input %q has shape %v, which %v does not fit", v.Name, v.Shape, t.Shape)
 			}
 		}
 	}
+	c, _ := g.Clone(false)
+	c.Usage.Sizes = maps.Clone(sizes)
 	for _, v := range g.Inputs {
-		for i, d := range v.Shape {
-			if _, ok := sizes[d.Sym]; !d.Known() && !ok {
-				if sizes[d.Sym] = 1; i == 0 {
-					sizes[d.Sym] = batch
-				}
-			}
+		if len(v.Shape) > 0 && !v.Shape[0].Known() && sizes[v.Shape[0].Sym] == 0 {
+			sizes[v.Shape[0].Sym] = batch
 		}
 	}
-	return sizes, nil
+	notes, err := Settle(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	for s, n := range c.Usage.Sizes {
+		if sizes[s] == 0 {
+			sizes[s] = n
+		}
+	}
+	return sizes, notes, nil
 }
 
 // Feed fills the inputs of a program: with the arrays that are given, and the others

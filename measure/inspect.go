@@ -2,7 +2,9 @@ package measure
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -17,6 +19,7 @@ type Inspection struct {
 	Output string           `json:"output"`
 	Opset  int              `json:"opset"`
 	Size   Size             `json:"size"`
+	OnDisk int64            `json:"on_disk"` // bytes of its file, 0 where that is not known
 	Layers []InspectedLayer `json:"layers"`
 	Groups []InspectedGroup `json:"groups"`
 	Whole  []LeftWhole      `json:"left_whole"`
@@ -59,12 +62,15 @@ type LeftWhole struct {
 }
 
 // Inspect looks into a network whose shapes are inferred.
-func Inspect(g *graph.Graph) (*Inspection, error) {
-	size, layers, err := Of(g)
+func Inspect(g *graph.Graph) (*Inspection, error) { return InspectContext(context.Background(), g) }
+
+// InspectContext is Inspect that the end of the context ends.
+func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
+	size, layers, err := OfContext(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	x := &Inspection{Name: g.Name, Input: g.Inputs[0].Shape.String(), Output: g.Outputs[0].Shape.String(), Opset: g.Opset[""], Size: size}
+	x := &Inspection{Name: g.Name, Input: shapes(g.Inputs), Output: shapes(g.Outputs), Opset: g.Opset[""], Size: size}
 	for _, l := range layers {
 		x.Layers = append(x.Layers, InspectedLayer{l, unevenness(g.Value(l.Name))})
 	}
@@ -83,6 +89,18 @@ func Inspect(g *graph.Graph) (*Inspection, error) {
 	}
 	x.outline = structure.Outline(g, groups)
 	return x, nil
+}
+
+// shapes writes the shape of one value, or the names and shapes of several.
+func shapes(vs []*graph.Value) string {
+	if len(vs) == 1 {
+		return vs[0].Shape.String()
+	}
+	var out []string
+	for _, v := range vs {
+		out = append(out, fmt.Sprintf("%s %v", printable(v.Name), v.Shape))
+	}
+	return cmp.Or(strings.Join(out, ", "), "none")
 }
 
 // unevenness is nil for what is no weight of finite float32 numbers.
@@ -104,8 +122,7 @@ func unevenness(v *graph.Value) *Unevenness {
 func (x *Inspection) Report(few int) *report.Report {
 	r := &report.Report{}
 	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %s, output %s, opset %d", x.Name, x.Input, x.Output, x.Opset), Table: x.layerTable()})
-	r.Add(report.Section{Heading: "Whole", Table: &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "file", "sparse file"},
-		Rows: [][]report.Cell{{report.Count(x.Size.Params), report.Count(x.Size.NonZero), report.Scaled(float64(x.Size.MACs)), report.Bytes(x.Size.Bytes), report.Bytes(x.Size.SparseBytes)}}}})
+	r.Add(report.Section{Heading: "Whole", Table: x.wholeSize()})
 	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})
@@ -113,25 +130,44 @@ func (x *Inspection) Report(few int) *report.Report {
 	return r
 }
 
+// wholeSize is the size of all of it.
+func (x *Inspection) wholeSize() *report.Table {
+	t := &report.Table{Columns: []string{"parameters", "non-zero", "MACs", "ONNX", "sparse form"},
+		Rows: [][]report.Cell{{report.Count(x.Size.Params), report.Count(x.Size.NonZero), report.Scaled(float64(x.Size.MACs)), report.Bytes(x.Size.Bytes), report.Bytes(x.Size.SparseBytes)}}}
+	if x.OnDisk > 0 {
+		t.Columns, t.Rows[0] = append([]string{"file"}, t.Columns...), append([]report.Cell{report.Bytes(x.OnDisk)}, t.Rows[0]...)
+	}
+	return t
+}
+
+// layerTable has a column for the weights where layers are called otherwise.
 func (x *Inspection) layerTable() *report.Table {
-	t := &report.Table{Columns: []string{"layer", "operator", "weight", "output", "parameters", "MACs", "zeros", "PQ index", "Gini index"}}
+	t := &report.Table{Columns: []string{"layer", "operator", "shape", "parameters", "MACs", "zeros", "output", "PQ index", "Gini index"}}
+	named := slices.ContainsFunc(x.Layers, func(l InspectedLayer) bool { return l.title() != l.Name })
+	if named {
+		t.Columns = append(t.Columns, "weight")
+	}
 	for _, l := range x.Layers {
 		pq, gini := report.Missing(), report.Missing()
 		if l.Unevenness != nil {
 			pq, gini = report.Number(l.PQ), report.Number(l.Gini)
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(l.Name), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)), report.Text(l.Output),
-			report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(l.zeros()), pq, gini})
+		row := []report.Cell{report.Text(l.title()), report.Text(l.Op), report.Text(fmt.Sprint(l.Shape)),
+			report.Count(l.Params), report.Scaled(float64(l.MACs)), report.Percent(l.zeros()), report.Text(l.Output), pq, gini}
+		if named {
+			row = append(row, report.Text(l.Name))
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
 func (x *Inspection) groupTable(few int) *report.Table {
-	t := &report.Table{Columns: []string{"group", "channels", "made by", "read by", "tied through", "parameters", "MACs"}}
+	t := &report.Table{Columns: []string{"group", "channels", "parameters", "MACs", "made by", "read by", "tied through"}}
 	for i := range x.Groups {
 		g := &x.Groups[i]
-		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Text(names(g.Made, few)), report.Text(names(g.Read, few)),
-			report.Text(names(g.Through, few)), report.Percent(g.Params), report.Percent(g.MACs)})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Percent(g.Params), report.Percent(g.MACs),
+			report.Text(names(g.Made, few)), report.Text(names(g.Read, few)), report.Text(names(g.Through, few))})
 	}
 	return t
 }
@@ -140,12 +176,15 @@ func (x *Inspection) groupTable(few int) *report.Table {
 func (x *Inspection) wholeTable(few int) *report.Table {
 	t := &report.Table{Columns: []string{"left whole because", "weights"}}
 	var order []string
-	by := map[string][]string{}
+	by, title := map[string][]string{}, map[string]string{}
+	for _, l := range x.Layers {
+		title[l.Name] = l.title()
+	}
 	for _, w := range x.Whole {
 		if by[w.Why] == nil {
 			order = append(order, w.Why)
 		}
-		by[w.Why] = append(by[w.Why], w.Weight)
+		by[w.Why] = append(by[w.Why], cmp.Or(title[w.Weight], w.Weight))
 	}
 	for _, why := range order {
 		t.Rows = append(t.Rows, []report.Cell{report.Text(why), report.Text(names(by[why], few))})
@@ -173,6 +212,23 @@ func names(s []string, few int) string {
 func (x *Inspection) Page(file string) *report.Report {
 	r := x.Report(-1)
 	r.Title, r.Subtitle = cmp.Or(x.Name, "network"), file
-	r.Sections = append([]report.Section{{Heading: "The network", Text: drawingHelp, Diagram: x.diagram()}}, r.Sections...)
+	r.Verdict = []string{fmt.Sprintf("%s parameters in %d layers, %s multiply-accumulates for one sample; %s.", report.Count(x.Size.Params).Text, len(x.Layers), report.Scaled(float64(x.Size.MACs)).Text, x.groupsInWords())}
+	s := report.Section{Heading: "The network", Text: drawingHelp, Diagram: x.diagram()}
+	if len(s.Diagram.Nodes) == 0 {
+		s.Text, s.Diagram = "There is nothing to draw: no node works on an input.", nil
+	}
+	r.Sections = append([]report.Section{s}, r.Sections...)
 	return r
+}
+
+// groupsInWords says whether channels can be cut.
+func (x *Inspection) groupsInWords() string {
+	switch n := len(x.Groups); n {
+	case 0:
+		return "no channels can be cut"
+	case 1:
+		return "one group of channels can be cut"
+	default:
+		return fmt.Sprintf("%d groups of channels can be cut", n)
+	}
 }

@@ -16,7 +16,7 @@ import (
 func Interpolate(dst, x, y *graph.Graph, a float64) error {
 	xs, ys := byName(x), byName(y)
 	for _, v := range dst.Consts() {
-		if v.Role == graph.Frozen {
+		if v.Role == graph.Frozen || v.Role == graph.Packed {
 			continue
 		}
 		p, q := xs[v.Name], ys[v.Name]

@@ -2,7 +2,8 @@ package measure
 
 import (
 	"context"
-	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"pare/dataset"
@@ -17,23 +18,22 @@ type Network struct {
 	File   string        `json:"file"`
 	Graph  *graph.Graph  `json:"-"`
 	Epochs []train.Epoch `json:"epochs,omitempty"`
+	How    string        `json:"how,omitempty"` // it was made, in words, where the method of Origin does not say it
 
 	Metrics *train.Metrics `json:"metrics,omitempty"`
 	Size    Size           `json:"size"`
 	Layers  []Layer        `json:"layers"`
-	Single  Speed          `json:"speed_1"`  // one sample
+	Single  Speed          `json:"speed_1"`  // one sample; its batch is 0 where it was not measured
 	Batch   Speed          `json:"speed_32"` // 32 samples
-	OnDisk  int64          `json:"on_disk"`
+	OnDisk  int64          `json:"on_disk"`  // bytes of its file as it lies there; 0 where there is none
 }
 
-// Networks measures networks side by side; the others are compared with the first.
-// Without data there is no accuracy.
+// Networks measures how large and how good networks are. Without data there is no
+// accuracy.
 func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Options) error {
-	var gs []*graph.Graph
 	for _, n := range ns {
-		gs = append(gs, n.Graph)
 		var err error
-		if n.Size, n.Layers, err = Of(n.Graph); err != nil {
+		if n.Size, n.Layers, err = OfContext(ctx, n.Graph); err != nil {
 			return err
 		}
 		if d != nil {
@@ -43,9 +43,17 @@ func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Opti
 			}
 			n.Metrics = &m
 		}
-		if st, err := os.Stat(n.File); err == nil {
-			n.OnDisk = st.Size()
-		}
+		n.onDisk()
+	}
+	return nil
+}
+
+// Speeds measures how fast networks are, side by side; the others are compared with
+// the first.
+func Speeds(ctx context.Context, ns []*Network, o engine.Options) error {
+	var gs []*graph.Graph
+	for _, n := range ns {
+		gs = append(gs, n.Graph)
 	}
 	single, err := Latency(ctx, gs, 1, 11, 40*time.Millisecond, o)
 	if err != nil {
@@ -61,6 +69,20 @@ func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Opti
 		n.Single, n.Batch = single[i], batch[i]
 	}
 	return nil
+}
+
+// onDisk takes the size of a file that is there instead of that of one that would be
+// written now, which may have other types of numbers.
+func (n *Network) onDisk() {
+	if n.OnDisk = FileBytes(n.File); n.OnDisk == 0 {
+		return
+	}
+	switch strings.ToLower(filepath.Ext(n.File)) {
+	case ".onnx":
+		n.Size.Bytes = n.OnDisk
+	case ".pare":
+		n.Size.SparseBytes = n.OnDisk
+	}
 }
 
 // evalBatch is the number of samples that are evaluated at once.

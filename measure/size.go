@@ -3,6 +3,9 @@
 package measure
 
 import (
+	"context"
+	"maps"
+
 	"pare/graph"
 	"pare/graph/op"
 	"pare/onnx"
@@ -31,7 +34,9 @@ func (s Size) Sparsity() float64 {
 
 // Layer is what one weight takes.
 type Layer struct {
-	Name      string `json:"name"`
+	Name      string `json:"name"`            // of the weight, as patterns want it
+	Label     string `json:"label,omitempty"` // what a person knows the layer by
+	Node      string `json:"node,omitempty"`  // that multiplies by the weight
 	Op        string `json:"op"`
 	Shape     []int  `json:"shape"`
 	Params    int64  `json:"params"`
@@ -46,25 +51,24 @@ func (l *Layer) zeros() float64 { return 1 - float64(l.NonZero)/float64(max(1, l
 
 // Of measures a network whose shapes are inferred, and its layers: the nodes
 // that multiply by a weight.
-func Of(g *graph.Graph) (Size, []Layer, error) {
+func Of(g *graph.Graph) (Size, []Layer, error) { return OfContext(context.Background(), g) }
+
+// OfContext is Of that the end of the context ends.
+func OfContext(ctx context.Context, g *graph.Graph) (Size, []Layer, error) {
 	s, layers := Count(g)
-	b, err := onnx.Encode(g, onnx.Options{})
-	if err != nil {
+	var err error
+	if s.Bytes, err = onnx.Size(g, onnx.Options{}); err != nil {
 		return s, nil, err
 	}
-	z, err := onnx.EncodeSparse(g, false)
-	if err != nil {
-		return s, nil, err
-	}
-	s.Bytes, s.SparseBytes = int64(len(b)), int64(len(z))
-	return s, layers, nil
+	s.SparseBytes, err = onnx.SparseSize(ctx, g, false)
+	return s, layers, err
 }
 
 // Count is Of without the files' bytes, which it leaves at 0.
 func Count(g *graph.Graph) (Size, []Layer) {
 	var s Size
 	for _, v := range g.Consts() {
-		if v.Role != graph.Param {
+		if v.Role != graph.Param && v.Role != graph.Packed {
 			continue
 		}
 		s.Params += int64(v.Const.Len())
@@ -77,34 +81,90 @@ func Count(g *graph.Graph) (Size, []Layer) {
 		}
 		s.Kept += nonZero(tensor.From(array, len(array)))
 	}
-	var layers []Layer
-	c, _ := op.OneSample(g)
-	for i, n := range c.Nodes {
-		macs, ok := op.MACs(n)
+	c, m := op.OneSample(g)
+	w := weigher{of: map[*graph.Node]*graph.Value{}, output: map[*graph.Value]string{}}
+	for _, k := range op.Sites(c) {
+		if w.of[k.Node] == nil && len(k.Value.Const.Shape) > 1 && (k.Value.DType.IsFloat() || k.Value.Role == graph.Packed) {
+			w.of[k.Node] = k.Value
+		}
+	}
+	shown := map[string]string{}
+	for _, v := range atSizes(g).Values() {
+		shown[v.Name] = v.Shape.String()
+	}
+	for old, v := range m {
+		if old.From != nil {
+			if w.output[v] = shown[old.Name]; w.output[v] == "" { // of a body
+				w.output[v] = old.Shape.String()
+			}
+		}
+	}
+	s.MACs, s.Effective = w.count(c, 1)
+	label(g, w.layers)
+	return s, w.layers
+}
+
+// weigher counts the products of a network and lists its layers.
+type weigher struct {
+	of     map[*graph.Node]*graph.Value // the weight of a node
+	output map[*graph.Value]string      // shapes as they were before sizes were filled in
+	layers []Layer
+}
+
+// count adds up a graph that runs a number of times. Of the branches of an If the one
+// that takes more counts; all layers are listed.
+func (w *weigher) count(g *graph.Graph, times int64) (macs, effective int64) {
+	for _, n := range g.Nodes {
+		if bodies := n.Subgraphs(); len(bodies) > 0 {
+			var most, kept int64
+			for _, b := range bodies {
+				if a, e := w.count(b, times*int64(op.Times(n))); a > most || a == most && e > kept {
+					most, kept = a, e
+				}
+			}
+			macs, effective = macs+most, effective+kept
+			continue
+		}
+		k, ok := op.MACs(n)
 		if !ok {
 			continue
 		}
-		l := Layer{Op: n.Op, MACs: macs, Effective: macs}
-		if o := g.Nodes[i].Out(0); o != nil {
-			l.Output = o.Shape.String()
+		k *= times
+		l := Layer{Op: n.Op, MACs: k, Effective: k}
+		if o := n.Out(0); o != nil {
+			l.Output = w.output[o]
 		}
-		for _, v := range n.Inputs {
-			if v.IsConst() && len(v.Const.Shape) > 1 && v.DType.IsFloat() {
-				l.Name, l.Shape = v.Name, v.Const.Shape
-				l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
-				if l.Params > 0 {
-					l.Effective = int64(float64(macs) * float64(l.NonZero) / float64(l.Params))
-				}
-				break
+		if v := w.of[n]; v != nil {
+			l.Name, l.Shape = v.Name, v.Const.Shape
+			l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
+			if l.Params > 0 {
+				l.Effective = int64(float64(k) * float64(l.NonZero) / float64(l.Params))
 			}
 		}
-		s.MACs += macs
-		s.Effective += l.Effective
+		macs += k
+		effective += l.Effective
 		if l.Name != "" {
-			layers = append(layers, l)
+			w.layers = append(w.layers, l)
 		}
 	}
-	return s, layers
+	return macs, effective
+}
+
+// atSizes is the network at the sizes that it is counted at, but for the batch, whose
+// symbol stays.
+func atSizes(g *graph.Graph) *graph.Graph {
+	sizes := map[string]int{}
+	assumed, _ := op.Assume(g)
+	maps.Copy(sizes, assumed)
+	if len(sizes) == 0 && len(g.Usage.Sizes) == 0 {
+		return g
+	}
+	maps.Copy(sizes, g.Usage.Sizes)
+	c, _ := g.Clone(false)
+	if op.Bind(c, sizes) != nil {
+		return g
+	}
+	return c
 }
 
 func nonZero(t *tensor.Tensor) int64 {

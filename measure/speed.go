@@ -10,6 +10,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 )
 
 // Spread is a median with the half-width of the middle half of the samples.
@@ -95,7 +96,8 @@ func Latency(ctx context.Context, gs []*graph.Graph, batch, rounds int, per time
 	out := make([]Speed, len(gs))
 	for i, p := range progs {
 		s := SpreadOf(times[i])
-		out[i] = Speed{Batch: batch, Seconds: s, Rate: float64(batch) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes(), Peak: peak[i]}
+		_, ran := gs[i].Batch(batch) // the file may fix it
+		out[i] = Speed{Batch: ran, Seconds: s, Rate: float64(ran) / s.Median, Ratio: SpreadOf(ratios[i]), Memory: p.Bytes(), Peak: peak[i]}
 	}
 	return out, nil
 }
@@ -112,7 +114,7 @@ func live() int {
 // prepare plans a network for inference and fills its inputs with noise.
 func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, error) {
 	opt.Freeze = true
-	p, err := engine.Compile(g, g.Sizes(batch), opt)
+	p, err := engine.Compile(g, op.Sizes(g, batch), opt)
 	if err != nil {
 		return nil, err
 	}
@@ -123,26 +125,6 @@ func prepare(g *graph.Graph, batch int, opt engine.Options) (*engine.Program, er
 		}
 	}
 	return p, nil
-}
-
-// Profile runs a network as often as `per` allows, at least three times, and
-// gives the steps of its plan with their kernels and mean times.
-func Profile(ctx context.Context, g *graph.Graph, batch int, per time.Duration, opt engine.Options) ([]engine.StepInfo, error) {
-	opt.Profile = true
-	p, err := prepare(g, batch, opt)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	for t, n := time.Now(), 0; n < 3 || time.Since(t) < per; n++ {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err := p.RunContext(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.Plan(), nil
 }
 
 // Pareto gives the indices of the points that no other beats in both: more of

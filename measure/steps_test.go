@@ -8,13 +8,20 @@ import (
 	"pare/measure"
 )
 
+func steps(is ...engine.StepInfo) (out []measure.Step) {
+	for _, i := range is {
+		out = append(out, measure.Step{StepInfo: i})
+	}
+	return out
+}
+
 // The rows of the table of layers add up to the whole, and no time counts
 // twice.
 func TestStepTable(t *testing.T) {
-	old := []engine.StepInfo{{Node: "a", Kernel: "direct", Time: 70}, {Node: "a", Kernel: "to NHWC", Time: 10}, {Node: "b", Kernel: "relu", Time: 5}, {Node: "gone", Kernel: "add", Time: 15}}
-	now := []engine.StepInfo{{Node: "a", Kernel: "to NCHW", Time: 10}, {Node: "a", Kernel: "sparse", Why: "zeros", Time: 30}, {Node: "b", Kernel: "relu", Time: 4}, {Op: "output", Kernel: "to NCHW", Time: 6}}
+	old := steps(engine.StepInfo{Node: "a", Kernel: "direct", Time: 70}, engine.StepInfo{Node: "a", Kernel: "to NHWC", Time: 10}, engine.StepInfo{Node: "b", Kernel: "relu", Time: 5}, engine.StepInfo{Node: "gone", Kernel: "add", Time: 15})
+	now := steps(engine.StepInfo{Node: "a", Kernel: "to NCHW", Time: 10}, engine.StepInfo{Node: "a", Kernel: "sparse", Why: "zeros", Time: 30}, engine.StepInfo{Node: "b", Kernel: "relu", Time: 4}, engine.StepInfo{Op: "output", Kernel: "to NCHW", Time: 6})
 	for _, n := range []int{1, 2, 9} {
-		tab := measure.StepTable([][]engine.StepInfo{old, now}, n)
+		tab := measure.StepTable([][]measure.Step{old, now}, n)
 		var b strings.Builder
 		tab.Print(&b, 0)
 		var share, was float64

@@ -16,8 +16,11 @@ type Layers struct {
 
 // Weights lists the candidates.
 func (s Layers) Weights(g *graph.Graph) ([]*prune.Weight, error) {
-	return prune.Weights(g, prune.Scope{Include: s.Include, Exclude: s.Exclude})
+	return prune.Weights(g, s.Scope())
 }
+
+// Scope is the settings as prune has them.
+func (s Layers) Scope() prune.Scope { return prune.Scope{Include: s.Include, Exclude: s.Exclude} }
 
 // Fresh is the setting of methods whose papers begin with an untrained network.
 type Fresh struct {

@@ -3,6 +3,7 @@ package model
 import (
 	"pare/catalog"
 	"pare/graph"
+	"pare/prune"
 	"pare/prune/structure"
 )
 
@@ -11,7 +12,7 @@ import (
 type ChannelTarget struct {
 	MACs   float64 `flag:"flops" range:"[0,1]" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
 	Params float64 `flag:"params" range:"[0,1]" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
-	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this; 8 suits vector units"`
+	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
 }
@@ -26,15 +27,27 @@ func Squares(_ *graph.Graph, groups []*structure.Group) [][]float64 {
 }
 
 // Cut gives a copy of the job's network without the channels that a score rates
-// lowest, as many as the targets ask for.
-func (s ChannelTarget) Cut(j *Job, rate ChannelScore) (*graph.Graph, error) {
+// lowest, as many as the targets ask for; the channels that weights out of scope make
+// stay. It says what was rounded and what stays whole.
+func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (*graph.Graph, error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, catalog.Errorf("no target: give {MACs} or {Params}")
 	}
+	if err := scope.Check(j.Graph); err != nil {
+		return nil, err
+	}
 	groups, kept := structure.Groups(j.Graph)
-	sel, err := structure.Select(j.Graph, groups, rate(j.Graph, groups), structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even})
+	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even,
+		Whole: func(name string) bool { return !scope.Match(name) }, Why: kept}
+	if s.Round == 0 {
+		target.Round = structure.Auto
+	}
+	sel, rounded, err := structure.SelectRounded(j.Graph, groups, rate(j.Graph, groups), target)
 	if err != nil {
 		return nil, err
+	}
+	for _, r := range rounded {
+		j.Logf("%s: %d channels in place of %d, a multiple of %d", groups[r.Group].Name, r.Kept, r.Asked, r.Multiple)
 	}
 	for i, g := range groups {
 		if n := sel[i].Count(); n < len(g.Channels) {

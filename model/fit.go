@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"fmt"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -28,16 +27,12 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
-	order := j.Order
-	if order == 0 {
-		order = j.Seed
-	}
 	cfg.From = j.From
-	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: order,
+	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
 		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip}})
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, checkpointSteps
 	if j.Save != "" {
-		cfg.Key = j.key(g)
+		cfg.Key = j.Facts(j.method, g).Key()
 	}
 	cfg.Val = j.Held()
 	if j.OnStep != nil {
@@ -51,31 +46,12 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	return r.Past, err
 }
 
-// key is what a checkpoint of this job belongs to.
-func (j *Job) key(g *graph.Graph) []string {
-	var k run.Key
-	k.Add("seed", j.Seed)
-	k.Add("training data", j.Data.Train.Digest()[:16])
-	for _, s := range catalog.Settings(&j.Recipe) {
-		k.Add(s.Name, s)
+// order is the seed of the order and augmentation of samples.
+func (j *Job) order() uint64 {
+	if j.Order == 0 {
+		return j.Seed
 	}
-	if j.method != nil {
-		k.Add("method", j.method.Card().Name)
-		for _, s := range catalog.Settings(j.method) {
-			k.Add(s.Name, s)
-		}
-	}
-	if t := j.Loss.Teacher; t != nil {
-		k.Add("teacher", fmt.Sprintf("%s alpha=%v temperature=%v", run.Digest(t), j.Loss.Alpha, j.Loss.T))
-	}
-	if j.Order != 0 {
-		k.Add("order", j.Order)
-	}
-	if j.From != 0 {
-		k.Add("from step", j.From)
-	}
-	k.Add("network", run.Digest(g))
-	return k
+	return j.Order
 }
 
 // Clean removes the checkpoints of a job that is done.

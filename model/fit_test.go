@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"pare/catalog"
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/model/gradual"
@@ -16,31 +17,99 @@ import (
 	"pare/train"
 )
 
-// A checkpoint of another seed, recipe, target, method, data, teacher or network is
-// refused.
+// A checkpoint is refused where any fact differs that the bytes depend on, and the fact
+// is named; it is taken where none does. One line a fact: a fact without one fails.
 func TestResumeOther(t *testing.T) {
-	for name, f := range map[string]func(m *oneshot.GlobalMP, j *model.Job) model.Method{
-		"seed=":          func(m *oneshot.GlobalMP, j *model.Job) model.Method { j.Seed = 4; return m },
-		"lr=":            func(m *oneshot.GlobalMP, j *model.Job) model.Method { j.Recipe.LR = .01; return m },
-		"sparsity=":      func(m *oneshot.GlobalMP, j *model.Job) model.Method { m.Sparsity = .6; return m },
-		"method=":        func(*oneshot.GlobalMP, *model.Job) model.Method { return &oneshot.LAMP{Sparsity: .5} },
-		"training data=": func(m *oneshot.GlobalMP, j *model.Job) model.Method { j.Data.Train = j.Data.Test; return m },
-		"order=":         func(m *oneshot.GlobalMP, j *model.Job) model.Method { j.Order = 4; return m },
-		"teacher=": func(m *oneshot.GlobalMP, j *model.Job) model.Method {
-			j.Loss = train.Loss{Teacher: j.Graph, Alpha: .5, T: 2}
-			return m
-		},
-		"network=": func(m *oneshot.GlobalMP, j *model.Job) model.Method { j.Graph.Params()[0].Const.F32()[0]++; return m },
-	} {
-		j := modeltest.Job(t, 1)
-		j.Save = filepath.Join(t.TempDir(), "checkpoint")
-		modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .5}, j)
+	type change struct {
+		fact string
+		f    func(m *oneshot.GlobalMP, j *model.Job) model.Method
+	}
+	job := func(f func(j *model.Job)) func(*oneshot.GlobalMP, *model.Job) model.Method {
+		return func(m *oneshot.GlobalMP, j *model.Job) model.Method { f(j); return m }
+	}
+	teacher := func(f func(l *train.Loss)) func(*oneshot.GlobalMP, *model.Job) model.Method {
+		return job(func(j *model.Job) {
+			g, _ := j.Graph.Clone(true)
+			j.Loss = train.Loss{Teacher: g, Alpha: .5, T: 2}
+			f(&j.Loss)
+		})
+	}
+	changes := []change{
+		{"method=", func(*oneshot.GlobalMP, *model.Job) model.Method { return &oneshot.LAMP{Sparsity: .5} }},
+		{"sparsity=", func(m *oneshot.GlobalMP, j *model.Job) model.Method { m.Sparsity = .6; return m }},
+		{"seed=", job(func(j *model.Job) { j.Seed = 4 })},
+		{"order=", job(func(j *model.Job) { j.Order = 4 })},
+		{"training data=", job(func(j *model.Job) { j.Data.Train = j.Data.Train.First(399) })},
+		{"training data=", job(func(j *model.Job) {
+			s := *j.Data.Train
+			s.Labels = slices.Clone(s.Labels)
+			s.Labels[3]++
+			j.Data.Train = &s
+		})},
+		{"held-out data=", job(func(j *model.Job) { j.Data.Val = j.Data.Train })},
+		{"held-out data=", job(func(j *model.Job) { j.Data.Test = j.Data.Test.First(10) })},
+		{"normalisation=", job(func(j *model.Job) { j.Data.Norm.Scale *= 2 })},
+		{"normalisation=", job(func(j *model.Job) { j.Data.Norm.Mean = []float32{.5} })},
+		{"teacher=", teacher(func(*train.Loss) {})},
+		{"network=", job(func(j *model.Job) { j.Graph.Params()[0].Const.F32()[0]++ })},
+		{"network=", job(func(j *model.Job) { j.Graph.Nodes[len(j.Graph.Nodes)-2].Op = "Tanh" })},
+		{"network=", job(func(j *model.Job) { j.Graph.Nodes[0].Name = "other" })},
+		{"network=", job(func(j *model.Job) { j.Graph.Meta.Producer = "other" })},
+	}
+	other := map[string]string{"renorm": "off", "schedule": "linear", "optimizer": "nesterov", "loss": "mse", "flip": "true", "momentum": "0.5", "smoothing": "0.1", "epochs": "2", "batch": "25", "crop": "1"}
+	for _, s := range catalog.Settings(&model.Recipe{}) {
+		changes = append(changes, change{s.Name + "=", job(func(j *model.Job) {
+			value := other[s.Name]
+			if value == "" {
+				value = "0.0123"
+			}
+			if err := catalog.Set(&j.Recipe, s.Name, value); err != nil {
+				t.Fatal(err)
+			}
+		})})
+	}
+	changes = append(changes, change{"output=", job(func(j *model.Job) { j.Graph.Usage.OutputOf = j.Graph.Outputs[0].Name })})
+	begun := modeltest.Job(t, 1)
+	begun.Save = filepath.Join(t.TempDir(), "checkpoint")
+	modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .5}, begun)
+	resume := func(f func(m *oneshot.GlobalMP, j *model.Job) model.Method) error {
 		k := modeltest.Job(t, 1)
-		k.Save, k.Resume = j.Save, true
+		k.Save, k.Resume = begun.Save, true
 		m := f(&oneshot.GlobalMP{Sparsity: .5}, k)
-		if _, err := model.Run(context.Background(), m, k); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("another %s: %v", name, err)
+		_, err := model.Run(context.Background(), m, k)
+		return err
+	}
+	for _, c := range changes {
+		if err := resume(c.f); err == nil || !strings.Contains(err.Error(), "begun with "+c.fact) {
+			t.Errorf("another %s: %v", c.fact, err)
 		}
+	}
+	for what, f := range map[string]func(j *model.Job){
+		"nothing": func(*model.Job) {}, "threads": func(j *model.Job) { j.Engine.Threads = 2 }, "names of data": func(j *model.Job) { j.Data.Spec = "other" },
+		"the order that is the seed's": func(j *model.Job) { j.Order = j.Seed }, "more memory": func(j *model.Job) { j.Engine.Most = 1 << 30 },
+	} {
+		if err := resume(job(f)); err != nil {
+			t.Errorf("%s differs: %v", what, err)
+		}
+	}
+	kinds := map[string]bool{"format=": true, "from step=": true} // a constant; a series' own (below)
+	for _, c := range changes {
+		kinds[c.fact] = true
+	}
+	m := &oneshot.GlobalMP{Sparsity: .5}
+	for _, line := range begun.Facts(m, begun.Graph).Key() {
+		name, _, _ := strings.Cut(line, "=")
+		if _, err := catalog.Find(m, name); !kinds[name+"="] && err != nil {
+			t.Errorf("no test changes %s", name)
+		}
+	}
+	a, b := begun.Facts(nil, begun.Graph), *begun
+	b.From = 7
+	if slices.Equal(a.Key(), b.Facts(nil, begun.Graph).Key()) {
+		t.Error("the step that a training begins at is no fact")
+	}
+	if c := a.For(m, begun.Seed, a.Network); !slices.Equal(c.Key(), begun.Facts(m, begun.Graph).Key()) {
+		t.Error("the facts of a cell are not those of its job")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/run"
 	"pare/train"
 )
 
@@ -19,15 +20,21 @@ const calibrationBatches = 50
 // Held evaluates on the samples that are not trained on: the validation set,
 // else the test set; nil where there is neither.
 func (j *Job) Held() *train.Eval {
-	if j.Data == nil {
+	s := j.held()
+	if s == nil {
 		return nil
 	}
-	for _, s := range []*dataset.Set{j.Data.Val, j.Data.Test} {
-		if s != nil {
-			return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
-		}
+	return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
+}
+
+func (j *Job) held() *dataset.Set {
+	switch {
+	case j.Data == nil:
+		return nil
+	case j.Data.Val != nil:
+		return j.Data.Val
 	}
-	return nil
+	return j.Data.Test
 }
 
 // Accuracy on what is held out, 0 where nothing is.
@@ -43,7 +50,7 @@ func (j *Job) Accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
 // Interrupted turns the end of the context while measuring, between trainings whose
 // checkpoints are saved, into the error of a training that is interrupted.
 func (j *Job) Interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil && j.Save != "" {
+	if saved, _ := run.Saved(j.Save); ctx.Err() != nil && saved {
 		return fmt.Errorf("%w in %s", train.ErrInterrupted, j.Save)
 	}
 	return err

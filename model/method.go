@@ -65,11 +65,54 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	k := *j
 	k.method = m
-	f, keeps := m.(Freezes)
-	if keeps && f.Freezes() {
-		return m.Run(ctx, &k)
+	notes, err := k.settle()
+	if err != nil {
+		return nil, err
 	}
-	return k.renormalised(ctx, func() (*Result, error) { return m.Run(ctx, &k) })
+	var left []prune.Skip
+	if s, ok := m.(interface{ Scope() prune.Scope }); ok {
+		left = prune.Skipped(j.Graph, s.Scope())
+	}
+	work := func() (*Result, error) { return m.Run(ctx, &k) }
+	f, keeps := m.(Freezes)
+	var res *Result
+	if keeps && f.Freezes() {
+		res, err = work()
+	} else {
+		res, err = k.renormalised(ctx, work)
+	}
+	if res != nil {
+		res.Notes = append(notes, res.Notes...)
+		res.noteLeft(left)
+	}
+	return res, err
+}
+
+// noteLeft says what weights a method left whole, and why: a line for each reason.
+func (r *Result) noteLeft(left []prune.Skip) {
+	var reasons []string
+	by := map[string][]prune.Skip{}
+	for _, s := range left {
+		if by[s.Why] == nil {
+			reasons = append(reasons, s.Why)
+		}
+		by[s.Why] = append(by[s.Why], s)
+	}
+	for _, why := range reasons {
+		n, names := 0, ""
+		for i, s := range by[why] {
+			n += s.Len
+			switch {
+			case i == 0:
+				names = s.Name
+			case i < 3:
+				names += ", " + s.Name
+			case i == 3:
+				names += ", …"
+			}
+		}
+		r.Note("%d weights are left whole: %s %s", n, names, why)
+	}
 }
 
 // Freezes is a Method that may leave the weights of the file as they are, and whose

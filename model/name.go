@@ -13,8 +13,15 @@ func SettingName(m Method, field string) string {
 	if name, ok := strings.CutPrefix(field, "Recipe."); ok {
 		return catalog.NameOf(&Recipe{}, name)
 	}
-	if field == "Data" || field == "Seed" {
+	switch field {
+	case "Data", "Seed", "Resume", "Force":
 		return strings.ToLower(field)
+	case "OutputOf":
+		return "output-of"
+	case "Sizes":
+		return "size"
+	case "Shape":
+		return "input"
 	}
 	if m == nil {
 		return field

@@ -2,12 +2,16 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/measure"
 	"pare/tensor"
+	"pare/train"
 )
 
 // Prepare makes a network that was read ready to be pruned, trained and measured:
@@ -15,20 +19,35 @@ import (
 // another floating-point type taken as float32, which the notes say. It returns an
 // error where the network is broken.
 func Prepare(g *graph.Graph) (notes []string, err error) {
+	notes = opened(g)
 	if err := op.Check(g); err != nil {
 		return nil, err
 	}
 	if otherFloats(g) {
-		d, err := op.ToFloat32(g)
+		d, err := op.Widen(g)
 		if err != nil {
 			return nil, err
 		}
-		notes = append(notes, fmt.Sprintf("the %v numbers are taken as float32; sizes and speed are those of float32", d))
+		notes = append(notes, fmt.Sprintf("the %v numbers are computed in float32 and written as %v; speed is that of float32", d, d))
 	}
 	if _, err := op.Simplify(g); err != nil {
 		return nil, err
 	}
 	return notes, finite(g)
+}
+
+// opened takes sizes of inputs that are written as 0, as some exporters do with what
+// they do not know, for free ones.
+func opened(g *graph.Graph) (notes []string) {
+	for _, v := range g.Inputs {
+		for k, d := range v.Shape {
+			if d == graph.N(0) {
+				v.Shape[k] = graph.Sym(fmt.Sprintf("%s.%d", v.Name, k))
+				notes = append(notes, fmt.Sprintf("axis %d of input %q has size 0 in the file: it is taken for a free size", k, v.Name))
+			}
+		}
+	}
+	return notes
 }
 
 // finite returns an error where a weight is not a finite number.
@@ -49,33 +68,108 @@ func otherFloats(g *graph.Graph) bool {
 		slices.ContainsFunc(g.Consts(), func(v *graph.Value) bool { return other(v) && len(v.Const.Shape) > 1 })
 }
 
-// Fits returns an error where a network cannot be trained or measured on data: one
-// input of the samples' shape is needed, and an output with a place for each class.
-func Fits(g *graph.Graph, d *dataset.Data) error {
-	if len(g.Inputs) != 1 || len(g.Outputs) == 0 {
-		return fmt.Errorf("the network has %d inputs: one is needed", len(g.Inputs))
-	}
-	in, out := g.Inputs[0].Shape, g.Outputs[0].Shape
-	if len(in) < 2 || len(out) < 2 {
-		return fmt.Errorf("input %v and output %v must begin with the batch", in, out)
-	}
-	shape := make([]int, 0, len(in))
-	for i, k := range in[1:] {
-		if !k.Known() {
-			return fmt.Errorf("axis %d of the network's input %v has no fixed size", i+1, in)
-		}
-		shape = append(shape, k.Mul)
-	}
-	classes := 0
-	if k := out[len(out)-1]; k.Known() {
-		classes = k.Mul
+// Fits returns an error where a network cannot be trained or measured on data, and
+// notes that say what was assumed of its inputs and outputs (see train.View). It
+// leaves in the network's usage what the data decides: free sizes, and the output that
+// answers.
+func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
+	if err := suit(g, d); err != nil {
+		return nil, err
 	}
 	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
-		if s != nil {
-			if err := s.Check(shape, classes); err != nil {
-				return err
-			}
+		if s == nil {
+			continue
+		}
+		if err := s.Check(s.Shape, 0); err != nil {
+			return nil, err
+		}
+		v, err := see(g, s)
+		if err != nil {
+			return nil, err
+		}
+		if notes == nil {
+			notes = append(v.Notes, ofBatch(g, s)...)
+		}
+		if len(g.Outputs) > 1 {
+			g.Usage.OutputOf = v.Asked
+		}
+	}
+	return notes, nil
+}
+
+// suit checks that numbers which are to be tokens are whole.
+func suit(g *graph.Graph, d *dataset.Data) error {
+	if len(g.Inputs) != 1 || g.Inputs[0].DType != tensor.Int64 {
+		return nil
+	}
+	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
+		if s == nil {
+			continue
+		}
+		if err := s.CheckTokens(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// ofBatch says what it means that a network fixes its batch.
+func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
+	in := g.Inputs[0].Shape
+	if len(in) == 0 || !in[0].Known() {
+		return nil
+	}
+	text := "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and trained with other batches, as its nodes allow"
+	if _, err := train.NewView(g, s, in[0].Mul+1, false); err != nil {
+		text = "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and can only be trained so"
+	}
+	return []catalog.Text{catalog.Text(fmt.Sprintf(text, in[0].Mul))}
+}
+
+// see leaves the free sizes that samples decide in a network's usage.
+func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
+	var said []catalog.Text
+	if len(g.Inputs) == 1 && g.Inputs[0].Shape == nil {
+		in := g.Inputs[0]
+		for k := range len(s.Shape) + 1 {
+			in.Shape = append(in.Shape, graph.Sym(fmt.Sprintf("%s.%d", in.Name, k)))
+		}
+		if err := op.InferAll(g); err != nil {
+			return nil, err
+		}
+		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.Shape)))
+	}
+	_, batch := g.Batch(2)
+	v, err := train.NewView(g, s, batch, false)
+	if err != nil {
+		return nil, err
+	}
+	v.Notes = append(said, v.Notes...)
+	use(g, v.Sizes)
+	return v, nil
+}
+
+// use leaves sizes in a network's usage.
+func use(g *graph.Graph, sizes map[string]int) {
+	if len(sizes) > 0 && g.Usage.Sizes == nil {
+		g.Usage.Sizes = map[string]int{}
+	}
+	maps.Copy(g.Usage.Sizes, sizes)
+}
+
+// settle decides the free sizes of the job's network: those of its samples, else
+// assumed ones, which the notes say.
+func (j *Job) settle() ([]catalog.Text, error) {
+	if len(j.Graph.Open()) == 0 && !slices.ContainsFunc(j.Graph.Inputs, func(v *graph.Value) bool { return v.Shape == nil }) {
+		return nil, nil
+	}
+	if j.Data != nil {
+		for _, s := range []*dataset.Set{j.Data.Train, j.Data.Val, j.Data.Test} {
+			if s != nil {
+				_, err := see(j.Graph, s)
+				return nil, err
+			}
+		}
+	}
+	return measure.Settle(j.Graph)
 }

@@ -23,7 +23,7 @@ func half(bits ...uint16) *graph.Graph {
 	return g
 }
 
-// A network of float32 is ready as it is; one of float16 is taken as float32, which is
+// A network of float32 is ready as it is; one of float16 is computed in float32, which is
 // said, and can be pruned.
 func TestPrepare(t *testing.T) {
 	if notes, err := model.Prepare(modeltest.Job(t, 0).Graph); err != nil || notes != nil {
@@ -31,7 +31,7 @@ func TestPrepare(t *testing.T) {
 	}
 	g := half(0x3c00, 0xb800, 0x4000, 0x3400)
 	notes, err := model.Prepare(g)
-	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "float16 numbers are taken as float32") {
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "float16 numbers are computed in float32 and written as float16") {
 		t.Fatalf("%q, %v", notes, err)
 	}
 	ws, err := prune.Weights(g, prune.Scope{})

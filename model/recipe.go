@@ -35,7 +35,11 @@ func (j *Job) Check() error {
 	if j.Recipe.Epochs == 0 {
 		return nil
 	}
-	_, err := j.config()
+	cfg, err := j.config()
+	if err != nil || j.Graph == nil {
+		return err
+	}
+	_, err = train.NewView(j.Graph, j.Data.Train, j.Recipe.Batch, cfg.Loss.Kind == "mse")
 	return err
 }
 

@@ -3,12 +3,11 @@
 //
 // [Decode] and [Encode] are for one array (.npy), [EncodeAll] for several with
 // names (.npz). [HeaderOf] reads type and shape alone, for files that are read in
-// parts. Arrays must be in C order and of little-endian numbers.
+// parts. Arrays in Fortran order and of big-endian numbers are read too; what is
+// written is in C order and little-endian.
 package npy
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,10 +26,10 @@ const (
 
 const magic = "\x93NUMPY"
 
-// types by NumPy's names.
+// types by NumPy's names, without the order of bytes.
 var types = map[string]tensor.DType{
-	"|b1": tensor.Bool, "|u1": tensor.Uint8, "|i1": tensor.Int8, "<u2": tensor.Uint16, "<i2": tensor.Int16, "<u4": tensor.Uint32, "<i4": tensor.Int32,
-	"<u8": tensor.Uint64, "<i8": tensor.Int64, "<f2": tensor.Float16, "<f4": tensor.Float32, "<f8": tensor.Float64,
+	"b1": tensor.Bool, "u1": tensor.Uint8, "i1": tensor.Int8, "u2": tensor.Uint16, "i2": tensor.Int16, "u4": tensor.Uint32, "i4": tensor.Int32,
+	"u8": tensor.Uint64, "i8": tensor.Int64, "f2": tensor.Float16, "f4": tensor.Float32, "f8": tensor.Float64,
 }
 
 // Header says what an array is.
@@ -39,13 +38,16 @@ type Header struct {
 	Shape []int
 	Count int // elements
 	Len   int // bytes of the header, before the elements
+
+	Big     bool // numbers have their highest byte first
+	Fortran bool // the first axis varies fastest
 }
 
-var pattern = regexp.MustCompile(`^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\),? *\}\s*$`)
+var pattern = regexp.MustCompile(`^\{'descr': (.+), 'fortran_order': (True|False), 'shape': \(([0-9, L]*)\),? *\}\s*$`)
 
 // HeaderOf reads the header of an array that takes size bytes in all, of which
 // b is the start of the file, at least MaxHeader bytes where it has that many:
-// versions 1 to 3 of the format, little-endian numbers in C order.
+// versions 1 to 3 of the format.
 func HeaderOf(b []byte, size int) (h Header, err error) {
 	if len(b) < 12 || string(b[:6]) != magic {
 		return h, errors.New("not a NumPy array")
@@ -61,16 +63,13 @@ func HeaderOf(b []byte, size int) (h Header, err error) {
 	if m == nil {
 		return h, fmt.Errorf("the NumPy header %q is not understood", b[off:off+min(n, 80)])
 	}
-	if m[2] == "True" {
-		return h, errors.New("a NumPy array in Fortran order: save it with order='C'")
-	}
-	h = Header{DType: types[m[1]], Shape: []int{}, Count: 1, Len: off + n}
-	if h.DType == tensor.Undefined {
-		return h, fmt.Errorf("elements of type %q are not supported", m[1])
+	h = Header{Shape: []int{}, Count: 1, Len: off + n, Fortran: m[2] == "True"}
+	if h.DType, h.Big, err = typeOf(m[1]); err != nil {
+		return h, err
 	}
 	data := size - h.Len
 	for _, w := range strings.Split(m[3], ",") {
-		if w = strings.TrimSpace(w); w == "" {
+		if w = strings.TrimSuffix(strings.TrimSpace(w), "L"); w == "" {
 			continue
 		}
 		d, err := strconv.Atoi(w)
@@ -94,7 +93,7 @@ func Decode(b []byte) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tensor.FromRaw(b[h.Len:], h.DType, h.Shape...)
+	return tensor.FromRaw(h.Elements(b), h.DType, h.Shape...)
 }
 
 // Encode writes an array; the type must be one that NumPy has, so neither
@@ -103,7 +102,10 @@ func Encode(t *tensor.Tensor) ([]byte, error) {
 	descr := ""
 	for name, d := range types {
 		if d == t.DType {
-			descr = name
+			descr = "<" + name
+			if d.Size() == 1 {
+				descr = "|" + name
+			}
 		}
 	}
 	if descr == "" {
@@ -124,43 +126,4 @@ func Encode(t *tensor.Tensor) ([]byte, error) {
 	h += "\n"
 	b := append([]byte(magic+"\x01\x00"), byte(len(h)), byte(len(h)>>8))
 	return append(append(b, h...), t.Raw()...), nil
-}
-
-// Array is an array with a name.
-type Array struct {
-	Name string
-	*tensor.Tensor
-}
-
-// EncodeAll writes arrays to the bytes of an .npz file. Their names become
-// names of files: what could lead out of a folder is replaced.
-func EncodeAll(as []Array) ([]byte, error) {
-	var out bytes.Buffer
-	z := zip.NewWriter(&out)
-	used := map[string]bool{}
-	for _, a := range as {
-		b, err := Encode(a.Tensor)
-		if err != nil {
-			return nil, fmt.Errorf("array %q: %w", a.Name, err)
-		}
-		name := strings.Map(func(r rune) rune {
-			if r < ' ' || strings.ContainsRune(`/\:`, r) {
-				return '_'
-			}
-			return r
-		}, strings.TrimLeft(a.Name, "."))
-		for stem, i := name, 2; name == "" || used[name]; i++ {
-			name = fmt.Sprintf("%s_%d", stem, i)
-		}
-		used[name] = true
-		w, err := z.Create(name + ".npy")
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	err := z.Close()
-	return out.Bytes(), err
 }

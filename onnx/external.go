@@ -3,7 +3,6 @@ package onnx
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +15,9 @@ import (
 
 // external is a file of weights next to the model.
 type external struct {
-	size int64
-	left int64 // bytes that may still be read: tensors may share some, not all
+	dir, name string // opened within the folder
+	size      int64
+	left      int64 // bytes that may still be read: tensors may share some, not all
 }
 
 // external says where a tensor's n elements are in a file of the model's
@@ -56,16 +56,17 @@ func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) erro
 		return fmt.Errorf("external data: tensors take more bytes than %q has", loc)
 	}
 	r.late = append(r.late, func() error {
-		b, err := r.bytes(loc, off, length)
-		if err != nil {
-			return fmt.Errorf("tensor %q: external data: %w", t.GetName(), err)
-		}
-		x, err := tensor.FromRaw(b, out.DType, out.Shape...)
+		root, err := os.OpenRoot(f.dir)
 		if err != nil {
 			return err
 		}
-		out.Data = x.Data
-		return nil
+		defer root.Close()
+		in, err := root.Open(f.name)
+		if err != nil {
+			return fmt.Errorf("tensor %q: external data: %w", t.GetName(), err)
+		}
+		defer in.Close()
+		return r.read(t.GetName(), out, in, span{off, length})
 	})
 	return nil
 }
@@ -81,21 +82,20 @@ func (r *reader) file(loc string) (*external, error) {
 	if loc == "" || strings.Contains(loc, "\\") || !filepath.IsLocal(loc) {
 		return nil, fmt.Errorf("external data %q is not a file in the model's folder", loc)
 	}
-	root, err := os.OpenRoot(r.dir)
-	if err != nil {
-		return nil, err
+	f, err := stat(r.dir, loc)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && r.path != "" {
+		if g := r.linked(loc); g != nil {
+			f, err = g, nil
+		}
 	}
-	defer root.Close()
-	st, err := root.Stat(loc)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("external data: %w", err)
+	case errors.Is(err, errNotRegular):
+		return nil, fmt.Errorf("external data %q is not a regular file", loc)
 	case err != nil:
 		return nil, fmt.Errorf("external data %q leads out of the model's folder, or cannot be read: %w", loc, err)
-	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("external data %q is not a regular file", loc)
 	}
-	f := &external{size: st.Size(), left: st.Size() + 16<<20}
 	if r.files == nil {
 		r.files = map[string]*external{}
 	}
@@ -103,21 +103,43 @@ func (r *reader) file(loc string) (*external, error) {
 	return f, nil
 }
 
-// bytes reads a piece of a file of the model's folder.
-func (r *reader) bytes(loc string, off, length int64) ([]byte, error) {
-	root, err := os.OpenRoot(r.dir)
+var errNotRegular = errors.New("it is not a regular file")
+
+// stat finds a regular file of a folder.
+func stat(dir, name string) (*external, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.Open(loc)
+	st, err := root.Stat(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	b := make([]byte, length)
-	if _, err := f.ReadAt(b, off); err != nil && !(err == io.EOF && length == 0) {
-		return nil, err
+	if !st.Mode().IsRegular() {
+		return nil, errNotRegular
 	}
-	return b, nil
+	return &external{dir: dir, name: name, size: st.Size(), left: st.Size() + 16<<20}, nil
+}
+
+// linked finds a file whose link leads to where the model's own file lies, as in the
+// caches of model hubs; nil where it leads elsewhere.
+func (r *reader) linked(loc string) *external {
+	model, err := filepath.EvalSymlinks(r.path)
+	if err != nil {
+		return nil
+	}
+	data, err := filepath.EvalSymlinks(filepath.Join(r.dir, loc))
+	if err != nil {
+		return nil
+	}
+	name, err := filepath.Rel(filepath.Dir(model), data)
+	if err != nil || !filepath.IsLocal(name) {
+		return nil
+	}
+	f, err := stat(filepath.Dir(model), name)
+	if err != nil {
+		return nil
+	}
+	return f
 }

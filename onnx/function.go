@@ -12,7 +12,8 @@ import (
 type inliner struct {
 	funcs map[funcKey]*onnxpb.FunctionProto
 	opset map[string]int64
-	taken map[string]bool // names of values and nodes
+	taken map[string]bool // names of values
+	nodes map[string]bool // names of nodes
 	fresh int
 	left  int // bytes that the calls may still become
 }
@@ -40,14 +41,15 @@ func inline(m *onnxpb.ModelProto, most int) error {
 	if len(m.Functions) == 0 {
 		return nil
 	}
-	in := &inliner{funcs: map[funcKey]*onnxpb.FunctionProto{}, opset: map[string]int64{}, taken: map[string]bool{}, left: most}
+	in := &inliner{funcs: map[funcKey]*onnxpb.FunctionProto{}, opset: map[string]int64{}, taken: map[string]bool{}, nodes: map[string]bool{}, left: most}
 	for _, o := range m.OpsetImport {
 		in.opset[domainOf(o.GetDomain())] = o.GetVersion()
 	}
 	for _, f := range m.Functions {
 		in.funcs[funcKey{domainOf(f.GetDomain()), f.GetName(), f.GetOverload()}] = f
 	}
-	in.names(m.Graph)
+	eachName(m.Graph, func(s string) { in.taken[s] = true })
+	eachNode(m.Graph, func(n *onnxpb.NodeProto) { in.nodes[n.GetName()] = true })
 	if err := in.graph(m.Graph, nil); err != nil {
 		return err
 	}
@@ -61,8 +63,37 @@ func inline(m *onnxpb.ModelProto, most int) error {
 	return nil
 }
 
-func (in *inliner) names(g *onnxpb.GraphProto) {
-	eachName(g, func(s string) { in.taken[s] = true })
+// eachNode visits the nodes of a graph and its subgraphs.
+func eachNode(g *onnxpb.GraphProto, f func(*onnxpb.NodeProto)) {
+	for _, n := range g.GetNode() {
+		f(n)
+		for _, a := range n.Attribute {
+			for _, s := range append([]*onnxpb.GraphProto{a.G}, a.Graphs...) {
+				eachNode(s, f)
+			}
+		}
+	}
+}
+
+// rename gives a node that is written out a name that no other node has: its caller's,
+// and its own or its operator's; none where neither has one.
+func (in *inliner) rename(n *onnxpb.NodeProto, caller string) {
+	name := n.GetName()
+	switch {
+	case caller != "" && name != "":
+		name = caller + "/" + name
+	case caller != "":
+		name = caller + "/" + n.GetOpType()
+	case name == "":
+		return
+	}
+	t := name
+	for in.nodes[t] {
+		in.fresh++
+		t = fmt.Sprintf("%s_f%d", name, in.fresh)
+	}
+	in.nodes[t] = true
+	n.Name = proto.String(t)
 }
 
 // eachName visits the names that a graph and its subgraphs define.
@@ -221,9 +252,7 @@ func (c *call) name(s string) string {
 
 func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, error) {
 	m := proto.Clone(n).(*onnxpb.NodeProto)
-	if caller != "" {
-		m.Name = proto.String(caller + "/" + n.GetName())
-	}
+	c.in.rename(m, caller)
 	for i, s := range m.Input {
 		m.Input[i] = c.name(s)
 	}
@@ -242,12 +271,15 @@ func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, erro
 			}
 			b := proto.Clone(given).(*onnxpb.AttributeProto)
 			b.Name = a.Name
+			for _, g := range append([]*onnxpb.GraphProto{b.G}, b.Graphs...) {
+				eachNode(g, func(n *onnxpb.NodeProto) { c.in.rename(n, caller) })
+			}
 			keep = append(keep, b)
 			continue
 		}
 		for _, g := range append([]*onnxpb.GraphProto{a.G}, a.Graphs...) {
 			if g != nil {
-				if err := c.graph(g); err != nil {
+				if err := c.graph(g, caller); err != nil {
 					return nil, err
 				}
 			}
@@ -259,7 +291,7 @@ func (c *call) node(n *onnxpb.NodeProto, caller string) (*onnxpb.NodeProto, erro
 }
 
 // graph renames a subgraph of the function's.
-func (c *call) graph(g *onnxpb.GraphProto) error {
+func (c *call) graph(g *onnxpb.GraphProto, caller string) error {
 	rename := func(s *string) {
 		if s != nil {
 			*s = c.name(*s)
@@ -275,7 +307,7 @@ func (c *call) graph(g *onnxpb.GraphProto) error {
 		rename(t.Values.Name)
 	}
 	for i, n := range g.Node {
-		m, err := c.node(n, "")
+		m, err := c.node(n, caller)
 		if err != nil {
 			return err
 		}

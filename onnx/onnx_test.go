@@ -318,7 +318,7 @@ func TestBadFiles(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"empty":       {nil, "no graph"},
+		"empty":       {nil, "is empty"},
 		"text":        {[]byte("hello world"), "ONNX"},
 		"cut":         {good[:len(good)/2], "damaged"},
 		"huge dims":   {edit(func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{1 << 20, 1 << 20} }), "needed"},

@@ -76,7 +76,7 @@ func (r *reader) model(m *onnxpb.ModelProto) (*graph.Graph, error) {
 		return nil, err
 	}
 	op.Unsequence(g)
-	return g, nil
+	return g, op.CheckTypes(g)
 }
 
 // opsetOf is the version of each domain that a model uses.

@@ -200,15 +200,28 @@ func valueOf(p *onnxpb.ValueInfoProto) (*graph.Value, error) {
 	for i, d := range t.Shape.Dim {
 		switch x := d.Value.(type) {
 		case *onnxpb.TensorShapeProto_Dimension_DimValue:
+			if x.DimValue == -1 { // some exporters write what they do not know like this
+				v.Shape = append(v.Shape, unnamed(v, i))
+				continue
+			}
 			if x.DimValue < 0 || x.DimValue > math.MaxInt32 {
 				return nil, fmt.Errorf("value %q: dimension %d is not possible", v.Name, x.DimValue)
 			}
 			v.Shape = append(v.Shape, graph.N(int(x.DimValue)))
 		case *onnxpb.TensorShapeProto_Dimension_DimParam:
+			if x.DimParam == "" {
+				v.Shape = append(v.Shape, unnamed(v, i))
+				continue
+			}
 			v.Shape = append(v.Shape, graph.Sym(x.DimParam))
 		default:
-			v.Shape = append(v.Shape, graph.Sym(fmt.Sprintf("%s.%d", v.Name, i)))
+			v.Shape = append(v.Shape, unnamed(v, i))
 		}
 	}
 	return v, nil
+}
+
+// unnamed is a size that the file leaves open without a name for it.
+func unnamed(v *graph.Value, axis int) graph.Dim {
+	return graph.Sym(fmt.Sprintf("%s.%d", v.Name, axis))
 }

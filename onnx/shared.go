@@ -22,14 +22,15 @@ const (
 
 // leaveOut puts the array in the place of the weights that read from it, where
 // the network has such.
-func leaveOut(g *graph.Graph, m *onnxpb.ModelProto) {
+func (w *writer) leaveOut(g *graph.Graph, m *onnxpb.ModelProto) {
 	l, array := sharing.Of(g)
 	if l == nil || g.Value(sharedArray) != nil {
 		return
 	}
 	var shared []*onnxpb.TensorProto
 	for _, t := range m.Graph.Initializer {
-		if slices.ContainsFunc(l.Tensors, func(x sharing.Tensor) bool { return x.Name == t.GetName() }) {
+		if slices.ContainsFunc(l.Tensors, func(x sharing.Tensor) bool { return x.Name == t.GetName() }) &&
+			tensor.DType(t.GetDataType()) == tensor.Float32 {
 			shared = append(shared, t)
 		}
 	}
@@ -37,12 +38,13 @@ func leaveOut(g *graph.Graph, m *onnxpb.ModelProto) {
 		return
 	}
 	for _, t := range shared {
-		t.RawData = nil
+		delete(w.raw, t)
 		t.ExternalData = append(t.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(sharedMark), Value: proto.String("")})
 	}
 	t := tensor.From(array, len(array))
-	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: proto.String(sharedArray), DataType: proto.Int32(int32(t.DType)),
-		Dims: []int64{int64(len(array))}, RawData: t.Raw()})
+	p := headerOf(sharedArray, t)
+	w.raw[p] = t
+	m.Graph.Initializer = append(m.Graph.Initializer, p)
 }
 
 // marked says whether a weight is left out as shared.

@@ -11,8 +11,6 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"os"
-	"path/filepath"
 
 	"pare/graph"
 	"pare/onnx/onnxpb"
@@ -266,23 +264,4 @@ func widened(raw []byte) []byte {
 		out = le.AppendUint32(out, math.Float32bits(float16.Frombits(le.Uint16(raw)).Float32()))
 	}
 	return out
-}
-
-// Load reads a model file of either form: ONNX, whose external data is looked for
-// in its folder, or Pare's sparse form.
-func Load(path string) (*graph.Graph, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var g *graph.Graph
-	if bytes.HasPrefix(b, []byte(sparseMagic)) {
-		g, err = DecodeSparse(b)
-	} else {
-		g, err = Decode(b, filepath.Dir(path))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return g, nil
 }

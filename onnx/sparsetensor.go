@@ -63,6 +63,11 @@ func (r *reader) sparse(p *onnxpb.SparseTensorProto) (*tensor.Tensor, error) {
 			return bad("index %d is outside shape %v", x, shape)
 		}
 	}
+	for i := 1; i < nnz; i++ {
+		if a, b := place(i-1), place(i); a >= b {
+			return bad("entry %d is at place %d, and the one before it at %d: indices ascend, and none is given twice", i, b, a)
+		}
+	}
 	out := &tensor.Tensor{DType: v.DType, Shape: shape}
 	r.late = append(r.late, func() error {
 		dense := make([]float32, n)

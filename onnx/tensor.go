@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math"
 
 	"pare/onnx/onnxpb"
@@ -13,6 +15,10 @@ import (
 // late: once all the rest of the model is known to be good.
 type reader struct {
 	dir    string                        // the model's folder, "" where external data cannot be had
+	path   string                        // the model's file, "" where it is in memory
+	ctx    context.Context               // of a file
+	body   io.ReaderAt                   // the model's file
+	inside map[*onnxpb.TensorProto]span  // contents that are in it
 	files  map[string]*external          // external files by name
 	packed map[*onnxpb.TensorProto]*pack // weights in the streams of the sparse form
 	spread int                           // entries that sparse weights may still have
@@ -100,6 +106,13 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 		out.Data = s
 		return out, nil
 	}
+	if at, ok := r.inside[t]; ok {
+		if at.n%int64(d.Size()) != 0 || at.n/int64(d.Size()) != int64(n) {
+			return nil, bad(int(at.n / int64(d.Size())))
+		}
+		r.late = append(r.late, func() error { return r.read(t.GetName(), out, r.body, at) })
+		return out, nil
+	}
 	if raw := t.RawData; raw != nil {
 		if len(raw)/d.Size() != n || len(raw)%d.Size() != 0 {
 			return nil, bad(len(raw) / d.Size())
@@ -112,6 +125,20 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 	*out = *tensor.New(d, shape...)
 	copyTyped(out, t)
 	return out, nil
+}
+
+// read takes the elements of a tensor from a file.
+func (r *reader) read(name string, out *tensor.Tensor, f io.ReaderAt, at span) error {
+	ctx := r.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	x, err := tensor.ReadRaw(source{ctx, io.NewSectionReader(f, at.off, at.n)}, out.DType, out.Shape...)
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
+	}
+	out.Data = x.Data
+	return nil
 }
 
 // copyTyped copies the elements from the message's field for the type of x.

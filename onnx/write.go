@@ -1,17 +1,15 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/onnx/onnxpb"
 	"pare/tensor"
 
-	"github.com/google/renameio/v2"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -25,49 +23,94 @@ type Options struct {
 // maxInline is the size above which protobuf cannot hold a model.
 const maxInline = 1_900_000_000
 
-// Write writes a model file: to a temporary file in its folder, which is synced
-// and renamed.
+// Write writes a model file beside its place, and renames it. Weights that go to a file
+// of their own are written before, to one that no model has named yet: whenever the
+// process ends, the old network or the new one is whole.
 func Write(path string, g *graph.Graph, o Options) error {
 	size := 0
 	for _, v := range g.Consts() {
 		size += v.Const.Bytes()
 	}
-	w := &writer{opt: o}
-	if o.External || size > maxInline {
-		w.data = filepath.Base(path) + ".data"
-	}
+	w := &writer{opt: o, outside: o.External || size > maxInline}
 	m, err := w.model(g)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	f, err := openOutput(path, w.outside)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if w.outside {
+		name, err := f.writeData(w.parts)
+		if err != nil {
+			return err
+		}
+		for _, l := range w.locations {
+			l.Value = proto.String(name)
+		}
+	}
+	e, err := w.layOut(m)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if w.data != "" {
-		if err := renameio.WriteFile(filepath.Join(filepath.Dir(path), w.data), w.blob, 0o644); err != nil {
-			return err
-		}
-	}
-	return renameio.WriteFile(path, b, 0o644)
+	return f.write(e.writeTo)
 }
 
 // Encode writes a model to memory, weights inside.
 func Encode(g *graph.Graph, o Options) ([]byte, error) {
-	m, err := (&writer{opt: o}).model(g)
+	e, err := encoded(g, o)
 	if err != nil {
 		return nil, err
 	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	var b bytes.Buffer
+	b.Grow(int(e.size()))
+	err = e.writeTo(&b)
+	return b.Bytes(), err
+}
+
+// Size is the number of bytes of a model in one file, which it does not make.
+func Size(g *graph.Graph, o Options) (int64, error) {
+	e, err := encoded(g, o)
+	if err != nil {
+		return 0, err
+	}
+	return e.size(), nil
+}
+
+func encoded(g *graph.Graph, o Options) (*layout, error) {
+	w := &writer{opt: o}
+	m, err := w.model(g)
+	if err != nil {
+		return nil, err
+	}
+	return w.layOut(m)
 }
 
 type writer struct {
-	opt  Options
-	data string // name of the external file
-	blob []byte
+	opt     Options
+	outside bool // large weights go to a file of their own
+	names   *names
+	raw     map[*onnxpb.TensorProto]*tensor.Tensor // contents that the messages do not hold
+
+	parts     []part                           // of the file of weights
+	locations []*onnxpb.StringStringEntryProto // that name it
+	end       int64                            // its length so far
 }
 
+// part is a tensor at its place in the file of weights.
+type part struct {
+	at int64
+	t  *tensor.Tensor
+}
+
+// model makes the message of a model. The contents of its initialisers are in w.raw.
 func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
+	g, err := op.AsStored(g)
+	if err != nil {
+		return nil, err
+	}
+	w.names, w.raw = namesOf(g), map[*onnxpb.TensorProto]*tensor.Tensor{}
 	m := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(g.Meta.Unknown, m); err != nil {
 		return nil, err
@@ -97,7 +140,6 @@ func (w *writer) model(g *graph.Graph) (*onnxpb.ModelProto, error) {
 			m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(d), Version: proto.Int64(int64(g.Opset[d]))})
 		}
 	}
-	var err error
 	if m.Graph, err = w.graph(g); err != nil {
 		return nil, err
 	}
@@ -131,7 +173,7 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 		p.DocString = proto.String(g.Doc)
 	}
 	for _, v := range g.Inputs {
-		p.Input = append(p.Input, infoOf(v))
+		p.Input = append(p.Input, w.info(v))
 	}
 	for _, n := range g.Nodes {
 		if n.Domain == graph.Pare {
@@ -144,18 +186,18 @@ func (w *writer) graph(g *graph.Graph) (*onnxpb.GraphProto, error) {
 		p.Node = append(p.Node, q)
 		for _, v := range n.Outputs {
 			if v != nil && v.Listed && v.DType != tensor.Undefined && !g.IsOutput(v) {
-				p.ValueInfo = append(p.ValueInfo, infoOf(v))
+				p.ValueInfo = append(p.ValueInfo, w.info(v))
 			}
 		}
 	}
 	for _, v := range g.Outputs {
-		p.Output = append(p.Output, infoOf(v))
+		p.Output = append(p.Output, w.info(v))
 	}
 	return p, nil
 }
 
-func infoOf(v *graph.Value) *onnxpb.ValueInfoProto {
-	p := &onnxpb.ValueInfoProto{Name: proto.String(v.Name)}
+func (w *writer) info(v *graph.Value) *onnxpb.ValueInfoProto {
+	p := &onnxpb.ValueInfoProto{Name: proto.String(w.names.values[v])}
 	if v.Doc != "" {
 		p.DocString = proto.String(v.Doc)
 	}
@@ -187,8 +229,8 @@ func (w *writer) node(n *graph.Node) (*onnxpb.NodeProto, error) {
 		return nil, err
 	}
 	p.OpType = proto.String(n.Op)
-	if n.Name != "" {
-		p.Name = proto.String(n.Name)
+	if name := w.names.nodes[n]; name != "" {
+		p.Name = proto.String(name)
 	}
 	if n.Domain != "" {
 		p.Domain = proto.String(n.Domain)
@@ -196,19 +238,7 @@ func (w *writer) node(n *graph.Node) (*onnxpb.NodeProto, error) {
 	if n.Doc != "" {
 		p.DocString = proto.String(n.Doc)
 	}
-	names := func(vs []*graph.Value) []string {
-		out := make([]string, len(vs))
-		for i, v := range vs {
-			if v != nil {
-				out[i] = v.Name
-			}
-		}
-		for len(out) > 0 && out[len(out)-1] == "" {
-			out = out[:len(out)-1]
-		}
-		return out
-	}
-	p.Input, p.Output = names(n.Inputs), names(n.Outputs)
+	p.Input, p.Output = w.names.of(n.Inputs), w.names.of(n.Outputs)
 	for i := range n.Attrs {
 		a, err := w.attr(&n.Attrs[i])
 		if err != nil {
@@ -261,7 +291,8 @@ func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
 	return p, err
 }
 
-func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
+// headerOf is a tensor's message without its contents.
+func headerOf(name string, t *tensor.Tensor) *onnxpb.TensorProto {
 	p := &onnxpb.TensorProto{DataType: proto.Int32(int32(t.DType))}
 	if name != "" {
 		p.Name = proto.String(name)
@@ -269,45 +300,58 @@ func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
 	for _, d := range t.Shape {
 		p.Dims = append(p.Dims, int64(d))
 	}
-	if s := tensor.Of[string](t); t.DType == tensor.String {
-		for _, x := range s {
-			p.StringData = append(p.StringData, []byte(x))
-		}
-		return p
+	return p
+}
+
+func fillStrings(p *onnxpb.TensorProto, t *tensor.Tensor) {
+	for _, x := range tensor.Of[string](t) {
+		p.StringData = append(p.StringData, []byte(x))
 	}
-	p.RawData = t.Raw()
+}
+
+func tensorProto(name string, t *tensor.Tensor) *onnxpb.TensorProto {
+	p := headerOf(name, t)
+	if t.DType == tensor.String {
+		fillStrings(p, t)
+	} else {
+		p.RawData = t.Raw()
+	}
 	return p
 }
 
 func (w *writer) initialiser(g *onnxpb.GraphProto, v *graph.Value) error {
 	if w.opt.Sparse && v.DType == tensor.Float32 && len(v.Const.Shape) > 0 {
-		if s := sparseProto(v); s != nil {
+		if s := sparseProto(w.names.values[v], v); s != nil {
 			g.SparseInitializer = append(g.SparseInitializer, s)
 			return nil
 		}
 	}
-	p := tensorProto(v.Name, v.Const)
+	p := headerOf(w.names.values[v], v.Const)
 	if v.Doc != "" {
 		p.DocString = proto.String(v.Doc)
 	}
 	withTensorRest(p, v)
-	if w.data != "" && len(p.RawData) >= 1024 {
-		for len(w.blob)%64 != 0 {
-			w.blob = append(w.blob, 0)
-		}
+	g.Initializer = append(g.Initializer, p)
+	switch n := int64(v.Const.Bytes()); {
+	case v.DType == tensor.String:
+		fillStrings(p, v.Const)
+	case w.outside && n >= 1024:
+		w.end = (w.end + 63) / 64 * 64
 		p.DataLocation = onnxpb.TensorProto_EXTERNAL.Enum()
-		for _, e := range [][2]string{{"location", w.data}, {"offset", strconv.Itoa(len(w.blob))}, {"length", strconv.Itoa(len(p.RawData))}} {
+		for _, e := range [][2]string{{"location", ""}, {"offset", strconv.FormatInt(w.end, 10)}, {"length", strconv.FormatInt(n, 10)}} {
 			p.ExternalData = append(p.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(e[0]), Value: proto.String(e[1])})
 		}
-		w.blob = append(w.blob, p.RawData...)
-		p.RawData = nil
+		w.locations = append(w.locations, p.ExternalData[0])
+		w.parts = append(w.parts, part{w.end, v.Const})
+		w.end += n
+	default:
+		w.raw[p] = v.Const
 	}
-	g.Initializer = append(g.Initializer, p)
 	return nil
 }
 
 // sparseProto is the sparse form of a weight, nil where it would not be smaller.
-func sparseProto(v *graph.Value) *onnxpb.SparseTensorProto {
+func sparseProto(name string, v *graph.Value) *onnxpb.SparseTensorProto {
 	var vals []float32
 	var idx []int64
 	for i, x := range v.Const.F32() {
@@ -318,41 +362,9 @@ func sparseProto(v *graph.Value) *onnxpb.SparseTensorProto {
 	if len(vals)*3 >= v.Const.Len() {
 		return nil
 	}
-	p := &onnxpb.SparseTensorProto{Values: tensorProto(v.Name, tensor.Vector(vals...)), Indices: tensorProto(v.Name+"_indices", tensor.Vector(idx...))}
+	p := &onnxpb.SparseTensorProto{Values: tensorProto(name, tensor.Vector(vals...)), Indices: tensorProto(name+"_indices", tensor.Vector(idx...))}
 	for _, d := range v.Const.Shape {
 		p.Dims = append(p.Dims, int64(d))
 	}
 	return p
-}
-
-// CheckWritable returns an error where a file cannot be created at path.
-func CheckWritable(path string) error {
-	if path == "" {
-		return fmt.Errorf("no output file is given")
-	}
-	dir := filepath.Dir(path)
-	st, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("output folder: %w", err)
-	}
-	if !st.IsDir() {
-		return fmt.Errorf("output folder %s is not a folder", dir)
-	}
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return fmt.Errorf("output %s is a folder", path)
-	}
-	f, err := os.CreateTemp(dir, ".pare-*")
-	if err != nil {
-		return fmt.Errorf("output folder %s cannot be written to: %w", dir, err)
-	}
-	f.Close()
-	return os.Remove(f.Name())
-}
-
-// Save writes a model by the file's ending: .onnx, or Pare's sparse form .pare.
-func Save(path string, g *graph.Graph, o Options) error {
-	if strings.EqualFold(filepath.Ext(path), ".pare") {
-		return WriteSparse(path, g, o.Half)
-	}
-	return Write(path, g, o)
 }

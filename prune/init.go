@@ -68,13 +68,13 @@ func (in Init) normal(stream uint64, x []float32, std float64) {
 // before training.
 func scales(g *graph.Graph) map[*graph.Value]bool {
 	out := map[*graph.Value]bool{}
-	for _, n := range g.Nodes {
+	op.Each(g, func(n *graph.Node) {
 		for _, p := range op.Params(n) {
 			if p.Part == op.Scale || p.Part == op.Variance {
 				out[n.In(p.In)] = true
 			}
 		}
-	}
+	})
 	return out
 }
 

@@ -6,7 +6,6 @@ package prune
 import (
 	"errors"
 	"fmt"
-	"path"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -34,8 +33,21 @@ func (k Kind) String() string {
 type Weight struct {
 	*graph.Value
 	Kind Kind
-	Node *graph.Node // the first node that reads it
+	Node *graph.Node // the first layer whose weight it is, maybe in a subgraph
 	Out  int         // axis of the outputs: 0 for Conv and transB, 1 for MatMul
+	Outs []int       // all axes of the outputs where there are several, in order
+}
+
+// Outputs is the number of outputs that the weight makes.
+func (w *Weight) Outputs() int {
+	if w.Outs == nil {
+		return w.Const.Shape[w.Out]
+	}
+	n := 1
+	for _, d := range w.Outs {
+		n *= w.Const.Shape[d]
+	}
+	return n
 }
 
 // Len is the number of entries.
@@ -49,97 +61,82 @@ func (w *Weight) FanIn() float64 {
 	if w.Kind == Recurrent { // [directions, gates*hidden, inputs]
 		return float64(w.Const.Shape[2])
 	}
-	return float64(w.Len()) / float64(w.Const.Shape[w.Out])
+	return float64(w.Len()) / float64(w.Outputs())
 }
 
 // Scope chooses which weights are candidates.
 type Scope struct {
-	Include    []string // glob patterns over names; empty means all
-	Exclude    []string // glob patterns over names
+	Include    []string // patterns over names (see Match); empty means all
+	Exclude    []string // patterns over names
 	Embeddings bool     // tables of embeddings too (off: they dominate small networks)
 }
 
-// Weights lists the prunable weights in the order of first use. It returns an
-// error where there are none, where a weight is quantised to integers or of a
-// type other than float32, or where one holds a NaN or infinity.
+// Weights lists the prunable weights in the order of first use: every constant of
+// which a product with what the network computes is taken, each once. It returns an
+// error where there are none, where a pattern is none or matches no weight, where a
+// weight is of a type other than float32, or where one holds a NaN or infinity.
+// What is left out, and why, is told by Skipped.
 func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
-	for _, p := range append(append([]string{}, s.Include...), s.Exclude...) {
-		if _, err := path.Match(p, ""); err != nil {
-			return nil, fmt.Errorf("bad layer pattern %q: %w", p, err)
-		}
+	all := survey(g, s.Embeddings)
+	if err := s.check(all.names()); err != nil {
+		return nil, err
 	}
 	var out []*Weight
-	seen := map[*graph.Value]bool{}
-	integers := ""
-	for _, n := range g.Nodes {
-		if quantised(n) {
-			integers = n.Name
+	for _, c := range all {
+		if c.out(s) != "" {
+			continue
 		}
-		for _, w := range candidates(n) {
-			if seen[w.Value] || w.Kind == Embedding && !s.Embeddings || !s.match(w.Name) {
-				continue
-			}
-			seen[w.Value] = true
-			if !w.DType.IsFloat() {
-				continue
-			}
-			if w.DType != tensor.Float32 {
-				return nil, fmt.Errorf("weight %q is %v: convert the network to float32 before pruning", w.Name, w.DType)
-			}
-			if i := w.Const.Finite(); i >= 0 {
-				return nil, fmt.Errorf("weight %q has a NaN or infinity at entry %d: the network is broken before pruning", w.Name, i)
-			}
-			out = append(out, w)
+		w := c.Weight
+		if w.DType != tensor.Float32 {
+			return nil, fmt.Errorf("weight %q is %v: convert the network to float32 before pruning", w.Name, w.DType)
 		}
+		if i := w.Const.Finite(); i >= 0 {
+			return nil, fmt.Errorf("weight %q has a NaN or infinity at entry %d: the network is broken before pruning", w.Name, i)
+		}
+		out = append(out, w)
 	}
 	if len(out) == 0 {
-		if integers != "" {
-			return nil, fmt.Errorf("the network is quantised (node %q): prune the float32 network it was made from", integers)
-		}
-		return nil, errors.New("no prunable weight: the network has no Conv, Gemm or MatMul with a constant float32 weight in scope")
+		return nil, none(g, all, s)
 	}
 	return out, nil
 }
 
-func (s Scope) match(name string) bool {
-	any := func(ps []string) bool {
-		for _, p := range ps {
-			if ok, _ := path.Match(p, name); ok {
-				return true
+// Check returns an error where a pattern is none, or matches no weight of the
+// network.
+func (s Scope) Check(g *graph.Graph) error { return s.check(survey(g, s.Embeddings).names()) }
+
+// none is the error where there is nothing to prune.
+func none(g *graph.Graph, all candidates, s Scope) error {
+	integers := ""
+	op.Each(g, func(n *graph.Node) {
+		for _, p := range op.Params(n) {
+			if p.Part == op.Quantised {
+				integers = n.Name
 			}
 		}
-		return false
+	})
+	for _, c := range all {
+		if integers == "" && c.Role == graph.Packed {
+			integers = c.Node.Name
+		}
 	}
-	return (len(s.Include) == 0 || any(s.Include)) && !any(s.Exclude)
+	if integers != "" {
+		return fmt.Errorf("the network is quantised (node %q): prune the float32 network it was made from", integers)
+	}
+	text := "no prunable weight: the network has no Conv, Gemm or MatMul with a constant float32 weight in scope"
+	skips := all.skipped(s)
+	for i, k := range skips {
+		if i == 3 {
+			text += fmt.Sprintf("; and %d more", len(skips)-i)
+			break
+		}
+		text += "; " + k.String()
+	}
+	return errors.New(text)
 }
 
 // kinds are the parts of an operator that are prunable weights.
 var kinds = map[op.Part]Kind{op.Kernel: Conv, op.Depthwise: Depthwise, op.Matrix: Linear, op.Table: Embedding, op.Gates: Recurrent}
-
-// candidates gives the constant weights that a node reads as such: one side of a
-// matrix product, all that others have.
-func candidates(n *graph.Node) []*Weight {
-	var out []*Weight
-	for _, p := range op.Params(n) {
-		k, ok := kinds[p.Part]
-		v := n.In(p.In)
-		if !ok || !v.IsConst() || len(v.Const.Shape) < 2 || v.Const.Len() == 0 || k == Linear && out != nil {
-			continue
-		}
-		out = append(out, &Weight{v, k, n, p.Out})
-	}
-	return out
-}
-
-// quantised says whether a node multiplies by integers in the place of weights.
-func quantised(n *graph.Node) bool {
-	for _, p := range op.Params(n) {
-		if p.Part == op.Quantised {
-			return true
-		}
-	}
-	return false
-}
 
 // Total is the number of entries of all weights.
 func Total(ws []*Weight) int {

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +14,7 @@ type Diagram struct {
 	Nodes  []DiagramNode
 	Edges  []DiagramEdge // in the order of the nodes that they lead to
 	Groups []DiagramGroup
+	ID     int // tells several diagrams of one page apart
 }
 
 // DiagramNode is a box with two lines of text. Group is the group whose colour
@@ -78,6 +82,25 @@ func (d *Diagram) SVG() string {
 	return w.String()
 }
 
+// Modules are the parts that the names of nodes tell, "layer1" and "layer1.0" of
+// "layer1.0.conv1", sorted.
+func (d *Diagram) Modules() []string {
+	seen := map[string]bool{}
+	for _, n := range d.Nodes {
+		for _, name := range []string{n.Label, n.Detail} {
+			if strings.ContainsAny(name, " []") {
+				continue
+			}
+			for i, r := range name {
+				if r == '.' && i > 0 {
+					seen[name[:i]] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
 // paint is the class and colour of a part of a group.
 func paint(class string, group int) string {
 	if group < 0 {
@@ -92,9 +115,7 @@ func (n *DiagramNode) draw(w *strings.Builder, x, y float64) {
 		class = "node plain"
 	}
 	fmt.Fprintf(w, `<g %s transform="translate(%.1f %.1f)">`, paint(class, n.Group), x, y)
-	if n.Hint != "" {
-		fmt.Fprintf(w, `<title>%s</title>`, html.EscapeString(n.Hint))
-	}
+	fmt.Fprintf(w, `<title>%s</title>`, html.EscapeString(cmp.Or(n.Hint, n.Label))) // the search looks here too: labels are shortened
 	fmt.Fprintf(w, `<rect class="box" width="%d" height="%d" rx="6"/><rect class="stripe" width="6" height="%d" rx="3"/>`, nodeWidth, nodeHeight, nodeHeight)
 	fmt.Fprintf(w, `<text class="name" x="14" y="19">%s</text>`, html.EscapeString(cutMiddle(n.Label, 22)))
 	fmt.Fprintf(w, `<text class="what" x="14" y="35">%s</text>`, html.EscapeString(cutMiddle(n.Detail, 30)))

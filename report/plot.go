@@ -33,11 +33,14 @@ type Series struct {
 	Dashed bool // a reference, such as an ideal or a front
 }
 
-// Point is a value with an optional label.
+// Point is a value with an optional label, and how far it may be off in either
+// direction, where that is known.
 type Point struct {
 	X     float64
 	Y     float64
 	Label string
+	OffX  float64
+	OffY  float64
 }
 
 // Bar is one row of a bar chart; Value is in [0,1].
@@ -100,6 +103,14 @@ func (s scale) at(v float64) float64 {
 	return s.a + (s.b-s.a)*(v-s.lo)/(s.hi-s.lo)
 }
 
+// around is where v-off and v+off lie; false where there is nothing to draw.
+func (s scale) around(v, off float64) (from, to float64, ok bool) {
+	if !(off > 0) || bad(off) || s.log && v-off <= 0 {
+		return 0, 0, false
+	}
+	return s.at(v - off), s.at(v + off), true
+}
+
 func (ax Axis) scale(vs []float64, a, b float64) (scale, []float64) {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range vs {
@@ -138,6 +149,12 @@ func (p *Plot) usable() (xs, ys []float64, series []Series) {
 			}
 			q.Points = append(q.Points, pt)
 			xs, ys = append(xs, pt.X), append(ys, pt.Y)
+			if pt.OffX > 0 && !bad(pt.OffX) && !(p.X.Log && pt.X <= pt.OffX) {
+				xs = append(xs, pt.X-pt.OffX, pt.X+pt.OffX)
+			}
+			if pt.OffY > 0 && !bad(pt.OffY) && !(p.Y.Log && pt.Y <= pt.OffY) {
+				ys = append(ys, pt.Y-pt.OffY, pt.Y+pt.OffY)
+			}
 		}
 		series = append(series, q)
 	}
@@ -201,16 +218,12 @@ func (p *Plot) draw(xs, ys []float64, series []Series) string {
 	}
 	fmt.Fprintf(&b, `<text class="axis" x="%g" y="%g" text-anchor="middle">%s</text>`, (left+w-right)/2, h-8, html.EscapeString(p.X.Name))
 	fmt.Fprintf(&b, `<text class="axis" transform="translate(13 %g) rotate(-90)" text-anchor="middle">%s</text>`, (top+h-bottom)/2, html.EscapeString(p.Y.Name))
+	for i, s := range series { // beneath the points, so that every point can be pointed at
+		drawLine(&b, &s, s.class(i), sx, sy)
+	}
 	var tags []tag
 	for i, s := range series {
 		class := s.class(i)
-		if s.Line && len(s.Points) > 1 {
-			var path []string
-			for _, pt := range s.Points {
-				path = append(path, fmt.Sprintf("%.1f,%.1f", sx.at(pt.X), sy.at(pt.Y)))
-			}
-			fmt.Fprintf(&b, `<polyline class="%s" points="%s"/>`, class, strings.Join(path, " "))
-		}
 		if s.Dashed {
 			continue
 		}
@@ -224,8 +237,8 @@ func (p *Plot) draw(xs, ys []float64, series []Series) string {
 				tip = pt.Label
 			}
 			x, y := sx.at(pt.X), sy.at(pt.Y)
-			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g" tabindex="0"><title>%s: %s %s, %s %s</title></circle>`, class, x, y, r,
-				html.EscapeString(tip), html.EscapeString(fx(pt.X)), html.EscapeString(p.X.Name), html.EscapeString(fy(pt.Y)), html.EscapeString(p.Y.Name))
+			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g" tabindex="0"><title>%s: %s, %s</title></circle>`, class, x, y, r,
+				html.EscapeString(tip), html.EscapeString(within(fx, pt.X, pt.OffX, p.X.Name)), html.EscapeString(within(fy, pt.Y, pt.OffY, p.Y.Name)))
 			if pt.Label != "" {
 				tags = append(tags, tag{x, y, pt.Label})
 			}
@@ -233,6 +246,34 @@ func (p *Plot) draw(xs, ys []float64, series []Series) string {
 	}
 	place(&b, tags, box{left - 4, 0, w, h - bottom})
 	return b.String()
+}
+
+// within writes a value, how far it may be off, and what it is.
+func within(format func(float64) string, v, off float64, name string) string {
+	if off > 0 {
+		return fmt.Sprintf("%s ± %s %s", format(v), format(off), name)
+	}
+	return format(v) + " " + name
+}
+
+// drawLine joins the points of a series, and draws how far each may be off.
+func drawLine(b *strings.Builder, s *Series, class string, sx, sy scale) {
+	if s.Line && len(s.Points) > 1 {
+		var path []string
+		for _, pt := range s.Points {
+			path = append(path, fmt.Sprintf("%.1f,%.1f", sx.at(pt.X), sy.at(pt.Y)))
+		}
+		fmt.Fprintf(b, `<polyline class="%s" points="%s"/>`, class, strings.Join(path, " "))
+	}
+	for _, pt := range s.Points {
+		x, y := sx.at(pt.X), sy.at(pt.Y)
+		if l, r, ok := sx.around(pt.X, pt.OffX); ok {
+			fmt.Fprintf(b, `<polyline class="off %s" points="%.1f,%.1f %.1f,%.1f"/>`, class, l, y, r, y)
+		}
+		if l, h, ok := sy.around(pt.Y, pt.OffY); ok {
+			fmt.Fprintf(b, `<polyline class="off %s" points="%.1f,%.1f %.1f,%.1f"/>`, class, x, l, x, h)
+		}
+	}
 }
 
 // key is a line of a legend.

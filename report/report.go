@@ -1,27 +1,33 @@
 // Package report turns results into tables for a terminal, and one
 // self-contained HTML page with plots. It knows nothing of networks.
 //
-// A [Report] is a list of sections; a [Section] has text, a [Table], plots and a
-// [Diagram]. [Report.Print] writes the tables for a terminal, [Report.HTML] the
+// A [Report] is a verdict and a list of sections; a [Section] has text, a [Table],
+// plots and a [Diagram]. [Report.Print] writes the tables for a terminal, [Report.HTML] the
 // page, [Report.Markdown] the text for a repository. Cells are made by how they
 // are to be written: [Percent], [Count], [Bytes], [Ratio] and so on.
 package report
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strings"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Report is a page: sections of text, tables and plots.
+// Report is a page: what came of it in words, sections of text, tables and plots,
+// and how it was made.
 type Report struct {
 	Title    string
 	Subtitle string
+	Verdict  []string // sentences to read first
 	Sections []Section
+	Facts    []Fact // how it was made
+}
+
+// Fact is a line of the box that says how a report was made.
+type Fact struct {
+	Name string
+	Text string
+	Code bool // to be copied as it is: a command, a digest
 }
 
 // Section holds blocks under a heading. What is nil is left out.
@@ -29,6 +35,7 @@ type Section struct {
 	Heading string
 	Text    string // paragraphs, separated by empty lines
 	Table   *Table
+	Note    string // paragraphs below the table, that say how to read it
 	Plots   []*Plot
 
 	Diagram *Diagram
@@ -118,51 +125,6 @@ func Ratio(v, spread float64) Cell {
 // Number writes a number with four digits.
 func Number(v float64) Cell { return num(v, fmt.Sprintf("%.4g", v)) }
 
-// Print writes the tables for a terminal; width is the terminal's, 0 for none.
-func (r *Report) Print(w io.Writer, width int) {
-	for _, s := range r.Sections {
-		if s.Table == nil {
-			continue
-		}
-		if s.Heading != "" {
-			fmt.Fprintf(w, "\n%s\n", s.Heading)
-		}
-		s.Table.Print(w, width)
-	}
-}
-
-// Print writes the table for a terminal.
-func (t *Table) Print(w io.Writer, width int) {
-	p := table.NewWriter()
-	p.SetOutputMirror(w)
-	st := table.StyleLight
-	st.Options = table.OptionsNoBordersAndSeparators
-	st.Options.SeparateHeader = true
-	st.Format.Header = text.FormatDefault
-	p.SetStyle(st)
-	if width > 0 {
-		p.Style().Size.WidthMax = width
-	}
-	var head table.Row
-	var cfg []table.ColumnConfig
-	for i, c := range t.Columns {
-		head = append(head, c)
-		if t.Numeric(i) {
-			cfg = append(cfg, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
-	}
-	p.AppendHeader(head)
-	p.SetColumnConfigs(cfg)
-	for _, r := range t.Rows {
-		var row table.Row
-		for _, c := range r {
-			row = append(row, c.Text)
-		}
-		p.AppendRow(row)
-	}
-	p.Render()
-}
-
 // Numeric says whether a column holds numbers.
 func (t *Table) Numeric(i int) bool {
 	for _, r := range t.Rows {
@@ -171,4 +133,12 @@ func (t *Table) Numeric(i int) bool {
 		}
 	}
 	return false
+}
+
+// Column is the name of a column, "" where there is none.
+func (t *Table) Column(i int) string {
+	if i >= len(t.Columns) {
+		return ""
+	}
+	return t.Columns[i]
 }

@@ -39,20 +39,22 @@ func TestTicks(t *testing.T) {
 // A page with hostile names is well formed in its plots and loads nothing.
 func TestPage(t *testing.T) {
 	evil := `<script>alert(1)</script>"&`
-	r := &Report{Title: evil, Subtitle: evil}
+	r := &Report{Title: evil, Subtitle: evil, Verdict: []string{evil}, Facts: []Fact{{evil, evil, false}, {evil, evil, true}}}
 	r.Add(Section{Heading: evil, Text: evil + "\n\nmore", Table: &Table{Columns: []string{evil, "n"}, Rows: [][]Cell{{Text(evil), Count(3)}}},
 		Plots: []*Plot{
 			{Title: evil, X: Axis{Name: evil, Log: true}, Y: Axis{Name: "y"}, Series: []Series{
-				{Name: evil, Line: true, Points: []Point{{1, 2, evil}, {0, 1, ""}, {math.NaN(), 1, ""}, {10, math.Inf(1), ""}, {100, 3, ""}}}, {Name: "b", Dashed: true}}},
+				{Name: evil, Line: true, Points: []Point{{X: 1, Y: 2, Label: evil, OffX: .5, OffY: 1}, {X: 0, Y: 1}, {X: math.NaN(), Y: 1}, {X: 10, Y: math.Inf(1)}, {X: 100, Y: 3, OffX: 200, OffY: math.NaN()}}}, {Name: "b", Dashed: true}}},
 			{Title: "bars", Bars: []Bar{{evil, .5, "50 %"}, {strings.Repeat("long", 20), 2, ""}, {"nan", math.NaN(), ""}}},
 			{Title: "none"},
 		}})
+	r.Add(Section{Heading: evil, Note: evil, Diagram: &Diagram{Nodes: []DiagramNode{{Label: evil + ".b", Detail: evil, Hint: evil, Group: -1, Fill: -1}, {Label: `"><img.on>.c`, Group: -1, Fill: -1}},
+		Groups: []DiagramGroup{{evil, evil}}}})
 	var b bytes.Buffer
 	if err := r.HTML(&b); err != nil {
 		t.Fatal(err)
 	}
 	s := b.String()
-	for _, no := range []string{"<script>alert", "http://", "https://", "src=", "NaN", "Inf"} {
+	for _, no := range []string{"<script>alert", "http://", "https://", "src=", "NaN", "Inf", "<img", "url(", "@import"} {
 		if strings.Contains(s, no) {
 			t.Errorf("the page has %q", no)
 		}
@@ -66,6 +68,14 @@ func TestPage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+	for _, want := range []string{`<p class="verdict">&lt;script`, `data-label="&lt;script`, `<code>&lt;script`, `<option value="&#34;&gt;&lt;img">`} {
+		if !strings.Contains(s, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Index(s, `class="verdict"`) > strings.Index(s, "<h2") {
+		t.Error("the verdict does not come first")
 	}
 	b.Reset()
 	r.Print(&b, 80)

@@ -15,7 +15,7 @@ import (
 func TestStandalone(t *testing.T) {
 	p := &Plot{Title: `<a> & "b"`, X: Axis{Name: "x", Log: true}, Y: Axis{Name: "y"}}
 	for i := range 14 {
-		p.Series = append(p.Series, Series{Name: fmt.Sprintf("<method %d>", i), Line: true, Points: []Point{{1, float64(i), ""}, {10, 20, ""}}})
+		p.Series = append(p.Series, Series{Name: fmt.Sprintf("<method %d>", i), Line: true, Points: []Point{{X: 1, Y: float64(i)}, {X: 10, Y: 20}}})
 	}
 	s, err := p.Standalone()
 	if err != nil {

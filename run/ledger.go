@@ -60,9 +60,14 @@ func (l *Ledger[T]) Add(o *T) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(append(b, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
+	st, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if _, err = f.Write(append(b, '\n')); err != nil { // half a line would spoil the next
+		return errors.Join(err, f.Truncate(st.Size()), f.Close())
+	}
+	if err = errors.Join(f.Sync(), f.Close()); err == nil {
 		l.by[l.key(o)] = o
 	}
 	return err

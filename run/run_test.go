@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"pare/graph"
 	"pare/zoo"
 )
 
@@ -152,7 +153,7 @@ func TestClean(t *testing.T) {
 	Clean("nosuch")
 }
 
-// A digest is of names, shapes and numbers, and nothing else.
+// A digest is of all that a network is.
 func TestDigest(t *testing.T) {
 	digest := func(name string, seed uint64, change func(x []float32)) string {
 		g, err := zoo.New(name, zoo.Options{Seed: seed})
@@ -174,6 +175,29 @@ func TestDigest(t *testing.T) {
 	} {
 		if a == b {
 			t.Errorf("%s has the same digest", what)
+		}
+	}
+	base, err := zoo.New("mlp:8-4-2", zoo.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := Digest(base)
+	for what, change := range map[string]func(g *graph.Graph){
+		"operator": func(g *graph.Graph) { g.Nodes[1].Op = "Tanh" }, "node's name": func(g *graph.Graph) { g.Nodes[1].Name = "x" },
+		"attribute": func(g *graph.Graph) { g.Nodes[0].Attrs[0].I++; g.Nodes[0].Attrs[0].F++ }, "new attribute": func(g *graph.Graph) { g.Nodes[1].Attrs = append(g.Nodes[1].Attrs, graph.MakeAttr("x", 1)) },
+		"domain": func(g *graph.Graph) { g.Nodes[1].Domain = "x" }, "opset": func(g *graph.Graph) { g.Opset[""]++ }, "input's name": func(g *graph.Graph) { g.Inputs[0].Name = "x" },
+		"operands": func(g *graph.Graph) { g.Nodes[0].Inputs = g.Nodes[0].Inputs[:2] }, "order of weights": func(g *graph.Graph) { in := g.Nodes[0].Inputs; in[1], in[2] = in[2], in[1] },
+		"output": func(g *graph.Graph) { g.Outputs[0] = g.Nodes[0].Outputs[0] }, "role": func(g *graph.Graph) { g.Params()[0].Role = graph.Frozen },
+		"producer": func(g *graph.Graph) { g.Meta.Producer = "x" }, "property": func(g *graph.Graph) { g.Meta.Props = []graph.Prop{{Key: "a", Value: "b"}} },
+		"name": func(g *graph.Graph) { g.Name = "x" }, "remark": func(g *graph.Graph) { g.Nodes[0].Doc = "x" }, "shape of the input": func(g *graph.Graph) { g.Inputs[0].Shape[0] = graph.N(3) },
+		"what is unknown": func(g *graph.Graph) { g.Nodes[0].Unknown = []byte{1} },
+	} {
+		g, _ := base.Clone(true)
+		if Digest(g) != was {
+			t.Fatal("a copy has another digest")
+		}
+		if change(g); Digest(g) == was {
+			t.Errorf("another %s has the same digest", what)
 		}
 	}
 	zero, minus := digest("mlp:8-4", 1, func(x []float32) { x[0] = 0 }), digest("mlp:8-4", 1, func(x []float32) { x[0] = 0; x[0] = -x[0] })

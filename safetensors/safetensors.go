@@ -10,6 +10,7 @@ package safetensors
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"pare/tensor"
 
@@ -65,5 +66,5 @@ func Write(path string, f *File) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return renameio.WriteFile(path, b, 0o644)
+	return renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path)))
 }

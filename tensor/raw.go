@@ -3,6 +3,7 @@ package tensor
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 )
@@ -135,6 +136,92 @@ func (t *Tensor) Raw() []byte {
 		}
 	}
 	return out
+}
+
+// piece is the number of elements that are read or written at a time.
+const piece = 1 << 18
+
+// WriteRaw writes what Raw gives, without holding it.
+func (t *Tensor) WriteRaw(w io.Writer) error {
+	for at, n := 0, t.Len(); at < n; at += piece {
+		if _, err := w.Write(t.part(at, min(n, at+piece)).Raw()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadRaw is a tensor of a type other than String whose elements come from a reader in
+// little-endian order. The caller has made sure that there are as many.
+func ReadRaw(r io.Reader, d DType, shape ...int) (*Tensor, error) {
+	t := New(d, shape...)
+	b := make([]byte, min(piece, t.Len())*d.Size())
+	for at, n := 0, t.Len(); at < n; at += piece {
+		p := t.part(at, min(n, at+piece))
+		if _, err := io.ReadFull(r, b[:p.Bytes()]); err != nil {
+			return nil, err
+		}
+		p.copyFrom(elements(b[:p.Bytes()], d, p.Len()))
+	}
+	return t, nil
+}
+
+// part is a view of the elements from lo to hi.
+func (t *Tensor) part(lo, hi int) *Tensor {
+	p := &Tensor{DType: t.DType, Shape: []int{hi - lo}}
+	switch x := t.Data.(type) {
+	case []float32:
+		p.Data = x[lo:hi]
+	case []float64:
+		p.Data = x[lo:hi]
+	case []int64:
+		p.Data = x[lo:hi]
+	case []uint64:
+		p.Data = x[lo:hi]
+	case []int32:
+		p.Data = x[lo:hi]
+	case []uint32:
+		p.Data = x[lo:hi]
+	case []int16:
+		p.Data = x[lo:hi]
+	case []uint16:
+		p.Data = x[lo:hi]
+	case []int8:
+		p.Data = x[lo:hi]
+	case []uint8:
+		p.Data = x[lo:hi]
+	case []bool:
+		p.Data = x[lo:hi]
+	}
+	return p
+}
+
+// copyFrom copies elements of the tensor's own type.
+func (t *Tensor) copyFrom(data any) {
+	switch x := t.Data.(type) {
+	case []float32:
+		copy(x, data.([]float32))
+	case []float64:
+		copy(x, data.([]float64))
+	case []int64:
+		copy(x, data.([]int64))
+	case []uint64:
+		copy(x, data.([]uint64))
+	case []int32:
+		copy(x, data.([]int32))
+	case []uint32:
+		copy(x, data.([]uint32))
+	case []int16:
+		copy(x, data.([]int16))
+	case []uint16:
+		copy(x, data.([]uint16))
+	case []int8:
+		copy(x, data.([]int8))
+	case []uint8:
+		copy(x, data.([]uint8))
+	case []bool:
+		copy(x, data.([]bool))
+	}
 }
 
 // append2, append4 and append8 append whole numbers of 2, 4 and 8 bytes.

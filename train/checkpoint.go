@@ -118,6 +118,7 @@ func (r *Run) restore(c *checkpoint) error {
 		copy(v.Const.F32(), c.Stats[i])
 	}
 	r.Step, r.Epoch, r.sum, r.Past = c.Step, c.Epoch, c.Sum, slices.Clone(c.Past)
+	r.saved = c.Step
 	return nil
 }
 
@@ -155,7 +156,7 @@ func sameKey(was, is []string) error {
 			b = is[i]
 		}
 		if a != b {
-			return fmt.Errorf("it was begun with %s, this run has %s: repeat what began it, or begin anew without resuming", a, b)
+			return fmt.Errorf("it was begun with %s, this run has %s: repeat what began it, or remove the checkpoint to begin anew", a, b)
 		}
 	}
 	return nil

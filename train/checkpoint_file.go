@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +22,15 @@ import (
 
 // A checkpoint file is
 //
-//	"PARECKP3", the SHA-256 of what follows the next 8 bytes, its uint64 length
+//	"PARECKP4", the SHA-256 of what follows the next 8 bytes, its uint64 length
 //	a safetensors file: weights, optimiser state, statistics and states of the
 //	hooks as tensors named PART/NUMBER/NAME, the past epochs as a matrix, and
 //	the facts of the run as metadata
-const checkpointMagic = "PARECKP3"
+const checkpointMagic = "PARECKP"
+
+// CheckpointFormat is the version of checkpoints. It rises where an older file would
+// be gone on with to other bytes, too: where a method, the loop or the facts change.
+const CheckpointFormat = 4
 
 // save writes the state beside the file, syncs and renames it.
 func (r *Run) save(path string) error {
@@ -35,11 +40,12 @@ func (r *Run) save(path string) error {
 	}
 	b, err := encode(c)
 	if err == nil {
-		err = renameio.WriteFile(path, b, 0o644)
+		err = renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path)))
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	r.saved = r.Step
 	return nil
 }
 
@@ -94,17 +100,22 @@ func encode(c *checkpoint) ([]byte, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	out := append([]byte(checkpointMagic), sum[:]...)
+	out := fmt.Appendf(nil, "%s%d", checkpointMagic, CheckpointFormat)
+	out = append(out, sum[:]...)
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(body)))
 	return append(out, body...), nil
 }
 
 func decode(b []byte) (*checkpoint, error) {
-	head := len(checkpointMagic) + sha256.Size + 8
+	magic := len(checkpointMagic) + 1
+	head := magic + sha256.Size + 8
 	if len(b) < head || string(b[:len(checkpointMagic)]) != checkpointMagic {
-		return nil, errors.New("not a checkpoint of this version of Pare")
+		return nil, errors.New("it is no checkpoint of Pare")
 	}
-	sum := b[len(checkpointMagic) : head-8]
+	if is := b[magic-1]; is != '0'+CheckpointFormat {
+		return nil, fmt.Errorf("it has format %q, this version of Pare reads %d: end the run with the version that began it, or remove the checkpoint", is, CheckpointFormat)
+	}
+	sum := b[magic : head-8]
 	n := binary.LittleEndian.Uint64(b[head-8:])
 	body := b[head:]
 	if n > math.MaxInt64 || uint64(len(body)) != n {

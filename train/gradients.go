@@ -14,7 +14,7 @@ import (
 // values is not trained or a gradient is not finite.
 func Gradients(ctx context.Context, g *graph.Graph, of []*graph.Value, d Source, l Loss, opt engine.Options) ([][]float32, error) {
 	defer d.Close()
-	s, err := NewStep(g, d.Batch(), l, opt)
+	s, err := newStep(g, samplesOf(d), d.Batch(), l, opt, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func Gradients(ctx context.Context, g *graph.Graph, of []*graph.Value, d Source,
 // entry for each of them. See Hessian.
 func HessianProduct(ctx context.Context, g *graph.Graph, of []*graph.Value, vector [][]float32, d Source, l Loss, opt engine.Options) ([][]float64, error) {
 	defer d.Close()
-	h, err := NewHessian(g, d.Batch(), l, of, opt)
+	h, err := newHessian(g, samplesOf(d), d.Batch(), l, of, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
@@ -21,8 +22,12 @@ type Hessian struct {
 
 // NewHessian plans the products by the parameters of.
 func NewHessian(g *graph.Graph, batch int, l Loss, of []*graph.Value, opt engine.Options) (*Hessian, error) {
+	return newHessian(g, nil, batch, l, of, opt)
+}
+
+func newHessian(g *graph.Graph, set *dataset.Set, batch int, l Loss, of []*graph.Value, opt engine.Options) (*Hessian, error) {
 	var vectors, products []*graph.Value
-	s, err := newStep(g, batch, l, opt, func(c *graph.Graph, in, grad map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
+	s, err := newStep(g, set, batch, l, opt, func(c *graph.Graph, in, grad map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
 		b := op.NewBuilder(c, "hessian")
 		var dot *graph.Value
 		var by, want []*graph.Value

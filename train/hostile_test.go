@@ -3,6 +3,7 @@ package train
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // sealed is a checkpoint with this body, its length and checksum right.
 func sealed(body []byte) []byte {
 	sum := sha256.Sum256(body)
-	b := append([]byte(checkpointMagic), sum[:]...)
+	b := append(fmt.Appendf(nil, "%s%d", checkpointMagic, CheckpointFormat), sum[:]...)
 	return append(binary.LittleEndian.AppendUint64(b, uint64(len(body))), body...)
 }
 
@@ -26,7 +27,7 @@ func body(tb testing.TB) []byte {
 	if d, err := decode(b); err != nil || !reflect.DeepEqual(c, d) {
 		tb.Fatalf("%+v became %+v (%v)", c, d, err)
 	}
-	return b[len(checkpointMagic)+sha256.Size+8:]
+	return b[len(checkpointMagic)+1+sha256.Size+8:]
 }
 
 // Every change of one byte of a checkpoint is noticed, and every end too early.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"pare/engine"
 	"pare/graph"
@@ -70,6 +71,7 @@ type Run struct {
 	Index  int            // of the present batch in its epoch
 
 	pass  *Step
+	saved int     // the step of the checkpoint that is there; -1: none
 	sum   float64 // of the epoch's losses
 	dense bool    // gradients of masked parameters are computed in full
 }
@@ -139,13 +141,13 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
-	pass, err := NewStep(cfg.Graph, cfg.Train.Batch(), cfg.Loss, cfg.Engine)
+	pass, err := newStep(cfg.Graph, samplesOf(cfg.Train), cfg.Train.Batch(), cfg.Loss, cfg.Engine, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer pass.Close()
 	defer cfg.Train.Close()
-	r := &Run{Config: cfg, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
+	r := &Run{Config: cfg, saved: -1, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
 	for _, n := range pass.norms {
 		r.Stats = append(r.Stats, n.mean, n.vari)
 	}
@@ -197,15 +199,36 @@ func check(cfg *Config) error {
 	return nil
 }
 
+// grace is how long a step that has begun may take to its end when the context ends:
+// the state is saved between steps.
+const grace = 10 * time.Second
+
+// late gives a context that ends a while after another.
+func late(ctx context.Context, after time.Duration) (context.Context, func()) {
+	l, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(after)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			end()
+		case <-l.Done():
+		}
+	})
+	return l, func() { stop(); end() }
+}
+
 func (r *Run) epochs(ctx context.Context) error {
+	soon, end := late(ctx, grace)
+	defer end()
 	steps := r.Train.Steps()
 	for r.Epoch < r.Epochs {
 		for i := r.Step - r.Epoch*steps; i < steps; i++ {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
 			}
-			if err := r.step(ctx, i); err != nil {
-				return err
+			if err := r.step(soon, i); err != nil {
+				return r.broken(ctx, err)
 			}
 			if r.Every > 0 && r.Step%r.Every == 0 && r.Save != "" && i+1 < steps {
 				if err := r.save(r.Save); err != nil {
@@ -231,6 +254,15 @@ func (r *Run) interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w in %s (step %d of %d)", ErrInterrupted, r.Save, r.Step, r.Total)
 }
 
+// broken says of a step that the context has ended in its middle from where the run
+// goes on: hooks may have moved on, so that the last checkpoint stands.
+func (r *Run) broken(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) || r.saved < 0 {
+		return err
+	}
+	return fmt.Errorf("%w in %s (step %d of %d)", ErrInterrupted, r.Save, r.saved, r.Total)
+}
+
 // step runs one batch: forward, backward, hooks, weights, statistics.
 func (r *Run) step(ctx context.Context, i int) error {
 	r.Index = i
@@ -243,7 +275,7 @@ func (r *Run) step(ctx context.Context, i int) error {
 		}
 	}
 	loss, err := r.pass.RunContext(ctx)
-	if err != nil { // where ctx is done in the middle of a step, the last checkpoint stands
+	if err != nil {
 		return err
 	}
 	lr := r.Rate(r.Step)

@@ -41,7 +41,7 @@ type lossInputs struct {
 	teacher *graph.Value // logits of the teacher, like the output
 }
 
-// attach adds the loss behind the first output of the network.
+// attach adds the loss behind the output of a view.
 func (l Loss) attach(g *graph.Graph) (*graph.Value, lossInputs, error) {
 	b := op.NewBuilder(g, "loss")
 	out := g.Outputs[0]

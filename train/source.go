@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
@@ -20,6 +21,9 @@ type Data struct {
 // NewData feeds batches of a loader.
 func NewData(l *dataset.Loader) *Data { return &Data{Loader: l} }
 
+// Samples are those that are fed.
+func (d *Data) Samples() *dataset.Set { return d.Set }
+
 // Close ends the background work.
 func (d *Data) Close() {
 	if d.ahead != nil {
@@ -32,6 +36,9 @@ func (d *Data) Close() {
 // targets like the output gets 1 for the class and 0 elsewhere.
 func (d *Data) Fill(epoch, i int, s *Step) error {
 	if d.ahead == nil {
+		if s.view.Raw {
+			d.Norm = dataset.Raw
+		}
 		d.ahead = dataset.NewAhead(d.Loader)
 	}
 	x, y := s.Input(), s.Labels()
@@ -66,6 +73,8 @@ type Metrics struct {
 	N        int     `json:"n"`        // samples (tokens for text)
 	Accuracy float64 `json:"accuracy"` // share of samples whose best output is the label
 	Loss     float64 `json:"loss"`     // mean cross-entropy
+
+	Notes []catalog.Text `json:"notes,omitempty"` // what was assumed of inputs and outputs
 }
 
 // NewEval measures on a set in batches.
@@ -76,65 +85,78 @@ func NewEval(set *dataset.Set, norm dataset.Norm, batch int, opt engine.Options)
 // Run evaluates the network on every sample of the set.
 func (e *Eval) Run(ctx context.Context, g *graph.Graph) (Metrics, error) {
 	var m Metrics
-	l := e.Loader
-	opt := e.Engine
-	opt.Freeze = true
-	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 {
-		return m, fmt.Errorf("evaluation needs a network with one input; this has %d", len(g.Inputs))
-	}
-	sizes, batch := g.Batch(l.Size)
-	p, err := engine.Compile(g, sizes, opt)
-	if err != nil {
-		return m, err
-	}
-	defer p.Close()
-	in := p.Input(p.InputNames()[0])
-	x, tokens := in.F32(), tensor.Of[int64](in)
-	if x == nil && tokens == nil {
-		return m, fmt.Errorf("the network's input is %v: float32 or int64 is needed", in.DType)
-	}
-	per := 1
-	if l.Set.Tokens != nil {
-		per = l.Set.Size()
-	}
-	y := make([]int64, batch*per)
-	part := *l
-	part.Size = batch
 	var right int
-	for i := 0; i*batch < l.Set.Len(); i++ {
-		if ctx.Err() != nil {
-			return m, ctx.Err()
-		}
-		n := part.Fill(0, i, x, tokens, y) * per
-		if err := p.RunContext(ctx); err != nil {
-			return m, err
-		}
-		out := p.Output(p.OutputNames()[0])
-		o := out.F32()
-		if o == nil || len(o)%(batch*per) != 0 {
-			return m, fmt.Errorf("output %v does not give each sample its scores", out)
-		}
-		c := len(o) / (batch * per)
-		for k := range n {
-			row := o[k*c : (k+1)*c]
-			if y[k] < 0 || int(y[k]) >= c {
-				return m, fmt.Errorf("label %d of sample %d is outside the network's %d outputs", y[k], i*batch+k/per, c)
+	v, err := e.Scores(ctx, g, func(scores []float32, labels []int64, width int) error {
+		for k, y := range labels {
+			if y < 0 || int(y) >= width {
+				return fmt.Errorf("label %d of sample %d is outside the network's %d outputs", y, m.N+k, width)
 			}
-			best, loss := score(row, int(y[k]))
-			if best == int(y[k]) {
+			best, loss := score(scores[k*width:(k+1)*width], int(y))
+			if best == int(y) {
 				right++
 			}
 			m.Loss += loss
 		}
-		m.N += n
+		m.N += len(labels)
+		return nil
+	})
+	if err != nil {
+		return m, err
 	}
 	if m.N == 0 {
-		return m, fmt.Errorf("the %s set is empty", l.Set.Name)
+		return m, fmt.Errorf("the %s set is empty", e.Loader.Set.Name)
 	}
+	m.Notes = v.Notes
 	m.Accuracy = float64(right) / float64(m.N)
 	m.Loss /= float64(m.N)
 	if !finite(m.Loss) {
-		return m, fmt.Errorf("the network's output on the %s set is not finite", l.Set.Name)
+		return m, fmt.Errorf("the network's output on the %s set is not finite", e.Loader.Set.Name)
 	}
 	return m, nil
+}
+
+// Scores runs a network on every sample of the set, and gives f those of each label,
+// batch by batch, before a softmax. Where the network fixes the batch, samples that
+// fill the last one up are not given.
+func (e *Eval) Scores(ctx context.Context, g *graph.Graph, f func(scores []float32, labels []int64, width int) error) (*View, error) {
+	l := *e.Loader
+	_, l.Size = g.Batch(l.Size)
+	v, err := NewView(g, l.Set, l.Size, false)
+	if err != nil {
+		return nil, err
+	}
+	if v.Raw {
+		l.Norm = dataset.Raw
+	}
+	opt := e.Engine
+	opt.Freeze = true
+	p, err := engine.Compile(v.Graph, nil, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	in := p.Input(p.InputNames()[0])
+	x, tokens := in.F32(), tensor.Of[int64](in)
+	per := 1
+	if l.Set.Tokens != nil {
+		per = l.Set.Size()
+	}
+	y := make([]int64, l.Size*per)
+	for i := 0; i*l.Size < l.Set.Len(); i++ {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		n := l.Fill(0, i, x, tokens, y) * per
+		if err := p.RunContext(ctx); err != nil {
+			return nil, err
+		}
+		o := p.Output(p.OutputNames()[0])
+		if len(o.F32()) != l.Size*per*v.Width {
+			return nil, fmt.Errorf("output %v does not give each sample its scores", o)
+		}
+		if err := f(o.F32()[:n*v.Width], y[:n], v.Width); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
@@ -27,40 +28,42 @@ type Step struct {
 	loss   *graph.Value
 	lossT  *tensor.Tensor
 	bm, bv [][]float32
-	logits *graph.Value
 	teach  *engine.Program
+	view   *View
 }
 
 // NewStep plans forward and backward pass of a network for a batch size. The
 // network's roles must be set (op.Classify). extra parameters may be named
 // whose gradients are wanted although their role is not Param.
 func NewStep(g *graph.Graph, batch int, l Loss, opt engine.Options) (*Step, error) {
-	return newStep(g, batch, l, opt, nil)
+	return newStep(g, nil, batch, l, opt, nil)
+}
+
+// samplesOf are those that a source feeds; nil where it does not say.
+func samplesOf(d Source) *dataset.Set {
+	if x, ok := d.(interface{ Samples() *dataset.Set }); ok {
+		return x.Samples()
+	}
+	return nil
 }
 
 // newStep lets more add to the graph what else is to be computed: it is given the
 // graph, what the parameters are called in it, and their gradients.
-func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c *graph.Graph, in, grad map[*graph.Value]*graph.Value) ([]*graph.Value, error)) (*Step, error) {
+func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Options, more func(c *graph.Graph, in, grad map[*graph.Value]*graph.Value) ([]*graph.Value, error)) (*Step, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
-	if len(g.Inputs) != 1 || len(g.Outputs) < 1 {
-		return nil, fmt.Errorf("training needs a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
-	}
-	c, m := g.Clone(false)
-	sizes, fixed := g.Batch(batch)
-	if fixed != batch {
-		return nil, fmt.Errorf("the network's batch is fixed to %d: train with that batch size, or export it with a symbolic batch", fixed)
-	}
-	if err := op.Bind(c, sizes); err != nil { // recurrence is differentiated step by step
+	view, err := NewView(g, set, batch, l.Kind == "mse") // recurrence is differentiated step by step: sizes are bound
+	if err != nil {
 		return nil, err
 	}
+	c, m := view.Graph, view.Of
 	op.Fuse(c)
 	norms, err := trainNorms(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Batch: batch, net: g, norms: norms, logits: c.Outputs[0]}
+	s := &Step{Batch: batch, net: g, norms: norms, view: view}
 	loss, in, err := l.attach(c)
 	if err != nil {
 		return nil, err
@@ -87,7 +90,7 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 		want = append(want, also...)
 	}
 	opt.Freeze = false
-	if s.prog, err = engine.Compile(c, sizes, opt, want...); err != nil {
+	if s.prog, err = engine.Compile(c, nil, opt, want...); err != nil {
 		return nil, err
 	}
 	s.loss = loss
@@ -95,13 +98,27 @@ func newStep(g *graph.Graph, batch int, l Loss, opt engine.Options, more func(c 
 	s.lossT = s.prog.Value(loss)
 	if in.teacher != nil {
 		s.soft = s.prog.Input(in.teacher.Name)
-		opt.Freeze = true
-		sizes, _ := l.Teacher.Batch(batch)
-		if s.teach, err = engine.Compile(l.Teacher, sizes, opt); err != nil {
+		if s.teach, err = teacher(l.Teacher, view, opt); err != nil {
 			return nil, fmt.Errorf("teacher: %w", err)
 		}
 	}
-	return s, s.bind(params, grads, sizes)
+	return s, s.bind(params, grads)
+}
+
+// teacher plans a teacher on the samples that a student sees.
+func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program, error) {
+	v, err := NewView(g, student.samples, student.Batch, false)
+	if err != nil {
+		return nil, err
+	}
+	if v.Width != student.Width {
+		return nil, fmt.Errorf("it has %d outputs, the network %d: they must be as many", v.Width, student.Width)
+	}
+	if v.Raw != student.Raw {
+		return nil, fmt.Errorf("one of the two networks takes whole numbers and the other normalised ones: give a teacher of the same input type")
+	}
+	opt.Freeze = true
+	return engine.Compile(v.Graph, nil, opt)
 }
 
 // backward adds the gradients of a loss by the network's parameters, which m finds
@@ -120,7 +137,7 @@ func backward(g, c *graph.Graph, loss *graph.Value, m map[*graph.Value]*graph.Va
 }
 
 // bind finds the storage of gradients and batch statistics in the plan.
-func (s *Step) bind(params, grads []*graph.Value, sizes map[string]int) error {
+func (s *Step) bind(params, grads []*graph.Value) error {
 	for i, p := range params {
 		q := &Param{Value: p, W: p.Const.F32(), Decay: true}
 		if q.W == nil {
@@ -136,7 +153,7 @@ func (s *Step) bind(params, grads []*graph.Value, sizes map[string]int) error {
 	for _, n := range s.norms {
 		s.bm = append(s.bm, s.prog.Value(n.bm).F32())
 		s.bv = append(s.bv, s.prog.Value(n.bv).F32())
-		rows, err := normRows(n, sizes)
+		rows, err := normRows(n)
 		if err != nil {
 			return err
 		}
@@ -146,12 +163,12 @@ func (s *Step) bind(params, grads []*graph.Value, sizes map[string]int) error {
 }
 
 // normRows is the number of values a channel that a norm averages over.
-func normRows(n *norm, sizes map[string]int) (int, error) {
+func normRows(n *norm) (int, error) {
 	x := n.bm.From.In(0)
 	rows := graph.N(1)
 	for d, k := range x.Shape {
 		if d != 1 {
-			rows = rows.Times(k.Bind(sizes))
+			rows = rows.Times(k)
 		}
 	}
 	if !rows.Known() {
@@ -176,6 +193,7 @@ func (s *Step) RunContext(ctx context.Context) (float64, error) {
 	if s.teach != nil {
 		in := s.teach.Input(s.teach.InputNames()[0])
 		copy(in.F32(), s.x.F32())
+		copy(tensor.Of[int64](in), tensor.Of[int64](s.x))
 		if err := s.teach.RunContext(ctx); err != nil {
 			return 0, err
 		}

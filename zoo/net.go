@@ -7,6 +7,7 @@
 package zoo
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -20,17 +21,25 @@ import (
 // named as PyTorch names them.
 type net struct {
 	*op.Builder
-	r *rand.Rand
+	r     *rand.Rand
+	most  int // bytes that are left for weights
+	count int // weights so far
 }
 
 // opset of the networks built here.
 const opset = 17
 
-func newNet(name string, seed uint64, in ...int) (*net, *graph.Value) {
+// defaultMost bounds weights where Options does not, and mostWeights their number.
+const (
+	defaultMost = 16 << 30
+	mostWeights = 20_000
+)
+
+func newNet(name string, o Options, in ...int) (*net, *graph.Value) {
 	g := graph.New(name, opset)
 	x := &graph.Value{Name: "input", DType: tensor.Float32, Shape: append(graph.Shape{graph.Sym("N")}, graph.Dims(in...)...)}
 	g.Inputs = []*graph.Value{x}
-	return &net{op.NewBuilder(g, name), rand.New(rand.NewPCG(seed, 0x200))}, x
+	return &net{Builder: op.NewBuilder(g, name), r: rand.New(rand.NewPCG(o.Seed, 0x200)), most: cmp.Or(o.Most, defaultMost)}, x
 }
 
 // finish names the output and checks the graph.
@@ -43,8 +52,21 @@ func (b *net) finish(y *graph.Value, name string) (*graph.Graph, error) {
 	return b.G, op.InferAll(b.G)
 }
 
+// tooLarge is what building panics with before it takes more memory than it may.
+type tooLarge string
+
+// reserve takes the memory of a weight off what is left.
+func (b *net) reserve(name string, shape ...int) {
+	n, ok := tensor.Size(shape)
+	if b.count++; !ok || n > b.most/4 || b.count > mostWeights {
+		panic(tooLarge(name))
+	}
+	b.most -= 4 * n
+}
+
 // param is a trained tensor.
 func (b *net) param(name string, fill func(x []float32), shape ...int) *graph.Value {
+	b.reserve(name, shape...)
 	t := tensor.New(tensor.Float32, shape...)
 	if fill != nil {
 		fill(t.F32())
@@ -53,6 +75,7 @@ func (b *net) param(name string, fill func(x []float32), shape ...int) *graph.Va
 }
 
 func (b *net) stat(name string, v float32, n int) *graph.Value {
+	b.reserve(name, n)
 	return b.G.Const(name, tensor.From(constant(v, n), n), graph.Stat)
 }
 

@@ -24,7 +24,7 @@ func mlp(o Options, name string, sizes ...int) (*graph.Graph, error) {
 	if n := product(in); n != sizes[0] {
 		return nil, fmt.Errorf("input %v has %d values, the first layer takes %d", in, n, sizes[0])
 	}
-	b, x := newNet(name, o.Seed, in...)
+	b, x := newNet(name, o, in...)
 	if len(in) > 1 {
 		x = b.flatten(x)
 	}
@@ -52,7 +52,7 @@ func leNet5(o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet("lenet-5", o.Seed, in...)
+	b, x := newNet("lenet-5", o, in...)
 	for i, out := range []int{20, 50} {
 		name := fmt.Sprintf("conv%d", i+1)
 		b.at(name)
@@ -77,7 +77,7 @@ func convN(o Options, layers int) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet(fmt.Sprintf("conv-%d", layers), o.Seed, in...)
+	b, x := newNet(fmt.Sprintf("conv-%d", layers), o, in...)
 	for i := range layers {
 		out := o.width(64 << (i / 2))
 		name := fmt.Sprintf("conv%d", i+1)
@@ -116,7 +116,7 @@ func vgg(o Options, depth int) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet(fmt.Sprintf("vgg%d-bn", depth), o.Seed, in...)
+	b, x := newNet(fmt.Sprintf("vgg%d-bn", depth), o, in...)
 	i := 0
 	for _, w := range strings.Fields(plan) {
 		if w == "M" {
@@ -141,7 +141,7 @@ func mobileNetV2(o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet("mobilenetv2", o.Seed, in...)
+	b, x := newNet("mobilenetv2", o, in...)
 	small := in[1] <= 64
 	relu6 := func(x *graph.Value) *graph.Value { return b.Op("Clip", x, b.Scalar(0, x), b.Scalar(6, x)) }
 	first := 2

@@ -18,7 +18,7 @@ func resNet(o Options, depth int, projection bool) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet(fmt.Sprintf("resnet%d", depth), o.Seed, in...)
+	b, x := newNet(fmt.Sprintf("resnet%d", depth), o, in...)
 	w := o.width(16)
 	x = b.relu(b.bn("bn1", b.conv("conv1", x, w, 3, 1, 1, false)))
 	for s := range 3 {
@@ -70,7 +70,7 @@ func wideResNet(o Options, depth, k int) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet(fmt.Sprintf("wrn-%d-%d", depth, k), o.Seed, in...)
+	b, x := newNet(fmt.Sprintf("wrn-%d-%d", depth, k), o, in...)
 	x = b.conv("conv1", x, 16, 3, 1, 1, false)
 	for s := range 3 {
 		for i := range (depth - 4) / 6 {
@@ -107,7 +107,7 @@ func bottleneckResNet(o Options, depth int) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, x := newNet(fmt.Sprintf("resnet%d", depth), o.Seed, in...)
+	b, x := newNet(fmt.Sprintf("resnet%d", depth), o, in...)
 	w := o.width(64)
 	x = b.relu(b.bn("bn1", b.conv("conv1", x, w, 7, 2, 1, false)))
 	x = b.Attr("MaxPool", []graph.Attr{graph.MakeAttr("kernel_shape", []int{3, 3}), graph.MakeAttr("strides", []int{2, 2}), graph.MakeAttr("pads", []int{1, 1, 1, 1})}, x)

@@ -62,7 +62,7 @@ func viT(o Options, patch, dim, layers, heads int) (*graph.Graph, error) {
 	if in[1]%patch != 0 || in[2]%patch != 0 || dim%heads != 0 {
 		return nil, fmt.Errorf("input %v does not divide into patches of %d, or width %d into %d heads", in, patch, dim, heads)
 	}
-	b, x := newNet("vit", o.Seed, in...)
+	b, x := newNet("vit", o, in...)
 	t := in[1] / patch * (in[2] / patch)
 	w := b.param("patch.weight", b.xavier(patch*patch*in[0], dim), dim, in[0], patch, patch)
 	x = b.Attr("Conv", []graph.Attr{graph.MakeAttr("kernel_shape", []int{patch, patch}), graph.MakeAttr("strides", []int{patch, patch})},
@@ -91,7 +91,7 @@ func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
 	if dim%heads != 0 {
 		return nil, fmt.Errorf("width %d does not divide into %d heads", dim, heads)
 	}
-	b, x := newNet("gpt", o.Seed, context)
+	b, x := newNet("gpt", o, context)
 	x.Name, x.DType = "tokens", tensor.Int64
 	mask := tensor.New(tensor.Float32, 1, 1, context, context)
 	for i := range context {
@@ -125,7 +125,7 @@ func bert(o Options, layers, dim, heads int) (*graph.Graph, error) {
 	if layers < 1 || dim < 1 || heads < 1 || dim%heads != 0 {
 		return nil, fmt.Errorf("width %d does not divide into %d heads, or there is no layer", dim, heads)
 	}
-	b, x := newNet("bert", o.Seed, length)
+	b, x := newNet("bert", o, length)
 	x.Name, x.DType = "tokens", tensor.Int64
 	h := b.Op("Gather", b.param("token.weight", b.normal(.02), o.Classes, dim), x)
 	h = b.Op("Add", h, b.param("position", b.normal(.02), 1, length, dim))

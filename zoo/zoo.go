@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,6 +16,7 @@ type Options struct {
 	In      []int   // size of one sample: [channels height width], [features] or [tokens]
 	Seed    uint64  // of the initial weights
 	Width   float64 // multiplies the number of channels; 0 is 1
+	Most    int     // bytes that weights may take; 0: 16 GiB
 }
 
 // width scales a number of channels, at least 1.
@@ -76,7 +78,7 @@ var families = []Family{
 func Families() []Family { return families }
 
 // New builds a network by name. It returns an error that lists the names where
-// it knows none like it.
+// it knows none like it, and, before memory is taken, where it would be too large.
 func New(name string, o Options) (*graph.Graph, error) {
 	if o.Classes < 0 || o.Width < 0 || math.IsNaN(o.Width) {
 		return nil, fmt.Errorf("%d classes, width %v: neither may be negative", o.Classes, o.Width)
@@ -89,13 +91,27 @@ func New(name string, o Options) (*graph.Graph, error) {
 		if o.Classes == 0 {
 			o.Classes = f.def
 		}
-		return f.build(o, args)
+		return f.within(name, o, args)
 	}
 	var names []string
 	for _, f := range families {
 		names = append(names, f.Name)
 	}
 	return nil, fmt.Errorf("unknown network %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// within builds a network, unless it would be larger than it may be.
+func (f Family) within(name string, o Options, args []int) (g *graph.Graph, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			at, ok := r.(tooLarge)
+			if !ok {
+				panic(r)
+			}
+			err = fmt.Errorf("network %q is too large: up to weight %q it has more than %d bytes or %d weights, which are allowed", name, string(at), cmp.Or(o.Most, defaultMost), mostWeights)
+		}
+	}()
+	return f.build(o, args)
 }
 
 // match reads the numbers of a name by its pattern.

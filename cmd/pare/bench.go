@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/measure"
 	"pare/report"
@@ -32,6 +31,8 @@ func (c *cli) bench() *cobra.Command {
 	cmd.Flags().IntVar(&q.batch, "batch", 1, "samples in each run")
 	cmd.Flags().IntVar(&q.rounds, "rounds", 15, "number of rounds, each of which runs every network in turn")
 	cmd.Flags().IntVar(&q.layers, "layers", 12, "number of layers to list, those that take longest (0: none)")
+	c.sizeFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 
@@ -44,9 +45,16 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 		return err
 	}
 	var gs []*graph.Graph
-	for _, f := range files {
-		g, err := c.load(f)
+	for i, f := range files {
+		read := c.load
+		if i+1 < len(files) {
+			read = c.beside
+		}
+		g, err := read(f)
 		if err != nil {
+			return err
+		}
+		if err := c.settle(f, g); err != nil {
 			return err
 		}
 		gs = append(gs, g)
@@ -55,7 +63,7 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 	if err != nil {
 		return err
 	}
-	var plans [][]engine.StepInfo
+	var plans [][]measure.Step
 	for _, g := range gs {
 		steps, err := measure.Profile(cmd.Context(), g, q.batch, 300*time.Millisecond, o)
 		if err != nil {
@@ -64,14 +72,18 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 		plans = append(plans, steps)
 	}
 	if c.json {
-		return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans})
+		return c.printJSON(map[string]any{"files": files, "speed": sp, "plans": plans, "engine": measure.EngineName(o)})
 	}
 	t := &report.Table{Columns: []string{"network", "latency", "samples/s", "time, relative", "memory"}}
 	for i, f := range files {
-		t.Rows = append(t.Rows, []report.Cell{report.Text(f), report.Millis(sp[i].Seconds.Median), report.Scaled(sp[i].Rate),
+		t.Rows = append(t.Rows, []report.Cell{report.Text(f), sp[i].Seconds.Millis(), report.Scaled(sp[i].Rate),
 			report.Ratio(sp[i].Ratio.Median, sp[i].Ratio.Half), report.Bytes(int64(sp[i].Peak))})
 	}
-	fmt.Fprintf(c.out, "batch %d, %d rounds in turn\n", q.batch, q.rounds)
+	said := fmt.Sprint(sp[len(sp)-1].Batch)
+	if sp[len(sp)-1].Batch != q.batch {
+		said += " (the network fixes it)"
+	}
+	fmt.Fprintf(c.out, "%s, batch %s, %d rounds in turn\n", measure.EngineName(o), said, q.rounds)
 	t.Print(c.out, c.width())
 	if q.layers == 0 {
 		return nil

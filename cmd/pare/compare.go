@@ -14,10 +14,12 @@ import (
 	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
+	"pare/measure"
 	"pare/model"
 	"pare/model/all"
 	"pare/model/sweep"
 	"pare/report"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -63,6 +65,7 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -82,7 +85,14 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	in := append(dataFiles(q.data), input{what: "input", path: name})
+	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+		return err
+	}
+	if err := c.folder("output", q.dir); err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
@@ -95,17 +105,24 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.networks(s, name, q.seeds); err != nil {
 		return err
 	}
-	if err := writable(file{"report", q.html, pages}, file{"page", q.page, docPages}, file{"plot", q.plot, []string{".svg"}}); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(q.dir, 0o755); err != nil {
-		return err
-	}
 	outs, err := c.sweep(cmd, s)
 	if err != nil {
 		return err
 	}
 	return c.compared(name, q, s, outs)
+}
+
+// files are those that are to be written outside the folder. The page has its plots
+// beside it.
+func (q *comparison) files() []file {
+	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
+	if q.page != "" {
+		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
+		for _, end := range []string{".svg", "-2.svg"} {
+			out = append(out, file{"page", base + end, plots})
+		}
+	}
+	return out
 }
 
 // cells are the runs that are asked for.
@@ -129,7 +146,13 @@ func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 			s.Networks[seed] = s.Networks[1]
 			continue
 		}
-		g, err := c.networkFor(name, "", s.Data, seed)
+		d := s.Data
+		g, err := c.network(name, "", d.Eval(), seed)
+		if err == nil && seed == 1 {
+			err = c.fits(name, g, d)
+		} else if err == nil {
+			_, err = model.Fits(g, d) // its notes are those of the first
+		}
 		if err != nil {
 			return err
 		}
@@ -158,7 +181,10 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 	}
 	outs, err := s.Run(cmd.Context())
 	if err != nil && cmd.Context().Err() != nil {
-		return nil, fmt.Errorf("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+	}
+	if runs.IsFault(err) {
+		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
 	}
 	return outs, err
 }
@@ -166,9 +192,14 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 // compared prints and writes what came out.
 func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep.Outcome) error {
 	rows := sweep.Summarise(outs)
+	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	if err != nil {
+		return err
+	}
+	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&q.recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
-	rep := s.Page(name, q.command(name, s.Engine.Threads), rows, outs)
-	if err := q.write(rep); err != nil {
+	rep := s.Page(name, from, rows, outs)
+	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	if c.json {
@@ -196,8 +227,20 @@ func failure(outs []*sweep.Outcome) error {
 	return nil
 }
 
+// public is the page of documentation, which tells no paths.
+func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
+	pub := *from
+	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
+	for i := range pub.Files {
+		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
+	}
+	r := s.Page(name, &pub, rows, outs)
+	r.Subtitle = q.command(name, s.Engine.Threads)
+	return r
+}
+
 // write writes the files that were asked for.
-func (q *comparison) write(r *report.Report) error {
+func (q *comparison) write(r, public *report.Report) error {
 	if q.html != "" {
 		if err := r.SaveHTML(q.html); err != nil {
 			return err
@@ -215,11 +258,11 @@ func (q *comparison) write(r *report.Report) error {
 	if q.page == "" {
 		return nil
 	}
-	return r.SaveMarkdown(q.page, writtenBy("pare model compare"))
+	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
 }
 
-// command is what makes the page again, without the paths of files.
-func (q *comparison) command(name string, threads int) string {
+// dataName is the data without the paths of files.
+func (q *comparison) dataName() string {
 	kind, path, ok := strings.Cut(q.data, ":")
 	if ok {
 		kind += ":"
@@ -229,7 +272,12 @@ func (q *comparison) command(name string, threads int) string {
 			kind += "…"
 		}
 	}
-	out := []string{"pare model compare", name, "--data", kind, "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	return kind
+}
+
+// command is what makes the page again, without the paths of files.
+func (q *comparison) command(name string, threads int) string {
+	out := []string{"pare model compare", name, "--data", q.dataName(), "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
 	for _, x := range catalog.Settings(&q.recipe) {
 		switch v := x.String(); v {
 		case "0", "false", "":

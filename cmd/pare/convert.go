@@ -17,6 +17,7 @@ type conversion struct {
 	out, weights   string
 	options        onnx.Options
 	simplify, wide bool
+	force          bool
 }
 
 func (c *cli) convert() *cobra.Command {
@@ -37,6 +38,7 @@ func (c *cli) convert() *cobra.Command {
 	f.BoolVar(&q.options.Half, "half", false, "round the weights to float16 in Pare's sparse form")
 	f.BoolVar(&q.wide, "float32", false, "turn float16, bfloat16 and float64 numbers into float32")
 	f.BoolVar(&q.simplify, "simplify", false, "fold constants and remove nodes that do nothing")
+	f.BoolVar(&q.force, "force", false, "write over the input network")
 	return cmd
 }
 
@@ -48,7 +50,8 @@ func (c *cli) runConvert(name string, q *conversion) error {
 	if sparse := ext == ".pare"; q.options.Half && !sparse || sparse && (q.options.Sparse || q.options.External) {
 		return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", q.out)
 	}
-	if err := writable(file{"output", q.out, []string{".onnx", ".pare", ".safetensors"}}); err != nil {
+	in := []input{{"input", name, true}, {what: "file of weights", path: q.weights}}
+	if err := c.claim(places{in, []file{{"output", q.out, []string{".onnx", ".pare", ".safetensors"}}}, q.force}); err != nil {
 		return err
 	}
 	g, err := c.raw(name, q.weights)
@@ -67,6 +70,9 @@ func (c *cli) runConvert(name string, q *conversion) error {
 		if _, err := op.Simplify(g); err != nil {
 			return err
 		}
+	}
+	if c.ctx.Err() != nil {
+		return c.ctx.Err()
 	}
 	if ext == ".safetensors" {
 		err = saveWeights(q.out, g)

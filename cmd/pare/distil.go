@@ -34,9 +34,9 @@ func (t *distillation) apply(c *cli, cmd *cobra.Command, j *model.Job) error {
 	if j.Data == nil {
 		return usage("--teacher %s teaches on data: give --data", t.Teacher)
 	}
-	g, err := c.load(t.Teacher)
+	g, err := c.beside(t.Teacher)
 	if err == nil {
-		err = model.Fits(g, j.Data)
+		err = c.fits("teacher "+t.Teacher, g, j.Data)
 	}
 	if err != nil {
 		return fmt.Errorf("teacher: %w", err)

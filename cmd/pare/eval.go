@@ -27,6 +27,8 @@ func (c *cli) eval() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&spec, "data", "", "data to measure on")
 	cmd.Flags().StringVar(&weights, "weights", "", weightsHelp)
+	c.answerFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 
@@ -35,7 +37,7 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
 	if err != nil {
 		return err
 	}
-	d, err := dataset.Open(spec)
+	d, err := c.open(spec)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
 	if err != nil {
 		return err
 	}
-	size, _, err := measure.Of(g)
+	size, _, err := measure.OfContext(cmd.Context(), g)
 	if err != nil {
 		return err
 	}
@@ -55,13 +57,18 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec string) error {
 	if err != nil {
 		return err
 	}
+	onDisk := measure.FileBytes(name) // 0 for a network of the zoo
 	if c.json {
-		return c.printJSON(map[string]any{"file": name, "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "speed": sp[0]})
+		return c.printJSON(map[string]any{"file": name, "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "on_disk": onDisk, "speed": sp[0], "engine": measure.EngineName(o)})
 	}
-	t := &report.Table{Columns: []string{"samples", "accuracy", "loss", "parameters", "non-zero", "MACs", "bytes", "latency"},
-		Rows: [][]report.Cell{{report.Count(int64(m.N)), report.Percent(m.Accuracy), report.Number(m.Loss), report.Count(size.Params), report.Count(size.NonZero),
-			report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Millis(sp[0].Seconds.Median)}}}
-	fmt.Fprintf(c.out, "%s on the %s set of %s (input normalised: %s)\n", name, d.Eval().Name, spec, d.NormName)
+	disk := report.Missing()
+	if onDisk > 0 {
+		disk = report.Bytes(onDisk)
+	}
+	t := &report.Table{Columns: []string{"accuracy", "loss", "samples", "file", "latency", "parameters", "non-zero", "MACs", "ONNX", "sparse form"},
+		Rows: [][]report.Cell{{report.Percent(m.Accuracy), report.Number(m.Loss), report.Count(int64(m.N)), disk, sp[0].Seconds.Millis(), report.Count(size.Params), report.Count(size.NonZero),
+			report.Scaled(float64(size.MACs)), report.Bytes(size.Bytes), report.Bytes(size.SparseBytes)}}}
+	fmt.Fprintf(c.out, "%s on the %s set of %s (input normalised: %s)\nlatency: one sample, %s\n", name, d.Eval().Name, spec, d.NormName, measure.EngineName(o))
 	t.Print(c.out, c.width())
 	return nil
 }

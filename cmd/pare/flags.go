@@ -127,7 +127,15 @@ func (c *cli) unknownFlag(cmd *cobra.Command, name string) error {
 		}
 	}
 	text := fmt.Sprintf("there is no flag --%s", name)
-	if near := catalog.Nearest(name, names); near != "" {
+	var begin []string
+	for _, n := range names {
+		if strings.HasPrefix(n, name) {
+			begin = append(begin, "--"+n)
+		}
+	}
+	if n := len(begin) - 1; n > 0 {
+		text += fmt.Sprintf("; did you mean %s or %s?", strings.Join(begin[:n], ", "), begin[n])
+	} else if near := catalog.Nearest(name, names); near != "" {
 		text += fmt.Sprintf("; did you mean --%s?", near)
 	} else if near := catalog.Nearest(name, allSettings()); near != "" && c.choosing(cmd) {
 		text += fmt.Sprintf("; did you mean --%s, a setting of %s?", near, strings.Join(methodsWith(near), ", "))

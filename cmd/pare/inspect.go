@@ -13,17 +13,21 @@ func (c *cli) inspect() *cobra.Command {
   pare model inspect net.onnx --html net.html   # the network drawn, with its groups
   pare model inspect net.onnx --json`,
 		RunE: func(cmd *cobra.Command, a []string) error {
-			if err := writable(file{"html", html, pages}); err != nil {
+			if err := c.claim(places{in: []input{{what: "input", path: a[0]}}, out: []file{{"html", html, pages}}}); err != nil {
 				return err
 			}
 			g, err := c.load(a[0])
 			if err != nil {
 				return err
 			}
-			x, err := measure.Inspect(g)
+			if err := c.settle(a[0], g); err != nil {
+				return err
+			}
+			x, err := measure.InspectContext(c.ctx, g)
 			if err != nil {
 				return err
 			}
+			x.OnDisk = measure.FileBytes(a[0])
 			if html != "" {
 				if err := x.Page(a[0]).SaveHTML(html); err != nil {
 					return err
@@ -36,5 +40,7 @@ func (c *cli) inspect() *cobra.Command {
 			return nil
 		}}
 	cmd.Flags().StringVar(&html, "html", "", "write a page that draws the network, its groups and its sparsity")
+	c.sizeFlags(cmd)
+	inSections(cmd)
 	return cmd
 }

@@ -14,7 +14,9 @@ import (
 	"syscall"
 
 	"pare/catalog"
+	"pare/internal/printable"
 	"pare/model"
+	runs "pare/run"
 	"pare/train"
 
 	"github.com/spf13/cobra"
@@ -24,48 +26,74 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // loops allocate nothing, so a tight heap costs no time
 	}
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) // a write that fails is an error like others
+	c := newCLI(os.Args[1:], os.Stdout, os.Stderr)
+	c.guarded = true
+	os.Exit(c.run())
 }
 
-// Exit statuses: 0 done, 1 failed, 2 wrong use, 130 stopped twice.
-func run(args []string, stdout, stderr io.Writer) (status int) {
+// run runs a command line.
+func run(args []string, stdout, stderr io.Writer) int { return newCLI(args, stdout, stderr).run() }
+
+// Exit statuses: 0 done, 1 failed, 2 wrong use, 128 and the signal's number where one
+// has stopped it: 130 at an interrupt, 143 at SIGTERM, 129 where the terminal is gone.
+func (c *cli) run() (status int) {
+	defer c.release()
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(stderr, "pare: internal error: %v\nPlease report it with the command and, if you can, the file.\n", r)
-			if os.Getenv("PARE_DEBUG") != "" {
-				stderr.Write(debug.Stack()) //nolint:errcheck // there is nowhere left to report to
-			}
-			status = 1
+			status = c.panicked(r)
 		}
 	}()
-	ctx, stop := interruptible(stderr)
-	defer stop()
-	c := &cli{out: stdout, err: stderr, args: args}
+	var stop stopper
+	c.ctx = stop.listen(c.err)
+	defer stop.end()
 	root := c.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	root.SetArgs(c.args)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(c.ctx)
 	if err == nil && c.helpless {
 		err = c.wrong
 	}
-	if err == nil {
-		return 0
+	if err == nil && c.out.err != nil {
+		err = fmt.Errorf("the output cannot be written: %w", c.out.err)
 	}
-	fmt.Fprintf(stderr, "pare: %s\n", c.explain(err))
+	if err == nil {
+		return stop.status()
+	}
+	fmt.Fprintf(c.err, "pare: %s\n", c.explain(err))
 	var u usageError
 	var bad *catalog.Error
-	if errors.As(err, &u) || errors.As(err, &bad) {
+	switch stopped := errors.Is(err, context.Canceled) || errors.Is(err, train.ErrInterrupted); {
+	case stopped && stop.status() != 0:
+		return stop.status()
+	case errors.As(err, &u) || errors.As(err, &bad):
 		return 2
+	}
+	return 1
+}
+
+// panicked says what came to an end that nobody foresaw.
+func (c *cli) panicked(r any) int {
+	if err := runs.Panicked(r); errors.Is(err, runs.ErrMemory) {
+		fmt.Fprintf(c.err, "pare: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(c.err, "pare: internal error: %v\nPlease report it with the command and, if you can, the file.\n", r)
+	if os.Getenv("PARE_DEBUG") != "" {
+		c.err.Write(debug.Stack()) //nolint:errcheck // there is nowhere left to report to
 	}
 	return 1
 }
 
 // explain says what is wrong, and what to do.
 func (c *cli) explain(err error) string {
+	var at *stoppedError
 	switch {
 	case errors.Is(err, train.ErrInterrupted):
 		return fmt.Sprintf("%v\nRun the same command with --resume to go on.", err)
+	case errors.As(err, &at):
+		return at.Error()
 	case errors.Is(err, context.Canceled):
 		return "stopped; nothing was written"
 	}
@@ -77,43 +105,48 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-func usage(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+// stoppedError says what stands where a signal has stopped a command.
+type stoppedError struct{ text string }
 
-// interruptible ends the context at the first interrupt, and the process at
-// the second.
-func interruptible(w io.Writer) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ch := make(chan os.Signal, 2)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-ch:
-		case <-done:
-			return
-		}
-		fmt.Fprintln(w, "\npare: stopping, saving what is done (once more to stop at once)")
-		cancel()
-		select {
-		case <-ch:
-			os.Exit(130)
-		case <-done:
-		}
-	}()
-	return ctx, func() { signal.Stop(ch); close(done); cancel() }
-}
+func (s *stoppedError) Error() string { return s.text }
+
+func (s *stoppedError) Unwrap() error { return context.Canceled }
+
+func stopped(format string, a ...any) error { return &stoppedError{fmt.Sprintf(format, a...)} }
+
+func usage(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
 // cli is what the commands share.
 type cli struct {
-	out, err io.Writer
-	args     []string // what the program was called with
-	json     bool
-	threads  int
+	out     *output   // standard output, made printable
+	err     io.Writer // standard error, made printable
+	outTTY  *os.File  // the terminals that they are, nil for none
+	errTTY  *os.File
+	args    []string // what the program was called with
+	ctx     context.Context
+	json    bool
+	threads int
+	memory  memory
+	guarded bool // the process may be ended where it takes too much memory
+	use     use  // what flags say of what a file leaves open
 
 	method   model.Method // that the command line names
 	spec     catalog.Spec // the settings that it gives to it there
 	wrong    error        // what is wrong with both
 	helpless bool         // the help of a wrong method was asked for
+	held     []func()     // gives back what this process has taken
+}
+
+func newCLI(args []string, stdout, stderr io.Writer) *cli {
+	return &cli{out: &output{w: printable.Writer(stdout)}, err: printable.Writer(stderr), outTTY: terminal(stdout), errTTY: terminal(stderr), args: args}
+}
+
+// release gives back what was taken.
+func (c *cli) release() {
+	for _, f := range c.held {
+		f()
+	}
+	c.held = nil
 }
 
 func (c *cli) root() *cobra.Command {
@@ -126,14 +159,23 @@ It takes any ONNX file; there is nothing else to install.
   pare quickstart                              see the whole of it on built-in data, in under a minute
   pare model inspect net.onnx                  what is in a network, and what can be cut
   pare model prune net.onnx -o small.onnx --method channels --flops 0.5 --data cifar10:DIR
-  pare model bench small.onnx --vs net.onnx    is it faster? side by side`,
+  pare model bench small.onnx --vs net.onnx    is it faster? side by side
+
+Exit status: 0 done; 1 failed; 2 wrong use; 130 stopped by Ctrl-C, 143 by SIGTERM, 129 where the terminal is gone, each
+with what is done saved.`,
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version(),
 		Args:    cobra.ArbitraryArgs,
 		RunE:    noCommand,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			if c.guarded {
+				go c.guard(c.most())
+			}
+		},
 	}
 	r.PersistentFlags().BoolVar(&c.json, "json", false, "write the result as JSON")
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
+	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
 	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
 	complete(r)
@@ -154,12 +196,15 @@ func noCommand(cmd *cobra.Command, a []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("there is no command %q", a[0])
-	var names []string
-	for _, s := range cmd.Commands() {
-		names = append(names, s.Name())
-	}
-	if near := catalog.Nearest(a[0], names); near != "" {
-		text += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), near)
+	for _, under := range append([]*cobra.Command{cmd}, cmd.Root().Commands()...) {
+		var names []string
+		for _, s := range under.Commands() {
+			names = append(names, s.Name())
+		}
+		if near := catalog.Nearest(a[0], names); near != "" {
+			text += fmt.Sprintf("; did you mean %s %s?", under.CommandPath(), near)
+			break
+		}
 	}
 	return usage("%s\nSee: %s --help", text, cmd.CommandPath())
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -20,8 +18,10 @@ import (
 // pruning is what the flags of prune say.
 type pruning struct {
 	out, data, html string
+	card            string
 	seed            uint64
-	resume          bool
+	resume, force   bool
+	untimed         bool
 	goal            goal
 	teaching        distillation
 	recipe          model.Recipe
@@ -51,12 +51,16 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
 	f.StringVar(&q.data, "data", "", "data to fine-tune on and to measure with")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
+	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
 	settingFlags(cmd, &q.goal, "")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	if c.choose(); c.wrong == nil {
 		settingFlags(cmd, c.method, settingsOf(c.method.Card().Name))
 	}
@@ -82,7 +86,12 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if q.out == "" {
 		return usage("no output: give -o OUT.onnx or OUT.pare")
 	}
-	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+		return err
+	}
+	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	if err != nil {
 		return err
 	}
 	j, err := c.pruneJob(cmd, name, q)
@@ -105,12 +114,13 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := onnx.Save(q.out, res.Graph, onnx.Options{}); err != nil {
 		return err
 	}
-	j.Clean()
+	own.Done()
 	for i, n := range res.Notes {
 		res.Notes[i] = catalog.Text(n.With(c.flagOf))
 		c.say("note: %s", res.Notes[i])
 	}
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), command: strings.Join(os.Args, " "), data: j.Data, html: q.html, result: res,
+	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, html: q.html, result: res, untimed: q.untimed,
+		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
 }
 
@@ -120,17 +130,20 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume, Log: c.log()}
+	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
 	if j.Graph, err = c.load(name); err != nil {
 		return nil, err
 	}
 	if q.data != "" {
-		if j.Data, err = dataset.Open(q.data); err != nil {
+		if j.Data, err = c.open(q.data); err != nil {
 			return nil, err
 		}
-		if err := model.Fits(j.Graph, j.Data); err != nil {
+		if err := c.fits(name, j.Graph, j.Data); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.settle(name, j.Graph); err != nil {
+		return nil, err
 	}
 	if (j.Data == nil || j.Data.Train == nil) && !cmd.Flags().Changed("epochs") {
 		j.Recipe.Epochs = 0

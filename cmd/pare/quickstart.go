@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"pare/dataset"
 	"pare/measure"
 	"pare/model"
 	"pare/model/oneshot"
@@ -28,20 +26,28 @@ ONNX files and a report, and prints how large, how fast and how good they are. U
 	return cmd
 }
 
+// quickstartFiles are what it writes.
+func quickstartFiles(at func(name string) string) (out []file) {
+	for _, name := range []string{"dense.onnx", "sparse-90.onnx", "half-channels.onnx", "sparse-90.pare", "report.html"} {
+		out = append(out, file{"dir", at(name), []string{filepath.Ext(name)}})
+	}
+	return out
+}
+
 func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	start := time.Now()
 	o, err := c.engine()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := c.folder("dir", dir); err != nil {
 		return err
 	}
 	file := func(name string) string { return filepath.Join(dir, name) }
-	if err := onnx.CheckWritable(file("dense.onnx")); err != nil {
+	if err := c.claim(places{out: quickstartFiles(file)}); err != nil {
 		return err
 	}
-	d, err := dataset.Open("digits")
+	d, err := c.open("digits")
 	if err != nil {
 		return err
 	}
@@ -59,7 +65,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs}}
+	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs, How: fmt.Sprintf("training for %d epochs at a learning rate of %g", len(epochs), r.LR)}}
 	r.Epochs, r.LR = 12, .03
 	for _, p := range []struct {
 		name, what string
@@ -75,7 +81,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 		if err != nil {
 			return err
 		}
-		ns = append(ns, &measure.Network{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs})
+		ns = append(ns, &measure.Network{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs, How: fmt.Sprintf("%s for %d epochs (%s)", p.what, len(res.Epochs), p.m.Card().Name)})
 	}
 	for _, n := range ns {
 		if err := onnx.Write(n.File, n.Graph, onnx.Options{}); err != nil {
@@ -85,11 +91,15 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	if err := onnx.WriteSparse(file("sparse-90.pare"), ns[1].Graph, false); err != nil {
 		return err
 	}
-	if err := c.finish(cmd, &outcome{title: "Quickstart: three networks for handwritten digits", command: "pare quickstart", networks: ns, data: d, html: file("report.html")}); err != nil {
+	cards := map[string]string{}
+	for _, n := range ns[1:] {
+		cards[n.Name] = n.File + ".md"
+	}
+	if err := c.finish(cmd, &outcome{title: "Quickstart: three networks for handwritten digits", networks: ns, data: d, html: file("report.html"), recipe: &r, seed: 1, cards: cards}); err != nil {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintf(c.out, "\nin %s: dense.onnx, sparse-90.onnx, sparse-90.pare, half-channels.onnx and report.html (%.0f s)\n", dir, time.Since(start).Seconds())
+		fmt.Fprintf(c.out, "\nin %s: dense.onnx, sparse-90.onnx, sparse-90.pare, half-channels.onnx, a card (.md) of each that was pruned, and report.html (%.0f s)\n", dir, time.Since(start).Seconds())
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (c *cli) runReproduce(ctx context.Context, name string, seeds int, page str
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(atLeast(0, "seeds", seeds), writable(file{"page", page, docPages})); err != nil {
+	if err := cmp.Or(atLeast(0, "seeds", seeds), c.claim(places{out: []file{{"page", page, docPages}}})); err != nil {
 		return err
 	}
 	var trials []*evidence.Trial

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,6 @@ import (
 	"pare/graph/op"
 	"pare/measure"
 	"pare/npy"
-	"pare/onnx"
 	"pare/tensor"
 
 	"github.com/google/renameio/v2"
@@ -22,52 +22,80 @@ import (
 
 // running is what the flags of run say.
 type running struct {
-	inputs        []string
-	out           string
-	seed          uint64
-	batch, memory int
+	inputs []string
+	out    string
+	seed   uint64
+	batch  int
 }
 
 func (c *cli) runModel() *cobra.Command {
 	q := &running{}
 	cmd := &cobra.Command{Use: "run FILE", Short: "Run a network once, on given inputs or random ones", Args: args("FILE"),
-		Long: "Runs a network and shows what comes out. The file need not be trusted: it is checked before memory is taken,\nnothing is fetched, and nothing is written but --output.",
+		Long: "Runs a network and shows what comes out. The file need not be trusted: it is checked before memory is taken (4 GiB\nfor the network's values at most, unless --memory says otherwise), nothing is fetched, and nothing is written but --output.",
 		Example: `  pare model run net.onnx                                    # random inputs, the same for the same --seed
   pare model run net.onnx --input image=x.npy --output y.npz`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runOnce(cmd, a[0], q) }}
 	f := cmd.Flags()
-	f.StringArrayVar(&q.inputs, "input", nil, "an input, NAME=FILE.npy (once for each; the others are random)")
+	f.StringArrayVar(&q.inputs, "input", nil, "an input, NAME=FILE.npy, or the shape of a random one, NAME:1x3x224x224 (once for each)")
 	f.StringVar(&q.out, "output", "", "file for the outputs (.npz)")
 	f.Uint64Var(&q.seed, "seed", 1, "seed of random inputs")
-	f.IntVar(&q.batch, "batch", 1, "size of symbolic first axes that no input sets; other axes are 1")
-	f.IntVar(&q.memory, "memory", 4096, "most memory for the network's values, in MiB")
+	f.IntVar(&q.batch, "batch", 1, "size of symbolic first axes that no input sets")
+	c.sizeFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 
+// untrusted is the memory that a network's values may take unasked.
+const untrusted = 4 << 30
+
+// places are the files that are read and written.
+func (q *running) places(name string) places {
+	p := places{in: []input{{what: "input", path: name}}, out: []file{{"output", q.out, []string{".npz"}}}}
+	for _, x := range q.inputs {
+		_, path, _ := strings.Cut(x, "=")
+		p.in = append(p.in, input{what: "input", path: path})
+	}
+	return p
+}
+
 func (c *cli) runOnce(cmd *cobra.Command, name string, q *running) error {
-	if err := cmp.Or(atLeast(1, "batch", q.batch), atLeast(1, "memory", q.memory), writable(file{"output", q.out, []string{".npz"}})); err != nil {
+	if err := cmp.Or(atLeast(1, "batch", q.batch), c.claim(q.places(name))); err != nil {
 		return err
 	}
 	o, err := c.engine()
 	if err != nil {
 		return err
 	}
-	o.Freeze, o.Most = true, q.memory<<20
-	g, err := onnx.Load(name)
+	if o.Freeze = true; c.memory == 0 { // the file need not be trusted
+		o.Most = untrusted
+	}
+	g, err := c.file(name)
 	if err != nil {
 		return err
 	}
 	if err := op.Check(g); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	given, err := arrays(g, q.inputs)
+	var files []string
+	for _, s := range q.inputs {
+		if !strings.Contains(s, "=") && shaped.MatchString(s) {
+			c.use.inputs = append(c.use.inputs, s)
+		} else {
+			files = append(files, s)
+		}
+	}
+	if err := c.use.apply(g, false); err != nil {
+		return err
+	}
+	given, err := arrays(g, files)
 	if err != nil {
 		return err
 	}
-	sizes, err := measure.Bind(g, given, q.batch)
+	sizes, notes, err := measure.Bind(g, given, q.batch)
 	if err != nil {
 		return err
 	}
+	c.notes("", notes)
 	p, err := engine.Compile(g, sizes, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -102,7 +130,7 @@ func (c *cli) outputs(p *engine.Program, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := renameio.WriteFile(path, b, 0o644); err != nil {
+		if err := renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 			return err
 		}
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"pare/catalog"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/train"
 
@@ -13,13 +16,34 @@ import (
 	"golang.org/x/term"
 )
 
+// output is a stream that remembers what went wrong with it.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// terminal gives a stream that is a terminal, else nil.
+func terminal(w io.Writer) *os.File {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
+
 // width is the terminal's width, 0 where the output is not a terminal.
 func (c *cli) width() int {
-	f, ok := c.out.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if c.outTTY == nil {
 		return 0
 	}
-	w, _, err := term.GetSize(int(f.Fd()))
+	w, _, err := term.GetSize(int(c.outTTY.Fd()))
 	if err != nil {
 		return 0
 	}
@@ -41,28 +65,39 @@ func (c *cli) log() func(string, ...any) {
 
 // printJSON writes a value for machines.
 func (c *cli) printJSON(v any) error {
-	e := json.NewEncoder(c.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := c.out.Write(printable.JSON(b.Bytes()))
+	return err
 }
 
 // bar is a progress bar with the time left on a terminal, nothing in a pipe.
 type bar struct{ p *progressbar.ProgressBar }
 
 func (c *cli) bar(total int, what string) *bar {
-	f, ok := c.err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if c.errTTY == nil {
 		return &bar{}
 	}
-	return &bar{progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+	return &bar{progressbar.NewOptions(total, progressbar.OptionSetWriter(c.errTTY), progressbar.OptionSetDescription(printable.Line(what)), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(24),
 		progressbar.OptionThrottle(100_000_000), progressbar.OptionFullWidth())}
 }
 
 func (b *bar) set(n int, what string) {
 	if b.p != nil {
-		b.p.Describe(what)
+		b.p.Describe(printable.Line(what))
 		b.p.Set(n) //nolint:errcheck // a bar may fail to draw
+	}
+}
+
+// clear takes the bar away; the next step draws it again.
+func (b *bar) clear() {
+	if b.p != nil {
+		b.p.Clear() //nolint:errcheck // a bar may fail to draw
 	}
 }
 
@@ -88,7 +123,8 @@ func (c *cli) work(j *model.Job, what string, f func() (*model.Result, error)) (
 		b.set(step, fmt.Sprintf("%s, loss %.3f", what, loss))
 	}
 	j.Epoch = func(e train.Epoch) {
-		if b.p == nil && !c.json {
+		if !c.json {
+			b.clear()
 			c.say("epoch %d: loss %.4f, held out: loss %.4f, accuracy %.2f %%", e.Epoch, e.Loss, e.ValLoss, 100*e.Accuracy)
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"pare/dataset"
@@ -18,8 +17,9 @@ import (
 // training is what the flags of train say.
 type training struct {
 	out, data, weights, html string
+	card                     string
 	seed                     uint64
-	resume                   bool
+	resume, force, untimed   bool
 	teaching                 distillation
 	recipe                   model.Recipe
 }
@@ -38,11 +38,15 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.StringVar(&q.data, "data", "", "data to train on")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
-	f.StringVar(&q.html, "report", "", "write a report page")
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
+	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -55,10 +59,15 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	if err := writable(file{"output", q.out, networks}, file{"report", q.html, pages}); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
+	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
-	d, err := dataset.Open(q.data)
+	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	if err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
 	if err != nil {
 		return err
 	}
@@ -66,7 +75,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: q.out + ".checkpoint", Resume: q.resume}
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume}
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -80,8 +89,9 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := onnx.Save(q.out, g, onnx.Options{}); err != nil {
 		return err
 	}
-	j.Clean()
-	return c.finish(cmd, &outcome{title: "Training of " + name, command: strings.Join(os.Args, " "), data: d, html: q.html,
+	own.Done()
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html, untimed: q.untimed,
+		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
 }
 

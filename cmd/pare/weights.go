@@ -7,7 +7,6 @@ import (
 	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
-	"pare/onnx"
 	"pare/safetensors"
 	"pare/zoo"
 )
@@ -23,7 +22,7 @@ func (c *cli) network(name, weights string, s *dataset.Set, seed uint64) (*graph
 	if err != nil || weights == "" {
 		return g, err
 	}
-	f, err := safetensors.Read(weights)
+	f, err := await(c.ctx, func() (*safetensors.File, error) { return safetensors.Read(weights) })
 	if err != nil {
 		return nil, err
 	}
@@ -41,18 +40,19 @@ func (c *cli) withoutWeights(name string, s *dataset.Set, seed uint64) (*graph.G
 	if s != nil {
 		o.Classes, o.In = s.Classes, s.Shape
 	}
-	g, err := zoo.New(name, o)
+	o.Most = c.most()
+	g, err := await(c.ctx, func() (*graph.Graph, error) { return zoo.New(name, o) })
 	if err != nil {
 		return nil, fmt.Errorf("%s is neither a file nor a network for this data: %w", name, err)
 	}
-	return g, nil
+	return g, c.use.apply(g, false)
 }
 
 // raw reads a file as it is, or builds a network of the zoo, with weights where
 // they are given.
 func (c *cli) raw(name, weights string) (*graph.Graph, error) {
 	if _, err := os.Stat(name); err == nil && weights == "" {
-		return onnx.Load(name)
+		return c.file(name)
 	}
 	return c.network(name, weights, nil, 1)
 }

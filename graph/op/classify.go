@@ -14,7 +14,8 @@ import (
 //     biases of normalisations, slopes, embeddings, and vectors or larger tensors
 //     that are added to or multiplied with data (biases, layer scales).
 //     A weight is also found behind nodes that compute only with constants,
-//     such as a Transpose or a mask.
+//     such as a Transpose or a mask, and in the bodies of If, Loop and Scan.
+//   - Packed: integers that a DequantizeLinear turns into the weights of a layer.
 //   - Frozen: everything else, such as scalars, integers, shapes and
 //     attention masks (recognised by an infinity or a huge negative number).
 func Classify(g *graph.Graph) { classify(g, nil) }
@@ -22,26 +23,28 @@ func Classify(g *graph.Graph) { classify(g, nil) }
 // classify is Classify where the values of inline came from Constant nodes:
 // they are weights only where an operator takes weights.
 func classify(g *graph.Graph, inline map[*graph.Value]bool) {
-	fixed := constantValues(g)
+	fixed := map[*graph.Value]bool{}
+	markConstants(g, fixed)
+	m := marker{fixed: fixed, packed: map[*graph.Value]bool{}}
 	slot := map[*graph.Value]bool{} // weights by position
 	bias := map[*graph.Value]bool{} // weights by being added or multiplied
 	stat := map[*graph.Value]bool{}
-	for _, n := range g.Nodes {
+	Each(g, func(n *graph.Node) {
 		for _, p := range Params(n) {
 			v := n.In(p.In)
 			switch {
 			case p.Part == Mean || p.Part == Variance:
-				mark(stat, v, fixed)
+				m.mark(stat, v)
 			case p.Data:
 				if !fixed[n.Out(0)] {
-					mark(bias, v, fixed)
+					m.mark(bias, v)
 				}
 			case p.Part == Table && v != nil && len(v.Shape) != 2: // not an embedding
 			default:
-				mark(slot, v, fixed)
+				m.mark(slot, v)
 			}
 		}
-	}
+	})
 	for _, v := range g.Consts() {
 		if v.Role != graph.Auto {
 			continue
@@ -51,6 +54,8 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 			v.Role = graph.Stat
 		case slot[v] && v.DType.IsFloat():
 			v.Role = graph.Param
+		case m.packed[v]:
+			v.Role = graph.Packed
 		case bias[v] && !inline[v] && v.DType.IsFloat() && v.Const.Len() > 1 && !isMask(v):
 			v.Role = graph.Param
 		default:
@@ -59,43 +64,28 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 	}
 }
 
-// constantValues marks the initialisers and all that is computed from them alone.
-func constantValues(g *graph.Graph) map[*graph.Value]bool {
-	fixed := map[*graph.Value]bool{}
-	for _, v := range g.Consts() {
-		fixed[v] = true
-	}
-	for _, n := range g.Nodes {
-		all := len(n.Inputs) > 0 && !random[n.Op]
-		for _, v := range n.Inputs {
-			all = all && (v == nil || fixed[v])
-		}
-		if all {
-			for _, o := range n.Outputs {
-				fixed[o] = true
-			}
-		}
-	}
-	delete(fixed, nil)
-	return fixed
+// marker marks initialisers by what they are to operators.
+type marker struct {
+	fixed, packed map[*graph.Value]bool
 }
 
 // mark marks the initialiser v, or those from which v is computed.
-func mark(set map[*graph.Value]bool, v *graph.Value, fixed map[*graph.Value]bool) {
-	if v == nil || !fixed[v] || set[v] || !v.DType.IsFloat() {
+func (m *marker) mark(set map[*graph.Value]bool, v *graph.Value) {
+	if v == nil || !m.fixed[v] || set[v] || !v.DType.IsFloat() && !v.From.Is("QuantizeLinear") {
 		return
 	}
 	set[v] = true
 	if v.From == nil {
 		return
 	}
-	in := v.From.Inputs
-	if !v.From.Is("Add", "Sub", "Mul", "Div", "Concat", "Where") {
-		in = in[:min(1, len(in))] // the others are shapes, axes, scales
+	if x := v.From.In(0); v.From.Is("DequantizeLinear") && x.IsConst() && x.DType.IsInt() && len(x.Const.Shape) > 1 {
+		m.packed[x] = true
+		return
 	}
+	in := operands(v.From)
 	for _, x := range in {
 		if x != nil && (x.Const == nil || x.Const.Len() > 1 || v.From.Is("Concat") || len(in) == 1) {
-			mark(set, x, fixed)
+			m.mark(set, x)
 		}
 	}
 }

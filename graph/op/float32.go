@@ -7,6 +7,9 @@ import (
 	"pare/tensor"
 )
 
+// typeAttrs are the attributes that name a type.
+var typeAttrs = map[string]bool{"to": true, "dtype": true, "output_dtype": true, "output_datatype": true}
+
 // ToFloat32 turns a network of float16, bfloat16 or float64 numbers into one of
 // float32, in place: inputs, initialisers, and attributes that hold such numbers
 // or name such a type. Shapes and types of the values between are left to
@@ -54,7 +57,7 @@ func ToFloat32(g *graph.Graph) (tensor.DType, error) {
 					return found, at(n, err)
 				}
 				a.T = t
-			case a.Kind == graph.AttrInt && (a.Name == "to" || a.Name == "dtype" || a.Name == "output_dtype") && a.I > 0 && a.I < 256 && other(tensor.DType(a.I)):
+			case a.Kind == graph.AttrInt && typeAttrs[a.Name] && a.I > 0 && a.I < 256 && other(tensor.DType(a.I)):
 				a.I = int64(tensor.Float32)
 			case a.Kind == graph.AttrGraph:
 				d, err := ToFloat32(a.G)

@@ -12,9 +12,13 @@ const maxFolded = 1 << 22
 // Fold evaluates what does not depend on the inputs: nodes over constants, and
 // integer tensors whose contents shape inference finds. It reports how many
 // nodes disappeared. Trained parameters (Role Param) and running statistics
-// are never folded away. What is computed of constants that are not yet
+// and weights that are stored as integers are never folded away. What is computed of constants that are not yet
 // classified (Role Auto) is not classified either; the rest is Frozen.
-func Fold(g *graph.Graph) (int, error) {
+func Fold(g *graph.Graph) (int, error) { return fold(g, false) }
+
+// fold is Fold. With keep the graph is one that will be written: weights stay behind
+// the nodes that quantise them.
+func fold(g *graph.Graph, keep bool) (int, error) {
 	before := len(g.Nodes)
 	for {
 		dims, err := inferAll(g)
@@ -24,7 +28,7 @@ func Fold(g *graph.Graph) (int, error) {
 		uses := g.Uses()
 		changed := false
 		for _, n := range g.Nodes {
-			if !foldable(g, n, uses) {
+			if !foldable(g, n, uses) || keep && n.Is("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear") {
 				continue
 			}
 			for i, t := range foldNode(g, n, dims) {
@@ -32,7 +36,11 @@ func Fold(g *graph.Graph) (int, error) {
 				if o == nil || t == nil || len(uses[o]) == 0 || g.IsOutput(o) {
 					continue // an output must stay the output of a node
 				}
-				g.ReplaceUses(o, constFor(g, o, t, foldedRole(n)))
+				c := constFor(g, o, t, foldedRole(n))
+				if keep {
+					c.Made = madeBy(n, c)
+				}
+				g.ReplaceUses(o, c)
 				changed = true
 			}
 		}
@@ -59,7 +67,7 @@ func foldable(g *graph.Graph, n *graph.Node, uses map[*graph.Value][]graph.Use) 
 func constFor(g *graph.Graph, o *graph.Value, t *tensor.Tensor, r graph.Role) *graph.Value {
 	c := g.Const(o.Name, t, r)
 	c.Name, o.Name = o.Name, c.Name
-	c.Doc = o.Doc
+	c.Doc, c.Stored = o.Doc, o.Stored
 	return c
 }
 
@@ -89,7 +97,7 @@ func foldNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) 
 		if v == nil {
 			continue
 		}
-		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat {
+		if v.Const == nil || v.Role == graph.Param || v.Role == graph.Stat || v.Role == graph.Packed {
 			return known
 		}
 		in[i] = v.Const

@@ -26,6 +26,10 @@ func InferAll(g *graph.Graph) error {
 	return err
 }
 
+// Contents infers a graph and gives what is known of the elements of its small
+// integer tensors that nodes compute. Elements that are not numbers are symbols.
+func Contents(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) { return inferAll(g) }
+
 // Bind gives the symbols of the network's inputs their sizes, and infers what
 // follows.
 func Bind(g *graph.Graph, sizes map[string]int) error {
@@ -55,6 +59,9 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 	}
 	if d.Infer == nil {
 		return at(n, fmt.Errorf("no shape rule"))
+	}
+	if err := checkTypes(n); err != nil {
+		return at(n, err)
 	}
 	c := &Infer{n, g.Version(n.Domain), dims}
 	for _, o := range n.Outputs {

@@ -54,6 +54,10 @@ type Def struct {
 	// Params lists the inputs that hold parameters where constants stand there; nil
 	// is none.
 	Params func(n *graph.Node) []Param
+
+	// Turns gives the axis of input 0 that axis dim of the output is, for an operator
+	// that leaves numbers as they are, so that a weight may stand behind it.
+	Turns func(n *graph.Node, dim int) int
 }
 
 type key struct{ domain, name string }
@@ -112,7 +116,7 @@ func (e *Unsupported) Error() string {
 	if len(e.Nodes) > 1 {
 		s += fmt.Sprintf(" and %d more nodes", len(e.Nodes)-1)
 	}
-	return s
+	return s + wayOn(e.Nodes)
 }
 
 // Check returns an *Unsupported error that lists the nodes whose operators
@@ -149,6 +153,9 @@ func opName(n *graph.Node) string {
 func at(n *graph.Node, err error) error {
 	if err == nil {
 		return nil
+	}
+	if o := n.Out(0); n.Name == "" && o != nil {
+		return fmt.Errorf("node %q (%s, which makes %q): %w", n.Name, opName(n), o.Name, err)
 	}
 	return fmt.Errorf("node %q (%s): %w", n.Name, opName(n), err)
 }

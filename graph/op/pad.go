@@ -44,6 +44,41 @@ func padArgs(n *graph.Node, rank int, get func(i int) ([]int, bool)) ([]int, boo
 	return full, true, nil
 }
 
+// padKnown is the size of an axis that is padded by numbers of which others are
+// known only when running; false where its own are not known either.
+func (c *Infer) padKnown(axis int, d graph.Dim) (graph.Dim, bool) {
+	rank := len(c.Shape(0))
+	as := make([]int, rank)
+	for i := range as {
+		as[i] = i
+	}
+	if c.Node.In(3) != nil {
+		given, ok := c.Ints(3)
+		if !ok {
+			return d, false
+		}
+		var err error
+		if as, err = axes(given, rank); err != nil {
+			return d, false
+		}
+	}
+	p, ok := c.Contents(1)
+	if ok && len(p) != 2*len(as) {
+		return d, false
+	}
+	for i, a := range as {
+		if a != axis {
+			continue
+		}
+		if !ok || !p[i].Known() || !p[i+len(as)].Known() {
+			return d, false
+		}
+		d = d.Plus(graph.N(p[i].Mul + p[i+len(as)].Mul))
+		return d, !d.Known() || d.Mul >= 0
+	}
+	return d, c.Node.In(3) != nil || ok // an axis that is not listed
+}
+
 // padSource maps a position of the padded axis to one of the input, or -1 for
 // the constant.
 func padSource(mode string, i, before, size int) int {
@@ -97,7 +132,11 @@ var _ = register(
 			out := append(graph.Shape{}, x.Shape...)
 			for i := range out {
 				if !ok {
-					out[i] = graph.Sym(fmt.Sprintf("%s.%d", c.Node.Out(0).Name, i))
+					k, known := c.padKnown(i, x.Shape[i])
+					if !known {
+						k = graph.Sym(fmt.Sprintf("%s.%d", c.Node.Out(0).Name, i))
+					}
+					out[i] = k
 					continue
 				}
 				d := p[i] + p[i+len(out)]

@@ -1,13 +1,17 @@
 package op
 
-import "pare/graph"
+import (
+	"slices"
+
+	"pare/graph"
+)
 
 // Part says what a constant at an input of an operator is to it.
 type Part uint8
 
 // The parts that parameters play.
 const (
-	Factor    Part = iota // multiplies in a way that has no rows to prune: slopes, peepholes, operands of an Einsum
+	Factor    Part = iota // multiplies in a way that has no rows to prune: slopes, peepholes
 	Kernel                // of a convolution
 	Depthwise             // kernel of a convolution with one input channel a group
 	Matrix                // one side of a matrix product
@@ -24,8 +28,9 @@ const (
 type Param struct {
 	In   int
 	Part Part
-	Out  int  // of a prunable part: the axis of the outputs that it makes
-	Data bool // the constant may as well be part of the computation, as in x+1
+	Out  int   // of a prunable part: the axis of the outputs that it makes
+	Outs []int // where it makes outputs along several axes: all of them, Out among them
+	Data bool  // the constant may as well be part of the computation, as in x+1
 }
 
 // Prunable says whether the part is a weight of a layer: of two axes or more, one
@@ -62,7 +67,8 @@ func init() {
 	for name, f := range map[string]func(*graph.Node) []Param{
 		"Conv":                  convParams,
 		"ConvTranspose":         fixed(Param{In: 1, Part: Kernel, Out: 1}, Param{In: 2, Part: Bias}),
-		"DeformConv":            fixed(Param{In: 1, Part: Factor}, Param{In: 3, Part: Bias}),
+		"DeformConv":            func(n *graph.Node) []Param { return append(convParams(n)[:1], Param{In: 3, Part: Bias}) },
+		"CausalConvWithState":   fixed(Param{In: 1, Part: Depthwise}, Param{In: 2, Part: Bias}),
 		"Gemm":                  gemmParams,
 		"MatMul":                matMulParams,
 		"Einsum":                einsumParams,
@@ -72,6 +78,7 @@ func init() {
 		"RNN":                   gates,
 		"ConvInteger":           fixed(Param{In: 1, Part: Quantised}),
 		"MatMulInteger":         fixed(Param{In: 1, Part: Quantised}),
+		"DequantizeLinear":      fixed(Param{In: 0, Part: Quantised}),
 		"QLinearConv":           fixed(Param{In: 3, Part: Quantised}),
 		"QLinearMatMul":         fixed(Param{In: 3, Part: Quantised}),
 		"BatchNormalization":    fixed(Param{In: 1, Part: Scale}, Param{In: 2, Part: Bias}, Param{In: 3, Part: Mean}, Param{In: 4, Part: Variance}),
@@ -111,10 +118,29 @@ func matMulParams(n *graph.Node) []Param {
 	return out
 }
 
+// einsumParams takes an operand for a matrix where it has axes that the result
+// has, and others that are summed over. One that has not scales.
 func einsumParams(n *graph.Node) []Param {
-	out := make([]Param, len(n.Inputs))
-	for i := range out {
-		out[i] = Param{In: i, Part: Factor}
+	e, err := equationOf(n)
+	out := make([]Param, 0, len(n.Inputs))
+	for i, v := range n.Inputs {
+		p := Param{In: i, Part: Factor}
+		if err == nil && v != nil {
+			for d, r := range e.in[i] {
+				if slices.Contains(e.out, r) {
+					p.Outs = append(p.Outs, d)
+				}
+			}
+			if k := len(p.Outs); k > 0 && k < len(e.in[i]) {
+				p.Part, p.Out = Matrix, p.Outs[0]
+			} else {
+				p.Outs = nil
+			}
+			if len(p.Outs) == 1 {
+				p.Outs = nil
+			}
+		}
+		out = append(out, p)
 	}
 	return out
 }

@@ -124,7 +124,7 @@ var _ = register(Def{Name: "RotaryEmbedding",
 		if err != nil {
 			return nil, err
 		}
-		x, half := n.In(0), r.turned/2
+		x := n.In(0)
 		swap := []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}
 		if r.packed {
 			x = b.Op("Reshape", x, b.Ints(r.b, r.t, r.heads, r.d))
@@ -139,29 +139,34 @@ var _ = register(Def{Name: "RotaryEmbedding",
 			return b.Unsqueeze(v, 2)
 		}
 		cos, sin := cache(1), cache(2)
-		at := make([][]int, 3) // first and second of each pair, and the rest
-		for j := range half {
-			p, q := r.pair(j)
-			at[0], at[1] = append(at[0], p), append(at[1], q)
-		}
-		for k := r.turned; k < r.d; k++ {
-			at[2] = append(at[2], k)
-		}
-		last := []graph.Attr{graph.MakeAttr("axis", 3)}
-		pick := func(k []int) *graph.Value { return b.Attr("Gather", last, x, b.Ints(k...)) }
-		u, v := pick(at[0]), pick(at[1])
-		parts := []*graph.Value{b.Op("Sub", b.Op("Mul", cos, u), b.Op("Mul", sin, v)), b.Op("Add", b.Op("Mul", sin, u), b.Op("Mul", cos, v))}
-		if at[2] != nil {
-			parts = append(parts, pick(at[2]))
-		}
-		// back into the order of the elements
-		back := make([]int, r.d)
-		for k, p := range append(append(append([]int{}, at[0]...), at[1]...), at[2]...) {
-			back[p] = k
-		}
-		y := b.Attr("Gather", last, b.Attr("Concat", last, parts...), b.Ints(back...))
+		y := r.write(b, x, cos, sin)
 		if r.packed {
 			return []*graph.Value{b.Op("Reshape", y, b.Ints(shape...))}, nil
 		}
 		return []*graph.Value{b.Attr("Transpose", swap, y)}, nil
 	}})
+
+// write turns x [batch length heads size] by cos and sin, [batch length 1 pairs].
+func (r *rotaryCase) write(b *Builder, x, cos, sin *graph.Value) *graph.Value {
+	at := make([][]int, 3) // first and second of each pair, and the rest
+	for j := range r.turned / 2 {
+		p, q := r.pair(j)
+		at[0], at[1] = append(at[0], p), append(at[1], q)
+	}
+	for k := r.turned; k < r.d; k++ {
+		at[2] = append(at[2], k)
+	}
+	last := []graph.Attr{graph.MakeAttr("axis", 3)}
+	pick := func(k []int) *graph.Value { return b.Attr("Gather", last, x, b.Ints(k...)) }
+	u, v := pick(at[0]), pick(at[1])
+	parts := []*graph.Value{b.Op("Sub", b.Op("Mul", cos, u), b.Op("Mul", sin, v)), b.Op("Add", b.Op("Mul", sin, u), b.Op("Mul", cos, v))}
+	if at[2] != nil {
+		parts = append(parts, pick(at[2]))
+	}
+	// back into the order of the elements
+	back := make([]int, r.d)
+	for k, p := range append(append(append([]int{}, at[0]...), at[1]...), at[2]...) {
+		back[p] = k
+	}
+	return b.Attr("Gather", last, b.Attr("Concat", last, parts...), b.Ints(back...))
+}

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"pare/graph"
 	"pare/tensor"
 )
@@ -9,11 +11,18 @@ import (
 // disappeared. Constant nodes become initialisers, roles are set (Classify),
 // what does not depend on the inputs is folded, an If whose condition is
 // constant becomes its branch, shape changes of a weight that
-// only one node reads are applied to the weight, and nodes that do nothing are
+// only one node reads are applied to the weight, what changes a weight before its
+// layer reads it is applied to it too, and nodes that do nothing are
 // removed: Identity, Dropout of a network that is not being trained, Cast to
 // the same type, Reshape, Transpose, Slice, Pad, Expand … whose result is
-// their input. The outputs keep their names and values.
-func Simplify(g *graph.Graph) (int, error) {
+// their input. The outputs keep their names and values. What is written after it is
+// not larger than it was: see graph.Value.Made, and weights stay quantised.
+func Simplify(g *graph.Graph) (int, error) { return simplify(g, true) }
+
+// SimplifyAll is Simplify for a graph that will not be written.
+func SimplifyAll(g *graph.Graph) (int, error) { return simplify(g, false) }
+
+func simplify(g *graph.Graph, keep bool) (int, error) {
 	before := len(g.Nodes)
 	if err := InferAll(g); err != nil {
 		return 0, err
@@ -21,11 +30,12 @@ func Simplify(g *graph.Graph) (int, error) {
 	classify(g, inlineConstants(g))
 	for {
 		n := len(g.Nodes)
-		if _, err := Fold(g); err != nil {
+		if _, err := fold(g, keep); err != nil {
 			return 0, err
 		}
 		changed := takeBranches(g)
 		changed = foldWeights(g) || changed
+		changed = foldReparametrised(g) || changed
 		changed = fixShapes(g) || changed
 		for _, n := range g.Nodes {
 			if y := unchanged(g, n); y != nil && bypass(g, n.Out(0), y) {
@@ -58,7 +68,43 @@ func inlineConstants(g *graph.Graph) map[*graph.Value]bool {
 		inline[c] = true
 	}
 	g.Prune()
+	inlineWeights(g, inline)
 	return inline
+}
+
+// inlineWeights makes initialisers of the Constant nodes of subgraphs that hold
+// weights or biases. Two subgraphs may use the same name.
+func inlineWeights(g *graph.Graph, inline map[*graph.Value]bool) {
+	if !slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return len(n.Subgraphs()) > 0 }) {
+		return
+	}
+	taken := map[string]bool{}
+	for _, v := range g.Values() {
+		taken[v.Name] = true
+	}
+	Each(g, func(n *graph.Node) {
+		for _, s := range n.Subgraphs() {
+			for _, m := range s.Nodes {
+				o := m.Out(0)
+				if !m.Is("Constant") || o == nil || s.IsOutput(o) {
+					continue
+				}
+				t, err := evalNode(Lookup("", "Constant"), m, g.Version(""), nil)
+				if err != nil || !t[0].DType.IsFloat() || t[0].Len() < 2 {
+					continue
+				}
+				c := g.Const(o.Name, t[0], graph.Auto)
+				if !taken[o.Name] {
+					c.Name, o.Name = o.Name, c.Name
+				}
+				taken[c.Name] = true
+				c.Doc = o.Doc
+				s.ReplaceUses(o, c)
+				inline[c] = true
+			}
+			s.Prune()
+		}
+	})
 }
 
 // foldWeights applies changes of shape and floating-point type to a weight

@@ -131,8 +131,9 @@ func sliceSymbolic(d graph.Dim, s span) graph.Dim {
 }
 
 // sliceUnknown is the shape of a slice by numbers of which some are known only
-// when running: axes that are not cut keep their sizes, and one cut to [0:T] by
-// a size T is taken to be at least as long.
+// when running: axes that are not cut keep their sizes, those cut by numbers that
+// are known have the size that follows, and one cut to [0:T] by a size T is taken
+// to be at least as long.
 func sliceUnknown(c *Infer, x graph.Shape) graph.Shape {
 	out := unknownShape(c, len(x), true)
 	starts, ok1 := c.Contents(1)
@@ -158,6 +159,10 @@ func sliceUnknown(c *Infer, x graph.Shape) graph.Shape {
 	cut := map[int]bool{}
 	for i, a := range as {
 		cut[a] = true
+		if n, ok := c.sliceKnown(i, x[a]); ok {
+			out[a] = n
+			continue
+		}
 		if ok1 && ok2 && i < min(len(starts), len(ends)) && starts[i] == graph.N(0) && !ends[i].Known() && ends[i].Mul > 0 && forward(c.Node) {
 			out[a] = ends[i]
 		}
@@ -168,6 +173,31 @@ func sliceUnknown(c *Infer, x graph.Shape) graph.Shape {
 		}
 	}
 	return out
+}
+
+// sliceKnown is the size that range i of a slice leaves of an axis of known size,
+// where all that says so is known.
+func (c *Infer) sliceKnown(i int, d graph.Dim) (graph.Dim, bool) {
+	var at [3][]int // start, end and step
+	for k, in := range []int{1, 2, 4} {
+		if in == 4 && c.Node.In(4) == nil {
+			at[k] = []int{1}
+			continue
+		}
+		e, ok := c.Contents(in)
+		if !ok || i >= len(e) || !e[i].Known() {
+			return d, false
+		}
+		at[k] = []int{e[i].Mul}
+	}
+	if !d.Known() {
+		return d, false
+	}
+	sp, err := spans([]int{d.Mul}, at[0], at[1], nil, at[2])
+	if err != nil {
+		return d, false
+	}
+	return graph.N(sp[0].count), true
 }
 
 // viewOf gives sizes, strides and first offset of a sliced view.

@@ -12,8 +12,10 @@ import (
 // Upgrade rewrites a graph of an opset before 7 into one of opset 7, as far as
 // the two differ for a network that is run: operands that are aligned by the
 // attributes axis and broadcast, sizes and types that were attributes. The
-// graph's nodes must be sorted.
+// graph's nodes must be sorted. What a runtime's optimiser wrote is written out
+// (ReadContrib).
 func Upgrade(g *graph.Graph) error {
+	ReadContrib(g)
 	if v, ok := g.Opset[""]; !ok || v >= 7 {
 		return nil
 	}

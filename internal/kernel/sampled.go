@@ -29,10 +29,13 @@ type sampled struct {
 
 // goSampled is the definition in plain Go, for rows of n places.
 func goSampled(t *sampled, n int) {
-	offs, sum := t.Offs, t.Sum
+	at := 0 // in bytes; a pointer past the last entry would be none
 	for o, count := range unsafe.Slice((*int32)(t.Counts), t.Rows) {
-		sums := unsafe.Slice((*float32)(sum), count)
-		for e, off := range unsafe.Slice((*int32)(offs), count) {
+		if count == 0 {
+			continue
+		}
+		sums := unsafe.Slice((*float32)(unsafe.Add(t.Sum, at)), count)
+		for e, off := range unsafe.Slice((*int32)(unsafe.Add(t.Offs, at)), count) {
 			s := float32(0)
 			for r := range t.R {
 				d := unsafe.Slice((*float32)(unsafe.Add(t.D, o*t.DPlane+r*t.DRow)), n)
@@ -42,7 +45,7 @@ func goSampled(t *sampled, n int) {
 			}
 			sums[e] += s
 		}
-		offs, sum = unsafe.Add(offs, 4*int(count)), unsafe.Add(sum, 4*int(count))
+		at += 4 * int(count)
 	}
 }
 

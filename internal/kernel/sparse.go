@@ -174,7 +174,7 @@ type sparseTile struct {
 // goSparse is the definition of a sparse micro-kernel in plain Go, for r rows
 // of n places.
 func goSparse(t *sparseTile, rows, n int) {
-	e, counts := t.Entries, unsafe.Slice((*int32)(t.Counts), t.Rows)
+	e, counts := 0, unsafe.Slice((*int32)(t.Counts), t.Rows) // a pointer past the last entry would be none
 	var acc [128]float32
 	group := max(1, t.Group)
 	for i, count := range counts {
@@ -197,7 +197,7 @@ func goSparse(t *sparseTile, rows, n int) {
 					if group == 1 {
 						off, val = slot(0, int(count), k)
 					}
-					at, v := *(*int32)(unsafe.Add(e, 4*off)), *(*float32)(unsafe.Add(e, 4*val))
+					at, v := *(*int32)(unsafe.Add(t.Entries, e+4*off)), *(*float32)(unsafe.Add(t.Entries, e+4*val))
 					for j, x := range unsafe.Slice((*float32)(unsafe.Add(t.X, int(at)+r*t.XRow)), n) {
 						sum[j] += v * x
 					}
@@ -215,7 +215,7 @@ func goSparse(t *sparseTile, rows, n int) {
 				copy(y, sum)
 			}
 		}
-		e = unsafe.Add(e, 4*(1+group)*int(count))
+		e += 4 * (1 + group) * int(count)
 	}
 }
 

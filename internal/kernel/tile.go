@@ -143,14 +143,14 @@ func goTile(t *tile, mr, width int) {
 	var acc [128]float32
 	for i := range mr {
 		row := t.bias(acc[:width])
-		b := t.B
+		b := 0 // a pointer past the last row would be none
 		for r := range t.Rows {
 			for k := range t.K {
 				x := *at(t.A, r*t.Ars+i*t.Ais+k*t.Aks)
-				for j, v := range unsafe.Slice((*float32)(b), width) {
+				for j, v := range unsafe.Slice(at(t.B, b), width) {
 					row[j] += x * v
 				}
-				b = unsafe.Add(b, t.Ldb)
+				b += t.Ldb
 			}
 		}
 		goFinish(t, row, i)
@@ -174,16 +174,16 @@ func goChannelVector(t *tile, mr, width int) {
 	var acc [16]float32
 	for i := range mr {
 		row := t.bias(acc[:width])
-		b := t.B
+		b := 0
 		for r := range t.Rows {
 			for k := range t.K {
 				x := unsafe.Slice((*float32)(unsafe.Add(t.A, r*t.Ars+i*t.Ais+k*t.Aks)), width)
-				for j, v := range unsafe.Slice((*float32)(b), width) {
+				for j, v := range unsafe.Slice((*float32)(unsafe.Add(t.B, b)), width) {
 					row[j] += x[j] * v
 				}
-				b = unsafe.Add(b, t.Ldb)
+				b += t.Ldb
 			}
-			b = unsafe.Add(b, t.Brs)
+			b += t.Brs
 		}
 		goFinish(t, row, i)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"pare/dataset"
 	"pare/graph"
 	"pare/internal/modeltest"
 	"pare/model"
@@ -211,11 +210,6 @@ func TestAtInitBadInput(t *testing.T) {
 		{"labelled samples: give Data", random(func(s *Random) { s.Allocate = "snip" }), func(j *model.Job) { j.Data = nil }},
 		{"PerClass 0: a number of at least 1", random(func(s *Random) { s.Allocate, s.PerClass = "grasp", 0 }), none},
 		{"fewer than the 100", random(func(s *Random) { s.Allocate, s.PerClass = "snip", 100 }), none},
-		{"fewer than the 1 ", &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *model.Job) {
-			s := *j.Data.Train
-			s.Index = []int32{0, 1, 2} // no sample of seven classes
-			j.Data = &dataset.Data{Train: &s, Norm: dataset.Raw}
-		}},
 		{"Sparsity 1: a number in [0,1)", &SNIP{Sparsity: 1, Sampled: Sampled{1}}, none},
 		{"Temperature 0: a number above 0", &GraSP{Sparsity: .5, Sampled: Sampled{1}}, none},
 		{"Iterations 0: a number of at least 1", &SynFlow{Sparsity: .5}, none},

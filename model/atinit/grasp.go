@@ -55,12 +55,16 @@ func (s Sampled) GradientFlow(temperature float64) model.Score {
 		if err != nil {
 			return nil, err
 		}
-		c, in, err := score.Tempered(j.Graph, temperature)
+		v, err := train.NewView(j.Graph, j.Data.Train, d.Batch(), false)
+		if err != nil {
+			return nil, err
+		}
+		c, in, err := score.Tempered(v.Graph, temperature)
 		if err != nil {
 			return nil, err
 		}
 		of := make([]*graph.Value, len(ws))
-		for l, w := range ws {
+		for l, w := range v.Weights(ws) {
 			of[l] = in[w.Value]
 		}
 		g, err := train.Gradients(ctx, c, of, d, train.Loss{}, j.Engine)

@@ -11,6 +11,7 @@ import (
 	"pare/prune"
 	"pare/prune/allocate"
 	"pare/prune/score"
+	"pare/train"
 )
 
 // SynFlow is iterative synaptic flow pruning.
@@ -51,7 +52,12 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 
 // masks chooses masks by iterative synaptic flow.
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
-	f, err := score.NewFlow(j.Graph, ws, j.Engine)
+	_, batch := j.Graph.Batch(1)
+	v, err := train.NewView(j.Graph, nil, batch, false) // before a softmax, whose sum would be 1 whatever flows
+	if err != nil {
+		return nil, err
+	}
+	f, err := score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 		groups, _ := structure.Groups(j.Graph)
 		p.Graph, err = structure.Cut(j.Graph, groups, structure.Share(groups, rate(j.Graph, groups), s.Keep))
 	default:
-		p.Graph, err = s.Cut(j, rate)
+		p.Graph, err = s.Cut(j, rate, prune.Scope{})
 	}
 	if err != nil {
 		return nil, err

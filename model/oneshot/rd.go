@@ -14,6 +14,7 @@ import (
 	"pare/prune/allocate"
 	"pare/prune/score"
 	"pare/tensor"
+	"pare/train"
 )
 
 // RD is rate-distortion pruning.
@@ -119,17 +120,26 @@ func Shares(curves []allocate.Curve, n int, sparsity float64) ([]int, error) {
 	return allocate.Knapsack(curves, n-cut, units)
 }
 
-// Probe measures on the job's samples or on noise.
+// Probe measures on the job's samples or on noise: what a view of the network gives,
+// which is before a softmax.
 func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
-	if len(j.Graph.Inputs) != 1 {
-		return nil, fmt.Errorf("rate-distortion curves need a network with one input; this has %d", len(j.Graph.Inputs))
-	}
-	p := &allocate.Probe{Graph: j.Graph, Points: s.Points, Worst: s.Worst, Least: s.Least, Batch: min(128, s.Samples), Engine: j.Engine}
-	_, p.Batch = j.Graph.Batch(p.Batch)
-	if s.Noise {
-		if x := j.Graph.Inputs[0]; x.DType != tensor.Float32 {
-			return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", x.Name, x.DType)
+	var set *dataset.Set
+	if !s.Noise {
+		if j.Data == nil || j.Data.Train == nil {
+			return nil, catalog.Errorf("rate-distortion curves are measured on calibration data: give {Data}, or {Noise} with method rd")
 		}
+		set = j.Data.Train
+	}
+	if in := j.Graph.Inputs; s.Noise && len(in) > 0 && in[0].DType != tensor.Float32 {
+		return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", in[0].Name, in[0].DType)
+	}
+	_, batch := j.Graph.Batch(min(128, s.Samples))
+	v, err := train.NewView(j.Graph, set, batch, false)
+	if err != nil {
+		return nil, fmt.Errorf("rate-distortion curves: %w", err)
+	}
+	p := &allocate.Probe{Graph: v.Graph, Of: v.Of, Points: s.Points, Worst: s.Worst, Least: s.Least, Batch: batch, Engine: j.Engine}
+	if s.Noise {
 		p.Fill = func(i int, x *tensor.Tensor) int {
 			r := rand.New(rand.NewPCG(j.Seed, 0x4d<<32|uint64(i)))
 			for k := range x.F32() {
@@ -139,11 +149,10 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 		}
 		return p, nil
 	}
-	if j.Data == nil || j.Data.Train == nil {
-		return nil, catalog.Errorf("rate-distortion curves are measured on calibration data: give {Data}, or {Noise} with method rd")
-	}
-	set := j.Data.Train
 	l := &dataset.Loader{Set: set, Size: p.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
+	if v.Raw {
+		l.Norm = dataset.Raw
+	}
 	n := min(s.Samples, set.Len())
 	y := make([]int64, p.Batch*max(1, set.Size()))
 	p.Fill = func(i int, x *tensor.Tensor) int {

@@ -9,7 +9,10 @@ import (
 )
 
 // Channels cuts coupled channels by norm.
-type Channels struct{ model.ChannelTarget }
+type Channels struct {
+	model.ChannelTarget
+	model.Layers
+}
 
 //go:embed channels.md
 var channelsDoc string
@@ -21,14 +24,16 @@ var channelsCard = &catalog.Card{
 }
 
 // NewChannels gives the method with its defaults.
-func NewChannels() *Channels { return &Channels{model.ChannelTarget{MACs: .5, Round: 1, Least: .1}} }
+func NewChannels() *Channels {
+	return &Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}}
+}
 
 // Card describes the method.
 func (*Channels) Card() *catalog.Card { return channelsCard }
 
 // Run cuts to the target and fine-tunes the smaller network.
 func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	c, err := s.Cut(j, model.Squares)
+	c, err := s.Cut(j, model.Squares, s.Scope())
 	if err != nil {
 		return nil, err
 	}

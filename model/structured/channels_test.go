@@ -2,8 +2,11 @@ package structured
 
 import (
 	"math"
+	"strings"
 	"testing"
 
+	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/measure"
 	"pare/model"
@@ -32,6 +35,33 @@ func TestChannels(t *testing.T) {
 	}
 }
 
+// A target of multiply-accumulates means the same for a network of free sizes as for
+// one of the sizes that it is used at: those that are given, or those of the data.
+func TestChannelsFreeSizes(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs = 0
+		want := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}}, j)
+		k := modeltest.ConvJob(t, "resnet8")
+		k.Recipe.Epochs = 0
+		for i, s := range []string{"H", "W"} {
+			k.Graph.Inputs[0].Shape[2+i] = graph.Sym(s)
+		}
+		if err := op.InferAll(k.Graph); err != nil {
+			t.Fatal(err)
+		}
+		if given {
+			k.Data, k.Graph.Usage.Sizes = nil, map[string]int{"H": 8, "W": 8}
+		}
+		r := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}}, k)
+		a, _ := measure.Count(want.Graph)
+		b, _ := measure.Count(r.Graph)
+		if a != b || r.Notes != nil || r.Graph.Inputs[0].Shape.String() != "[N 1 H W]" {
+			t.Errorf("%+v, want %+v; said %v; input %v", b, a, r.Notes, r.Graph.Inputs[0].Shape)
+		}
+	}
+}
+
 func TestChannelsBadInput(t *testing.T) {
 	for want, s := range map[string]model.ChannelTarget{
 		"no cut of channels":             {MACs: 1e-9},
@@ -41,6 +71,36 @@ func TestChannelsBadInput(t *testing.T) {
 		"Least 1: a number in [0,1)":     {MACs: .5, Least: 1},
 		"Round -1: a number of at least": {MACs: .5, Round: -1},
 	} {
-		modeltest.Refused(t, &Channels{s}, modeltest.Job(t, 0), want)
+		modeltest.Refused(t, &Channels{ChannelTarget: s}, modeltest.Job(t, 0), want)
 	}
+}
+
+// What weights out of scope make stays whole; widths fill vector units unless another
+// multiple is asked for.
+func TestChannelsScopeAndWidth(t *testing.T) {
+	width := func(g *graph.Graph, name string) int { return g.Value(name).Const.Shape[0] }
+	j := modeltest.ConvJob(t, "resnet8")
+	j.Recipe.Epochs = 0
+	m := &Channels{ChannelTarget: model.ChannelTarget{MACs: .8}, Layers: model.Layers{Exclude: []string{"layer3*"}}}
+	r := modeltest.Run(t, m, j)
+	for _, v := range r.Graph.Params() {
+		if len(v.Const.Shape) == 4 && strings.HasPrefix(v.Name, "layer3") && v.Const.Shape[0] != width(j.Graph, v.Name) {
+			t.Errorf("%s was cut to %d", v.Name, v.Const.Shape[0])
+		}
+	}
+	for _, round := range []int{0, 1} {
+		k := modeltest.ConvJob(t, "resnet8")
+		k.Recipe.Epochs = 0
+		r := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Round: round}}, k)
+		odd := 0
+		for _, v := range r.Graph.Params() {
+			if len(v.Const.Shape) == 4 && width(k.Graph, v.Name) >= 16 && v.Const.Shape[0]%8 != 0 {
+				odd++
+			}
+		}
+		if (odd > 0) != (round == 1) {
+			t.Errorf("round %d: %d widths are no multiples of 8", round, odd)
+		}
+	}
+	modeltest.Refused(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}, Layers: model.Layers{Include: []string{"layr3*"}}}, modeltest.ConvJob(t, "resnet8"), "layr3")
 }

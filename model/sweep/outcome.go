@@ -6,18 +6,14 @@ import (
 	"encoding/json"
 
 	"pare/measure"
+	"pare/model"
 )
 
 // Facts are what decides an outcome: of two runs with the same facts only one
-// is made.
+// is made. They are those of a checkpoint, and what accuracy is measured on.
 type Facts struct {
-	Network  string            `json:"network"`     // digest of the network before
-	Data     string            `json:"data"`        // digest of the training samples and how they are normalised
-	Measured string            `json:"measured_on"` // digest of the samples that accuracy is measured on
-	Method   string            `json:"method"`      // its name
-	Settings map[string]string `json:"settings"`    // all of them
-	Recipe   map[string]string `json:"recipe"`      // all of it
-	Seed     uint64            `json:"seed"`        // of all that is random
+	model.Facts
+	Measured string `json:"measured_on"` // digest of the samples
 }
 
 // key identifies facts.

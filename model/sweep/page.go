@@ -3,17 +3,17 @@ package sweep
 import (
 	"cmp"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
+	"pare/measure"
 	"pare/report"
 )
 
 // Page is the report of outcomes and the rows that Summarise makes of them. name is
-// that of the network, command what makes the page again.
-func (s *Sweep) Page(name, command string, rows []*Row, outs []*Outcome) *report.Report {
-	r := &report.Report{Title: "Methods compared on " + name, Subtitle: command}
+// that of the network; from says how they were made.
+func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Outcome) *report.Report {
+	r := &report.Report{Title: "Methods compared on " + name, Verdict: verdict(rows), Facts: from.Facts()}
 	seeds, measured := len(s.Networks), s.Data.Eval()
 	text := fmt.Sprintf("Every method had the same network, data and recipe, with seeds 1 to %d; %s is the network trained alike and not cut. "+
 		"Accuracy is the mean over seeds on the %s set (%s samples)", seeds, Dense, measured.Name, report.Count(int64(measured.Len())).Text)
@@ -22,7 +22,7 @@ func (s *Sweep) Page(name, command string, rows []*Row, outs []*Outcome) *report
 	}
 	r.Add(report.Section{Heading: "Accuracy by sparsity", Text: text + ".", Table: accuracyTable(rows), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
-		Text: "Time is that of one inference on one sample on " + threads(s.Engine.Threads) + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
+		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
@@ -30,17 +30,6 @@ func (s *Sweep) Page(name, command string, rows []*Row, outs []*Outcome) *report
 		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
 	}
 	return r
-}
-
-// threads says how many threads measurements take; 0 is one for each core.
-func threads(n int) string {
-	if n == 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	if n == 1 {
-		return "one thread"
-	}
-	return fmt.Sprint(n, " threads")
 }
 
 // accuracyTable has a row for each method and a column for each sparsity.
@@ -88,7 +77,7 @@ func accuracyCell(r *Row) report.Cell {
 
 // costTable has a row for each method and sparsity.
 func costTable(rows []*Row) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "kept", "zero or gone", "MACs", "sparse form", "time", "epochs", "front"}}
+	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
 	dense, _ := densest(rows)
 	for _, r := range rows {
 		asked := report.Missing()
@@ -110,8 +99,8 @@ func costTable(rows []*Row) *report.Table {
 		if r.Front {
 			star = report.Text("★")
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.Kept + .5)), report.Percent(r.Sparsity), report.Scaled(r.MACs),
-			report.Bytes(int64(r.Bytes + .5)), time, report.Number(r.Epochs), star})
+		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.Kept + .5)), time, star, report.Percent(r.Sparsity), report.Scaled(r.MACs),
+			report.Bytes(int64(r.Bytes + .5)), report.Number(r.Epochs)})
 	}
 	return t
 }
@@ -152,7 +141,7 @@ func paretoPlots(rows []*Row) []*report.Plot {
 
 // paretoPlot draws the rows of at least an accuracy, and counts them and the others.
 func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report.Plot, in, out int) {
-	p = &report.Plot{Title: title, X: report.Axis{Name: "parameters kept", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
+	p = &report.Plot{Title: title, Note: spreadNote(rows), X: report.Axis{Name: "parameters kept", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
 	at := map[string]int{}
 	var xs []float64
 	for _, r := range rows {
@@ -168,7 +157,7 @@ func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report
 		default:
 			in++
 			xs = append(xs, r.Kept)
-			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Accuracy})
+			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Accuracy, OffY: r.Spread})
 		}
 	}
 	if dense != nil && in > 0 {
@@ -179,6 +168,14 @@ func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report
 		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
 	}
 	return p, in, out
+}
+
+// spreadNote says what the bars are, where there are any.
+func spreadNote(rows []*Row) string {
+	if slices.ContainsFunc(rows, func(r *Row) bool { return r.Spread > 0 }) {
+		return "The bars are the standard deviation over seeds."
+	}
+	return ""
 }
 
 // failures lists the runs that failed, nil where there is none.

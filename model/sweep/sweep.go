@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,12 +41,20 @@ type Sweep struct {
 
 // Run makes the runs that are not in the folder's file, then measures how fast
 // the networks are, with nothing else running. It gives an outcome for each cell, in
-// their order. A run that fails is an outcome too. Where ctx ends it returns an
-// error; what has ended is kept, and a run under way goes on from its checkpoint.
+// their order. A run that fails is an outcome too, but not where it is the machine
+// that fails (see run.IsFault). Then, and where ctx ends, it returns an error; what has
+// ended is kept, and a run under way goes on from its checkpoint. The folder is this
+// sweep's meanwhile: another is refused.
 func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
+	lock, err := run.Take(filepath.Join(s.Dir, "results.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Release()
+	run.TidyFolder(s.Dir, ".checkpoint", ".pare")
 	l, err := run.OpenLedger(filepath.Join(s.Dir, "results.jsonl"), func(o *Outcome) string { return o.Key })
 	if err != nil {
 		return nil, err
@@ -76,32 +82,20 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 
 // prepare computes the facts of all cells.
 func (s *Sweep) prepare() error {
-	data, measured := sha256.New(), s.Data.Eval().Digest()
-	if s.Data.Train != nil {
-		fmt.Fprint(data, s.Data.Train.Digest())
-	}
-	if s.Data.Val != nil {
-		fmt.Fprint(data, s.Data.Val.Digest())
-	}
-	fmt.Fprint(data, s.Data.Norm)
-	networks := map[uint64]string{}
-	for seed, g := range s.Networks {
-		b, err := onnx.Encode(g, onnx.Options{})
-		if err != nil {
-			return err
-		}
-		h := sha256.Sum256(b)
-		networks[seed] = hex.EncodeToString(h[:8])
-	}
+	measured := s.Data.Eval().Digest()[:16]
+	networks := map[*graph.Graph]string{} // seeds may share a network
 	s.facts = map[*Cell]*Facts{}
 	by := map[string]*Cell{}
+	var all *model.Facts // what all cells have in common is looked at once
 	for _, c := range s.Cells {
-		name, settings := Dense, map[string]string{}
-		if c.Method != nil {
-			name, settings = c.Method.Card().Name, catalog.Values(c.Method)
+		g := s.Networks[c.Seed]
+		if networks[g] == "" {
+			networks[g] = run.Digest(g)
 		}
-		f := &Facts{Network: networks[c.Seed], Data: hex.EncodeToString(data.Sum(nil)[:8]), Measured: measured[:16], Method: name,
-			Settings: settings, Recipe: catalog.Values(&s.Recipe), Seed: c.Seed}
+		if all == nil {
+			all = s.job(c).Facts(nil, g)
+		}
+		f := &Facts{Facts: *all.For(c.Method, c.Seed, networks[g]), Measured: measured}
 		if o := by[f.key()]; o != nil {
 			return fmt.Errorf("%q and %q are the same run at sparsity %q: leave one out", o.Label, c.Label, c.Target)
 		}
@@ -160,6 +154,8 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	o := &Outcome{Key: f.key(), Cell: *c, Facts: *f}
 	start := time.Now()
 	j := s.job(c)
+	j.Graph, _ = s.Networks[c.Seed].Clone(true)
+	j.Save, j.Resume = filepath.Join(s.Dir, o.Key+".checkpoint"), true
 	j.OnStep = func(step, total int, _ float64) { progress(float64(step) / float64(max(1, total))) }
 	g, err := s.cut(ctx, c, j, o)
 	if err == nil {
@@ -173,6 +169,9 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 		return nil, ctx.Err()
 	}
 	o.Seconds = time.Since(start).Seconds()
+	if run.IsFault(err) {
+		return nil, fmt.Errorf("%s %s seed %d: %w", c.Label, c.Target, c.Seed, err)
+	}
 	if err != nil {
 		return &Outcome{Key: o.Key, Cell: o.Cell, Facts: o.Facts, Seconds: o.Seconds, Error: catalog.Rename(err, c.setting)}, nil
 	}
@@ -184,22 +183,22 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	return o, nil
 }
 
-// job is what a cell's method works on. It does not see the test set.
+// job is what a cell's method works on, but for network and checkpoint. It does not
+// see the test set.
 func (s *Sweep) job(c *Cell) *model.Job {
-	g, _ := s.Networks[c.Seed].Clone(true)
 	e := s.Engine
 	if s.Jobs > 1 {
 		e.Threads = 1
 	}
-	return &model.Job{Graph: g, Data: &dataset.Data{Spec: s.Data.Spec, Train: s.Data.Train, Val: s.Data.Val, Norm: s.Data.Norm, NormName: s.Data.NormName},
-		Recipe: s.Recipe, Seed: c.Seed, Engine: e, Save: filepath.Join(s.Dir, s.facts[c].key()+".checkpoint"), Resume: true}
+	return &model.Job{Data: &dataset.Data{Spec: s.Data.Spec, Train: s.Data.Train, Val: s.Data.Val, Norm: s.Data.Norm, NormName: s.Data.NormName},
+		Recipe: s.Recipe, Seed: c.Seed, Engine: e}
 }
 
 // cut runs the method, or trains the dense network. A method that panics fails.
 func (s *Sweep) cut(ctx context.Context, c *Cell, j *model.Job, o *Outcome) (g *graph.Graph, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
+			err = run.Panicked(r)
 		}
 	}()
 	if c.Method == nil {
@@ -243,6 +242,7 @@ func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) er
 		return nil
 	}
 	if err == nil {
+		g.Usage = s.Networks[o.Seed].Usage
 		_, err = model.Prepare(g)
 	}
 	if err != nil {

@@ -3,11 +3,15 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
@@ -16,6 +20,7 @@ import (
 	"pare/model/all"
 	"pare/model/oneshot"
 	"pare/model/rewrite"
+	"pare/run"
 	"pare/zoo"
 )
 
@@ -168,5 +173,74 @@ func TestSummary(t *testing.T) {
 	}
 	if !rows[0].Front || a.Front || !rows[2].Front || c.Front || c.Failed != 1 {
 		t.Errorf("front: %v %v %v %v", rows[0].Front, a.Front, rows[2].Front, c.Front)
+	}
+}
+
+// disk is a method on a machine whose disk is full.
+type disk struct{ Full *bool }
+
+func (d *disk) Card() *catalog.Card { return &catalog.Card{Name: "disk", Title: "disk"} }
+
+func (d *disk) Run(_ context.Context, j *model.Job) (*model.Result, error) {
+	if *d.Full {
+		return nil, fmt.Errorf("checkpoint: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	}
+	return &model.Result{Graph: j.Graph}, nil
+}
+
+// What the machine fails in ends the sweep and is no outcome: it is tried again. A
+// folder that another sweep works in is refused.
+func TestFaults(t *testing.T) {
+	dir, full := t.TempDir(), true
+	s := sweep2(t, dir, "global-mp")
+	s.Jobs = 1
+	s.Cells = []*Cell{{Label: Dense, Seed: 1}, {Label: "disk", Seed: 1, Method: &disk{&full}}}
+	if _, err := s.Run(context.Background()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "results.jsonl"))
+	if err != nil || strings.Contains(string(b), "disk") || !strings.Contains(string(b), Dense) {
+		t.Errorf("%v: %s", err, b)
+	}
+	full = false
+	outs, err := s.Run(context.Background())
+	if err != nil || len(outs) != 2 || outs[1].Error != "" || outs[1].Accuracy == 0 {
+		t.Errorf("%v: %+v", err, outs)
+	}
+	lock, err := run.Take(filepath.Join(dir, "results.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	var busy *run.BusyError
+	if _, err := s.Run(context.Background()); !errors.As(err, &busy) {
+		t.Error(err)
+	}
+}
+
+// Each fact that decides an outcome gives it another key.
+func TestFacts(t *testing.T) {
+	key := func(f func(s *Sweep)) string {
+		s := sweep2(t, t.TempDir(), "global-mp")
+		s.Cells = s.Cells[:2]
+		f(s)
+		if err := s.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		return s.facts[s.Cells[1]].key()
+	}
+	was := key(func(*Sweep) {})
+	if key(func(s *Sweep) { s.Engine.Threads, s.Jobs = 2, 1 }) != was {
+		t.Error("threads are a fact")
+	}
+	for what, f := range map[string]func(s *Sweep){
+		"norm": func(s *Sweep) { s.Data.Norm.Scale *= 2 }, "validation": func(s *Sweep) { s.Data.Val = s.Data.Test }, "test": func(s *Sweep) { s.Data.Test = s.Data.Test.First(9) },
+		"training": func(s *Sweep) { s.Data.Train = s.Data.Train.First(99) }, "recipe": func(s *Sweep) { s.Recipe.LR /= 2 }, "seed": func(s *Sweep) { s.Cells[1].Seed = 2 },
+		"method": func(s *Sweep) { s.Cells[1].Method = oneshot.NewLAMP() }, "setting": func(s *Sweep) { s.Cells[1].Method.(*oneshot.GlobalMP).MT = .3 },
+		"network": func(s *Sweep) { s.Networks[1].Nodes[2].Name = "x" },
+	} {
+		if key(f) == was {
+			t.Errorf("another %s is the same run", what)
+		}
 	}
 }

@@ -15,11 +15,12 @@ import (
 // Probe measures how much the network's output moves when one layer is cut
 // (Xu et al. 2023, arXiv 2308.10438): rate-distortion curves.
 type Probe struct {
-	Graph  *graph.Graph // its weights are cut in place, and put back
-	Points int          // D: amounts d/D for d = 0..D
-	Worst  bool         // the largest distortion of a sample in place of the mean
-	Least  float64      // share of its weights that a layer keeps at least
-	Batch  int          // samples at once
+	Graph  *graph.Graph                  // its weights are cut in place, and put back
+	Of     map[*graph.Value]*graph.Value // what weights are called in Graph, where it is a copy of their network; nil: it is none
+	Points int                           // D: amounts d/D for d = 0..D
+	Worst  bool                          // the largest distortion of a sample in place of the mean
+	Least  float64                       // share of its weights that a layer keeps at least
+	Batch  int                           // samples at once
 	// Fill writes batch i and gives its samples: fewer than Batch at the end, then 0.
 	Fill   func(i int, x *tensor.Tensor) int
 	Engine engine.Options
@@ -87,7 +88,7 @@ func cheapest(m *prune.Mask, score []float32) []int32 {
 // points are the numbers that are kept, from all that are left down.
 func (p *Probe) points(w *prune.Weight, left int) Curve {
 	n := w.Len()
-	floor := max(w.Const.Shape[w.Out], int(math.Ceil(p.Least*float64(n))))
+	floor := max(w.Outputs(), int(math.Ceil(p.Least*float64(n))))
 	c := Curve{Keep: []int{left}}
 	for d := 1; d <= p.Points; d++ {
 		k := n - int(float64(n)*float64(d)/float64(p.Points))

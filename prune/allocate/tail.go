@@ -32,7 +32,11 @@ func (p *Probe) tail(ws ...*prune.Weight) (*tail, error) {
 	c, m := g.Clone(false)
 	on := map[*graph.Value]bool{}
 	for _, w := range ws {
-		on[m[w.Value]], m[w.Value].Role = true, graph.Param // nothing that is made of it is kept
+		v := w.Value
+		if p.Of != nil {
+			v = p.Of[v]
+		}
+		on[m[v]], m[v].Role = true, graph.Param // nothing that is made of it is kept
 	}
 	if err := op.Bind(c, sizes); err != nil {
 		return nil, err

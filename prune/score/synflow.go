@@ -63,7 +63,7 @@ func NewFlow(g *graph.Graph, ws []*prune.Weight, opt engine.Options) (*Flow, err
 		for i := range x {
 			x[i] = float32(math.Abs(float64(x[i])))
 		}
-		f.weight[w.Value] = &weight{size: append([]float32{}, x...), out: w.Const.Shape[w.Out]}
+		f.weight[w.Value] = &weight{size: append([]float32{}, x...), out: w.Outputs()}
 	}
 	if err := f.linearise(); err != nil {
 		return nil, err

@@ -26,23 +26,28 @@ func All(groups []*Group) Selection {
 func (s Selection) removed(groups []*Group) map[Axis]*prune.Mask {
 	out := map[Axis]*prune.Mask{}
 	for i, g := range groups {
-		for c, ch := range g.Channels {
-			if s[i].Kept(c) {
-				continue
+		g.remove(s[i], out)
+	}
+	return out
+}
+
+// remove adds to out the positions of the channels that stay does not keep.
+func (g *Group) remove(stay *prune.Mask, out map[Axis]*prune.Mask) {
+	for c, ch := range g.Channels {
+		if stay.Kept(c) {
+			continue
+		}
+		for k, a := range g.Axes {
+			m := out[a]
+			if m == nil {
+				m = prune.NewMask(a.Value.Shape[a.Dim].Mul, true)
+				out[a] = m
 			}
-			for k, a := range g.Axes {
-				m := out[a]
-				if m == nil {
-					m = prune.NewMask(a.Value.Shape[a.Dim].Mul, true)
-					out[a] = m
-				}
-				for _, p := range ch.At[k] {
-					m.Set(p, false)
-				}
+			for _, p := range ch.At[k] {
+				m.Set(p, false)
 			}
 		}
 	}
-	return out
 }
 
 // Cut removes the channels that s does not keep, and gives a new, smaller
@@ -56,9 +61,9 @@ func Cut(g *graph.Graph, groups []*Group, s Selection) (*graph.Graph, error) {
 	}
 	gone := s.removed(groups)
 	c, m := g.Clone(false)
-	uses := g.Uses()
+	uses, told := g.Uses(), &numbers{g: g}
 	for i, n := range g.Nodes {
-		if err := (&Cutting{Graph: c, Old: n, New: c.Nodes[i], uses: uses, gone: gone}).adapt(); err != nil {
+		if err := (&Cutting{Graph: c, Old: n, New: c.Nodes[i], uses: uses, numbers: told, gone: gone}).adapt(); err != nil {
 			return nil, fmt.Errorf("cutting %s: %w", name(n), err)
 		}
 	}

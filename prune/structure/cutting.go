@@ -13,8 +13,9 @@ type Cutting struct {
 	Old   *graph.Node  // the node in the network that is cut
 	New   *graph.Node  // its copy in the new one, to change; its values still have their old shapes
 
-	uses map[*graph.Value][]graph.Use // of the network that is cut
-	gone map[Axis]*prune.Mask
+	uses    map[*graph.Value][]graph.Use // of the network that is cut
+	numbers *numbers
+	gone    map[Axis]*prune.Mask
 }
 
 // Kept says which positions of an axis of one of Old's values stay; nil: all.

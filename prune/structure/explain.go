@@ -1,9 +1,11 @@
 package structure
 
 import (
+	"slices"
 	"strings"
 
 	"pare/graph"
+	"pare/prune"
 )
 
 // Explanation says in a person's words what a group is.
@@ -39,50 +41,77 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 			}
 		}
 	}
-	var joins []*graph.Node
-	for _, l := range Outline(g, groups) {
-		if l.Node != nil && l.Weight == nil {
-			joins = append(joins, l.Node)
-		}
-	}
+	joins := joinsOf(g, groups)
 	m := newMeter(g)
-	whole := m.cost(nil)
+	whole := m.whole
 	out := make([]Explanation, len(groups))
 	for i, grp := range groups {
 		e := &out[i]
+		var made, read, along, through distinct
 		in := map[Axis]bool{}
 		for k, a := range grp.Axes {
 			in[a] = true
 			if !a.Value.IsConst() || a.Value.Role == graph.Frozen {
 				continue
 			}
-			l, made := maker[a]
+			l, makes := maker[a]
 			switch {
-			case made:
-				if len(e.Made) == 0 {
+			case makes:
+				if len(made.list) == 0 {
 					e.Wide = len(grp.Channels[0].At[k])
 				}
-				e.Made = appendNew(e.Made, l)
+				made.add(l)
 			case len(a.Value.Shape) > 1 && reader[a] != "":
-				e.Read = appendNew(e.Read, reader[a])
+				read.add(reader[a])
 			case a.Value.Role == graph.Param:
-				e.Along = appendNew(e.Along, a.Value.Name)
+				along.add(a.Value.Name)
 			}
 		}
-		for _, n := range joins {
+		for _, n := range joins.of(grp) {
 			if tiesValues(n, in) {
-				e.Through = appendNew(e.Through, n.Op+" "+place(n))
+				through.add(n.Op + " " + place(n))
 			}
 		}
-		s := All(groups)
-		for c := range grp.Channels[1:] {
-			s[i].Set(c+1, false)
-		}
-		c := m.cost(s.removed(groups))
+		e.Made, e.Read, e.Along, e.Through = made.list, read.list, along.list, through.list
+		first, gone := prune.NewMask(len(grp.Channels), false), map[Axis]*prune.Mask{}
+		first.Set(0, true)
+		grp.remove(first, gone)
+		c := m.cost(gone)
 		e.Params = 1 - float64(c.Params)/float64(max(1, whole.Params))
 		e.MACs = 1 - float64(c.MACs)/float64(max(1, whole.MACs))
 	}
 	return out
+}
+
+// joins are the nodes that join what others computed, by the values that they
+// read, and their places in the network.
+type joins struct {
+	by map[*graph.Value][]*graph.Node
+	at map[*graph.Node]int
+}
+
+func joinsOf(g *graph.Graph, groups []*Group) joins {
+	j := joins{map[*graph.Value][]*graph.Node{}, map[*graph.Node]int{}}
+	for i, l := range Outline(g, groups) {
+		if l.Node == nil || l.Weight != nil {
+			continue
+		}
+		j.at[l.Node] = i
+		for _, v := range l.Node.Inputs {
+			j.by[v] = append(j.by[v], l.Node)
+		}
+	}
+	return j
+}
+
+// of lists the nodes that read a value of the group, in the network's order.
+func (j joins) of(g *Group) []*graph.Node {
+	var out []*graph.Node
+	for _, a := range g.Axes {
+		out = append(out, j.by[a.Value]...)
+	}
+	slices.SortFunc(out, func(a, b *graph.Node) int { return j.at[a] - j.at[b] })
+	return slices.Compact(out)
 }
 
 // tiesValues says whether a node joins two values of the group.
@@ -102,13 +131,20 @@ func tiesValues(n *graph.Node, in map[Axis]bool) bool {
 	return k > 1
 }
 
-func appendNew(s []string, x string) []string {
-	for _, y := range s {
-		if x == y {
-			return s
-		}
+// distinct lists strings, each once, in the order in which they come.
+type distinct struct {
+	list []string
+	seen map[string]bool
+}
+
+func (d *distinct) add(s string) {
+	if d.seen == nil {
+		d.seen = map[string]bool{}
 	}
-	return append(s, x)
+	if !d.seen[s] {
+		d.seen[s] = true
+		d.list = append(d.list, s)
+	}
 }
 
 // Label names a node by the weight that it reads as input i, or by its own name

@@ -2,10 +2,12 @@ package structure
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"pare/graph"
+	"pare/graph/op"
 )
 
 // Group is a coupled group of the dependency graph: each of its channels touches
@@ -14,6 +16,8 @@ type Group struct {
 	Name     string // the weight that makes the channels
 	Axes     []Axis // every axis that a channel has positions in, weights and activations
 	Channels []Channel
+
+	makers []string // all weights that make the channels
 }
 
 // Channel is one class of coupled positions: At[k] lists its positions in axis
@@ -29,51 +33,21 @@ type Protected struct {
 // Groups finds the coupled channels of a network whose shapes are inferred.
 // Protected lists the output axes of weights that are left whole.
 func Groups(g *graph.Graph) ([]*Group, []Protected) {
-	r := relate(g)
-	type class struct {
-		axes []int   // indices into r.axes, ascending
-		at   [][]int // positions, parallel to axes
-	}
-	classes := map[int32]*class{}
-	var order []int32
-	for ai, a := range r.axes {
-		b := r.base[a]
-		for i := range a.Value.Shape[a.Dim].Mul {
-			t := r.root(b + int32(i))
-			if _, no := r.protect[t]; no {
-				continue
-			}
-			c := classes[t]
-			if c == nil {
-				c = &class{}
-				classes[t] = c
-				order = append(order, t)
-			}
-			if k := len(c.axes); k == 0 || c.axes[k-1] != ai {
-				c.axes = append(c.axes, ai)
-				c.at = append(c.at, nil)
-			}
-			c.at[len(c.at)-1] = append(c.at[len(c.at)-1], i)
-		}
-	}
-	made := makers(g)
+	r, made := relate(g), makers(g)
+	classes, order := r.classes(made)
 	byPattern := map[string]*Group{}
 	var out []*Group
 	for _, t := range order {
 		c := classes[t]
-		trained := false
-		for _, ai := range c.axes {
-			trained = trained || made[r.axes[ai]] != ""
-		}
-		if !trained {
-			continue
-		}
 		key := fmt.Sprint(c.axes)
 		grp := byPattern[key]
 		if grp == nil {
 			grp = &Group{}
 			for _, ai := range c.axes {
 				grp.Axes = append(grp.Axes, r.axes[ai])
+				if name := made[r.axes[ai]]; name != "" {
+					grp.makers = append(grp.makers, name)
+				}
 				if grp.Name == "" {
 					grp.Name = made[r.axes[ai]]
 				}
@@ -94,15 +68,54 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 	return kept, protected(g, r, made)
 }
 
+// class is what is coupled to one channel.
+type class struct {
+	axes []int   // indices into the relation's axes, ascending
+	at   [][]int // positions, parallel to axes
+}
+
+// classes collects the classes that a weight makes and that may be cut, by their
+// first positions, and these in order.
+func (r *Relation) classes(made map[Axis]string) (map[int32]*class, []int32) {
+	classes := map[int32]*class{}
+	for a := range made {
+		for i := range r.Size(a.Value, a.Dim) {
+			if t := r.root(r.base[a] + int32(i)); r.why[t] == 0 {
+				classes[t] = &class{}
+			}
+		}
+	}
+	var order []int32
+	for ai, a := range r.axes {
+		b := r.base[a]
+		for i := range a.Value.Shape[a.Dim].Mul {
+			t := r.root(b + int32(i))
+			c := classes[t]
+			if c == nil {
+				continue
+			}
+			if c.axes == nil {
+				order = append(order, t)
+			}
+			if k := len(c.axes); k == 0 || c.axes[k-1] != ai {
+				c.axes = append(c.axes, ai)
+				c.at = append(c.at, nil)
+			}
+			c.at[len(c.at)-1] = append(c.at[len(c.at)-1], i)
+		}
+	}
+	return classes, order
+}
+
 // makers maps the axis of every weight along which it makes channels to the
 // weight's name.
 func makers(g *graph.Graph) map[Axis]string {
 	out := map[Axis]string{}
-	for _, n := range g.Nodes {
+	op.Each(g, func(n *graph.Node) {
 		for _, a := range makes(n) {
 			out[a] = a.Value.Name
 		}
-	}
+	})
 	return out
 }
 
@@ -121,7 +134,7 @@ func protected(g *graph.Graph, r *Relation, made map[Axis]string) []Protected {
 			continue
 		}
 		for i := range r.Size(a.Value, a.Dim) {
-			if why, ok := r.protect[r.root(r.base[a]+int32(i))]; ok {
+			if why, ok := r.stays(r.base[a] + int32(i)); ok {
 				out = append(out, Protected{a, why})
 				break
 			}
@@ -131,6 +144,9 @@ func protected(g *graph.Graph, r *Relation, made map[Axis]string) []Protected {
 	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Value.Name] < rank[out[j].Value.Name] })
 	return out
 }
+
+// Makers lists the weights that make the channels.
+func (g *Group) Makers() []string { return slices.Clone(g.makers) }
 
 // Weights lists the axes of the group that belong to initialisers.
 func (g *Group) Weights() []Axis {

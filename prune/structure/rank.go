@@ -3,11 +3,11 @@ package structure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"strings"
 
 	"pare/graph"
-	"pare/graph/op"
-	"pare/prune"
 )
 
 // Score rates every channel of every group from the scores of the weights'
@@ -94,17 +94,99 @@ func Squares(v *graph.Value) []float32 {
 	return out
 }
 
-// Cost is what a network takes: multiply-accumulates for one sample, and
-// parameters.
-type Cost struct{ MACs, Params int64 }
-
 // Target says when to stop cutting.
 type Target struct {
 	MACs   float64 // share of the MACs that may stay, in (0,1]; 0: not asked
 	Params float64 // share of the parameters that may stay, in (0,1]; 0: not asked
-	Round  int     // channels kept of a group are rounded up to a multiple; 0 or 1: any number
+	Round  int     // channels kept of a group are rounded up to a multiple; 0 or 1: any number; Auto: see Width
 	Least  float64 // share of each group's channels that stays at least
 	Even   bool    // cut the same share of every group instead of ranking all together
+	// Whole says of a weight's name that no channel that the weight makes is cut; nil:
+	// of none. Of a prune.Scope it is what Match is false for.
+	Whole func(name string) bool
+	// Why are axes that cannot be cut (of Groups), for the reasons in errors.
+	Why []Protected
+}
+
+// Auto as Target.Round asks for the width that suits each group: see Width.
+const Auto = -1
+
+// Width is the multiple in which the channels of a group of n are kept so that
+// vector units are filled: 8 from 16 channels on, 4 from 8 on, else 1.
+func Width(n int) int {
+	switch {
+	case n >= 16:
+		return 8
+	case n >= 8:
+		return 4
+	}
+	return 1
+}
+
+// wide is Width for a group, of which one channel may be several positions: a head
+// of 16 is as wide as vector units are.
+func (g *Group) wide() int {
+	most := 1
+	for k, a := range g.Axes {
+		if a.Value.IsConst() && len(a.Value.Shape) > 1 {
+			most = max(most, len(g.Channels[0].At[k]))
+		}
+	}
+	if most >= 8 {
+		return 1
+	}
+	return Width(len(g.Channels))
+}
+
+// up rounds the number of channels of a group that are to be kept, and says to a
+// multiple of what.
+func (t Target) up(g *Group, keep int) (kept, multiple int) {
+	r := max(t.Round, 1)
+	if t.Round == Auto {
+		r = g.wide()
+	}
+	return min(len(g.Channels), (keep+r-1)/r*r), r
+}
+
+// Rounded is a group of which more channels were kept than asked for, so that its
+// width is a multiple.
+type Rounded struct {
+	Group       int
+	Asked, Kept int
+	Multiple    int
+}
+
+// left says whether a group stays whole because a weight that makes it is to.
+func (t Target) left(g *Group) bool { return t.Whole != nil && slices.ContainsFunc(g.makers, t.Whole) }
+
+// reasons lists why what stays whole does, each with the first weights, behind a
+// colon or a semicolon.
+func (t Target) reasons(sep string) string {
+	var order []string
+	by := map[string][]string{}
+	for _, p := range t.Why {
+		if by[p.Why] == nil {
+			order = append(order, p.Why)
+		}
+		by[p.Why] = append(by[p.Why], p.Value.Name)
+	}
+	out := ""
+	for i, why := range order {
+		if i == 5 {
+			return out + fmt.Sprintf("; and %d more reasons", len(order)-i)
+		}
+		names := by[why]
+		more := ""
+		if len(names) > 3 {
+			more = fmt.Sprintf(" and %d more", len(names)-3)
+			names = names[:3]
+		}
+		if i > 0 {
+			sep = "; "
+		}
+		out += sep + fmt.Sprintf("%s stays whole (%s)", strings.Join(names, ", ")+more, why)
+	}
+	return out
 }
 
 // Select keeps the best channels so that the target is just met. Channels of
@@ -112,20 +194,55 @@ type Target struct {
 // where Even is set). It returns an error that states the least reachable cost
 // where no cut meets the target.
 func Select(g *graph.Graph, groups []*Group, score [][]float64, t Target) (Selection, error) {
+	sel, _, err := SelectRounded(g, groups, score, t)
+	return sel, err
+}
+
+// SelectRounded is Select that tells what was rounded.
+func SelectRounded(g *graph.Graph, groups []*Group, score [][]float64, t Target) (Selection, []Rounded, error) {
 	for _, s := range []float64{t.MACs, t.Params} {
 		if math.IsNaN(s) || s < 0 || s > 1 {
-			return nil, fmt.Errorf("target %v is outside (0,1]", s)
+			return nil, nil, fmt.Errorf("target %v is outside (0,1]", s)
 		}
 	}
-	if len(groups) == 0 {
-		return nil, fmt.Errorf("no channels can be cut from this network")
+	open := slices.ContainsFunc(groups, func(g *Group) bool { return !t.left(g) })
+	switch {
+	case len(groups) == 0:
+		return nil, nil, fmt.Errorf("no channels can be cut from this network%s", t.reasons(": "))
+	case !open:
+		return nil, nil, fmt.Errorf("no channels may be cut: weights that are to stay whole make all of them%s", t.reasons("; "))
 	}
-	type cand struct {
-		g, c int
-		s    float64
+	all := t.ranked(groups, score)
+	m := newMeter(g)
+	met := func(s Selection) (Cost, bool) {
+		c := m.cost(s.removed(groups))
+		ok := t.MACs == 0 || float64(c.MACs) <= t.MACs*float64(m.whole.MACs)
+		return c, ok && (t.Params == 0 || float64(c.Params) <= t.Params*float64(m.whole.Params))
 	}
-	var all []cand
+	k := sort.Search(len(all)+1, func(k int) bool { s, _ := t.choose(groups, all[:k]); _, ok := met(s); return ok })
+	if k > len(all) {
+		s, _ := t.choose(groups, all)
+		c, _ := met(s)
+		return nil, nil, fmt.Errorf("no cut of channels reaches the target: the least is %.3g of the MACs and %.3g of the parameters%s",
+			float64(c.MACs)/float64(m.whole.MACs), float64(c.Params)/float64(m.whole.Params), t.reasons("; "))
+	}
+	s, rounded := t.choose(groups, all[:k])
+	return s, rounded, nil
+}
+
+// channel is one that may be cut: of a group, with what it is worth.
+type channel struct {
+	g, c int
+	s    float64
+}
+
+// ranked lists the channels that may be cut, those worth least in front.
+func (t Target) ranked(groups []*Group, score [][]float64) []channel {
+	var all []channel
 	for i, s := range score {
+		if t.left(groups[i]) {
+			continue
+		}
 		order := make([]int, len(s))
 		for c := range order {
 			order[c] = c
@@ -133,7 +250,7 @@ func Select(g *graph.Graph, groups []*Group, score [][]float64, t Target) (Selec
 		sort.SliceStable(order, func(a, b int) bool { return s[order[a]] < s[order[b]] })
 		free := len(s) - max(1, int(math.Ceil(t.Least*float64(len(s))-1e-9)))
 		for k, c := range order[:free] {
-			x := cand{i, c, s[c]}
+			x := channel{i, c, s[c]}
 			if t.Even {
 				x.s = float64(k+1) / float64(len(s))
 			}
@@ -141,75 +258,30 @@ func Select(g *graph.Graph, groups []*Group, score [][]float64, t Target) (Selec
 		}
 	}
 	sort.SliceStable(all, func(a, b int) bool { return all[a].s < all[b].s })
-	m := newMeter(g)
-	whole := m.cost(nil)
-	// cutting the k worst candidates, rounded
-	choose := func(k int) Selection {
-		gone := make([]int, len(groups))
-		for _, x := range all[:k] {
-			gone[x.g]++
-		}
-		for i, grp := range groups {
-			if r := t.Round; r > 1 {
-				keep := len(grp.Channels) - gone[i]
-				gone[i] = len(grp.Channels) - min(len(grp.Channels), (keep+r-1)/r*r)
-			}
-		}
-		sel := All(groups)
-		for _, x := range all[:k] {
-			if gone[x.g] > 0 {
-				sel[x.g].Set(x.c, false)
-				gone[x.g]--
-			}
-		}
-		return sel
-	}
-	met := func(s Selection) (Cost, bool) {
-		c := m.cost(s.removed(groups))
-		ok := t.MACs == 0 || float64(c.MACs) <= t.MACs*float64(whole.MACs)
-		return c, ok && (t.Params == 0 || float64(c.Params) <= t.Params*float64(whole.Params))
-	}
-	k := sort.Search(len(all)+1, func(k int) bool { _, ok := met(choose(k)); return ok })
-	if k > len(all) {
-		c, _ := met(choose(len(all)))
-		return nil, fmt.Errorf("no cut of channels reaches the target: the least is %.3g of the MACs and %.3g of the parameters",
-			float64(c.MACs)/float64(whole.MACs), float64(c.Params)/float64(whole.Params))
-	}
-	return choose(k), nil
+	return all
 }
 
-// CostOf counts a network whose shapes are inferred, for one sample (symbolic
-// sizes count as 1).
-func CostOf(g *graph.Graph) Cost { return newMeter(g).cost(nil) }
-
-// meter counts costs of cuts that are only considered, on a copy of the graph
-// whose shapes it changes.
-type meter struct {
-	orig, g *graph.Graph
-	m       map[*graph.Value]*graph.Value
-}
-
-func newMeter(g *graph.Graph) *meter {
-	c, m := op.OneSample(g)
-	return &meter{g, c, m}
-}
-
-func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
-	for a, k := range gone {
-		m.m[a.Value].Shape[a.Dim] = graph.N(k.Count())
+// choose cuts channels, rounded.
+func (t Target) choose(groups []*Group, worst []channel) (Selection, []Rounded) {
+	gone := make([]int, len(groups))
+	for _, x := range worst {
+		gone[x.g]++
 	}
-	var c Cost
-	for _, n := range m.g.Nodes {
-		macs, _ := op.MACs(n)
-		c.MACs += macs
-	}
-	for _, v := range m.g.Consts() {
-		if v.DType.IsFloat() && v.Role != graph.Stat && v.Role != graph.Frozen {
-			c.Params += int64(v.Shape.Size(0, len(v.Shape)).Mul)
+	var rounded []Rounded
+	for i, grp := range groups {
+		n := len(grp.Channels)
+		asked := n - gone[i]
+		if kept, r := t.up(grp, asked); kept > asked {
+			rounded = append(rounded, Rounded{i, asked, kept, r})
+			gone[i] = n - kept
 		}
 	}
-	for a := range gone {
-		m.m[a.Value].Shape[a.Dim] = a.Value.Shape[a.Dim]
+	sel := All(groups)
+	for _, x := range worst {
+		if gone[x.g] > 0 {
+			sel[x.g].Set(x.c, false)
+			gone[x.g]--
+		}
 	}
-	return c
+	return sel, rounded
 }

@@ -32,11 +32,9 @@ type Axis struct {
 // nodes before have left it. Axes of one position and those of unknown size are not
 // tracked; all methods pass over them, and over values that are nil.
 type Relation struct {
+	*positions
 	g       *graph.Graph
-	base    map[Axis]int32
-	axes    []Axis           // in the order of their bases
-	parent  []int32          // union-find over the positions of all tracked axes
-	protect map[int32]string // by root: why the class must stay
+	numbers *numbers
 
 	node   *graph.Node   // whose rule runs
 	who    string        // its name in reasons
@@ -99,24 +97,7 @@ func unknownRank(n *graph.Node) bool {
 }
 
 func newRelation(g *graph.Graph, c *choices) *Relation {
-	r := &Relation{g: g, base: map[Axis]int32{}, protect: map[int32]string{}, zero: map[Axis]bool{}, choice: c, uses: g.Uses()}
-	for _, v := range g.Values() {
-		for d, n := range v.Shape {
-			if !n.Known() || n.Mul < 2 {
-				continue
-			}
-			a := Axis{v, d}
-			if _, ok := r.base[a]; ok {
-				continue
-			}
-			r.base[a] = int32(len(r.parent))
-			r.axes = append(r.axes, a)
-			for range n.Mul {
-				r.parent = append(r.parent, int32(len(r.parent)))
-			}
-		}
-	}
-	return r
+	return &Relation{positions: newPositions(g), g: g, numbers: &numbers{g: g}, zero: map[Axis]bool{}, choice: c, uses: g.Uses()}
 }
 
 // Opset is the version of the operators of the node's domain.
@@ -176,10 +157,16 @@ func (r *Relation) Tie(v *graph.Value, dv, i int, w *graph.Value, dw, j, n int) 
 
 // TiePairs ties the positions of two axes that pairs lists.
 func (r *Relation) TiePairs(v *graph.Value, dv int, w *graph.Value, dw int, pairs iter.Seq2[int, int]) {
+	a, b := Axis{v, dv}, Axis{w, dw}
 	if r.Size(v, dv) == 0 || r.Size(w, dw) == 0 {
+		if r.long[a] {
+			r.Keep(w, dw, tooLong(a))
+		}
+		if r.long[b] {
+			r.Keep(v, dv, tooLong(b))
+		}
 		return
 	}
-	a, b := Axis{v, dv}, Axis{w, dw}
 	r.links = append(r.links, link{a, b})
 	x, y := r.base[a], r.base[b]
 	for i, j := range pairs {
@@ -225,14 +212,8 @@ func (r *Relation) protectRange(v *graph.Value, dim, lo, hi int, why string) {
 	if lo >= hi {
 		return
 	}
-	why = strings.TrimSpace(r.who + " " + why)
 	b := r.base[Axis{v, dim}]
-	for i := lo; i < hi; i++ {
-		t := r.root(b + int32(i))
-		if _, ok := r.protect[t]; !ok {
-			r.protect[t] = why
-		}
-	}
+	r.keep(b+int32(lo), b+int32(hi), strings.TrimSpace(r.who+" "+why))
 }
 
 // KeepFrom protects the axes of a value from dim on.
@@ -254,35 +235,10 @@ func (r *Relation) Opaque(why string) {
 	}
 }
 
-func (r *Relation) root(i int32) int32 {
-	for r.parent[i] != i {
-		r.parent[i] = r.parent[r.parent[i]]
-		i = r.parent[i]
-	}
-	return i
-}
-
-func (r *Relation) union(a, b int32) {
-	a, b = r.root(a), r.root(b)
-	if a == b {
-		return
-	}
-	if a > b {
-		a, b = b, a
-	}
-	r.parent[b] = a
-	if why, ok := r.protect[b]; ok {
-		delete(r.protect, b)
-		if _, also := r.protect[a]; !also {
-			r.protect[a] = why
-		}
-	}
-}
-
 // free says whether some position of a tracked axis is not protected so far.
 func (r *Relation) free(a Axis) bool {
 	for i := range r.Size(a.Value, a.Dim) {
-		if _, no := r.protect[r.root(r.base[a]+int32(i))]; !no {
+		if _, no := r.stays(r.base[a] + int32(i)); !no {
 			return true
 		}
 	}

@@ -42,10 +42,6 @@ type Rule struct {
 	// weights, so that what no weight reads behind it is of no consequence.
 	Separate bool
 
-	// Turns gives the axis of input 0 that axis dim of the output is, for an operator
-	// that may stand between a weight and the layer that it belongs to.
-	Turns func(n *graph.Node, dim int) int
-
 	// Sizes says that the outputs tell the sizes of the input, not its contents.
 	Sizes bool
 
@@ -148,17 +144,11 @@ func makes(n *graph.Node) []Axis {
 
 // weight follows an axis of a value to the initialiser that holds it.
 func weight(v *graph.Value, dim int) (Axis, bool) {
-	for v != nil && dim >= 0 && dim < len(v.Shape) && len(v.Shape) > 1 && v.DType.IsFloat() {
-		if v.IsConst() {
-			return Axis{v, dim}, true
-		}
-		turns := RuleOf(v.From).Turns
-		if turns == nil {
-			break
-		}
-		dim, v = turns(v.From, dim), v.From.In(0)
+	if v == nil || len(v.Shape) < 2 || !v.DType.IsFloat() {
+		return Axis{}, false
 	}
-	return Axis{}, false
+	w, d, ok := op.Source(v, dim)
+	return Axis{w, d}, ok && (w.DType.IsFloat() || w.Role == graph.Packed)
 }
 
 func opName(domain, name string) string {

@@ -78,6 +78,10 @@ func (r *Relation) slides(x, w, y *graph.Value) {
 // places go in every group, so that the groups stay equal. The kernel's axes
 // are kIn and kOut: one of them holds all groups, the other one group.
 func (r *Relation) grouped(g int, from, to Axis, ci, co int, kIn, kOut Axis) {
+	if r.long[from] || r.long[to] || g*max(ci, co, 1) > max(from.Value.Shape[from.Dim].Mul, to.Value.Shape[to.Dim].Mul) {
+		r.Opaque("has groups that cannot be followed")
+		return
+	}
 	whole, places := []Axis{from, to}, []Axis{from}
 	alternatives := [][]Axis{whole, places}
 	if ci > g {

@@ -26,9 +26,9 @@ var (
 	_ = register(Rule{Tie: tieFirst, Zeros: zeroAsFirst, Separate: true}, "CastLike")
 	_ = register(Rule{Tie: tieFirst, Zeros: Zeros{Pass: AllZero, Of: []int{0}, If: clipsAroundZero}, Separate: true, Flow: FlowPasses}, "Clip")
 
-	// These may stand between a weight and its layer.
-	_ = register(Rule{Tie: tieFirst, Zeros: zeroAsFirst, Separate: true, Flow: FlowScales, Turns: sameAxis}, "Identity")
-	_ = register(Rule{Tie: tieFirst, Zeros: zeroAsFirst, Separate: true, Turns: sameAxis}, "Cast")
+	// A weight may stand behind these.
+	_ = register(Rule{Tie: tieFirst, Zeros: zeroAsFirst, Separate: true, Flow: FlowScales}, "Identity")
+	_ = register(Rule{Tie: tieFirst, Zeros: zeroAsFirst, Separate: true}, "Cast")
 )
 
 func elementwise(z Zeros, f Flow, ops ...string) bool {
@@ -56,8 +56,6 @@ func tieAligned(r *Relation, n *graph.Node, i int) {
 		}
 	}
 }
-
-func sameAxis(_ *graph.Node, dim int) int { return dim }
 
 func clipsAroundZero(n *graph.Node) bool {
 	lo, hi := float64(n.Float("min", -1)), float64(n.Float("max", 1))

@@ -45,7 +45,7 @@ func tieGroupNorm(r *Relation, n *graph.Node) {
 		if p.Shape[0] == x.Shape[1] {
 			r.Same(y, 1, p, 0)
 		} else { // until opset 20: one for each group
-			r.TiePairs(y, 1, p, 0, overlap(c, 1, c/g, g, c))
+			r.TiePairs(y, 1, p, 0, overlap(c, 1, c/g, c, g))
 		}
 	}
 	for i := range c {

@@ -2,7 +2,6 @@ package structure
 
 import (
 	"errors"
-	"slices"
 
 	"pare/graph"
 )
@@ -14,18 +13,22 @@ var _ = register(Rule{Tie: tiePad, Adapt: adaptPad, Zeros: Zeros{Pass: AllZero, 
 func tiePad(r *Relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
 	mode, rank := n.Str("mode", "constant"), len(x.Shape)
-	p, ok := padsOf(r.g, n)
+	p, ok := padsOf(r.numbers, n)
 	if !ok {
-		r.Opaque("pads by values that are not constant")
+		r.Opaque("pads axes that are not constant")
 		return
 	}
+	zero := number{0, true}
 	for d := range x.Shape {
-		before, after := p[d], p[d+rank]
+		before, after := p[d].number, p[d+rank].number
 		switch {
-		case before == 0 && after == 0:
+		case before == zero && after == zero:
 			r.Same(x, d, y, d)
-		case mode == "constant" && before >= 0 && after >= 0 && r.Size(x, d) > 0:
-			r.Tie(x, d, 0, y, d, before, x.Shape[d].Mul)
+		case !before.known || !after.known:
+			r.Keep(x, d, "pads by values that are not constant")
+			r.Keep(y, d, "pads by values that are not constant")
+		case mode == "constant" && before.n >= 0 && after.n >= 0 && r.Size(x, d) > 0:
+			r.Tie(x, d, 0, y, d, before.n, x.Shape[d].Mul)
 		default:
 			r.Keep(x, d, "pads this axis")
 			r.Keep(y, d, "pads this axis")
@@ -33,30 +36,46 @@ func tiePad(r *Relation, n *graph.Node) {
 	}
 }
 
-// padsOf gives what is put before and after each axis (2*rank
-// numbers); false where that is computed.
-func padsOf(g *graph.Graph, n *graph.Node) ([]int, bool) {
+// pad is what is put before or after an axis.
+type pad struct {
+	number
+	entry int // of the node's pads; -1: of none
+}
+
+// padsOf gives what is put before and after each axis (2*rank of them); false
+// where it is not known which axes are padded.
+func padsOf(k *numbers, n *graph.Node) ([]pad, bool) {
 	rank := len(n.In(0).Shape)
-	p := n.Ints("pads")
-	if g.Version("") >= 11 {
+	full := make([]pad, 2*rank)
+	for i := range full {
+		full[i] = pad{number{0, true}, -1}
+	}
+	p := stated(n.Ints("pads"))
+	axes := make([]int, rank)
+	for d := range axes {
+		axes[d] = d
+	}
+	if k.g.Version("") >= 11 {
 		var ok bool
-		if p, ok = ints(n.In(1)); !ok {
+		if p, ok = k.of(n.In(1)); !ok {
 			return nil, false
 		}
 		if n.In(3) != nil {
-			axes, ok := ints(n.In(3))
-			if !ok || len(p) != 2*len(axes) {
+			if axes, ok = ints(n.In(3)); !ok {
 				return nil, false
 			}
-			full := make([]int, 2*rank)
-			for i, a := range axes {
-				a = normal(a, rank)
-				full[a], full[a+rank] = p[i], p[i+len(axes)]
-			}
-			p = full
 		}
 	}
-	return p, len(p) == 2*rank
+	if len(p) != 2*len(axes) {
+		return nil, false
+	}
+	for i, a := range axes {
+		if a = normal(a, rank); a < 0 || a >= rank {
+			return nil, false
+		}
+		full[a], full[a+rank] = pad{p[i], i}, pad{p[i+len(axes)], i + len(axes)}
+	}
+	return full, true
 }
 
 // padsZeros says whether what is added is zero.
@@ -69,26 +88,39 @@ func padsZeros(n *graph.Node) bool {
 }
 
 func adaptPad(c *Cutting) error {
-	p, ok := padsOf(c.Graph, c.Old)
+	p, ok := padsOf(c.numbers, c.Old)
 	if !ok {
-		return errors.New("its pads are not constant")
+		return errors.New("its axes are not constant")
 	}
 	x, y := c.Old.In(0), c.Old.Out(0)
 	rank := len(x.Shape)
-	p = slices.Clone(p)
+	all, changed, known := make([]int, 2*rank), map[int]int{}, true
+	for i, e := range p {
+		all[i] = e.n
+		known = known && e.known
+	}
 	for d := range x.Shape {
-		if k := c.Kept(y, d); k != nil && (p[d] != 0 || p[d+rank] != 0) {
-			b, size := p[d], x.Shape[d].Mul
-			p[d], p[d+rank] = count(k, 0, b), count(k, b+size, k.Len)
+		k := c.Kept(y, d)
+		if k == nil || p[d].number == (number{0, true}) && p[d+rank].number == (number{0, true}) {
+			continue
 		}
+		if !p[d].known || !p[d+rank].known {
+			return errors.New("its pads are not constant")
+		}
+		b, size := p[d].n, x.Shape[d].Mul
+		all[d], all[d+rank] = count(k, 0, b), count(k, b+size, k.Len)
+		changed[p[d].entry], changed[p[d+rank].entry] = all[d], all[d+rank]
 	}
-	if c.Graph.Version("") < 11 {
-		c.New.Set("pads", p)
-		return nil
-	}
-	c.SetInput(1, p)
-	if len(c.New.Inputs) > 3 {
-		c.New.Inputs = c.New.Inputs[:3] // all axes are given now
+	switch {
+	case c.Graph.Version("") < 11:
+		c.New.Set("pads", all)
+	case known:
+		c.SetInput(1, all)
+		if len(c.New.Inputs) > 3 {
+			c.New.Inputs = c.New.Inputs[:3] // all axes are given now
+		}
+	case len(changed) > 0:
+		c.overwrite(1, changed)
 	}
 	return nil
 }

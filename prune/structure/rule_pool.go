@@ -24,7 +24,7 @@ func tiePool(r *Relation, n *graph.Node) {
 
 // Resizing keeps the axes that it does not scale.
 var (
-	_ = register(Rule{Tie: tieResize, Adapt: adaptShape(3), Zeros: zeroAsFirst, Flow: FlowScales}, "Resize")
+	_ = register(Rule{Tie: tieResize, Adapt: adaptResize, Zeros: zeroAsFirst, Flow: FlowScales}, "Resize")
 	_ = register(Rule{Tie: tieResize, Zeros: zeroAsFirst, Flow: FlowScales}, "Upsample")
 )
 
@@ -38,6 +38,24 @@ func tieResize(r *Relation, n *graph.Node) {
 		r.Keep(x, d, "resizes this axis")
 		r.Keep(y, d, "resizes this axis")
 	}
+}
+
+// adaptResize changes the wanted size of channels, where it is told.
+func adaptResize(c *Cutting) error {
+	axes, sizes := c.Old.Ints("axes"), c.Old.In(3)
+	if axes == nil || sizes == nil {
+		return adaptShape(3)(c)
+	}
+	y, with := c.Old.Out(0), map[int]int{}
+	for i, a := range axes {
+		if k := c.Kept(y, normal(a, len(y.Shape))); k != nil {
+			with[i] = k.Count()
+		}
+	}
+	if len(with) > 0 {
+		c.overwrite(3, with)
+	}
+	return nil
 }
 
 // Space and depth: block*block channels become one channel's pixels. The place
@@ -54,8 +72,9 @@ func tieDepth(r *Relation, n *graph.Node) {
 	r.KeepFrom(deep, 2, "moves this axis to another")
 	r.KeepFrom(flat, 2, "moves this axis to another")
 	c := r.Size(flat, 1)
-	if c == 0 {
+	if c == 0 || r.Size(deep, 1) != c*b*b {
 		r.Keep(deep, 1, "moves this axis to others")
+		r.Keep(flat, 1, "moves this axis to others")
 		return
 	}
 	crd := n.Str("mode", "DCR") == "CRD"

@@ -80,23 +80,36 @@ func (r *Relation) regroup(part int, x *graph.Value, in []int, y *graph.Value, o
 }
 
 // overlap lists the pairs of positions of two axes that hold a common element,
-// of n elements in a row: strides s and t, sizes a and b.
+// of n elements in a row: strides s and t, sizes a and b. Where each position of
+// one axis holds all those of the other, every pair has one; those that tie them
+// all are enough.
 func overlap(n, s, t, a, b int) func(yield func(i, j int) bool) {
 	return func(yield func(i, j int) bool) {
-		step := gcd(s, t)
-		for e := 0; e < n; e += step {
-			if !yield(e/s%a, e/t%b) {
-				return
+		rows := func(k int) bool { return yield(k, 0) }
+		columns := func(k int) bool { return yield(0, k) }
+		switch {
+		case s%(t*b) == 0:
+			_ = upTo(b, columns) && upTo(a, rows)
+		case t%(s*a) == 0:
+			_ = upTo(a, rows) && upTo(b, columns)
+		default:
+			for e := 0; e < n; e = min((e/s+1)*s, (e/t+1)*t) {
+				if !yield(e/s%a, e/t%b) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
+// upTo calls f with 0 to n-1 until it is false.
+func upTo(n int, f func(k int) bool) bool {
+	for k := range n {
+		if !f(k) {
+			return false
+		}
 	}
-	return a
+	return true
 }
 
 // maxPeriod bounds the elements that regroup looks at.

@@ -6,7 +6,7 @@ import "pare/graph"
 var _ = register(Rule{Tie: func(r *Relation, n *graph.Node) { r.KeepFrom(n.Out(0), 0, "") }, Sizes: true}, "Shape", "Size")
 
 // Transpose moves axes.
-var _ = register(Rule{Tie: tieTranspose, Zeros: zeroAsFirst, Flow: FlowScales, Turns: transposed}, "Transpose")
+var _ = register(Rule{Tie: tieTranspose, Zeros: zeroAsFirst, Flow: FlowScales}, "Transpose")
 
 func tieTranspose(r *Relation, n *graph.Node) {
 	for d := range n.Out(0).Shape {

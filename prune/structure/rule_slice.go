@@ -2,6 +2,8 @@ package structure
 
 import (
 	"errors"
+	"math"
+	"slices"
 
 	"pare/graph"
 )
@@ -11,7 +13,7 @@ var _ = register(Rule{Tie: tieSlice, Adapt: adaptSlice, Zeros: zeroAsFirst, Flow
 
 func tieSlice(r *Relation, n *graph.Node) {
 	x, y := n.In(0), n.Out(0)
-	p, ok := sliceOf(r.g, n)
+	p, ok := sliceOf(r.numbers, n)
 	if !ok {
 		r.Opaque("slices axes that are not constant")
 		return
@@ -19,7 +21,7 @@ func tieSlice(r *Relation, n *graph.Node) {
 	for d := range x.Shape {
 		s, cut := p[d]
 		switch {
-		case !cut || s.known && s.start == 0 && s.step == 1 && x.Shape[d] == y.Shape[d]:
+		case !cut || s.whole(x, y, d):
 			r.Same(x, d, y, d)
 		case !s.known:
 			r.Keep(x, d, "slices by values that are not constant")
@@ -29,7 +31,7 @@ func tieSlice(r *Relation, n *graph.Node) {
 		case r.Size(y, d) > 0:
 			r.TiePairs(x, d, y, d, func(yield func(i, j int) bool) {
 				for j := range y.Shape[d].Mul {
-					if !yield(s.start+j*s.step, j) {
+					if !yield(s.start+j*s.step.n, j) {
 						return
 					}
 				}
@@ -43,55 +45,65 @@ func tieSlice(r *Relation, n *graph.Node) {
 
 // slice is the range of one axis.
 type slice struct {
-	from, to, step int  // as the node states them
-	stated         bool // from, to and step are constant
-	start          int  // within the axis
-	known          bool // start and step are
+	entry          int    // which of the node's ranges it is
+	from, to, step number // as the node states them
+	start          int    // within the axis
+	known          bool   // start and step are
+}
+
+// whole says whether the range is all of an axis in its order. Where as many
+// positions come out as go in, one after another, where it begins need not be known.
+func (s slice) whole(x, y *graph.Value, d int) bool {
+	return s.step == number{1, true} && x.Shape[d].Known() && x.Shape[d] == y.Shape[d]
 }
 
 // sliceOf gives the ranges of a Slice by axis; false where its axes are not
 // constant.
-func sliceOf(g *graph.Graph, n *graph.Node) (map[int]slice, bool) {
-	starts, ends, axes := n.Ints("starts"), n.Ints("ends"), n.Ints("axes")
-	var steps []int
-	known, stated := true, true
-	count := len(starts)
-	if g.Version("") >= 10 {
-		starts, known = ints(n.In(1))
-		ends, stated = ints(n.In(2))
-		if n.In(3) != nil {
-			var ok bool
-			if axes, ok = ints(n.In(3)); !ok {
+func sliceOf(k *numbers, n *graph.Node) (map[int]slice, bool) {
+	starts, ends, axes := stated(n.Ints("starts")), stated(n.Ints("ends")), stated(n.Ints("axes"))
+	var steps []number
+	given := n.Attr("axes") != nil
+	if k.g.Version("") >= 10 {
+		var ok bool
+		if starts, ok = k.of(n.In(1)); !ok {
+			return nil, false
+		}
+		if ends, ok = k.of(n.In(2)); !ok {
+			return nil, false
+		}
+		if given = n.In(3) != nil; given {
+			if axes, ok = k.of(n.In(3)); !ok {
 				return nil, false
 			}
 		}
 		if n.In(4) != nil {
-			var ok bool
-			steps, ok = ints(n.In(4))
-			known = known && ok
+			if steps, ok = k.of(n.In(4)); !ok {
+				return nil, false
+			}
 		}
-		d := n.In(1).Shape
-		if len(d) != 1 || !d[0].Known() {
-			return nil, false
-		}
-		count = d[0].Mul
 	}
 	out := map[int]slice{}
 	shape := n.In(0).Shape
-	for i := range count {
+	if len(ends) != len(starts) || given && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) || len(starts) > len(shape) {
+		return nil, false
+	}
+	for i := range starts {
 		a := i
-		if axes != nil {
-			a = normal(axes[i], len(shape))
+		if given {
+			if !axes[i].known {
+				return nil, false
+			}
+			a = normal(axes[i].n, len(shape))
 		}
-		s := slice{step: 1}
+		if a < 0 || a >= len(shape) {
+			return nil, false
+		}
+		s := slice{entry: i, from: starts[i], to: ends[i], step: number{1, true}}
 		if steps != nil {
 			s.step = steps[i]
 		}
-		if known && stated {
-			s.from, s.to, s.stated = starts[i], ends[i], true
-		}
-		if known && shape[a].Known() {
-			s.start, s.known = within(starts[i], s.step, shape[a].Mul), true
+		if s.from.known && s.step.known && shape[a].Known() {
+			s.start, s.known = within(s.from.n, s.step.n, shape[a].Mul), true
 		}
 		out[a] = s
 	}
@@ -110,10 +122,11 @@ func within(start, step, size int) int {
 }
 
 // adaptSlice moves the ranges of axes that are cut. Where what is left of a
-// range is no range with equal steps, a Gather takes it.
+// range is no range with equal steps, a Gather takes it. Ranges of other axes
+// stay as they are, however they are computed.
 func adaptSlice(c *Cutting) error {
 	x, y := c.Old.In(0), c.Old.Out(0)
-	p, ok := sliceOf(c.Graph, c.Old)
+	p, ok := sliceOf(c.numbers, c.Old)
 	if !ok {
 		return errors.New("its axes are not constant")
 	}
@@ -123,46 +136,91 @@ func adaptSlice(c *Cutting) error {
 			ranges[i] = append(ranges[i], v[i])
 		}
 	}
-	changed := false
+	cut := map[int][3]int{} // by entry: start, end, step
+	allStated := true
 	for d := range x.Shape {
-		s, cut := p[d]
-		if !cut {
+		s, sliced := p[d]
+		if !sliced {
 			continue
 		}
 		k := c.Kept(x, d)
 		if k == nil { // as it was
-			if !s.stated {
-				return errors.New("its range is not constant")
-			}
-			add(s.from, s.to, d, s.step)
+			allStated = allStated && s.from.known && s.to.known && s.step.known
+			add(s.from.n, s.to.n, d, s.step.n)
 			continue
 		}
-		changed = true
-		ky := c.Kept(y, d)
-		var at []int
-		for j := range y.Shape[d].Mul {
-			if ky == nil || ky.Kept(j) {
-				at = append(at, count(k, 0, s.start+j*s.step))
-			}
+		at, err := s.left(c, d)
+		if err != nil {
+			return err
+		}
+		if len(at) == 0 {
+			return errors.New("nothing is left of its range")
 		}
 		if step, ok := even(at); ok {
 			add(at[0], at[len(at)-1]+1, d, step)
+			cut[s.entry] = [3]int{at[0], at[len(at)-1] + 1, step}
 		} else {
 			c.After("Gather", []*graph.Value{c.Ints(y.Name+"/at", at)}, graph.MakeAttr("axis", d))
+			cut[s.entry] = [3]int{0, math.MaxInt64, 1}
 		}
 	}
 	switch n := c.New; {
-	case !changed:
+	case len(cut) == 0:
 	case ranges[0] == nil:
 		n.Op, n.Attrs, n.Inputs = "Identity", nil, n.Inputs[:1]
 	case c.Graph.Version("") < 10:
 		n.Set("starts", ranges[0]).Set("ends", ranges[1]).Set("axes", ranges[2])
+	case !allStated:
+		c.overwriteRanges(cut)
 	default:
 		for i, v := range ranges {
 			c.SetInput(i+1, v)
 		}
 	}
 	return nil
+}
+
+// left lists the positions that are left of a range of an axis that is cut.
+func (s slice) left(c *Cutting, d int) ([]int, error) {
+	x, y := c.Old.In(0), c.Old.Out(0)
+	k, ky := c.Kept(x, d), c.Kept(y, d)
+	start := s.start
+	switch {
+	case s.whole(x, y, d):
+		start = 0
+	case !s.known:
+		return nil, errors.New("its range is not constant")
+	}
+	var at []int
+	for j := range y.Shape[d].Mul {
+		if ky == nil || ky.Kept(j) {
+			at = append(at, count(k, 0, start+j*s.step.n))
+		}
+	}
+	return at, nil
+}
+
+// overwriteRanges changes some of the ranges of a Slice among which others are
+// computed.
+func (c *Cutting) overwriteRanges(cut map[int][3]int) {
+	for i := range 3 {
+		with := map[int]int{}
+		for entry, v := range cut {
+			with[entry] = v[i]
+		}
+		if i < 2 {
+			c.overwrite(i+1, with)
+			continue
+		}
+		if c.New.In(4) == nil { // all steps are 1
+			ones := slices.Repeat([]int64{1}, c.Old.In(1).Shape[0].Mul)
+			for len(c.New.Inputs) < 5 {
+				c.New.Inputs = append(c.New.Inputs, nil)
+			}
+			c.New.Inputs[4] = c.Graph.Const(c.Old.In(1).Name+"/steps", vector(c.Old.In(1).DType, ones), graph.Frozen)
+		}
+		c.overwrite(4, with)
+	}
 }
 
 // even gives the step of positions that are equally far apart.

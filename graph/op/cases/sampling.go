@@ -46,17 +46,17 @@ func samplings() []Case {
 			}
 		}
 	}
-	rois, batch := is(tensor.From([]float32{0, 0, 3, 3, 1.2, .5, 4, 2}, 2, 4)), ints(1, 0)
+	rois, batch, fixed := is(tensor.From([]float64{0, 0, 3, 3, 1.2, .5, 4, 2}, 2, 4)), ints(1, 0), []int{1}
 	align := as("output_height", 2, "output_width", 3, "spatial_scale", .9)
 	for _, opset := range []int{10, 16} {
-		out = append(out, Case{Op: "RoiAlign", Opset: opset, In: in{normal(2, 2, 5, 5), rois, batch}, Attrs: align},
-			Case{Op: "RoiAlign", Opset: opset, In: in{apart(2, 2, 5, 5), rois, batch}, Attrs: append(as("mode", "max", "sampling_ratio", 2), align...), First: firstOnly})
+		out = append(out, Case{Op: "RoiAlign", Opset: opset, In: in{normal(2, 2, 5, 5), rois, batch}, Attrs: align, Fixed: fixed},
+			Case{Op: "RoiAlign", Opset: opset, In: in{apart(2, 2, 5, 5), rois, batch}, Attrs: append(as("mode", "max", "sampling_ratio", 2), align...), Fixed: fixed, First: firstOnly})
 	}
 	deform := as("group", 2, "offset_group", 2, "strides", []int{2, 1}, "pads", []int{1, 0, 0, 0})
 	x, w, offset := normal(1, 4, 5, 4), normal(2, 2, 2, 2), normal(1, 16, 3, 3)
 	return append(out,
 		Case{Op: "GridSample", In: in{normal(1, 1, 2, 3, 4), between(-1.2, 1.2, 1, 2, 1, 2, 3)}, First: firstOnly},
-		Case{Domain: graph.Pare, Op: "RoiAlignGrad", In: in{normal(2, 2, 2, 3), rois, batch, normal(2, 2, 5, 5)}, Attrs: append(as("opset", 16), align...)},
+		Case{Domain: graph.Pare, Op: "RoiAlignGrad", In: in{normal(2, 2, 2, 3), rois, batch, normal(2, 2, 5, 5)}, Attrs: append(as("opset", 16), align...), Fixed: fixed},
 		Case{Op: "AffineGrid", In: in{normal(2, 2, 3), ints(2, 1, 3, 4)}},
 		Case{Op: "AffineGrid", In: in{normal(1, 3, 4), ints(1, 1, 2, 3, 2)}, Attrs: as("align_corners", 1)},
 		Case{Op: "DeformConv", In: in{x, w, offset, normal(2), normal(1, 8, 3, 3)}, Attrs: deform, First: firstOnly},

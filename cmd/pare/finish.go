@@ -1,0 +1,126 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/measure"
+	"pare/model"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+)
+
+// outcome is what a command that makes networks has to show.
+type outcome struct {
+	title    string
+	networks []*measure.Network // those with a method's result after the one before
+	data     *dataset.Data
+	html     string            // where the report goes, if anywhere
+	cards    map[string]string // where the cards of networks go, by name
+	result   *model.Result     // of a method
+	method   model.Method      // nil where there was none
+	recipe   *model.Recipe     // nil where nothing could be trained
+	seed     uint64
+	untimed  bool // how fast the networks are is not measured
+}
+
+// cardOf says where a network's card goes: to the file that is asked for, or beside the
+// network where there is a report; nowhere else.
+func cardOf(name, out, card, html string) map[string]string {
+	if card == "" && html != "" {
+		card = out + ".md"
+	}
+	if card == "" {
+		return nil
+	}
+	return map[string]string{name: card}
+}
+
+// cardHelp explains --card.
+const cardHelp = "write a model card (.md), as model hubs want it; with --report and without this, it is OUT.md"
+
+// finish measures, prints and writes report and cards. The networks have been written:
+// no signal takes them away.
+func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	for _, n := range x.networks {
+		if err := c.settle(n.Name, n.Graph); err != nil {
+			return err
+		}
+	}
+	err = measure.Networks(cmd.Context(), x.networks, x.data, o)
+	if err == nil && !x.untimed {
+		err = measure.Speeds(cmd.Context(), x.networks, o)
+	}
+	if cmd.Context().Err() != nil {
+		return stopped("stopped while measuring; %s is written", x.networks[len(x.networks)-1].File)
+	}
+	if err != nil {
+		return err
+	}
+	from, err := measure.NewOrigin(x.networks, x.data, o)
+	if err != nil {
+		return err
+	}
+	c.origin(x, from)
+	page := measure.Page(x.title, x.networks, x.data, from)
+	if d := x.data; d != nil && d.Eval() == d.Train {
+		c.say("note: accuracy is that of the training set, for there is no other; val=0.1 in --data keeps a part of it out")
+	}
+	if x.untimed {
+		c.say("note: how fast the networks are was not measured (--no-bench); pare model bench does it")
+	}
+	if x.html != "" {
+		if err := page.SaveHTML(x.html); err != nil {
+			return err
+		}
+	}
+	if err := x.writeCards(from); err != nil {
+		return err
+	}
+	if c.json {
+		out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from}
+		if x.result != nil {
+			out["notes"], out["facts"] = x.result.Notes, x.result.Facts
+		}
+		return c.printJSON(out)
+	}
+	page.Print(c.out, c.width())
+	return nil
+}
+
+// origin adds what the command line says.
+func (c *cli) origin(x *outcome, from *measure.Origin) {
+	from.Pare, from.Command, from.Seed = version(), measure.Quote(slices.Concat([]string{"pare"}, c.args)...), strconv.FormatUint(x.seed, 10)
+	if x.method != nil {
+		card := x.method.Card()
+		from.Method, from.Paper, from.Settings = card.Name+", "+card.Title, card.Paper, catalog.Values(x.method)
+	}
+	if x.recipe != nil && x.recipe.Epochs > 0 {
+		from.Recipe = catalog.Values(x.recipe)
+	}
+}
+
+// writeCards writes the cards that are asked for.
+func (x *outcome) writeCards(from *measure.Origin) error {
+	for i, n := range x.networks {
+		path := x.cards[n.Name]
+		if path == "" {
+			continue
+		}
+		var before *measure.Network
+		if i > 0 {
+			before = x.networks[0]
+		}
+		if err := renameio.WriteFile(path, []byte(measure.ModelCard(n, before, x.data, from)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package structure_test
+
+import (
+	"strings"
+	"testing"
+
+	"pare/graph"
+	"pare/graph/op"
+	"pare/prune/structure"
+	"pare/tensor"
+)
+
+// chain is a network of dense layers of these widths, w0, w1, ...
+func chain(t *testing.T, widths ...int) *graph.Graph {
+	t.Helper()
+	g := graph.New("chain", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(widths[0])}}
+	g.Inputs = []*graph.Value{x}
+	b := op.NewBuilder(g, "n")
+	for i, n := range widths[1:] {
+		w := tensor.New(tensor.Float32, widths[i], n)
+		for k := range w.F32() {
+			w.F32()[k] = float32(1 + k%n) // a column is worth more than those before
+		}
+		x = b.Op("MatMul", x, g.Const("w"+string(rune('0'+i)), w, graph.Param))
+	}
+	g.Outputs = []*graph.Value{x}
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// A group keeps a multiple of what suits its width, and what was rounded is told.
+func TestWidth(t *testing.T) {
+	for n, want := range map[int]int{1: 1, 7: 1, 8: 4, 15: 4, 16: 8, 512: 8} {
+		if got := structure.Width(n); got != want {
+			t.Errorf("of %d channels: %d, want %d", n, got, want)
+		}
+	}
+	g := chain(t, 4, 64, 12, 6, 2)
+	groups, _ := structure.Groups(g)
+	score := structure.Score(groups, structure.Squares)
+	multiple := []int{8, 4, 1}
+	some := false
+	for _, share := range []float64{.9, .7, .5, .3, .2} {
+		_, none, err := structure.SelectRounded(g, groups, score, structure.Target{MACs: share})
+		if err != nil || none != nil {
+			t.Fatalf("%v: %v, rounded %v", share, err, none)
+		}
+		s, rounded, err := structure.SelectRounded(g, groups, score, structure.Target{MACs: share, Round: structure.Auto})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, grp := range groups {
+			if n := s[i].Count(); n%multiple[i] != 0 && n != len(grp.Channels) {
+				t.Errorf("%v: %d channels of %s, no multiple of %d", share, n, grp.Name, multiple[i])
+			}
+		}
+		for _, r := range rounded {
+			some = true
+			if r.Kept != s[r.Group].Count() || r.Kept <= r.Asked || r.Kept-r.Asked >= r.Multiple || r.Multiple != multiple[r.Group] {
+				t.Errorf("%v: %+v, %d are kept", share, r, s[r.Group].Count())
+			}
+		}
+	}
+	if !some {
+		t.Error("nothing was rounded")
+	}
+}
+
+// Groups that a weight makes which is to stay whole stay whole, and where nothing is
+// left to cut the error says why.
+func TestWhole(t *testing.T) {
+	g := chain(t, 4, 20, 20, 2)
+	groups, whole := structure.Groups(g)
+	score := structure.Score(groups, structure.Squares)
+	for _, out := range []string{"w0", "w1"} {
+		s, err := structure.Select(g, groups, score, structure.Target{MACs: .6, Whole: func(name string) bool { return name == out }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, grp := range groups {
+			if (s[i].Count() == len(grp.Channels)) != (grp.Name == out) {
+				t.Errorf("without %s: %d of %s stay", out, s[i].Count(), grp.Name)
+			}
+		}
+	}
+	for what, c := range map[string]struct {
+		t    structure.Target
+		says []string
+	}{
+		"all whole": {structure.Target{MACs: .5, Whole: func(string) bool { return true }, Why: whole}, []string{"no channels may be cut", "w2 stays whole (output"}},
+		"too much":  {structure.Target{MACs: .001, Why: whole}, []string{"the least is", "w2 stays whole (output"}},
+	} {
+		_, err := structure.Select(g, groups, score, c.t)
+		for _, says := range c.says {
+			if err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v, want %q", what, err, says)
+			}
+		}
+	}
+	one := chain(t, 4, 2)
+	groups, whole = structure.Groups(one)
+	_, err := structure.Select(one, groups, nil, structure.Target{MACs: .5, Why: whole})
+	if err == nil || !strings.Contains(err.Error(), "no channels can be cut from this network: w0 stays whole (output") {
+		t.Errorf("nothing to cut: %v", err)
+	}
+}
