@@ -44,6 +44,7 @@ type Job struct {
 	Epoch  func(train.Epoch)
 
 	method Method // whose settings a checkpoint belongs to
+	tried  bool   // the cut is made to be looked at, before a training that is to follow
 }
 
 // Result is what came out.
@@ -74,9 +75,9 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 		left = prune.Skipped(j.Graph, s.Scope())
 	}
 	work := func() (*Result, error) { return m.Run(ctx, &k) }
-	f, keeps := m.(Freezes)
+	f, keeps := m.(AsIs)
 	var res *Result
-	if keeps && f.Freezes() {
+	if keeps && f.AsIs() {
 		res, err = work()
 	} else {
 		res, err = k.renormalised(ctx, work)
@@ -115,9 +116,10 @@ func (r *Result) noteLeft(left []prune.Skip) {
 	}
 }
 
-// Freezes is a Method that may leave the weights of the file as they are, and whose
-// network is not to be rewritten for training then.
-type Freezes interface{ Freezes() bool }
+// AsIs is a Method that may need the network as the file has it, because it leaves the
+// weights alone or reads them from somewhere else: then nothing is put into the network
+// for the training (see Recipe.Renorm).
+type AsIs interface{ AsIs() bool }
 
 // Note adds a sentence for people; fields of settings stand in it as {Field}.
 func (r *Result) Note(format string, a ...any) {

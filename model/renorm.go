@@ -9,9 +9,10 @@ import (
 )
 
 // renormalised lets work train the job's network with the batch normalisation that an
-// exporter had folded away, where the recipe says so, and folds it again.
+// exporter had folded away, where the recipe says so, and folds it again. A cut that
+// is only tried, before a training that follows it, is made of the same network.
 func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*Result, error) {
-	if j.Recipe.Renorm != "auto" || j.Steps() == 0 || train.Unnormalised(j.Graph) == nil {
+	if j.Recipe.Renorm != "auto" || j.Steps() == 0 && !j.tried || train.Unnormalised(j.Graph) == nil {
 		return work()
 	}
 	src := train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed})
@@ -27,7 +28,7 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 	if err := r.Fold(res.Graph); err != nil {
 		return nil, err
 	}
-	res.Note("%d convolutions have a bias and no normalisation, as exporters fold it away: it was put back for the training and folded again ({Recipe.Renorm} off leaves that out)", len(r.Names))
+	res.Note("%d convolutions have a bias and no normalisation, as exporters fold it away: it was put back for the training, with filters of one norm, which is also how they are ranked, and folded again ({Recipe.Renorm} off leaves that out)", len(r.Names))
 	return res, op.InferAll(res.Graph)
 }
 

@@ -48,6 +48,7 @@ func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assi
 		}
 		g, _ := j.Graph.Clone(true)
 		k := j.On(g)
+		k.tried = k.Steps() > 0
 		k.Recipe.Epochs, k.Save, k.Log = 0, "", nil
 		r, err := Run(ctx, m, k)
 		if err != nil {

@@ -63,10 +63,10 @@ func followed(uses []graph.Use) bool {
 
 // Renormalise puts batch normalisation behind the convolutions that Unnormalised
 // finds, so that the network can be trained as it once was. The statistics are those
-// of at most a number of batches of the source's first epoch; the filters are brought
-// to one norm, and scale and shift of the normalisation undo that, so that in inference the function stays the same (to rounding). nil: there is
-// nothing to do. The graph is changed in place; Fold takes the normalisation out
-// again.
+// of at most a number of batches of the source's first epoch; the filters are brought to
+// one norm, and scale and shift of the normalisation undo that, so that in inference the
+// function stays the same (to rounding). nil: there is nothing to do. The graph is
+// changed in place; Fold takes the normalisation out again.
 func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, opt engine.Options) (*Renorm, error) {
 	convs := Unnormalised(g)
 	if convs == nil {
@@ -90,7 +90,11 @@ func moments(ctx context.Context, g *graph.Graph, convs []*graph.Node, d Source,
 	var of []*graph.Value
 	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{}, opt, func(_ *graph.Graph, in, _ map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
 		for _, n := range convs {
-			of = append(of, in[n.Out(0)])
+			y := in[n.Out(0)]
+			if y == nil {
+				return nil, fmt.Errorf("what %q makes is not computed in training", n.Name)
+			}
+			of = append(of, y)
 		}
 		return of, nil
 	})

@@ -96,6 +96,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return err
 	}
+	q.recipe.Renorm = c.renorm(cmd, name, q.recipe.Renorm)
 	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry}
 	if s.Jobs == 0 {
 		if s.Jobs = c.threads; s.Jobs == 0 {

@@ -115,10 +115,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		return err
 	}
 	own.Done()
-	for i, n := range res.Notes {
-		res.Notes[i] = catalog.Text(n.With(c.flagOf))
-		c.say("note: %s", res.Notes[i])
-	}
+	c.tell(res)
 	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, html: q.html, result: res, untimed: q.untimed,
 		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
@@ -184,4 +181,12 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	}
 	c.say("found: --%s %s", found.Name, found.Value)
 	return found, nil
+}
+
+// tell prints the notes of a result, in which fields are flags from now on.
+func (c *cli) tell(res *model.Result) {
+	for i, n := range res.Notes {
+		res.Notes[i] = catalog.Text(n.With(c.flagOf))
+		c.say("note: %s", res.Notes[i])
+	}
 }

@@ -61,10 +61,11 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 	}
 	say("training a ResNet-8 on %d digits", d.Train.Len())
 	r := model.Recipe{Epochs: 15, Batch: 32, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4, Crop: 1}
-	epochs, err := c.fit(cmd, &model.Job{Graph: g, Data: d, Recipe: r, Seed: 1, Engine: o}, "training")
+	trained, err := c.fit(cmd, &model.Job{Graph: g, Data: d, Recipe: r, Seed: 1, Engine: o}, "training")
 	if err != nil {
 		return err
 	}
+	epochs := trained.Epochs
 	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs, How: fmt.Sprintf("training for %d epochs at a learning rate of %g", len(epochs), r.LR)}}
 	r.Epochs, r.LR = 12, .03
 	for _, p := range []struct {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"pare/dataset"
 	"pare/measure"
 	"pare/model"
 	"pare/onnx"
-	"pare/train"
 	"pare/zoo"
 
 	"github.com/spf13/cobra"
@@ -82,26 +82,31 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := j.Check(); err != nil {
 		return err
 	}
-	epochs, err := c.fit(cmd, j, name)
+	j.Recipe.Renorm = c.renorm(cmd, name, j.Recipe.Renorm)
+	res, err := c.fit(cmd, j, name)
 	if err != nil {
 		return err
 	}
+	c.tell(res)
 	if err := onnx.Save(q.out, g, onnx.Options{}); err != nil {
 		return err
 	}
 	own.Done()
 	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html, untimed: q.untimed,
 		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
-		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: epochs}}})
+		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: res.Epochs}}})
 }
 
 // fit trains a job's network under a progress bar.
-func (c *cli) fit(cmd *cobra.Command, j *model.Job, what string) ([]train.Epoch, error) {
-	res, err := c.work(j, what, func() (*model.Result, error) {
-		return j.Train(cmd.Context())
-	})
-	if err != nil {
-		return nil, err
+func (c *cli) fit(cmd *cobra.Command, j *model.Job, what string) (*model.Result, error) {
+	return c.work(j, what, func() (*model.Result, error) { return j.Train(cmd.Context()) })
+}
+
+// renorm is the recipe's setting of that name: a network that is built by name had no
+// exporter to fold anything away.
+func (c *cli) renorm(cmd *cobra.Command, name, setting string) string {
+	if _, err := os.Stat(name); err != nil && !cmd.Flags().Changed("renorm") {
+		return "off"
 	}
-	return res.Epochs, nil
+	return setting
 }

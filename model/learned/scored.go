@@ -88,8 +88,8 @@ func (s Tuned) jobs(j *model.Job, decay float64) (tune *model.Job, runs *model.S
 	return &k, runs
 }
 
-// Freezes says whether the weights stay those of the file.
-func (s Tuned) Freezes() bool { return s.Tune == 0 }
+// AsIs says whether the weights stay those of the file.
+func (s Tuned) AsIs() bool { return s.Tune == 0 }
 
 // learns returns an error where there is nothing to learn masks with.
 func learns(j *model.Job) error { return j.NeedsTraining("masks are learnt by training") }

@@ -54,6 +54,9 @@ type ShareFacts struct {
 	Array   int `json:"array"`   // numbers in it
 }
 
+// AsIs says that weights read from the array: nothing may scale them behind it.
+func (*Share) AsIs() bool { return true }
+
 // Run trains the array that the weights read from.
 func (s *Share) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.Begin == "random" && j.Recipe.Epochs == 0 {

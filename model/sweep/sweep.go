@@ -202,11 +202,15 @@ func (s *Sweep) cut(ctx context.Context, c *Cell, j *model.Job, o *Outcome) (g *
 		}
 	}()
 	if c.Method == nil {
-		es, err := j.Fit(ctx, j.Graph)
-		o.Epochs = len(es)
-		return j.Graph, err
+		r, err := j.Train(ctx)
+		return o.made(c, r, err)
 	}
 	r, err := model.Run(ctx, c.Method, j)
+	return o.made(c, r, err)
+}
+
+// made notes what a training came to.
+func (o *Outcome) made(c *Cell, r *model.Result, err error) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
