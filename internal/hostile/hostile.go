@@ -15,9 +15,9 @@ import (
 
 // What a reader may take.
 const (
-	Most     = 2 * time.Second
-	Memory   = 64 << 20 // bytes, and
-	Multiple = 4        // times the file's size
+	Most     = slower * 2 * time.Second // of the processor
+	Memory   = 64 << 20                 // bytes, and
+	Multiple = 4                        // times the file's size
 )
 
 // since is the processor's time when the reader began, in nanoseconds; -1: none
