@@ -161,7 +161,6 @@ func TestWholeInputs(t *testing.T) {
 		t.Errorf("tokens %v, labels %v", tokens, y)
 	}
 	a := NewAhead(&Loader{Set: s, Size: 2, Norm: Raw})
-	defer a.Close()
 	x := make([]float32, 6)
 	for range 2 {
 		clear(tokens)
@@ -177,6 +176,7 @@ func TestWholeInputs(t *testing.T) {
 	if l.Fill(0, 0, x, nil, make([]int64, 6)); !slices.Equal(x, s.Floats) {
 		t.Errorf("numbers of text %v", x)
 	}
+	a.Close() // it reads ahead until then
 	s.Floats[4] = .5
 	if err := s.CheckTokens(); err == nil || !strings.Contains(err.Error(), "sample 1") {
 		t.Error(err)
