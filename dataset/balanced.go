@@ -6,23 +6,23 @@ import (
 )
 
 // Balanced draws n samples of every class that occurs, in random order, by seed. It returns an
-// error where a class has fewer, or samples have no class of their own (text).
+// error where a class has fewer, or samples have no class of their own.
 func (s *Set) Balanced(n int, seed uint64) (*Set, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("%d samples of each class: at least 1 is needed", n)
 	}
-	if s.Tokens != nil {
-		return nil, fmt.Errorf("the %s set is text: samples of each class cannot be drawn from it", s.Name)
+	if s.class() == nil || s.Stream != nil {
+		return nil, fmt.Errorf("samples of the %s set have no class each that is known before they are read: some of each class cannot be drawn", s.Name)
 	}
 	r := rand.New(rand.NewPCG(seed, 0xba1a))
 	all := s.indices()
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	have := make([]int, s.Classes)
+	have := make([]int, s.class().Classes)
 	var out []int32
 	for _, i := range all {
-		c := s.Labels[i]
-		if c < 0 || int(c) >= s.Classes {
-			return nil, fmt.Errorf("label %d of the %s set is outside its %d classes", c, s.Name, s.Classes)
+		c := s.class().Ints[i]
+		if c < 0 || int(c) >= s.class().Classes {
+			return nil, fmt.Errorf("label %d of the %s set is outside its %d classes", c, s.Name, s.class().Classes)
 		}
 		if have[c] < n {
 			have[c]++

@@ -28,9 +28,9 @@ func Digits() (*Set, error) {
 	if err := number(false, s); err != nil {
 		return nil, err
 	}
-	s.Name, s.Shape = "digits", []int{1, 8, 8}
-	for i := range s.Floats {
-		s.Floats[i] /= 16
+	s.Name, s.X().Shape = "digits", []int{1, 8, 8}
+	for i := range s.X().Floats {
+		s.X().Floats[i] /= 16
 	}
 	return s, nil
 }
@@ -49,16 +49,17 @@ func Glyph(protos int, noise float64, train, test int, seed uint64) (tr, te *Set
 		ps[i] = prototype(r, side)
 	}
 	gen := func(name string, n int) *Set {
-		s := &Set{Name: name, Shape: []int{1, side, side}, Classes: classes, Floats: make([]float32, n*side*side), Labels: make([]int32, n)}
+		s := classified(Field{Shape: []int{1, side, side}, Floats: make([]float32, n*side*side)})
+		s.Name, s.y().Classes, s.y().Ints = name, classes, make([]int32, n)
 		for i := range n {
 			c := i % classes
-			s.Labels[i] = int32(c)
+			s.y().Ints[i] = int32(c)
 			p := ps[c*protos+r.IntN(protos)]
 			dy, dx := r.IntN(3)-1, r.IntN(3)-1
 			for y := range side {
 				for x := range side {
 					v := p[(y+dy+side)%side*side+(x+dx+side)%side]
-					s.Floats[(i*side+y)*side+x] = float32(v + noise*r.NormFloat64())
+					s.X().Floats[(i*side+y)*side+x] = float32(v + noise*r.NormFloat64())
 				}
 			}
 		}

@@ -15,27 +15,53 @@ func (s *Set) Check(input []int, classes int) error {
 	for _, d := range input {
 		n *= d
 	}
-	flat := len(input) == 1 || len(s.Shape) == 1
-	same := len(input) == len(s.Shape)
+	flat := len(input) == 1 || len(s.X().Shape) == 1
+	same := len(input) == len(s.X().Shape)
 	for i := range input {
-		same = same && input[i] == s.Shape[i]
+		same = same && input[i] == s.X().Shape[i]
 	}
-	if !same && !(flat && n == s.Size()) {
-		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v%s", input, s.Name, s.Shape, s.shapeHint(input))
+	if !same && !(flat && n == s.X().Size()) {
+		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v%s", input, s.Name, s.X().Shape, s.shapeHint(input))
 	}
-	if classes > 0 && s.Classes > classes {
-		return fmt.Errorf("the %s set has %d classes, the network %d outputs%s", s.Name, s.Classes, classes, s.classHint())
+	if y := s.class(); y != nil && classes > 0 && y.Classes > classes {
+		return fmt.Errorf("the %s set has %d classes, the network %d outputs%s", s.Name, y.Classes, classes, s.classHint())
 	}
-	if s.Tokens == nil {
-		for i := range s.Len() {
-			if l := s.Label(i); l < 0 || int(l) >= s.Classes || classes > 0 && int(l) >= classes {
-				return fmt.Errorf("label %d of sample %d of the %s set is outside its %d classes", l, i, s.Name, s.Classes)
-			}
+	return s.Sound()
+}
+
+// Sound returns an error where fields do not go together, a class is outside its
+// classes, or a number is not finite. Samples of a stream are looked at when they are
+// read.
+func (s *Set) Sound() error {
+	if s.Len() == 0 {
+		return fmt.Errorf("the %s set is empty", s.Name)
+	}
+	if s.Stream != nil {
+		return nil
+	}
+	n := s.stored()
+	for _, f := range s.Fields {
+		if f.stored() != n {
+			return fmt.Errorf("field %q of the %s set has %d samples, %q has %d", f.Name, s.Name, f.stored(), s.X().Name, n)
 		}
-	}
-	for i, v := range s.Floats {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("sample %d of the %s set has a NaN or infinity", i/s.Size(), s.Name)
+		size := f.Size()
+		for i := range s.Len() {
+			at := s.at(i)
+			if f.Classes > 0 {
+				for _, l := range f.Ints[at*size : (at+1)*size] {
+					if int(l) >= f.Classes || l < 0 && size == 1 {
+						return fmt.Errorf("label %d of sample %d of the %s set is outside its %d classes", l, i, s.Name, f.Classes)
+					}
+				}
+			}
+			if f.Floats == nil {
+				continue
+			}
+			for _, v := range f.Floats[at*size : (at+1)*size] {
+				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+					return fmt.Errorf("field %q of sample %d of the %s set has a NaN or infinity", f.Name, i, s.Name)
+				}
+			}
 		}
 	}
 	return nil
@@ -44,13 +70,13 @@ func (s *Set) Check(input []int, classes int) error {
 // shapeHint is how samples may come to fit a network's input, where there is an
 // option for it.
 func (s *Set) shapeHint(input []int) string {
-	if len(input) != 3 || len(s.Shape) != 3 {
+	if len(input) != 3 || len(s.X().Shape) != 3 {
 		return ""
 	}
 	switch {
-	case s.Bytes != nil && s.Shape[0] == 1 && input[0] == 3:
+	case s.X().Bytes != nil && s.X().Shape[0] == 1 && input[0] == 3:
 		return " (channels=3 makes three channels of gray images, in kinds of data that have the option)"
-	case s.Bytes != nil && s.Shape[0] == 3 && input[0] == 1:
+	case s.X().Bytes != nil && s.X().Shape[0] == 3 && input[0] == 1:
 		return " (channels=1 makes images gray, in kinds of data that have the option)"
 	}
 	return ""
@@ -58,7 +84,11 @@ func (s *Set) shapeHint(input []int) string {
 
 // classHint is how classes may come to fit a network's outputs.
 func (s *Set) classHint() string {
-	for _, l := range s.Labels {
+	y := s.class()
+	if y == nil {
+		return ""
+	}
+	for _, l := range y.Ints {
 		if l == 0 {
 			return ""
 		}
@@ -66,25 +96,13 @@ func (s *Set) classHint() string {
 	return ": no sample has class 0; where classes are counted from 1, base=1 says so"
 }
 
-// CheckTokens returns an error where a set cannot feed a network of whole numbers:
-// tokens and bytes can, and numbers that are whole.
-func (s *Set) CheckTokens() error {
-	for i, v := range s.Floats {
+// CheckWhole returns an error where a field cannot feed a network of whole numbers:
+// classes, tokens and bytes can, and numbers that are whole.
+func (s *Set) CheckWhole(f *Field) error {
+	for i, v := range f.Floats {
 		if v != float32(math.Trunc(float64(v))) || v > 1<<24 || v < -1<<24 {
-			return fmt.Errorf("the network takes whole numbers, and value %v of sample %d of the %s set is none", v, i/s.Size(), s.Name)
+			return fmt.Errorf("the network takes whole numbers, and value %v of sample %d of the %s set is none", v, i/f.Size(), s.Name)
 		}
 	}
 	return nil
-}
-
-// tokens writes a stored sample as whole numbers.
-func (s *Set) tokens(at int, to []int64) {
-	n := s.Size()
-	for j := range to {
-		if s.Bytes != nil {
-			to[j] = int64(s.Bytes[at*n+j])
-		} else {
-			to[j] = int64(s.Floats[at*n+j])
-		}
-	}
 }

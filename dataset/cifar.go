@@ -15,7 +15,8 @@ func readCIFAR(paths []string, hundred bool) (*Set, error) {
 func readCoarse(paths []string) (*Set, error) { return readRecords(paths, 2, 0, 20) }
 
 func readRecords(paths []string, head, label, classes int) (*Set, error) {
-	s := &Set{Shape: []int{3, 32, 32}, Classes: classes}
+	s := classified(Field{Shape: []int{3, 32, 32}})
+	s.y().Classes = classes
 	for _, p := range paths {
 		b, err := readAll(p)
 		if err == nil {
@@ -31,21 +32,21 @@ func readRecords(paths []string, head, label, classes int) (*Set, error) {
 // addCIFAR appends records of a head, a byte of which is the label, and an
 // image.
 func (s *Set) addCIFAR(b []byte, head, label int) error {
-	record := head + s.Size()
+	record := head + s.X().Size()
 	n := len(b) / record
 	if n == 0 || len(b)%record != 0 {
 		return fmt.Errorf("%d bytes are not records of %d: not a CIFAR file of that kind, or cut short", len(b), record)
 	}
 	for i := range n {
-		if l := b[i*record+label]; int(l) >= s.Classes {
-			return fmt.Errorf("label %d is outside the %d classes", l, s.Classes)
+		if l := b[i*record+label]; int(l) >= s.y().Classes {
+			return fmt.Errorf("label %d is outside the %d classes", l, s.y().Classes)
 		}
 	}
-	at := len(s.Bytes)
-	s.Bytes = append(s.Bytes, make([]byte, n*s.Size())...)
+	at := len(s.X().Bytes)
+	s.X().Bytes = append(s.X().Bytes, make([]byte, n*s.X().Size())...)
 	for ; len(b) > 0; b = b[record:] {
-		s.Labels = append(s.Labels, int32(b[label]))
-		at += copy(s.Bytes[at:], b[head:record])
+		s.y().Ints = append(s.y().Ints, int32(b[label]))
+		at += copy(s.X().Bytes[at:], b[head:record])
 	}
 	return nil
 }

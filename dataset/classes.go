@@ -37,11 +37,12 @@ func wholeClasses(names []string) ([]int32, bool) {
 
 // relabel changes the labels of a set that go by its spelled classes.
 func (s *Set) relabel(to []int32, classes int) {
-	s.Labels = slices.Clone(s.Labels)
-	for i, l := range s.Labels {
-		s.Labels[i] = to[l]
+	y := s.class()
+	y.Ints = slices.Clone(y.Ints)
+	for i, l := range y.Ints {
+		y.Ints[i] = to[l]
 	}
-	s.spelled, s.Classes = nil, classes
+	y.spelled, y.Classes = nil, classes
 }
 
 // number gives the classes of sets that go together their numbers. Names that
@@ -52,7 +53,7 @@ func number(byLetters bool, sets ...*Set) error {
 	whole := !byLetters
 	var numbers [][]int32
 	for _, s := range sets {
-		k, ok := wholeClasses(s.spelled)
+		k, ok := wholeClasses(s.class().spelled)
 		whole = whole && ok
 		numbers = append(numbers, k)
 	}
@@ -62,7 +63,7 @@ func number(byLetters bool, sets ...*Set) error {
 		}
 		return nil
 	}
-	names := slices.Clone(sets[0].spelled)
+	names := slices.Clone(sets[0].class().spelled)
 	sort.SliceStable(names, func(a, b int) bool {
 		if byLetters {
 			return names[a] < names[b]
@@ -74,9 +75,9 @@ func number(byLetters bool, sets ...*Set) error {
 		at[n] = int32(i)
 	}
 	for _, s := range sets {
-		to := make([]int32, len(s.spelled))
+		to := make([]int32, len(s.class().spelled))
 		var more []string
-		for k, n := range s.spelled {
+		for k, n := range s.class().spelled {
 			i, ok := at[n]
 			if !ok {
 				more = append(more, strconv.Quote(n))
@@ -87,7 +88,7 @@ func number(byLetters bool, sets ...*Set) error {
 			return fmt.Errorf("the %s set has classes that the %s set lacks: %s (it has %s): their numbers would not be the same; leave those samples out, or number the classes in both", s.Name, sets[0].Name, few(more), few(names))
 		}
 		s.relabel(to, len(names))
-		s.Names = names
+		s.class().Names = names
 	}
 	return nil
 }
@@ -97,38 +98,40 @@ func number(byLetters bool, sets ...*Set) error {
 func (d *Data) number(byLetters bool, base int) error {
 	var named, all []*Set
 	for _, s := range d.sets() {
-		if s.Tokens == nil {
-			all = append(all, s)
+		if s.class() == nil {
+			continue
 		}
-		if s.spelled != nil {
+		all = append(all, s)
+		if s.class().spelled != nil {
 			named = append(named, s)
 		}
 	}
 	if len(named) > 0 {
 		if len(named) != len(all) {
-			return fmt.Errorf("the classes of one set are names (%s), those of another are numbers", few(named[0].spelled))
+			return fmt.Errorf("the classes of one set are names (%s), those of another are numbers", few(named[0].class().spelled))
 		}
 		if err := number(byLetters, named...); err != nil {
 			return err
 		}
 	}
 	for _, s := range all {
-		if first := all[0].Names; s.Names != nil && first != nil {
-			n := min(len(first), len(s.Names))
-			if !slices.Equal(first[:n], s.Names[:n]) {
-				return fmt.Errorf("the classes of the %s set are %s, those of the %s set %s", s.Name, few(s.Names), all[0].Name, few(first))
+		if first := all[0].class().Names; s.class().Names != nil && first != nil {
+			n := min(len(first), len(s.class().Names))
+			if !slices.Equal(first[:n], s.class().Names[:n]) {
+				return fmt.Errorf("the classes of the %s set are %s, those of the %s set %s", s.Name, few(s.class().Names), all[0].Name, few(first))
 			}
 		}
 		if base == 0 {
 			continue
 		}
-		if s.Names != nil {
-			return fmt.Errorf("base=%d counts class numbers, but the classes have names: %s", base, few(s.Names))
+		if s.class().Names != nil {
+			return fmt.Errorf("base=%d counts class numbers, but the classes have names: %s", base, few(s.class().Names))
 		}
-		s.Labels, s.Classes = slices.Clone(s.Labels), max(1, s.Classes-base)
-		for i := range s.Labels {
-			if s.Labels[i] -= int32(base); s.Labels[i] < 0 {
-				return fmt.Errorf("sample %d of the %s set has class %d, below base=%d", i, s.Name, int(s.Labels[i])+base, base)
+		y := s.class()
+		y.Ints, y.Classes = slices.Clone(y.Ints), max(1, y.Classes-base)
+		for i := range y.Ints {
+			if y.Ints[i] -= int32(base); y.Ints[i] < 0 {
+				return fmt.Errorf("sample %d of the %s set has class %d, below base=%d", i, s.Name, int(y.Ints[i])+base, base)
 			}
 		}
 	}
@@ -141,14 +144,14 @@ func (d *Data) sayClasses(base int) {
 	var names []string
 	classes := 0
 	for _, s := range d.sets() {
-		if s.Tokens != nil {
+		if s.class() == nil {
 			return
 		}
-		if s.Names != nil {
-			names = s.Names
+		if s.class().Names != nil {
+			names = s.class().Names
 		}
-		classes = max(classes, s.Classes)
-		for _, l := range s.Labels {
+		classes = max(classes, s.class().Classes)
+		for _, l := range s.class().Ints {
 			have[l] = true
 		}
 	}

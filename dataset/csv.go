@@ -348,5 +348,7 @@ func (c *csvReader) finish() error {
 }
 
 func (c *csvReader) set() *Set {
-	return &Set{Shape: []int{c.values}, Floats: c.floats, Labels: c.labels, spelled: c.names}
+	s := classified(Field{Shape: []int{c.values}, Floats: c.floats})
+	s.y().Ints, s.y().spelled = c.labels, c.names
+	return s
 }

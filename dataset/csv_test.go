@@ -70,7 +70,7 @@ func TestCSV(t *testing.T) {
 		d, err := Open("csv:" + file + "?" + c.query)
 		if c.values == nil {
 			if err == nil {
-				t.Errorf("%s: was accepted: %v", name, d.Train.Floats)
+				t.Errorf("%s: was accepted: %v", name, d.Train.X().Floats)
 			}
 			continue
 		}
@@ -78,8 +78,8 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if s := d.Train; !slices.Equal(s.Floats, c.values) || !slices.Equal(labelsOf(s), c.labels) || s.Classes != c.classes {
-			t.Errorf("%s: values %v, labels %v, %d classes", name, s.Floats, labelsOf(s), s.Classes)
+		if s := d.Train; !slices.Equal(s.X().Floats, c.values) || !slices.Equal(labelsOf(s), c.labels) || s.y().Classes != c.classes {
+			t.Errorf("%s: values %v, labels %v, %d classes", name, s.X().Floats, labelsOf(s), s.y().Classes)
 		}
 		if !noted(d, c.note) {
 			t.Errorf("%s: no note with %q: %q", name, c.note, d.Notes)
@@ -151,8 +151,8 @@ func TestBadCSV(t *testing.T) {
 		}
 	}
 	d := open(t, "csv:"+file("k", "y,a,b\n0,1,2\n3,1,2\n")+","+file("l", "2,1,2\n"))
-	if d.Test.Label(0) != 2 || d.Test.Classes != 4 || d.Train.Label(1) != 3 {
-		t.Errorf("labels %v and %v of %d classes", labelsOf(d.Train), labelsOf(d.Test), d.Test.Classes)
+	if d.Test.Label(0) != 2 || d.Test.Class().Classes != 4 || d.Train.Label(1) != 3 {
+		t.Errorf("labels %v and %v of %d classes", labelsOf(d.Train), labelsOf(d.Test), d.Test.Class().Classes)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestFirstOfSorted(t *testing.T) {
 	}
 	d = open(t, "csv:"+write(t, filepath.Join(dir, "mixed.csv"), []byte(mixed.String()))+"?n=30&header=no")
 	for i := range 30 {
-		if d.Train.Floats[d.Train.at(i)*2] != float32(i*i%91) {
+		if d.Train.X().Floats[d.Train.at(i)*2] != float32(i*i%91) {
 			t.Fatalf("sample %d is not that of the file", i)
 		}
 	}

@@ -150,8 +150,8 @@ func TestReaders(t *testing.T) {
 		if s == nil {
 			s = d.Test
 		}
-		if d.Train.Len() != c.train || d.Test.Len() != c.test || !slices.Equal(s.Shape, c.shape) || s.Classes != c.classes {
-			t.Errorf("%s: %d and %d samples of %v in %d classes", c.spec, d.Train.Len(), d.Test.Len(), s.Shape, s.Classes)
+		if d.Train.Len() != c.train || d.Test.Len() != c.test || !slices.Equal(s.X().Shape, c.shape) || s.y().Classes != c.classes {
+			t.Errorf("%s: %d and %d samples of %v in %d classes", c.spec, d.Train.Len(), d.Test.Len(), s.X().Shape, s.y().Classes)
 		}
 		for i, l := range c.labels {
 			if s.Label(i) != l {
@@ -162,15 +162,15 @@ func TestReaders(t *testing.T) {
 	d := open(t, "cifar10:"+filepath.Join(dir, "cifar")+"?norm=raw")
 	x, y := make([]float32, 2*3072), make([]int64, 2)
 	l := &Loader{Set: d.Train, Size: 2, Norm: d.Norm}
-	if l.Fill(0, 0, x, nil, y) != 2 || x[0] != 10 || x[1024] != 20 || y[1] != 3 {
+	if filled(l, 0, 0, x, nil, y) != 2 || x[0] != 10 || x[1024] != 20 || y[1] != 3 {
 		t.Errorf("batch begins %v %v, labels %v", x[0], x[1024], y)
 	}
 	d = open(t, "tiles:"+filepath.Join(dir, "tiles")+"?size=4&norm=raw")
-	if i := 48 + 5; d.Test.Bytes[i] != 200 {
-		t.Errorf("the second tile's pixel (1,1) is %d", d.Test.Bytes[i])
+	if i := 48 + 5; d.Test.X().Bytes[i] != 200 {
+		t.Errorf("the second tile's pixel (1,1) is %d", d.Test.X().Bytes[i])
 	}
 	d = open(t, filepath.Join(dir, "a.npz")+"?norm=raw")
-	if b := d.Train.Bytes[:12]; !slices.Equal(b, []byte{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}) {
+	if b := d.Train.X().Bytes[:12]; !slices.Equal(b, []byte{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}) {
 		t.Errorf("channels last became %v", b)
 	}
 }
@@ -193,8 +193,8 @@ func TestSameClasses(t *testing.T) {
 	write(t, filepath.Join(dir, "s.csv"), []byte("1,d\n1,b\n"))
 	for _, spec := range []string{filepath.Join(dir, "img"), filepath.Join(dir, "a.zip"), "csv:" + filepath.Join(dir, "r.csv") + "," + filepath.Join(dir, "s.csv")} {
 		d := open(t, spec)
-		if d.Test.Len() != 2 || d.Test.Classes != 3 {
-			t.Fatalf("%s: %d test samples in %d classes", spec, d.Test.Len(), d.Test.Classes)
+		if d.Test.Len() != 2 || d.Test.Class().Classes != 3 {
+			t.Fatalf("%s: %d test samples in %d classes", spec, d.Test.Len(), d.Test.Class().Classes)
 		}
 		got := []int32{d.Test.Label(0), d.Test.Label(1)}
 		slices.Sort(got)
@@ -204,6 +204,20 @@ func TestSameClasses(t *testing.T) {
 	}
 }
 
+// filler is a loader, or one that reads ahead.
+type filler interface {
+	Fill(epoch, i int, to []Buffer) (int, error)
+}
+
+// filled fills a batch of samples and classes.
+func filled(l filler, epoch, i int, x []float32, tokens, y []int64) int {
+	n, err := l.Fill(epoch, i, []Buffer{{X: x, I: tokens}, {Field: 1, I: y}})
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 // Order and augmentation are functions of seed, epoch and sample alone.
 func TestOrder(t *testing.T) {
 	tr, _ := Glyph(2, .5, 50, 10, 1)
@@ -211,7 +225,7 @@ func TestOrder(t *testing.T) {
 		l := &Loader{Set: tr, Size: 7, Norm: Raw, Shuffle: true, Seed: 5, Augment: Augment{Crop: 2, Flip: true}}
 		x, y := make([]float32, 7*64), make([]int64, 7)
 		for _, e := range epochs {
-			l.Fill(e, 3, x, nil, y)
+			filled(l, e, 3, x, nil, y)
 		}
 		return x
 	}
@@ -223,8 +237,9 @@ func TestOrder(t *testing.T) {
 	}
 	l := &Loader{Set: tr, Size: 50, Norm: Raw, Shuffle: true}
 	x, y := make([]float32, 50*64), make([]int64, 50)
-	l.Fill(1, 0, x, nil, y)
-	if a := testing.AllocsPerRun(5, func() { l.Fill(1, 0, x, nil, y) }); a != 0 {
+	to := []Buffer{{X: x}, {Field: 1, I: y}}
+	l.Fill(1, 0, to)
+	if a := testing.AllocsPerRun(5, func() { l.Fill(1, 0, to) }); a != 0 {
 		t.Errorf("%v allocations a batch", a)
 	}
 	var per [10]int
@@ -239,7 +254,7 @@ func TestOrder(t *testing.T) {
 func TestGlyph(t *testing.T) {
 	a, _ := Glyph(1, 0, 10, 10, 3)
 	s := 0.0
-	for _, v := range a.Floats[:64] {
+	for _, v := range a.X().Floats[:64] {
 		s += float64(v) * float64(v)
 	}
 	if math.Abs(s/64-1) > 1e-5 {
@@ -299,7 +314,7 @@ func TestBadData(t *testing.T) {
 	if err := tr.Check([]int{64}, 10); err != nil {
 		t.Error(err)
 	}
-	tr.Labels[3] = 12
+	tr.y().Ints[3] = 12
 	if tr.Check([]int{64}, 20) == nil {
 		t.Error("a label out of range was accepted")
 	}
@@ -315,7 +330,7 @@ func TestAhead(t *testing.T) {
 	defer a.Close()
 	x, z, y, w := make([]float32, 8*64), make([]float32, 8*64), make([]int64, 8), make([]int64, 8)
 	for _, at := range [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 5}, {1, 0}, {0, 1}, {7, 3}} {
-		if l.Fill(at[0], at[1], x, nil, y) != a.Fill(at[0], at[1], z, nil, w) || !slices.Equal(x, z) || !slices.Equal(y, w) {
+		if filled(l, at[0], at[1], x, nil, y) != filled(a, at[0], at[1], z, nil, w) || !slices.Equal(x, z) || !slices.Equal(y, w) {
 			t.Errorf("batch %v differs", at)
 		}
 	}

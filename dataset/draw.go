@@ -13,14 +13,15 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 	if n >= len(all) {
 		return s
 	}
-	if s.Tokens != nil {
+	y := s.class()
+	if y == nil || s.Stream != nil {
 		return s.First(n)
 	}
 	r := rand.New(rand.NewPCG(seed, 0xd4a3))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	count, seen := map[int32]int{}, map[int32]int{}
 	for _, i := range all {
-		count[s.Labels[i]]++
+		count[y.Ints[i]]++
 	}
 	type key struct {
 		at float64 // how much of its class is drawn with this sample
@@ -28,7 +29,7 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 	}
 	keys := make([]key, len(all))
 	for k, i := range all {
-		l := s.Labels[i]
+		l := y.Ints[i]
 		keys[k] = key{(float64(seen[l]) + .5) / float64(count[l]), i}
 		seen[l]++
 	}
@@ -44,6 +45,9 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 // runs tells whether the samples are in the order of their classes: those of a
 // class follow each other, at least two on the average.
 func (s *Set) runs() bool {
+	if s.class() == nil || s.Stream != nil {
+		return false
+	}
 	seen := map[int32]bool{}
 	last := int32(-1)
 	for i := range s.Len() {

@@ -50,13 +50,18 @@ func (d *Data) finish(o *options) error {
 	}
 	d.Train = d.take(d.Train, "n", n, seed)
 	d.Test = d.take(d.Test, "test_n", tn, seed)
-	classes := 0
-	for _, s := range d.sets() {
-		classes = max(classes, s.Classes)
+	for k := range d.sets()[0].Fields {
+		classes := 0
+		for _, s := range d.sets() {
+			classes = max(classes, s.Fields[k].Classes)
+		}
+		for _, s := range d.sets() {
+			s.Fields[k].Classes = classes
+		}
 	}
 	d.name()
 	for _, s := range d.sets() {
-		if s.Classes = classes; s.Len() == 0 {
+		if s.Len() == 0 {
 			return fmt.Errorf("the %s set is empty", s.Name)
 		}
 	}
@@ -77,17 +82,38 @@ func (d *Data) name() {
 // alike refuses sets that no network could take together.
 func (d *Data) alike() error {
 	sets := d.sets()
+	first := sets[0]
 	for _, s := range sets[1:] {
-		f := sets[0]
-		if !slices.Equal(s.Shape, f.Shape) {
-			if slices.Equal(s.Shape[1:], f.Shape[1:]) && s.Bytes != nil && f.Bytes != nil {
-				return fmt.Errorf("samples of the %s set have shape %v, those of the %s set %v: channels=1 or channels=3 makes images alike", s.Name, s.Shape, f.Name, f.Shape)
+		if len(s.Fields) != len(first.Fields) {
+			return fmt.Errorf("the %s set has the fields %s, the %s set %s", s.Name, s.fields(), first.Name, first.fields())
+		}
+		for k, g := range s.Fields {
+			if err := asIn(g, first.Fields[k], s.Name, first.Name); err != nil {
+				return err
 			}
-			return fmt.Errorf("samples of the %s set have shape %v, those of the %s set %v: one network takes samples of one shape", s.Name, s.Shape, f.Name, f.Shape)
 		}
-		if (s.Bytes == nil) != (f.Bytes == nil) {
-			return fmt.Errorf("one of the %s and the %s set holds bytes, the other numbers: they would be scaled alike; save both as one type", s.Name, f.Name)
+	}
+	return nil
+}
+
+// asIn refuses a field of one set that is not like that of another.
+func asIn(g, f *Field, of, other string) error {
+	if g.Name != f.Name {
+		return fmt.Errorf("the %s set has the field %q where the %s set has %q: their columns or arrays must be the same", of, g.Name, other, f.Name)
+	}
+	what := "samples"
+	if f.Name != "x" {
+		what = fmt.Sprintf("field %q: samples", f.Name)
+	}
+	if !slices.Equal(g.Shape, f.Shape) {
+		hint := "one network takes samples of one shape"
+		if len(g.Shape) > 1 && len(f.Shape) > 1 && slices.Equal(g.Shape[1:], f.Shape[1:]) && g.Bytes != nil && f.Bytes != nil {
+			hint = "channels=1 or channels=3 makes images alike"
 		}
+		return fmt.Errorf("%s of the %s set have shape %v, those of the %s set %v: %s", what, of, g.Shape, other, f.Shape, hint)
+	}
+	if (g.Bytes == nil) != (f.Bytes == nil) {
+		return fmt.Errorf("one of the %s and the %s set holds bytes, the other numbers: they would be scaled alike; save both as one type", of, other)
 	}
 	return nil
 }
@@ -98,7 +124,7 @@ func (d *Data) take(s *Set, option string, n int, seed uint64) *Set {
 	if s == nil || n >= s.Len() {
 		return s
 	}
-	if s.Tokens == nil && (d.byClass || s.runs()) {
+	if s.class() != nil && (d.byClass || s.runs()) {
 		d.note("%s=%d: the %s set is in the order of its classes, so %d of %d samples are drawn by seed, about the same share of every class", option, n, s.Name, n, s.Len())
 		return s.Draw(n, seed)
 	}
@@ -139,24 +165,24 @@ func (d *Data) normalise(o *options) error {
 func (d *Data) checkNorm() error {
 	s, k := d.sets()[0], len(d.Norm.Mean)
 	channels := 1
-	if len(s.Shape) == 3 {
-		channels = s.Shape[0]
+	if len(s.X().Shape) == 3 {
+		channels = s.X().Shape[0]
 	}
-	if d.NormName != "given" || s.Tokens != nil || k == 1 || k == channels {
+	if d.NormName != "given" || s.X().Ints != nil || k == 1 || k == channels {
 		return nil
 	}
 	hint := ""
-	if channels == 1 && k == 3 && s.Bytes != nil && len(s.Shape) == 3 {
+	if channels == 1 && k == 3 && s.X().Bytes != nil && len(s.X().Shape) == 3 {
 		hint = "; channels=3 makes three channels of gray images"
 	}
-	return fmt.Errorf("mean has %d numbers, samples of shape %v have %d channels: give one for each, or one for all%s", k, s.Shape, channels, hint)
+	return fmt.Errorf("mean has %d numbers, samples of shape %v have %d channels: give one for each, or one for all%s", k, s.X().Shape, channels, hint)
 }
 
 // sayNorm notes a normalisation that nobody asked for, and one that does not
 // look right.
 func (d *Data) sayNorm(o *options) {
 	s := d.sets()[0]
-	if s.Tokens != nil {
+	if s.X().Ints != nil {
 		return
 	}
 	if asked := o.q.Get("norm") != "" || o.q.Get("mean") != ""; !asked {
@@ -166,16 +192,16 @@ func (d *Data) sayNorm(o *options) {
 			text = "values are used as they are (norm=unit divides them by 255)"
 		case d.NormName == "unit":
 			text += "values are divided by 255"
-		case len(s.Shape) == 3 && s.Shape[0] < len(d.Norm.Mean):
+		case len(s.X().Shape) == 3 && s.X().Shape[0] < len(d.Norm.Mean):
 			text += fmt.Sprintf("values are divided by 255, then mean %.4g and deviation %.4g, those of its first channel", d.Norm.Mean[0], d.Norm.Std[0])
 		default:
 			text += fmt.Sprintf("values are divided by 255, then mean %.4g and deviation %.4g", d.Norm.Mean, d.Norm.Std)
 		}
 		d.note("%s", text)
 	}
-	if s.Floats != nil && d.Norm.Scale != 1 {
+	if s.X().Floats != nil && d.Norm.Scale != 1 {
 		most := float32(0)
-		for _, v := range s.Floats {
+		for _, v := range s.X().Floats {
 			most = max(most, v, -v)
 		}
 		if most <= 1 {

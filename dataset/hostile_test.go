@@ -203,13 +203,13 @@ func TestPacked(t *testing.T) {
 		t.Errorf("%d samples", d.Train.Len())
 	}
 	d := open(t, "zip:"+write(t, filepath.Join(dir, "a.zip"), zipped(zip.Deflate, many(5, entry{"b/1.png", pngOf(picture(2000, 2000, color.White))})...)))
-	if d.Train.Len() != 6 || d.Train.Bytes[len(d.Train.Bytes)-1] != 255 || d.Train.Bytes[0] != 0 || d.Train.Label(5) != 1 {
+	if d.Train.Len() != 6 || d.Train.X().Bytes[len(d.Train.X().Bytes)-1] != 255 || d.Train.X().Bytes[0] != 0 || d.Train.Label(5) != 1 {
 		t.Errorf("%d images", d.Train.Len())
 	}
 	rows := bytes.Repeat([]byte("1,2,3,a\n4,5,6,b\n"), 3<<18)
 	d = open(t, "csv:"+write(t, filepath.Join(dir, "a.csv.gz"), gzipped(rows)))
-	if d.Train.Len() != 3<<19 || d.Train.Floats[5] != 6 || cap(d.Train.Floats) != 9<<19 {
-		t.Errorf("%d rows, room for %d values", d.Train.Len(), cap(d.Train.Floats))
+	if d.Train.Len() != 3<<19 || d.Train.X().Floats[5] != 6 || cap(d.Train.X().Floats) != 9<<19 {
+		t.Errorf("%d rows, room for %d values", d.Train.Len(), cap(d.Train.X().Floats))
 	}
 }
 
@@ -229,7 +229,7 @@ func fuzz(t *testing.T, spec string, files ...[]byte) {
 		d, err := Open(spec)
 		if err == nil {
 			s := d.Eval()
-			err = s.Check(s.Shape, s.Classes)
+			err = s.Check(s.X().Shape, s.y().Classes)
 			if err != nil {
 				t.Errorf("it opens, but %v", err)
 			}
@@ -305,8 +305,8 @@ func FuzzCSV(f *testing.F) {
 			c, err := readCSV(path, csvOptions{label: label})
 			if err == nil {
 				s := c.set()
-				if err := number(false, s); err != nil || s.Check(s.Shape, s.Classes) != nil {
-					t.Error(err, s.Check(s.Shape, s.Classes))
+				if err := number(false, s); err != nil || s.Check(s.X().Shape, s.y().Classes) != nil {
+					t.Error(err, s.Check(s.X().Shape, s.y().Classes))
 				}
 			}
 			return err

@@ -76,21 +76,21 @@ func readIDXPair(images, labels string) (*Set, error) {
 	if len(e) != 1 || e[0] != d[0] {
 		return nil, fmt.Errorf("%s has %d labels, %s has %d samples", labels, len(y), images, d[0])
 	}
-	s := &Set{Shape: d[1:], Bytes: x}
+	s := classified(Field{Shape: d[1:], Bytes: x})
 	if len(d) == 3 {
-		s.Shape = []int{1, d[1], d[2]}
+		s.X().Shape = []int{1, d[1], d[2]}
 	} else if len(d) == 1 {
-		s.Shape = []int{1}
+		s.X().Shape = []int{1}
 	}
 	return s, s.setLabels(y)
 }
 
 // setLabels takes byte labels; the number of classes is the largest plus one.
 func (s *Set) setLabels(y []byte) error {
-	s.Labels = make([]int32, len(y))
+	s.y().Ints = make([]int32, len(y))
 	for i, v := range y {
-		s.Labels[i] = int32(v)
-		s.Classes = max(s.Classes, int(v)+1)
+		s.y().Ints[i] = int32(v)
+		s.y().Classes = max(s.y().Classes, int(v)+1)
 	}
 	if len(y) == 0 {
 		return errors.New("there are no labels")

@@ -58,7 +58,7 @@ func imageSize(b []byte) (image.Config, string, error) {
 
 // put stores an image, or the part of it from x0, y0, as sample i.
 func (s *Set) put(i int, img image.Image, x0, y0 int) {
-	c, h, w := s.Shape[0], s.Shape[1], s.Shape[2]
+	c, h, w := s.X().Shape[0], s.X().Shape[1], s.X().Shape[2]
 	o := img.Bounds().Min
 	for y := range h {
 		for x := range w {
@@ -68,10 +68,10 @@ func (s *Set) put(i int, img image.Image, x0, y0 int) {
 			}
 			at := i*c*h*w + y*w + x
 			if c == 1 {
-				s.Bytes[at] = uint8((299*(r>>8) + 587*(g>>8) + 114*(b>>8) + 500) / 1000)
+				s.X().Bytes[at] = uint8((299*(r>>8) + 587*(g>>8) + 114*(b>>8) + 500) / 1000)
 				continue
 			}
-			s.Bytes[at], s.Bytes[at+h*w], s.Bytes[at+2*h*w] = uint8(r>>8), uint8(g>>8), uint8(b>>8)
+			s.X().Bytes[at], s.X().Bytes[at+h*w], s.X().Bytes[at+2*h*w] = uint8(r>>8), uint8(g>>8), uint8(b>>8)
 		}
 	}
 }

@@ -90,10 +90,12 @@ func openText(d *Data, path string, o *options) error {
 	} else if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.Contains(b[:min(len(b), 1<<16)], []byte("\r\n")) {
 		d.note("the text is taken byte by byte as it is: a byte-order mark or carriage returns are part of it")
 	}
-	s := &Set{Shape: []int{seq}, Classes: 256, Tokens: make([]int32, n*seq), Labels: make([]int32, n*seq)}
-	for i := range s.Tokens {
-		s.Tokens[i], s.Labels[i] = int32(b[i]), int32(b[i+1])
+	now, next := &Field{Name: "text", Shape: []int{seq}, Ints: make([]int32, n*seq)}, &Field{Name: "next", Shape: []int{seq}, Classes: 256, Ints: make([]int32, n*seq)}
+	for i := range now.Ints {
+		now.Ints[i], next.Ints[i] = int32(b[i]), int32(b[i+1])
 	}
+	s := New("", now, next)
+	s.Ordered = true
 	d.Train, d.Test, err = s.Split(.1, 1)
 	return err
 }

@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // Norm says how stored values become a network's input:
@@ -22,7 +24,8 @@ var (
 
 func pick(v []float32, c int) float32 { return v[min(c, len(v)-1)] }
 
-// Augment changes training images at random, by seed, epoch and sample.
+// Augment changes training images at random, by seed, epoch and sample. Fields of the
+// same height and width, such as masks, are changed alike.
 type Augment struct {
 	Crop int  // shift by up to this number of pixels, zeros outside (after normalisation: the mean)
 	Flip bool // mirror left and right with probability 1/2
@@ -39,6 +42,16 @@ type Loader struct {
 
 	order []int32
 	epoch int
+}
+
+// Buffer is room for what a batch has of a field. Only one of X and I is used: the one
+// that is there. Numbers become whole ones as they are where those are wanted (see
+// CheckWhole), and whole ones numbers.
+type Buffer struct {
+	Field int // its place among the fields
+	X     []float32
+	I     []int64
+	Raw   bool // values as they are stored, not normalised
 }
 
 // Steps is the number of full batches of an epoch.
@@ -66,60 +79,104 @@ func (l *Loader) arrange(epoch int) {
 	}
 }
 
-// Fill writes batch i of an epoch: samples to x (in the network's order of
-// axes), labels to y. It writes fewer where the set ends, and gives the number
-// of samples. Only one of x and tokens is used: the one that is there. Text becomes
-// numbers where the network takes those; numbers become tokens as they are, not
-// normalised, where it takes tokens (see CheckTokens).
-func (l *Loader) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
+// Fill writes batch i of an epoch. It writes fewer samples where the set ends, and gives
+// their number.
+func (l *Loader) Fill(epoch, i int, to []Buffer) (int, error) {
 	l.arrange(epoch)
-	n := l.Set.Size()
 	lo := i * l.Size
 	hi := min(lo+l.Size, l.Set.Len())
 	for k := lo; k < hi; k++ {
-		s := l.order[k]
-		at := l.Set.at(int(s))
-		if l.Set.Tokens != nil {
-			for j, v := range l.Set.Tokens[at*n : (at+1)*n] {
-				if tokens != nil {
-					tokens[(k-lo)*n+j] = int64(v)
-				} else {
-					x[(k-lo)*n+j] = float32(v)
+		s := int(l.order[k])
+		fields, at, err := l.Set.record(l.Set.at(s))
+		if err != nil {
+			return 0, err
+		}
+		for _, b := range to {
+			f := fields[b.Field]
+			n := f.Size()
+			switch {
+			case b.I != nil:
+				f.whole(at, b.I[(k-lo)*n:(k-lo+1)*n])
+				if l.Set.plan(f) {
+					l.move(epoch, s, f, at, b.I[(k-lo)*n:(k-lo+1)*n])
 				}
-				y[(k-lo)*n+j] = int64(l.Set.Labels[at*n+j])
+			case b.X != nil:
+				l.sample(epoch, s, b.Field, f, at, b.Raw, b.X[(k-lo)*n:(k-lo+1)*n])
 			}
-			continue
 		}
-		y[k-lo] = int64(l.Set.Labels[at])
-		if tokens != nil && x == nil {
-			l.Set.tokens(at, tokens[(k-lo)*n:(k-lo+1)*n])
-			continue
-		}
-		l.sample(epoch, int(s), at, x[(k-lo)*n:(k-lo+1)*n])
 	}
-	return hi - lo
+	return max(0, hi-lo), nil
 }
 
-// sample writes one normalised and augmented sample.
-func (l *Loader) sample(epoch, s, at int, x []float32) {
-	set := l.Set
-	n := set.Size()
-	c, h, w := 1, 1, n
-	if len(set.Shape) == 3 {
-		c, h, w = set.Shape[0], set.Shape[1], set.Shape[2]
+// record is where a stored sample lies.
+func (s *Set) record(at int) ([]*Field, int, error) {
+	if s.Stream == nil {
+		return s.Fields, at, nil
 	}
-	dy, dx, flip := 0, 0, false
-	if l.Augment.Crop > 0 || l.Augment.Flip {
-		r := mix(l.Seed, uint64(epoch), uint64(s))
-		if k := uint64(2*l.Augment.Crop + 1); k > 1 {
-			dy, dx = int(r%k)-l.Augment.Crop, int(r>>16%k)-l.Augment.Crop
+	if s.scratch == nil {
+		for _, f := range s.Fields {
+			s.scratch = append(s.scratch, f.one())
 		}
-		flip = l.Augment.Flip && r>>40&1 == 1
 	}
-	scale := l.Norm.Scale
+	if err := s.Stream.Read(at, s.scratch); err != nil {
+		return nil, 0, fmt.Errorf("sample %d of the %s set: %w", at, s.Name, err)
+	}
+	return s.scratch, 0, nil
+}
+
+// whole writes a stored sample as whole numbers.
+func (f *Field) whole(at int, to []int64) {
+	n := len(to)
+	switch {
+	case f.Ints != nil:
+		for j, v := range f.Ints[at*n : (at+1)*n] {
+			to[j] = int64(v)
+		}
+	case f.Bytes != nil:
+		for j, v := range f.Bytes[at*n : (at+1)*n] {
+			to[j] = int64(v)
+		}
+	default:
+		for j, v := range f.Floats[at*n : (at+1)*n] {
+			to[j] = int64(v)
+		}
+	}
+}
+
+// draws are the random changes of a sample.
+func (l *Loader) draws(epoch, s int) (dy, dx int, flip bool) {
+	if l.Augment.Crop <= 0 && !l.Augment.Flip {
+		return 0, 0, false
+	}
+	r := mix(l.Seed, uint64(epoch), uint64(s))
+	if k := uint64(2*l.Augment.Crop + 1); k > 1 {
+		dy, dx = int(r%k)-l.Augment.Crop, int(r>>16%k)-l.Augment.Crop
+	}
+	return dy, dx, l.Augment.Flip && r>>40&1 == 1
+}
+
+// sample writes one normalised and augmented sample of field j.
+func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32) {
+	if f.Ints != nil {
+		for k, v := range f.Ints[at*len(x) : (at+1)*len(x)] {
+			x[k] = float32(v)
+		}
+		return
+	}
+	norm := l.Norm
+	if raw || !l.Set.normed(j) {
+		norm = Raw
+	}
+	c, h, w := 1, 1, len(x)
+	dy, dx, flip := 0, 0, false
+	if f.image() {
+		c, h, w = f.Shape[0], f.Shape[1], f.Shape[2]
+		dy, dx, flip = l.draws(epoch, s)
+	}
+	scale := norm.Scale
 	for ch := range c {
-		a := scale / pick(l.Norm.Std, ch)
-		b := -pick(l.Norm.Mean, ch) / pick(l.Norm.Std, ch)
+		a := scale / pick(norm.Std, ch)
+		b := -pick(norm.Mean, ch) / pick(norm.Std, ch)
 		for y := range h {
 			out := x[(ch*h+y)*w : (ch*h+y+1)*w]
 			sy := y + dy
@@ -130,8 +187,8 @@ func (l *Loader) sample(epoch, s, at int, x []float32) {
 				continue
 			}
 			row := (at*c+ch)*h*w + sy*w
-			if set.Bytes != nil && dx == 0 && !flip {
-				for i, v := range set.Bytes[row : row+w] {
+			if f.Bytes != nil && dx == 0 && !flip {
+				for i, v := range f.Bytes[row : row+w] {
 					out[i] = float32(v)*a + b
 				}
 				continue
@@ -143,14 +200,53 @@ func (l *Loader) sample(epoch, s, at int, x []float32) {
 				}
 				if k += dx; k < 0 || k >= w {
 					out[i] = b
-				} else if set.Bytes != nil {
-					out[i] = float32(set.Bytes[row+k])*a + b
+				} else if f.Bytes != nil {
+					out[i] = float32(f.Bytes[row+k])*a + b
 				} else {
-					out[i] = set.Floats[row+k]*a + b
+					out[i] = f.Floats[row+k]*a + b
 				}
 			}
 		}
 	}
+}
+
+// plan says whether a field has a whole number for each place of the images.
+func (s *Set) plan(f *Field) bool {
+	return f.Ints != nil && len(f.Shape) == 2 && slices.ContainsFunc(s.Fields, func(g *Field) bool { return g.image() && slices.Equal(g.Shape[1:], f.Shape) })
+}
+
+// move writes whole numbers of places where an augmentation has moved the places: -1
+// outside.
+func (l *Loader) move(epoch, s int, f *Field, at int, to []int64) {
+	dy, dx, flip := l.draws(epoch, s)
+	if dy == 0 && dx == 0 && !flip {
+		return
+	}
+	h, w := f.Shape[0], f.Shape[1]
+	for y := range h {
+		for x := range w {
+			sx := x
+			if flip {
+				sx = w - 1 - x
+			}
+			sy := y + dy
+			if sx += dx; sy < 0 || sy >= h || sx < 0 || sx >= w {
+				to[y*w+x] = -1
+			} else {
+				to[y*w+x] = int64(f.Ints[at*h*w+sy*w+sx])
+			}
+		}
+	}
+}
+
+// normed says whether a field is normalised: images are, and where there is none that
+// is stored in bytes, the first field, whatever it is.
+func (s *Set) normed(j int) bool {
+	if slices.ContainsFunc(s.Fields, func(f *Field) bool { return f.image() && f.Bytes != nil }) {
+		f := s.Fields[j]
+		return f.image() && f.Bytes != nil
+	}
+	return j == 0
 }
 
 // mix is a hash of three numbers (splitmix64 rounds).

@@ -105,8 +105,8 @@ func TestNPZ(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if s := d.Train; !slices.Equal(s.Floats, c.values) || !slices.Equal(labelsOf(s), c.labels) || s.Classes != c.class {
-			t.Errorf("%s: values %v, labels %v of %d classes", name, s.Floats, labelsOf(s), s.Classes)
+		if s := d.Train; !slices.Equal(s.X().Floats, c.values) || !slices.Equal(labelsOf(s), c.labels) || s.y().Classes != c.class {
+			t.Errorf("%s: values %v, labels %v of %d classes", name, s.X().Floats, labelsOf(s), s.y().Classes)
 		}
 		if !noted(d, c.note) {
 			t.Errorf("%s: no note with %q: %q", name, c.note, d.Notes)
@@ -141,8 +141,8 @@ func TestLayout(t *testing.T) {
 		}
 		x := write(t, filepath.Join(dir, "x.npy"), npyBytes("|u1", c.shape, data))
 		d := open(t, "npy:"+x+","+y+"?"+c.query)
-		if !slices.Equal(d.Train.Shape, c.want) || !slices.Equal(d.Train.Bytes[:4], c.first) || !noted(d, c.note) {
-			t.Errorf("%s %s: shape %v, %v, notes %q", c.shape, c.query, d.Train.Shape, d.Train.Bytes, d.Notes)
+		if !slices.Equal(d.Train.X().Shape, c.want) || !slices.Equal(d.Train.X().Bytes[:4], c.first) || !noted(d, c.note) {
+			t.Errorf("%s %s: shape %v, %v, notes %q", c.shape, c.query, d.Train.X().Shape, d.Train.X().Bytes, d.Notes)
 		}
 	}
 }
@@ -150,35 +150,35 @@ func TestLayout(t *testing.T) {
 // A network may take whole numbers where a file has numbers, and numbers where
 // it has text.
 func TestWholeInputs(t *testing.T) {
-	s := &Set{Shape: []int{3}, Classes: 2, Floats: []float32{5, 6, 7, 8, 9, 10}, Labels: []int32{1, 0}}
-	if err := s.CheckTokens(); err != nil {
+	s := New("", &Field{Shape: []int{3}, Floats: []float32{5, 6, 7, 8, 9, 10}}, &Field{Classes: 2, Ints: []int32{1, 0}})
+	if err := s.CheckWhole(s.X()); err != nil {
 		t.Error(err)
 	}
 	want := []int64{5, 6, 7, 8, 9, 10}
 	tokens, y := make([]int64, 6), make([]int64, 2)
 	l := &Loader{Set: s, Size: 2, Norm: Unit}
-	if l.Fill(0, 0, nil, tokens, y); !slices.Equal(tokens, want) || !slices.Equal(y, []int64{1, 0}) {
+	if filled(l, 0, 0, nil, tokens, y); !slices.Equal(tokens, want) || !slices.Equal(y, []int64{1, 0}) {
 		t.Errorf("tokens %v, labels %v", tokens, y)
 	}
 	a := NewAhead(&Loader{Set: s, Size: 2, Norm: Raw})
 	x := make([]float32, 6)
 	for range 2 {
 		clear(tokens)
-		if a.Fill(0, 0, nil, tokens, y); !slices.Equal(tokens, want) {
+		if filled(a, 0, 0, nil, tokens, y); !slices.Equal(tokens, want) {
 			t.Errorf("tokens ahead %v", tokens)
 		}
-		if a.Fill(1, 0, x, nil, y); !slices.Equal(x, s.Floats) {
+		if filled(a, 1, 0, x, nil, y); !slices.Equal(x, s.X().Floats) {
 			t.Errorf("numbers ahead %v", x)
 		}
 	}
-	text := &Set{Shape: []int{3}, Classes: 256, Tokens: []int32{5, 6, 7, 8, 9, 10}, Labels: make([]int32, 6)}
+	text := New("", &Field{Shape: []int{3}, Ints: []int32{5, 6, 7, 8, 9, 10}}, &Field{Shape: []int{3}, Classes: 256, Ints: make([]int32, 6)})
 	l = &Loader{Set: text, Size: 2, Norm: Raw}
-	if l.Fill(0, 0, x, nil, make([]int64, 6)); !slices.Equal(x, s.Floats) {
+	if filled(l, 0, 0, x, nil, make([]int64, 6)); !slices.Equal(x, s.X().Floats) {
 		t.Errorf("numbers of text %v", x)
 	}
 	a.Close() // it reads ahead until then
-	s.Floats[4] = .5
-	if err := s.CheckTokens(); err == nil || !strings.Contains(err.Error(), "sample 1") {
+	s.X().Floats[4] = .5
+	if err := s.CheckWhole(s.X()); err == nil || !strings.Contains(err.Error(), "sample 1") {
 		t.Error(err)
 	}
 }
@@ -234,8 +234,8 @@ func TestParquetColumns(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if s := d.Train; !slices.Equal(labelsOf(s), c.labels) || s.Classes != c.class || !noted(d, c.note) || s.Shape[0] != 1 {
-			t.Errorf("%s: labels %v of %d classes, shape %v, notes %q", name, labelsOf(s), s.Classes, s.Shape, d.Notes)
+		if s := d.Train; !slices.Equal(labelsOf(s), c.labels) || s.y().Classes != c.class || !noted(d, c.note) || s.X().Shape[0] != 1 {
+			t.Errorf("%s: labels %v of %d classes, shape %v, notes %q", name, labelsOf(s), s.y().Classes, s.X().Shape, d.Notes)
 		}
 	}
 }

@@ -117,28 +117,28 @@ func (a *array) oneHot(say func(string, ...any)) ([]int32, int, error) {
 // set makes samples of an array. Images may have their channels last; one or
 // three there are taken as channels, unless the layout is given.
 func (a *array) set(layout string, say func(string, ...any)) (*Set, error) {
-	s := &Set{Shape: append([]int{}, a.shape[1:]...), Floats: a.floats, Bytes: a.bytes}
+	s := classified(Field{Shape: append([]int{}, a.shape[1:]...), Floats: a.floats, Bytes: a.bytes})
 	if a.ints != nil {
-		s.Floats = make([]float32, len(a.ints))
+		s.X().Floats = make([]float32, len(a.ints))
 		for i, v := range a.ints {
-			if s.Floats[i] = float32(v); int64(s.Floats[i]) != v {
-				return nil, fmt.Errorf("value %d of sample %d is too large to be held exactly: numbers are kept in 32 bits", v, i/s.Size())
+			if s.X().Floats[i] = float32(v); int64(s.X().Floats[i]) != v {
+				return nil, fmt.Errorf("value %d of sample %d is too large to be held exactly: numbers are kept in 32 bits", v, i/s.X().Size())
 			}
 		}
 	}
-	k := s.Shape
+	k := s.X().Shape
 	if layout == "nhwc" && len(k) != 3 {
 		return nil, fmt.Errorf("layout=nhwc: samples of shape %v have no three axes", k)
 	}
 	switch {
 	case len(k) == 2:
-		s.Shape = []int{1, k[0], k[1]}
+		s.X().Shape = []int{1, k[0], k[1]}
 		say("samples of shape %v are taken as images of one channel", k)
 	case len(k) != 3 || layout == "nchw":
 	case layout == "nhwc" || (k[2] == 1 || k[2] == 3) && k[0] != 1 && k[0] != 3:
 		s.channelsFirst()
 		if layout == "" {
-			say("samples of shape %v have their channels last: they became %v (layout=nchw leaves them)", k, s.Shape)
+			say("samples of shape %v have their channels last: they became %v (layout=nchw leaves them)", k, s.X().Shape)
 		}
 	case k[2] == 4 || k[2] == 1 || k[2] == 3:
 		say("samples of shape %v are left so: their channels are taken to be first (layout=nhwc: they are last)", k)
@@ -183,7 +183,7 @@ func (x *npyFile) set(d *Data, y *npyFile, layout string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", x.name, err)
 	}
-	s.Labels, s.Classes = labels, classes
+	s.y().Ints, s.y().Classes = labels, classes
 	return s, nil
 }
 
@@ -210,8 +210,8 @@ func headOf(name string, r io.Reader, size int64, load func() ([]byte, error)) (
 
 // channelsFirst turns [h w c] samples into [c h w].
 func (s *Set) channelsFirst() {
-	h, w, c := s.Shape[0], s.Shape[1], s.Shape[2]
-	n := s.Size()
+	h, w, c := s.X().Shape[0], s.X().Shape[1], s.X().Shape[2]
+	n := s.X().Size()
 	turn := func(get func(i int) float32, put func(i int, v float32), count int) {
 		buf := make([]float32, n)
 		for k := range count {
@@ -223,18 +223,18 @@ func (s *Set) channelsFirst() {
 			}
 		}
 	}
-	if s.Bytes != nil {
-		s.Bytes = append([]uint8{}, s.Bytes...)
-		turn(func(i int) float32 { return float32(s.Bytes[i]) }, func(i int, v float32) { s.Bytes[i] = uint8(v) }, len(s.Bytes)/n)
+	if s.X().Bytes != nil {
+		s.X().Bytes = append([]uint8{}, s.X().Bytes...)
+		turn(func(i int) float32 { return float32(s.X().Bytes[i]) }, func(i int, v float32) { s.X().Bytes[i] = uint8(v) }, len(s.X().Bytes)/n)
 	} else {
-		turn(func(i int) float32 { return s.Floats[i] }, func(i int, v float32) { s.Floats[i] = v }, len(s.Floats)/n)
+		turn(func(i int) float32 { return s.X().Floats[i] }, func(i int, v float32) { s.X().Floats[i] = v }, len(s.X().Floats)/n)
 	}
-	s.Shape = []int{c, h, w}
+	s.X().Shape = []int{c, h, w}
 }
 
 // unitBytes scales arrays of bytes to 0..1 where nothing else is asked for.
 func (d *Data) unitBytes() {
-	if s := d.Eval(); s != nil && s.Bytes != nil {
+	if s := d.Eval(); s != nil && s.X().Bytes != nil {
 		d.Norm, d.NormName = Unit, "unit"
 	}
 }

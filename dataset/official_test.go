@@ -53,8 +53,8 @@ func TestOfficial(t *testing.T) {
 		if s == nil {
 			s = d.Test
 		}
-		if !slices.Equal(labelsOf(s), c.labels) || s.Classes != c.classes || !noted(d, c.note) || !noted(d, "is assumed") {
-			t.Errorf("%s: labels %v of %d classes, notes %q", name, labelsOf(s), s.Classes, d.Notes)
+		if !slices.Equal(labelsOf(s), c.labels) || s.y().Classes != c.classes || !noted(d, c.note) || !noted(d, "is assumed") {
+			t.Errorf("%s: labels %v of %d classes, notes %q", name, labelsOf(s), s.y().Classes, d.Notes)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestText(t *testing.T) {
 
 // Labels of numbers beyond a network's outputs say how they may be meant.
 func TestClassHint(t *testing.T) {
-	s := &Set{Name: "test", Shape: []int{1}, Classes: 3, Floats: []float32{1, 2}, Labels: []int32{1, 2}}
+	s := New("test", &Field{Shape: []int{1}, Floats: []float32{1, 2}}, &Field{Classes: 3, Ints: []int32{1, 2}})
 	if err := s.Check([]int{1}, 2); err == nil || !strings.Contains(err.Error(), "base=1") {
 		t.Error(err)
 	}

@@ -107,9 +107,9 @@ func (p *parquetFile) decode() (*Set, error) {
 		return nil, err
 	}
 	p.pics.say(p.d, p.name)
-	s.Classes = p.classes
+	s.y().Classes = p.classes
 	if p.number != nil {
-		s.spelled = p.names
+		s.y().spelled = p.names
 		return s, nil
 	}
 	meta, _ := file.Lookup("huggingface")
@@ -117,7 +117,7 @@ func (p *parquetFile) decode() (*Set, error) {
 		if p.classes > len(names) {
 			return nil, fmt.Errorf("label %d, but the file names %d classes: %s", p.classes-1, len(names), few(names))
 		}
-		s.Names, s.Classes = names, len(names)
+		s.y().Names, s.y().Classes = names, len(names)
 	}
 	return s, nil
 }

@@ -73,8 +73,8 @@ func TestParquet(t *testing.T) {
 				t.Errorf("%s: %d samples", what, s.Len())
 			}
 			for i := range s.Len() {
-				if s.Label(i) != int32(lab(i)) || s.Bytes[6*i] != byte(i) || s.Bytes[6*i+2] != byte(i/256) {
-					t.Errorf("%s: sample %d has label %d, pixels %v", what, i, s.Label(i), s.Bytes[6*i:6*i+6])
+				if s.Label(i) != int32(lab(i)) || s.X().Bytes[6*i] != byte(i) || s.X().Bytes[6*i+2] != byte(i/256) {
+					t.Errorf("%s: sample %d has label %d, pixels %v", what, i, s.Label(i), s.X().Bytes[6*i:6*i+6])
 					break
 				}
 			}

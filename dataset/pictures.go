@@ -41,7 +41,7 @@ func (o *options) pictures() pictureOptions {
 // before the first is kept.
 type pictures struct {
 	pictureOptions
-	set   Set
+	set   *Set
 	count int   // images to come
 	file  int64 // bytes of their files
 	first string
@@ -57,7 +57,8 @@ type adder func(name string, b []byte, label int32) error
 
 // read calls each, which adds the images one after another.
 func (p *pictures) read(each func(add adder) error) (*Set, error) {
-	s := &p.set
+	p.set = classified(Field{})
+	s := p.set
 	check := false
 	n := 0
 	err := each(func(name string, b []byte, label int32) error {
@@ -83,7 +84,7 @@ func (p *pictures) read(each func(add adder) error) (*Set, error) {
 	if err != nil || !check {
 		return s, err
 	}
-	s.Bytes = make([]uint8, 0, n*s.Size())
+	s.X().Bytes = make([]uint8, 0, n*s.X().Size())
 	return s, each(func(_ string, b []byte, label int32) error {
 		img, err := decodeImage(b)
 		if err == nil {
@@ -96,31 +97,31 @@ func (p *pictures) read(each func(add adder) error) (*Set, error) {
 // begin learns the size from the first image, and whether what all become is so
 // much that they are checked first.
 func (p *pictures) begin(name string, cfg image.Config) (check bool, err error) {
-	s := &p.set
+	s := p.set
 	p.first = fmt.Sprintf("%s has %dx%d", name, cfg.Width, cfg.Height)
-	s.Shape = []int{3, cfg.Height, cfg.Width}
+	s.X().Shape = []int{3, cfg.Height, cfg.Width}
 	if p.height > 0 {
-		s.Shape[1], s.Shape[2] = p.height, p.width
-		if most := int64(4 * maxFile); int64(s.Size()) > most/int64(max(1, p.count)) {
+		s.X().Shape[1], s.X().Shape[2] = p.height, p.width
+		if most := int64(4 * maxFile); int64(s.X().Size()) > most/int64(max(1, p.count)) {
 			return false, fmt.Errorf("%d images of size=%dx%d take more than %d bytes", p.count, p.height, p.width, most)
 		}
 	}
-	check = int64(s.Size()) > mostKept(p.file)/int64(max(1, p.count))
-	if s.Shape[0] = 1; p.channels > 0 {
-		s.Shape[0] = p.channels
+	check = int64(s.X().Size()) > mostKept(p.file)/int64(max(1, p.count))
+	if s.X().Shape[0] = 1; p.channels > 0 {
+		s.X().Shape[0] = p.channels
 	}
 	if !check {
-		s.Bytes = make([]uint8, 0, p.count*s.Size())
+		s.X().Bytes = make([]uint8, 0, p.count*s.X().Size())
 	}
 	return check, nil
 }
 
 // look counts what an image is; the first with colour turns all into colour.
 func (p *pictures) look(name string, cfg image.Config, kind string, b []byte) error {
-	s := &p.set
+	s := p.set
 	if h, w := cfg.Height, cfg.Width; p.height > 0 && (h != p.height || w != p.width) {
 		p.resized++
-	} else if p.height == 0 && (h != s.Shape[1] || w != s.Shape[2]) {
+	} else if p.height == 0 && (h != s.X().Shape[1] || w != s.X().Shape[2]) {
 		return fmt.Errorf("%s has %dx%d pixels, but %s: all must be of one size, or size=HxW resizes them", name, w, h, p.first)
 	}
 	gray := cfg.ColorModel == color.GrayModel || cfg.ColorModel == color.Gray16Model
@@ -145,33 +146,33 @@ func (p *pictures) look(name string, cfg image.Config, kind string, b []byte) er
 		return nil
 	}
 	p.colour++
-	if p.channels == 0 && s.Shape[0] == 1 {
-		if len(s.Bytes) > 0 {
-			wide := make([]uint8, 0, 3*max(p.count*s.Size(), len(s.Bytes)))
-			s.Bytes = append(wide, threefold(s.Bytes, s.Size())...)
+	if p.channels == 0 && s.X().Shape[0] == 1 {
+		if len(s.X().Bytes) > 0 {
+			wide := make([]uint8, 0, 3*max(p.count*s.X().Size(), len(s.X().Bytes)))
+			s.X().Bytes = append(wide, threefold(s.X().Bytes, s.X().Size())...)
 		}
-		s.Shape[0] = 3
+		s.X().Shape[0] = 3
 	}
 	return nil
 }
 
 // keep appends an image.
 func (p *pictures) keep(img image.Image, label int32) error {
-	s := &p.set
-	at := len(s.Bytes)
-	s.Bytes = append(s.Bytes, make([]uint8, s.Size())...)
-	s.Labels = append(s.Labels, label)
+	s := p.set
+	at := len(s.X().Bytes)
+	s.X().Bytes = append(s.X().Bytes, make([]uint8, s.X().Size())...)
+	s.y().Ints = append(s.y().Ints, label)
 	r := img.Bounds()
-	if r.Dy() == s.Shape[1] && r.Dx() == s.Shape[2] {
-		s.put(at/s.Size(), img, 0, 0)
+	if r.Dy() == s.X().Shape[1] && r.Dx() == s.X().Shape[2] {
+		s.put(at/s.X().Size(), img, 0, 0)
 		return nil
 	}
-	full := &Set{Shape: []int{s.Shape[0], r.Dy(), r.Dx()}}
-	full.Bytes = make([]uint8, full.Size())
+	full := classified(Field{Shape: []int{s.X().Shape[0], r.Dy(), r.Dx()}})
+	full.X().Bytes = make([]uint8, full.X().Size())
 	full.put(0, img, 0, 0)
-	for c := range s.Shape[0] {
-		n, m := r.Dx()*r.Dy(), s.Shape[1]*s.Shape[2]
-		resize(full.Bytes[c*n:(c+1)*n], r.Dy(), r.Dx(), s.Bytes[at+c*m:at+(c+1)*m], s.Shape[1], s.Shape[2])
+	for c := range s.X().Shape[0] {
+		n, m := r.Dx()*r.Dy(), s.X().Shape[1]*s.X().Shape[2]
+		resize(full.X().Bytes[c*n:(c+1)*n], r.Dy(), r.Dx(), s.X().Bytes[at+c*m:at+(c+1)*m], s.X().Shape[1], s.X().Shape[2])
 	}
 	return nil
 }

@@ -1,74 +1,79 @@
 package dataset
 
+import "slices"
+
 // Ahead fills the next batch of a loader in the background while the present
-// one is used. Buffers are reused; a batch that was not foreseen is filled at
+// one is used. Buffers are reused; a batch that was not foreseen is result at
 // once. Close ends the background work.
 type Ahead struct {
 	*Loader
 	want  chan [2]int
-	ready chan batch
-	free  batch
-	at    [2]int // what is being filled
+	ready chan result
+	free  []Buffer
+	at    [2]int // what is being result
 	busy  bool
 }
 
-type batch struct {
-	x      []float32
-	tokens []int64
-	y      []int64
-	n      int
+type result struct {
+	n   int
+	err error
 }
 
 // NewAhead starts a worker for a loader, which it then owns.
 func NewAhead(l *Loader) *Ahead {
-	a := &Ahead{Loader: l, want: make(chan [2]int), ready: make(chan batch)}
+	a := &Ahead{Loader: l, want: make(chan [2]int), ready: make(chan result)}
 	go func() {
 		for at := range a.want {
-			b := a.free
-			b.n = l.Fill(at[0], at[1], b.x, b.tokens, b.y)
-			a.ready <- b
+			n, err := l.Fill(at[0], at[1], a.free)
+			a.ready <- result{n, err}
 		}
 	}()
 	return a
 }
 
 // Fill gives batch i of an epoch, as Loader.Fill does, and starts the next one.
-func (a *Ahead) Fill(epoch, i int, x []float32, tokens []int64, y []int64) int {
+func (a *Ahead) Fill(epoch, i int, to []Buffer) (int, error) {
 	at := [2]int{epoch, i}
-	room := (x == nil || a.free.x != nil) && (tokens == nil || a.free.tokens != nil)
-	if a.busy && a.at != at || a.busy && !room {
+	alike := slices.EqualFunc(a.free, to, func(x, y Buffer) bool {
+		return x.Field == y.Field && len(x.X) == len(y.X) && len(x.I) == len(y.I) && x.Raw == y.Raw
+	})
+	if a.busy && (a.at != at || !alike) {
 		<-a.ready // another batch was foreseen, or of another kind
 		a.busy = false
 	}
 	if !a.busy {
-		a.room(x != nil, tokens != nil)
+		if !alike {
+			a.room(to)
+		}
 		a.start(at)
 	}
 	b := <-a.ready
-	copy(x, b.x)
-	copy(tokens, b.tokens)
-	copy(y, b.y)
+	a.busy = false
+	if b.err != nil {
+		return 0, b.err
+	}
+	for j, f := range a.free {
+		copy(to[j].X, f.X)
+		copy(to[j].I, f.I)
+	}
 	if i++; i >= a.Steps() {
 		epoch, i = epoch+1, 0
 	}
 	a.start([2]int{epoch, i})
-	return b.n
+	return b.n, nil
 }
 
-// room makes the buffers, once it is known whether numbers or tokens are wanted.
-func (a *Ahead) room(x, tokens bool) {
-	n, per := a.Set.Size(), 1
-	if a.free.y == nil {
-		if a.Set.Tokens != nil {
-			per = n
+// room makes buffers like those that are to be result.
+func (a *Ahead) room(to []Buffer) {
+	a.free = make([]Buffer, len(to))
+	for j, b := range to {
+		a.free[j].Field, a.free[j].Raw = b.Field, b.Raw
+		if b.X != nil {
+			a.free[j].X = make([]float32, len(b.X))
 		}
-		a.free.y = make([]int64, a.Size*per)
-	}
-	if x && a.free.x == nil {
-		a.free.x = make([]float32, a.Size*n)
-	}
-	if tokens && a.free.tokens == nil {
-		a.free.tokens = make([]int64, a.Size*n)
+		if b.I != nil {
+			a.free[j].I = make([]int64, len(b.I))
+		}
 	}
 }
 

@@ -3,9 +3,10 @@
 //
 // [Open] reads what a specification such as "cifar10:DIR?val=0.1" names ([Help]
 // explains the syntax) and gives a [Data]: a training, a validation and a test
-// [Set]. A [Loader] makes batches of a Set: normalised by a [Norm], in an order
-// and with an [Augment] that depend only on the seed, the epoch and the batch.
-// [Ahead] prepares the next batch while one is used.
+// [Set]. A sample is a record of named fields; a [Loader] makes batches of them:
+// images normalised by a [Norm], in an order and with an [Augment] that depend only
+// on the seed, the epoch and the batch. [Ahead] prepares the next batch while one is
+// used.
 package dataset
 
 import (
@@ -15,58 +16,160 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
+	"strings"
 )
 
-// Set is a data set in memory: N samples of one shape with class labels.
-// Exactly one of Bytes, Floats and Tokens holds the samples, one after another.
+// Set is a data set: N samples, each a record of fields, which are the same for all.
+// The first field is the sample itself where the others say something about it, such
+// as its class.
 type Set struct {
 	Name    string
-	Shape   []int    // of a sample: [channels height width], [features] or [tokens]
-	Classes int      // labels are in [0, Classes)
+	Fields  []*Field
+	Index   []int32           // the samples of this set among those stored; nil: all
+	Ordered bool              // a sample goes on where the one before it ends: it is split at one place
+	Bind    map[string]string // which field, or number, an input of a network takes; others by name, type and shape
+	Stream  Stream            // reads samples when they are wanted; nil: the fields hold them
+
+	scratch []*Field // what a sample of a stream is read into, by Fill alone
+}
+
+// Stream reads the samples of a set that memory does not hold.
+type Stream interface {
+	// Len is the number of samples.
+	Len() int
+	// Read reads sample i into fields of room for one. It may be called by
+	// several goroutines.
+	Read(i int, to []*Field) error
+	// Shards are the ends of the parts that are read best as a whole, in order.
+	Shards() []int
+	// Digest identifies the contents: hex.
+	Digest() string
+}
+
+// Field is a part of every sample: an array of one shape. Exactly one of Bytes, Floats
+// and Ints holds the samples, one after another.
+type Field struct {
+	Name    string
+	Shape   []int    // of a sample: [channels height width], [features], [tokens]; empty: one number
+	Classes int      // Ints are classes, in [0, Classes), or negative where there is none; 0: they are plain numbers
 	Names   []string // of the classes, where known
-	Labels  []int32  // one a sample; for Tokens one a token (the next token)
 
-	Bytes  []uint8   // images as read, 0..255
+	Bytes  []uint8   // images as read, 0..255, and other small numbers
 	Floats []float32 // numbers
-	Tokens []int32   // text
+	Ints   []int32   // whole numbers: tokens, classes, masks
 
-	spelled []string // classes by name, before they have their numbers: labels go by these
+	spelled []string // classes by name, before they have their numbers: Ints go by these
+}
 
-	Index []int32 // the samples of this set among those stored; nil: all
+// Size is the number of values of a sample.
+func (f *Field) Size() int {
+	n := 1
+	for _, d := range f.Shape {
+		n *= d
+	}
+	return n
+}
+
+// stored is the number of samples that a field holds.
+func (f *Field) stored() int {
+	n := f.Size()
+	if n == 0 {
+		return 0
+	}
+	return max(len(f.Bytes), len(f.Floats), len(f.Ints)) / n
+}
+
+// one is a field like this with room for one sample.
+func (f *Field) one() *Field {
+	g := *f
+	switch n := f.Size(); {
+	case f.Bytes != nil:
+		g.Bytes = make([]uint8, n)
+	case f.Floats != nil:
+		g.Floats = make([]float32, n)
+	default:
+		g.Ints = make([]int32, n)
+	}
+	return &g
+}
+
+// image says whether the field holds images, of channels, height and width.
+func (f *Field) image() bool { return len(f.Shape) == 3 && f.Ints == nil }
+
+// New is a set of fields, each of which holds as many samples.
+func New(name string, fields ...*Field) *Set { return &Set{Name: name, Fields: fields} }
+
+// classified is a set of samples, each of which has a class.
+func classified(x Field) *Set {
+	x.Name = "x"
+	return New("", &x, &Field{Name: "label"})
+}
+
+// X is the first field: the sample itself.
+func (s *Set) X() *Field { return s.Fields[0] }
+
+// y is the last field: the class, in sets that have one.
+func (s *Set) y() *Field { return s.Fields[len(s.Fields)-1] }
+
+// Field finds a field by its name; nil: there is none.
+func (s *Set) Field(name string) *Field {
+	if i := slices.IndexFunc(s.Fields, func(f *Field) bool { return f.Name == name }); i >= 0 {
+		return s.Fields[i]
+	}
+	return nil
+}
+
+// Class is the field of classes, one for each sample or each place of it; nil where
+// there is none, or more than one.
+func (s *Set) Class() *Field {
+	var out *Field
+	for _, f := range s.Fields {
+		if f.Classes == 0 && f.spelled == nil {
+			continue
+		}
+		if out != nil {
+			return nil
+		}
+		out = f
+	}
+	return out
+}
+
+// class is the field of one class for each sample; nil where there is none.
+func (s *Set) class() *Field {
+	if f := s.Class(); f != nil && f.Size() == 1 {
+		return f
+	}
+	return nil
+}
+
+// fields lists the fields, with their shapes.
+func (s *Set) fields() string {
+	var out []string
+	for _, f := range s.Fields {
+		out = append(out, fmt.Sprintf("%s %v", f.Name, f.Shape))
+	}
+	return strings.Join(out, ", ")
 }
 
 // Len is the number of samples.
 func (s *Set) Len() int {
-	if s == nil {
+	switch {
+	case s == nil:
 		return 0
-	}
-	if s.Index != nil {
+	case s.Index != nil:
 		return len(s.Index)
 	}
 	return s.stored()
 }
 
 func (s *Set) stored() int {
-	n := s.Size()
-	switch {
-	case n == 0:
-		return 0
-	case s.Bytes != nil:
-		return len(s.Bytes) / n
-	case s.Floats != nil:
-		return len(s.Floats) / n
+	if s.Stream != nil {
+		return s.Stream.Len()
 	}
-	return len(s.Tokens) / n
-}
-
-// Size is the number of values of a sample.
-func (s *Set) Size() int {
-	n := 1
-	for _, d := range s.Shape {
-		n *= d
-	}
-	return n
+	return s.X().stored()
 }
 
 // at is the stored number of sample i.
@@ -78,12 +181,12 @@ func (s *Set) at(i int) int {
 }
 
 // Label is the class of sample i.
-func (s *Set) Label(i int) int32 { return s.Labels[s.at(i)] }
+func (s *Set) Label(i int) int32 { return s.Class().Ints[s.at(i)] }
 
 // subset shares storage; no index is an empty set.
 func (s *Set) subset(name string, index []int32) *Set {
 	c := *s
-	c.Name, c.Index = name, append([]int32{}, index...)
+	c.Name, c.Index, c.scratch = name, append([]int32{}, index...), nil
 	return &c
 }
 
@@ -104,26 +207,21 @@ func (s *Set) First(n int) *Set {
 	return s.subset(s.Name, s.indices()[:n])
 }
 
-// Split divides a set by seed, with the same share of every class in both
-// parts; the second gets about share of the samples.
+// Split divides a set by seed, with the same share of every class in both parts where
+// each sample has one class; the second gets about share of the samples.
 func (s *Set) Split(share float64, seed uint64) (*Set, *Set, error) {
 	if !(share > 0 && share < 1) {
 		return nil, nil, fmt.Errorf("a split of %v is not between 0 and 1", share)
 	}
-	if s.Tokens != nil { // text is cut at one place
+	if s.Ordered {
 		n := s.Len()
 		k := n - int(math.Round(share*float64(n)))
 		all := s.indices()
 		return s.subset(s.Name, all[:k]), s.subset(s.Name, all[k:]), nil
 	}
 	r := rand.New(rand.NewPCG(seed, 0x5b117))
-	byClass := map[int32][]int32{}
-	for _, i := range s.indices() {
-		byClass[s.Labels[i]] = append(byClass[s.Labels[i]], i)
-	}
 	var a, b []int32
-	for c := range int32(s.Classes) {
-		idx := byClass[c]
+	for _, idx := range s.byClass() {
 		r.Shuffle(len(idx), func(i, j int) { idx[i], idx[j] = idx[j], idx[i] })
 		k := int(math.Round(share * float64(len(idx))))
 		b = append(b, idx[:k]...)
@@ -135,28 +233,58 @@ func (s *Set) Split(share float64, seed uint64) (*Set, *Set, error) {
 	return s.subset(s.Name, a), s.subset(s.Name, b), nil
 }
 
-// Digest identifies the contents: hex SHA-256 over samples and labels.
+// byClass lists the stored numbers of the samples of each class; all together where
+// samples have no class, or are not in memory.
+func (s *Set) byClass() [][]int32 {
+	y := s.class()
+	if y == nil || s.Stream != nil {
+		return [][]int32{s.indices()}
+	}
+	out := make([][]int32, y.Classes)
+	for _, i := range s.indices() {
+		if c := y.Ints[i]; c >= 0 && int(c) < y.Classes {
+			out[c] = append(out[c], i)
+		}
+	}
+	return out
+}
+
+// Digest identifies the contents: hex SHA-256 over the samples.
 func (s *Set) Digest() string {
 	h := sha256.New()
-	fmt.Fprint(h, s.Shape, s.Classes, s.Len())
-	n := s.Size()
+	for _, f := range s.Fields {
+		fmt.Fprintf(h, "%q %v %d;", f.Name, f.Shape, f.Classes)
+	}
+	fmt.Fprint(h, s.Len())
 	le := binary.LittleEndian
+	if s.Stream != nil {
+		fmt.Fprint(h, s.Stream.Digest())
+		for _, k := range s.Index {
+			h.Write(le.AppendUint32(nil, uint32(k)))
+		}
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	var b []byte
 	for i := range s.Len() {
 		k := s.at(i)
-		switch {
-		case s.Bytes != nil:
-			h.Write(s.Bytes[k*n : (k+1)*n])
-		case s.Floats != nil:
-			for _, v := range s.Floats[k*n : (k+1)*n] {
-				h.Write(le.AppendUint32(nil, math.Float32bits(v)))
+		for _, f := range s.Fields {
+			n := f.Size()
+			switch {
+			case f.Bytes != nil:
+				h.Write(f.Bytes[k*n : (k+1)*n])
+				continue
+			case f.Floats != nil:
+				for _, v := range f.Floats[k*n : (k+1)*n] {
+					b = le.AppendUint32(b, math.Float32bits(v))
+				}
+			default:
+				for _, v := range f.Ints[k*n : (k+1)*n] {
+					b = le.AppendUint32(b, uint32(v))
+				}
 			}
-		default:
-			for _, v := range s.Tokens[k*n : (k+1)*n] {
-				h.Write(le.AppendUint32(nil, uint32(v)))
-			}
-			continue
+			h.Write(b)
+			b = b[:0]
 		}
-		h.Write(le.AppendUint32(nil, uint32(s.Labels[k])))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -45,7 +45,7 @@ func decodeTiles(b, y []byte, size int) (*Set, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	s := &Set{Shape: []int{3, size, size}, Bytes: make([]uint8, len(y)*3*size*size)}
+	s := classified(Field{Shape: []int{3, size, size}, Bytes: make([]uint8, len(y)*3*size*size)})
 	for i := range y {
 		s.put(i, img, i%cols*size, i/cols*size)
 	}

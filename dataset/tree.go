@@ -288,7 +288,7 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 		if err != nil {
 			return err
 		}
-		s.spelled = p.names
+		s.y().spelled = p.names
 		*to.set = s
 		what := t.name
 		if p.name != "" {

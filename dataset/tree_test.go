@@ -86,14 +86,14 @@ func TestTree(t *testing.T) {
 				t.Errorf("%s as %s: %v", name, kind, err)
 				continue
 			}
-			if !slices.Equal(labelsOf(d.Train), c.train) || !slices.Equal(labelsOf(d.Test), c.test) || d.Train.Classes != c.classes || !slices.Equal(d.Train.Shape, c.shape) {
-				t.Errorf("%s as %s: labels %v and %v of %d classes, shape %v", name, kind, labelsOf(d.Train), labelsOf(d.Test), d.Train.Classes, d.Train.Shape)
+			if !slices.Equal(labelsOf(d.Train), c.train) || !slices.Equal(labelsOf(d.Test), c.test) || d.Train.Class().Classes != c.classes || !slices.Equal(d.Train.X().Shape, c.shape) {
+				t.Errorf("%s as %s: labels %v and %v of %d classes, shape %v", name, kind, labelsOf(d.Train), labelsOf(d.Test), d.Train.Class().Classes, d.Train.X().Shape)
 			}
 			if !noted(d, c.note) {
 				t.Errorf("%s as %s: no note with %q: %q", name, kind, c.note, d.Notes)
 			}
-			if c.shape[0] == 3 && c.files["a/1.png"] != nil && string(c.files["a/1.png"]) == string(gray) && !slices.Equal(d.Train.Bytes[:12], slices.Repeat([]byte{9}, 12)) {
-				t.Errorf("%s as %s: gray became %v", name, kind, d.Train.Bytes[:12])
+			if c.shape[0] == 3 && c.files["a/1.png"] != nil && string(c.files["a/1.png"]) == string(gray) && !slices.Equal(d.Train.X().Bytes[:12], slices.Repeat([]byte{9}, 12)) {
+				t.Errorf("%s as %s: gray became %v", name, kind, d.Train.X().Bytes[:12])
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	d := open(t, snap)
-	if !slices.Equal(labelsOf(d.Train), []int32{0, 1}) || !noted(d, "1 links that lead nowhere") || d.Train.Bytes[0] != 255 {
+	if !slices.Equal(labelsOf(d.Train), []int32{0, 1}) || !noted(d, "1 links that lead nowhere") || d.Train.X().Bytes[0] != 255 {
 		t.Errorf("labels %v, notes %q", labelsOf(d.Train), d.Notes)
 	}
 	if err := os.Symlink("..", filepath.Join(snap, "cat", "up")); err != nil {
@@ -135,8 +135,8 @@ func TestEmptyClass(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := open(t, "folder:"+dir)
-	if !slices.Equal(labelsOf(d.Train), []int32{0, 2}) || d.Train.Classes != 3 || !noted(d, "folder b is empty") {
-		t.Errorf("labels %v of %d, notes %q", labelsOf(d.Train), d.Train.Classes, d.Notes)
+	if !slices.Equal(labelsOf(d.Train), []int32{0, 2}) || d.Train.Class().Classes != 3 || !noted(d, "folder b is empty") {
+		t.Errorf("labels %v of %d, notes %q", labelsOf(d.Train), d.Train.Class().Classes, d.Notes)
 	}
 }
 
@@ -197,8 +197,8 @@ func TestPixels(t *testing.T) {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "a", "1.png"), pngOf(c.m))
 		d := open(t, "folder:"+dir)
-		if !slices.Equal(d.Train.Bytes, c.want) || !noted(d, c.note) {
-			t.Errorf("%v, want %v, notes %q", d.Train.Bytes, c.want, d.Notes)
+		if !slices.Equal(d.Train.X().Bytes, c.want) || !noted(d, c.note) {
+			t.Errorf("%v, want %v, notes %q", d.Train.X().Bytes, c.want, d.Notes)
 		}
 	}
 }

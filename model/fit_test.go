@@ -42,8 +42,11 @@ func TestResumeOther(t *testing.T) {
 		{"training data=", job(func(j *model.Job) { j.Data.Train = j.Data.Train.First(399) })},
 		{"training data=", job(func(j *model.Job) {
 			s := *j.Data.Train
-			s.Labels = slices.Clone(s.Labels)
-			s.Labels[3]++
+			s.Fields = slices.Clone(s.Fields)
+			y := *s.Fields[1]
+			y.Ints = slices.Clone(y.Ints)
+			y.Ints[3]++
+			s.Fields[1] = &y
 			j.Data.Train = &s
 		})},
 		{"held-out data=", job(func(j *model.Job) { j.Data.Val = j.Data.Train })},

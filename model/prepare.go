@@ -73,14 +73,11 @@ func otherFloats(g *graph.Graph) bool {
 // leaves in the network's usage what the data decides: free sizes, and the output that
 // answers.
 func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
-	if err := suit(g, d); err != nil {
-		return nil, err
-	}
 	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
 		if s == nil {
 			continue
 		}
-		if err := s.Check(s.Shape, 0); err != nil {
+		if err := s.Sound(); err != nil {
 			return nil, err
 		}
 		v, err := see(g, s)
@@ -95,22 +92,6 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 		}
 	}
 	return notes, nil
-}
-
-// suit checks that numbers which are to be tokens are whole.
-func suit(g *graph.Graph, d *dataset.Data) error {
-	if len(g.Inputs) != 1 || g.Inputs[0].DType != tensor.Int64 {
-		return nil
-	}
-	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
-		if s == nil {
-			continue
-		}
-		if err := s.CheckTokens(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ofBatch says what it means that a network fixes its batch.
@@ -131,13 +112,13 @@ func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
 	var said []catalog.Text
 	if len(g.Inputs) == 1 && g.Inputs[0].Shape == nil {
 		in := g.Inputs[0]
-		for k := range len(s.Shape) + 1 {
+		for k := range len(s.X().Shape) + 1 {
 			in.Shape = append(in.Shape, graph.Sym(fmt.Sprintf("%s.%d", in.Name, k)))
 		}
 		if err := op.InferAll(g); err != nil {
 			return nil, err
 		}
-		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.Shape)))
+		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.X().Shape)))
 	}
 	_, batch := g.Batch(2)
 	v, err := train.NewView(g, s, batch, false)

@@ -59,9 +59,9 @@ func (j *Job) config() (*train.Config, error) {
 		return nil, catalog.Errorf("{Recipe.Clip} %v: the largest norm of the gradient is not negative", r.Clip)
 	case r.Crop < 0:
 		return nil, catalog.Errorf("{Recipe.Crop} %d is negative", r.Crop)
-	case (r.Crop > 0 || r.Flip) && len(j.Data.Train.Shape) != 3:
-		return nil, catalog.Errorf("samples of shape %v are no images: {Recipe.Crop} and {Recipe.Flip} do not apply", j.Data.Train.Shape)
-	case r.Loss == "mse" && j.Data.Train.Tokens != nil:
+	case (r.Crop > 0 || r.Flip) && len(j.Data.Train.X().Shape) != 3:
+		return nil, catalog.Errorf("samples of shape %v are no images: {Recipe.Crop} and {Recipe.Flip} do not apply", j.Data.Train.X().Shape)
+	case r.Loss == "mse" && j.Data.Train.X().Ints != nil:
 		return nil, catalog.Errorf("text is learnt by cross-entropy, not mse: {Recipe.Loss}")
 	}
 	opt, err := train.ParseOptimizer(r.Optimizer, r.Momentum, r.Decay)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"pare/dataset"
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/train"
@@ -20,7 +21,9 @@ func TestCheck(t *testing.T) {
 		"no images": func(j *model.Job) {
 			j.Recipe.Flip = true
 			s := *j.Data.Train
-			s.Shape = []int{64}
+			x := *s.X()
+			x.Shape = []int{64}
+			s.Fields = []*dataset.Field{&x, s.Fields[1]}
 			j.Data.Train = &s
 		},
 		"learning rate":     func(j *model.Job) { j.Recipe.LR = math.NaN() },

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pare/catalog"
+	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
 	"pare/tensor"
@@ -150,8 +151,14 @@ func (v *View) classes() int {
 	if v.samples == nil {
 		return 0
 	}
-	return v.samples.Classes
+	return v.label().Classes
 }
+
+// label is the field of the classes.
+func (v *View) label() *dataset.Field { return v.samples.Class() }
+
+// text says whether every place of a sample has a label, as in text.
+func (v *View) text() bool { return v.samples != nil && v.label().Size() > 1 }
 
 // read says how an output answers.
 func (v *View) read(o *graph.Value) (*reply, error) {
@@ -186,7 +193,7 @@ func (v *View) read(o *graph.Value) (*reply, error) {
 // wanted says what an output should look like.
 func (v *View) wanted() string {
 	if v.text() {
-		return fmt.Sprintf(" of %d tokens: each token has a label, so that [batch tokens classes] is needed", v.samples.Shape[0])
+		return fmt.Sprintf(" of %d tokens: each token has a label, so that [batch tokens classes] is needed", v.label().Size())
 	}
 	return ": each sample has one label, so that [batch classes] is needed; a network that answers for every place of an image or a text needs such labels, or a pooling at its end"
 }
@@ -206,7 +213,7 @@ func (v *View) axis(s []int) int {
 		return n - 1
 	}
 	if v.text() {
-		t := v.samples.Size()
+		t := v.label().Size()
 		switch {
 		case n == 3 && s[0] == v.Batch && s[1] == t:
 			return 2

@@ -23,8 +23,13 @@ func (v *View) rebatch(sizes map[string]int, fixed int) error {
 	if err := op.Bind(before, sizes); err != nil {
 		return err
 	}
-	in := g.Inputs[0]
-	in.Shape[0] = graph.Sym(batchSym)
+	var ins []*graph.Value
+	for _, in := range g.Inputs {
+		if len(in.Shape) > 0 && (in.Shape[0] == graph.N(fixed) || !in.Shape[0].Known()) {
+			in.Shape[0] = graph.Sym(batchSym)
+			ins = append(ins, in)
+		}
+	}
 	for _, n := range g.Nodes {
 		if n.Is("Reshape") && n.Int("allowzero", 0) == 0 {
 			keepBatch(g, n, m[n.In(0)], fixed)
@@ -33,7 +38,7 @@ func (v *View) rebatch(sizes map[string]int, fixed int) error {
 	if err := op.Bind(g, sizes); err != nil {
 		return refuse(err.Error())
 	}
-	if why := apart(g, in); why != "" {
+	if why := apart(g, ins); why != "" {
 		return refuse(why)
 	}
 	if err := op.Bind(g, map[string]int{batchSym: v.Batch}); err != nil {
@@ -63,8 +68,11 @@ func keepBatch(g *graph.Graph, n *graph.Node, was *graph.Value, fixed int) {
 }
 
 // apart says why samples of a batch meet; "" where they do not.
-func apart(g *graph.Graph, in *graph.Value) string {
-	on := map[*graph.Value]bool{in: true}
+func apart(g *graph.Graph, ins []*graph.Value) string {
+	on := map[*graph.Value]bool{}
+	for _, in := range ins {
+		on[in] = true
+	}
 	has := func(v *graph.Value) bool {
 		return slices.ContainsFunc(v.Shape, func(d graph.Dim) bool { return slices.Contains(d.Factors(), batchSym) })
 	}

@@ -42,7 +42,7 @@ type lossInputs struct {
 }
 
 // attach adds the loss behind the output of a view.
-func (l Loss) attach(g *graph.Graph) (*graph.Value, lossInputs, error) {
+func (l Loss) attach(g *graph.Graph, labelled bool) (*graph.Value, lossInputs, error) {
 	b := op.NewBuilder(g, "loss")
 	out := g.Outputs[0]
 	var in lossInputs
@@ -55,8 +55,15 @@ func (l Loss) attach(g *graph.Graph) (*graph.Value, lossInputs, error) {
 	}
 	if l.Kind == "mse" {
 		in.label = &graph.Value{Name: g.Fresh("target"), DType: tensor.Float32, Shape: out.Shape}
+		target := in.label
+		if labelled { // 1 for the class and 0 elsewhere
+			in.label.DType, in.label.Shape = tensor.Int64, out.Shape[:1]
+			values := tensor.New(tensor.Float32, 2)
+			values.F32()[1] = 1
+			target = b.Op("OneHot", in.label, b.Ints(classes.Mul), b.Const(values))
+		}
 		g.Inputs = append(g.Inputs, in.label)
-		d := b.Op("Sub", out, in.label)
+		d := b.Op("Sub", out, target)
 		return b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, b.Op("Mul", d, d)), in, b.Err()
 	}
 	logits := out

@@ -59,8 +59,9 @@ func logits(t *testing.T, g *graph.Graph, d *dataset.Data) []float32 {
 	}
 	defer p.Close()
 	l := &dataset.Loader{Set: d.Test, Size: 20, Norm: d.Norm}
-	y := make([]int64, 20)
-	l.Fill(0, 0, p.Input(p.InputNames()[0]).F32(), nil, y)
+	if _, err := l.Fill(0, 0, []dataset.Buffer{{X: p.Input(p.InputNames()[0]).F32()}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.Run(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,19 +3,18 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"pare/catalog"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
-	"pare/tensor"
 )
 
 // Data feeds a loader's batches to training, the next one prepared meanwhile.
 type Data struct {
 	*dataset.Loader
 	ahead *dataset.Ahead
-	y     []int64
 }
 
 // NewData feeds batches of a loader.
@@ -32,34 +31,16 @@ func (d *Data) Close() {
 	}
 }
 
-// Fill writes a batch into the step's input and labels. A loss that wants
-// targets like the output gets 1 for the class and 0 elsewhere.
+// Fill writes a batch into the step's inputs and targets.
 func (d *Data) Fill(epoch, i int, s *Step) error {
+	if s.view.samples == nil {
+		return fmt.Errorf("the step was planned without samples: there is nothing that a batch goes into")
+	}
 	if d.ahead == nil {
-		if s.view.Raw {
-			d.Norm = dataset.Raw
-		}
 		d.ahead = dataset.NewAhead(d.Loader)
 	}
-	x, y := s.Input(), s.Labels()
-	if c := tensor.Of[int64](y); c != nil {
-		d.ahead.Fill(epoch, i, x.F32(), tensor.Of[int64](x), c)
-		return nil
-	}
-	if len(d.y) != d.Size {
-		d.y = make([]int64, d.Size)
-	}
-	d.ahead.Fill(epoch, i, x.F32(), nil, d.y)
-	t := y.F32()
-	clear(t)
-	k := len(t) / d.Size
-	for n, c := range d.y {
-		if c < 0 || int(c) >= k {
-			return fmt.Errorf("label %d of sample %d is outside the network's %d outputs", c, n, k)
-		}
-		t[n*k+int(c)] = 1
-	}
-	return nil
+	_, err := d.ahead.Fill(epoch, i, s.fed)
+	return err
 }
 
 // Eval measures a network on a set.
@@ -125,9 +106,6 @@ func (e *Eval) Scores(ctx context.Context, g *graph.Graph, f func(scores []float
 	if err != nil {
 		return nil, err
 	}
-	if v.Raw {
-		l.Norm = dataset.Raw
-	}
 	opt := e.Engine
 	opt.Freeze = true
 	p, err := engine.Compile(v.Graph, nil, opt)
@@ -135,18 +113,20 @@ func (e *Eval) Scores(ctx context.Context, g *graph.Graph, f func(scores []float
 		return nil, err
 	}
 	defer p.Close()
-	in := p.Input(p.InputNames()[0])
-	x, tokens := in.F32(), tensor.Of[int64](in)
-	per := 1
-	if l.Set.Tokens != nil {
-		per = l.Set.Size()
-	}
+	fed := v.Buffers(v.Inputs(p))
+	label := l.Set.Class()
+	per := label.Size()
 	y := make([]int64, l.Size*per)
+	fed = append(fed, dataset.Buffer{Field: slices.Index(l.Set.Fields, label), I: y})
 	for i := 0; i*l.Size < l.Set.Len(); i++ {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		n := l.Fill(0, i, x, tokens, y) * per
+		n, err := l.Fill(0, i, fed)
+		if err != nil {
+			return nil, err
+		}
+		n *= per
 		if err := p.RunContext(ctx); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/dataset"
 	"pare/engine"
@@ -21,8 +22,9 @@ type Step struct {
 	net    *graph.Graph
 	prog   *engine.Program
 	norms  []*norm
-	rows   []int // values a channel behind each norm's statistics
-	x      *tensor.Tensor
+	rows   []int            // values a channel behind each norm's statistics
+	fed    []dataset.Buffer // what a batch is written into: inputs, then targets
+	x      []*tensor.Tensor // inputs
 	label  *tensor.Tensor
 	soft   *tensor.Tensor // teacher's logits
 	loss   *graph.Value
@@ -64,7 +66,7 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		return nil, err
 	}
 	s := &Step{Batch: batch, net: g, norms: norms, view: view}
-	loss, in, err := l.attach(c)
+	loss, in, err := l.attach(c, set != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +96,12 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		return nil, err
 	}
 	s.loss = loss
-	s.x, s.label = s.prog.Input(c.Inputs[0].Name), s.prog.Input(in.label.Name)
+	s.label = s.prog.Input(in.label.Name)
+	s.x = view.Inputs(s.prog)
+	s.fed = view.Buffers(s.x)
+	if set != nil {
+		s.fed = append(s.fed, dataset.Buffer{Field: slices.Index(set.Fields, set.Class()), I: tensor.Of[int64](s.label)})
+	}
 	s.lossT = s.prog.Value(loss)
 	if in.teacher != nil {
 		s.soft = s.prog.Input(in.teacher.Name)
@@ -114,8 +121,8 @@ func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program
 	if v.Width != student.Width {
 		return nil, fmt.Errorf("it has %d outputs, the network %d: they must be as many", v.Width, student.Width)
 	}
-	if v.Raw != student.Raw {
-		return nil, fmt.Errorf("one of the two networks takes whole numbers and the other normalised ones: give a teacher of the same input type")
+	if !slices.EqualFunc(v.Feeds, student.Feeds, func(a, b Feed) bool { return a.Field == b.Field && a.Raw == b.Raw && a.Input.DType == b.Input.DType }) {
+		return nil, fmt.Errorf("one of the two networks takes whole numbers and the other normalised ones, or they take other fields: give a teacher of the same inputs")
 	}
 	opt.Freeze = true
 	return engine.Compile(v.Graph, nil, opt)
@@ -177,8 +184,8 @@ func normRows(n *norm) (int, error) {
 	return rows.Mul, nil
 }
 
-// Input is the storage of the batch's samples, in the network's input layout.
-func (s *Step) Input() *tensor.Tensor { return s.x }
+// Input is the storage of what the first input is given.
+func (s *Step) Input() *tensor.Tensor { return s.x[0] }
 
 // Labels is the storage of the batch's labels (int64), or targets (float32).
 func (s *Step) Labels() *tensor.Tensor { return s.label }
@@ -191,9 +198,11 @@ func (s *Step) Run() (float64, error) { return s.RunContext(context.Background()
 // Loop of the network counts for long (see engine.Program.RunContext).
 func (s *Step) RunContext(ctx context.Context) (float64, error) {
 	if s.teach != nil {
-		in := s.teach.Input(s.teach.InputNames()[0])
-		copy(in.F32(), s.x.F32())
-		copy(tensor.Of[int64](in), tensor.Of[int64](s.x))
+		for i, name := range s.teach.InputNames() {
+			in := s.teach.Input(name)
+			copy(in.F32(), s.x[i].F32())
+			copy(tensor.Of[int64](in), tensor.Of[int64](s.x[i]))
+		}
 		if err := s.teach.RunContext(ctx); err != nil {
 			return 0, err
 		}

@@ -251,7 +251,7 @@ func TestStopInEvaluation(t *testing.T) {
 
 func TestStepAllocates(t *testing.T) {
 	c := config(t, 1)
-	s, err := NewStep(c.Graph, 16, Loss{}, c.Engine)
+	s, err := newStep(c.Graph, samplesOf(c.Train), 16, Loss{}, c.Engine, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +369,7 @@ func TestRecalibrate(t *testing.T) {
 	if err := Recalibrate(context.Background(), c.Graph, c.Train, 1, c.Engine); err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewStep(c.Graph, 16, Loss{}, c.Engine)
+	s, err := newStep(c.Graph, samplesOf(c.Train), 16, Loss{}, c.Engine, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

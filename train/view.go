@@ -13,39 +13,39 @@ import (
 	"pare/tensor"
 )
 
-// View is a network as labelled samples see it: a copy that shares the weights, with
-// one input for a batch of samples as they are stored, and one output that gives each
-// label its scores, [batch classes] or, for text, [batch tokens classes]. Loss,
-// evaluation and all that asks for gradients go through it. A network that is like
-// that already is only copied.
+// View is a network as samples see it: a copy that shares the weights, with an input
+// for each field of a batch that the network takes, as it is stored, and the outputs
+// that an objective compares, in the layouts that it asks for: for one label a sample,
+// or a place of it, [batch classes] or [batch places classes]. Loss, evaluation and all
+// that asks for gradients go through it. A network that is like that already is only
+// copied.
 type View struct {
 	Graph *graph.Graph
 	Of    map[*graph.Value]*graph.Value // what the network's values are called in the view
 	Batch int
+	Feeds []Feed         // what the inputs are given, in the order of the graph's
 	Width int            // scores of a label
 	Sizes map[string]int // of the network's free axes, as the samples have them, but for the batch
-	Raw   bool           // the input takes stored values, not normalised ones
 	Asked string         // the output that answers
 	Notes []catalog.Text // what was assumed
 
 	samples *dataset.Set
 }
 
-// NewView sees a network with the samples of a set (nil: with what the input takes)
+// NewView sees a network with the samples of a set (nil: with what the inputs take)
 // in batches. Scores are before a softmax or sigmoid that the network ends in, unless
 // last is set: then they are what it gives. It returns an error that says what is not
 // understood, and the way on.
 func NewView(g *graph.Graph, set *dataset.Set, batch int, last bool) (*View, error) {
 	v := &View{Batch: batch, Sizes: map[string]int{}, samples: set}
 	v.Graph, v.Of = g.Clone(false)
-	in, fit, err := v.input(g)
-	if err != nil {
+	if err := v.bind(g); err != nil {
 		return nil, err
 	}
-	if err := v.size(g, in, fit); err != nil {
+	if err := v.size(g); err != nil {
 		return nil, err
 	}
-	if err := v.adapt(in, fit); err != nil {
+	if err := v.adapt(); err != nil {
 		return nil, err
 	}
 	if err := v.answer(g, last); err != nil {
@@ -79,9 +79,6 @@ func (v *View) Values(of []*graph.Value) []*graph.Value {
 	}
 	return out
 }
-
-// text says whether every position of a sample has a label.
-func (v *View) text() bool { return v.samples != nil && v.samples.Tokens != nil }
 
 // fit is how a sample becomes an input.
 type fit struct {
@@ -141,42 +138,6 @@ func takes(in graph.Shape, shape []int) bool {
 	return true
 }
 
-// input finds the input that takes the samples.
-func (v *View) input(g *graph.Graph) (int, fit, error) {
-	switch {
-	case len(g.Inputs) == 0:
-		return 0, fit{}, fmt.Errorf("the network has no input: it answers no sample")
-	case len(g.Inputs) > 1:
-		return 0, fit{}, fmt.Errorf("samples are given to one input, and the network has %d: %s; make constants of the others, or leave them out when it is exported", len(g.Inputs), described(g.Inputs))
-	}
-	in := g.Inputs[0]
-	if v.samples == nil {
-		if len(in.Shape) == 0 {
-			return 0, fit{}, fmt.Errorf("the network's input %q has shape %v: it must begin with the batch", in.Name, in.Shape)
-		}
-		return 0, fit{}, nil
-	}
-	if g.BatchAxis(in) != 0 {
-		return 0, fit{}, fmt.Errorf("the network takes sequences as [time batch features], input %q %v: export it with the batch first", in.Name, in.Shape)
-	}
-	sample := v.samples.Shape
-	if in.Shape == nil {
-		v.note("the network does not say the shape of its input %q: that of the samples is taken, [batch %s]", in.Name, shapeText(sample))
-		return 0, fit{shape: sample}, nil
-	}
-	if len(in.Shape) == 0 {
-		return 0, fit{}, fmt.Errorf("the network's input %q is a single number: it must begin with the batch", in.Name)
-	}
-	f, ok := fitOf(in.Shape, sample)
-	if !ok && len(in.Shape) == len(sample) && in.Shape[0].Known() {
-		return 0, f, fmt.Errorf("the network's input %q has shape %v and no axis for the batch; samples have shape %v: export it with a batch", in.Name, in.Shape, sample)
-	}
-	if !ok {
-		return 0, f, fmt.Errorf("the network takes samples of shape %v, the %s set has %v", in.Shape[1:], v.samples.Name, sample)
-	}
-	return 0, f, nil
-}
-
 func shapeText(s []int) string {
 	t := fmt.Sprint(s)
 	return t[1 : len(t)-1]
@@ -195,79 +156,131 @@ func described(vs []*graph.Value) string {
 }
 
 // size binds the view's free axes.
-func (v *View) size(g *graph.Graph, i int, f fit) error {
-	in := v.Graph.Inputs[i]
+func (v *View) size(g *graph.Graph) error {
 	sizes := maps.Clone(g.Usage.Sizes)
 	if sizes == nil {
 		sizes = map[string]int{}
 	}
-	if in.Shape == nil {
-		in.Shape = graph.Dims(append([]int{v.Batch}, f.shape...)...)
+	fixed := 0
+	for i := range v.Feeds {
+		if err := v.sizeOf(g, &v.Feeds[i], sizes); err != nil {
+			return err
+		}
+		if s := v.Feeds[i].Input.Shape; len(s) > 0 && s[0].Known() && s[0].Mul != v.Batch {
+			fixed = s[0].Mul
+		}
 	}
-	batch := in.Shape[0]
-	delete(sizes, batch.Sym)
-	for k, d := range in.Shape[1:] {
-		if f.shape == nil || d.Known() {
-			continue
-		}
-		if want, ok := g.Usage.Sizes[d.Sym]; ok && d.Mul == 1 && want != f.shape[k] && d.Sym != batch.Sym {
-			return fmt.Errorf("size %s=%d is asked for, but samples of shape %v make it %d", d.Sym, want, v.samples.Shape, f.shape[k])
-		}
-		if d.Mul == 1 {
-			v.Sizes[d.Sym], sizes[d.Sym] = f.shape[k], f.shape[k]
-		}
-		in.Shape[k+1] = graph.N(f.shape[k])
-	}
-	delete(v.Sizes, batch.Sym)
-	if f.shape == nil {
+	if v.samples == nil || slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field < 0 }) {
 		missing, err := op.Assume(g)
 		if err != nil {
 			return err
 		}
-		maps.Copy(sizes, missing)
-		maps.Copy(v.Sizes, missing)
+		for s, n := range missing {
+			if sizes[s] == 0 {
+				v.Sizes[s], sizes[s] = n, n
+			}
+		}
 	}
-	if batch.Known() && batch.Mul != v.Batch {
-		return v.rebatch(sizes, batch.Mul)
+	if fixed > 0 {
+		return v.rebatch(sizes, fixed)
 	}
-	if !batch.Known() {
-		sizes[batch.Sym] = v.Batch
+	for _, f := range v.Feeds {
+		if s := f.Input.Shape; len(s) > 0 && !s[0].Known() {
+			sizes[s[0].Sym] = v.Batch
+		}
 	}
 	if err := op.Bind(v.Graph, sizes); err != nil {
-		return fmt.Errorf("with input %v: %w", in.Shape, err)
+		return fmt.Errorf("with input %s: %w", described(v.Graph.Inputs), err)
 	}
 	return nil
 }
 
-// adapt puts what turns samples into the input before it.
-func (v *View) adapt(i int, f fit) error {
-	g, in := v.Graph, v.Graph.Inputs[i]
+// sizeOf takes the sizes of an input's free axes from its field.
+func (v *View) sizeOf(g *graph.Graph, f *Feed, sizes map[string]int) error {
+	in, shape := f.Input, f.fit.shape
+	if in.Shape == nil {
+		in.Shape = graph.Dims(append([]int{v.Batch}, shape...)...)
+	}
+	if len(in.Shape) == 0 {
+		return nil
+	}
+	batch := in.Shape[0]
+	delete(sizes, batch.Sym)
+	for k, d := range in.Shape[1:] {
+		if f.Field < 0 || d.Known() {
+			continue
+		}
+		if want, ok := g.Usage.Sizes[d.Sym]; ok && d.Mul == 1 && want != shape[k] && d.Sym != batch.Sym {
+			return fmt.Errorf("size %s=%d is asked for, but samples of shape %v make it %d", d.Sym, want, v.samples.Fields[f.Field].Shape, shape[k])
+		}
+		if d.Mul == 1 {
+			if had, ok := v.Sizes[d.Sym]; ok && had != shape[k] && d.Sym != batch.Sym {
+				return fmt.Errorf("size %s is %d in one field and %d in field %q", d.Sym, had, shape[k], v.samples.Fields[f.Field].Name)
+			}
+			v.Sizes[d.Sym], sizes[d.Sym] = shape[k], shape[k]
+		}
+		in.Shape[k+1] = graph.N(shape[k])
+	}
+	delete(v.Sizes, batch.Sym)
+	return nil
+}
+
+// adapt puts what turns fields into inputs before them.
+func (v *View) adapt() error {
+	changed := false
+	for i := range v.Feeds {
+		c, err := v.adaptOne(i)
+		if err != nil {
+			return err
+		}
+		changed = changed || c
+	}
+	if !changed {
+		return nil
+	}
+	if err := v.Graph.Sort(); err != nil {
+		return err
+	}
+	return op.InferAll(v.Graph)
+}
+
+// adaptOne puts what turns a field into its input before it; changed says that there
+// is something.
+func (v *View) adaptOne(i int) (changed bool, err error) {
+	g, feed := v.Graph, &v.Feeds[i]
+	in, f := feed.Input, feed.fit
+	var field *dataset.Field
 	kind := tensor.Float32
-	if v.text() || v.samples == nil && in.DType == tensor.Int64 {
+	switch {
+	case feed.Field >= 0:
+		if field = v.samples.Fields[feed.Field]; field.Ints != nil {
+			kind = tensor.Int64
+		}
+	case in.DType == tensor.Int64:
 		kind = tensor.Int64
 	}
-	v.Raw = kind == tensor.Float32 && !in.DType.IsFloat()
-	if in.DType == tensor.String || in.DType == tensor.Bool && v.samples != nil {
-		return fmt.Errorf("the network's input %q is %v: samples are numbers", in.Name, in.DType)
+	feed.Raw = kind == tensor.Float32 && !in.DType.IsFloat()
+	if in.DType == tensor.String || in.DType == tensor.Bool && field != nil && field.Ints == nil && field.Bytes == nil {
+		return false, fmt.Errorf("the network's input %q is %v: samples are numbers", in.Name, in.DType)
 	}
 	if in.DType == kind && !f.swap && f.channels == 0 {
-		return nil
+		return false, nil
 	}
 	x := &graph.Value{Name: in.Name, DType: kind, Shape: slices.Clone(in.Shape)}
 	in.Name = g.Fresh(in.Name + "/fed")
 	b := op.NewBuilder(g, in.Name)
 	y := x
-	if v.samples != nil && len(v.samples.Shape) == len(f.shape) {
-		x.Shape = graph.Dims(append([]int{in.Shape[0].Mul}, v.samples.Shape...)...)
+	if field != nil && len(field.Shape) == len(f.shape) {
+		x.Shape = graph.Dims(append([]int{in.Shape[0].Mul}, field.Shape...)...)
 	}
 	if f.channels > 0 {
 		y = v.recolour(b, y, f.channels)
 	}
 	if f.swap {
-		v.note("the network takes images as [height width channels]: samples of shape %v are turned", v.samples.Shape)
+		v.note("the network takes images as [height width channels]: samples of shape %v are turned", field.Shape)
 		y = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 3, 1})}, y)
 	}
-	if v.Raw {
+	if feed.Raw && (field == nil || field.Bytes != nil || len(field.Shape) == 3) {
 		shift := ""
 		if in.DType == tensor.Int8 {
 			shift = ", less 128"
@@ -279,14 +292,11 @@ func (v *View) adapt(i int, f fit) error {
 		y = b.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(in.DType))}, y)
 	}
 	if err := b.Err(); err != nil {
-		return err
+		return false, err
 	}
 	g.ReplaceUses(in, y)
-	g.Inputs[i] = x
-	if err := g.Sort(); err != nil {
-		return err
-	}
-	return op.InferAll(g)
+	g.Inputs[i], feed.Input = x, x
+	return true, nil
 }
 
 // recolour makes one channel three, or three one.

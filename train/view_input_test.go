@@ -73,20 +73,20 @@ func TestChannelsLast(t *testing.T) {
 // One channel is repeated where three are wanted, and three are weighed to one.
 func TestChannels(t *testing.T) {
 	gray, rgb := images(4, 1, 4, 6), images(4, 3, 4, 6)
-	alike := *gray
-	alike.Shape, alike.Bytes = []int{3, 4, 6}, nil
+	repeated := &dataset.Field{Name: "x", Shape: []int{3, 4, 6}}
 	for i := range gray.Len() {
 		for range 3 {
-			alike.Bytes = append(alike.Bytes, gray.Bytes[i*24:(i+1)*24]...)
+			repeated.Bytes = append(repeated.Bytes, gray.X().Bytes[i*24:(i+1)*24]...)
 		}
 	}
+	alike := dataset.New("test", repeated, gray.Fields[1])
 	for _, last := range []bool{false, true} {
 		three, single := conv(t, tensor.Float32, last, 3, free, four, six), conv(t, tensor.Float32, last, 1, free, four, six)
-		m, want := evaluate(t, three, gray), evaluate(t, three, &alike)
+		m, want := evaluate(t, three, gray), evaluate(t, three, alike)
 		if m.Loss != want.Loss || !strings.Contains(said(m), "repeated") {
 			t.Errorf("%+v, want %+v", m, want)
 		}
-		if m, want = evaluate(t, single, &alike), evaluate(t, single, gray); m.Loss-want.Loss > 1e-5 || want.Loss-m.Loss > 1e-5 || !strings.Contains(said(m), "weighted") {
+		if m, want = evaluate(t, single, alike), evaluate(t, single, gray); m.Loss-want.Loss > 1e-5 || want.Loss-m.Loss > 1e-5 || !strings.Contains(said(m), "weighted") {
 			t.Errorf("%+v, want %+v", m, want)
 		}
 		fitted(t, single, rgb, Loss{})
@@ -176,7 +176,7 @@ func TestFixedBatchMixed(t *testing.T) {
 func TestOtherInputs(t *testing.T) {
 	g := conv(t, tensor.Float32, false, 3, free, four, six)
 	g.Inputs = append(g.Inputs, &graph.Value{Name: "mask", DType: tensor.Float32, Shape: graph.Shape{free, four}})
-	if why := refusal(g, images(4, 3, 4, 6)); !strings.Contains(why, `"mask" [N 4]`) || !strings.Contains(why, "make constants") {
+	if why := refusal(g, images(4, 3, 4, 6)); !strings.Contains(why, `no field of the test set fits the network's input "mask" [N 4]`) || !strings.Contains(why, "bind=mask=NUMBER") {
 		t.Error(why)
 	}
 	g.Inputs = nil

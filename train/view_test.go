@@ -58,15 +58,15 @@ func attrs(name string, v any) []graph.Attr { return []graph.Attr{graph.MakeAttr
 
 // images are 21 samples of a shape in a number of classes, bytes.
 func images(classes int, shape ...int) *dataset.Set {
-	s := &dataset.Set{Name: "test", Shape: shape, Classes: classes}
+	x, y := &dataset.Field{Name: "x", Shape: shape}, &dataset.Field{Name: "label", Classes: classes}
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 21 {
-		s.Labels = append(s.Labels, int32(i%classes))
-		for range s.Size() {
-			s.Bytes = append(s.Bytes, uint8(r.IntN(256)))
+		y.Ints = append(y.Ints, int32(i%classes))
+		for range x.Size() {
+			x.Bytes = append(x.Bytes, uint8(r.IntN(256)))
 		}
 	}
-	return s
+	return dataset.New("test", x, y)
 }
 
 var (
@@ -169,7 +169,7 @@ func TestBinary(t *testing.T) {
 			t.Fatal(err)
 		}
 		y := make([]int64, 21)
-		(&dataset.Loader{Set: s, Size: 21, Norm: quarter}).Fill(0, 0, prog.Input("x").F32(), nil, y)
+		(&dataset.Loader{Set: s, Size: 21, Norm: quarter}).Fill(0, 0, []dataset.Buffer{{X: prog.Input("x").F32()}, {Field: 1, I: y}}) //nolint:errcheck // it cannot fail
 		if err := prog.Run(); err != nil {
 			t.Fatal(err)
 		}
@@ -274,10 +274,11 @@ func TestClassAxis(t *testing.T) {
 
 // Every token has its scores, wherever the classes lie.
 func TestTokenScores(t *testing.T) {
-	s := &dataset.Set{Name: "text", Shape: []int{5}, Classes: 6}
+	now, next := &dataset.Field{Name: "text", Shape: []int{5}}, &dataset.Field{Name: "next", Shape: []int{5}, Classes: 6}
 	for i := range 55 {
-		s.Tokens, s.Labels = append(s.Tokens, int32(i*i%6)), append(s.Labels, int32((i+1)*(i+1)%6))
+		now.Ints, next.Ints = append(now.Ints, int32(i*i%6)), append(next.Ints, int32((i+1)*(i+1)%6))
 	}
+	s := dataset.New("text", now, next)
 	var want Metrics
 	for i, end := range []func(n *net, y *graph.Value) *graph.Value{
 		func(_ *net, y *graph.Value) *graph.Value { return y },

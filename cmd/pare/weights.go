@@ -38,7 +38,10 @@ func (c *cli) withoutWeights(name string, s *dataset.Set, seed uint64) (*graph.G
 	}
 	o := zoo.Options{Seed: seed}
 	if s != nil {
-		o.Classes, o.In = s.Classes, s.Shape
+		o.In = s.X().Shape
+		if y := s.Class(); y != nil {
+			o.Classes = y.Classes
+		}
 	}
 	o.Most = c.most()
 	g, err := await(c.ctx, func() (*graph.Graph, error) { return zoo.New(name, o) })

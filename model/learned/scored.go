@@ -97,11 +97,11 @@ func learns(j *model.Job) error { return j.NeedsTraining("masks are learnt by tr
 // warnUntrained notes that a network knows nothing yet of the training set.
 func warnUntrained(ctx context.Context, j *model.Job, res *model.Result) error {
 	set := j.Data.Train.First(1000)
-	if set.Classes < 2 {
+	if set.Class() == nil || set.Class().Classes < 2 {
 		return nil
 	}
 	m, err := train.NewEval(set, j.Data.Norm, 128, j.Engine).Run(ctx, j.Graph)
-	chance := math.Log(float64(set.Classes))
+	chance := math.Log(float64(set.Class().Classes))
 	if err != nil || m.Loss < .95*chance {
 		return err
 	}

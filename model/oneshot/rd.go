@@ -130,8 +130,10 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 		}
 		set = j.Data.Train
 	}
-	if in := j.Graph.Inputs; s.Noise && len(in) > 0 && in[0].DType != tensor.Float32 {
-		return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", in[0].Name, in[0].DType)
+	for _, in := range j.Graph.Inputs {
+		if s.Noise && in.DType != tensor.Float32 {
+			return nil, catalog.Errorf("the network's input %q is %v, which normal noise is not: give {Data} in place of {Noise}", in.Name, in.DType)
+		}
 	}
 	_, batch := j.Graph.Batch(min(128, s.Samples))
 	v, err := train.NewView(j.Graph, set, batch, false)
@@ -140,26 +142,25 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 	}
 	p := &allocate.Probe{Graph: v.Graph, Of: v.Of, Points: s.Points, Worst: s.Worst, Least: s.Least, Batch: batch, Engine: j.Engine}
 	if s.Noise {
-		p.Fill = func(i int, x *tensor.Tensor) int {
+		p.Fill = func(i int, in []*tensor.Tensor) (int, error) {
 			r := rand.New(rand.NewPCG(j.Seed, 0x4d<<32|uint64(i)))
-			for k := range x.F32() {
-				x.F32()[k] = float32(r.NormFloat64())
+			for _, x := range in {
+				for k := range x.F32() {
+					x.F32()[k] = float32(r.NormFloat64())
+				}
 			}
-			return max(0, min(p.Batch, s.Samples-i*p.Batch))
+			return max(0, min(p.Batch, s.Samples-i*p.Batch)), nil
 		}
 		return p, nil
 	}
 	l := &dataset.Loader{Set: set, Size: p.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
-	if v.Raw {
-		l.Norm = dataset.Raw
-	}
 	n := min(s.Samples, set.Len())
-	y := make([]int64, p.Batch*max(1, set.Size()))
-	p.Fill = func(i int, x *tensor.Tensor) int {
+	p.Fill = func(i int, in []*tensor.Tensor) (int, error) {
 		if i*p.Batch >= n {
-			return 0
+			return 0, nil
 		}
-		return min(l.Fill(0, i, x.F32(), tensor.Of[int64](x), y), n-i*p.Batch)
+		k, err := l.Fill(0, i, v.Buffers(in))
+		return min(k, n-i*p.Batch), err
 	}
 	return p, nil
 }

@@ -90,7 +90,7 @@ func TestRDRefuses(t *testing.T) {
 	for want, f := range map[string]func(s *RD, j *model.Job){
 		"give Data, or Noise with":    func(_ *RD, j *model.Job) { j.Data = nil },
 		"give Data in place of Noise": func(s *RD, j *model.Job) { s.Noise, j.Graph.Inputs[0].DType = true, tensor.Int64 },
-		"one input":                   func(_ *RD, j *model.Job) { j.Graph.Inputs = append(j.Graph.Inputs, j.Graph.Inputs[0]) },
+		"fits several inputs":         func(_ *RD, j *model.Job) { j.Graph.Inputs = append(j.Graph.Inputs, j.Graph.Inputs[0]) },
 		"Points 1: a number of":       func(s *RD, _ *model.Job) { s.Points = 1 },
 		"Samples 0: a number of":      func(s *RD, _ *model.Job) { s.Samples = 0 },
 		"sparsity of at most":         func(s *RD, _ *model.Job) { s.Sparsity = .999 },

@@ -21,8 +21,9 @@ type Probe struct {
 	Worst  bool                          // the largest distortion of a sample in place of the mean
 	Least  float64                       // share of its weights that a layer keeps at least
 	Batch  int                           // samples at once
-	// Fill writes batch i and gives its samples: fewer than Batch at the end, then 0.
-	Fill   func(i int, x *tensor.Tensor) int
+	// Fill writes batch i into the graph's inputs and gives its samples: fewer than Batch
+	// at the end, then 0.
+	Fill   func(i int, x []*tensor.Tensor) (int, error)
 	Engine engine.Options
 }
 
@@ -188,7 +189,10 @@ func (p *Probe) batches(ctx context.Context, t *tail, f func(want []float32, per
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		n := p.Fill(i, t.input)
+		n, err := p.Fill(i, t.inputs)
+		if err != nil {
+			return 0, err
+		}
 		if n == 0 {
 			break
 		}

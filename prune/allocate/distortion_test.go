@@ -28,12 +28,11 @@ func probe(t *testing.T, arch string, samples int) (*Probe, *prune.Masks) {
 	}
 	set, _ := dataset.Glyph(2, .4, samples, 1, 1)
 	l := &dataset.Loader{Set: set, Size: 16, Norm: dataset.Raw}
-	y := make([]int64, 16)
-	fill := func(i int, x *tensor.Tensor) int {
+	fill := func(i int, x []*tensor.Tensor) (int, error) {
 		if i*16 >= set.Len() {
-			return 0
+			return 0, nil
 		}
-		return l.Fill(0, i, x.F32(), nil, y)
+		return l.Fill(0, i, []dataset.Buffer{{X: x[0].F32()}})
 	}
 	return &Probe{Graph: g, Points: 10, Batch: 16, Fill: fill, Engine: engine.Options{Threads: 1}}, prune.Dense(ws)
 }
@@ -48,7 +47,10 @@ func outputs(t *testing.T, p *Probe) []float32 {
 	defer prog.Close()
 	var out []float32
 	for i := 0; ; i++ {
-		n := p.Fill(i, prog.Input("input"))
+		n, err := p.Fill(i, []*tensor.Tensor{prog.Input("input")})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n == 0 {
 			return out
 		}
@@ -175,10 +177,14 @@ func TestCurvesRefuse(t *testing.T) {
 	for want, f := range map[string]func(p *Probe){
 		"at least 2":            func(p *Probe) { p.Points = 1 },
 		"least share 1":         func(p *Probe) { p.Least = 1 },
-		"no calibration sample": func(p *Probe) { p.Fill = func(int, *tensor.Tensor) int { return 0 } },
+		"no calibration sample": func(p *Probe) { p.Fill = func(int, []*tensor.Tensor) (int, error) { return 0, nil } },
 		"not finite": func(p *Probe) {
 			f := p.Fill
-			p.Fill = func(i int, x *tensor.Tensor) int { n := f(i, x); x.F32()[5] = float32(math.Inf(1)); return n }
+			p.Fill = func(i int, x []*tensor.Tensor) (int, error) {
+				n, err := f(i, x)
+				x[0].F32()[5] = float32(math.Inf(1))
+				return n, err
+			}
 		},
 		"batch is fixed": func(p *Probe) { p.Graph.Inputs[0].Shape[0] = graph.N(7) },
 	} {

@@ -14,7 +14,7 @@ import (
 // computes what rest takes from before it. Both share the network's weights.
 type tail struct {
 	head, rest *engine.Program
-	input      *tensor.Tensor
+	inputs     []*tensor.Tensor
 	from, to   []*tensor.Tensor // values that pass from head to rest
 }
 
@@ -22,8 +22,8 @@ type tail struct {
 // softmax.
 func (p *Probe) tail(ws ...*prune.Weight) (*tail, error) {
 	g := p.Graph
-	if len(g.Inputs) != 1 || len(g.Inputs[0].Shape) == 0 || len(g.Outputs) == 0 {
-		return nil, fmt.Errorf("rate-distortion curves need a network with one input and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
+	if len(g.Inputs) == 0 || len(g.Inputs[0].Shape) == 0 || len(g.Outputs) == 0 {
+		return nil, fmt.Errorf("rate-distortion curves need a network with an input for the batch and an output; this has %d and %d", len(g.Inputs), len(g.Outputs))
 	}
 	sizes, fixed := g.Batch(p.Batch)
 	if fixed != p.Batch {
@@ -84,9 +84,11 @@ func (p *Probe) tail(ws ...*prune.Weight) (*tail, error) {
 		t.rest.Close()
 		return nil, err
 	}
-	t.input = t.head.Input(c.Inputs[0].Name)
+	for _, in := range c.Inputs {
+		t.inputs = append(t.inputs, t.head.Input(in.Name))
+	}
 	for _, v := range border {
-		x := t.input
+		x := t.head.Input(v.Name)
 		if v.From != nil {
 			x = t.head.Output(v.Name)
 		}
