@@ -96,6 +96,12 @@ func (b *Builder) Sum(x *graph.Value, keep bool, axes ...int) *graph.Value {
 	return b.axes("ReduceSum", x, axes, graph.MakeAttr("keepdims", k))
 }
 
+// Reduce applies a reduction of ai.onnx over axes, which stay with length 1 where keep is
+// set.
+func (b *Builder) Reduce(name string, x *graph.Value, keep bool, axes ...int) *graph.Value {
+	return reduce(b, name, x, axes, keep)
+}
+
 // axes adds an operator whose axes are an attribute before opset 13 and an
 // input from then on.
 func (b *Builder) axes(name string, x *graph.Value, axes []int, attrs ...graph.Attr) *graph.Value {
