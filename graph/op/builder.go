@@ -58,6 +58,15 @@ func (b *Builder) Node(domain, name string, outs int, in []*graph.Value, attrs .
 	return n
 }
 
+// Append adds a node that was made elsewhere, of operators and versions of the graph.
+func (b *Builder) Append(n *graph.Node) {
+	if b.err != nil {
+		return
+	}
+	b.G.Nodes = append(b.G.Nodes, n)
+	b.err = inferNode(b.G, n, b.dims)
+}
+
 // Scalar is a frozen constant of rank 0 and of the type of like.
 func (b *Builder) Scalar(x float64, like *graph.Value) *graph.Value {
 	return b.Const(ScalarOf(like.DType, x))
