@@ -58,6 +58,15 @@ func (b *Builder) Node(domain, name string, outs int, in []*graph.Value, attrs .
 	return n
 }
 
+// Append adds a node that was made elsewhere, of operators and versions of the graph.
+func (b *Builder) Append(n *graph.Node) {
+	if b.err != nil {
+		return
+	}
+	b.G.Nodes = append(b.G.Nodes, n)
+	b.err = inferNode(b.G, n, b.dims)
+}
+
 // Scalar is a frozen constant of rank 0 and of the type of like.
 func (b *Builder) Scalar(x float64, like *graph.Value) *graph.Value {
 	return b.Const(ScalarOf(like.DType, x))
@@ -94,6 +103,12 @@ func (b *Builder) Sum(x *graph.Value, keep bool, axes ...int) *graph.Value {
 		k = 1
 	}
 	return b.axes("ReduceSum", x, axes, graph.MakeAttr("keepdims", k))
+}
+
+// Reduce applies a reduction of ai.onnx over axes, which stay with length 1 where keep is
+// set.
+func (b *Builder) Reduce(name string, x *graph.Value, keep bool, axes ...int) *graph.Value {
+	return reduce(b, name, x, axes, keep)
 }
 
 // axes adds an operator whose axes are an attribute before opset 13 and an

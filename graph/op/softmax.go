@@ -1,7 +1,6 @@
 package op
 
 import (
-	"fmt"
 	"math"
 
 	"pare/graph"
@@ -113,88 +112,6 @@ var _ = register(
 			s := reduce(b, "ReduceSum", b.Op("Mul", d, y), n.Ints("axes"), true)
 			return []*graph.Value{b.Op("Mul", y, b.Op("Sub", d, s))}, nil
 		}},
-
-	// SoftmaxCrossEntropy(logits [R,C], label int64 [R]) is the mean over rows
-	// of -log softmax(logits)[label]. With label_smoothing e the target is
-	// (1-e) on the label plus e/C everywhere (Szegedy et al. 2016).
-	Def{Domain: graph.Pare, Name: "SoftmaxCrossEntropy",
-		Infer: func(c *Infer) error {
-			x, y := c.Shape(0), c.Shape(1)
-			if len(x) != 2 || len(y) != 1 {
-				return fmt.Errorf("logits %v and labels %v must be [rows, classes] and [rows]", x, y)
-			}
-			if x[0].Known() && y[0].Known() && x[0] != y[0] {
-				return fmt.Errorf("logits %v and labels %v differ in rows", x, y)
-			}
-			c.Out(0, c.DType(0), graph.Shape{})
-			return nil
-		},
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, label, rows, classes, err := lossArgs(in[0], in[1])
-			if err != nil {
-				return nil, err
-			}
-			e := float64(n.Float("label_smoothing", 0))
-			sum := 0.0
-			for r := range rows {
-				row := x[r*classes : (r+1)*classes]
-				lse := logSum(row)
-				loss := (1 - e) * (lse - row[label[r]])
-				for _, v := range row {
-					loss += e / float64(classes) * (lse - v)
-				}
-				sum += loss / float64(rows)
-			}
-			return single(ofFloats(in[0].DType, []int{}, []float64{sum}))
-		},
-		Grad: func(b *Builder, n *graph.Node, dy []*graph.Value) ([]*graph.Value, error) {
-			return []*graph.Value{b.Pare("SoftmaxCrossEntropyGrad", n.Attrs, dy[0], n.In(0), n.In(1)), nil}, nil
-		}},
-
-	// SoftmaxCrossEntropyGrad(dy scalar, logits, label) = dy*(softmax - target)/rows.
-	Def{Domain: graph.Pare, Name: "SoftmaxCrossEntropyGrad",
-		Infer: func(c *Infer) error { c.Out(0, c.DType(1), c.Shape(1)); return nil },
-		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, label, rows, classes, err := lossArgs(in[1], in[2])
-			if err != nil {
-				return nil, err
-			}
-			d, err := floats(in[0])
-			if err != nil {
-				return nil, err
-			}
-			e := float64(n.Float("label_smoothing", 0))
-			out := make([]float64, len(x))
-			for r := range rows {
-				row := x[r*classes : (r+1)*classes]
-				lse := logSum(row)
-				for k, v := range row {
-					t := e / float64(classes)
-					if k == label[r] {
-						t += 1 - e
-					}
-					out[r*classes+k] = d[0] * (math.Exp(v-lse) - t) / float64(rows)
-				}
-			}
-			return single(ofFloats(in[1].DType, in[1].Shape, out))
-		},
-		Grad: func(b *Builder, n *graph.Node, du []*graph.Value) ([]*graph.Value, error) {
-			// linear in dy; in the logits through softmax (labels are constants)
-			dy, x := n.In(0), n.In(1)
-			axes := []graph.Attr{graph.MakeAttr("axis", 1)}
-			p := b.Attr("Softmax", axes, x)
-			one := b.Pare("OnesLike", nil, dy)
-			unit := b.Pare("SoftmaxCrossEntropyGrad", n.Attrs, one, x, n.In(2))
-			ddy := b.Pare("ReshapeLike", nil, b.Pare("SumTo", nil, b.Op("Mul", du[0], unit), b.Pare("OnesLike", nil, dy)), dy)
-			rows := b.Pare("SumTo", nil, b.Pare("OnesLike", nil, p), dy) // rows*classes
-			classes := x.Shape[1]
-			if !classes.Known() {
-				return nil, fmt.Errorf("the number of classes is not known")
-			}
-			scale := b.Op("Div", b.Op("Mul", dy, b.Scalar(float64(classes.Mul), dy)), rows)
-			dx := b.Op("Mul", b.Pare("SoftmaxGrad", []graph.Attr{graph.MakeAttr("axes", []int{1})}, du[0], p), scale)
-			return []*graph.Value{ddy, dx, nil}, nil
-		}},
 )
 
 func logSum(row []float64) float64 {
@@ -206,25 +123,4 @@ func logSum(row []float64) float64 {
 		s += math.Exp(v - m)
 	}
 	return m + math.Log(s)
-}
-
-func lossArgs(logits, labels *tensor.Tensor) (x []float64, label []int, rows, classes int, err error) {
-	if x, err = floats(logits); err != nil {
-		return
-	}
-	if label, err = intsOf(labels); err != nil {
-		return
-	}
-	if logits.Rank() != 2 || len(label) != logits.Shape[0] {
-		err = fmt.Errorf("logits %v and labels %v do not go together", logits.Shape, labels.Shape)
-		return
-	}
-	rows, classes = logits.Shape[0], logits.Shape[1]
-	for i, l := range label {
-		if l < 0 || l >= classes {
-			err = fmt.Errorf("label %d of sample %d is outside the %d classes", l, i, classes)
-			return
-		}
-	}
-	return
 }

@@ -32,7 +32,7 @@ var Floors = []Floor{
 	{"The network as a value", []string{"graph"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
-	{"Coupled channels and surgery", []string{"prune/structure"}},
+	{"Coupled channels and surgery; what training makes small", []string{"prune/structure", "train/objective"}},
 	{"How much a candidate matters", []string{"prune/score"}},
 	{"How much of each layer stays", []string{"prune/allocate"}},
 	{"Learning", []string{"train"}},

@@ -23,6 +23,34 @@ func losses() []Case {
 		out = append(out, Case{Domain: graph.Pare, Op: "NegativeLogLikelihoodLossGrad", Attrs: attrs, Fixed: []int{2},
 			In: in{y, target, between(.5, 2, 3), normal(2, 3, 2)}})
 	}
+	out = append(out, crossEntropies()...)
+	for _, kv := range [][]any{{"blank", 0}, {"blank", 3, "zero_infinity", 1}} {
+		// a repeated mark, an empty sequence, one that fits to the step, one that is too long
+		sequences := grid([]int64{1, 1, 2, -1, -1, -1, -1, -1, 2, 1, 1, 2}, 3, 4)
+		if kv[1] == 3 {
+			sequences = grid([]int64{0, 1, -1, -1, 2, 2, 2, 2, 0, 0, 1, 2}, 3, 4)
+		}
+		out = append(out, Case{Domain: graph.Pare, Op: "CTC", In: in{normal(3, 5, 4), sequences}, Attrs: as(kv...), First: "the gradient has none of its own"})
+	}
+	return out
+}
+
+func crossEntropies() []Case {
+	var out []Case
+	weights := []float32{.5, 2, 1, 0, 3}
+	for _, e := range []float64{0, .1} {
+		for _, kv := range [][]any{{}, {"ignore_index", -100}, {"ignore_index", 1}, {"class_weights", weights}, {"class_weights", weights, "ignore_index", 2}} {
+			label, three := ints(1, 0, 4, 2), []float32{2, .5, 3}
+			if len(kv) > 0 && kv[1] == -100 {
+				label = ints(1, -100, 4, 0)
+			}
+			out = append(out, Case{Domain: graph.Pare, Op: "SoftmaxCrossEntropy", In: in{normal(4, 5), label}, Attrs: as(append(kv, "label_smoothing", e)...)})
+			if len(kv) > 0 && kv[0] == "class_weights" {
+				kv = append([]any{"class_weights", three}, kv[2:]...)
+			}
+			out = append(out, Case{Domain: graph.Pare, Op: "SoftmaxCrossEntropyGrad", In: in{normal(), normal(3, 3), ints(2, 0, 1)}, Attrs: as(append(kv, "label_smoothing", e)...)})
+		}
+	}
 	return out
 }
 

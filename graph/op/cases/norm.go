@@ -37,10 +37,6 @@ func softmaxes() []Case {
 		}
 		out = append(out, Case{Op: op, In: in{normal(2, 5)}}, Case{Op: op, Opset: 11, In: in{normal(2, 3, 2)}}, Case{Op: op, In: in{between(-60, 60, 7)}})
 	}
-	for _, e := range []float64{0, .1} {
-		out = append(out, Case{Domain: graph.Pare, Op: "SoftmaxCrossEntropy", In: in{normal(3, 5), ints(1, 0, 4)}, Attrs: as("label_smoothing", e)},
-			Case{Domain: graph.Pare, Op: "SoftmaxCrossEntropyGrad", In: in{normal(), normal(2, 3), ints(2, 0)}, Attrs: as("label_smoothing", e)})
-	}
 	return append(out, Case{Domain: graph.Pare, Op: "SoftmaxGrad", In: in{normal(2, 3, 2), normal(2, 3, 2)}, Attrs: as("axes", []int{1, 2})},
 		Case{Domain: graph.Pare, Op: "SoftmaxGrad", In: in{normal(2, 3, 2), normal(2, 3, 2)}, Attrs: as("axes", []int{1})})
 }
