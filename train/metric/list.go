@@ -8,6 +8,10 @@ func define(m *Metric, s func(p Params) state) *Metric {
 
 // all are the metrics that have a name.
 var all = []*Metric{
-	accuracyMetric, topKMetric,
-	maeMetric, mseMetric, rmseMetric, mapeMetric, r2Metric,
+	accuracyMetric, topKMetric, balancedMetric, f1Metric, precisionMetric, recallMetric, // classes
+	aurocMetric, precisionAreaMetric, logLossMetric, perplexityMetric,
+	maeMetric, mseMetric, rmseMetric, mapeMetric, r2Metric, pearsonMetric, spearmanMetric, // numbers
+	iouMetric, diceMetric, apMetric, ap50Metric, ap75Metric, psnrMetric, ssimMetric, // pictures
+	cerMetric, werMetric, recallAtMetric, hitMetric, ndcgMetric, mrrMetric, // sequences, retrieval
+	agreementMetric, relativeErrorMetric, cosineMetric, // fidelity
 }

@@ -148,8 +148,11 @@ func (t *meter) name(i int) string {
 			what = "the reference's output"
 		}
 	}
-	if u := (Use{Args: t.args}); u.Arg(i) != "" {
-		role = u.Arg(i)
+	if t.m.Target == None {
+		i = min(i, k-1) // the reference's output has the same name
+	}
+	if arg := (Use{Args: t.args}).Arg(i); arg != "" {
+		role = arg
 	}
 	return fmt.Sprintf("%s %q", what, strings.TrimSuffix(role, "?"))
 }

@@ -266,12 +266,37 @@ func (u *Use) set(name, value string, roles []string) error {
 	return nil
 }
 
-// finish gives a metric of a file what its parameters say of it.
+// finish puts names where they belong if there are only as many as must be given, and
+// gives a metric of a file what its parameters say of it.
 func (u Use) finish() Use {
+	u.Args = u.Metric.spread(u.Args)
 	if u.Metric.Inputs != nil {
 		u.Metric.Higher = u.Param("better") == "higher"
 	}
 	return u
+}
+
+// spread moves names past the roles that may be left out, where there are just as many
+// as roles that may not.
+func (m *Metric) spread(args []string) []string {
+	roles := slices.Clone(m.Outputs)
+	if m.Target != None {
+		roles = append(roles, m.Targets...)
+	}
+	var must []int
+	for i, r := range roles {
+		if !strings.HasSuffix(r, "?") {
+			must = append(must, i)
+		}
+	}
+	if len(must) == len(roles) || len(args) != len(must) || slices.Contains(args, "") {
+		return args
+	}
+	out := make([]string, len(roles))
+	for i, a := range args {
+		out[must[i]] = a
+	}
+	return out
 }
 
 // String writes the use as Parse reads it.
