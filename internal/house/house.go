@@ -34,7 +34,7 @@ var Floors = []Floor{
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; what training makes small", []string{"prune/structure", "train/objective"}},
 	{"How much a candidate matters", []string{"prune/score"}},
-	{"How much of each layer stays", []string{"prune/allocate"}},
+	{"How much of each layer stays; how good a network is", []string{"prune/allocate", "train/metric"}},
 	{"Learning", []string{"train"}},
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
