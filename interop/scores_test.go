@@ -85,15 +85,10 @@ func compute(t *testing.T, g *graph.Graph, data fixed, sparsity float64, iterati
 	grad, err := train.Gradients(ctx, g, prune.Values(ws), data, train.Loss{}, opt)
 	check(err)
 	global("snip", score.Sensitivity(ws, grad), nil)
-	warm, in, err := score.Tempered(g, 200)
+	warm := train.Loss{Temper: 200}
+	grad, err = train.Gradients(ctx, g, prune.Values(ws), data, warm, opt)
 	check(err)
-	var of []*graph.Value
-	for _, w := range ws {
-		of = append(of, in[w.Value])
-	}
-	grad, err = train.Gradients(ctx, warm, of, data, train.Loss{}, opt)
-	check(err)
-	hg, err := train.HessianProduct(ctx, warm, of, grad, data, train.Loss{}, opt)
+	hg, err := train.HessianProduct(ctx, g, prune.Values(ws), grad, data, warm, opt)
 	check(err)
 	s, err := score.GraSP(ws, hg)
 	global("grasp", s, err)

@@ -101,7 +101,7 @@ func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
 		return nil
 	}
 	text := "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and trained with other batches, as its nodes allow"
-	if _, err := train.NewView(g, s, in[0].Mul+1, false); err != nil {
+	if _, err := train.NewView(g, s, in[0].Mul+1, nil); err != nil {
 		text = "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and can only be trained so"
 	}
 	return []catalog.Text{catalog.Text(fmt.Sprintf(text, in[0].Mul))}
@@ -121,7 +121,7 @@ func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
 		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.X().Shape)))
 	}
 	_, batch := g.Batch(2)
-	v, err := train.NewView(g, s, batch, false)
+	v, err := train.NewView(g, s, batch, nil)
 	if err != nil {
 		return nil, err
 	}

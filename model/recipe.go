@@ -5,6 +5,7 @@ import (
 
 	"pare/catalog"
 	"pare/train"
+	"pare/train/objective"
 )
 
 // Recipe is how a network is trained or trained on.
@@ -16,7 +17,7 @@ type Recipe struct {
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
-	Loss      string  `flag:"loss" choice:"cross-entropy,mse" doc:"cross-entropy, or mse against 1 for the class and 0 elsewhere"`
+	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
 	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
@@ -26,7 +27,7 @@ type Recipe struct {
 
 // Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "cross-entropy", Renorm: "auto"}
+	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Renorm: "auto"}
 }
 
 // Check returns an error where the recipe cannot be followed with the data. It
@@ -39,7 +40,7 @@ func (j *Job) Check() error {
 	if err != nil || j.Graph == nil {
 		return err
 	}
-	_, err = train.NewView(j.Graph, j.Data.Train, j.Recipe.Batch, cfg.Loss.Kind == "mse")
+	_, err = train.NewView(j.Graph, j.Data.Train, j.Recipe.Batch, cfg.Loss.Objective)
 	return err
 }
 
@@ -61,8 +62,6 @@ func (j *Job) config() (*train.Config, error) {
 		return nil, catalog.Errorf("{Recipe.Crop} %d is negative", r.Crop)
 	case (r.Crop > 0 || r.Flip) && len(j.Data.Train.X().Shape) != 3:
 		return nil, catalog.Errorf("samples of shape %v are no images: {Recipe.Crop} and {Recipe.Flip} do not apply", j.Data.Train.X().Shape)
-	case r.Loss == "mse" && j.Data.Train.X().Ints != nil:
-		return nil, catalog.Errorf("text is learnt by cross-entropy, not mse: {Recipe.Loss}")
 	}
 	opt, err := train.ParseOptimizer(r.Optimizer, r.Momentum, r.Decay)
 	if err != nil {
@@ -73,8 +72,33 @@ func (j *Job) config() (*train.Config, error) {
 		return nil, catalog.Errorf("{Recipe.Schedule}: %v", err)
 	}
 	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
-	cfg.Loss.Kind, cfg.Loss.Smoothing = r.Loss, r.Smoothing
+	if cfg.Loss.Objective, err = r.objective(); err != nil {
+		return nil, err
+	}
+	cfg.Loss.Smoothing = r.Smoothing
 	return cfg, cfg.Loss.Check()
+}
+
+// Objective is the loss that weights are scored by: the recipe's, without smoothing and
+// teacher.
+func (j *Job) Objective() (train.Loss, error) {
+	o, err := j.Recipe.objective()
+	return train.Loss{Objective: o}, err
+}
+
+// objective is what the recipe makes small; nil: what outputs and targets suggest.
+func (r *Recipe) objective() (objective.Objective, error) {
+	if r.Loss == "auto" || r.Loss == "" {
+		return nil, nil
+	}
+	o, err := objective.Parse(r.Loss)
+	if err == nil {
+		err = o.Load()
+	}
+	if err != nil {
+		return nil, catalog.Errorf("{Recipe.Loss} %s: %v", r.Loss, err)
+	}
+	return o, nil
 }
 
 // Steps is the number of optimiser steps that the recipe makes.

@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		},
 		"learning rate":     func(j *model.Job) { j.Recipe.LR = math.NaN() },
 		"unknown optimiser": func(j *model.Job) { j.Recipe.Optimizer = "nosuch" },
-		"unknown loss":      func(j *model.Job) { j.Recipe.Loss = "nosuch" },
+		"there is no loss":  func(j *model.Job) { j.Recipe.Loss = "nosuch" },
 		"not with mse":      func(j *model.Job) { j.Recipe.Loss, j.Recipe.Smoothing = "mse", .1 },
 		"Recipe.Clip":       func(j *model.Job) { j.Recipe.Clip = math.NaN() },
 	} {

@@ -9,7 +9,7 @@ import (
 	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
-	"pare/tensor"
+	"pare/train/objective"
 )
 
 // reply is an output that may answer: its scores and how they lie.
@@ -30,77 +30,51 @@ func (r *reply) root() *graph.Value {
 	return r.of
 }
 
-// answer finds the output that answers, and makes it the only one.
-func (v *View) answer(g *graph.Graph, last bool) error {
-	r, err := v.choose(g)
-	if err != nil {
-		return err
+// rows gives each label its scores, [rows classes]. y is the field of the labels; nil:
+// there is none.
+func (v *View) rows(r *reply, l *objective.Loss, y *dataset.Field) (*graph.Value, error) {
+	x, made := r.of, l.Logits != "softmax"
+	if r.prob != nil && !made {
+		x = v.unmade(x, r.chain, r.prob)
 	}
-	v.Asked, v.Width = r.of.Name, r.width
-	c := v.Graph
-	x := r.of
-	b := op.NewBuilder(c, x.Name)
-	if r.prob != nil && !last {
-		v.note("output %q is a probability (%s): loss and gradients are taken before it", r.of.Name, r.prob.Op)
-		if k := len(r.chain); k > 0 {
-			r.chain[k-1].Inputs[0] = r.prob.In(0)
-		} else {
-			x = r.prob.In(0)
+	x = v.cast(x)
+	b := op.NewBuilder(v.Graph, x.Name)
+	switch rank := len(x.Shape); {
+	case rank == 2 && r.axis == 1: // it is as it should be
+	case rank > 2 && r.axis < rank && v.samples != nil && (y == nil || y.Size() > 1):
+		var err error
+		if x, err = objective.Rows(b, x, r.axis); err != nil {
+			return nil, err
 		}
-	}
-	if x.DType != tensor.Float32 {
-		x = b.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, x)
-	}
-	rank := len(x.Shape)
-	switch {
-	case v.text() && rank == 3 && r.axis == 1:
-		x = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1})}, x)
-	case rank > 2 && v.samples == nil && r.axis == rank-1: // a label for each row
-	case rank != 2 && !v.text() || rank == 2 && r.axis == 0:
+	default:
 		x = b.Op("Reshape", x, b.Ints(-1, r.width))
 	}
 	if r.lone {
-		x = v.both(b, x, last)
+		x = v.both(b, r.of.Name, x, made)
 	}
-	if err := b.Err(); err != nil {
-		return err
-	}
-	if len(c.Outputs) > 1 || x != c.Outputs[0] {
-		c.Outputs = []*graph.Value{x}
-		c.Prune()
-	}
-	return nil
+	return x, b.Err()
 }
 
 // both gives the scores of two classes where the network gives one of the second.
-func (v *View) both(b *op.Builder, x *graph.Value, last bool) *graph.Value {
-	v.note("output %q is the probability of the second of two classes", v.Asked)
-	v.Width = 2
+func (v *View) both(b *op.Builder, name string, x *graph.Value, made bool) *graph.Value {
+	v.note("output %q is the probability of the second of two classes", name)
 	other := b.Op("Mul", x, b.Scalar(0, x))
-	if last {
+	if made {
 		other = b.Op("Sub", b.Scalar(1, x), x)
 	}
 	return b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 1)}, other, x)
 }
 
 // choose finds the output whose class axis fits the labels.
-func (v *View) choose(g *graph.Graph) (*reply, error) {
-	outs := v.Graph.Outputs
+func (v *View) choose(outs []*graph.Value, y *dataset.Field, c *Compared) (*reply, error) {
 	if len(outs) == 0 {
 		return nil, fmt.Errorf("the network has no output")
-	}
-	if name := g.Usage.OutputOf; name != "" && (len(outs) > 1 || outs[0].Name != name) {
-		i := slices.IndexFunc(outs, func(o *graph.Value) bool { return o.Name == name })
-		if i < 0 {
-			return nil, catalog.Errorf("{OutputOf} %s: the outputs are %s", name, described(outs))
-		}
-		outs = outs[i : i+1]
 	}
 	var exact, wide []*reply
 	var whys []string
 	var first error
 	for _, o := range outs {
-		r, err := v.read(o)
+		r, err := v.read(o, y)
 		if err != nil {
 			if first == nil {
 				first = err
@@ -108,7 +82,7 @@ func (v *View) choose(g *graph.Graph) (*reply, error) {
 			whys = append(whys, err.Error())
 			continue
 		}
-		if k := v.classes(); k == 0 || r.width == k || r.lone {
+		if k := classesOf(y); k == 0 || r.width == k || r.lone {
 			exact = append(exact, r)
 		} else {
 			wide = append(wide, r)
@@ -130,10 +104,10 @@ func (v *View) choose(g *graph.Graph) (*reply, error) {
 		}
 	}
 	r := fitting[0]
-	if len(outs) > 1 {
+	if len(outs) > 1 && len(c.Args) == 0 {
 		v.note("of the outputs %s, %q is taken for the answer", described(outs), r.of.Name)
 	}
-	if k := v.classes(); k > 0 && r.width > k {
+	if k := classesOf(y); k > 0 && r.width > k {
 		v.note("the network has %d outputs, the data %d classes: output 0 is taken to be class 0, and so on; those from %d on are no class", r.width, k, k)
 	}
 	return r, nil
@@ -146,22 +120,16 @@ func values(rs []*reply) (out []*graph.Value) {
 	return out
 }
 
-// classes is the number of classes of the labels, 0 where it is not known.
-func (v *View) classes() int {
-	if v.samples == nil {
+// classesOf is the number of classes of labels, 0 where it is not known.
+func classesOf(y *dataset.Field) int {
+	if y == nil {
 		return 0
 	}
-	return v.label().Classes
+	return y.Classes
 }
 
-// label is the field of the classes.
-func (v *View) label() *dataset.Field { return v.samples.Class() }
-
-// text says whether every place of a sample has a label, as in text.
-func (v *View) text() bool { return v.samples != nil && v.label().Size() > 1 }
-
 // read says how an output answers.
-func (v *View) read(o *graph.Value) (*reply, error) {
+func (v *View) read(o *graph.Value, y *dataset.Field) (*reply, error) {
 	if !o.DType.IsFloat() {
 		return nil, fmt.Errorf("output %q holds %v, not scores of classes", o.Name, o.DType)
 	}
@@ -170,16 +138,16 @@ func (v *View) read(o *graph.Value) (*reply, error) {
 		return nil, fmt.Errorf("the shape of output %q, %v, is not known before it runs: scores of a known number of classes are needed", o.Name, o.Shape)
 	}
 	r := &reply{of: o}
-	if r.axis = v.axis(s); r.axis < 0 {
-		return nil, fmt.Errorf("output %q has shape %v for %d samples%s", o.Name, s, v.Batch, v.wanted())
+	if r.axis = v.axis(s, y); r.axis < 0 {
+		return nil, fmt.Errorf("output %q has shape %v for %d samples%s", o.Name, s, v.Batch, wanted(y))
 	}
 	r.width = 1
 	if r.axis < len(s) {
 		r.width = s[r.axis]
 	}
 	r.chain, r.prob = probability(v.Graph, o, r.width)
-	k := v.classes()
-	r.lone = k == 2 && r.width == 1 && r.prob.Is("Sigmoid") && !v.text()
+	k := classesOf(y)
+	r.lone = k == 2 && r.width == 1 && r.prob.Is("Sigmoid") && y.Size() == 1
 	if k > r.width && !r.lone {
 		more := ""
 		if r.width == 1 && k == 2 {
@@ -191,17 +159,17 @@ func (v *View) read(o *graph.Value) (*reply, error) {
 }
 
 // wanted says what an output should look like.
-func (v *View) wanted() string {
-	if v.text() {
-		return fmt.Sprintf(" of %d tokens: each token has a label, so that [batch tokens classes] is needed", v.label().Size())
+func wanted(y *dataset.Field) string {
+	if y != nil && y.Size() > 1 {
+		return fmt.Sprintf(" of %v places: each place has a label, so that [batch %s classes] is needed, or [batch classes %[2]s]", y.Shape, shapeText(y.Shape))
 	}
 	return ": each sample has one label, so that [batch classes] is needed; a network that answers for every place of an image or a text needs such labels, or a pooling at its end"
 }
 
 // axis is that of the classes: for samples with one label the only one beside the
-// batch that has more than one position; past the last where there is none. -1 where
-// the output does not fit the labels.
-func (v *View) axis(s []int) int {
+// batch that has more than one position; past the last where there is none; else the
+// one that the labels lack. -1 where the output does not fit the labels.
+func (v *View) axis(s []int, y *dataset.Field) int {
 	n := len(s)
 	if v.samples == nil {
 		switch rest := long(s); {
@@ -212,17 +180,8 @@ func (v *View) axis(s []int) int {
 		}
 		return n - 1
 	}
-	if v.text() {
-		t := v.label().Size()
-		switch {
-		case n == 3 && s[0] == v.Batch && s[1] == t:
-			return 2
-		case n == 3 && s[0] == v.Batch && s[2] == t:
-			return 1
-		case n == 2 && s[0] == v.Batch*t:
-			return 1
-		}
-		return -1
+	if y != nil && y.Size() > 1 {
+		return v.axisOf(s, y.Shape)
 	}
 	if n == 1 && v.Batch == 1 && s[0] > 1 { // the only sample's axis is left out
 		return 0
@@ -237,6 +196,40 @@ func (v *View) axis(s []int) int {
 		return rest[0]
 	}
 	return -1
+}
+
+// axisOf is the axis that an output has and the labels of its places lack: the last, as
+// of text, or the first behind the batch, as of images.
+func (v *View) axisOf(s, places []int) int {
+	n := len(s)
+	if n == 2 && s[0] == v.Batch*size(places) {
+		return 1
+	}
+	if n < 2 || s[0] != v.Batch {
+		return -1
+	}
+	want := squeezed(places)
+	try := []int{n - 1, 1}
+	if len(want) > 1 {
+		try = []int{1, n - 1}
+	}
+	for k := 2; k < n-1; k++ {
+		try = append(try, k)
+	}
+	for _, k := range try {
+		if slices.Equal(squeezed(slices.Concat(s[1:k], s[k+1:])), want) {
+			return k
+		}
+	}
+	return -1
+}
+
+func size(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }
 
 // long lists the axes but the first that have more than one position.

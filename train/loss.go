@@ -3,30 +3,40 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
 	"pare/tensor"
+	"pare/train/objective"
 )
 
 // Loss is what training makes small.
 type Loss struct {
-	Kind      string       // "" or "cross-entropy", "mse"
-	Smoothing float64      // label smoothing of cross-entropy, in [0,1)
-	Teacher   *graph.Graph // distillation: its softened outputs are matched too
-	Alpha     float64      // share of the distillation term, in [0,1]
-	T         float64      // temperature of distillation
+	Objective objective.Objective // nil: the one that outputs and targets suggest
+	Smoothing float64             // of labels, in [0,1), in terms of cross-entropy that set none
+	Teacher   *graph.Graph        // distillation: what it gives is matched too; alone where nothing is to be compared with
+	Match     objective.Objective // how it is matched; nil: by what each output is
+	Alpha     float64             // share of the distillation, in [0,1]
+	T         float64             // temperature of distillation
+	Temper    float64             // what outputs are divided by before they are compared; 0: nothing
+
+	any bool // where there is nothing to learn from, a loss of no meaning will do
+}
+
+// By is the loss of one kind, with its usual settings.
+func By(l *objective.Loss) Loss {
+	return Loss{Objective: objective.Objective{{Weight: 1, Loss: l}}}
 }
 
 // Check returns an error that names the setting out of range.
 func (l Loss) Check() error {
 	switch {
-	case l.Kind != "" && l.Kind != "cross-entropy" && l.Kind != "mse":
-		return fmt.Errorf("unknown loss %q: use cross-entropy or mse", l.Kind)
-	case l.Kind == "mse" && (l.Teacher != nil || l.Smoothing != 0):
-		return fmt.Errorf("a teacher and label smoothing go with cross-entropy, not with mse")
 	case !(l.Smoothing >= 0 && l.Smoothing < 1):
 		return fmt.Errorf("label smoothing %v is outside [0,1)", l.Smoothing)
+	case l.Smoothing > 0 && l.Objective != nil && !slices.ContainsFunc(l.Objective, smooths):
+		return fmt.Errorf("label smoothing goes with cross-entropy, not with %v", l.Objective)
 	case l.Teacher != nil && !(l.Alpha >= 0 && l.Alpha <= 1):
 		return fmt.Errorf("the distillation share %v is outside [0,1]", l.Alpha)
 	case l.Teacher != nil && !(l.T > 0):
@@ -35,62 +45,140 @@ func (l Loss) Check() error {
 	return nil
 }
 
-// lossInputs are the inputs that a loss adds to the graph.
-type lossInputs struct {
-	label   *graph.Value // int64 [rows] (cross-entropy), or float targets like the output (mse)
-	teacher *graph.Value // logits of the teacher, like the output
+// smooths says whether labels may be smoothed in a term.
+func smooths(t objective.Term) bool { return t.Loss == objective.CrossEntropy }
+
+// target is an input of a view that is given a field to compare with.
+type target struct {
+	field int // -1: none, where there are no samples
+	in    *graph.Value
 }
 
-// attach adds the loss behind the output of a view.
-func (l Loss) attach(g *graph.Graph, labelled bool) (*graph.Value, lossInputs, error) {
-	b := op.NewBuilder(g, "loss")
-	out := g.Outputs[0]
-	var in lossInputs
-	if len(out.Shape) < 2 {
-		return nil, in, fmt.Errorf("the network's output %q has shape %v: a loss needs [batch, ...]", out.Name, out.Shape)
-	}
-	classes := out.Shape[len(out.Shape)-1]
-	if !classes.Known() {
-		return nil, in, fmt.Errorf("the network's output %q has shape %v: the number of classes must be known", out.Name, out.Shape)
-	}
-	if l.Kind == "mse" {
-		in.label = &graph.Value{Name: g.Fresh("target"), DType: tensor.Float32, Shape: out.Shape}
-		target := in.label
-		if labelled { // 1 for the class and 0 elsewhere
-			in.label.DType, in.label.Shape = tensor.Int64, out.Shape[:1]
-			values := tensor.New(tensor.Float32, 2)
-			values.F32()[1] = 1
-			target = b.Op("OneHot", in.label, b.Ints(classes.Mul), b.Const(values))
+// attach adds the loss behind the outputs of a view.
+func (l Loss) attach(v *View) (*graph.Value, error) {
+	b := op.NewBuilder(v.Graph, "loss")
+	var terms, soft []*graph.Value
+	for _, c := range v.Terms {
+		if l.Temper > 0 {
+			c.Out = slices.Clone(c.Out)
+			for i, o := range c.Out {
+				c.Out[i] = b.Op("Mul", o, b.Scalar(1/l.Temper, o))
+			}
 		}
-		g.Inputs = append(g.Inputs, in.label)
-		d := b.Op("Sub", out, target)
-		return b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, b.Op("Mul", d, d)), in, b.Err()
+		if l.Smoothing > 0 && smooths(c.Term) && !c.Params.Has("smoothing") {
+			c.Params = withParam(c.Params, "smoothing", l.Smoothing)
+		}
+		t, err := v.build(b, c)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, t)
 	}
-	logits := out
-	if len(out.Shape) > 2 {
-		logits = b.Op("Reshape", out, b.Ints(-1, classes.Mul))
+	for _, c := range v.Matched {
+		x := &graph.Value{Name: v.Graph.Fresh("teacher"), DType: tensor.Float32, Shape: c.Out[0].Shape}
+		v.Graph.Inputs = append(v.Graph.Inputs, x)
+		v.taught = append(v.taught, x)
+		if c.Weight = 1 / float64(len(v.Matched)); terms != nil {
+			c.Weight *= l.Alpha
+		}
+		if c.Weight == 0 {
+			continue
+		}
+		t, err := c.Build(b, c.Out, []*graph.Value{x})
+		if err != nil {
+			return nil, err
+		}
+		soft = append(soft, t)
 	}
-	in.label = &graph.Value{Name: g.Fresh("label"), DType: tensor.Int64, Shape: graph.Shape{logits.Shape[0]}}
-	g.Inputs = append(g.Inputs, in.label)
-	loss := b.Pare("SoftmaxCrossEntropy", []graph.Attr{graph.MakeAttr("label_smoothing", l.Smoothing)}, logits, in.label)
-	if l.Teacher == nil {
-		return loss, in, b.Err()
+	if terms == nil && soft == nil && l.any {
+		return b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, v.Graph.Outputs[0]), b.Err()
 	}
-	in.teacher = &graph.Value{Name: g.Fresh("teacher"), DType: tensor.Float32, Shape: out.Shape}
-	g.Inputs = append(g.Inputs, in.teacher)
-	t := in.teacher
-	if len(out.Shape) > 2 {
-		t = b.Op("Reshape", t, b.Ints(-1, classes.Mul))
+	if terms == nil && soft == nil {
+		return nil, fmt.Errorf("there is nothing to learn from: every field of the samples is an input, and there is no teacher")
 	}
-	// T^2 * KL(softmax(teacher/T) || softmax(logits/T)), mean over rows (Hinton et al. 2015)
-	axis := []graph.Attr{graph.MakeAttr("axis", -1)}
-	inv := b.Scalar(1/l.T, logits)
-	ls := b.Attr("LogSoftmax", axis, b.Op("Mul", logits, inv))
-	lt := b.Attr("LogSoftmax", axis, b.Op("Mul", t, inv))
-	kl := b.Op("Mul", b.Op("Exp", lt), b.Op("Sub", lt, ls))
-	mean := b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, kl) // over rows and classes
-	soft := b.Op("Mul", mean, b.Scalar(l.T*l.T*float64(classes.Mul)*l.Alpha, mean))
-	return b.Op("Add", b.Op("Mul", loss, b.Scalar(1-l.Alpha, loss)), soft), in, b.Err()
+	if terms != nil {
+		hard, err := objective.Sum(b, terms)
+		if err != nil {
+			return nil, err
+		}
+		if v.Matched != nil {
+			hard = b.Op("Mul", hard, b.Scalar(1-l.Alpha, hard))
+		}
+		soft = append([]*graph.Value{hard}, soft...)
+	}
+	return objective.Sum(b, soft)
+}
+
+// build adds a term and the inputs for its targets.
+func (v *View) build(b *op.Builder, c Compared) (*graph.Value, error) {
+	if c.Loss == objective.File {
+		values := map[string]*graph.Value{}
+		for _, k := range c.Target {
+			f := v.samples.Fields[k]
+			kind := tensor.Int64
+			if f.Floats != nil || c.takes(f.Name).IsFloat() {
+				kind = tensor.Float32
+			}
+			values[f.Name] = v.target(k, kind, graph.Dims(append([]int{v.Batch}, f.Shape...)...))
+		}
+		for _, o := range c.Out {
+			values[o.Name] = o
+		}
+		return c.Import(b, c.Graph, values)
+	}
+	if len(c.Loss.Targets) == 0 {
+		return c.Build(b, c.Out, nil)
+	}
+	k, shape, kind := -1, c.Out[0].Shape, tensor.Int64
+	if len(c.Target) > 0 {
+		k = c.Target[0]
+	}
+	switch c.Loss.Layout {
+	case objective.ByRows:
+		shape = shape[:1]
+	case objective.InTime:
+		shape = graph.Dims(v.Batch, size(v.samples.Fields[k].Shape))
+	default:
+		kind = tensor.Float32
+	}
+	return c.Build(b, c.Out, []*graph.Value{v.target(k, kind, shape)})
+}
+
+// takes is the type of what a file's input takes of a name.
+func (c *Compared) takes(name string) tensor.DType {
+	for _, in := range c.Graph.Inputs {
+		if in.Name == name || c.Bind[in.Name] == name {
+			return in.DType
+		}
+	}
+	return tensor.Int64
+}
+
+// target is the input of a field that is compared with.
+func (v *View) target(field int, kind tensor.DType, shape graph.Shape) *graph.Value {
+	for _, t := range v.against {
+		if t.field == field && t.in.DType == kind && slices.Equal(t.in.Shape, shape) {
+			return t.in
+		}
+	}
+	name := "label"
+	if kind == tensor.Float32 {
+		name = "target"
+	}
+	x := &graph.Value{Name: v.Graph.Fresh(name), DType: kind, Shape: shape}
+	v.Graph.Inputs = append(v.Graph.Inputs, x)
+	v.against = append(v.against, target{field, x})
+	return x
+}
+
+// compared are the parts of targets' storage that fields are written into.
+func (v *View) compared(in func(*graph.Value) *tensor.Tensor) (to []dataset.Buffer) {
+	for _, t := range v.against {
+		if x := in(t.in); x != nil && t.field >= 0 {
+			to = append(to, dataset.Buffer{Field: t.field, X: x.F32(), I: tensor.Of[int64](x), Raw: true})
+		}
+	}
+	return to
 }
 
 // score gives the best class of a row of logits and the cross-entropy of the

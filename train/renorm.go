@@ -88,7 +88,7 @@ func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, opt
 func moments(ctx context.Context, g *graph.Graph, convs []*graph.Node, d Source, batches int, opt engine.Options) (mean, vari [][]float64, err error) {
 	defer d.Close()
 	var of []*graph.Value
-	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{}, opt, func(_ *graph.Graph, in, _ map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
+	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{any: true}, opt, func(_ *graph.Graph, in, _ map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
 		for _, n := range convs {
 			y := in[n.Out(0)]
 			if y == nil {

@@ -10,6 +10,7 @@ import (
 	"pare/graph"
 	"pare/graph/op"
 	"pare/tensor"
+	"pare/train/objective"
 )
 
 // parabola is a source of one sample whose loss is half the square of the
@@ -39,7 +40,7 @@ func TestSAM(t *testing.T) {
 		if err := op.InferAll(g); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Fit(context.Background(), &Config{Graph: g, Train: parabola{}, Epochs: 1, Optimizer: SGD{}, Rate: Constant(.5), Loss: Loss{Kind: "mse"},
+		_, err := Fit(context.Background(), &Config{Graph: g, Train: parabola{}, Epochs: 1, Optimizer: SGD{}, Rate: Constant(.5), Loss: By(objective.MSE),
 			Engine: engine.Options{Threads: 1}, Hooks: []Hook{&SAM{Rho: rho}}})
 		if rho < 0 {
 			if err == nil || !strings.Contains(err.Error(), "rho -1") {

@@ -102,7 +102,7 @@ func (e *Eval) Run(ctx context.Context, g *graph.Graph) (Metrics, error) {
 func (e *Eval) Scores(ctx context.Context, g *graph.Graph, f func(scores []float32, labels []int64, width int) error) (*View, error) {
 	l := *e.Loader
 	_, l.Size = g.Batch(l.Size)
-	v, err := NewView(g, l.Set, l.Size, false)
+	v, err := NewView(g, l.Set, l.Size, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"pare/dataset"
 	"pare/engine"
@@ -19,19 +18,18 @@ type Step struct {
 	Params []*Param
 	Batch  int
 
-	net    *graph.Graph
-	prog   *engine.Program
-	norms  []*norm
-	rows   []int            // values a channel behind each norm's statistics
-	fed    []dataset.Buffer // what a batch is written into: inputs, then targets
-	x      []*tensor.Tensor // inputs
-	label  *tensor.Tensor
-	soft   *tensor.Tensor // teacher's logits
-	loss   *graph.Value
-	lossT  *tensor.Tensor
-	bm, bv [][]float32
-	teach  *engine.Program
-	view   *View
+	net     *graph.Graph
+	prog    *engine.Program
+	norms   []*norm
+	rows    []int            // values a channel behind each norm's statistics
+	fed     []dataset.Buffer // what a batch is written into: inputs, then targets
+	x       []*tensor.Tensor // inputs
+	label   *tensor.Tensor
+	soft    []*tensor.Tensor // what the teacher gives
+	lossT   *tensor.Tensor
+	bm, bv  [][]float32
+	teacher *engine.Program
+	view    *View
 }
 
 // NewStep plans forward and backward pass of a network for a batch size. The
@@ -55,7 +53,7 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
-	view, err := NewView(g, set, batch, l.Kind == "mse") // recurrence is differentiated step by step: sizes are bound
+	view, err := newView(g, set, batch, l) // recurrence is differentiated step by step: sizes are bound
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +64,7 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		return nil, err
 	}
 	s := &Step{Batch: batch, net: g, norms: norms, view: view}
-	loss, in, err := l.attach(c, set != nil)
+	loss, err := l.attach(view)
 	if err != nil {
 		return nil, err
 	}
@@ -95,37 +93,22 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 	if s.prog, err = engine.Compile(c, nil, opt, want...); err != nil {
 		return nil, err
 	}
-	s.loss = loss
-	s.label = s.prog.Input(in.label.Name)
 	s.x = view.Inputs(s.prog)
-	s.fed = view.Buffers(s.x)
-	if set != nil {
-		s.fed = append(s.fed, dataset.Buffer{Field: slices.Index(set.Fields, set.Class()), I: tensor.Of[int64](s.label)})
+	in := func(v *graph.Value) *tensor.Tensor { return s.prog.Input(v.Name) }
+	s.fed = append(view.Buffers(s.x), view.compared(in)...)
+	if len(view.against) > 0 {
+		s.label = in(view.against[0].in)
 	}
 	s.lossT = s.prog.Value(loss)
-	if in.teacher != nil {
-		s.soft = s.prog.Input(in.teacher.Name)
-		if s.teach, err = teacher(l.Teacher, view, opt); err != nil {
+	if len(view.Matched) > 0 {
+		for _, x := range view.taught {
+			s.soft = append(s.soft, in(x))
+		}
+		if s.teacher, err = teacher(l.Teacher, view, opt); err != nil {
 			return nil, fmt.Errorf("teacher: %w", err)
 		}
 	}
 	return s, s.bind(params, grads)
-}
-
-// teacher plans a teacher on the samples that a student sees.
-func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program, error) {
-	v, err := NewView(g, student.samples, student.Batch, false)
-	if err != nil {
-		return nil, err
-	}
-	if v.Width != student.Width {
-		return nil, fmt.Errorf("it has %d outputs, the network %d: they must be as many", v.Width, student.Width)
-	}
-	if !slices.EqualFunc(v.Feeds, student.Feeds, func(a, b Feed) bool { return a.Field == b.Field && a.Raw == b.Raw && a.Input.DType == b.Input.DType }) {
-		return nil, fmt.Errorf("one of the two networks takes whole numbers and the other normalised ones, or they take other fields: give a teacher of the same inputs")
-	}
-	opt.Freeze = true
-	return engine.Compile(v.Graph, nil, opt)
 }
 
 // backward adds the gradients of a loss by the network's parameters, which m finds
@@ -197,16 +180,14 @@ func (s *Step) Run() (float64, error) { return s.RunContext(context.Background()
 // RunContext is Run that ends with the context's error once it is done, where a
 // Loop of the network counts for long (see engine.Program.RunContext).
 func (s *Step) RunContext(ctx context.Context) (float64, error) {
-	if s.teach != nil {
-		for i, name := range s.teach.InputNames() {
-			in := s.teach.Input(name)
-			copy(in.F32(), s.x[i].F32())
-			copy(tensor.Of[int64](in), tensor.Of[int64](s.x[i]))
-		}
-		if err := s.teach.RunContext(ctx); err != nil {
+	if s.teacher != nil {
+		s.teach(s.x)
+		if err := s.teacher.RunContext(ctx); err != nil {
 			return 0, err
 		}
-		copy(s.soft.F32(), s.teach.Output(s.teach.OutputNames()[0]).F32())
+		for i, name := range s.teacher.OutputNames() {
+			copy(s.soft[i].F32(), s.teacher.Output(name).F32())
+		}
 	}
 	if err := s.prog.RunContext(ctx); err != nil {
 		return 0, err
@@ -244,8 +225,8 @@ func (s *Step) Plan() []engine.StepInfo { return s.prog.Plan() }
 // Close frees the plan.
 func (s *Step) Close() {
 	s.prog.Close()
-	if s.teach != nil {
-		s.teach.Close()
+	if s.teacher != nil {
+		s.teacher.Close()
 	}
 }
 

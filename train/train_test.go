@@ -14,6 +14,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/train/objective"
 	"pare/zoo"
 )
 
@@ -276,7 +277,7 @@ func TestStepAllocates(t *testing.T) {
 
 func TestLearns(t *testing.T) {
 	d, _ := dataset.Open("digits")
-	for _, l := range []Loss{{}, {Smoothing: .1}, {Kind: "mse"}} {
+	for _, l := range []Loss{{}, {Smoothing: .1}, By(objective.MSE)} {
 		c := config(t, 0)
 		c.Train = NewData(&dataset.Loader{Set: d.Train, Size: 32, Norm: d.Norm, Shuffle: true})
 		c.Loss, c.Epochs, c.Rate = l, 4, Constant(.005)
@@ -331,7 +332,7 @@ func TestBadTraining(t *testing.T) {
 		"NaN weight": func(c *Config) { c.Graph.Params()[0].Const.F32()[0] = float32(math.NaN()) },
 		"diverges":   func(c *Config) { c.Optimizer, c.Rate = SGD{}, Constant(1e20) },
 		"smoothing":  func(c *Config) { c.Loss.Smoothing = 1 },
-		"mse":        func(c *Config) { c.Loss.Kind = "nosuch" },
+		"mse":        func(c *Config) { c.Loss = By(objective.CTC) },
 	} {
 		c := config(t, 1)
 		f(c)

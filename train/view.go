@@ -11,6 +11,7 @@ import (
 	"pare/graph/op"
 	"pare/prune"
 	"pare/tensor"
+	"pare/train/objective"
 )
 
 // View is a network as samples see it: a copy that shares the weights, with an input
@@ -24,19 +25,28 @@ type View struct {
 	Of    map[*graph.Value]*graph.Value // what the network's values are called in the view
 	Batch int
 	Feeds []Feed         // what the inputs are given, in the order of the graph's
-	Width int            // scores of a label
+	Terms []Compared     // of the objective; none where there is nothing to compare with
+	Width int            // scores of a label, in the first term
 	Sizes map[string]int // of the network's free axes, as the samples have them, but for the batch
 	Asked string         // the output that answers
 	Notes []catalog.Text // what was assumed
 
+	Matched []Compared // with what a teacher gives
+
 	samples *dataset.Set
+	against []target       // inputs for what is compared with
+	taught  []*graph.Value // inputs for what the teacher gives, one for each that is matched
 }
 
 // NewView sees a network with the samples of a set (nil: with what the inputs take)
-// in batches. Scores are before a softmax or sigmoid that the network ends in, unless
-// last is set: then they are what it gives. It returns an error that says what is not
+// in batches, for an objective; nil stands for the one that outputs and targets suggest,
+// without targets for all outputs as they are. It returns an error that says what is not
 // understood, and the way on.
-func NewView(g *graph.Graph, set *dataset.Set, batch int, last bool) (*View, error) {
+func NewView(g *graph.Graph, set *dataset.Set, batch int, o objective.Objective) (*View, error) {
+	return newView(g, set, batch, Loss{Objective: o})
+}
+
+func newView(g *graph.Graph, set *dataset.Set, batch int, l Loss) (*View, error) {
 	v := &View{Batch: batch, Sizes: map[string]int{}, samples: set}
 	v.Graph, v.Of = g.Clone(false)
 	if err := v.bind(g); err != nil {
@@ -48,7 +58,7 @@ func NewView(g *graph.Graph, set *dataset.Set, batch int, last bool) (*View, err
 	if err := v.adapt(); err != nil {
 		return nil, err
 	}
-	if err := v.answer(g, last); err != nil {
+	if err := v.compare(g, l); err != nil {
 		return nil, err
 	}
 	v.Graph.Usage = graph.Usage{} // all is decided

@@ -165,7 +165,7 @@ func TestFixedBatchMixed(t *testing.T) {
 	} {
 		n := newNet(17, tensor.Float32, graph.N(1), graph.N(1), graph.N(4), graph.N(4))
 		g := n.done(t, f(n, n.flat(n.x, 16, 4)))
-		_, err := NewView(g, images(4, 1, 4, 4), 7, false)
+		_, err := NewView(g, images(4, 1, 4, 4), 7, nil)
 		if err == nil || !strings.Contains(err.Error(), "fixed to 1, and cannot be 7") || !strings.Contains(err.Error(), "give Recipe.Batch 1") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -180,7 +180,7 @@ func TestOtherInputs(t *testing.T) {
 		t.Error(why)
 	}
 	g.Inputs = nil
-	if _, err := NewView(g, images(4, 3, 4, 6), 3, false); !strings.Contains(fmt.Sprint(err), "no input") {
+	if _, err := NewView(g, images(4, 3, 4, 6), 3, nil); !strings.Contains(fmt.Sprint(err), "no input") {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"pare/graph"
 	"pare/graph/op"
 	"pare/tensor"
+	"pare/train/objective"
 )
 
 // net makes networks of a few layers for tests.
@@ -97,7 +98,7 @@ func fitted(t *testing.T, g *graph.Graph, s *dataset.Set, l Loss) string {
 // refusal is the error of a view.
 func refusal(g *graph.Graph, s *dataset.Set) string {
 	_, batch := g.Batch(3)
-	_, err := NewView(g, s, batch, false)
+	_, err := NewView(g, s, batch, nil)
 	return fmt.Sprint(err)
 }
 
@@ -185,7 +186,7 @@ func TestBinary(t *testing.T) {
 			t.Errorf("%+v, want loss %v and %d right", m, loss, right)
 		}
 		fitted(t, g, s, Loss{})
-		fitted(t, g, s, Loss{Kind: "mse"})
+		fitted(t, g, s, By(objective.MSE))
 		if after := evaluate(t, g, s); !(after.Loss < m.Loss) {
 			t.Errorf("loss %v after training, %v before", after.Loss, m.Loss)
 		}
@@ -254,7 +255,7 @@ func TestClassAxis(t *testing.T) {
 		if fitted(t, with(4, shape...), s, Loss{}) != bits {
 			t.Errorf("%v: other weights were learnt", shape)
 		}
-		fitted(t, with(4, shape...), s, Loss{Kind: "mse"})
+		fitted(t, with(4, shape...), s, By(objective.MSE))
 		fitted(t, with(4, shape...), s, Loss{Teacher: with(4, -1, 4), Alpha: .5, T: 2})
 	}
 	if m := evaluate(t, with(6, -1, 6), s); !strings.Contains(said(m), "6 outputs, the data 4 classes") {
@@ -301,14 +302,14 @@ func TestTokenScores(t *testing.T) {
 			if math.Abs(m.Loss-want.Loss) > 1e-9 || m.Accuracy != want.Accuracy {
 				t.Errorf("end %d, %v: %+v, want %+v", i, kind, m, want)
 			}
-			v, err := NewView(g, s, 2, false)
+			v, err := NewView(g, s, 2, nil)
 			if err != nil || v.Sizes["T"] != 5 || v.Sizes["N"] != 0 {
 				t.Errorf("sizes %v, %v", v.Sizes, err)
 			}
 		}
 	}
 	n := newNet(17, tensor.Int64, free, graph.N(5))
-	if why := refusal(n.done(t, n.Attr("ReduceMean", append(attrs("axes", []int{1}), graph.MakeAttr("keepdims", 0)), n.Op("Gather", n.weight(6, 6), n.x))), s); !strings.Contains(why, "each token has a label") {
+	if why := refusal(n.done(t, n.Attr("ReduceMean", append(attrs("axes", []int{1}), graph.MakeAttr("keepdims", 0)), n.Op("Gather", n.weight(6, 6), n.x))), s); !strings.Contains(why, "each place has a label") {
 		t.Error(why)
 	}
 }

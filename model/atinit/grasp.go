@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"pare/catalog"
-	"pare/graph"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/score"
@@ -55,23 +54,17 @@ func (s Sampled) GradientFlow(temperature float64) model.Score {
 		if err != nil {
 			return nil, err
 		}
-		v, err := train.NewView(j.Graph, j.Data.Train, d.Batch(), false)
+		loss, err := j.Objective()
 		if err != nil {
 			return nil, err
 		}
-		c, in, err := score.Tempered(v.Graph, temperature)
+		loss.Temper = temperature
+		of := prune.Values(ws)
+		g, err := train.Gradients(ctx, j.Graph, of, d, loss, j.Engine)
 		if err != nil {
 			return nil, err
 		}
-		of := make([]*graph.Value, len(ws))
-		for l, w := range v.Weights(ws) {
-			of[l] = in[w.Value]
-		}
-		g, err := train.Gradients(ctx, c, of, d, train.Loss{}, j.Engine)
-		if err != nil {
-			return nil, err
-		}
-		hg, err := train.HessianProduct(ctx, c, of, g, d, train.Loss{}, j.Engine)
+		hg, err := train.HessianProduct(ctx, j.Graph, of, g, d, loss, j.Engine)
 		if err != nil {
 			return nil, err
 		}

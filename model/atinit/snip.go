@@ -46,7 +46,11 @@ func (s Sampled) Sensitivity(ctx context.Context, j *model.Job, ws []*prune.Weig
 	if err != nil {
 		return nil, err
 	}
-	g, err := train.Gradients(ctx, j.Graph, prune.Values(ws), d, train.Loss{}, j.Engine)
+	loss, err := j.Objective()
+	if err != nil {
+		return nil, err
+	}
+	g, err := train.Gradients(ctx, j.Graph, prune.Values(ws), d, loss, j.Engine)
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 		}
 	}
 	_, batch := j.Graph.Batch(min(128, s.Samples))
-	v, err := train.NewView(j.Graph, set, batch, false)
+	v, err := train.NewView(j.Graph, set, batch, nil)
 	if err != nil {
 		return nil, fmt.Errorf("rate-distortion curves: %w", err)
 	}

@@ -71,19 +71,12 @@ func near(t *testing.T, what string, got, want [][]float32, tol float64) {
 func TestGraSP(t *testing.T) {
 	const temp, h = 2., 1e-3
 	g, ws := network(t, "mlp:64-10", 1, 8, 8)
-	c, in, err := Tempered(g, temp)
+	of, warm := prune.Values(ws), train.Loss{Temper: temp}
+	first, err := train.Gradients(context.Background(), g, of, batches(30), warm, one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var of []*graph.Value
-	for _, w := range ws {
-		of = append(of, in[w.Value])
-	}
-	first, err := train.Gradients(context.Background(), c, of, batches(30), train.Loss{}, one)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hg, err := train.HessianProduct(context.Background(), c, of, first, batches(30), train.Loss{}, one)
+	hg, err := train.HessianProduct(context.Background(), g, of, first, batches(30), warm, one)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,18 @@ import (
 	"pare/tensor"
 )
 
-// Load reads the file of an imported loss.
-func (t Term) Load() (*graph.Graph, error) {
-	if t.Loss != File {
-		return nil, fmt.Errorf("loss %s is not read from a file", t.Loss.Name)
+// Load reads the files of imported losses.
+func (o Objective) Load() error {
+	for i := range o {
+		if o[i].Loss != File || o[i].Graph != nil {
+			continue
+		}
+		var err error
+		if o[i].Graph, err = onnx.Load(o[i].File); err != nil {
+			return fmt.Errorf("loss: %w", err)
+		}
 	}
-	return onnx.Load(t.File)
+	return nil
 }
 
 // Import adds the loss of the term's file to the graph, its weight multiplied. values are

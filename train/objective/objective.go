@@ -35,8 +35,9 @@ type Term struct {
 
 	// File is the path of the ONNX file that an imported loss is read from, and Bind
 	// what its inputs are bound to, by their names, where that was written.
-	File string
-	Bind map[string]string
+	File  string
+	Bind  map[string]string
+	Graph *graph.Graph // what the file holds, once Load has read it
 }
 
 // Loss is a kind of term: a value that describes itself.

@@ -1,0 +1,444 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+
+	"pare/catalog"
+	"pare/dataset"
+	"pare/graph"
+	"pare/graph/op"
+	"pare/tensor"
+	"pare/train/objective"
+)
+
+// Compared is a term of an objective as a view has it.
+type Compared struct {
+	objective.Term
+	Output string         // of the network, which answers; "" for a file
+	Out    []*graph.Value // of the view, in the layout that the loss asks for
+	Target []int          // fields of the samples
+	Width  int            // scores of a label, of losses by classes
+}
+
+// compare binds the terms of an objective; nil stands for what outputs and targets
+// suggest.
+func (v *View) compare(g *graph.Graph, l Loss) error {
+	o := l.Objective
+	if o == nil {
+		var err error
+		if o, err = v.suggest(g); err != nil {
+			return err
+		}
+	}
+	outs := slices.Clone(v.Graph.Outputs)
+	for _, t := range o {
+		c, err := v.term(g, t, outs)
+		if err != nil {
+			return err
+		}
+		v.Terms = append(v.Terms, c)
+	}
+	if l.Teacher != nil {
+		if err := v.match(g, l, outs); err != nil {
+			return err
+		}
+	}
+	if v.Terms == nil && v.Matched == nil { // nothing to compare with: all that is a number
+		var numbers []*graph.Value
+		for _, o := range outs {
+			if o.DType == tensor.Float32 {
+				numbers = append(numbers, o)
+			}
+		}
+		outs = numbers
+		if len(outs) == 0 {
+			return fmt.Errorf("the network has no output of numbers: %s", described(v.Graph.Outputs))
+		}
+	} else {
+		all := slices.Concat(v.Terms, v.Matched)
+		v.Asked, v.Width = all[0].Output, all[0].Width
+		outs = nil
+		for _, c := range all {
+			for _, o := range c.Out {
+				if !slices.Contains(outs, o) {
+					outs = append(outs, o)
+				}
+			}
+		}
+	}
+	if !slices.Equal(outs, v.Graph.Outputs) {
+		v.Graph.Outputs = outs
+		v.Graph.Prune()
+	}
+	return nil
+}
+
+// targets are the fields that no input takes.
+func (v *View) targets() (out []int) {
+	if v.samples == nil {
+		return nil
+	}
+	for k := range v.samples.Fields {
+		if !slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field == k }) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// term binds one term.
+func (v *View) term(g *graph.Graph, t objective.Term, outs []*graph.Value) (Compared, error) {
+	c := Compared{Term: t}
+	if err := t.Check(); err != nil {
+		return c, err
+	}
+	if t.Loss == objective.File {
+		return c, v.file(&c, outs)
+	}
+	if len(t.Args) > 0 {
+		i := slices.IndexFunc(outs, func(o *graph.Value) bool { return o.Name == t.Args[0] })
+		if i < 0 {
+			return c, fmt.Errorf("loss %s: the network has no output %q: the outputs are %s", t.Loss.Name, t.Args[0], described(outs))
+		}
+		outs = outs[i : i+1]
+	} else if name := g.Usage.OutputOf; name != "" {
+		i := slices.IndexFunc(outs, func(o *graph.Value) bool { return o.Name == name })
+		if i < 0 {
+			return c, catalog.Errorf("{OutputOf} %s: the outputs are %s", name, described(outs))
+		}
+		outs = outs[i : i+1]
+	}
+	fields, err := v.targetsOf(t)
+	if err != nil {
+		return c, err
+	}
+	switch t.Loss.Target {
+	case objective.None, objective.Teacher:
+		err = v.alone(&c, outs)
+	case objective.Classes:
+		err = v.classes(g, &c, outs, fields)
+	case objective.Tokens:
+		err = v.tokens(&c, outs, fields)
+	default:
+		err = v.numbers(&c, outs, fields)
+	}
+	return c, err
+}
+
+// file binds the inputs of a loss that is a file: to outputs, else to fields.
+func (v *View) file(c *Compared, outs []*graph.Value) error {
+	if c.Graph == nil {
+		return fmt.Errorf("loss %s has not been read", c.File)
+	}
+	for _, in := range c.Graph.Inputs {
+		name := in.Name
+		if to, ok := c.Bind[name]; ok {
+			name = to
+		}
+		if i := slices.IndexFunc(outs, func(o *graph.Value) bool { return o.Name == name }); i >= 0 {
+			c.Out = append(c.Out, outs[i])
+			continue
+		}
+		k := -1
+		if v.samples != nil {
+			k = slices.IndexFunc(v.samples.Fields, func(f *dataset.Field) bool { return f.Name == name })
+		}
+		if k < 0 {
+			have := "none"
+			if v.samples != nil {
+				have = fields(v.samples)
+			}
+			return fmt.Errorf("loss %s: its input %q is no output of the network, which are %s, and no field of the samples, which are %s: onnx:%[1]s(%[2]s=NAME) says which it is", c.File, name, described(outs), have)
+		}
+		c.Target = append(c.Target, k)
+	}
+	if len(c.Out) == 0 {
+		return fmt.Errorf("loss %s takes no output of the network, which are %s: nothing can be learnt from it", c.File, described(outs))
+	}
+	c.Output = c.Out[0].Name
+	return nil
+}
+
+// targetsOf lists the fields that a term may be compared with.
+func (v *View) targetsOf(t objective.Term) ([]int, error) {
+	if w := t.Loss.Target; w == objective.None || w == objective.Teacher || v.samples == nil {
+		return nil, nil
+	}
+	if len(t.Args) > 1 {
+		k := slices.IndexFunc(v.samples.Fields, func(f *dataset.Field) bool { return f.Name == t.Args[1] })
+		if k < 0 {
+			return nil, fmt.Errorf("loss %s: the samples have no field %q: the fields are %s", t.Loss.Name, t.Args[1], fields(v.samples))
+		}
+		return []int{k}, nil
+	}
+	all := v.targets()
+	if t.Loss == objective.NextToken { // what is read is what is foretold
+		for k, f := range v.samples.Fields {
+			if f.Ints != nil && len(f.Shape) == 1 && !slices.Contains(all, k) {
+				all = append(all, k)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("loss %s compares with a target, and the samples have none: every field is an input (%s)", t.Loss.Name, fields(v.samples))
+	}
+	return all, nil
+}
+
+// alone binds a term that has no field for its target: what another network gives, or
+// nothing.
+func (v *View) alone(c *Compared, outs []*graph.Value) error {
+	if len(outs) != 1 {
+		return fmt.Errorf("loss %s: the network has %d outputs, %s: name one", c.Loss.Name, len(outs), described(outs))
+	}
+	o := outs[0]
+	if !o.DType.IsFloat() {
+		return fmt.Errorf("loss %s: output %q holds %v, not numbers", c.Loss.Name, o.Name, o.DType)
+	}
+	c.Output = o.Name
+	if c.Loss.Layout != objective.ByRows {
+		c.Out = []*graph.Value{v.before(o, c.Loss, width(o))}
+		return nil
+	}
+	s, ok := o.Shape.Ints()
+	if !ok || len(s) < 1 {
+		return fmt.Errorf("the shape of output %q, %v, is not known before it runs", o.Name, o.Shape)
+	}
+	r := &reply{of: o, axis: len(s) - 1, width: 1}
+	switch {
+	case c.Params.Has("axis"):
+		r.axis = c.Params.Int("axis")
+	case len(s) == 4:
+		r.axis = 1
+	default:
+		if l := long(s); len(l) == 1 {
+			r.axis = l[0]
+		}
+	}
+	if r.axis < 0 {
+		r.axis += len(s)
+	}
+	if r.axis >= len(s) || r.axis < 1 {
+		return fmt.Errorf("loss %s: output %q has shape %v, which has no axis of classes", c.Loss.Name, o.Name, o.Shape)
+	}
+	r.width = s[r.axis]
+	r.chain, r.prob = probability(v.Graph, o, r.width)
+	out, err := v.rows(r, c.Loss, nil)
+	c.Out, c.Width = []*graph.Value{out}, r.width
+	return err
+}
+
+// width is the length of the last axis.
+func width(o *graph.Value) int {
+	if n := len(o.Shape); n > 0 && o.Shape[n-1].Known() {
+		return o.Shape[n-1].Mul
+	}
+	return 1
+}
+
+// numbers binds a term whose target is as large as the output.
+func (v *View) numbers(c *Compared, outs []*graph.Value, fields []int) error {
+	if v.samples == nil {
+		c.Output, c.Out = outs[0].Name, []*graph.Value{v.before(outs[0], c.Loss, width(outs[0]))}
+		return nil
+	}
+	var fit [][2]int
+	for i, o := range outs {
+		for _, k := range fields {
+			if v.alike(o, v.samples.Fields[k]) {
+				fit = append(fit, [2]int{i, k})
+			}
+		}
+	}
+	if len(fit) == 0 && c.Loss == objective.MSE { // 1 for the class and 0 elsewhere
+		c.Loss = objective.MSEClasses
+		return v.classes(nil, c, outs, fields)
+	}
+	if len(fit) == 0 {
+		return fmt.Errorf("loss %s: no target is as large as an output: outputs %s, targets %s", c.Loss.Name, described(outs), named(v.samples, fields))
+	}
+	if len(fit) > 1 {
+		fit = slices.DeleteFunc(fit, func(f [2]int) bool { return plain(outs[f[0]].Name) != plain(v.samples.Fields[f[1]].Name) })
+	}
+	if len(fit) != 1 {
+		return fmt.Errorf("loss %s: several of the outputs %s may be compared with several of the targets %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, described(outs), named(v.samples, fields), c.Loss.Name)
+	}
+	o, k := outs[fit[0][0]], fit[0][1]
+	c.Output, c.Out, c.Target = o.Name, []*graph.Value{v.before(o, c.Loss, width(o))}, []int{k}
+	return nil
+}
+
+// alike says whether an output has a number for each of a field.
+func (v *View) alike(o *graph.Value, f *dataset.Field) bool {
+	s, ok := o.Shape.Ints()
+	if !ok || len(s) == 0 || !o.DType.IsFloat() || s[0] != v.Batch {
+		return false
+	}
+	return slices.Equal(squeezed(s[1:]), squeezed(f.Shape)) || len(s) == 2 && s[1] == f.Size() && len(squeezed(f.Shape)) == 1
+}
+
+func squeezed(s []int) (out []int) {
+	for _, d := range s {
+		if d != 1 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// tokens binds a term whose target is a sequence.
+func (v *View) tokens(c *Compared, outs []*graph.Value, fields []int) error {
+	var fit []Compared
+	for _, o := range outs {
+		s, ok := o.Shape.Ints()
+		if !ok || len(s) != 3 || s[0] != v.Batch || !o.DType.IsFloat() {
+			continue
+		}
+		for _, k := range fields {
+			f := v.samples.Fields[k]
+			if f.Ints == nil || len(f.Shape) != 1 || c.Loss == objective.NextToken && f.Shape[0] != s[1] {
+				continue
+			}
+			fit = append(fit, Compared{Term: c.Term, Output: o.Name, Out: []*graph.Value{v.before(o, c.Loss, s[2])}, Target: []int{k}, Width: s[2]})
+		}
+	}
+	if len(fit) != 1 {
+		return fmt.Errorf("loss %s takes an output [batch time classes] and a target of whole numbers [batch length], and there are %d such pairs of the outputs %s and the fields %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, len(fit), described(outs), named(v.samples, fields), c.Loss.Name)
+	}
+	*c = fit[0]
+	return nil
+}
+
+// classes binds a term whose target is classes.
+func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields []int) error {
+	var ys []int
+	for _, k := range fields {
+		if v.samples.Fields[k].Classes > 0 {
+			ys = append(ys, k)
+		}
+	}
+	if len(ys) == 0 {
+		for _, k := range fields {
+			if v.samples.Fields[k].Floats == nil {
+				ys = append(ys, k)
+			}
+		}
+	}
+	switch {
+	case v.samples == nil:
+		ys = []int{-1}
+	case len(ys) == 0:
+		return fmt.Errorf("loss %s: no target holds classes: %s", c.Loss.Name, named(v.samples, fields))
+	}
+	var err error
+	for _, k := range ys {
+		var y *dataset.Field
+		if k >= 0 {
+			y = v.samples.Fields[k]
+		}
+		r, why := v.choose(outs, y, c)
+		if why != nil {
+			if err == nil {
+				err = why
+			}
+			continue
+		}
+		if c.Out != nil {
+			return fmt.Errorf("loss %s: output %q may be compared with several of the targets %s: name one, as in %s(%q,TARGET)", c.Loss.Name, c.Output, named(v.samples, ys), c.Loss.Name, c.Output)
+		}
+		x, why := v.rows(r, c.Loss, y)
+		if why != nil {
+			return why
+		}
+		c.Output, c.Out, c.Width = r.of.Name, []*graph.Value{x}, r.width
+		if r.lone {
+			c.Width = 2
+		}
+		if k >= 0 {
+			c.Target = []int{k}
+			if why := v.left(c, y); why != nil {
+				return why
+			}
+		}
+	}
+	if c.Out == nil {
+		return err
+	}
+	return nil
+}
+
+// left sets the class that does not count, where the target has one, and checks that
+// the others are among the scores.
+func (v *View) left(c *Compared, y *dataset.Field) error {
+	if y.Size() == 1 && y.Classes > 0 || c.Params.Has("ignore") || v.samples.Stream != nil {
+		return nil
+	}
+	none, most := int32(0), int32(0)
+	for _, x := range y.Ints {
+		if x < 0 && none < 0 && x != none {
+			return fmt.Errorf("field %q has the classes %d and %d: one negative number may stand for places that do not count; ignore=%d, a setting of the loss, says which", y.Name, none, x, none)
+		}
+		none, most = min(none, x), max(most, x)
+	}
+	for _, x := range y.Bytes {
+		most = max(most, int32(x))
+	}
+	if int(most) >= c.Width {
+		return fmt.Errorf("field %q has class %d, the network's output %q %d scores; where that class stands for places that do not count, ignore=%[2]d says so, a setting of the loss", y.Name, most, c.Output, c.Width)
+	}
+	if none == 0 {
+		if len(y.Shape) != 2 {
+			return nil
+		}
+		none = -1 // what an augmentation moves in
+	} else {
+		v.note("field %q: places of class %d do not count", y.Name, none)
+	}
+	if slices.ContainsFunc(c.Loss.Params, func(p objective.Param) bool { return p.Name == "ignore" }) {
+		c.Params = withParam(c.Params, "ignore", float64(none))
+	}
+	return nil
+}
+
+func withParam(p objective.Params, name string, x float64) objective.Params {
+	out := objective.Params{name: {x}}
+	for k, v := range p {
+		out[k] = v
+	}
+	return out
+}
+
+// before is an output, or what it is before a softmax or sigmoid that a loss takes
+// itself.
+func (v *View) before(o *graph.Value, l *objective.Loss, width int) *graph.Value {
+	chain, prob := probability(v.Graph, o, width)
+	if l.Logits == "sigmoid" && !prob.Is("Sigmoid") || l.Logits != "sigmoid" && prob.Is("Sigmoid") || l.Logits == "" {
+		prob = nil
+	}
+	return v.cast(v.unmade(o, chain, prob))
+}
+
+// unmade is an output before what makes it a probability, moved as it is.
+func (v *View) unmade(o *graph.Value, chain []*graph.Node, prob *graph.Node) *graph.Value {
+	if prob == nil {
+		return o
+	}
+	v.note("output %q is a probability (%s): loss and gradients are taken before it", o.Name, prob.Op)
+	x := prob.In(0)
+	b := op.NewBuilder(v.Graph, o.Name)
+	for _, n := range slices.Backward(chain) {
+		in := slices.Clone(n.Inputs)
+		in[0] = x
+		x = b.Node(n.Domain, n.Op, 1, in, n.Attrs...).Outputs[0]
+	}
+	return x
+}
+
+// cast is a value as float32.
+func (v *View) cast(x *graph.Value) *graph.Value {
+	if x.DType == tensor.Float32 {
+		return x
+	}
+	return op.NewBuilder(v.Graph, x.Name).Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, x)
+}
