@@ -42,7 +42,8 @@ type meter struct {
 	s     state
 	seen  int
 	b     batch
-	shape [][]int // of each array, so that none is made for a batch
+	names []string // of the arguments, as errors say them
+	shape [][]int  // of each array, so that none is made for a batch
 	f     [][]float32
 	i     [][]int64
 	fault error // that ended the measurement
@@ -98,12 +99,15 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	if from.Rank() == 0 || n < 0 || n > from.Shape[0] {
 		return fmt.Errorf("%d samples of a batch of shape %v", n, from.Shape)
 	}
+	for i := len(t.names); i < len(t.m.Outputs)+len(t.m.Targets); i++ {
+		t.names = append(t.names, t.name(i))
+	}
 	size := from.Shape[0]
 	b := &t.b
 	b.n, b.seen, b.labelled = n, t.seen, t.m.Target == Classes || t.m.Target == Tokens
 	b.out, b.target = b.out[:0], b.target[:0]
 	for i, o := range outputs {
-		a, err := t.read(i, o, n, size, t.name(i), false)
+		a, err := t.read(i, o, n, size, false)
 		if err != nil {
 			return err
 		}
@@ -111,7 +115,7 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	}
 	for i, o := range targets {
 		whole := b.labelled || t.m.Target == Boxes && i == 1
-		a, err := t.read(len(t.m.Outputs)+i, o, n, size, t.name(len(t.m.Outputs)+i), whole)
+		a, err := t.read(len(t.m.Outputs)+i, o, n, size, whole)
 		if err != nil {
 			return err
 		}
@@ -158,10 +162,11 @@ func (t *meter) name(i int) string {
 }
 
 // read gives the numbers of the first n samples of a batch of size samples.
-func (t *meter) read(slot int, x *tensor.Tensor, n, size int, name string, whole bool) (array, error) {
+func (t *meter) read(slot int, x *tensor.Tensor, n, size int, whole bool) (array, error) {
 	for len(t.shape) <= slot {
 		t.shape, t.f, t.i = append(t.shape, nil), append(t.f, nil), append(t.i, nil)
 	}
+	name := t.names[slot]
 	a := array{name: name}
 	if x.Rank() == 0 || x.Shape[0] == 0 || x.Shape[0]%size != 0 {
 		return a, fmt.Errorf("%s has shape %v: its first axis is not the batch's %d samples", name, x.Shape, size)
