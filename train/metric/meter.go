@@ -21,6 +21,7 @@ type state interface {
 // batch is a batch that has been checked: of padded samples nothing is left.
 type batch struct {
 	n        int // samples
+	size     int // samples with those that fill up
 	seen     int // samples before it
 	out      []array
 	target   []array
@@ -104,7 +105,7 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	}
 	size := from.Shape[0]
 	b := &t.b
-	b.n, b.seen, b.labelled = n, t.seen, t.m.Target == Classes || t.m.Target == Tokens
+	b.n, b.size, b.seen, b.labelled = n, size, t.seen, t.m.Target == Classes || t.m.Target == Tokens
 	b.out, b.target = b.out[:0], b.target[:0]
 	for i, o := range outputs {
 		a, err := t.read(i, o, n, size, false)
@@ -140,25 +141,23 @@ func count(what string, roles []string, n int) error {
 	return nil
 }
 
-// name is what errors call an argument.
+// name is what errors call an argument: by its own name where it is known, by its role
+// otherwise.
 func (t *meter) name(i int) string {
 	k := len(t.m.Outputs)
-	what, role := "output", ""
-	if i < k {
+	what, role, at := "output", "", i
+	switch {
+	case i < k:
 		role = t.m.Outputs[i]
-	} else {
+	case t.m.Target == None:
+		what, role, at = "the reference's output", "reference", i-k // has the same name
+	default:
 		what, role = "target", t.m.Targets[i-k]
-		if t.m.Target == None {
-			what = "the reference's output"
-		}
 	}
-	if t.m.Target == None {
-		i = min(i, k-1) // the reference's output has the same name
+	if arg := (Use{Args: t.args}).Arg(at); arg != "" {
+		return fmt.Sprintf("%s %q", what, arg)
 	}
-	if arg := (Use{Args: t.args}).Arg(i); arg != "" {
-		role = arg
-	}
-	return fmt.Sprintf("%s %q", what, strings.TrimSuffix(role, "?"))
+	return "the " + strings.TrimSuffix(role, "?")
 }
 
 // read gives the numbers of the first n samples of a batch of size samples.
@@ -168,11 +167,12 @@ func (t *meter) read(slot int, x *tensor.Tensor, n, size int, whole bool) (array
 	}
 	name := t.names[slot]
 	a := array{name: name}
-	if x.Rank() == 0 || x.Shape[0] == 0 || x.Shape[0]%size != 0 {
+	if x.Rank() == 0 || x.Shape[0]%size != 0 {
 		return a, fmt.Errorf("%s has shape %v: its first axis is not the batch's %d samples", name, x.Shape, size)
 	}
 	count := x.Len() / size * n
-	if count == 0 {
+	if count == 0 && (t.m.Target != Boxes || slot >= len(t.m.Outputs)) { // nothing may be found
+
 		return a, fmt.Errorf("%s of shape %v is empty", name, x.Shape)
 	}
 	t.shape[slot] = append(t.shape[slot][:0], x.Shape...)

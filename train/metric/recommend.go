@@ -14,7 +14,7 @@ var (
 
 func recommendMetric(name, doc, unit string, params []Param, gain func(rank int) float64) *Metric {
 	return define(&Metric{Name: name, Doc: doc, Unit: unit, Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"item"}, Target: Classes, Params: append(params, axisParam, ignoreParam)},
+		Outputs: []string{"output"}, Targets: []string{"item"}, Target: Classes, Params: append(params, axisParam, ignoreParam)},
 		func(p Params) state {
 			return &gains{labelling: newLabelling(p), k: p.Whole("k", math.MaxInt), hit: name == "hit-rate", of: gain}
 		})
