@@ -71,6 +71,7 @@ type detector struct {
 	threshold  float64
 	nms        float64 // +Inf: none
 	most       int
+	width      int // columns of scores; 0: not known
 	row        []float64
 	found      []detection
 }
@@ -148,7 +149,7 @@ func (d *detector) lay(b *batch, a *array, fits func(width int) bool) (layout, b
 
 // of gives the detections of sample s of a batch; they hold until the next call.
 func (d *detector) of(b *batch, s int) (found []detection, selected bool, err error) {
-	d.found = d.found[:0]
+	d.found, d.width = d.found[:0], 0
 	switch len(b.out) {
 	case 2:
 		return d.separate(b, s)
@@ -169,6 +170,7 @@ func (d *detector) of(b *batch, s int) (found []detection, selected bool, err er
 	}
 	x := part(o.f, s, b.n)
 	if head > 0 {
+		d.width = l.width - head
 		for i := range l.n {
 			object := 1.0
 			if head == 5 {
@@ -197,6 +199,12 @@ func (d *detector) of(b *batch, s int) (found []detection, selected bool, err er
 	}
 	sortDetections(d.found)
 	return d.found, true, nil
+}
+
+// known says whether a class can be found at all.
+func (d *detector) known(class int) bool {
+	background := d.background == "first" && class == 0 || d.background == "last" && class == d.width-1
+	return class >= 0 && (d.width == 0 || class < d.width && !background)
 }
 
 // take adds a selected box, unless it only fills up.
@@ -260,6 +268,7 @@ func (d *detector) separate(b *batch, s int) ([]detection, bool, error) {
 	if n == 0 {
 		return nil, false, fmt.Errorf("%s of shape %v holds no scores for %d boxes", k.name, k.shape, l.n)
 	}
+	d.width = n
 	m := layout{n: l.n, box: n, step: 1, width: n}
 	if len(k.shape) == 3 && (k.shape[1] != l.n || k.shape[2] == l.n && l.box == 1) {
 		if k.shape[2] != l.n {

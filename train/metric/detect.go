@@ -74,6 +74,9 @@ func (d *detect) add(b *batch) error {
 				return fmt.Errorf("%s of sample %d holds a box of negative size, %v: say truth", t.name, b.seen+s, f[:4])
 			}
 			c := int(y.i[i]) + d.offset
+			if !d.known(c) {
+				return fmt.Errorf("%s of sample %d is %d, which no column of the output's %d scores stands for: say background or offset", y.name, b.seen+s, y.i[i], d.width)
+			}
 			d.real = append(d.real, detection{box: x, class: c})
 			d.boxes[c]++
 		}

@@ -3,6 +3,7 @@ package metric
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pare/tensor"
@@ -116,6 +117,10 @@ func TestFormsOfDetections(t *testing.T) {
 		"ap(scores=probabilities,nms=0.5,threshold=0.01,max=10000)": {tensor.From(rows.F32(), n, k, 1, 4), probs},
 	} {
 		near(t, text, measured(t, text, append(out, boxes, labels)), want, 1e-9)
+	}
+	for text, label := range map[string]int64{"ap": c, "ap(background=first)": 0, "ap(background=last)": c - 1, "ap(offset=-1)": 0} {
+		_, err := try(t, text, tensors{rows, logits, boxes, tensor.From(slices.Repeat([]int64{label}, n*m), n, m)})
+		fails(t, err, "sample 0 is", "say background or offset")
 	}
 	if without := measured(t, "ap(scores=probabilities,nms=none)", tensors{rows, probs, boxes, labels}); math.Abs(without-want) < .01 {
 		t.Errorf("suppression changes nothing: %v and %v", without, want)

@@ -53,7 +53,10 @@ type meter struct {
 // newMeter wraps a state.
 func newMeter(m *Metric, s state) *meter { return &meter{m: m, s: s} }
 
-var errNothing = errors.New("nothing was measured")
+var (
+	errNothing = errors.New("nothing was measured")
+	errMissing = errors.New("an output or a target is missing")
+)
 
 // Value is the state's, where there is anything.
 func (t *meter) Value() (float64, error) {
@@ -89,6 +92,9 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	}
 	if err := count("target", t.m.Targets, len(targets)); err != nil {
 		return err
+	}
+	if slices.Contains(outputs, nil) || slices.Contains(targets, nil) {
+		return errMissing
 	}
 	if n == 0 {
 		return nil

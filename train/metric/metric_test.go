@@ -160,6 +160,9 @@ func TestNotFinite(t *testing.T) {
 		}
 		_, err = a.Value()
 		fails(t, err, "nothing was measured")
+		if m.Target != Boxes {
+			fails(t, a.Add(1, []*tensor.Tensor{nil}, []*tensor.Tensor{nil}), "missing")
+		}
 	}
 }
 
