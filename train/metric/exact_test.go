@@ -47,6 +47,8 @@ func TestFlags(t *testing.T) {
 	// label 0: yes .9 .6, no .8 .3: 3 of 4 pairs; label 1: yes .6 .7 .1, no .2: 2 of 3
 	near(t, "auroc", measured(t, "auroc"+p+")", b), (3./4+2./3)/2, 1e-15)
 	near(t, "map", measured(t, "average-precision"+p+")", b), ((1+2./3)/2+(1+1+3./4)/3)/2, 1e-15)
+	// yes 1 1 0, no 0 1: of six pairs two are right, and three equal
+	near(t, "ties", measured(t, "auroc", tensors{f32([]int{5}, 1, 1, 0, 1, 0), tensor.Vector[int64](1, 1, 0, 0, 1)}), (2+1.5)/6, 1e-15)
 	_, err := try(t, "f1", tensors{x, tensor.From([]int64{1, 0, 0, 0, 2, 0, 0, 1, 0, 1, 1, 0}, 4, 3)})
 	fails(t, err, "sample 1 is 2: 0 or 1")
 	_, err = try(t, "f1"+p+")", tensors{f32([]int{1, 2}, 3, 0), tensor.From([]int64{1, 0}, 1, 2)})
@@ -87,6 +89,8 @@ func TestScores(t *testing.T) {
 	}
 	uniform := tensor.New(tensor.Float32, n, k)
 	near(t, "perplexity of no idea", measured(t, "perplexity", tensors{uniform, y}), k, 1e-12)
+	rounded := tensors{f32([]int{1, 2}, .501, .501), tensor.Vector[int64](0)}
+	near(t, "rounded probabilities", measured(t, "log-loss(scores=probabilities)", rounded), math.Ln2, 1e-6)
 	_, err := try(t, "log-loss(scores=probabilities)", tensors{f32([]int{1, 2}, .9, .9), tensor.Vector[int64](0)})
 	fails(t, err, "sum to 1.8, not to 1")
 }
