@@ -3,7 +3,7 @@ package metric
 import "fmt"
 
 var accuracyMetric = define(&Metric{Name: "accuracy", Doc: "share of labels that have the highest score", Unit: "%", Higher: true,
-	Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: classParams},
+	Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: classParams},
 	func(p Params) state { return &accuracy{labelling: newLabelling(p)} })
 
 // accuracy counts labels that have the best score.
@@ -44,7 +44,7 @@ func share(part, n int) (float64, error) {
 }
 
 var topKMetric = define(&Metric{Name: "top-k", Doc: "share of labels that are among the k highest scores, the first of equal scores first", Unit: "%", Higher: true,
-	Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes,
+	Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes,
 	Params: []Param{{Name: "k", Default: "5", Range: "[1,)", Whole: true, Doc: "how many scores count"}, axisParam, ignoreParam}},
 	func(p Params) state { return &topK{labelling: newLabelling(p), k: p.Whole("k", 5)} })
 

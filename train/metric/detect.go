@@ -12,8 +12,8 @@ const detectDoc = "average precision of detected boxes as COCO computes it (101 
 // detectMetric defines average precision of boxes.
 func detectMetric(name, doc, overlap string) *Metric {
 	params := append([]Param{{Name: "iou", Default: overlap, Choices: []string{"coco"}, Range: "(0,1]", Doc: "the overlap with a true box that a detection needs; coco: the mean over 0.5, 0.55 … 0.95"}}, detectorParams...)
-	return define(&Metric{Name: name, Doc: detectDoc + doc + "; crowds are not known", Unit: "%", Higher: true,
-		Outputs: []string{"boxes", "scores?"}, Targets: []string{"box", "label"}, Target: Boxes, Params: params},
+	return define(&Metric{Name: name, Doc: detectDoc + doc + ". The outputs are boxes with scores behind or beside them, which are then suppressed, or selected ones (see columns) or boxes, scores and classes; crowds are not known", Unit: "%", Higher: true,
+		Outputs: []string{"boxes", "confidence?", "class?"}, Targets: []string{"box", "label"}, Target: Boxes, Params: params},
 		func(p Params) state {
 			return &detect{detector: newDetector(p), truth: p["truth"], offset: p.Whole("offset", 0), at: thresholds(p["iou"])}
 		})
@@ -65,7 +65,7 @@ func (d *detect) add(b *batch) error {
 			if y.i[i] < 0 {
 				continue
 			}
-			if y.i[i] > 1<<24 {
+			if y.i[i] > mostClass {
 				return fmt.Errorf("%s of sample %d is %d: that is no class", y.name, b.seen+s, y.i[i])
 			}
 			f := t.f[4*i:]
@@ -74,6 +74,9 @@ func (d *detect) add(b *batch) error {
 				return fmt.Errorf("%s of sample %d holds a box of negative size, %v: say truth", t.name, b.seen+s, f[:4])
 			}
 			c := int(y.i[i]) + d.offset
+			if !d.known(c) {
+				return fmt.Errorf("%s of sample %d is %d, which no column of the output's %d scores stands for: say background or offset", y.name, b.seen+s, y.i[i], d.width)
+			}
 			d.real = append(d.real, detection{box: x, class: c})
 			d.boxes[c]++
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/engine"
 	"pare/graph"
@@ -37,7 +38,7 @@ func FromGraph(name string, g *graph.Graph) (*Metric, error) {
 	if len(g.Inputs) == 0 || len(g.Outputs) != 1 {
 		return nil, fmt.Errorf("%s has %d inputs and %d outputs: the graph of a metric takes outputs and targets by their names and gives one output", name, len(g.Inputs), len(g.Outputs))
 	}
-	if s := g.Outputs[0].Shape; s != nil && len(s) > 1 {
+	if s := g.Outputs[0].Shape; len(s) > 1 {
 		return nil, fmt.Errorf("%s: output %q has shape %v: one number, or one for each sample, is needed", name, g.Outputs[0].Name, s)
 	}
 	m := &Metric{Name: name, Doc: "mean over all samples of what an ONNX graph says of a batch", Target: None, Higher: true,
@@ -92,6 +93,9 @@ func (c *computed) add(n int, outputs, targets []*tensor.Tensor) error {
 	}
 	if c.in == nil {
 		c.in, c.out = map[string]*tensor.Tensor{}, map[string]*tensor.Tensor{}
+	}
+	if slices.Contains(outputs, nil) {
+		return errMissing
 	}
 	for i, p := range c.s.Inputs() {
 		x, err := leading(outputs[i], n, p, c.seen)

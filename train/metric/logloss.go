@@ -7,10 +7,10 @@ import (
 
 var (
 	logLossMetric = define(&Metric{Name: "log-loss", Doc: "mean of minus the logarithm of the probability of the label, in nats; of a yes or no for each class, the mean over all of them",
-		Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: []Param{taskParam, axisParam, ignoreParam, scoresParam}},
+		Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: []Param{taskParam, axisParam, ignoreParam, scoresParam}},
 		func(p Params) state { return &logLoss{labelling: newLabelling(p), task: p["task"]} })
 	perplexityMetric = define(&Metric{Name: "perplexity", Doc: "e to the mean of minus the logarithm of the probability of the token that comes",
-		Outputs: []string{"scores"}, Targets: []string{"token"}, Target: Classes, Params: []Param{axisParam, ignoreParam, scoresParam}},
+		Outputs: []string{"output"}, Targets: []string{"token"}, Target: Classes, Params: []Param{axisParam, ignoreParam, scoresParam}},
 		func(p Params) state {
 			return &logLoss{labelling: newLabelling(p), task: "single", exp: true}
 		})

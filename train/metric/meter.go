@@ -21,6 +21,7 @@ type state interface {
 // batch is a batch that has been checked: of padded samples nothing is left.
 type batch struct {
 	n        int // samples
+	size     int // samples with those that fill up
 	seen     int // samples before it
 	out      []array
 	target   []array
@@ -42,7 +43,8 @@ type meter struct {
 	s     state
 	seen  int
 	b     batch
-	shape [][]int // of each array, so that none is made for a batch
+	names []string // of the arguments, as errors say them
+	shape [][]int  // of each array, so that none is made for a batch
 	f     [][]float32
 	i     [][]int64
 	fault error // that ended the measurement
@@ -51,7 +53,10 @@ type meter struct {
 // newMeter wraps a state.
 func newMeter(m *Metric, s state) *meter { return &meter{m: m, s: s} }
 
-var errNothing = errors.New("nothing was measured")
+var (
+	errNothing = errors.New("nothing was measured")
+	errMissing = errors.New("an output or a target is missing")
+)
 
 // Value is the state's, where there is anything.
 func (t *meter) Value() (float64, error) {
@@ -88,6 +93,9 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	if err := count("target", t.m.Targets, len(targets)); err != nil {
 		return err
 	}
+	if slices.Contains(outputs, nil) || slices.Contains(targets, nil) {
+		return errMissing
+	}
 	if n == 0 {
 		return nil
 	}
@@ -98,12 +106,15 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	if from.Rank() == 0 || n < 0 || n > from.Shape[0] {
 		return fmt.Errorf("%d samples of a batch of shape %v", n, from.Shape)
 	}
+	for i := len(t.names); i < len(t.m.Outputs)+len(t.m.Targets); i++ {
+		t.names = append(t.names, t.name(i))
+	}
 	size := from.Shape[0]
 	b := &t.b
-	b.n, b.seen, b.labelled = n, t.seen, t.m.Target == Classes || t.m.Target == Tokens
+	b.n, b.size, b.seen, b.labelled = n, size, t.seen, t.m.Target == Classes || t.m.Target == Tokens
 	b.out, b.target = b.out[:0], b.target[:0]
 	for i, o := range outputs {
-		a, err := t.read(i, o, n, size, t.name(i), false)
+		a, err := t.read(i, o, n, size, false)
 		if err != nil {
 			return err
 		}
@@ -111,7 +122,7 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	}
 	for i, o := range targets {
 		whole := b.labelled || t.m.Target == Boxes && i == 1
-		a, err := t.read(len(t.m.Outputs)+i, o, n, size, t.name(len(t.m.Outputs)+i), whole)
+		a, err := t.read(len(t.m.Outputs)+i, o, n, size, whole)
 		if err != nil {
 			return err
 		}
@@ -136,38 +147,38 @@ func count(what string, roles []string, n int) error {
 	return nil
 }
 
-// name is what errors call an argument.
+// name is what errors call an argument: by its own name where it is known, by its role
+// otherwise.
 func (t *meter) name(i int) string {
 	k := len(t.m.Outputs)
-	what, role := "output", ""
-	if i < k {
+	what, role, at := "output", "", i
+	switch {
+	case i < k:
 		role = t.m.Outputs[i]
-	} else {
+	case t.m.Target == None:
+		what, role, at = "the reference's output", "reference", i-k // has the same name
+	default:
 		what, role = "target", t.m.Targets[i-k]
-		if t.m.Target == None {
-			what = "the reference's output"
-		}
 	}
-	if t.m.Target == None {
-		i = min(i, k-1) // the reference's output has the same name
+	if arg := (Use{Args: t.args}).Arg(at); arg != "" {
+		return fmt.Sprintf("%s %q", what, arg)
 	}
-	if arg := (Use{Args: t.args}).Arg(i); arg != "" {
-		role = arg
-	}
-	return fmt.Sprintf("%s %q", what, strings.TrimSuffix(role, "?"))
+	return "the " + strings.TrimSuffix(role, "?")
 }
 
 // read gives the numbers of the first n samples of a batch of size samples.
-func (t *meter) read(slot int, x *tensor.Tensor, n, size int, name string, whole bool) (array, error) {
+func (t *meter) read(slot int, x *tensor.Tensor, n, size int, whole bool) (array, error) {
 	for len(t.shape) <= slot {
 		t.shape, t.f, t.i = append(t.shape, nil), append(t.f, nil), append(t.i, nil)
 	}
+	name := t.names[slot]
 	a := array{name: name}
-	if x.Rank() == 0 || x.Shape[0] == 0 || x.Shape[0]%size != 0 {
+	if x.Rank() == 0 || x.Shape[0]%size != 0 {
 		return a, fmt.Errorf("%s has shape %v: its first axis is not the batch's %d samples", name, x.Shape, size)
 	}
 	count := x.Len() / size * n
-	if count == 0 {
+	if count == 0 && (t.m.Target != Boxes || slot >= len(t.m.Outputs)) { // nothing may be found
+
 		return a, fmt.Errorf("%s of shape %v is empty", name, x.Shape)
 	}
 	t.shape[slot] = append(t.shape[slot][:0], x.Shape...)

@@ -27,26 +27,27 @@ import (
 
 // Metric is a way to judge outputs.
 type Metric struct {
-	Name string
-	Doc  string // one sentence, and the source of the formula
-	Unit string // "%": a share from 0 to 1 that is shown as per cent; "dB"; "": a number
+	Name string `json:"name"`
+	Doc  string `json:"doc"`            // one sentence, and the source of the formula
+	Unit string `json:"unit,omitempty"` // "%": a share from 0 to 1 that is shown as per cent; "dB"; "": a number
 
-	Higher bool // more is better
+	Higher bool `json:"higher"` // more is better
 
 	// Outputs and Targets are the roles of the arguments, in order: first outputs of the
 	// network, then targets. A role that ends in "?" may be left out.
-	Outputs, Targets []string
-	Target           Want
+	Outputs []string `json:"outputs"`
+	Targets []string `json:"targets"`
+	Target  Want     `json:"target"`
 
 	// Inputs are, of an ONNX graph, its inputs, in the place of Outputs and Targets: each
 	// has the name of an output of the network or of a target. Add takes them all in this
 	// order, as outputs.
-	Inputs []string
+	Inputs []string `json:"inputs,omitempty"`
 
-	Params []Param
+	Params []Param `json:"params,omitempty"`
 
 	// New begins a measurement; p holds a value for every parameter (see Use.New).
-	New func(p Params) Accumulator
+	New func(p Params) Accumulator `json:"-"`
 }
 
 // Want is what a metric's targets are.
@@ -66,18 +67,23 @@ func (w Want) String() string {
 	return [...]string{"another network's outputs", "classes", "numbers", "boxes and their classes", "sequences"}[w]
 }
 
+// MarshalText writes what the targets are.
+func (w Want) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
 // Param is a parameter of a metric.
 type Param struct {
-	Name, Default, Doc string
+	Name    string `json:"name"`
+	Default string `json:"default"`
+	Doc     string `json:"doc"`
 
-	Range   string   // of a number, as catalog.ParseInterval reads it; "": it is a word
-	Whole   bool     // the number is whole
-	Choices []string // the words that it may be, beside numbers in Range
+	Range   string   `json:"range,omitempty"`   // of a number, as catalog.ParseInterval reads it; "": it is a word
+	Whole   bool     `json:"whole,omitempty"`   // the number is whole
+	Choices []string `json:"choices,omitempty"` // the words that it may be, beside numbers in Range
 
 	// Bound says that whoever binds the metric to a network and its data knows the value
 	// (which axis the classes lie on, whether scores are probabilities) and should set it
 	// where the user has not.
-	Bound bool
+	Bound bool `json:"-"`
 }
 
 // Check is an error where a value is not one that the parameter takes.

@@ -152,7 +152,7 @@ func TestNotFinite(t *testing.T) {
 	_, err := try(t, "accuracy(logits,label)", []*tensor.Tensor{f32([]int{2, 2}, 1, 2, 3, 4), tensor.Vector[int64](0, 1)}, []*tensor.Tensor{f32([]int{2, 2}, 1, 2, 3, inf), tensor.Vector[int64](0, 1)})
 	fails(t, err, `output "logits" of sample 3 is +Inf at [1]`)
 	_, err = try(t, "mse", []*tensor.Tensor{f32([]int{1, 1}, 1), f32([]int{1, 1}, float32(math.NaN()))})
-	fails(t, err, `target "target" of sample 0 is NaN`)
+	fails(t, err, "the target of sample 0 is NaN")
 	for _, m := range Metrics() {
 		a, err := Use{Metric: m}.New()
 		if err != nil {
@@ -160,6 +160,9 @@ func TestNotFinite(t *testing.T) {
 		}
 		_, err = a.Value()
 		fails(t, err, "nothing was measured")
+		if m.Target != Boxes {
+			fails(t, a.Add(1, []*tensor.Tensor{nil}, []*tensor.Tensor{nil}), "missing")
+		}
 	}
 }
 

@@ -26,6 +26,30 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// Names skip the roles that may be left out where there are just enough for the others.
+func TestSpread(t *testing.T) {
+	for text, want := range map[string][]string{
+		"ap(found,box,label)":                  {"found", "", "", "box", "label"},
+		"ap(boxes,scores,classes,b,l)":         {"boxes", "scores", "classes", "b", "l"},
+		"ap(boxes,scores,box=b)":               {"boxes", "scores", "", "b"},
+		"ap(found)":                            {"found"},
+		"spearman(similarity,score)":           {"similarity", "", "score"},
+		"spearman(left,other=right,target=s)":  {"left", "right", "s"},
+		"ap(boxes,confidence=s,box=b,label=l)": {"boxes", "s", "", "b", "l"},
+	} {
+		uses, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(uses[0].Args, want) {
+			t.Errorf("%s names %q, not %q", text, uses[0].Args, want)
+		}
+		if again, err := Parse(uses[0].String()); err != nil || !slices.Equal(again[0].Args, want) {
+			t.Errorf("%s is written %s: %v", text, uses[0], err)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for text, words := range map[string][]string{
 		"":                          {"character 1", "missing at the end"},
@@ -65,7 +89,7 @@ func TestParseErrors(t *testing.T) {
 
 // What is parsed is written so that it is parsed to the same.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"accuracy", "top-k(logits,labels,k=5)", "mse(a)+mae(target='x y')", `mse("a\"b",c);rmse`, "accuracy(label=y,axis=1)"} {
+	for _, s := range []string{"accuracy", "top-k(logits,labels,k=5)", "mse(a)+mae(target='x y')", `mse("a\"b",c);rmse`, "accuracy(label=y,axis=1)", "ap(a,b,c)", "spearman(a,other=b)"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -9,10 +9,10 @@ import (
 var (
 	rankingParams = []Param{taskParam, axisParam, ignoreParam, scoresParam}
 	aurocMetric   = define(&Metric{Name: "auroc", Doc: "area under the receiver operating characteristic; of several classes the mean, each against the rest, over those that are there and not everywhere", Unit: "%", Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: rankingParams},
+		Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: rankingParams},
 		func(p Params) state { return &ranking{labelling: newLabelling(p), task: p["task"], area: auroc} })
 	precisionAreaMetric = define(&Metric{Name: "average-precision", Doc: "mean of the precision at each label found as scores fall, weighted by the gain in recall; the mean over the classes that are there (mAP)", Unit: "%", Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: rankingParams},
+		Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: rankingParams},
 		func(p Params) state {
 			return &ranking{labelling: newLabelling(p), task: p["task"], area: averagePrecision}
 		})

@@ -14,9 +14,9 @@ var (
 
 func recommendMetric(name, doc, unit string, params []Param, gain func(rank int) float64) *Metric {
 	return define(&Metric{Name: name, Doc: doc, Unit: unit, Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"item"}, Target: Classes, Params: append(params, axisParam, ignoreParam)},
+		Outputs: []string{"output"}, Targets: []string{"item"}, Target: Classes, Params: append(params, axisParam, ignoreParam)},
 		func(p Params) state {
-			return &gains{labelling: newLabelling(p), k: p.Whole("k", math.MaxInt), of: gain}
+			return &gains{labelling: newLabelling(p), k: p.Whole("k", math.MaxInt), hit: name == "hit-rate", of: gain}
 		})
 }
 
@@ -24,6 +24,7 @@ func recommendMetric(name, doc, unit string, params []Param, gain func(rank int)
 type gains struct {
 	labelling
 	k   int
+	hit bool // all that counts is that the item is shown
 	of  func(rank int) float64
 	sum float64
 	n   int
@@ -36,6 +37,9 @@ func (g *gains) add(b *batch) error {
 	}
 	if s.width < 2 {
 		return fmt.Errorf("%s of shape %v has one score: a score for each item is needed", b.out[0].name, b.out[0].shape)
+	}
+	if g.hit && g.k >= s.width {
+		return fmt.Errorf("k=%d of the %d items of %s is never wrong: a smaller k is needed", g.k, s.width, b.out[0].name)
 	}
 	for r := range s.labels {
 		y, ok, err := s.label(r, g.ignore)

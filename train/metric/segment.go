@@ -22,7 +22,7 @@ var overlapParams = append([]Param{
 
 func overlapMetric(name, doc string, of func(c counts) float64) *Metric {
 	return define(&Metric{Name: name, Doc: doc, Unit: "%", Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"mask"}, Target: Classes, Params: overlapParams},
+		Outputs: []string{"output"}, Targets: []string{"mask"}, Target: Classes, Params: overlapParams},
 		func(p Params) state {
 			return &overlap{tally: newTally(p), of: of, background: p["background"] == "yes", sample: p["over"] == "sample"}
 		})

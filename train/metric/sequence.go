@@ -14,10 +14,10 @@ var (
 		{Name: "axis", Default: "2", Range: "[1,2]", Whole: true, Bound: true, Doc: "the axis of the tokens' scores in the output [N T C] or [N C T]"},
 	}
 	cerMetric = define(&Metric{Name: "cer", Doc: "character (token) error rate: insertions, deletions and substitutions of all samples as a share of the tokens of the targets", Unit: "%",
-		Outputs: []string{"scores"}, Targets: []string{"token"}, Target: Tokens, Params: sequenceParams},
+		Outputs: []string{"output"}, Targets: []string{"token"}, Target: Tokens, Params: sequenceParams},
 		func(p Params) state { return newEdits(p) })
 	werMetric = define(&Metric{Name: "wer", Doc: "word error rate: insertions, deletions and substitutions of words of all samples as a share of the words of the targets", Unit: "%",
-		Outputs: []string{"scores"}, Targets: []string{"token"}, Target: Tokens,
+		Outputs: []string{"output"}, Targets: []string{"token"}, Target: Tokens,
 		Params: append([]Param{{Name: "space", Default: "none", Choices: []string{"none"}, Range: "[0,)", Whole: true, Doc: "the token between words; none: every token is a word"}}, sequenceParams...)},
 		func(p Params) state { return newEdits(p) })
 )

@@ -147,7 +147,7 @@ var qualityParams = append([]Param{
 // qualityMetric defines precision, recall or their harmonic mean.
 func qualityMetric(name, doc string, of func(c counts) float64) *Metric {
 	return define(&Metric{Name: name, Doc: doc, Unit: "%", Higher: true,
-		Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: qualityParams},
+		Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: qualityParams},
 		func(p Params) state {
 			return &quality{tally: newTally(p), of: of, average: p["average"], positive: p.Whole("positive", 1)}
 		})
@@ -202,7 +202,7 @@ func (q *quality) defined(c counts) (float64, error) {
 }
 
 var balancedMetric = define(&Metric{Name: "balanced-accuracy", Doc: "mean of the recall of the classes that are there", Unit: "%", Higher: true,
-	Outputs: []string{"scores"}, Targets: []string{"label"}, Target: Classes, Params: classParams},
+	Outputs: []string{"output"}, Targets: []string{"label"}, Target: Classes, Params: classParams},
 	func(p Params) state { return &balanced{tally{labelling: newLabelling(p), task: "single"}} })
 
 // balanced is the mean recall.
