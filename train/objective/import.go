@@ -204,7 +204,11 @@ func inline(b *op.Builder, c *graph.Graph, bind map[string]*graph.Value) (*graph
 		}
 		c.ReplaceUses(in, v)
 	}
-	rename(b.G, c, b.Stem, map[*graph.Value]bool{})
+	keep := map[*graph.Value]bool{}
+	for _, v := range bind {
+		keep[v] = true
+	}
+	rename(b.G, c, b.Stem, keep)
 	for _, n := range c.Nodes {
 		b.Append(n)
 	}
