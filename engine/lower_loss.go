@@ -19,22 +19,38 @@ type crossEntropy struct {
 	scale     *float32  // of the gradient, which is the mean's
 	grad      []float32 // like x; nil: the loss
 	class     []int32
+
+	weighed bool // rows count as by says
+	ignore  *graph.Attr
+	weight  []float32 // of the classes; nil: 1
+	by      []float32 // [rows], 0 of those that are ignored
+	total   float64   // of by
 }
 
 // newCrossEntropy reads the shape of scores and labels; nil where they are not
-// class numbers.
+// class numbers, or where classes are weighed and smoothed.
 func (l *lowering) newCrossEntropy(n *graph.Node, x, y *graph.Value) *crossEntropy {
 	if y.Const != nil || y.DType != tensor.Int64 && y.DType != tensor.Int32 || sizeOf(x) == 0 {
 		return nil
 	}
 	s := dims(x)
-	return &crossEntropy{label: y, from: l.Program, rows: s[0], k: s[1], smoothing: n.Float("label_smoothing", 0), class: make([]int32, s[0])}
+	t := &crossEntropy{label: y, from: l.Program, rows: s[0], k: s[1], smoothing: n.Float("label_smoothing", 0), class: make([]int32, s[0]), ignore: n.Attr("ignore_index")}
+	if a := n.Attr("class_weights"); a != nil {
+		if t.weight = a.Floats; len(t.weight) != t.k || t.smoothing != 0 {
+			return nil
+		}
+	}
+	if t.weighed = t.ignore != nil || t.weight != nil; t.weighed {
+		t.by = make([]float32, t.rows)
+	}
+	return t
 }
 
 // classes reads the labels and checks them.
 func (t *crossEntropy) classes() error {
 	y := t.from.at[t.label].t
 	wide, narrow := tensor.Of[int64](y), tensor.Of[int32](y)
+	t.total = 0
 	for r := range t.class {
 		c := int64(0)
 		if wide != nil {
@@ -42,10 +58,20 @@ func (t *crossEntropy) classes() error {
 		} else {
 			c = int64(narrow[r])
 		}
+		if t.ignore != nil && c == t.ignore.I {
+			t.class[r], t.by[r] = 0, 0
+			continue
+		}
 		if c < 0 || c >= int64(t.k) {
 			return fmt.Errorf("label %d of sample %d is outside the %d classes", c, r, t.k)
 		}
 		t.class[r] = int32(c)
+		if t.weighed {
+			if t.by[r] = 1; t.weight != nil {
+				t.by[r] = t.weight[c]
+			}
+			t.total += float64(t.by[r])
+		}
 	}
 	return nil
 }
@@ -64,11 +90,45 @@ func (t *crossEntropy) run(p *kernel.Pool) error {
 func (t *crossEntropy) Do(w *kernel.Worker, i int) {
 	lo, hi := i*t.per(), min(t.rows, (i+1)*t.per())
 	x, class := t.x[lo*t.k:hi*t.k], t.class[lo:hi]
+	if t.weighed {
+		for r := lo; r < hi; r++ {
+			t.row(w, r)
+		}
+		return
+	}
 	if t.grad != nil {
 		kernel.CrossEntropyGrad(x, class, t.k, t.smoothing, *t.scale/float32(t.rows), t.grad[lo*t.k:hi*t.k]) //nolint:errcheck // the classes were checked
 		return
 	}
 	kernel.CrossEntropy(x, class, t.k, t.smoothing, t.loss[lo:hi], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
+}
+
+// row works on one row by its weight.
+func (t *crossEntropy) row(w *kernel.Worker, r int) {
+	x, class, by := t.x[r*t.k:(r+1)*t.k], t.class[r:r+1], t.by[r]
+	switch {
+	case by == 0 && t.grad != nil:
+		clear(t.grad[r*t.k : (r+1)*t.k])
+	case by == 0:
+		t.loss[r] = 0
+	case t.grad != nil:
+		scale := float64(*t.scale) * float64(by) / t.total
+		kernel.CrossEntropyGrad(x, class, t.k, t.smoothing, float32(scale), t.grad[r*t.k:(r+1)*t.k]) //nolint:errcheck // the classes were checked
+	default:
+		kernel.CrossEntropy(x, class, t.k, t.smoothing, t.loss[r:r+1], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
+		t.loss[r] *= by
+	}
+}
+
+// count is what the sum over the rows is divided by.
+func (t *crossEntropy) count() float64 {
+	switch {
+	case !t.weighed:
+		return float64(t.rows)
+	case t.total == 0:
+		return 1
+	}
+	return t.total
 }
 
 func lowerCrossEntropy(l *lowering, n *graph.Node) (done bool, why string) {
@@ -80,14 +140,14 @@ func lowerCrossEntropy(l *lowering, n *graph.Node) (done bool, why string) {
 	xb, out := l.get(n.In(0), plain, n), l.make(n.Out(0), plain)
 	l.emitChecked(n, "cross-entropy", []*buffer{xb}, []*buffer{out}, func() { t.x = xb.data }, func(p *kernel.Pool) error {
 		err := t.run(p)
-		out.data[0] = float32(kernel.Sum(t.loss) / float64(t.rows))
+		out.data[0] = float32(kernel.Sum(t.loss) / t.count())
 		return err
 	})
 	return true, ""
 }
 
 func noClasses(y *graph.Value) (done bool, why string) {
-	return no("the labels are %v %v, constant or empty; the kernel takes class numbers", y.DType, y.Shape)
+	return no("the labels are %v %v, constant or empty, or classes are weighed and smoothed; the kernel takes class numbers", y.DType, y.Shape)
 }
 
 func lowerCrossEntropyGrad(l *lowering, n *graph.Node) (done bool, why string) {
