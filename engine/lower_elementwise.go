@@ -212,6 +212,7 @@ func byChannel(l *lowering, n *graph.Node, name string, x, y, z *graph.Value, sw
 var unaries = map[string]func(x, z []float32){
 	"Relu": kernel.Relu, "Neg": func(x, z []float32) { kernel.Scale(-1, x, z) }, "Exp": kernel.Exp, "Log": kernel.Log, "Erf": kernel.Erf,
 	"Tanh": kernel.Tanh, "Sqrt": kernel.Sqrt, "Abs": kernel.Abs, "Reciprocal": kernel.Reciprocal, "Sigmoid": kernel.Sigmoid, "HardSwish": kernel.HardSwish,
+	"Softplus": kernel.Softplus, "Sign": kernel.Sign,
 }
 
 func lowerUnary(l *lowering, n *graph.Node) (done bool, why string) {

@@ -55,6 +55,11 @@ func share(b *op.Builder, sum, count *graph.Value) *graph.Value {
 // counts is 1 where a target is not the number that is ignored, and the target with 0
 // in the place of that.
 func counts(b *op.Builder, target *graph.Value, ignore float64) (mask, rest *graph.Value) {
+	if target.DType.IsFloat() { // as comparisons with a number, which are one pass
+		far := b.Op("Greater", b.Op("Abs", plus(b, target, -ignore)), b.Scalar(0, target))
+		zero := b.Scalar(0, target)
+		return b.Op("Where", far, b.Scalar(1, target), zero), b.Op("Where", far, target, zero)
+	}
 	skip := b.Op("Equal", target, b.Scalar(ignore, target))
 	return float(b, b.Op("Not", skip)), b.Op("Where", skip, b.Scalar(0, target), target)
 }
