@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"pare/graph"
 	"pare/internal/kernel"
@@ -24,11 +25,12 @@ type crossEntropy struct {
 	ignore  *graph.Attr
 	weight  []float32 // of the classes; nil: 1
 	by      []float32 // [rows], 0 of those that are ignored
+	skip    []bool    // [rows]
 	total   float64   // of by
 }
 
 // newCrossEntropy reads the shape of scores and labels; nil where they are not
-// class numbers, or where classes are weighed and smoothed.
+// class numbers.
 func (l *lowering) newCrossEntropy(n *graph.Node, x, y *graph.Value) *crossEntropy {
 	if y.Const != nil || y.DType != tensor.Int64 && y.DType != tensor.Int32 || sizeOf(x) == 0 {
 		return nil
@@ -36,12 +38,12 @@ func (l *lowering) newCrossEntropy(n *graph.Node, x, y *graph.Value) *crossEntro
 	s := dims(x)
 	t := &crossEntropy{label: y, from: l.Program, rows: s[0], k: s[1], smoothing: n.Float("label_smoothing", 0), class: make([]int32, s[0]), ignore: n.Attr("ignore_index")}
 	if a := n.Attr("class_weights"); a != nil {
-		if t.weight = a.Floats; len(t.weight) != t.k || t.smoothing != 0 {
+		if t.weight = a.Floats; len(t.weight) != t.k {
 			return nil
 		}
 	}
 	if t.weighed = t.ignore != nil || t.weight != nil; t.weighed {
-		t.by = make([]float32, t.rows)
+		t.by, t.skip = make([]float32, t.rows), make([]bool, t.rows)
 	}
 	return t
 }
@@ -59,7 +61,7 @@ func (t *crossEntropy) classes() error {
 			c = int64(narrow[r])
 		}
 		if t.ignore != nil && c == t.ignore.I {
-			t.class[r], t.by[r] = 0, 0
+			t.class[r], t.by[r], t.skip[r] = 0, 0, true
 			continue
 		}
 		if c < 0 || c >= int64(t.k) {
@@ -67,7 +69,7 @@ func (t *crossEntropy) classes() error {
 		}
 		t.class[r] = int32(c)
 		if t.weighed {
-			if t.by[r] = 1; t.weight != nil {
+			if t.by[r], t.skip[r] = 1, false; t.weight != nil {
 				t.by[r] = t.weight[c]
 			}
 			t.total += float64(t.by[r])
@@ -105,7 +107,11 @@ func (t *crossEntropy) Do(w *kernel.Worker, i int) {
 
 // row works on one row by its weight.
 func (t *crossEntropy) row(w *kernel.Worker, r int) {
-	x, class, by := t.x[r*t.k:(r+1)*t.k], t.class[r:r+1], t.by[r]
+	x, class, by, e := t.x[r*t.k:(r+1)*t.k], t.class[r:r+1], t.by[r], t.smoothing
+	if t.weight != nil && e > 0 && !t.skip[r] {
+		t.smoothed(w, r)
+		return
+	}
 	switch {
 	case by == 0 && t.grad != nil:
 		clear(t.grad[r*t.k : (r+1)*t.k])
@@ -113,10 +119,37 @@ func (t *crossEntropy) row(w *kernel.Worker, r int) {
 		t.loss[r] = 0
 	case t.grad != nil:
 		scale := float64(*t.scale) * float64(by) / t.total
-		kernel.CrossEntropyGrad(x, class, t.k, t.smoothing, float32(scale), t.grad[r*t.k:(r+1)*t.k]) //nolint:errcheck // the classes were checked
+		kernel.CrossEntropyGrad(x, class, t.k, e, float32(scale), t.grad[r*t.k:(r+1)*t.k]) //nolint:errcheck // the classes were checked
 	default:
-		kernel.CrossEntropy(x, class, t.k, t.smoothing, t.loss[r:r+1], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
+		kernel.CrossEntropy(x, class, t.k, e, t.loss[r:r+1], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
 		t.loss[r] *= by
+	}
+}
+
+// smoothed works on one row whose target is spread over classes of unlike weight: the
+// loss is a·(lse - x[class]) + sum of b·w·(lse - x), with a the weight of the class less
+// the share e that is spread, and b = e/classes.
+func (t *crossEntropy) smoothed(w *kernel.Worker, r int) {
+	x, class, c := t.x[r*t.k:(r+1)*t.k], t.class[r:r+1], t.class[r]
+	sum, b := kernel.Sum(t.weight), float64(t.smoothing)/float64(t.k)
+	a := (1 - float64(t.smoothing)) * float64(t.by[r])
+	if t.grad == nil {
+		kernel.CrossEntropy(x, class, t.k, 0, t.loss[r:r+1], w.Scratch(0, t.k)) //nolint:errcheck // the classes were checked
+		nll := float64(t.loss[r])
+		lse := nll + float64(x[c])
+		t.loss[r] = float32(a*nll + b*(sum*lse-kernel.Dot(t.weight, x)))
+		return
+	}
+	grad, scale := t.grad[r*t.k:(r+1)*t.k], float64(*t.scale)
+	if t.total == 0 {
+		clear(grad)
+		return
+	}
+	scale /= t.total
+	kernel.CrossEntropyGrad(x, class, t.k, 0, float32(scale*(a+b*sum)), grad) //nolint:errcheck // the classes were checked
+	grad[c] += float32(scale * b * sum)                                       // what was taken too much
+	for k, v := range t.weight {
+		grad[k] -= float32(scale * b * float64(v))
 	}
 }
 
@@ -126,7 +159,7 @@ func (t *crossEntropy) count() float64 {
 	case !t.weighed:
 		return float64(t.rows)
 	case t.total == 0:
-		return 1
+		return math.Inf(1) // no row counts
 	}
 	return t.total
 }
@@ -147,7 +180,7 @@ func lowerCrossEntropy(l *lowering, n *graph.Node) (done bool, why string) {
 }
 
 func noClasses(y *graph.Value) (done bool, why string) {
-	return no("the labels are %v %v, constant or empty, or classes are weighed and smoothed; the kernel takes class numbers", y.DType, y.Shape)
+	return no("the labels are %v %v, constant or empty; the kernel takes class numbers", y.DType, y.Shape)
 }
 
 func lowerCrossEntropyGrad(l *lowering, n *graph.Node) (done bool, why string) {
