@@ -62,7 +62,7 @@ func (t Term) Import(b *op.Builder, loss *graph.Graph, values map[string]*graph.
 // output that is not one number, an operator that is not known or would mean something
 // else in the opset of b.
 func Import(b *op.Builder, loss *graph.Graph, bind map[string]*graph.Value) (*graph.Value, error) {
-	c, _ := loss.Clone(true)
+	c, _ := loss.Clone(false) // what is changed is not the contents of constants
 	out, err := theLoss(c)
 	if err != nil {
 		return nil, err

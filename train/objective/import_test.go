@@ -8,6 +8,7 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/randnet"
 	"pare/onnx"
 	"pare/tensor"
 )
@@ -363,4 +364,82 @@ func TestImportErrors(t *testing.T) {
 	if _, err := (Term{Weight: 1, Loss: File, File: filepath.Join(t.TempDir(), "none.onnx")}).Load(); err == nil {
 		t.Error("a file that is not there was read")
 	}
+}
+
+// Any network whose outputs are averaged is a loss, and computes the same in a graph of
+// another opset, where it is not refused.
+func TestImportRandom(t *testing.T) {
+	taken, refused := 0, 0
+	for seed := range uint64(150) {
+		net := randnet.New(randnet.Seed(seed, 60), randnet.Options{})
+		if net == nil {
+			continue
+		}
+		loss := net.Graph
+		b := op.NewBuilder(loss, "mean")
+		var means []*graph.Value
+		for _, o := range loss.Outputs {
+			if o.DType == tensor.Float32 {
+				means = append(means, mean(b, o))
+			}
+		}
+		s, err := Sum(b, means)
+		if err != nil {
+			continue
+		}
+		loss.Outputs = []*graph.Value{s}
+		g := graph.New("network", []int{9, 11, 13, 18, 20}[seed%5])
+		feed, bind := map[string]*tensor.Tensor{}, map[string]*graph.Value{}
+		for i, v := range loss.Inputs {
+			shape, _ := v.Shape.Bind(map[string]int{"N": net.Batch}).Ints()
+			x := draw(seed+uint64(i), shape...)
+			if v.DType != tensor.Float32 {
+				if x, err = op.Convert(x, v.DType); err != nil {
+					t.Fatal(err)
+				}
+			}
+			feed[v.Name] = x
+			if len(loss.Uses()[v]) > 0 {
+				dims := make([]graph.Dim, len(shape))
+				for k, n := range shape {
+					dims[k] = graph.N(n)
+				}
+				bind[v.Name] = in(g, v.Name, v.DType, dims...)
+			}
+		}
+		want, err := op.Run(loss, feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Import(op.NewBuilder(g, "loss"), loss, bind)
+		if err != nil {
+			if !strings.Contains(err.Error(), "export the loss with opset") {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+			refused++
+			continue
+		}
+		taken++
+		if again, err := op.Run(loss, feed); err != nil || again[s.Name].F32()[0] != want[s.Name].F32()[0] && !math.IsNaN(float64(want[s.Name].F32()[0])) {
+			t.Errorf("seed %d: the loss was changed: %v", seed, err)
+		}
+		g.Outputs = []*graph.Value{v}
+		for name := range feed {
+			if bind[name] == nil {
+				delete(feed, name)
+			}
+		}
+		got, err := op.Run(g, feed)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		x, y := float64(got[v.Name].F32()[0]), float64(want[s.Name].F32()[0])
+		if !near(x, y, 1e-5) && !(math.IsNaN(x) && math.IsNaN(y)) {
+			t.Errorf("seed %d: %v, want %v", seed, x, y)
+		}
+	}
+	if taken < 80 {
+		t.Errorf("%d networks were taken and %d refused", taken, refused)
+	}
+	t.Logf("%d networks were taken, %d refused", taken, refused)
 }

@@ -293,7 +293,7 @@ func TestGradients(t *testing.T) {
 	for _, c := range randoms() {
 		t.Run(c.text, func(t *testing.T) {
 			first := math.NaN()
-			for _, opset := range []int{20, 17, 12, 9} {
+			for _, opset := range []int{20, 17, 12, 9, 7} {
 				r := build(t, c.text, opset, c.x, c.y)
 				w := r.wide()
 				loss, grad := w.run(t)
