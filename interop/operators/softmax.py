@@ -21,7 +21,20 @@ OPS["Softmax"], OPS["LogSoftmax"] = soft(F.softmax), soft(F.log_softmax)
 
 @op("pare.SoftmaxCrossEntropy")
 def SoftmaxCrossEntropy(x, a):
-    return F.cross_entropy(x[0], x[1], label_smoothing=f32(a.get("label_smoothing", 0)))
+    w = a.get("class_weights")
+    if w is not None:
+        w = torch.tensor([f32(v) for v in w], dtype=x[0].dtype)
+    ignore = a.get("ignore_index", -(2**31))
+    return F.cross_entropy(x[0], x[1], w, ignore_index=ignore, label_smoothing=f32(a.get("label_smoothing", 0)))
+
+
+@op("pare.CTC")
+def CTC(x, a):
+    blank = a.get("blank", 0)
+    marks = torch.where(x[1] < 0, (blank + 1) % x[0].shape[2], x[1])
+    steps = torch.full((len(x[0]),), x[0].shape[1])
+    logp = x[0].log_softmax(-1).transpose(0, 1)
+    return F.ctc_loss(logp, marks, steps, (x[1] >= 0).sum(1), blank=blank, zero_infinity=bool(a.get("zero_infinity", 0)))
 
 
 @op()
