@@ -239,13 +239,12 @@ func TestImportedLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := o[0].Load()
-	if err != nil {
+	if err := o.Load(); err != nil {
 		t.Fatal(err)
 	}
 	g := graph.New("network", 18)
 	in := fedBy(g, names, feeds)
-	loss, err := o[0].Import(op.NewBuilder(g, "loss"), file, in)
+	loss, err := o[0].Import(op.NewBuilder(g, "loss"), o[0].Graph, in)
 	if err != nil {
 		t.Fatal(err)
 	}

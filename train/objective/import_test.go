@@ -158,10 +158,10 @@ func TestImportDetection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss, err := o[0].Load()
-	if err != nil {
+	if err := o.Load(); err != nil {
 		t.Fatal(err)
 	}
+	loss := o[0].Graph
 	const n, m = 2, 3
 	box := grid[float32](n, .1, .1, .4, .4, .5, .5, 1, 1, 0, 0, 0, 0, .1, .6, .4, .9, 0, 0, 0, 0, 0, 0, 0, 0).Reshape(n, m, 4)
 	class := grid[int64](n, 1, 2, 0, 2, 0, 0)
@@ -358,10 +358,7 @@ func TestImportErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	if _, err := (Term{Weight: 1, Loss: MSE}).Load(); err == nil {
-		t.Error("mse was read from a file")
-	}
-	if _, err := (Term{Weight: 1, Loss: File, File: filepath.Join(t.TempDir(), "none.onnx")}).Load(); err == nil {
+	if err := (Objective{{Weight: 1, Loss: MSE}, {Weight: 1, Loss: File, File: filepath.Join(t.TempDir(), "none.onnx")}}).Load(); err == nil {
 		t.Error("a file that is not there was read")
 	}
 }

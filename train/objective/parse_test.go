@@ -15,9 +15,9 @@ func TestParse(t *testing.T) {
 		"cross-entropy(logits,labels,ignore=-100,weights=1:2:0.5)": {{Weight: 1, Loss: CrossEntropy, Args: []string{"logits", "labels"},
 			Params: Params{"ignore": {-100}, "weights": {1, 2, .5}}}},
 		`mse("a+b, \"c\"",/head/Gemm_output:0)`: {{Weight: 1, Loss: MSE, Args: []string{`a+b, "c"`, "/head/Gemm_output:0"}}},
-		"mse()":                           {{Weight: 1, Loss: MSE}},
-		"2*onnx:dir/loss.onnx":            {{Weight: 2, Loss: File, File: "dir/loss.onnx"}},
-		`onnx:"a (b).onnx"(x=y,z="+")+l1`: {{Weight: 1, Loss: File, File: "a (b).onnx", Bind: map[string]string{"x": "y", "z": "+"}}, {Weight: 1, Loss: L1}},
+		"mse()":                                 {{Weight: 1, Loss: MSE}},
+		"2*onnx:dir/loss.onnx":                  {{Weight: 2, Loss: File, File: "dir/loss.onnx"}},
+		`onnx:"a (b).onnx"(x=y,z="+")+l1`:       {{Weight: 1, Loss: File, File: "a (b).onnx", Bind: map[string]string{"x": "y", "z": "+"}}, {Weight: 1, Loss: L1}},
 	} {
 		o, err := Parse(text)
 		if err != nil || !reflect.DeepEqual(o, want) {
