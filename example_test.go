@@ -180,7 +180,7 @@ func ExampleNetwork_Prune_fineTune() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("sparsity %.2f, as good to 5 points: %v\n", sparse.Masks.Sparsity(), b.Accuracy >= a.Accuracy-.05)
+	fmt.Printf("sparsity %.2f, as good to 5 points: %v\n", sparse.Masks.Sparsity(), b.Value() >= a.Value()-.05)
 	// Output: sparsity 0.80, as good to 5 points: true
 }
 

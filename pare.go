@@ -182,7 +182,7 @@ func (n *Network) job(o Options) (*model.Job, []catalog.Text, error) {
 	var notes []catalog.Text
 	if o.Data != nil {
 		var err error
-		if notes, err = model.Fits(j.Graph, o.Data); err != nil {
+		if notes, err = model.Fits(j.Graph, o.Data, j.Judge()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -191,7 +191,7 @@ func (n *Network) job(o Options) (*model.Job, []catalog.Text, error) {
 			return nil, nil, catalog.Errorf("{Teacher} teaches on samples: give {Data}")
 		}
 		t := o.Teacher.seen()
-		said, err := model.Fits(t, o.Data)
+		said, err := model.Fits(t, o.Data, j.Judge())
 		if err != nil {
 			return nil, nil, fmt.Errorf("the teacher: %w", err)
 		}
@@ -216,7 +216,7 @@ func (n *Network) seen() *graph.Graph {
 // none, on its validation or training set.
 func (n *Network) Evaluate(ctx context.Context, d *dataset.Data) (train.Metrics, error) {
 	g := n.seen()
-	if _, err := model.Fits(g, d); err != nil {
+	if _, err := model.Fits(g, d, train.Judge{}); err != nil {
 		return train.Metrics{}, err
 	}
 	return train.NewEval(d.Eval(), d.Norm, 128, engine.Options{}).Run(ctx, g)

@@ -6,19 +6,24 @@ import (
 	"sort"
 )
 
-// Draw keeps n samples by seed, about the same share of every class, in their
-// order; or all where there are fewer.
+// Draw keeps n samples by seed, about the same share of every class where each has
+// one, in their order; or all where there are fewer.
 func (s *Set) Draw(n int, seed uint64) *Set {
 	all := s.indices()
 	if n >= len(all) {
 		return s
 	}
-	y := s.class()
-	if y == nil || s.Stream != nil {
+	if s.Ordered {
 		return s.First(n)
 	}
 	r := rand.New(rand.NewPCG(seed, 0xd4a3))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	y := s.class()
+	if y == nil || s.Stream != nil {
+		all = all[:n]
+		slices.Sort(all)
+		return s.subset(s.Name, all)
+	}
 	count, seen := map[int32]int{}, map[int32]int{}
 	for _, i := range all {
 		count[y.Ints[i]]++

@@ -69,9 +69,13 @@ func frontMatter(b *strings.Builder, n, before *Network, d *dataset.Data, from *
 		fmt.Fprintf(b, "base_model: %s # put the name that it has on the hub\n", quoted(stem(before.base())))
 	}
 	if n.Metrics != nil && d != nil {
-		b.WriteString("metrics:\n- accuracy\n")
+		fmt.Fprintf(b, "metrics:\n- %s\n", n.Metrics.Main().Name())
 		fmt.Fprintf(b, "model-index:\n- name: %s\n  results:\n  - task:\n      type: other\n    dataset:\n      type: other\n      name: %s\n      split: %s\n", quoted(n.Name), quoted(from.Data), quoted(d.Eval().Name))
-		fmt.Fprintf(b, "    metrics:\n    - type: accuracy\n      value: %.6g\n    - type: loss\n      value: %.6g\n", n.Metrics.Accuracy, n.Metrics.Loss)
+		b.WriteString("    metrics:\n")
+		for _, s := range n.Metrics.Scores {
+			fmt.Fprintf(b, "    - type: %s\n      value: %.6g\n", quoted(s.Metric), s.Value)
+		}
+		fmt.Fprintf(b, "    - type: loss\n      value: %.6g\n", n.Metrics.Loss)
 	}
 	b.WriteString("---\n\n")
 }
@@ -136,12 +140,12 @@ func limits(b *strings.Builder, n *Network, d *dataset.Data, from *Origin) {
 	b.WriteString("## Limits\n\n")
 	switch {
 	case n.Metrics == nil || d == nil:
-		b.WriteString("- Accuracy was not measured.\n")
+		b.WriteString("- How good it is was not measured.\n")
 	default:
-		fmt.Fprintf(b, "- Accuracy is that of one network on %s samples of the %s set of %s. Other data, and single classes, may have lost more than the mean.\n",
-			report.Count(int64(n.Metrics.N)).Text, report.InProse(d.Eval().Name), report.Code(from.Data))
+		fmt.Fprintf(b, "- %s is that of one network on %s samples of the %s set of %s. Other data, and single classes, may have lost more than the mean.\n",
+			capital(n.Metrics.Main().Name()), report.Count(int64(n.Metrics.N)).Text, report.InProse(d.Eval().Name), report.Code(from.Data))
 		if d.Eval() == d.Train {
-			b.WriteString("- There was no other set: accuracy is that of the samples that it was trained on.\n")
+			b.WriteString("- There was no other set: it is measured on the samples that it was trained on.\n")
 		}
 		fmt.Fprintf(b, "- Inputs must be normalised as they were here: %s.\n", report.InProse(from.Norm))
 	}

@@ -28,16 +28,16 @@ type Network struct {
 	OnDisk  int64          `json:"on_disk"`  // bytes of its file as it lies there; 0 where there is none
 }
 
-// Networks measures how large and how good networks are. Without data there is no
-// accuracy.
-func Networks(ctx context.Context, ns []*Network, d *dataset.Data, o engine.Options) error {
+// Networks measures how large and how good networks are. Without data there are no
+// metrics.
+func Networks(ctx context.Context, ns []*Network, d *dataset.Data, by train.Judge, o engine.Options) error {
 	for _, n := range ns {
 		var err error
 		if n.Size, n.Layers, err = OfContext(ctx, n.Graph); err != nil {
 			return err
 		}
 		if d != nil {
-			m, err := Metrics(ctx, n.Graph, d, o)
+			m, err := Metrics(ctx, n.Graph, d, by, o)
 			if err != nil {
 				return err
 			}
@@ -89,6 +89,8 @@ func (n *Network) onDisk() {
 const evalBatch = 128
 
 // Metrics evaluates a network on the set that data is measured on.
-func Metrics(ctx context.Context, g *graph.Graph, d *dataset.Data, o engine.Options) (train.Metrics, error) {
-	return train.NewEval(d.Eval(), d.Norm, evalBatch, o).Run(ctx, g)
+func Metrics(ctx context.Context, g *graph.Graph, d *dataset.Data, by train.Judge, o engine.Options) (train.Metrics, error) {
+	e := train.NewEval(d.Eval(), d.Norm, evalBatch, o)
+	e.Judge = by
+	return e.Run(ctx, g)
 }

@@ -23,7 +23,7 @@ func Page(title string, ns []*Network, d *dataset.Data, from *Origin) *report.Re
 		r.Add(report.Section{Heading: "How fast it runs (" + from.Engine + ")", Table: speedTable(ns), Note: "One sample, and 32 at once, every network in turn in each round. Behind ± is the spread of the middle half of the rounds; times with × are relative to the first network. Memory is what a network holds while it runs on one sample: activations, weights as the kernels want them, scratch. Another runtime has other times."})
 	}
 	if plots := costPlots(ns, from.Engine); plots != nil {
-		r.Add(report.Section{Heading: "Accuracy against what it costs", Plots: plots})
+		r.Add(report.Section{Heading: capital(ns[0].score().Name()) + " against what it costs", Plots: plots})
 	}
 	if bars := layerBars(ns); bars != nil {
 		r.Add(report.Section{Heading: "Where it was cut", Plots: bars})
@@ -36,7 +36,7 @@ func Page(title string, ns []*Network, d *dataset.Data, from *Origin) *report.Re
 	return r
 }
 
-// costPlots are accuracy against size and against time, each with its Pareto
+// costPlots are the score against size and against time, each with its Pareto
 // front; nil for fewer than two networks that were evaluated.
 func costPlots(ns []*Network, engine string) []*report.Plot {
 	bytes, time, sparse := report.Series{Name: "files on disk"}, report.Series{Name: "networks"}, report.Series{Name: "in Pare's sparse form"}
@@ -44,7 +44,7 @@ func costPlots(ns []*Network, engine string) []*report.Plot {
 		if n.Metrics == nil {
 			continue
 		}
-		p := report.Point{Y: n.Metrics.Accuracy, Label: n.Name}
+		p := report.Point{Y: n.Metrics.Value(), Label: n.Name}
 		p.X = float64(cmp.Or(n.OnDisk, n.Size.Bytes))
 		bytes.Points = append(bytes.Points, p)
 		if n.sparser() {
@@ -57,31 +57,37 @@ func costPlots(ns []*Network, engine string) []*report.Plot {
 	if len(bytes.Points) < 2 {
 		return nil
 	}
-	accuracy := report.Axis{Name: "accuracy", Format: report.Share, Span: .02} // so that one sample is no cliff
+	good := axis(ns[0].score())
+	title := capital(good.Name)
 	inBytes := func(v float64) string { return report.Bytes(int64(v)).Text }
 	sized := []report.Series{bytes}
 	if sparse.Points != nil {
 		sized = append(sized, sparse)
 	}
-	out := []*report.Plot{{Title: "Accuracy against size", X: report.Axis{Name: "bytes", Log: true, Format: inBytes}, Y: accuracy, Series: append(sized, front(sized...))}}
+	out := []*report.Plot{{Title: title + " against size", X: report.Axis{Name: "bytes", Log: true, Format: inBytes}, Y: good, Series: append(sized, front(ns[0].score().Higher, sized...))}}
 	if !ns[0].Single.measured() {
 		return out
 	}
-	return append(out, &report.Plot{Title: "Accuracy against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: accuracy, Series: []report.Series{time, front(time)},
+	return append(out, &report.Plot{Title: title + " against time", X: report.Axis{Name: "time of one sample, relative to " + ns[0].Name}, Y: good, Series: []report.Series{time, front(ns[0].score().Higher, time)},
 		Note: "Times of " + engine + "; the bars are the spread of the middle half of the rounds."})
 }
 
 // front joins the points that no other beats in both coordinates.
-func front(series ...report.Series) report.Series {
+func front(higher bool, series ...report.Series) report.Series {
 	out := report.Series{Name: "Pareto front", Line: true, Dashed: true}
 	var cost, good []float64
+	var all []report.Point
 	for _, s := range series {
 		for _, p := range s.Points {
-			cost, good = append(cost, p.X), append(good, p.Y)
+			y := p.Y
+			if !higher {
+				y = -y
+			}
+			cost, good, all = append(cost, p.X), append(good, y), append(all, p)
 		}
 	}
 	for _, i := range Pareto(cost, good) {
-		out.Points = append(out.Points, report.Point{X: cost[i], Y: good[i]})
+		out.Points = append(out.Points, report.Point{X: all[i].X, Y: all[i].Y})
 	}
 	return out
 }
@@ -93,7 +99,7 @@ func summary(ns []*Network, d *dataset.Data, from *Origin) string {
 		out[0] += " Time is that of one sample on " + from.Engine + ", relative to " + ns[0].Name + "."
 	}
 	if d != nil {
-		t := fmt.Sprintf("Accuracy and loss are measured on the %s set", d.Eval().Name)
+		t := fmt.Sprintf("%s and loss are measured on the %s set", capital(ns[0].score().Name()), d.Eval().Name)
 		if m := ns[0].Metrics; m != nil {
 			t += fmt.Sprintf(", %s samples", report.Count(int64(m.N)).Text)
 		}
@@ -131,28 +137,57 @@ func layerBars(ns []*Network) []*report.Plot {
 	return out
 }
 
-// curves are loss and accuracy by epoch.
+// curves are loss and score by epoch.
 func curves(es []train.Epoch) []*report.Plot {
 	tr, va, ac := report.Series{Name: "training", Line: true}, report.Series{Name: "held out", Line: true}, report.Series{Name: "held out", Line: true}
 	for _, e := range es {
 		x := float64(e.Epoch)
 		tr.Points = append(tr.Points, report.Point{X: x, Y: e.Loss})
 		va.Points = append(va.Points, report.Point{X: x, Y: e.ValLoss})
-		ac.Points = append(ac.Points, report.Point{X: x, Y: e.Accuracy})
+		ac.Points = append(ac.Points, report.Point{X: x, Y: e.Score.Value})
 	}
 	ax := report.Axis{Name: "epoch"}
-	return []*report.Plot{{Title: "Loss", X: ax, Y: report.Axis{Name: "cross-entropy"}, Series: []report.Series{tr, va}},
-		{Title: "Accuracy", X: ax, Y: report.Axis{Name: "accuracy", Format: report.Share}, Series: []report.Series{ac}}}
+	plots := []*report.Plot{{Title: "Loss", X: ax, Y: report.Axis{Name: "loss"}, Series: []report.Series{tr, va}}}
+	if s := es[0].Score; s.Metric != "" && s.Metric != "loss" {
+		y := axis(s)
+		y.Span = 0
+		plots = append(plots, &report.Plot{Title: capital(s.Name()), X: ax, Y: y, Series: []report.Series{ac}})
+	}
+	return plots
+}
+
+// axis is that of a score.
+func axis(s train.Score) report.Axis {
+	if s.Unit == "%" {
+		return report.Axis{Name: s.Name(), Format: report.Share, Span: .02} // so that one sample is no cliff
+	}
+	return report.Axis{Name: s.Name()}
+}
+
+// capital begins a word with a capital letter.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// score is the network's, by the metric that decides; "accuracy" where none was measured.
+func (n *Network) score() train.Score {
+	if n.Metrics == nil {
+		return train.Score{Metric: "accuracy", Unit: "%", Higher: true}
+	}
+	return n.Metrics.Main()
 }
 
 // outcomeTable says how good and how large the networks are; what matters most stands
 // first, for a narrow terminal puts the rest below.
 func outcomeTable(ns []*Network) *report.Table {
-	t := &report.Table{Columns: []string{"network", "accuracy", "file", "time", "parameters", "non-zero", "MACs", "ONNX", "sparse form", "loss"}}
+	t := &report.Table{Columns: []string{"network", ns[0].score().Metric, "file", "time", "parameters", "non-zero", "MACs", "ONNX", "sparse form", "loss"}}
 	for _, n := range ns {
 		acc, loss, file, time := report.Missing(), report.Missing(), report.Missing(), report.Missing()
 		if n.Metrics != nil {
-			acc, loss = report.Percent(n.Metrics.Accuracy), report.Number(n.Metrics.Loss)
+			acc, loss = ShowScore(n.Metrics.Main()), report.Number(n.Metrics.Loss)
 		}
 		if n.OnDisk > 0 {
 			file = report.Bytes(n.OnDisk)
@@ -164,6 +199,11 @@ func outcomeTable(ns []*Network) *report.Table {
 			report.Scaled(float64(n.Size.MACs)), report.Bytes(n.Size.Bytes), report.Bytes(n.Size.SparseBytes), loss})
 	}
 	return t
+}
+
+// ShowScore is a score as a cell.
+func ShowScore(s train.Score) report.Cell {
+	return report.Cell{Text: s.Show(), Value: s.Value, IsNum: true}
 }
 
 // speedTable says how fast they are; times are relative to the first, run in turn.

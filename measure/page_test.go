@@ -36,7 +36,7 @@ func TestQuote(t *testing.T) {
 
 func network(name string, disk, sparse int64, accuracy, time, half float64) *measure.Network {
 	return &measure.Network{Name: name, OnDisk: disk, Size: measure.Size{Params: 100, NonZero: 50, Bytes: disk, SparseBytes: sparse},
-		Metrics: &train.Metrics{N: 1000, Accuracy: accuracy}, Single: measure.Speed{Ratio: measure.Spread{Median: time, Half: half}}}
+		Metrics: &train.Metrics{N: 1000, Scores: []train.Score{{Metric: "accuracy", Unit: "%", Higher: true, Value: accuracy}}}, Single: measure.Speed{Ratio: measure.Spread{Median: time, Half: half}}}
 }
 
 // The verdict says what is worse as plainly as what is better.
@@ -107,7 +107,7 @@ func TestFilesOnDisk(t *testing.T) {
 	}
 	half, _ := os.Stat(at("half.pare"))
 	ns := []*measure.Network{{Name: "apart", File: at("apart.onnx"), Graph: g}, {Name: "half", File: at("half.pare"), Graph: g}, {Name: "none", File: "mlp:64", Graph: g}}
-	if err := measure.Networks(context.Background(), ns, nil, engine.Options{Threads: 1}); err != nil {
+	if err := measure.Networks(context.Background(), ns, nil, train.Judge{}, engine.Options{Threads: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if ns[0].OnDisk != all || ns[0].Size.Bytes != all || ns[1].OnDisk != half.Size() || ns[1].Size.SparseBytes != half.Size() || ns[2].OnDisk != 0 || ns[2].Size.Bytes == 0 {
@@ -122,7 +122,7 @@ func TestFilesOnDisk(t *testing.T) {
 	}
 	from.Command = "pare x 'a```b'"
 	card := measure.ModelCard(ns[1], ns[0], nil, from)
-	for _, want := range []string{"---\nlibrary_name: onnx\ntags:\n- onnx\n", "base_model: \"apart\"", "````sh\npare x 'a```b'\n````", "pare model convert half.pare -o half.onnx", `ort.InferenceSession("half.onnx")`, `pare.Open("half.pare")`, "Accuracy was not measured", from.Files[2].SHA256} {
+	for _, want := range []string{"---\nlibrary_name: onnx\ntags:\n- onnx\n", "base_model: \"apart\"", "````sh\npare x 'a```b'\n````", "pare model convert half.pare -o half.onnx", `ort.InferenceSession("half.onnx")`, `pare.Open("half.pare")`, "How good it is was not measured", from.Files[2].SHA256} {
 		if !strings.Contains(card, want) {
 			t.Errorf("the card has no %q\n%s", want, card)
 		}

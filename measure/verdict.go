@@ -24,7 +24,7 @@ func Verdict(ns []*Network, d *dataset.Data, engine string) []string {
 		if i > 0 {
 			t = "" // it is said above
 		}
-		out = append(out, fmt.Sprintf("%s against %s: %s; %s; %s.", n.Name, first.Name, sizeVerdict(n, first), timeVerdict(&n.Single, "one sample", t), accuracyVerdict(n.Metrics, first.Metrics, d)))
+		out = append(out, fmt.Sprintf("%s against %s: %s; %s; %s.", n.Name, first.Name, sizeVerdict(n, first), timeVerdict(&n.Single, "one sample", t), scoreVerdict(n.Metrics, first.Metrics, d)))
 	}
 	return out
 }
@@ -33,7 +33,7 @@ func Verdict(ns []*Network, d *dataset.Data, engine string) []string {
 func alone(n *Network, d *dataset.Data, engine string) string {
 	acc := "accuracy not measured, for no data was given"
 	if m := n.Metrics; m != nil {
-		acc = fmt.Sprintf("accuracy %s on the %s set, %s samples", report.Percent(m.Accuracy).Text, d.Eval().Name, report.Count(int64(m.N)).Text)
+		acc = fmt.Sprintf("%s %s on the %s set, %s samples", m.Main().Metric, m.Main().Show(), d.Eval().Name, report.Count(int64(m.N)).Text)
 	}
 	size := report.Count(n.Size.Params).Text + " parameters"
 	if n.OnDisk > 0 {
@@ -105,30 +105,30 @@ func timeVerdict(s *Speed, what, engine string) string {
 	return fmt.Sprintf("slower by %s (%s)", percent(r-1), times)
 }
 
-// accuracyVerdict compares accuracies, and says where the samples are too few to tell
+// scoreVerdict compares scores, and says where the samples are too few to tell shares of
 // them apart: where the difference is below two standard errors of it.
-func accuracyVerdict(m, was *train.Metrics, d *dataset.Data) string {
+func scoreVerdict(m, was *train.Metrics, d *dataset.Data) string {
 	if m == nil || was == nil || d == nil {
 		return "accuracy not measured, for no data was given"
 	}
-	diff := 100 * (m.Accuracy - was.Accuracy)
+	x, y := m.Main(), was.Main()
+	diff := x.Value - y.Value
 	on := fmt.Sprintf("on the %s set", d.Eval().Name)
 	if d.Eval() == d.Train {
 		on += ", for there is no other"
 	}
-	both := fmt.Sprintf("%s instead of %s %s", report.Percent(m.Accuracy).Text, report.Percent(was.Accuracy).Text, on)
-	t := ""
-	switch {
-	case math.Abs(diff) < .005:
-		return fmt.Sprintf("accuracy the same (%s %s)", report.Percent(m.Accuracy).Text, on)
-	case diff > 0:
-		t = fmt.Sprintf("accuracy %.2f points higher (%s", diff, both)
-	default:
-		t = fmt.Sprintf("accuracy %.2f points lower (%s", -diff, both)
+	both := fmt.Sprintf("%s instead of %s %s", x.Show(), y.Show(), on)
+	if x.Show() == y.Show() || x.Unit == "%" && math.Abs(diff) < .00005 {
+		return fmt.Sprintf("%s the same (%s %s)", x.Metric, x.Show(), on)
 	}
-	if n := float64(m.N); n > 0 {
+	word := "higher"
+	if diff < 0 {
+		word = "lower"
+	}
+	t := fmt.Sprintf("%s %s %s (%s", x.Metric, x.By(math.Abs(diff)), word, both)
+	if n := float64(m.N); n > 0 && x.Metric == "accuracy" {
 		v := func(p float64) float64 { return p * (1 - p) / n }
-		if math.Abs(diff)/100 < 2*math.Sqrt(v(m.Accuracy)+v(was.Accuracy)) {
+		if math.Abs(diff) < 2*math.Sqrt(v(x.Value)+v(y.Value)) {
 			t += fmt.Sprintf("; %s samples cannot tell that from chance", report.Count(int64(m.N)).Text)
 		}
 	}

@@ -8,13 +8,17 @@ import (
 	"pare/measure"
 )
 
-// MaxDrop is the goal that a network loses at most a number of points of accuracy,
-// on the set that the job's data is measured on.
+// MaxDrop is the goal that a network is at most so much worse than the job's, in the units
+// of the metric that decides (points of per cent, decibels), on the set that the job's data is measured on.
 func MaxDrop(ctx context.Context, j *Job, points float64) (Goal, error) {
-	dense, err := measure.Metrics(ctx, j.Graph, j.Data, j.Engine)
+	by := j.Judge()
+	if by.Reference == nil {
+		by.Reference, _ = j.Graph.Clone(true)
+	}
+	dense, err := measure.Metrics(ctx, j.Graph, j.Data, by, j.Engine)
 	return Goal{Good: func(g *graph.Graph) (bool, error) {
-		m, err := measure.Metrics(ctx, g, j.Data, j.Engine)
-		return m.Accuracy >= dense.Accuracy-points/100, err
+		m, err := measure.Metrics(ctx, g, j.Data, by, j.Engine)
+		return dense.Main().Worse(m.Value()) <= points, err
 	}}, err
 }
 

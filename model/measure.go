@@ -24,7 +24,17 @@ func (j *Job) Held() *train.Eval {
 	if s == nil {
 		return nil
 	}
-	return train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
+	e := train.NewEval(s, j.Data.Norm, evalBatch, j.Engine)
+	e.Judge = j.Judge()
+	return e
+}
+
+// Judge is how networks are judged: by the recipe's loss and metrics (Check says what is
+// wrong with them), and against the dense network where there are no labels.
+func (j *Job) Judge() train.Judge {
+	by, _ := j.Recipe.Judge()
+	by.Reference = j.Dense
+	return by
 }
 
 func (j *Job) held() *dataset.Set {
@@ -37,14 +47,14 @@ func (j *Job) held() *dataset.Set {
 	return j.Data.Test
 }
 
-// Accuracy on what is held out, 0 where nothing is.
-func (j *Job) Accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
+// Score on what is held out, 0 where nothing is.
+func (j *Job) Score(ctx context.Context, g *graph.Graph) (float64, error) {
 	e := j.Held()
 	if e == nil {
 		return 0, nil
 	}
 	m, err := e.Run(ctx, g)
-	return m.Accuracy, j.Interrupted(ctx, err)
+	return m.Value(), j.Interrupted(ctx, err)
 }
 
 // Interrupted turns the end of the context while measuring, between trainings whose
@@ -65,7 +75,7 @@ func (j *Job) LogUntuned(ctx context.Context, g *graph.Graph) error {
 	}
 	m, err := e.Run(ctx, g)
 	if err == nil {
-		j.Logf("before fine-tuning: loss %.4f, accuracy %.2f %%", m.Loss, 100*m.Accuracy)
+		j.Logf("before fine-tuning: loss %.4f, %s %s", m.Loss, m.Main().Metric, m.Main().Show())
 	}
 	return err
 }

@@ -31,9 +31,10 @@ type Job struct {
 	Graph  *graph.Graph // prepared (see Prepare); methods change it
 	Data   *dataset.Data
 	Recipe Recipe
-	Order  uint64     // seed of the order and augmentation of samples; 0: Seed
-	From   int        // optimiser steps regarded as done: the schedule and the data go on there
-	Loss   train.Loss // beside the recipe's smoothing: a teacher to distil from
+	Order  uint64       // seed of the order and augmentation of samples; 0: Seed
+	From   int          // optimiser steps regarded as done: the schedule and the data go on there
+	Loss   train.Loss   // beside the recipe's smoothing: a teacher to distil from
+	Dense  *graph.Graph // the network before, which fidelity is measured by; nil: a copy of Graph, where there are no labels
 	Seed   uint64
 	Engine engine.Options
 
@@ -69,6 +70,13 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	notes, err := k.settle()
 	if err != nil {
 		return nil, err
+	}
+	if k.Dense == nil && k.Data != nil && k.Loss.Teacher == nil {
+		if distils, err := k.distils(); err != nil {
+			return nil, err
+		} else if distils {
+			k.Dense, _ = j.Graph.Clone(true)
+		}
 	}
 	var left []prune.Skip
 	if s, ok := m.(interface{ Scope() prune.Scope }); ok {

@@ -63,7 +63,7 @@ func TestOpenSizes(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.what, notes, err)
 			continue
 		}
-		if _, err := model.Fits(j.Graph, j.Data); err != nil {
+		if _, err := model.Fits(j.Graph, j.Data, j.Judge()); err != nil {
 			t.Errorf("%s: %v", c.what, err)
 			continue
 		}
@@ -80,7 +80,7 @@ func TestOpenSizes(t *testing.T) {
 		if s.MACs != m0.MACs {
 			t.Errorf("%s: %d multiply-accumulates, want %d", c.what, s.MACs, m0.MACs)
 		}
-		if _, err := measure.Metrics(context.Background(), r.Graph, j.Data, j.Engine); err != nil {
+		if _, err := measure.Metrics(context.Background(), r.Graph, j.Data, j.Judge(), j.Engine); err != nil {
 			t.Errorf("%s: %v", c.what, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"pare/measure"
 	"pare/tensor"
 	"pare/train"
+	"pare/train/objective"
 )
 
 // Prepare makes a network that was read ready to be pruned, trained and measured:
@@ -72,7 +73,7 @@ func otherFloats(g *graph.Graph) bool {
 // notes that say what was assumed of its inputs and outputs (see train.View). It
 // leaves in the network's usage what the data decides: free sizes, and the output that
 // answers.
-func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
+func Fits(g *graph.Graph, d *dataset.Data, by train.Judge) (notes []catalog.Text, err error) {
 	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
 		if s == nil {
 			continue
@@ -80,14 +81,14 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 		if err := s.Sound(); err != nil {
 			return nil, err
 		}
-		v, err := see(g, s)
+		v, err := see(g, s, by.Objective)
 		if err != nil {
 			return nil, err
 		}
 		if notes == nil {
-			notes = append(v.Notes, ofBatch(g, s)...)
+			notes = append(v.Notes, ofBatch(g, s, by.Objective)...)
 		}
-		if len(g.Outputs) > 1 {
+		if len(g.Outputs) > 1 && by.Objective == nil && len(v.Terms) == 1 {
 			g.Usage.OutputOf = v.Asked
 		}
 	}
@@ -95,20 +96,20 @@ func Fits(g *graph.Graph, d *dataset.Data) (notes []catalog.Text, err error) {
 }
 
 // ofBatch says what it means that a network fixes its batch.
-func ofBatch(g *graph.Graph, s *dataset.Set) []catalog.Text {
+func ofBatch(g *graph.Graph, s *dataset.Set, o objective.Objective) []catalog.Text {
 	in := g.Inputs[0].Shape
 	if len(in) == 0 || !in[0].Known() {
 		return nil
 	}
 	text := "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and trained with other batches, as its nodes allow"
-	if _, err := train.NewView(g, s, in[0].Mul+1, nil); err != nil {
+	if _, err := train.NewView(g, s, in[0].Mul+1, o); err != nil {
 		text = "the network's batch is fixed to %d: it is evaluated %[1]d at a time, and can only be trained so"
 	}
 	return []catalog.Text{catalog.Text(fmt.Sprintf(text, in[0].Mul))}
 }
 
 // see leaves the free sizes that samples decide in a network's usage.
-func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
+func see(g *graph.Graph, s *dataset.Set, o objective.Objective) (*train.View, error) {
 	var said []catalog.Text
 	if len(g.Inputs) == 1 && g.Inputs[0].Shape == nil {
 		in := g.Inputs[0]
@@ -121,7 +122,7 @@ func see(g *graph.Graph, s *dataset.Set) (*train.View, error) {
 		said = append(said, catalog.Text(fmt.Sprintf("the file does not say the shape of input %q: that of the samples is taken, a batch of %v", in.Name, s.X().Shape)))
 	}
 	_, batch := g.Batch(2)
-	v, err := train.NewView(g, s, batch, nil)
+	v, err := train.NewView(g, s, batch, o)
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +146,13 @@ func (j *Job) settle() ([]catalog.Text, error) {
 		return nil, nil
 	}
 	if j.Data != nil {
+		o, err := j.Recipe.objective()
+		if err != nil {
+			return nil, err
+		}
 		for _, s := range []*dataset.Set{j.Data.Train, j.Data.Val, j.Data.Test} {
 			if s != nil {
-				_, err := see(j.Graph, s)
+				_, err := see(j.Graph, s, o)
 				return nil, err
 			}
 		}

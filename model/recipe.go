@@ -5,6 +5,7 @@ import (
 
 	"pare/catalog"
 	"pare/train"
+	"pare/train/metric"
 	"pare/train/objective"
 )
 
@@ -17,7 +18,9 @@ type Recipe struct {
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
-	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
+	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or none, for labels are not used, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
+	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels"`
+	Metric    string  `flag:"metric" doc:"how networks are judged, the first deciding: auto, by what the loss suggests, or some of accuracy, top-k(k=5), iou, ap(boxes,scores,box,label), r2, psnr … and onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
 	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
@@ -27,7 +30,7 @@ type Recipe struct {
 
 // Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Renorm: "auto"}
+	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Renorm: "auto"}
 }
 
 // Check returns an error where the recipe cannot be followed with the data. It
@@ -71,12 +74,34 @@ func (j *Job) config() (*train.Config, error) {
 	if err != nil {
 		return nil, catalog.Errorf("{Recipe.Schedule}: %v", err)
 	}
-	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip, Loss: j.Loss}
-	if cfg.Loss.Objective, err = r.objective(); err != nil {
+	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip}
+	if cfg.Loss, err = j.lossOf(); err != nil {
 		return nil, err
 	}
-	cfg.Loss.Smoothing = r.Smoothing
+	if _, err := r.metrics(); err != nil {
+		return nil, err
+	}
 	return cfg, cfg.Loss.Check()
+}
+
+// Judge is how networks are judged by the recipe's loss and metrics.
+func (r *Recipe) Judge() (by train.Judge, err error) {
+	if by.Objective, err = r.objective(); err == nil {
+		by.Metrics, err = r.metrics()
+	}
+	return by, err
+}
+
+// metrics are those that the recipe judges by; nil: those that the loss suggests.
+func (r *Recipe) metrics() ([]metric.Use, error) {
+	if r.Metric == "auto" || r.Metric == "" {
+		return nil, nil
+	}
+	m, err := metric.Parse(r.Metric)
+	if err != nil {
+		return nil, catalog.Errorf("{Recipe.Metric} %s: %v", r.Metric, err)
+	}
+	return m, nil
 }
 
 // Objective is the loss that weights are scored by: the recipe's, without smoothing and
@@ -88,8 +113,11 @@ func (j *Job) Objective() (train.Loss, error) {
 
 // objective is what the recipe makes small; nil: what outputs and targets suggest.
 func (r *Recipe) objective() (objective.Objective, error) {
-	if r.Loss == "auto" || r.Loss == "" {
+	switch r.Loss {
+	case "auto", "":
 		return nil, nil
+	case "none":
+		return objective.Objective{}, nil
 	}
 	o, err := objective.Parse(r.Loss)
 	if err == nil {

@@ -105,7 +105,7 @@ func TestRenormSeek(t *testing.T) {
 	goal := model.Goal{Good: func(g *graph.Graph) (bool, error) {
 		m, err := j.Held().Run(ctx, g)
 		seen = append(seen, m.Loss)
-		return m.Accuracy > .3, err
+		return m.Value() > .3, err
 	}}
 	m := oneshot.NewGlobalMP()
 	if _, err := model.Seek(ctx, m, j, goal); err != nil {
@@ -135,7 +135,7 @@ func TestRenormSeek(t *testing.T) {
 	}
 	var sought *graph.Graph
 	again := model.Goal{Good: func(g *graph.Graph) (bool, error) {
-		if m, err := j.Held().Run(ctx, g); err != nil || m.Accuracy <= .3 {
+		if m, err := j.Held().Run(ctx, g); err != nil || m.Value() <= .3 {
 			return false, err
 		}
 		sought = g

@@ -52,7 +52,7 @@ func (b *bench) fit(ctx context.Context, g *graph.Graph, r model.Recipe, hooks .
 
 func (b *bench) accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
 	m, err := train.NewEval(b.data.Test, b.data.Norm, 200, engine.Options{Threads: 1}).Run(ctx, g)
-	return m.Accuracy, err
+	return m.Value(), err
 }
 
 // masked fine-tunes a copy of a network with masks chosen by pick.

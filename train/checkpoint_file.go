@@ -66,7 +66,7 @@ func unlabel(s string) (string, error) {
 
 // numbers of an epoch.
 func (e Epoch) numbers() []float64 {
-	return []float64{float64(e.Epoch), float64(e.Step), e.Loss, e.Rate, e.ValLoss, e.Accuracy}
+	return []float64{float64(e.Epoch), float64(e.Step), e.Loss, e.Rate, e.ValLoss, e.Score.Value}
 }
 
 func encode(c *checkpoint) ([]byte, error) {
@@ -92,6 +92,10 @@ func encode(c *checkpoint) ([]byte, error) {
 		past = append(past, e.numbers()...)
 	}
 	add("past", 0, "", tensor.Vector(past...))
+	if len(c.Past) > 0 { // all epochs are judged by one metric
+		s := c.Past[0].Score
+		f.Meta["metric"] = label(fmt.Sprintf("%t %s\n%s", s.Higher, s.Metric, s.Unit))
+	}
 	for i, k := range c.Key {
 		f.Meta["key/"+strconv.Itoa(i)] = label(k)
 	}
@@ -180,6 +184,9 @@ func checkpointOf(f *safetensors.File) (*checkpoint, error) {
 	if err != nil || e != nil {
 		return nil, errors.New("damaged: it does not say at which step it stands")
 	}
+	if err := c.setMetric(f.Meta["metric"]); err != nil {
+		return nil, err
+	}
 	for i := 0; ; i++ {
 		k, ok := f.Meta["key/"+strconv.Itoa(i)]
 		if !ok {
@@ -192,6 +199,18 @@ func checkpointOf(f *safetensors.File) (*checkpoint, error) {
 	}
 }
 
+// setMetric says what the epochs were judged by.
+func (c *checkpoint) setMetric(text string) error {
+	text, err := unlabel(text)
+	higher, rest, _ := strings.Cut(text, " ")
+	name, unit, _ := strings.Cut(rest, "\n")
+	for i := range c.Past {
+		s := &c.Past[i].Score
+		s.Metric, s.Unit, s.Higher = name, unit, higher == "true"
+	}
+	return err
+}
+
 // setPast takes the sum of this epoch's losses and the epochs before it.
 func (c *checkpoint) setPast(x []float64) error {
 	per := len(Epoch{}.numbers())
@@ -200,7 +219,7 @@ func (c *checkpoint) setPast(x []float64) error {
 	}
 	c.Sum = x[0]
 	for x = x[1:]; len(x) > 0; x = x[per:] {
-		c.Past = append(c.Past, Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], x[5]})
+		c.Past = append(c.Past, Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], Score{Value: x[5]}})
 	}
 	return nil
 }

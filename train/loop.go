@@ -50,12 +50,12 @@ type Source interface {
 
 // Epoch is what one pass over the data came to.
 type Epoch struct {
-	Epoch    int     `json:"epoch"` // from 1
-	Step     int     `json:"step"`  // optimiser steps so far
-	Loss     float64 `json:"loss"`  // mean training loss
-	Rate     float64 `json:"rate"`  // of the last step
-	ValLoss  float64 `json:"val_loss"`
-	Accuracy float64 `json:"accuracy"` // on Val, in [0,1]; NaN-free: 0 without Val
+	Epoch   int     `json:"epoch"` // from 1
+	Step    int     `json:"step"`  // optimiser steps so far
+	Loss    float64 `json:"loss"`  // mean training loss
+	Rate    float64 `json:"rate"`  // of the last step
+	ValLoss float64 `json:"val_loss"`
+	Score   Score   `json:"score"` // on Val, by the metric that decides; without Val empty
 }
 
 // Run is a training in progress, as hooks see it.
@@ -332,7 +332,7 @@ func (r *Run) endEpoch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		e.Accuracy, e.ValLoss = m.Accuracy, m.Loss
+		e.Score, e.ValLoss = m.Main(), m.Loss
 	}
 	r.sum = 0
 	r.Epoch++

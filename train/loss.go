@@ -22,7 +22,8 @@ type Loss struct {
 	T         float64             // temperature of distillation
 	Temper    float64             // what outputs are divided by before they are compared; 0: nothing
 
-	any bool // where there is nothing to learn from, a loss of no meaning will do
+	natural bool // the network's outputs are kept as they are, beside what is compared
+	any     bool // where there is nothing to learn from, a loss of no meaning will do
 }
 
 // By is the loss of one kind, with its usual settings.

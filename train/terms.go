@@ -67,6 +67,16 @@ func (v *View) compare(g *graph.Graph, l Loss) error {
 			}
 		}
 	}
+	if l.natural {
+		for _, o := range v.Graph.Outputs {
+			if !o.DType.IsFloat() {
+				continue
+			}
+			if v.Natural = append(v.Natural, o); !slices.Contains(outs, o) {
+				outs = append(outs, o)
+			}
+		}
+	}
 	if !slices.Equal(outs, v.Graph.Outputs) {
 		v.Graph.Outputs = outs
 		v.Graph.Prune()
@@ -124,40 +134,6 @@ func (v *View) term(g *graph.Graph, t objective.Term, outs []*graph.Value) (Comp
 		err = v.numbers(&c, outs, fields)
 	}
 	return c, err
-}
-
-// file binds the inputs of a loss that is a file: to outputs, else to fields.
-func (v *View) file(c *Compared, outs []*graph.Value) error {
-	if c.Graph == nil {
-		return fmt.Errorf("loss %s has not been read", c.File)
-	}
-	for _, in := range c.Graph.Inputs {
-		name := in.Name
-		if to, ok := c.Bind[name]; ok {
-			name = to
-		}
-		if i := slices.IndexFunc(outs, func(o *graph.Value) bool { return o.Name == name }); i >= 0 {
-			c.Out = append(c.Out, outs[i])
-			continue
-		}
-		k := -1
-		if v.samples != nil {
-			k = slices.IndexFunc(v.samples.Fields, func(f *dataset.Field) bool { return f.Name == name })
-		}
-		if k < 0 {
-			have := "none"
-			if v.samples != nil {
-				have = fields(v.samples)
-			}
-			return fmt.Errorf("loss %s: its input %q is no output of the network, which are %s, and no field of the samples, which are %s: onnx:%[1]s(%[2]s=NAME) says which it is", c.File, name, described(outs), have)
-		}
-		c.Target = append(c.Target, k)
-	}
-	if len(c.Out) == 0 {
-		return fmt.Errorf("loss %s takes no output of the network, which are %s: nothing can be learnt from it", c.File, described(outs))
-	}
-	c.Output = c.Out[0].Name
-	return nil
 }
 
 // targetsOf lists the fields that a term may be compared with.
@@ -308,105 +284,6 @@ func (v *View) tokens(c *Compared, outs []*graph.Value, fields []int) error {
 	}
 	*c = fit[0]
 	return nil
-}
-
-// classes binds a term whose target is classes.
-func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields []int) error {
-	var ys []int
-	for _, k := range fields {
-		if v.samples.Fields[k].Classes > 0 {
-			ys = append(ys, k)
-		}
-	}
-	if len(ys) == 0 {
-		for _, k := range fields {
-			if v.samples.Fields[k].Floats == nil {
-				ys = append(ys, k)
-			}
-		}
-	}
-	switch {
-	case v.samples == nil:
-		ys = []int{-1}
-	case len(ys) == 0:
-		return fmt.Errorf("loss %s: no target holds classes: %s", c.Loss.Name, named(v.samples, fields))
-	}
-	var err error
-	for _, k := range ys {
-		var y *dataset.Field
-		if k >= 0 {
-			y = v.samples.Fields[k]
-		}
-		r, why := v.choose(outs, y, c)
-		if why != nil {
-			if err == nil {
-				err = why
-			}
-			continue
-		}
-		if c.Out != nil {
-			return fmt.Errorf("loss %s: output %q may be compared with several of the targets %s: name one, as in %s(%q,TARGET)", c.Loss.Name, c.Output, named(v.samples, ys), c.Loss.Name, c.Output)
-		}
-		x, why := v.rows(r, c.Loss, y)
-		if why != nil {
-			return why
-		}
-		c.Output, c.Out, c.Width = r.of.Name, []*graph.Value{x}, r.width
-		if r.lone {
-			c.Width = 2
-		}
-		if k >= 0 {
-			c.Target = []int{k}
-			if why := v.left(c, y); why != nil {
-				return why
-			}
-		}
-	}
-	if c.Out == nil {
-		return err
-	}
-	return nil
-}
-
-// left sets the class that does not count, where the target has one, and checks that
-// the others are among the scores.
-func (v *View) left(c *Compared, y *dataset.Field) error {
-	if y.Size() == 1 && y.Classes > 0 || c.Params.Has("ignore") || v.samples.Stream != nil {
-		return nil
-	}
-	none, most := int32(0), int32(0)
-	for _, x := range y.Ints {
-		if x < 0 && none < 0 && x != none {
-			return fmt.Errorf("field %q has the classes %d and %d: one negative number may stand for places that do not count; ignore=%d, a setting of the loss, says which", y.Name, none, x, none)
-		}
-		none, most = min(none, x), max(most, x)
-	}
-	for _, x := range y.Bytes {
-		most = max(most, int32(x))
-	}
-	if int(most) >= c.Width {
-		return fmt.Errorf("field %q has class %d, the network's output %q %d scores; where that class stands for places that do not count, ignore=%[2]d says so, a setting of the loss", y.Name, most, c.Output, c.Width)
-	}
-	if none == 0 {
-		if len(y.Shape) != 2 {
-			return nil
-		}
-		none = -1 // what an augmentation moves in
-	} else {
-		v.note("field %q: places of class %d do not count", y.Name, none)
-	}
-	if slices.ContainsFunc(c.Loss.Params, func(p objective.Param) bool { return p.Name == "ignore" }) {
-		c.Params = withParam(c.Params, "ignore", float64(none))
-	}
-	return nil
-}
-
-func withParam(p objective.Params, name string, x float64) objective.Params {
-	out := objective.Params{name: {x}}
-	for k, v := range p {
-		out[k] = v
-	}
-	return out
 }
 
 // before is an output, or what it is before a softmax or sigmoid that a loss takes

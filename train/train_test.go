@@ -287,8 +287,8 @@ func TestLearns(t *testing.T) {
 		if _, err := Fit(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
-		if last.Accuracy < .8 {
-			t.Errorf("%+v: accuracy %v after 4 epochs", l, last.Accuracy)
+		if last.Score.Value < .8 {
+			t.Errorf("%+v: accuracy %v after 4 epochs", l, last.Score.Value)
 		}
 	}
 }

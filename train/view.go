@@ -31,7 +31,8 @@ type View struct {
 	Asked string         // the output that answers
 	Notes []catalog.Text // what was assumed
 
-	Matched []Compared // with what a teacher gives
+	Natural []*graph.Value // outputs of numbers as the network gives them, where they are asked for
+	Matched []Compared     // with what a teacher gives
 
 	samples *dataset.Set
 	against []target       // inputs for what is compared with

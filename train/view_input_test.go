@@ -51,7 +51,7 @@ func TestChannelsLast(t *testing.T) {
 			},
 		} {
 			m := evaluate(t, g(), s)
-			if m.Loss != want.Loss || m.Accuracy != want.Accuracy || strings.HasPrefix(name, "last") != strings.Contains(said(m), "are turned") {
+			if m.Loss != want.Loss || m.Value() != want.Value() || strings.HasPrefix(name, "last") != strings.Contains(said(m), "are turned") {
 				t.Errorf("%s: %+v, want %+v", name, m, want)
 			}
 			h := g()
@@ -129,7 +129,7 @@ func TestFixedBatch(t *testing.T) {
 	want := evaluate(t, plain, s)
 	for _, fixed := range []int{1, 2, 8, 64} {
 		g := conv(t, tensor.Float32, false, 3, graph.N(fixed), four, six)
-		if m := evaluate(t, g, s); m.N != 21 || m.Accuracy != want.Accuracy || m.Loss-want.Loss > 1e-6 || want.Loss-m.Loss > 1e-6 {
+		if m := evaluate(t, g, s); m.N != 21 || m.Value() != want.Value() || m.Loss-want.Loss > 1e-6 || want.Loss-m.Loss > 1e-6 {
 			t.Errorf("batch %d: %+v, want %+v", fixed, m, want)
 		}
 	}

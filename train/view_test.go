@@ -137,7 +137,7 @@ func TestProbability(t *testing.T) {
 			if i == 0 {
 				want, bits = m, trained
 			}
-			if m.Loss != want.Loss || m.Accuracy != want.Accuracy || trained != bits {
+			if m.Loss != want.Loss || m.Value() != want.Value() || trained != bits {
 				t.Errorf("opset %d, %s: %+v, want %+v; trained alike: %v", opset, name, m, want, trained == bits)
 			}
 			if op := strings.TrimSpace(name); op != "" && !strings.Contains(said(m), "is a probability ("+op+")") || op == "" && m.Notes != nil {
@@ -182,7 +182,7 @@ func TestBinary(t *testing.T) {
 				right++
 			}
 		}
-		if math.Abs(m.Loss-loss) > 1e-5 || m.Accuracy != float64(right)/21 || !strings.Contains(said(m), "second of two classes") {
+		if math.Abs(m.Loss-loss) > 1e-5 || m.Value() != float64(right)/21 || !strings.Contains(said(m), "second of two classes") {
 			t.Errorf("%+v, want loss %v and %d right", m, loss, right)
 		}
 		fitted(t, g, s, Loss{})
@@ -217,7 +217,7 @@ func TestSeveralOutputs(t *testing.T) {
 		},
 	} {
 		m := evaluate(t, make(f), s)
-		if m.Loss != alone.Loss || m.Accuracy != alone.Accuracy || !strings.Contains(said(m), "is taken for the answer") {
+		if m.Loss != alone.Loss || m.Value() != alone.Value() || !strings.Contains(said(m), "is taken for the answer") {
 			t.Errorf("%s: %+v, want %+v", name, m, alone)
 		}
 	}
@@ -249,7 +249,7 @@ func TestClassAxis(t *testing.T) {
 	want := evaluate(t, with(4, -1, 4), s)
 	bits := fitted(t, with(4, -1, 4), s, Loss{})
 	for _, shape := range [][]int{{-1, 4, 1, 1}, {-1, 1, 1, 4}, {-1, 1, 4}} {
-		if m := evaluate(t, with(4, shape...), s); m.Loss != want.Loss || m.Accuracy != want.Accuracy {
+		if m := evaluate(t, with(4, shape...), s); m.Loss != want.Loss || m.Value() != want.Value() {
 			t.Errorf("%v: %+v, want %+v", shape, m, want)
 		}
 		if fitted(t, with(4, shape...), s, Loss{}) != bits {
@@ -299,7 +299,7 @@ func TestTokenScores(t *testing.T) {
 			if i == 0 {
 				want = m
 			}
-			if math.Abs(m.Loss-want.Loss) > 1e-9 || m.Accuracy != want.Accuracy {
+			if math.Abs(m.Loss-want.Loss) > 1e-9 || m.Value() != want.Value() {
 				t.Errorf("end %d, %v: %+v, want %+v", i, kind, m, want)
 			}
 			v, err := NewView(g, s, 2, nil)

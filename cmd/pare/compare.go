@@ -38,7 +38,7 @@ func (c *cli) compare() *cobra.Command {
 	q := &comparison{recipe: model.Defaults()}
 	cmd := &cobra.Command{Use: "compare FILE|ARCH --data SPEC --methods a,b", Short: "Run methods at several sparsities and seeds on the same network, data and recipe: a table and a Pareto plot", Args: args("FILE|ARCH"),
 		Long: `Runs every method at every sparsity with every seed, all on the same network, data and recipe, and the dense network
-trained alike beside them. It writes a table and a plot of accuracy against weights that are left.
+trained alike beside them. It writes a table and a plot of the metric against weights that are left.
 
 A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). Where
 weights read from a shared array, a sparsity of 0.9 is a budget of 0.1. A method whose sparsity is set there, or that
@@ -148,11 +148,15 @@ func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 			continue
 		}
 		d := s.Data
+		by, err := s.Recipe.Judge()
+		if err != nil {
+			return err
+		}
 		g, err := c.network(name, "", d.Eval(), seed)
 		if err == nil && seed == 1 {
-			err = c.fits(name, g, d)
+			err = c.fits(name, g, d, &s.Recipe)
 		} else if err == nil {
-			_, err = model.Fits(g, d) // its notes are those of the first
+			_, err = model.Fits(g, d, by) // its notes are those of the first
 		}
 		if err != nil {
 			return err
@@ -173,7 +177,7 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 		if b.p != nil || c.json {
 			return
 		}
-		said := fmt.Sprintf("accuracy %.2f %%, %d numbers kept", 100*o.Accuracy, o.Size.Kept)
+		said := fmt.Sprintf("%s %s, %d numbers kept", o.Score.Metric, o.Score.Show(), o.Size.Kept)
 		if o.Error != "" {
 			said = "failed: " + o.Error
 		}

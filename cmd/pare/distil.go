@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pare/model"
+	"pare/train/objective"
 
 	"github.com/spf13/cobra"
 )
@@ -12,6 +13,7 @@ import (
 type distillation struct {
 	Teacher string  `flag:"teacher" kind:"file" doc:"distil from this network, such as the dense one: its softened outputs are matched too"`
 	Alpha   float64 `flag:"alpha" range:"[0,1]" doc:"share of the distillation term in the loss"`
+	Match   string  `flag:"match" doc:"how outputs are matched, such as 'match-kl(logits)+match-mse(boxes)': match-kl, match-bce, match-mse, match-cosine; auto: by what each output is"`
 	T       float64 `flag:"temperature" range:"(0,)" doc:"temperature that softens the outputs"`
 }
 
@@ -19,12 +21,20 @@ type distillation struct {
 const distillationFlags = "distillation"
 
 // softly is a distillation with the usual constants.
-func softly() distillation { return distillation{Alpha: .5, T: 4} }
+func softly() distillation { return distillation{Alpha: .5, T: 4, Match: "auto"} }
 
 // apply reads the teacher and puts it into the job's loss.
 func (t *distillation) apply(c *cli, cmd *cobra.Command, j *model.Job) error {
+	if t.Match != "auto" {
+		o, err := objective.Parse(t.Match)
+		if err != nil {
+			return usage("--match %s: %v", t.Match, err)
+		}
+		j.Loss.Match = o
+	}
+	j.Loss.T = t.T
 	if t.Teacher == "" {
-		for _, name := range []string{"alpha", "temperature"} {
+		for _, name := range []string{"alpha"} {
 			if cmd.Flags().Changed(name) {
 				return usage("--%s is for distillation: give --teacher", name)
 			}
@@ -36,11 +46,11 @@ func (t *distillation) apply(c *cli, cmd *cobra.Command, j *model.Job) error {
 	}
 	g, err := c.beside(t.Teacher)
 	if err == nil {
-		err = c.fits("teacher "+t.Teacher, g, j.Data)
+		err = c.fits("teacher "+t.Teacher, g, j.Data, &j.Recipe)
 	}
 	if err != nil {
 		return fmt.Errorf("teacher: %w", err)
 	}
-	j.Loss.Teacher, j.Loss.Alpha, j.Loss.T = g, t.Alpha, t.T
+	j.Loss.Teacher, j.Loss.Alpha = g, t.Alpha
 	return nil
 }

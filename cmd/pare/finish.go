@@ -8,6 +8,7 @@ import (
 	"pare/dataset"
 	"pare/measure"
 	"pare/model"
+	"pare/train"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type outcome struct {
 	title    string
 	networks []*measure.Network // those with a method's result after the one before
 	data     *dataset.Data
+	judge    train.Judge       // how the networks are judged
 	html     string            // where the report goes, if anywhere
 	cards    map[string]string // where the cards of networks go, by name
 	result   *model.Result     // of a method
@@ -54,7 +56,7 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 			return err
 		}
 	}
-	err = measure.Networks(cmd.Context(), x.networks, x.data, o)
+	err = measure.Networks(cmd.Context(), x.networks, x.data, x.judge, o)
 	if err == nil && !x.untimed {
 		err = measure.Speeds(cmd.Context(), x.networks, o)
 	}
@@ -71,7 +73,7 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	c.origin(x, from)
 	page := measure.Page(x.title, x.networks, x.data, from)
 	if d := x.data; d != nil && d.Eval() == d.Train {
-		c.say("note: accuracy is that of the training set, for there is no other; val=0.1 in --data keeps a part of it out")
+		c.say("note: it is measured on the training set, for there is no other; val=0.1 in --data keeps a part of it out")
 	}
 	if x.untimed {
 		c.say("note: how fast the networks are was not measured (--no-bench); pare model bench does it")

@@ -33,6 +33,15 @@ func (f *settingFlag) Set(x string) error {
 	return f.Setting.Set(x)
 }
 
+// settingOf makes one setting of a struct a flag of a command.
+func settingOf(cmd *cobra.Command, p any, name string) {
+	for _, s := range catalog.Settings(p) {
+		if s.Name == name {
+			cmd.Flags().Var(&settingFlag{Setting: s}, s.Name, s.Usage())
+		}
+	}
+}
+
 // settingFlags makes the settings of a struct flags of a command, under a heading.
 func settingFlags(cmd *cobra.Command, p any, heading string) {
 	for _, s := range catalog.Settings(p) {

@@ -29,7 +29,7 @@ type pruning struct {
 
 // goal are the flags that seek the target of a method.
 type goal struct {
-	Drop    float64 `flag:"max-drop" range:"[0,100)" doc:"seek the strongest cut that loses at most this number of points of accuracy before fine-tuning"`
+	Drop    float64 `flag:"max-drop" range:"[0,100)" doc:"seek the strongest cut that loses at most this much before fine-tuning, in the units of the metric: points of per cent, decibels"`
 	Latency float64 `flag:"latency" range:"(0,1)" doc:"seek the weakest cut whose time is at most this share of the dense network's"`
 }
 
@@ -99,6 +99,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		return err
 	}
 	dense, _ := j.Graph.Clone(true)
+	j.Dense = dense
 	found, err := c.seek(cmd, j, &q.goal)
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	}
 	own.Done()
 	c.tell(res)
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, html: q.html, result: res, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed,
 		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
 }
@@ -135,7 +136,7 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 		if j.Data, err = c.open(q.data); err != nil {
 			return nil, err
 		}
-		if err := c.fits(name, j.Graph, j.Data); err != nil {
+		if err := c.fits(name, j.Graph, j.Data, &j.Recipe); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +172,7 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	if latency {
 		g = model.MaxLatency(cmd.Context(), j, q.Latency)
 	} else if j.Data == nil {
-		return nil, usage("--max-drop measures accuracy: give --data")
+		return nil, usage("--max-drop measures on data: give --data")
 	} else if g, err = model.MaxDrop(cmd.Context(), j, q.Drop); err != nil {
 		return nil, err
 	}

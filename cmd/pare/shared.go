@@ -71,12 +71,12 @@ func (c *cli) beside(path string) (*graph.Graph, error) {
 }
 
 // networkFor reads or builds a network (see network) that goes with data.
-func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64) (*graph.Graph, error) {
+func (c *cli) networkFor(name, weights string, d *dataset.Data, seed uint64, r *model.Recipe) (*graph.Graph, error) {
 	g, err := c.network(name, weights, d.Eval(), seed)
 	if err != nil {
 		return nil, err
 	}
-	return g, c.fits(name, g, d)
+	return g, c.fits(name, g, d, r)
 }
 
 // atLeast checks the value of a flag.

@@ -107,8 +107,12 @@ func (c *cli) notes(what string, notes []catalog.Text) {
 }
 
 // fits checks that a network goes with data, and says what was assumed.
-func (c *cli) fits(what string, g *graph.Graph, d *dataset.Data) error {
-	notes, err := model.Fits(g, d)
+func (c *cli) fits(what string, g *graph.Graph, d *dataset.Data, r *model.Recipe) error {
+	by, err := r.Judge()
+	if err != nil {
+		return err
+	}
+	notes, err := model.Fits(g, d, by)
 	if err != nil {
 		return err
 	}

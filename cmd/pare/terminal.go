@@ -125,7 +125,7 @@ func (c *cli) work(j *model.Job, what string, f func() (*model.Result, error)) (
 	j.Epoch = func(e train.Epoch) {
 		if !c.json {
 			b.clear()
-			c.say("epoch %d: loss %.4f, held out: loss %.4f, accuracy %.2f %%", e.Epoch, e.Loss, e.ValLoss, 100*e.Accuracy)
+			c.say("epoch %d: loss %.4f, held out: loss %.4f, %s %s", e.Epoch, e.Loss, e.ValLoss, e.Score.Metric, e.Score.Show())
 		}
 	}
 	return f()

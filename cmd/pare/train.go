@@ -71,7 +71,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.networkFor(name, q.weights, d, q.seed)
+	g, err := c.networkFor(name, q.weights, d, q.seed, &q.recipe)
 	if err != nil {
 		return err
 	}
@@ -79,6 +79,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
+	j.Dense = j.Loss.Teacher
 	if err := j.Check(); err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	own.Done()
-	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, html: q.html, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed,
 		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
 		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: res.Epochs}}})
 }

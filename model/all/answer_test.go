@@ -37,7 +37,7 @@ func TestAnswer(t *testing.T) {
 				if j.Graph.Outputs = end(b, j.Graph, j.Graph.Outputs[0]); b.Err() != nil {
 					t.Fatal(b.Err())
 				}
-				if _, err := model.Fits(j.Graph, j.Data); err != nil {
+				if _, err := model.Fits(j.Graph, j.Data, j.Judge()); err != nil {
 					t.Fatal(err)
 				}
 			}

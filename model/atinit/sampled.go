@@ -26,7 +26,7 @@ func (s Sampled) batches(j *model.Job) (train.Source, error) {
 	if j.Data == nil || j.Data.Train == nil {
 		return nil, catalog.Errorf("weights are scored by the gradients of labelled samples: give {Data}")
 	}
-	set, err := j.Data.Train.Balanced(s.PerClass, j.Seed)
+	set, err := s.drawn(j)
 	if err != nil {
 		return nil, catalog.Errorf("{PerClass}: %v", err)
 	}
@@ -37,6 +37,18 @@ func (s Sampled) batches(j *model.Job) (train.Source, error) {
 		return nil, catalog.Errorf("the network's batch is fixed to %d, and %d samples of each class are %d: raise {PerClass}", size, s.PerClass, n)
 	}
 	return train.NewData(&dataset.Loader{Set: set, Size: size, Norm: j.Data.Norm}), nil
+}
+
+// usualClasses is how many classes samples without one are taken to have.
+const usualClasses = 10
+
+// drawn are samples of each class; where samples have no class, as many as of ten.
+func (s Sampled) drawn(j *model.Job) (*dataset.Set, error) {
+	if y := j.Data.Train.Class(); y != nil && y.Size() == 1 {
+		return j.Data.Train.Balanced(s.PerClass, j.Seed)
+	}
+	j.Logf("samples have no class each: %d are drawn", usualClasses*s.PerClass)
+	return j.Data.Train.Draw(usualClasses*s.PerClass, j.Seed), nil
 }
 
 // pruneOnce draws initial weights where that is asked for, keeps those of the highest

@@ -210,7 +210,7 @@ func TestScratch(t *testing.T) {
 			}
 			best = max(best, slices.Max(a.Accuracy))
 		}
-		if x, err := j.Accuracy(context.Background(), r.Graph); err != nil || x != best {
+		if x, err := j.Score(context.Background(), r.Graph); err != nil || x != best {
 			t.Errorf("accuracy %v (%v), the best of all is %v", x, err, best)
 		}
 		if len(f.Arms) == 3 && !slices.Equal(f.Enough, enough(f.Arms)) || len(f.Arms) < 3 && f.Enough != nil {

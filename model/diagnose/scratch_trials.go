@@ -150,7 +150,7 @@ func (t *trials) compare(ctx context.Context, res *model.Result, p *Pruned, arms
 			if err != nil {
 				return fmt.Errorf("%s, run %d: %w", a.Name, r+1, err)
 			}
-			x, err := t.Accuracy(ctx, g)
+			x, err := t.Score(ctx, g)
 			if err != nil {
 				return fmt.Errorf("%s, run %d: %w", a.Name, r+1, err)
 			}
@@ -165,10 +165,10 @@ func (t *trials) compare(ctx context.Context, res *model.Result, p *Pruned, arms
 		return nil
 	}
 	var err error
-	if facts.Dense, err = t.Accuracy(ctx, t.Graph); err != nil {
+	if facts.Dense, err = t.Score(ctx, t.Graph); err != nil {
 		return err
 	}
-	if facts.NotTrained, err = t.Accuracy(ctx, p.Graph); err != nil {
+	if facts.NotTrained, err = t.Score(ctx, p.Graph); err != nil {
 		return err
 	}
 	res.Note("dense: accuracy %.2f %%, %d multiply-accumulates a sample", 100*facts.Dense, p.Dense)

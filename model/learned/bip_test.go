@@ -92,11 +92,11 @@ func TestBiPBest(t *testing.T) {
 	r := modeltest.Run(t, NewBiP(), j)
 	best := 0.0
 	for _, e := range r.Epochs {
-		best = math.Max(best, e.Accuracy)
+		best = math.Max(best, e.Score.Value)
 	}
 	m, err := j.Held().Run(context.Background(), r.Graph)
-	if err != nil || m.Accuracy != best || best == r.Epochs[2].Accuracy {
-		t.Errorf("accuracy %v, want the best of %v (%v)", m.Accuracy, r.Epochs, err)
+	if err != nil || m.Value() != best || best == r.Epochs[2].Score.Value {
+		t.Errorf("accuracy %v, want the best of %v (%v)", m.Value(), r.Epochs, err)
 	}
 	for l, w := range r.Masks.Weights {
 		for i, x := range w.Data() {

@@ -151,7 +151,7 @@ func logMasked(ctx context.Context, j *model.Job, m *prune.Masks) error {
 	}
 	e, err := j.Held().Run(ctx, c)
 	if err == nil {
-		j.Logf("magnitude mask without search: loss %.4f, accuracy %.2f %%", e.Loss, 100*e.Accuracy)
+		j.Logf("magnitude mask without search: loss %.4f, %s %s", e.Loss, e.Main().Metric, e.Main().Show())
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"pare/measure"
 	"pare/model"
+	"pare/train"
 )
 
 // Facts are what decides an outcome: of two runs with the same facts only one
@@ -29,13 +30,13 @@ type Outcome struct {
 	Cell
 	Facts Facts `json:"facts"`
 
-	Error    string          `json:"error,omitempty"` // why it failed; nothing below is known then
-	Accuracy float64         `json:"accuracy"`
-	Loss     float64         `json:"loss"`
-	Size     measure.Size    `json:"size"`
-	Epochs   int             `json:"epochs"`  // passes over the training set
-	Seconds  float64         `json:"seconds"` // that it took, with others running at the same time
-	Notes    []string        `json:"notes,omitempty"`
-	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
-	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
+	Error   string          `json:"error,omitempty"` // why it failed; nothing below is known then
+	Score   train.Score     `json:"score"`           // by the metric that decides
+	Loss    float64         `json:"loss"`
+	Size    measure.Size    `json:"size"`
+	Epochs  int             `json:"epochs"`  // passes over the training set
+	Seconds float64         `json:"seconds"` // that it took, with others running at the same time
+	Notes   []string        `json:"notes,omitempty"`
+	File    string          `json:"file,omitempty"` // the network, in the sweep's folder
+	Time    *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
 }

@@ -3,11 +3,13 @@ package sweep
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"pare/measure"
 	"pare/report"
+	"pare/train"
 )
 
 // Page is the report of outcomes and the rows that Summarise makes of them. name is
@@ -16,13 +18,13 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	r := &report.Report{Title: "Methods compared on " + name, Verdict: verdict(rows), Facts: from.Facts()}
 	seeds, measured := len(s.Networks), s.Data.Eval()
 	text := fmt.Sprintf("Every method had the same network, data and recipe, with seeds 1 to %d; %s is the network trained alike and not cut. "+
-		"Accuracy is the mean over seeds on the %s set (%s samples)", seeds, Dense, measured.Name, report.Count(int64(measured.Len())).Text)
+		"%s is the mean over seeds on the %s set (%s samples)", seeds, Dense, heading(rows), measured.Name, report.Count(int64(measured.Len())).Text)
 	if seeds > 1 {
 		text += " with its standard deviation"
 	}
-	r.Add(report.Section{Heading: "Accuracy by sparsity", Text: text + ".", Table: accuracyTable(rows), Plots: paretoPlots(rows)})
+	r.Add(report.Section{Heading: heading(rows) + " by sparsity", Text: text + ".", Table: scoreTable(rows), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
-		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both accuracy and numbers kept."})
+		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both score and numbers kept."})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
@@ -32,8 +34,8 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	return r
 }
 
-// accuracyTable has a row for each method and a column for each sparsity.
-func accuracyTable(rows []*Row) *report.Table {
+// scoreTable has a row for each method and a column for each sparsity.
+func scoreTable(rows []*Row) *report.Table {
 	t := &report.Table{Columns: []string{"method"}}
 	var labels, targets []string
 	by := map[[2]string]*Row{}
@@ -50,24 +52,24 @@ func accuracyTable(rows []*Row) *report.Table {
 	for _, l := range labels {
 		row := []report.Cell{report.Text(l)}
 		for _, at := range append([]string{""}, targets...) {
-			row = append(row, accuracyCell(by[[2]string{l, at}]))
+			row = append(row, scoreCell(by[[2]string{l, at}]))
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
-// accuracyCell is "91.73 ± 0.12 %", and says how many seeds failed.
-func accuracyCell(r *Row) report.Cell {
+// scoreCell is "91.73 ± 0.12 %", and says how many seeds failed.
+func scoreCell(r *Row) report.Cell {
 	if r == nil {
 		return report.Missing()
 	}
 	if r.Seeds == 0 {
 		return report.Text("failed")
 	}
-	c := report.Percent(r.Accuracy)
+	c := measure.ShowScore(r.Score)
 	if r.Seeds > 1 {
-		c.Text = fmt.Sprintf("%.2f ± %.2f %%", 100*r.Accuracy, 100*r.Spread)
+		c.Text = r.Score.WithSpread(r.Spread)
 	}
 	if r.Failed > 0 {
 		c.Text += fmt.Sprintf(" (%d of %d failed)", r.Failed, r.Failed+r.Seeds)
@@ -77,7 +79,7 @@ func accuracyCell(r *Row) report.Cell {
 
 // costTable has a row for each method and sparsity.
 func costTable(rows []*Row) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", "accuracy", "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
+	t := &report.Table{Columns: []string{"method", "asked", scored(rows).Metric, "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
 	dense, _ := densest(rows)
 	for _, r := range rows {
 		asked := report.Missing()
@@ -91,7 +93,7 @@ func costTable(rows []*Row) *report.Table {
 		}
 		diff, time, star := report.Missing(), report.Missing(), report.Text("")
 		if dense != nil && r != dense {
-			diff = report.Cell{Text: fmt.Sprintf("%+.2f", 100*(r.Accuracy-dense.Accuracy)), Value: r.Accuracy - dense.Accuracy, IsNum: true}
+			diff = toDense(r, dense)
 		}
 		if r.Time > 0 {
 			time = report.Ratio(r.Time, r.TimeHalf)
@@ -99,10 +101,44 @@ func costTable(rows []*Row) *report.Table {
 		if r.Front {
 			star = report.Text("★")
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, accuracyCell(r), diff, report.Count(int64(r.Kept + .5)), time, star, report.Percent(r.Sparsity), report.Scaled(r.MACs),
+		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, scoreCell(r), diff, report.Count(int64(r.Kept + .5)), time, star, report.Percent(r.Sparsity), report.Scaled(r.MACs),
 			report.Bytes(int64(r.Bytes + .5)), report.Number(r.Epochs)})
 	}
 	return t
+}
+
+// toDense is the difference of a score to the dense network's, in the metric's own units.
+func toDense(r, dense *Row) report.Cell {
+	d := r.Score.Value - dense.Score.Value
+	shown := fmt.Sprintf("%+.3g", d)
+	if r.Score.Unit == "%" {
+		shown = fmt.Sprintf("%+.2f", 100*d)
+	}
+	return report.Cell{Text: shown, Value: d, IsNum: true}
+}
+
+// scored is a score of the rows' metric.
+func scored(rows []*Row) train.Score {
+	for _, r := range rows {
+		if r.Seeds > 0 {
+			return r.Score
+		}
+	}
+	return train.Score{Metric: "accuracy", Unit: "%", Higher: true}
+}
+
+// heading is the metric's name at the beginning of a line.
+func heading(rows []*Row) string {
+	s := scored(rows).Name()
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func scoreAxis(rows []*Row) report.Axis {
+	a := report.Axis{Name: scored(rows).Name()}
+	if scored(rows).Unit == "%" {
+		a.Format, a.Span = report.Share, .01
+	}
+	return a
 }
 
 // densest is the row of the dense network, and those of the methods.
@@ -121,17 +157,17 @@ func densest(rows []*Row) (dense *Row, others []*Row) {
 // closeUp is how far below the dense network the second plot goes.
 const closeUp = .1
 
-// paretoPlots are accuracy against weights that are left, with a line for each
+// paretoPlots are the score against weights that are left, with a line for each
 // method; and the same near the dense network, where some methods are far below it.
 func paretoPlots(rows []*Row) []*report.Plot {
 	dense, others := densest(rows)
-	all, n, _ := paretoPlot("Accuracy against parameters kept", dense, others, -1)
+	all, n, _ := paretoPlot(heading(rows)+" against parameters kept", dense, others, math.Inf(-1))
 	if n == 0 {
 		return nil
 	}
 	plots := []*report.Plot{all}
-	if dense != nil {
-		near, in, out := paretoPlot(fmt.Sprintf("The same, within %.0f points of dense", 100*closeUp), dense, others, dense.Accuracy-closeUp)
+	if dense != nil && dense.Score.Unit == "%" {
+		near, in, out := paretoPlot(fmt.Sprintf("The same, within %.0f points of dense", 100*closeUp), dense, others, dense.Score.Good()-closeUp)
 		if in > 1 && out > 0 {
 			plots = append(plots, near)
 		}
@@ -139,9 +175,9 @@ func paretoPlots(rows []*Row) []*report.Plot {
 	return plots
 }
 
-// paretoPlot draws the rows of at least an accuracy, and counts them and the others.
+// paretoPlot draws the rows of at least a score, and counts them and the others.
 func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report.Plot, in, out int) {
-	p = &report.Plot{Title: title, Note: spreadNote(rows), X: report.Axis{Name: "parameters kept", Log: true}, Y: report.Axis{Name: "accuracy", Format: report.Share, Span: .01}}
+	p = &report.Plot{Title: title, Note: spreadNote(rows), X: report.Axis{Name: "parameters kept", Log: true}, Y: scoreAxis(rows)}
 	at := map[string]int{}
 	var xs []float64
 	for _, r := range rows {
@@ -152,17 +188,17 @@ func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report
 		}
 		switch {
 		case r.Seeds == 0:
-		case r.Accuracy < least:
+		case r.Score.Good() < least:
 			out++
 		default:
 			in++
 			xs = append(xs, r.Kept)
-			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Accuracy, OffY: r.Spread})
+			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Score.Value, OffY: r.Spread})
 		}
 	}
 	if dense != nil && in > 0 {
 		p.Series = append(p.Series, report.Series{Name: Dense, Line: true, Dashed: true,
-			Points: []report.Point{{X: slices.Min(xs), Y: dense.Accuracy}, {X: dense.Kept, Y: dense.Accuracy}}})
+			Points: []report.Point{{X: slices.Min(xs), Y: dense.Score.Value}, {X: dense.Kept, Y: dense.Score.Value}}})
 	}
 	for _, s := range p.Series {
 		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })

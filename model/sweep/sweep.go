@@ -160,8 +160,8 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	g, err := s.cut(ctx, c, j, o)
 	if err == nil {
 		var m train.Metrics
-		if m, err = measure.Metrics(ctx, g, s.Data, j.Engine); err == nil {
-			o.Accuracy, o.Loss = m.Accuracy, m.Loss
+		if m, err = measure.Metrics(ctx, g, s.Data, s.judge(c), j.Engine); err == nil {
+			o.Score, o.Loss = m.Main(), m.Loss
 			o.Size, _, err = measure.Of(g)
 		}
 	}
@@ -181,6 +181,14 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	}
 	j.Clean()
 	return o, nil
+}
+
+// judge is how the runs of a cell are judged: by the recipe's loss and metric, fidelity
+// against the network before.
+func (s *Sweep) judge(c *Cell) train.Judge {
+	j := s.job(c)
+	j.Dense = s.Networks[c.Seed]
+	return j.Judge()
 }
 
 // job is what a cell's method works on, but for network and checkpoint. It does not

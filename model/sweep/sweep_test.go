@@ -21,6 +21,7 @@ import (
 	"pare/model/oneshot"
 	"pare/model/rewrite"
 	"pare/run"
+	"pare/train"
 	"pare/zoo"
 )
 
@@ -125,7 +126,7 @@ func TestSweep(t *testing.T) {
 	failed := 0
 	for i, o := range outs {
 		w := whole[i]
-		if o.Accuracy != w.Accuracy || o.Loss != w.Loss || o.Size != w.Size || o.Error != w.Error || o.Key != w.Key {
+		if o.Score != w.Score || o.Loss != w.Loss || o.Size != w.Size || o.Error != w.Error || o.Key != w.Key {
 			t.Errorf("%s %s %d: %+v, uninterrupted %+v", o.Label, o.Target, o.Seed, o, w)
 		}
 		if o.Error != "" {
@@ -161,14 +162,14 @@ func TestSweep(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	o := func(label, target string, acc float64, nnz int64, err string) *Outcome {
-		return &Outcome{Cell: Cell{Label: label, Target: target}, Accuracy: acc, Size: measure.Size{Params: 100, NonZero: nnz}, Error: err, Time: &measure.Spread{Median: .5, Half: .1}}
+		return &Outcome{Cell: Cell{Label: label, Target: target}, Score: train.Score{Metric: "accuracy", Unit: "%", Higher: true, Value: acc}, Size: measure.Size{Params: 100, NonZero: nnz}, Error: err, Time: &measure.Spread{Median: .5, Half: .1}}
 	}
 	rows := Summarise([]*Outcome{o(Dense, "", .9, 100, ""), o("a", "0.5", .8, 50, ""), o("b", "0.5", .7, 50, ""), o("c", "0.5", 0, 0, "no"), o("a", "0.5", .6, 52, "")})
 	if len(rows) != 4 {
 		t.Fatalf("%d rows", len(rows))
 	}
 	a, c := rows[1], rows[3]
-	if a.Seeds != 2 || a.Accuracy < .699 || a.Accuracy > .701 || a.Spread < .141 || a.Spread > .142 || a.Kept != 51 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
+	if a.Seeds != 2 || a.Score.Value < .699 || a.Score.Value > .701 || a.Spread < .141 || a.Spread > .142 || a.Kept != 51 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
 		t.Errorf("%+v", a)
 	}
 	if !rows[0].Front || a.Front || !rows[2].Front || c.Front || c.Failed != 1 {
@@ -204,7 +205,7 @@ func TestFaults(t *testing.T) {
 	}
 	full = false
 	outs, err := s.Run(context.Background())
-	if err != nil || len(outs) != 2 || outs[1].Error != "" || outs[1].Accuracy == 0 {
+	if err != nil || len(outs) != 2 || outs[1].Error != "" || outs[1].Score.Value == 0 {
 		t.Errorf("%v: %+v", err, outs)
 	}
 	lock, err := run.Take(filepath.Join(dir, "results.jsonl"))

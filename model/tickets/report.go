@@ -109,7 +109,7 @@ func (p *IMP) controls(ctx context.Context, res *model.Result, facts *Facts) err
 
 // judge measures on what is held out.
 func (p *IMP) judge(ctx context.Context, g *graph.Graph, epochs []train.Epoch) (o Outcome, err error) {
-	if o.Accuracy, err = p.Accuracy(ctx, g); err != nil {
+	if o.Accuracy, err = p.Score(ctx, g); err != nil {
 		return o, err
 	}
 	if p.Data.Val == nil || len(epochs) == 0 {

@@ -10,7 +10,7 @@ import (
 	"pare/train"
 )
 
-// Best remembers the masks with which the held-out accuracy was best after an
+// Best remembers the masks with which the score on what is held out was best after an
 // epoch, and with Whole the weights and running statistics too; of equals the
 // first.
 type Best struct {
@@ -18,10 +18,10 @@ type Best struct {
 	Of    *prune.Masks // the masks that change
 	Whole bool
 
-	masks    *prune.Masks
-	accuracy float64
-	values   []*graph.Value // Whole: what is remembered
-	numbers  [][]float32
+	masks   *prune.Masks
+	score   float64
+	values  []*graph.Value // Whole: what is remembered
+	numbers [][]float32
 }
 
 // Start lists what is remembered. It returns an error where a resumed state
@@ -50,10 +50,10 @@ func (b *Best) Start(r *train.Run) error {
 
 // AfterEpoch looks whether the epoch was the best so far.
 func (b *Best) AfterEpoch(_ *train.Run, e train.Epoch) error {
-	if b.masks != nil && e.Accuracy <= b.accuracy {
+	if b.masks != nil && !e.Score.Beats(b.score) {
 		return nil
 	}
-	b.masks, b.accuracy, b.numbers = b.Of.Clone(), e.Accuracy, nil
+	b.masks, b.score, b.numbers = b.Of.Clone(), e.Score.Value, nil
 	for _, v := range b.values {
 		b.numbers = append(b.numbers, append([]float32{}, v.Const.F32()...))
 	}
@@ -75,14 +75,14 @@ func (b *Best) Take() *prune.Masks {
 // Name identifies the state in a checkpoint.
 func (b *Best) Name() string { return "best masks" }
 
-// MarshalBinary writes the accuracy, the masks and the numbers, nothing where
+// MarshalBinary writes the score, the masks and the numbers, nothing where
 // there are none yet.
 func (b *Best) MarshalBinary() ([]byte, error) {
 	if b.masks == nil {
 		return nil, nil
 	}
 	m, err := b.masks.MarshalBinary()
-	out := binary.LittleEndian.AppendUint64(nil, math.Float64bits(b.accuracy))
+	out := binary.LittleEndian.AppendUint64(nil, math.Float64bits(b.score))
 	out = append(binary.LittleEndian.AppendUint64(out, uint64(len(m))), m...)
 	for _, x := range b.numbers {
 		out = binary.LittleEndian.AppendUint32(out, uint32(len(x)))
@@ -101,7 +101,7 @@ func (b *Best) UnmarshalBinary(x []byte) error {
 	if len(x) < 16 {
 		return short
 	}
-	b.accuracy = math.Float64frombits(binary.LittleEndian.Uint64(x))
+	b.score = math.Float64frombits(binary.LittleEndian.Uint64(x))
 	n := binary.LittleEndian.Uint64(x[8:])
 	if x = x[16:]; n > uint64(len(x)) {
 		return short

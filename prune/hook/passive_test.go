@@ -150,7 +150,7 @@ func TestBest(t *testing.T) {
 	for i, accuracy := range []float64{.5, .75, .75, .5} {
 		ws[0].Data()[0] = float32(i)
 		m.Mask[0].Set(i, false)
-		if err := b.AfterEpoch(nil, train.Epoch{Accuracy: accuracy}); err != nil {
+		if err := b.AfterEpoch(nil, train.Epoch{Score: train.Score{Higher: true, Value: accuracy}}); err != nil {
 			t.Fatal(err)
 		}
 	}
