@@ -89,7 +89,7 @@ func fileStarts(file string) bool {
 		return false
 	}
 	defer f.Close()
-	var b [8]byte
+	var b [12]byte
 	_, err = io.ReadFull(f, b[:])
-	return err == nil && startsAsImage(b[:])
+	return err == nil && imageKind(b[:]) != ""
 }

@@ -60,6 +60,8 @@ type Field struct {
 	Floats []float32 // numbers
 	Ints   []int32   // whole numbers: tokens, classes, masks
 
+	Chance *Chance // what training makes of Bytes, pictures, at random; nil: nothing
+
 	spelled []string // classes by name, before they have their numbers: Ints go by these
 }
 

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -49,7 +48,7 @@ func (t *tree) leftOut() string {
 
 const (
 	hidden    = "hidden, or of macOS or Windows"
-	unknown   = "that are no PNG or JPEG images"
+	unknown   = "that are no " + formats + " images"
 	nowhere   = "links that lead nowhere"
 	irregular = "neither files nor folders"
 	loose     = "images outside the folders of classes"
@@ -67,15 +66,10 @@ func isHidden(name string) bool {
 
 func isImage(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif":
+	case ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff":
 		return true
 	}
 	return false
-}
-
-// startsAsImage tells an image by its first bytes.
-func startsAsImage(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(b, []byte("\xff\xd8\xff"))
 }
 
 // partNames are the folders of a set's parts.
@@ -262,7 +256,7 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 		if left == "" {
 			left = "there are no files"
 		}
-		return fmt.Errorf("%s: no samples were found: a folder with PNG or JPEG images for each class is needed; %s", t.name, left)
+		return fmt.Errorf("%s: no samples were found: a folder with "+formats+" images for each class is needed; %s", t.name, left)
 	}
 	for _, to := range []struct {
 		name string
@@ -272,28 +266,29 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 		if p == nil || len(p.leaves) == 0 {
 			continue
 		}
-		p.pictureOptions, p.count = o, len(p.leaves)
+		p.pictureOptions, p.count, p.train = o, len(p.leaves), to.name == "train"
+		what := t.name
+		if p.name != "" {
+			what += ", " + p.name
+		}
 		s, err := p.read(func(add adder) error {
 			for i, f := range p.leaves {
 				b, err := f.read()
-				if err == nil {
-					err = add(f.show, b, p.labels[i])
-				}
 				if err != nil {
-					return fmt.Errorf("%s: %w", f.show, err)
+					p.cannot(f.show, err)
+					continue
+				}
+				if err := add(f.show, b, p.labels[i]); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", what, err)
 		}
 		s.y().spelled = p.names
 		*to.set = s
-		what := t.name
-		if p.name != "" {
-			what += ", " + p.name
-		}
 		p.say(d, what)
 	}
 	return nil

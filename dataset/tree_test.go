@@ -170,9 +170,10 @@ func TestResize(t *testing.T) {
 		{[]byte{7, 7, 7}, []byte{7, 7, 7, 7, 7}},
 	} {
 		got := make([]byte, len(c.to))
-		resize(c.from, 1, len(c.from), got, 1, len(got))
+		var r resizer
+		r.plane(Bilinear, c.from, len(c.from), 1, len(c.from), got, 1, len(got))
 		col := make([]byte, len(c.to))
-		resize(c.from, len(c.from), 1, col, len(got), 1)
+		r.plane(Bilinear, c.from, 1, len(c.from), 1, col, len(got), 1)
 		if !slices.Equal(got, c.to) || !slices.Equal(col, c.to) {
 			t.Errorf("%v became %v and %v, want %v", c.from, got, col, c.to)
 		}

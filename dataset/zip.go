@@ -142,7 +142,7 @@ func memberStarts(f *zip.File) bool {
 		return false
 	}
 	defer r.Close()
-	var b [8]byte
+	var b [12]byte
 	_, err = io.ReadFull(r, b[:])
-	return err == nil && startsAsImage(b[:])
+	return err == nil && imageKind(b[:]) != ""
 }
