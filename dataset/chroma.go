@@ -29,13 +29,18 @@ func fromYCbCr(p *Picture, m *image.YCbCr, video bool) {
 		across, down = 4, 2
 	}
 	s := &chroma{h: (h + down - 1) / down, w: (w + across - 1) / across, across: across, down: down}
-	s.smooth = video || s.w > 2 || across == 1 // libjpeg repeats in images that narrow
+	s.smooth = s.w > 2 || across == 1 // libjpeg repeats in images that narrow
 	cb, cr := make([]int32, s.w), make([]int32, s.w)
 	u, v := make([]uint8, w), make([]uint8, w)
 	yo, co := m.YOffset(m.Rect.Min.X, m.Rect.Min.Y), m.COffset(m.Rect.Min.X, m.Rect.Min.Y)
 	for y := range h {
-		s.line(m.Cb[co:], m.CStride, y, cb, u)
-		s.line(m.Cr[co:], m.CStride, y, cr, v)
+		if video {
+			s.video(m.Cb[co:], m.CStride, y, u)
+			s.video(m.Cr[co:], m.CStride, y, v)
+		} else {
+			s.line(m.Cb[co:], m.CStride, y, cb, u)
+			s.line(m.Cr[co:], m.CStride, y, cr, v)
+		}
 		luma := m.Y[yo+y*m.YStride:][:w]
 		r, g, b := p.plane(0)[y*w:][:w], p.plane(1)[y*w:][:w], p.plane(2)[y*w:][:w]
 		for x, l := range luma {
@@ -94,6 +99,29 @@ func (s *chroma) line(plane []uint8, stride, y int, sums []int32, out []uint8) {
 			near, half = min(s.w-1, at+1), right
 		}
 		out[x] = uint8((3*sums[at] + sums[near] + half) / (4 * unit))
+	}
+}
+
+// video makes the samples of row y as libwebp does, where a sample is for 2 x 2
+// pixels: (9 near + 3 beside + 3 above + diagonal)/16, rounded in two steps.
+func (s *chroma) video(plane []uint8, stride, y int, out []uint8) {
+	other := max(0, y/2-1)
+	if y%2 == 1 {
+		other = min(s.h-1, y/2+1)
+	}
+	row, above := plane[y/2*stride:][:s.w], plane[other*stride:][:s.w]
+	for x := range out {
+		at := x / 2
+		near, up := int32(row[at]), int32(above[at])
+		beside := at - 1
+		if x%2 == 1 {
+			beside = at + 1
+		}
+		if beside < 0 || beside == s.w {
+			out[x] = uint8((3*near + up + 2) / 4)
+			continue
+		}
+		out[x] = uint8(((near+3*int32(row[beside])+3*up+int32(above[beside])+8)/8 + near) / 2)
 	}
 }
 

@@ -109,29 +109,29 @@ func toHSV(r, g, b uint8) (h, s, v uint8) {
 	if v == low {
 		return 0, 0, v
 	}
-	c := float32(v - low)
-	rc, gc, bc := float32(v-r)/c, float32(v-g)/c, float32(v-b)/c
+	c := float32(v - low) // single and double precision are where Pillow has them
+	rc, gc, bc := float64(float32(v-r)/c), float64(float32(v-g)/c), float64(float32(v-b)/c)
 	var at float32
 	switch v {
 	case r:
-		at = bc - gc
+		at = float32(bc - gc)
 	case g:
-		at = 2 + rc - bc
+		at = float32(2 + rc - bc)
 	default:
-		at = 4 + gc - rc
+		at = float32(4 + gc - rc)
 	}
-	turn := math.Mod(float64(at)/6+1, 1)
-	return clip8(int32(turn * 255)), clip8(int32(c / float32(v) * 255)), v
+	turn := float64(float32(math.Mod(float64(at)/6+1, 1)))
+	return clip8(int32(turn * 255)), clip8(int32(float64(c/float32(v)) * 255)), v
 }
 
 func fromHSV(h, s, v uint8) (r, g, b uint8) {
 	if s == 0 {
 		return v, v, v
 	}
-	at := float32(h) * 6 / 255
+	at := float64(h) * 6 / 255
 	sector := int(at)
-	f, fs, fv := at-float32(sector), float32(s)/255, float32(v)
-	round := func(x float32) uint8 { return clip8(int32(x + .5)) }
+	f, fs, fv := float64(float32(at-float64(sector))), float64(float32(s)/255), float64(v)
+	round := func(x float64) uint8 { return clip8(int32(x + .5)) }
 	p, q, t := round(fv*(1-fs)), round(fv*(1-fs*f)), round(fv*(1-fs*(1-f)))
 	switch sector % 6 {
 	case 0:

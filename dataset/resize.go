@@ -83,17 +83,35 @@ type resizer struct {
 	across, down taps
 	mid          []uint8
 	sums         []int32
+	near         []int32
+}
+
+// nearest are the values of a line that are nearest to those of a resized one,
+// found by adding, with what that rounds, as Pillow does.
+func nearest(out []int32, from, to int) []int32 {
+	out = room(out, to)
+	step := float64(from) / float64(to)
+	at := step / 2
+	for i := range out {
+		out[i] = int32(at)
+		at += step
+	}
+	return out
 }
 
 // plane resizes a plane of h x w bytes, with rows stride apart, to another size:
 // first its lines, then its columns, each rounded.
 func (r *resizer) plane(f Filter, src []uint8, stride, h, w int, dst []uint8, height, width int) {
 	if f == Nearest {
+		r.near = nearest(r.near, w, width)
+		down := float64(h) / float64(height)
+		at := down / 2
 		for y := range height {
-			from := src[int((float64(y)+.5)*float64(h)/float64(height))*stride:]
-			for x := range width {
-				dst[y*width+x] = from[int((float64(x)+.5)*float64(w)/float64(width))]
+			from := src[int(at)*stride:][:w]
+			for x, k := range r.near {
+				dst[y*width+x] = from[k]
 			}
+			at += down
 		}
 		return
 	}
