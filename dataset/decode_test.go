@@ -182,8 +182,8 @@ func TestTurnedFolder(t *testing.T) {
 	write(t, filepath.Join(dir, "a", "2.webp"), unbase(webpTurned))
 	write(t, filepath.Join(dir, "b", "3.gif"), gifOf(image.NewPaletted(image.Rect(0, 0, 2, 4), color.Palette{color.Black, color.White}), 2, 4))
 	d := open(t, "folder:"+dir+"?resize=4x2")
-	if !slices.Equal(d.Train.Shape, []int{3, 4, 2}) || !noted(d, "2 of 3 images were turned upright") || !noted(d, "1 of 3 images were resized") || !noted(d, "1 images have several frames") {
-		t.Errorf("shape %v, notes %q", d.Train.Shape, d.Notes)
+	if !slices.Equal(d.Train.X().Shape, []int{3, 4, 2}) || !noted(d, "2 of 3 images were turned upright") || !noted(d, "1 of 3 images were resized") || !noted(d, "1 images have several frames") {
+		t.Errorf("shape %v, notes %q", d.Train.X().Shape, d.Notes)
 	}
 	if d = open(t, "folder:"+dir+"?resize=2x4&exif=ignore"); noted(d, "turned") || !noted(d, "2 of 3 images were resized") {
 		t.Errorf("notes %q", d.Notes)
@@ -215,7 +215,7 @@ func TestCorrupt(t *testing.T) {
 		}
 		for _, query := range []string{"?corrupt=skip", "?corrupt=skip&size=1500"} {
 			d := open(t, spec+query)
-			if !slices.Equal(labelsOf(d.Train), []int32{0, 0, 0, 1}) || !noted(d, "3 of 7 images cannot be read and are left out") || d.Train.Bytes[0] != 9 || slices.Min(d.Train.Bytes) != 9 {
+			if !slices.Equal(labelsOf(d.Train), []int32{0, 0, 0, 1}) || !noted(d, "3 of 7 images cannot be read and are left out") || d.Train.X().Bytes[0] != 9 || slices.Min(d.Train.X().Bytes) != 9 {
 				t.Errorf("%s: labels %v, notes %q", spec+query, labelsOf(d.Train), d.Notes)
 			}
 		}

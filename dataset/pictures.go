@@ -250,7 +250,7 @@ func (p *pictures) say(d *Data, what string) {
 	note(p.clear, "transparency of %d images is left out: the colours beneath it are used", p.clear)
 	note(p.deep, "%d images have 16 bits a channel, of which the upper 8 are used", p.deep)
 	note(p.ink, "%d images are of printing inks (CMYK) and became colours without a profile", p.ink)
-	if p.set.Chance != nil {
+	if p.set.X().Chance != nil {
 		d.note("%s: in training, %s: drawn anew for each sample in each epoch", what, p.Pipeline.String())
 	}
 	note(p.many, "%d images have several frames or pages, of which the first is used", p.many)

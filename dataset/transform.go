@@ -90,49 +90,97 @@ func (p *Pipeline) Prepare(pic *Picture, s *Scratch) *Picture {
 }
 
 // Scratch is the memory of a pipeline at work; one for each goroutine.
-type Scratch struct{ resize resizer }
+type Scratch struct {
+	resize resizer
+	across []int32 // of a mask
+}
 
 // Fill writes a prepared picture as the network takes it, channels x height x
 // width bytes in the size of [Pipeline.Size]: for evaluation, or, with train, by
 // chance; draw is what the chance depends on. What a crop has beside the picture
 // is black. It allocates nothing once s has been used for pictures as large.
 func (p *Pipeline) Fill(pic *Picture, draw uint64, train bool, out []uint8, s *Scratch) {
-	h, w := p.Crop[0], p.Crop[1]
-	if h == 0 {
-		h, w = pic.Height, pic.Width
-	}
 	d := dice{draw}
-	t := &p.Train
-	switch {
-	case train && t.Crop == Resized:
-		y, x, ph, pw := t.part(pic.Height, pic.Width, &d)
-		s.resize.picture(p.Filter, pic, y, x, ph, pw, out, h, w)
-	case train && t.Crop == Random:
-		y, x := centre(pic.Height, h), centre(pic.Width, w)
-		if pic.Height > h {
-			y = d.below(pic.Height - h + 1)
+	v := p.view(pic.Height, pic.Width, train, &d)
+	if v.part {
+		s.resize.picture(p.Filter, pic, v.y, v.x, v.ph, v.pw, out, v.h, v.w)
+	} else {
+		pic.cut(v.y, v.x, v.h, v.w, out)
+	}
+	if v.flip {
+		for at := 0; at < len(out); at += v.w {
+			slices.Reverse(out[at : at+v.w])
 		}
-		if pic.Width > w {
-			x = d.below(pic.Width - w + 1)
-		}
-		pic.cut(y, x, h, w, out)
-	default:
-		pic.cut(centre(pic.Height, h), centre(pic.Width, w), h, w, out)
 	}
 	if !train {
 		return
 	}
-	if t.Flip > 0 && d.between(0, 1) < t.Flip {
-		for at := 0; at < len(out); at += w {
-			slices.Reverse(out[at : at+w])
-		}
-	}
+	t := &p.Train
 	if t.Jitter != (Jitter{}) {
 		t.Jitter.apply(out, pic.Channels, p.BGR, &d)
 	}
 	if t.Erase > 0 && d.between(0, 1) < t.Erase {
-		t.erase(out, pic.Channels, h, w, &d)
+		t.erase(out, pic.Channels, v.h, v.w, &d)
 	}
+}
+
+// FillMask writes a class for each place of what [Pipeline.Fill] writes: mask holds
+// those of the prepared picture, height x width. Places outside of it are outside.
+// Of a part that is resized the nearest ones are taken.
+func (p *Pipeline) FillMask(mask []int32, height, width int, draw uint64, train bool, outside int32, out []int32, s *Scratch) {
+	v := p.view(height, width, train, &dice{draw})
+	if !v.part {
+		v.ph, v.pw = v.h, v.w
+	}
+	down, across := &s.resize.near, &s.across
+	*down, *across = nearest(*down, v.ph, v.h), nearest(*across, v.pw, v.w)
+	for y, dy := range *down {
+		line := out[y*v.w:][:v.w]
+		for x, dx := range *across {
+			line[x] = outside
+			if sy, sx := v.y+int(dy), v.x+int(dx); sy >= 0 && sy < height && sx >= 0 && sx < width {
+				line[x] = mask[sy*width+sx]
+			}
+		}
+		if v.flip {
+			slices.Reverse(line)
+		}
+	}
+}
+
+// view is what is seen of a picture: h x w pixels from y, x, or, as a part, what
+// ph x pw pixels from there are resized to; exchanged left and right by flip.
+type view struct {
+	h, w         int
+	y, x, ph, pw int
+	part, flip   bool
+}
+
+// view draws the view of a picture of height x width.
+func (p *Pipeline) view(height, width int, train bool, d *dice) view {
+	v := view{h: p.Crop[0], w: p.Crop[1]}
+	if v.h == 0 {
+		v.h, v.w = height, width
+	}
+	v.y, v.x = centre(height, v.h), centre(width, v.w)
+	if !train {
+		return v
+	}
+	t := &p.Train
+	switch t.Crop {
+	case Resized:
+		v.part = true
+		v.y, v.x, v.ph, v.pw = t.part(height, width, d)
+	case Random:
+		if height > v.h {
+			v.y = d.below(height - v.h + 1)
+		}
+		if width > v.w {
+			v.x = d.below(width - v.w + 1)
+		}
+	}
+	v.flip = t.Flip > 0 && d.between(0, 1) < t.Flip
+	return v
 }
 
 // centre is where a crop of n pixels of a side of have begins; halves go to the

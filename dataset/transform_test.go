@@ -89,7 +89,7 @@ func TestRandomCrop(t *testing.T) {
 // back to the centre where none fits.
 func TestParts(t *testing.T) {
 	tr := Train{Scale: [2]float64{.2, .5}, Ratio: [2]float64{.5, 2}}
-	d := &draws{5}
+	d := &dice{5}
 	least, most := 1., 0.
 	for range 3000 {
 		y, x, h, w := tr.part(200, 300, d)
@@ -146,6 +146,31 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// Masks are cut, resized and mirrored as their pictures are.
+func TestFillMask(t *testing.T) {
+	p := numbersPicture(11, 13)
+	mask := make([]int32, len(p.Pix))
+	for i, v := range p.Pix {
+		mask[i] = int32(v)
+	}
+	for _, pipe := range []Pipeline{
+		{Crop: [2]int{5, 6}, Train: Train{Crop: Random, Flip: .5}}, {Crop: [2]int{14, 6}, Train: Train{Crop: Random, Flip: .5}},
+		{Crop: [2]int{5, 6}, Filter: Nearest, Train: Train{Crop: Resized, Scale: [2]float64{.2, 1}, Ratio: [2]float64{.5, 2}, Flip: .5}},
+	} {
+		n := pipe.Crop[0] * pipe.Crop[1]
+		out, got := make([]uint8, n), make([]int32, n)
+		for i := range 50 {
+			pipe.Fill(p, mix(1, 1, uint64(i)), i%5 > 0, out, new(Scratch))
+			pipe.FillMask(mask, 11, 13, mix(1, 1, uint64(i)), i%5 > 0, 0, got, new(Scratch))
+			for k, v := range out {
+				if got[k] != int32(v) {
+					t.Fatalf("%s, draw %d: the picture is %v, its mask %v", pipe.String(), i, out, got)
+				}
+			}
+		}
+	}
+}
+
 // Changes of colour that change nothing, and those with known ends.
 func TestJitter(t *testing.T) {
 	for i := range 1 << 24 / 4099 {
@@ -190,8 +215,8 @@ func TestJitter(t *testing.T) {
 		}
 	}
 	all := Jitter{.3, .3, .3, .2}
-	all.apply(a.Pix, 3, false, &draws{9})
-	all.apply(b.Pix, 3, true, &draws{9})
+	all.apply(a.Pix, 3, false, &dice{9})
+	all.apply(b.Pix, 3, true, &dice{9})
 	for c := range 3 {
 		if !slices.Equal(a.plane(c), b.plane(2-c)) {
 			t.Error("blue first changes the colours")
@@ -212,15 +237,17 @@ func TestChance(t *testing.T) {
 	}
 	const size = 12
 	d := open(t, "folder:"+dir+"?resize=16&crop=12&train-crop=resized&scale=.3:1&flip=.5&jitter=.2,.2,.2,.1&erase=.5&order=bgr")
-	if d.Train.Chance == nil || d.Test.Chance != nil || !slices.Equal(d.Train.Bytes, d.Test.Bytes) || !slices.Equal(d.Train.Shape, []int{3, size, size}) {
-		t.Fatalf("shape %v, chance %v and %v", d.Train.Shape, d.Train.Chance, d.Test.Chance)
+	if d.Train.X().Chance == nil || d.Test.X().Chance != nil || !slices.Equal(d.Train.X().Bytes, d.Test.X().Bytes) || !slices.Equal(d.Train.X().Shape, []int{3, size, size}) {
+		t.Fatalf("shape %v, chance %v and %v", d.Train.X().Shape, d.Train.X().Chance, d.Test.X().Chance)
 	}
-	if d.Norm.Mean[0] != ImageNet.Mean[2] || ImageNet.Mean[0] != .485 || d.Train.Chance.Train.Fill != [3]uint8{104, 116, 124} {
-		t.Errorf("mean %v, fill %v", d.Norm.Mean, d.Train.Chance.Train.Fill)
+	if d.Norm.Mean[0] != ImageNet.Mean[2] || ImageNet.Mean[0] != .485 || d.Train.X().Chance.Train.Fill != [3]uint8{104, 116, 124} {
+		t.Errorf("mean %v, fill %v", d.Norm.Mean, d.Train.X().Chance.Train.Fill)
 	}
 	batch := func(l *Loader, epoch, i int) []float32 {
 		x := make([]float32, 2*3*size*size)
-		l.Fill(epoch, i, x, nil, make([]int64, 2))
+		if _, err := l.Fill(epoch, i, []Buffer{{Field: 0, X: x}}); err != nil {
+			t.Fatal(err)
+		}
 		return x
 	}
 	loader := func(seed uint64, own bool) *Loader {
@@ -237,15 +264,17 @@ func TestChance(t *testing.T) {
 		t.Error("another epoch or seed is the same")
 	}
 	plain := batch(loader(1, false), 0, 0)
-	for i, v := range d.Train.Bytes[:size*size] {
+	for i, v := range d.Train.X().Bytes[:size*size] {
 		if want := (float32(v)/255 - d.Norm.Mean[0]) / d.Norm.Std[0]; math.Abs(float64(plain[i]-want)) > 1e-5 {
 			t.Fatalf("evaluation: %v, want %v", plain[i], want)
 		}
 	}
-	x, y := make([]float32, 2*3*size*size), make([]int64, 2)
+	to := []Buffer{{Field: 0, X: make([]float32, 2*3*size*size)}, {Field: 1, I: make([]int64, 2)}}
 	epoch := 0
 	fill := func() {
-		l.Fill(epoch/3, epoch%3, x, nil, y)
+		if _, err := l.Fill(epoch/3, epoch%3, to); err != nil {
+			t.Fatal(err)
+		}
 		epoch++
 	}
 	for range 60 {

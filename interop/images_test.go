@@ -121,7 +121,7 @@ func TestImages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if off = levels(d.Train.Bytes, want); off > j.off {
+			if off = levels(d.Train.X().Bytes, want); off > j.off {
 				t.Logf("%s: notes %q", j.name, d.Notes)
 			}
 		}
