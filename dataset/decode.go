@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 )
 
 // formats are the kinds of images that are read.
@@ -51,6 +53,7 @@ type header struct {
 	deep          bool // it has 16 bits a channel
 	clear         bool // it has transparency
 	many          bool // it has more frames or pages than one
+	depth         int  // bits a channel, of PNG
 	orientation   int  // by EXIF, 1 to 8
 
 	data  []byte          // what the decoder is given
@@ -133,7 +136,7 @@ func (h *header) png(b []byte) error {
 		return errors.New("a PNG that ends in its header")
 	}
 	depth, kind := b[24], b[25]
-	h.deep = depth == 16
+	h.depth, h.deep = int(depth), depth == 16
 	h.clear = kind == 4 || kind == 6
 	h.gray = kind == 0 || kind == 4
 	pngChunks(b, func(name string, body []byte) {
@@ -216,8 +219,22 @@ func (h *header) tiff(b []byte) error {
 
 // decode gives the picture of a header: upright where upright says so.
 func (h *header) decode(upright bool) (*Picture, error) {
-	var m image.Image
-	var err error
+	m, err := h.image()
+	if err != nil {
+		return nil, err
+	}
+	p := fromImage(m, h.gray, h.kind)
+	if h.frame.Size() != image.Pt(h.width, h.height) {
+		p = h.onScreen(p, m)
+	}
+	if upright {
+		p = p.turned(h.orientation)
+	}
+	return p, nil
+}
+
+// image decodes the first frame.
+func (h *header) image() (m image.Image, err error) {
 	r := bytes.NewReader(h.data)
 	switch h.kind {
 	case "png":
@@ -225,9 +242,9 @@ func (h *header) decode(upright bool) (*Picture, error) {
 	case "jpeg":
 		m, err = jpeg.Decode(r)
 	case "gif":
-		m, err = h.decodeGIF()
+		m, err = gif.Decode(r)
 	case "webp":
-		m, err = h.decodeWebP()
+		m, err = webp.Decode(r)
 	case "tiff":
 		m, err = tiff.Decode(r)
 	case "bmp":
@@ -236,21 +253,13 @@ func (h *header) decode(upright bool) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := image.Rect(0, 0, h.width, h.height)
 	if h.frame.Empty() {
-		h.frame = whole
+		h.frame = image.Rect(0, 0, h.width, h.height)
 	}
 	if m.Bounds().Size() != h.frame.Size() {
 		return nil, fmt.Errorf("a %s image of two sizes", h.kind)
 	}
-	p := fromImage(m, h.gray, h.kind)
-	if h.frame != whole {
-		p = h.onScreen(p, m)
-	}
-	if upright {
-		p = p.turned(h.orientation)
-	}
-	return p, nil
+	return m, nil
 }
 
 // onScreen puts a first frame where it belongs in the image.

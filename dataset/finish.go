@@ -127,7 +127,7 @@ func (d *Data) take(s *Set, option string, n int, seed uint64) *Set {
 		return s
 	}
 	if s.class() != nil && (d.byClass || s.runs()) {
-		d.note("%s=%d: the %s set is in the order of its classes, so %d of %d samples are drawn by seed, about the same share of every class", option, n, s.Name, n, s.Len())
+		d.note("%s=%d: samples of a class follow each other in the %s set, so %d of %d samples are drawn by seed, about the same share of every class", option, n, s.Name, n, s.Len())
 		return s.Draw(n, seed)
 	}
 	return s.First(n)

@@ -73,8 +73,7 @@ func (t *tree) walk(dir string, at []string, within []os.FileInfo) error {
 			}
 			t.files = append(t.files, leaf{path, file, st.Size(), func() ([]byte, error) { return readAll(file) }})
 		default:
-			t.skip(unknown, file)
-			t.dirs[folder]++
+			t.other(file, folder)
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"image"
 	"image/color"
-	"image/gif"
 )
 
 var errGIF = errors.New("a GIF image that ends before its first frame")
@@ -105,5 +104,3 @@ func (h *header) palette(colours []byte) {
 	}
 	h.model = p
 }
-
-func (h *header) decodeGIF() (image.Image, error) { return gif.Decode(bytes.NewReader(h.data)) }

@@ -121,34 +121,44 @@ func opaque(c color.Color) (r, g, b uint8) {
 	return uint8(r32 >> 8), uint8(g32 >> 8), uint8(b32 >> 8)
 }
 
-// turned is a picture stored with an EXIF orientation, upright: 2 and 4 are
-// mirrored, 3 upside down, 5 to 8 lie on a side (CIPA DC-008, 4.6.5.1).
-func (p *Picture) turned(orientation int) *Picture {
+// turns says where a place of an upright picture is stored, by its EXIF
+// orientation (CIPA DC-008, 4.6.5.1): 2 and 4 are mirrored, 3 is upside down, 5 to 8
+// lie on a side. Height and width are those that are stored; nil: it is upright.
+func turns(orientation, h, w int) func(y, x int) int {
 	if orientation < 2 || orientation > 8 {
+		return nil
+	}
+	return func(y, x int) int {
+		if orientation > 4 {
+			y, x = x, y
+		}
+		switch orientation {
+		case 2, 8:
+			x = w - 1 - x
+		case 4, 6:
+			y = h - 1 - y
+		case 3, 7:
+			y, x = h-1-y, w-1-x
+		}
+		return y*w + x
+	}
+}
+
+// turned is a picture stored with an orientation, upright.
+func (p *Picture) turned(orientation int) *Picture {
+	at := turns(orientation, p.Height, p.Width)
+	if at == nil {
 		return p
 	}
-	h, w := p.Height, p.Width
-	out := newPicture(p.Channels, h, w)
+	out := newPicture(p.Channels, p.Height, p.Width)
 	if orientation > 4 {
-		out.Height, out.Width = w, h
+		out.Height, out.Width = p.Width, p.Height
 	}
 	for c := range p.Channels {
 		from, to := p.plane(c), out.plane(c)
 		for y := range out.Height {
 			for x := range out.Width {
-				sy, sx := y, x
-				if orientation > 4 {
-					sy, sx = x, y
-				}
-				switch orientation {
-				case 2, 8:
-					sx = w - 1 - sx
-				case 4, 6:
-					sy = h - 1 - sy
-				case 3, 7:
-					sy, sx = h-1-sy, w-1-sx
-				}
-				to[y*out.Width+x] = from[sy*w+sx]
+				to[y*out.Width+x] = from[at(y, x)]
 			}
 		}
 	}

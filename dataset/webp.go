@@ -78,5 +78,3 @@ func (h *header) webp(b []byte) error {
 }
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
-
-func (h *header) decodeWebP() (image.Image, error) { return webp.Decode(bytes.NewReader(h.data)) }

@@ -128,8 +128,7 @@ func (z *archive) tree() (*tree, error) {
 			}
 			t.files = append(t.files, leaf{at, show, int64(f.CompressedSize64), func() ([]byte, error) { return z.read(f, false) }})
 		default:
-			t.skip(unknown, show)
-			t.dirs[dir]++
+			t.other(name, dir)
 		}
 	}
 	return t, nil
