@@ -243,6 +243,9 @@ func TestChance(t *testing.T) {
 	if d.Norm.Mean[0] != ImageNet.Mean[2] || ImageNet.Mean[0] != .485 || d.Train.X().Chance.Train.Fill != [3]uint8{104, 116, 124} {
 		t.Errorf("mean %v, fill %v", d.Norm.Mean, d.Train.X().Chance.Train.Fill)
 	}
+	if e := open(t, d.Spec[:strings.Index(d.Spec, "&flip")]+"&order=bgr"); e.Test.Digest() != d.Test.Digest() || e.Train.Digest() == d.Train.Digest() {
+		t.Error("what is drawn in training is no part of the training set's identity")
+	}
 	batch := func(l *Loader, epoch, i int) []float32 {
 		x := make([]float32, 2*3*size*size)
 		if _, err := l.Fill(epoch, i, []Buffer{{Field: 0, X: x}}); err != nil {
