@@ -41,8 +41,11 @@ type Network struct {
 // network: its shapes are inferred, constants folded, and weights of another
 // floating-point type taken as float32, which Notes says. It returns an error where
 // the file is not sound or holds what Pare does not know; the file is not trusted.
-func Open(path string) (*Network, error) {
-	g, err := onnx.Load(path)
+func Open(path string) (*Network, error) { return OpenContext(context.Background(), path) }
+
+// OpenContext is Open that the end of the context ends.
+func OpenContext(ctx context.Context, path string) (*Network, error) {
+	g, err := onnx.LoadContext(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -203,3 +203,31 @@ func TestFirstOfSorted(t *testing.T) {
 		}
 	}
 }
+
+// Few samples of a file whose parts are each in the order of classes are of all of
+// them; where one class is rare, but anywhere, the order is none.
+func TestRuns(t *testing.T) {
+	set := func(label func(i int) int32) *Set {
+		s := classified(Field{Shape: []int{1}, Floats: make([]float32, 200)})
+		s.y().Classes = 5
+		for i := range 200 {
+			s.y().Ints = append(s.y().Ints, label(i))
+		}
+		return s
+	}
+	for name, c := range map[string]struct {
+		label func(i int) int32
+		want  bool
+	}{
+		"sorted":    {func(i int) int32 { return int32(i / 40) }, true},
+		"parts":     {func(i int) int32 { return int32(i % 50 / 10) }, true},
+		"in turn":   {func(i int) int32 { return int32(i % 5) }, false},
+		"at random": {func(i int) int32 { return int32(mix(1, 2, uint64(i)) % 5) }, false},
+		"rare":      {func(i int) int32 { return map[bool]int32{true: 1}[mix(1, 2, uint64(i))%20 == 0] }, false},
+		"one":       {func(i int) int32 { return 3 }, false},
+	} {
+		if got := set(c.label).runs(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

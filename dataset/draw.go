@@ -47,23 +47,25 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 	return s.subset(s.Name, out)
 }
 
-// runs tells whether the samples are in the order of their classes: those of a
-// class follow each other, at least two on the average.
+// runs tells whether samples of a class follow each other, as where a file, or each
+// part of it, is in the order of its classes: the class changes from one sample to
+// the next at most half as often as it would be expected to in a random order.
 func (s *Set) runs() bool {
 	if s.class() == nil || s.Stream != nil {
 		return false
 	}
-	seen := map[int32]bool{}
-	last := int32(-1)
-	for i := range s.Len() {
-		l := s.Label(i)
-		if l == last && i > 0 {
-			continue
+	count, changes := map[int32]int{}, 0
+	n := s.Len()
+	for i := range n {
+		count[s.Label(i)]++
+		if i > 0 && s.Label(i) != s.Label(i-1) {
+			changes++
 		}
-		if seen[l] {
-			return false
-		}
-		seen[l], last = true, l
 	}
-	return len(seen) > 1 && s.Len() >= 2*len(seen)
+	same := 0.0 // pairs of one class
+	for _, k := range count {
+		same += float64(k) * float64(k-1)
+	}
+	expected := float64(n-1) - same/float64(n)
+	return len(count) > 1 && float64(changes) <= expected/2
 }

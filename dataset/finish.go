@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -39,6 +40,7 @@ func (d *Data) finish(o *options) error {
 	if err := d.checkNorm(); err != nil {
 		return err
 	}
+	d.erased()
 	if val != 0 {
 		if d.Train == nil || d.Val != nil {
 			return errors.New("val= needs a training set that has no validation set of its own")
@@ -125,7 +127,7 @@ func (d *Data) take(s *Set, option string, n int, seed uint64) *Set {
 		return s
 	}
 	if s.class() != nil && (d.byClass || s.runs()) {
-		d.note("%s=%d: the %s set is in the order of its classes, so %d of %d samples are drawn by seed, about the same share of every class", option, n, s.Name, n, s.Len())
+		d.note("%s=%d: samples of a class follow each other in the %s set, so %d of %d samples are drawn by seed, about the same share of every class", option, n, s.Name, n, s.Len())
 		return s.Draw(n, seed)
 	}
 	return s.First(n)
@@ -141,6 +143,11 @@ func (d *Data) normalise(o *options) error {
 			return fmt.Errorf("there is no normalisation %q%s: use imagenet, cifar10, mnist, unit or raw", n, meant(n, []string{"imagenet", "cifar10", "mnist", "unit", "raw"}))
 		}
 		d.Norm, d.NormName = v, n
+	}
+	if d.bgr && len(d.Norm.Mean) == 3 { // those by name are of red, green, blue
+		d.Norm.Mean, d.Norm.Std = slices.Clone(d.Norm.Mean), slices.Clone(d.Norm.Std)
+		slices.Reverse(d.Norm.Mean)
+		slices.Reverse(d.Norm.Std)
 	}
 	mean, std := o.list("mean"), o.list("std")
 	if mean == nil && std == nil {
@@ -159,6 +166,18 @@ func (d *Data) normalise(o *options) error {
 	}
 	d.Norm, d.NormName = Norm{1. / 255, mean, std}, "given"
 	return nil
+}
+
+// erased has erased parts of pictures filled with the mean, which the network
+// sees as zeros.
+func (d *Data) erased() {
+	if d.Train == nil || d.Train.X().Chance == nil {
+		return
+	}
+	fill := &d.Train.X().Chance.Train.Fill
+	for c := range fill {
+		fill[c] = clip8(int32(math.Round(float64(pick(d.Norm.Mean, c) / d.Norm.Scale))))
+	}
 }
 
 // checkNorm refuses means by hand that are not as many as channels.

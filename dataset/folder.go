@@ -73,8 +73,7 @@ func (t *tree) walk(dir string, at []string, within []os.FileInfo) error {
 			}
 			t.files = append(t.files, leaf{path, file, st.Size(), func() ([]byte, error) { return readAll(file) }})
 		default:
-			t.skip(unknown, file)
-			t.dirs[folder]++
+			t.other(file, folder)
 		}
 	}
 	return nil
@@ -89,7 +88,7 @@ func fileStarts(file string) bool {
 		return false
 	}
 	defer f.Close()
-	var b [8]byte
+	var b [12]byte
 	_, err = io.ReadFull(f, b[:])
-	return err == nil && startsAsImage(b[:])
+	return err == nil && imageKind(b[:]) != ""
 }

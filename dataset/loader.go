@@ -29,6 +29,7 @@ func pick(v []float32, c int) float32 { return v[min(c, len(v)-1)] }
 type Augment struct {
 	Crop int  // shift by up to this number of pixels, zeros outside (after normalisation: the mean)
 	Flip bool // mirror left and right with probability 1/2
+	Data bool // what the data specification asks for, too: see Field.Chance
 }
 
 // Loader gives batches of a set.
@@ -42,6 +43,9 @@ type Loader struct {
 
 	order []int32
 	epoch int
+
+	drawn   []uint8 // a picture as Field.Chance makes it
+	scratch Scratch
 }
 
 // Buffer is room for what a batch has of a field. Only one of X and I is used: the one
@@ -173,6 +177,10 @@ func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32
 		c, h, w = f.Shape[0], f.Shape[1], f.Shape[2]
 		dy, dx, flip = l.draws(epoch, s)
 	}
+	bytes := f.Bytes
+	if l.Augment.Data && f.Chance != nil {
+		bytes, at = l.chance(mix(l.Seed, uint64(epoch), ^uint64(s)), f, at), 0
+	}
 	scale := norm.Scale
 	for ch := range c {
 		a := scale / pick(norm.Std, ch)
@@ -187,8 +195,8 @@ func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32
 				continue
 			}
 			row := (at*c+ch)*h*w + sy*w
-			if f.Bytes != nil && dx == 0 && !flip {
-				for i, v := range f.Bytes[row : row+w] {
+			if bytes != nil && dx == 0 && !flip {
+				for i, v := range bytes[row : row+w] {
 					out[i] = float32(v)*a + b
 				}
 				continue
@@ -200,14 +208,26 @@ func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32
 				}
 				if k += dx; k < 0 || k >= w {
 					out[i] = b
-				} else if f.Bytes != nil {
-					out[i] = float32(f.Bytes[row+k])*a + b
+				} else if bytes != nil {
+					out[i] = float32(bytes[row+k])*a + b
 				} else {
 					out[i] = f.Floats[row+k]*a + b
 				}
 			}
 		}
 	}
+}
+
+// chance is a stored picture as training sees it this time.
+func (l *Loader) chance(draw uint64, f *Field, at int) []uint8 {
+	n := f.Size()
+	l.drawn = room(l.drawn, n)
+	pic := Picture{f.Shape[0], f.Shape[1], f.Shape[2], f.Bytes[at*n : (at+1)*n]}
+	if f.Chance.Pictures != nil {
+		pic = f.Chance.Pictures[at]
+	}
+	f.Chance.Fill(&pic, draw, true, l.drawn, &l.scratch)
+	return l.drawn
 }
 
 // plan says whether a field has a whole number for each place of the images.

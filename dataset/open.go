@@ -19,6 +19,7 @@ type Data struct {
 	byClass bool // the files' order is by class
 	fixed   bool // the classes are a standard's
 	scaled  bool // the values are made for networks
+	bgr     bool // blue is the first of three channels
 }
 
 // note says what was assumed; once.
@@ -57,9 +58,20 @@ const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH whe
   parquet:FILE[,TESTFILE]      columns with images (bytes) and classes (image=COLUMN&label=COLUMN)
   text:FILE?seq=64             bytes of a text, each sample seq of them and the ones that follow
 
-Images of folder, zip and parquet:
+Images of folder, zip and parquet (PNG, JPEG, WebP, GIF, BMP, TIFF):
   channels=1|3    gray or colour for all (otherwise as the files are: colour where they are mixed)
-  size=HxW        resized to one size
+  resize=N        the shorter side is resized to N pixels; resize=HxW (or size=HxW): to one size
+  filter=bilinear|bicubic|nearest        how, by Pillow's rules (the first two with antialias)
+  crop=N          the centre is cut out, N or HxW pixels
+  order=bgr       blue is the first channel
+  exif=ignore     images are not turned upright by their EXIF orientation
+  corrupt=skip    images that cannot be read are left out, unless they are more than half
+in training only, drawn anew for each sample in each epoch from the seed:
+  train-crop=random|resized|centre       crop= is cut out anywhere; or from a part of any size, as torchvision's
+                  RandomResizedCrop (scale=.08:1&ratio=.75:1.33; of what resize= has made, where it is given)
+  flip=.5         left and right are exchanged, this often
+  jitter=B,C,S,H  brightness, contrast, saturation by factors of 1-v to 1+v, hue by up to H turns (at most .5)
+  erase=.25       a rectangle of 2 to 33 % of the area is filled with the mean, this often
 
 Options of every kind:
   norm=imagenet|cifar10|mnist|unit|raw   how 0..255 becomes the network's input

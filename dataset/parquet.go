@@ -20,7 +20,7 @@ type parquetOptions struct {
 }
 
 // openParquet reads images as Hugging Face stores them: a column image (or
-// img) with the bytes of a PNG or JPEG, and a column label of whole numbers or
+// img) with the bytes of an image file, and a column label of whole numbers or
 // of names.
 func openParquet(d *Data, files string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
@@ -30,18 +30,18 @@ func openParquet(d *Data, files string, o *options) error {
 	}
 	train, test, two := cutTest(files)
 	var err error
-	if d.Train, err = d.readParquet(train, po); err != nil {
+	if d.Train, err = d.readParquet(train, po, true); err != nil {
 		return err
 	}
 	if two {
-		d.Test, err = d.readParquet(test, po)
+		d.Test, err = d.readParquet(test, po, false)
 	}
 	return err
 }
 
 // readParquet reads footer and schema by the library, and pages by itself: a
 // page may say that it holds billions of values in a few bytes.
-func (d *Data) readParquet(file string, o parquetOptions) (s *Set, err error) {
+func (d *Data) readParquet(file string, o parquetOptions, training bool) (s *Set, err error) {
 	defer func() { // the library panics on some damaged footers
 		if r := recover(); r != nil {
 			s, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
@@ -56,7 +56,7 @@ func (d *Data) readParquet(file string, o parquetOptions) (s *Set, err error) {
 		return nil, err
 	}
 	defer f.Close()
-	p := &parquetFile{d: d, name: filepath.Base(file), f: f, size: st.Size(), parquetOptions: o}
+	p := &parquetFile{d: d, name: filepath.Base(file), f: f, size: st.Size(), training: training, parquetOptions: o}
 	if s, err = p.decode(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -70,6 +70,7 @@ type parquetFile struct {
 	name     string
 	f        io.ReaderAt
 	size     int64
+	training bool
 	img, lab *parquet.LeafColumn
 	target   string // the name of the column of classes
 
@@ -92,7 +93,7 @@ func (p *parquetFile) decode() (*Set, error) {
 		return nil, err
 	}
 	p.groups = file.Metadata().RowGroups
-	p.pics = &pictures{pictureOptions: p.pictureOptions, file: p.size}
+	p.pics = &pictures{pictureOptions: p.pictureOptions, train: p.training, file: p.size}
 	for _, g := range p.groups {
 		if g.NumRows < 0 || g.NumRows > p.size { // an image takes more than a byte
 			return nil, fmt.Errorf("damaged: %d rows in %d bytes", g.NumRows, p.size)
@@ -236,7 +237,7 @@ func (p *parquetFile) rows(add adder) error {
 				return fmt.Errorf("its images are many times those of its %d bytes", p.size)
 			}
 			if err := add(fmt.Sprintf("the image of row %d", at), b, label); err != nil {
-				return fmt.Errorf("image of row %d: %w", at, err)
+				return err
 			}
 			at++
 		}

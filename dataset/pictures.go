@@ -1,59 +1,48 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
-	"image"
 	"image/color"
-	"strconv"
 	"strings"
 )
 
-// pictureOptions say what images become; zero: as they are.
-type pictureOptions struct {
-	channels, height, width int
-}
-
-// pictureOptions reads channels= and size=.
-func (o *options) pictures() pictureOptions {
-	var p pictureOptions
-	if c := o.str("channels", ""); c != "" {
-		if p.channels = o.whole("channels", 0, 1); p.channels != 1 && p.channels != 3 {
-			o.fail("option channels=%s: 1 for gray or 3 for colour", c)
-		}
-	}
-	if s := o.str("size", ""); s != "" {
-		h, w, two := strings.Cut(strings.ToLower(s), "x")
-		if !two {
-			w = h
-		}
-		var e1, e2 error
-		p.height, e1 = strconv.Atoi(h)
-		p.width, e2 = strconv.Atoi(w)
-		if e1 != nil || e2 != nil || min(p.height, p.width) < 1 || max(p.height, p.width) > 1<<13 {
-			o.fail("option size=%s is not HEIGHTxWIDTH of 1 to %d pixels", s, 1<<13)
-		}
-	}
-	return p
-}
-
-// pictures collects images of one size, each with a label. What they become can
-// be very much larger than their files: where it is, all are decoded once
-// before the first is kept.
+// pictures collects images that come to one size, each with a label. What they
+// become can be very much larger than their files: where it is, all are decoded
+// once before the first is kept.
 type pictures struct {
 	pictureOptions
+	train bool // they are those of training
 	set   *Set
 	count int   // images to come
 	file  int64 // bytes of their files
 	first string
 
+	scratch Scratch
+	wide    []Picture // as prepared, where training cuts parts out of them
+	again   bool      // they are read for the second time
+	bad     []string  // those that cannot be read: the first few, and
+	spoilt  int       // how many
+
 	gray, colour int // images seen
 	clear        int // with transparency
 	deep         int // of 16 bits
+	ink          int // of CMYK
+	many         int // of several frames
+	turned       int
 	resized      int
+	padded       int
 }
 
-// adder takes an image with a name for messages.
+// adder takes an image with a name for messages. What it refuses concerns all
+// images; those that cannot be read are counted.
 type adder func(name string, b []byte, label int32) error
+
+// Chance is what training makes of pictures at random.
+type Chance struct {
+	Pipeline
+	Pictures []Picture // as prepared, in the order in which samples are stored; nil: the samples are what it starts from
+}
 
 // read calls each, which adds the images one after another.
 func (p *pictures) read(each func(add adder) error) (*Set, error) {
@@ -62,53 +51,111 @@ func (p *pictures) read(each func(add adder) error) (*Set, error) {
 	check := false
 	n := 0
 	err := each(func(name string, b []byte, label int32) error {
-		cfg, kind, err := imageSize(b)
+		h, pic, err := p.decode(b)
 		if err != nil {
-			return err
+			p.cannot(name, err)
+			return nil
 		}
-		if n == 0 {
-			if check, err = p.begin(name, cfg); err != nil {
+		if n++; n == 1 {
+			if check, err = p.begin(name, h); err != nil {
 				return err
 			}
 		}
-		n++
-		if err := p.look(name, cfg, kind, b); err != nil {
+		if err := p.look(name, h); err != nil {
 			return err
 		}
-		img, err := decodeImage(b)
-		if err != nil || check {
-			return err
+		if check || p.spoilt > 0 && !p.skip {
+			return nil
 		}
-		return p.keep(img, label)
+		p.keep(pic, label)
+		return nil
 	})
-	if err != nil || !check {
-		return s, err
+	if err == nil {
+		err = p.verdict(n + p.spoilt)
 	}
-	s.X().Bytes = make([]uint8, 0, n*s.X().Size())
-	return s, each(func(_ string, b []byte, label int32) error {
-		img, err := decodeImage(b)
-		if err == nil {
-			err = p.keep(img, label)
+	if err != nil {
+		return nil, err
+	}
+	if check {
+		p.again = true
+		s.X().Bytes = make([]uint8, 0, n*s.X().Size())
+		err = each(func(name string, b []byte, label int32) error {
+			if _, pic, err := p.decode(b); err == nil {
+				p.keep(pic, label)
+			}
+			return nil
+		})
+		if err == nil && len(s.y().Ints) != n {
+			err = errors.New("the images changed while they were read")
 		}
-		return err
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if p.train && p.Random() {
+		s.X().Chance = &Chance{p.Pipeline, p.wide}
+	}
+	return s, nil
+}
+
+func (p *pictures) decode(b []byte) (*header, *Picture, error) {
+	h, err := readHeader(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.stored {
+		h.orientation = 1
+	}
+	pic, err := h.decode(true)
+	return h, pic, err
+}
+
+// named are how many images that cannot be read are named.
+const named = 3
+
+// cannot counts an image that cannot be read.
+func (p *pictures) cannot(name string, err error) {
+	if p.again {
+		return
+	}
+	if !p.skip { // nothing is kept
+		p.set.X().Bytes, p.wide = nil, nil
+	}
+	if p.spoilt++; p.spoilt <= named {
+		p.bad = append(p.bad, fmt.Sprintf("%s (%v)", clip(name, 200), err))
+	}
+}
+
+// verdict refuses images of which some cannot be read, unless they are to be left
+// out and are not the most.
+func (p *pictures) verdict(of int) error {
+	switch {
+	case p.spoilt == 0:
+		return nil
+	case !p.skip:
+		return fmt.Errorf("%d of %d images cannot be read, the first %s; corrupt=skip leaves them out", p.spoilt, of, p.bad[0])
+	case 2*p.spoilt > of:
+		return fmt.Errorf("%d of %d images cannot be read, the first %s: more than half are not left out", p.spoilt, of, p.bad[0])
+	}
+	return nil
 }
 
 // begin learns the size from the first image, and whether what all become is so
 // much that they are checked first.
-func (p *pictures) begin(name string, cfg image.Config) (check bool, err error) {
+func (p *pictures) begin(name string, h *header) (check bool, err error) {
 	s := p.set
-	p.first = fmt.Sprintf("%s has %dx%d", name, cfg.Width, cfg.Height)
-	s.X().Shape = []int{3, cfg.Height, cfg.Width}
-	if p.height > 0 {
-		s.X().Shape[1], s.X().Shape[2] = p.height, p.width
+	height, width := h.upright()
+	p.first = fmt.Sprintf("%s has %dx%d", name, width, height)
+	s.X().Shape = []int{3, 0, 0}
+	s.X().Shape[1], s.X().Shape[2] = p.Size(height, width)
+	if p.Crop[0] > 0 || p.Height > 0 || p.Short > 0 {
 		if most := int64(4 * maxFile); int64(s.X().Size()) > most/int64(max(1, p.count)) {
-			return false, fmt.Errorf("%d images of size=%dx%d take more than %d bytes", p.count, p.height, p.width, most)
+			return false, fmt.Errorf("%d images of %dx%d pixels take more than %d bytes", p.count, s.X().Shape[1], s.X().Shape[2], most)
 		}
 	}
 	check = int64(s.X().Size()) > mostKept(p.file)/int64(max(1, p.count))
-	if s.X().Shape[0] = 1; p.channels > 0 {
-		s.X().Shape[0] = p.channels
+	if s.X().Shape[0] = 1; p.Channels > 0 {
+		s.X().Shape[0] = p.Channels
 	}
 	if !check {
 		s.X().Bytes = make([]uint8, 0, p.count*s.X().Size())
@@ -117,39 +164,42 @@ func (p *pictures) begin(name string, cfg image.Config) (check bool, err error) 
 }
 
 // look counts what an image is; the first with colour turns all into colour.
-func (p *pictures) look(name string, cfg image.Config, kind string, b []byte) error {
+func (p *pictures) look(name string, h *header) error {
 	s := p.set
-	if h, w := cfg.Height, cfg.Width; p.height > 0 && (h != p.height || w != p.width) {
+	height, width := h.upright()
+	ph, pw := p.Pipeline.resized(height, width)
+	if ph != height || pw != width {
 		p.resized++
-	} else if p.height == 0 && (h != s.X().Shape[1] || w != s.X().Shape[2]) {
-		return fmt.Errorf("%s has %dx%d pixels, but %s: all must be of one size, or size=HxW resizes them", name, w, h, p.first)
 	}
-	gray := cfg.ColorModel == color.GrayModel || cfg.ColorModel == color.Gray16Model
-	if kind == "png" && len(b) > 25 {
-		gray = gray || b[25] == 4 // with transparency
-		if b[24] == 16 {
-			p.deep++
-		}
-		if b[25] == 4 || b[25] == 6 {
-			p.clear++
-		}
+	if p.Crop[0] > ph || p.Crop[1] > pw {
+		p.padded++
 	}
-	if pal, ok := cfg.ColorModel.(color.Palette); ok {
-		gray = true
-		for _, c := range pal {
-			r, g, b, _ := c.RGBA()
-			gray = gray && r == g && g == b
+	if eh, ew := p.Size(height, width); eh != s.X().Shape[1] || ew != s.X().Shape[2] {
+		if p.Short > 0 {
+			return fmt.Errorf("%s has %dx%d pixels, but %s: with the shorter side of resize=%d they are not of one size; crop=%d cuts all to one, resize=HxW does not keep proportions", name, width, height, p.first, p.Short, p.Short)
+		}
+		return fmt.Errorf("%s has %dx%d pixels, but %s: all must be of one size; resize=N&crop=N resizes the shorter side and cuts out the centre, resize=HxW does not keep proportions", name, width, height, p.first)
+	}
+	for _, c := range []struct {
+		is bool
+		n  *int
+	}{{h.clear, &p.clear}, {h.deep, &p.deep}, {h.model == color.CMYKModel, &p.ink}, {h.many, &p.many}, {h.orientation > 1, &p.turned}} {
+		if c.is {
+			*c.n++
 		}
 	}
-	if gray {
+	if h.gray {
 		p.gray++
 		return nil
 	}
 	p.colour++
-	if p.channels == 0 && s.X().Shape[0] == 1 {
+	if p.Channels == 0 && s.X().Shape[0] == 1 {
 		if len(s.X().Bytes) > 0 {
 			wide := make([]uint8, 0, 3*max(p.count*s.X().Size(), len(s.X().Bytes)))
 			s.X().Bytes = append(wide, threefold(s.X().Bytes, s.X().Size())...)
+		}
+		for i := range p.wide {
+			p.wide[i] = *p.wide[i].channels(3)
 		}
 		s.X().Shape[0] = 3
 	}
@@ -157,45 +207,51 @@ func (p *pictures) look(name string, cfg image.Config, kind string, b []byte) er
 }
 
 // keep appends an image.
-func (p *pictures) keep(img image.Image, label int32) error {
+func (p *pictures) keep(pic *Picture, label int32) {
 	s := p.set
+	pic = p.Prepare(pic.channels(s.X().Shape[0]), &p.scratch)
 	at := len(s.X().Bytes)
 	s.X().Bytes = append(s.X().Bytes, make([]uint8, s.X().Size())...)
 	s.y().Ints = append(s.y().Ints, label)
-	r := img.Bounds()
-	if r.Dy() == s.X().Shape[1] && r.Dx() == s.X().Shape[2] {
-		s.put(at/s.X().Size(), img, 0, 0)
-		return nil
+	p.Fill(pic, 0, false, s.X().Bytes[at:], &p.scratch)
+	if p.train && (p.Train.Crop == Random || p.Train.Crop == Resized) {
+		p.wide = append(p.wide, *pic)
 	}
-	full := classified(Field{Shape: []int{s.X().Shape[0], r.Dy(), r.Dx()}})
-	full.X().Bytes = make([]uint8, full.X().Size())
-	full.put(0, img, 0, 0)
-	for c := range s.X().Shape[0] {
-		n, m := r.Dx()*r.Dy(), s.X().Shape[1]*s.X().Shape[2]
-		resize(full.X().Bytes[c*n:(c+1)*n], r.Dy(), r.Dx(), s.X().Bytes[at+c*m:at+(c+1)*m], s.X().Shape[1], s.X().Shape[2])
-	}
-	return nil
 }
 
 // say notes what was done to images.
 func (p *pictures) say(d *Data, what string) {
+	d.bgr = d.bgr || p.BGR && p.set.X().Shape[0] == 3
+	all := p.gray + p.colour
+	note := func(n int, format string, a ...any) {
+		if n > 0 {
+			d.note("%s: "+format, append([]any{what}, a...)...)
+		}
+	}
+	note(p.spoilt, "%d of %d images cannot be read and are left out: %s%s", p.spoilt, p.spoilt+all, strings.Join(p.bad, ", "), map[bool]string{true: " and others"}[p.spoilt > len(p.bad)])
 	switch {
-	case p.channels == 1 && p.colour > 0:
-		d.note("%s: %d images have colour and became gray (0.299 R + 0.587 G + 0.114 B)", what, p.colour)
-	case p.channels == 3 && p.gray > 0:
-		d.note("%s: %d images are gray and became three equal channels", what, p.gray)
-	case p.channels == 0 && p.gray > 0 && p.colour > 0:
-		d.note("%s: %d images are gray among %d with colour, and became three equal channels (channels=1: all gray)", what, p.gray, p.colour)
-	case p.channels == 0 && p.colour == 0:
-		d.note("%s: all images are gray: samples have one channel (channels=3: three equal ones)", what)
+	case p.Channels == 1:
+		note(p.colour, "%d images have colour and became gray (0.299 R + 0.587 G + 0.114 B)", p.colour)
+	case p.Channels == 3:
+		note(p.gray, "%d images are gray and became three equal channels", p.gray)
+	case p.colour > 0:
+		note(p.gray, "%d images are gray among %d with colour, and became three equal channels (channels=1: all gray)", p.gray, p.colour)
+	default:
+		note(p.gray, "all images are gray: samples have one channel (channels=3: three equal ones)")
 	}
-	if p.resized > 0 {
-		d.note("%s: %d of %d images were resized to %dx%d, bilinear, without keeping their proportions", what, p.resized, p.gray+p.colour, p.height, p.width)
+	note(p.turned, "%d of %d images were turned upright, as their EXIF orientation says (exif=ignore leaves them as they are stored)", p.turned, all)
+	filter := string(p.Filter) + map[bool]string{true: " with antialias"}[p.Filter != Nearest]
+	if p.Height > 0 {
+		note(p.resized, "%d of %d images were resized to %dx%d, %s, without keeping their proportions", p.resized, all, p.Height, p.Width, filter)
+	} else {
+		note(p.resized, "%d of %d images were resized to %d pixels on the shorter side, %s", p.resized, all, p.Short, filter)
 	}
-	if p.clear > 0 {
-		d.note("%s: transparency of %d images is left out", what, p.clear)
+	note(p.padded, "%d of %d images are smaller than the crop of %dx%d: what they lack is black", p.padded, all, p.Crop[0], p.Crop[1])
+	note(p.clear, "transparency of %d images is left out: the colours beneath it are used", p.clear)
+	note(p.deep, "%d images have 16 bits a channel, of which the upper 8 are used", p.deep)
+	note(p.ink, "%d images are of printing inks (CMYK) and became colours without a profile", p.ink)
+	if p.set.X().Chance != nil {
+		d.note("%s: in training, %s: drawn anew for each sample in each epoch", what, p.Pipeline.String())
 	}
-	if p.deep > 0 {
-		d.note("%s: %d images have 16 bits a channel, of which the upper 8 are used", what, p.deep)
-	}
+	note(p.many, "%d images have several frames or pages, of which the first is used", p.many)
 }

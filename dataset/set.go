@@ -60,6 +60,8 @@ type Field struct {
 	Floats []float32 // numbers
 	Ints   []int32   // whole numbers: tokens, classes, masks
 
+	Chance *Chance // what training makes of Bytes, pictures, at random; nil: nothing
+
 	spelled []string // classes by name, before they have their numbers: Ints go by these
 }
 
@@ -254,6 +256,9 @@ func (s *Set) Digest() string {
 	h := sha256.New()
 	for _, f := range s.Fields {
 		fmt.Fprintf(h, "%q %v %d;", f.Name, f.Shape, f.Classes)
+		if f.Chance != nil {
+			fmt.Fprintf(h, "%s;", f.Chance.Pipeline.String())
+		}
 	}
 	fmt.Fprint(h, s.Len())
 	le := binary.LittleEndian
@@ -269,6 +274,9 @@ func (s *Set) Digest() string {
 		k := s.at(i)
 		for _, f := range s.Fields {
 			n := f.Size()
+			if f.Chance != nil && f.Chance.Pictures != nil {
+				h.Write(f.Chance.Pictures[k].Pix)
+			}
 			switch {
 			case f.Bytes != nil:
 				h.Write(f.Bytes[k*n : (k+1)*n])

@@ -41,13 +41,18 @@ func decodeTiles(b, y []byte, size int) (*Set, int, error) {
 	if len(y) > 1 && len(bytes.Trim(y, "0123456789\r\n ,")) == 0 && bytes.ContainsAny(y, "\n ,") {
 		return nil, 0, errors.New("the labels are written as text: a byte for each is needed, of that value")
 	}
-	img, err := decodeImage(b)
+	h, err := readHeader(b)
 	if err != nil {
 		return nil, 0, err
 	}
+	all, err := h.decode(false)
+	if err != nil {
+		return nil, 0, err
+	}
+	all = all.channels(3)
 	s := classified(Field{Shape: []int{3, size, size}, Bytes: make([]uint8, len(y)*3*size*size)})
 	for i := range y {
-		s.put(i, img, i%cols*size, i/cols*size)
+		all.cut(i/cols*size, i%cols*size, size, size, s.X().Bytes[i*3*size*size:][:3*size*size])
 	}
 	return s, n - len(y), s.setLabels(y)
 }

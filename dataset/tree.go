@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -16,6 +15,15 @@ type tree struct {
 	dirs   map[string]int // files that are neither hidden nor images, by folder; 0: none
 	left   map[string]int // files left out, by reason
 	sample map[string]string
+	tables []string // files of rows
+}
+
+// tableHint says how a table beside images is read.
+func (t *tree) tableHint() string {
+	if len(t.tables) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (a table that names images, and what belongs to each, is read by table:FILE, such as table:%s)", t.tables[0])
 }
 
 // leaf is an image.
@@ -28,6 +36,16 @@ type leaf struct {
 
 func newTree(name string) *tree {
 	return &tree{name: name, dirs: map[string]int{}, left: map[string]int{}, sample: map[string]string{}}
+}
+
+// other counts a file that is no image.
+func (t *tree) other(file, folder string) {
+	t.skip(unknown, file)
+	t.dirs[folder]++
+	switch strings.ToLower(path.Ext(file)) {
+	case ".csv", ".tsv":
+		t.tables = append(t.tables, file)
+	}
 }
 
 // skip counts a file that is left out.
@@ -49,7 +67,7 @@ func (t *tree) leftOut() string {
 
 const (
 	hidden    = "hidden, or of macOS or Windows"
-	unknown   = "that are no PNG or JPEG images"
+	unknown   = "that are no " + formats + " images"
 	nowhere   = "links that lead nowhere"
 	irregular = "neither files nor folders"
 	loose     = "images outside the folders of classes"
@@ -67,15 +85,10 @@ func isHidden(name string) bool {
 
 func isImage(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif":
+	case ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff":
 		return true
 	}
 	return false
-}
-
-// startsAsImage tells an image by its first bytes.
-func startsAsImage(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(b, []byte("\xff\xd8\xff"))
 }
 
 // partNames are the folders of a set's parts.
@@ -85,13 +98,34 @@ var partNames = map[string]string{
 
 func partOf(name string) string { return partNames[strings.ToLower(name)] }
 
-// roles are folders of pictures that belong to each other, not of classes.
+// roles are folders of pictures that belong to each other, not of classes: of
+// the pictures themselves (true), and of what is said about them.
 var roles = map[string]bool{}
 
 func init() {
-	for _, n := range strings.Fields("image images img imgs jpegimages picture pictures pics mask masks label labels annotation annotations annots gt ground_truth groundtruth segmentation segmentations segmentationclass segmentationobject target targets input inputs output outputs data depth edges") {
+	for _, n := range strings.Fields("image images img imgs jpegimages picture pictures pics input inputs data") {
 		roles[n] = true
 	}
+	for _, n := range strings.Fields("mask masks label labels annotation annotations annots gt ground_truth groundtruth segmentation segmentations segmentationclass segmentationobject target targets output outputs depth edges") {
+		roles[n] = false
+	}
+}
+
+// paired says whether folders are of pictures and of what is said about them.
+func paired(folders []string) bool {
+	var seen [2]bool
+	for _, n := range folders {
+		if pictures, ok := roles[strings.ToLower(n)]; ok {
+			seen[map[bool]int{true: 1}[pictures]] = true
+		}
+	}
+	return seen[0] && seen[1]
+}
+
+// isRole says whether a folder is named by what its pictures are for.
+func isRole(name string) bool {
+	_, ok := roles[strings.ToLower(name)]
+	return ok
 }
 
 // part is the images of a set, or of a part of it.
@@ -160,8 +194,12 @@ func (t *tree) parts(d *Data) (map[string]*part, error) {
 	}
 	t.empty(d, out, around, split)
 	for _, p := range out {
-		if !slices.ContainsFunc(p.names, func(n string) bool { return !roles[strings.ToLower(n)] }) && len(p.leaves) > 0 {
-			return nil, fmt.Errorf("%s: the folders %s are not named by classes but by what their images are for: give the folder in which there is one for each class", t.name, few(p.names))
+		switch {
+		case len(p.leaves) == 0:
+		case paired(p.names):
+			return nil, fmt.Errorf("%s: the folders %s are not named by classes but by what their images are for: pictures with a mask for each are read by pairs:DIR", t.name, few(p.names))
+		case !slices.ContainsFunc(p.names, func(n string) bool { return !isRole(n) }):
+			return nil, fmt.Errorf("%s: the folders %s are not named by classes but by what their images are for: give the folder in which there is one for each class%s", t.name, few(p.names), t.tableHint())
 		}
 	}
 	return out, nil
@@ -262,7 +300,7 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 		if left == "" {
 			left = "there are no files"
 		}
-		return fmt.Errorf("%s: no samples were found: a folder with PNG or JPEG images for each class is needed; %s", t.name, left)
+		return fmt.Errorf("%s: no samples were found: a folder with "+formats+" images for each class is needed; %s%s", t.name, left, t.tableHint())
 	}
 	for _, to := range []struct {
 		name string
@@ -272,28 +310,29 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 		if p == nil || len(p.leaves) == 0 {
 			continue
 		}
-		p.pictureOptions, p.count = o, len(p.leaves)
+		p.pictureOptions, p.count, p.train = o, len(p.leaves), to.name == "train"
+		what := t.name
+		if p.name != "" {
+			what += ", " + p.name
+		}
 		s, err := p.read(func(add adder) error {
 			for i, f := range p.leaves {
 				b, err := f.read()
-				if err == nil {
-					err = add(f.show, b, p.labels[i])
-				}
 				if err != nil {
-					return fmt.Errorf("%s: %w", f.show, err)
+					p.cannot(f.show, err)
+					continue
+				}
+				if err := add(f.show, b, p.labels[i]); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", what, err)
 		}
 		s.y().spelled = p.names
 		*to.set = s
-		what := t.name
-		if p.name != "" {
-			what += ", " + p.name
-		}
 		p.say(d, what)
 	}
 	return nil

@@ -42,7 +42,11 @@ func TestTree(t *testing.T) {
 		"one level down":     {files: map[string][]byte{"x/y/train/b/a.png": red, "x/y/Test/b/a.png": red, "x/y/readme.txt": []byte("hi")}, train: []int32{0}, test: []int32{0}, classes: 1, shape: []int{3, 2, 2}, note: "lie in x/y/"},
 		"nested":             {files: map[string][]byte{"cat/siamese/1.png": red, "cat/2.png": red, "dog/x/y/1.png": red}, train: []int32{0, 0, 1}, classes: 2, shape: []int{3, 2, 2}, note: "0 cat, 1 dog"},
 		"tiny imagenet":      {files: map[string][]byte{"train/n1/images/1.png": red, "train/n2/images/1.png": red, "val/images/1.png": red}, bad: "what their images are for"},
-		"masks":              {files: map[string][]byte{"images/1.png": red, "masks/1.png": gray}, bad: "what their images are for"},
+		"masks":              {files: map[string][]byte{"images/1.png": red, "masks/1.png": gray}, bad: "pairs:DIR"},
+		"masks and more":     {files: map[string][]byte{"images/1.png": red, "masks/1.png": gray, "other/1.png": red}, bad: "pairs:DIR"},
+		"a table":            {files: map[string][]byte{"images/1.png": red, "labels.csv": []byte("1.png,2")}, bad: "table:FILE"},
+		"a table beside":     {files: map[string][]byte{"1.png": red, "labels.csv": []byte("1.png,2")}, bad: "table:FILE"},
+		"a class of data":    {files: map[string][]byte{"data/1.png": red, "dog/1.png": red}, train: []int32{0, 1}, classes: 2, shape: []int{3, 2, 2}, note: "0 data, 1 dog"},
 		"masks of parts":     {files: map[string][]byte{"train/images/1.png": red, "train/Masks/1.png": gray, "test/images/1.png": red}, bad: "what their images are for"},
 		"parts in classes":   {files: map[string][]byte{"a/train/1.png": red, "a/test/1.png": red, "b/train/1.png": red}, bad: "outermost"},
 		"yolo":               {files: map[string][]byte{"images/train/1.png": red, "images/val/1.png": red, "labels/train/1.txt": []byte("0 0 0 1 1")}, bad: "no folder for each class"},
@@ -170,9 +174,10 @@ func TestResize(t *testing.T) {
 		{[]byte{7, 7, 7}, []byte{7, 7, 7, 7, 7}},
 	} {
 		got := make([]byte, len(c.to))
-		resize(c.from, 1, len(c.from), got, 1, len(got))
+		var r resizer
+		r.plane(Bilinear, c.from, len(c.from), 1, len(c.from), got, 1, len(got))
 		col := make([]byte, len(c.to))
-		resize(c.from, len(c.from), 1, col, len(got), 1)
+		r.plane(Bilinear, c.from, 1, len(c.from), 1, col, len(got), 1)
 		if !slices.Equal(got, c.to) || !slices.Equal(col, c.to) {
 			t.Errorf("%v became %v and %v, want %v", c.from, got, col, c.to)
 		}

@@ -128,8 +128,7 @@ func (z *archive) tree() (*tree, error) {
 			}
 			t.files = append(t.files, leaf{at, show, int64(f.CompressedSize64), func() ([]byte, error) { return z.read(f, false) }})
 		default:
-			t.skip(unknown, show)
-			t.dirs[dir]++
+			t.other(name, dir)
 		}
 	}
 	return t, nil
@@ -142,7 +141,7 @@ func memberStarts(f *zip.File) bool {
 		return false
 	}
 	defer r.Close()
-	var b [8]byte
+	var b [12]byte
 	_, err = io.ReadFull(r, b[:])
-	return err == nil && startsAsImage(b[:])
+	return err == nil && imageKind(b[:]) != ""
 }

@@ -249,7 +249,7 @@ func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) er
 	if o.Time != nil || o.Error != "" {
 		return nil
 	}
-	g, err := onnx.Load(filepath.Join(s.Dir, o.File))
+	g, err := onnx.LoadContext(ctx, filepath.Join(s.Dir, o.File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -70,7 +70,7 @@ func relateOnce(g *graph.Graph, c *choices) *Relation {
 		r.node, r.who, r.links = n, name(n), r.links[:0]
 		switch rule := RuleOf(n); {
 		case rule.Tie == nil:
-			r.Opaque("has no rule for its channels")
+			r.Opaque(ruleless(n))
 		case unknownRank(n):
 			r.Opaque("has a value of unknown rank")
 		default:
@@ -83,6 +83,15 @@ func relateOnce(g *graph.Graph, c *choices) *Relation {
 		r.KeepFrom(v, 0, "")
 	}
 	return r
+}
+
+// ruleless says why there is no rule for a node.
+func ruleless(n *graph.Node) string {
+	switch n.Op {
+	case "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger":
+		return "is of a quantised network: cut channels of the float32 network that it was made from, and quantise what is left"
+	}
+	return "has no rule for its channels"
 }
 
 func unknownRank(n *graph.Node) bool {
