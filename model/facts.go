@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -16,20 +15,19 @@ import (
 // threads there are, where files are, and what data is measured on that decides
 // nothing, is none of them.
 type Facts struct {
-	Format   int               `json:"format"`          // of checkpoints and of what they depend on
-	Method   string            `json:"method"`          // its name; "none" for training alone
-	Settings map[string]string `json:"settings"`        // all of the method's
-	Recipe   map[string]string `json:"recipe"`          // all of it
-	Seed     uint64            `json:"seed"`            // of all that is random
-	Order    uint64            `json:"order"`           // of samples and augmentation
-	From     int               `json:"from"`            // the step at which training begins
-	Data     string            `json:"data"`            // digest of the training samples
-	Held     string            `json:"held_out"`        // digest of the samples that epochs, and methods that choose, are judged by
-	Norm     string            `json:"norm"`            // how samples become the network's input
-	Teacher  string            `json:"teacher"`         // digest of the network that is distilled from, and how
-	Network  string            `json:"network"`         // digest of the network before
-	Files    []string          `json:"files,omitempty"` // digests of the files that the loss is made of
-	Output   string            `json:"output"`          // the output that answers, where one is asked for
+	Format   int               `json:"format"`   // of checkpoints and of what they depend on
+	Method   string            `json:"method"`   // its name; "none" for training alone
+	Settings map[string]string `json:"settings"` // all of the method's
+	Recipe   map[string]string `json:"recipe"`   // all of it
+	Seed     uint64            `json:"seed"`     // of all that is random
+	Order    uint64            `json:"order"`    // of samples and augmentation
+	From     int               `json:"from"`     // the step at which training begins
+	Data     string            `json:"data"`     // digest of the training samples
+	Held     string            `json:"held_out"` // digest of the samples that epochs, and methods that choose, are judged by
+	Norm     string            `json:"norm"`     // how samples become the network's input
+	Teacher  string            `json:"teacher"`  // digest of the network that is distilled from, and how
+	Network  string            `json:"network"`  // digest of the network before
+	Output   string            `json:"output"`   // the output that answers, where one is asked for
 }
 
 // none stands where a run has no such thing.
@@ -50,7 +48,7 @@ func (j *Job) Facts(m Method, g *graph.Graph) *Facts {
 	if o, err := j.Recipe.objective(); err == nil {
 		for _, t := range o {
 			if t.Graph != nil {
-				f.Files = append(f.Files, run.Digest(t.Graph))
+				f.Recipe["loss"] += " " + run.Digest(t.Graph) // a file is what it holds
 			}
 		}
 	}
@@ -97,7 +95,6 @@ func (f *Facts) Key() run.Key {
 	k.Add("normalisation", f.Norm)
 	k.Add("teacher", f.Teacher)
 	k.Add("network", f.Network)
-	k.Add("loss files", strings.Join(f.Files, " "))
 	k.Add("output", f.Output)
 	return k
 }

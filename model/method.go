@@ -71,7 +71,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.Dense == nil && k.Data != nil && k.Loss.Teacher == nil {
+	if k.Dense == nil && k.Steps() > 0 && k.Loss.Teacher == nil {
 		if distils, err := k.distils(); err != nil {
 			return nil, err
 		} else if distils {
