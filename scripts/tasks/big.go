@@ -42,7 +42,7 @@ var bigTask = task{"big", "more data than memory: image classification in many f
 		about:  fmt.Sprintf("Ten patterns under noise, %d training samples in shards of %d: train/shard-00000.npz and so on.", count, bigShard),
 		fields: []field{{"image", "red, green, blue"}, {"label", "the pattern"}},
 	}
-	m.splits = []split{{"train", of("train", 0, min(count, bigShard))}, {"valid", of("valid", 0, 1000)}, {"test", of("test", 0, 1000)}}
+	m.splits = []split{{"train", of("train", 0, min(count, bigShard))}, {"valid", of("valid", 0, s.count(1000))}, {"test", of("test", 0, s.count(1000))}}
 	m.write = func(ctx context.Context, dir string, sp split) error {
 		if sp.name != "train" {
 			return writeNPZ(ctx, dir, sp)
@@ -59,7 +59,7 @@ var bigTask = task{"big", "more data than memory: image classification in many f
 			if k > 0 {
 				arrays = of("train", first, min(bigShard, count-first))
 			}
-			if err := writeNPZ(ctx, dir, split{fmt.Sprintf("shard-%05d", k), arrays}); err != nil {
+			if err := writeStored(filepath.Join(dir, fmt.Sprintf("shard-%05d.npz", k)), arrays); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -27,6 +28,30 @@ func writeNPZ(_ context.Context, dir string, sp split) error {
 	return renameio.WriteFile(filepath.Join(dir, sp.name+".npz"), b, 0o644)
 }
 
+// writeStored writes arrays as an .npz file that is not compressed, as numpy.savez
+// does.
+func writeStored(path string, arrays []npy.Array) error {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, a := range arrays {
+		b, err := npy.Encode(a.Tensor)
+		if err != nil {
+			return err
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: a.Name + ".npy", Method: zip.Store})
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return renameio.WriteFile(path, out.Bytes(), 0o644)
+}
+
 // writeCSV writes a split of float32 columns and matrices whose columns have
 // names.
 func writeCSV(columns map[string][]string) func(ctx context.Context, dir string, sp split) error {
@@ -43,7 +68,7 @@ func writeCSV(columns map[string][]string) func(ctx context.Context, dir string,
 			for _, a := range sp.arrays {
 				n := a.Len() / sp.size()
 				for _, v := range a.F32()[i*n : (i+1)*n] {
-					row = append(row, strconv.FormatFloat(float64(v), 'g', 6, 32))
+					row = append(row, strconv.FormatFloat(float64(v), 'g', -1, 32))
 				}
 			}
 			w.Write(row) //nolint:errcheck // Error says it

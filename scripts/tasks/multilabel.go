@@ -26,7 +26,7 @@ var multilabelTask = task{"multilabel", "several labels: which of six attributes
 			{"labels", "1 where there is a circle, a square, a triangle, a red shape, a striped ground, a dark ground"},
 		},
 	}
-	m.split(s, 5000, 800, 800, func(part string, n int) []npy.Array {
+	m.split(s, 8000, 1000, 1000, func(part string, n int) []npy.Array {
 		x, y := tensor.New(tensor.Uint8, n, 3, multilabelSize, multilabelSize), tensor.New(tensor.Uint8, n, len(attributes))
 		for i := range n {
 			attributed(s.rand("multilabel", part, i), bytesOf(x, i), bytesOf(y, i))
@@ -69,14 +69,14 @@ func attributed(r *rand.Rand, image, has []uint8) {
 		red = r.IntN(len(kinds))
 	}
 	for i, k := range kinds {
-		size := 4 + 3.5*r.Float64()
+		size := 5.5 + 3*r.Float64()
 		at := func() float64 { return size + r.Float64()*(multilabelSize-2*size) }
 		with := color{.85 + .15*r.Float64(), .15 * r.Float64(), .15 * r.Float64()}
 		for i != red && (with[0] > .5 && with[1] < .4 && with[2] < .4) {
-			with = far(r, ground, .4)
+			with = far(r, ground, .5)
 		}
-		c.draw(newShape(k, at(), at(), size, r.Float64()*6).distance, with, nil)
+		c.draw(newShape(k, at(), at(), size, (r.Float64()-.5)*.6).distance, with, nil)
 	}
-	c.noise(r, .06)
+	c.noise(r, .04)
 	c.into(image)
 }

@@ -51,10 +51,11 @@ var tasks = []task{
 
 // made is what a task makes.
 type made struct {
-	nets   []network
+	nets   []network // the one to train, then others
 	fields []field
 	splits []split
-	about  string // what the sample means, for README.txt
+	bind   map[string]string // inputs of the network whose field is called otherwise
+	about  string            // what the samples mean, for README.txt
 	// write puts a split into files; nil: an .npz file of its fields.
 	write func(ctx context.Context, dir string, sp split) error
 	files map[string][]byte // more files
@@ -175,7 +176,11 @@ func (t task) about(m *made) []byte {
 	for _, n := range m.nets {
 		fmt.Fprintf(&b, "\n%s, %d weights\n", n.file, weights(n.Graph))
 		for _, v := range n.Inputs {
-			fmt.Fprintf(&b, "  input  %s %v %v\n", v.Name, v.DType, v.Shape)
+			of := ""
+			if f := m.bind[v.Name]; f != "" {
+				of = " for field " + f
+			}
+			fmt.Fprintf(&b, "  input  %s %v %v%s\n", v.Name, v.DType, v.Shape, of)
 		}
 		for _, v := range n.Outputs {
 			fmt.Fprintf(&b, "  output %s %v %v\n", v.Name, v.DType, v.Shape)

@@ -33,10 +33,10 @@ var textTask = task{"text", "text classification: what a guest says of food and 
 	}
 	m := &made{
 		nets: []network{{"net.onnx", net}},
+		bind: map[string]string{"input_ids": "ids", "attention_mask": "mask"},
 		about: "Reviews whose words are the same for every class: which word is said of what, and what is denied, decides.\n" +
 			"train.parquet has the tokens' numbers, train.jsonl the texts, and tokenizer.json (of Hugging Face's\n" +
-			"tokenizers; a WordPiece model) makes the one of the other. ids is for the input input_ids, mask for\n" +
-			"attention_mask. Classes: " + strings.Join(textClasses, "; ") + ".",
+			"tokenizers; a WordPiece model) makes the one of the other. Classes: " + strings.Join(textClasses, "; ") + ".",
 		fields: []field{{"ids", "numbers of the tokens, 0 behind the last"}, {"mask", "1 for tokens, 0 behind the last"}, {"label", "the class"}},
 		files:  map[string][]byte{"tokenizer.json": tokenizer},
 	}

@@ -14,17 +14,18 @@ const (
 )
 
 var twoinTask = task{"twoin", "two inputs: a class from an image and a row of a table", func(s settings) (*made, error) {
-	net, err := zoo.New("image-table-12-8", zoo.Options{In: []int{3, twoinSize, twoinSize}, Classes: 2 * shapes, Seed: s.seed})
+	net, err := zoo.New("image-table-16-8", zoo.Options{In: []int{3, twoinSize, twoinSize}, Classes: 2 * shapes, Seed: s.seed})
 	if err != nil {
 		return nil, err
 	}
 	m := &made{
 		nets: []network{{"net.onnx", net}},
+		bind: map[string]string{"image": "photo", "table": "vitals"},
 		about: "The image says which of three shapes it is, the table which of two states: neither alone gives the class.\n" +
-			"The fields are called otherwise than the inputs: photo is for image, vitals for table.",
+			"The fields are called otherwise than the inputs.",
 		fields: []field{{"photo", "red, green, blue"}, {"vitals", "eight readings"}, {"label", "twice the shape (0 circle, 1 square, 2 triangle) plus the state"}},
 	}
-	m.split(s, 5000, 800, 800, func(part string, n int) []npy.Array {
+	m.split(s, 12000, 1500, 1500, func(part string, n int) []npy.Array {
 		x, t, y := tensor.New(tensor.Uint8, n, 3, twoinSize, twoinSize), tensor.New(tensor.Float32, n, twoinColumns), tensor.New(tensor.Int64, n)
 		for i := range n {
 			r := s.rand("twoin", part, i)
@@ -43,10 +44,10 @@ func photo(r *rand.Rand, image []uint8, kind int) {
 	ground := randomColor(r)
 	c.fill(ground)
 	c.waves(r, .08, 4, 12)
-	size := 5 + 5*r.Float64()
+	size := 6 + 4*r.Float64()
 	at := func() float64 { return size + r.Float64()*(twoinSize-2*size) }
 	c.draw(newShape(kind, at(), at(), size, r.Float64()*6).distance, far(r, ground, .4), nil)
-	c.noise(r, .08)
+	c.noise(r, .05)
 	c.into(image)
 }
 
