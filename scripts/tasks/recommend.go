@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	users, items = 1000, 600
+	users, items = 2000, 600
 	tastes       = 3 // latent factors
 )
 
 var recommendTask = task{"recommend", "recommendation: the rating that a user gives an item, as Parquet", func(s settings) (*made, error) {
-	net, err := zoo.New("ncf-16", zoo.Options{Tables: []int{users, items}, Seed: s.seed})
+	net, err := zoo.New("ncf-32", zoo.Options{Tables: []int{users, items}, Seed: s.seed})
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ var recommendTask = task{"recommend", "recommendation: the rating that a user gi
 		nets: []network{{"net.onnx", named(net, nil, []string{"predicted"})}},
 		about: "Ratings from 1 to 5 of users by tastes that items meet more or less; few items get most of the ratings. No\n" +
 			"pair of user and item comes twice.",
-		fields: []field{{"user", "from 0 to 999"}, {"item", "from 0 to 599"}, {"rating", "from 1 to 5"}},
+		fields: []field{{"user", "from 0 to 1999"}, {"item", "from 0 to 599"}, {"rating", "from 1 to 5"}},
 		write: func(_ context.Context, dir string, sp split) error {
 			type row struct {
 				User   int64   `parquet:"user"`
@@ -41,7 +41,7 @@ var recommendTask = task{"recommend", "recommendation: the rating that a user gi
 	}
 	w := newMarket(s.rand("recommend", "market", 0))
 	r := s.rand("recommend", "ratings", 0)
-	m.split(s, 80000, 8000, 8000, func(_ string, n int) []npy.Array {
+	m.split(s, 120000, 10000, 10000, func(_ string, n int) []npy.Array {
 		u, i, y := tensor.New(tensor.Int64, n), tensor.New(tensor.Int64, n), tensor.New(tensor.Float32, n, 1)
 		for k := range n {
 			a, b := w.draw(r)

@@ -17,7 +17,7 @@ var (
 
 var regressTask = task{"regress", "regression: three numbers from twelve, as CSV", func(s settings) (*made, error) {
 	f, t := len(regressFeatures), len(regressTargets)
-	net, err := zoo.New("regressor-3-128", zoo.Options{In: []int{f}, Classes: t, Seed: s.seed})
+	net, err := zoo.New("regressor-3-256", zoo.Options{In: []int{f}, Classes: t, Seed: s.seed})
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ var regressTask = task{"regress", "regression: three numbers from twelve, as CSV
 		fields: []field{{"features", "the first twelve columns"}, {"targets", "the last three columns"}},
 		write:  writeCSV(map[string][]string{"features": regressFeatures, "targets": regressTargets}),
 	}
-	m.split(s, 12000, 2000, 2000, func(part string, n int) []npy.Array {
+	m.split(s, 30000, 3000, 3000, func(part string, n int) []npy.Array {
 		x, y := tensor.New(tensor.Float32, n, f), tensor.New(tensor.Float32, n, t)
 		for i := range n {
 			machine(s.rand("regress", part, i), x.F32()[f*i:f*(i+1)], y.F32()[t*i:t*(i+1)])
