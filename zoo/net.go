@@ -22,8 +22,9 @@ import (
 type net struct {
 	*op.Builder
 	r     *rand.Rand
-	most  int // bytes that are left for weights
-	count int // weights so far
+	most  int  // bytes that are left for weights
+	count int  // weights so far
+	plain bool // layers of transformers start as PyTorch's Linear and Embedding do, not as BERT's
 }
 
 // opset of the networks built here.

@@ -21,12 +21,20 @@ func (b *net) gelu(x *graph.Value) *graph.Value {
 	return b.Op("Mul", b.Op("Mul", x, b.Op("Add", e, b.Scalar(1, x))), b.Scalar(.5, x))
 }
 
+// dense is a layer of a transformer.
+func (b *net) dense(name string, x *graph.Value, out int) *graph.Value {
+	if b.plain {
+		return b.torchLinear(name, x, out)
+	}
+	return b.linear(name, x, out, b.normal(.02))
+}
+
 // attention is multi-head self-attention over [N, T, d] (Vaswani et al. 2017);
 // mask, added to the scores, may be nil.
 func (b *net) attention(name string, x, mask *graph.Value, heads int) *graph.Value {
 	t, d := x.Shape[1].Mul, x.Shape[2].Mul
 	split := func(part string, perm ...int) *graph.Value {
-		y := b.linear(name+"."+part, x, d, b.normal(.02))
+		y := b.dense(name+"."+part, x, d)
 		y = b.Op("Reshape", y, b.Ints(0, t, heads, d/heads))
 		return b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, y)
 	}
@@ -39,7 +47,7 @@ func (b *net) attention(name string, x, mask *graph.Value, heads int) *graph.Val
 	a := b.Op("MatMul", b.Attr("Softmax", []graph.Attr{graph.MakeAttr("axis", -1)}, s), v)
 	a = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, a)
 	a = b.Op("Reshape", a, b.Ints(0, t, d))
-	return b.linear(name+".proj", a, d, b.normal(.02))
+	return b.dense(name+".proj", a, d)
 }
 
 // block is a pre-norm transformer block.
@@ -140,6 +148,7 @@ func bertClassifier(o Options, layers, dim, heads int) (*graph.Graph, error) {
 		return nil, fmt.Errorf("tables of %v rows: an encoder has one, of its vocabulary", words)
 	}
 	b, x := newNet("bert-classifier", o, length)
+	b.plain = true // narrow and from scratch: N(0, .02^2) is for wide ones, whose first steps would hardly move these
 	x.Name, x.DType = "input_ids", tensor.Int64
 	mask := b.input("attention_mask", tensor.Int64, length)
 	b.at("mask")
@@ -149,8 +158,8 @@ func bertClassifier(o Options, layers, dim, heads int) (*graph.Graph, error) {
 	h := b.encoder(x, m, words[0], layers, dim, heads)
 	b.at("pooler")
 	h = b.Attr("Gather", []graph.Attr{graph.MakeAttr("axis", 1)}, h, b.Const(index(0)))
-	h = b.Op("Tanh", b.linear("pooler", h, dim, b.normal(.02)))
-	return b.finish(b.linear("classifier", h, o.Classes, b.normal(.02)), "logits")
+	h = b.Op("Tanh", b.dense("pooler", h, dim))
+	return b.finish(b.dense("classifier", h, o.Classes), "logits")
 }
 
 // encoderLength checks an encoder's sizes and finds the length of its text.
@@ -170,16 +179,19 @@ func encoderLength(o Options, length, layers, dim, heads int) (int, error) {
 // encoder is token, position and one segment embedding, and blocks normalised
 // after each sum. mask, added to the scores, may be nil.
 func (b *net) encoder(x, mask *graph.Value, words, layers, dim, heads int) *graph.Value {
-	length := features(x)
-	h := b.Op("Gather", b.param("token.weight", b.normal(.02), words, dim), x)
-	h = b.Op("Add", h, b.param("position", b.normal(.02), 1, length, dim))
-	h = b.Op("Add", h, b.param("segment", b.normal(.02), dim))
+	length, table := features(x), b.normal(.02)
+	if b.plain {
+		table = b.normal(1)
+	}
+	h := b.Op("Gather", b.param("token.weight", table, words, dim), x)
+	h = b.Op("Add", h, b.param("position", table, 1, length, dim))
+	h = b.Op("Add", h, b.param("segment", table, dim))
 	h = b.layerNorm("norm", h)
 	for i := range layers {
 		name := fmt.Sprintf("layers.%d", i)
 		h = b.layerNorm(name+".ln1", b.Op("Add", h, b.attention(name+".attn", h, mask, heads)))
-		f := b.gelu(b.linear(name+".fc1", h, 4*dim, b.normal(.02)))
-		h = b.layerNorm(name+".ln2", b.Op("Add", h, b.linear(name+".fc2", f, dim, b.normal(.02))))
+		f := b.gelu(b.dense(name+".fc1", h, 4*dim))
+		h = b.layerNorm(name+".ln2", b.Op("Add", h, b.dense(name+".fc2", f, dim)))
 	}
 	return h
 }
