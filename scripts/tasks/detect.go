@@ -34,7 +34,7 @@ var detectTask = task{"detect", "detection: where circles, squares and triangles
 			{"true_labels", "0 circle, 1 square, 2 triangle; -1 behind the last"},
 		},
 	}
-	m.split(s, 4000, 600, 600, func(part string, n int) []npy.Array {
+	m.split(s, 8000, 1000, 1000, func(part string, n int) []npy.Array {
 		x, b, l := tensor.New(tensor.Uint8, n, 3, detectSize, detectSize), tensor.New(tensor.Float32, n, detectMost, 4), tensor.New(tensor.Int64, n, detectMost)
 		for i := range n {
 			scene(s.rand("detect", part, i), bytesOf(x, i), b.F32()[4*detectMost*i:][:4*detectMost], tensor.Of[int64](l)[detectMost*i:][:detectMost])
