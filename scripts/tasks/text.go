@@ -139,7 +139,10 @@ var (
 func newReview(r *rand.Rand) review {
 	service, food := r.IntN(2), r.IntN(2)
 	polarity := [2]int{service, food}
-	first := r.IntN(2)
+	first := 0
+	if r.IntN(4) > 0 { // most speak of the food first
+		first = 1
+	}
 	var said []string
 	if r.IntN(4) == 0 {
 		form := opposite
