@@ -28,7 +28,7 @@ var freezing = []pass{
 	{"freeze", frozen},
 	{"simplify", counted(op.SimplifyAll)},
 	{"freeze what was folded", frozen},
-	{"fold normalisation", foldNorms},
+	{"fold normalisation", op.FoldNorms},
 	{"simplify again", counted(op.SimplifyAll)},
 }
 

@@ -22,8 +22,9 @@ import (
 type net struct {
 	*op.Builder
 	r     *rand.Rand
-	most  int // bytes that are left for weights
-	count int // weights so far
+	most  int  // bytes that are left for weights
+	count int  // weights so far
+	plain bool // layers of transformers start as PyTorch's Linear and Embedding do, not as BERT's
 }
 
 // opset of the networks built here.
@@ -36,19 +37,31 @@ const (
 )
 
 func newNet(name string, o Options, in ...int) (*net, *graph.Value) {
-	g := graph.New(name, opset)
-	x := &graph.Value{Name: "input", DType: tensor.Float32, Shape: append(graph.Shape{graph.Sym("N")}, graph.Dims(in...)...)}
-	g.Inputs = []*graph.Value{x}
-	return &net{Builder: op.NewBuilder(g, name), r: rand.New(rand.NewPCG(o.Seed, 0x200)), most: cmp.Or(o.Most, defaultMost)}, x
+	b := &net{Builder: op.NewBuilder(graph.New(name, opset), name), r: rand.New(rand.NewPCG(o.Seed, 0x200)), most: cmp.Or(o.Most, defaultMost)}
+	return b, b.input("input", tensor.Float32, in...)
+}
+
+// input is one more input, of a sample's size, behind the free batch.
+func (b *net) input(name string, d tensor.DType, in ...int) *graph.Value {
+	x := &graph.Value{Name: name, DType: d, Shape: append(graph.Shape{graph.Sym("N")}, graph.Dims(in...)...)}
+	b.G.Inputs = append(b.G.Inputs, x)
+	return x
 }
 
 // finish names the output and checks the graph.
 func (b *net) finish(y *graph.Value, name string) (*graph.Graph, error) {
+	return b.finishAll([]*graph.Value{y}, name)
+}
+
+// finishAll names the outputs and checks the graph.
+func (b *net) finishAll(ys []*graph.Value, names ...string) (*graph.Graph, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	y.Name = name
-	b.G.Outputs = []*graph.Value{y}
+	for i, y := range ys {
+		y.Name = names[i]
+	}
+	b.G.Outputs = ys
 	return b.G, op.InferAll(b.G)
 }
 
@@ -110,19 +123,26 @@ func (b *net) at(name string) { b.Stem = name }
 // channels is the size of axis 1.
 func channels(x *graph.Value) int { return x.Shape[1].Mul }
 
+// features is the size of the last axis.
+func features(x *graph.Value) int { return x.Shape[len(x.Shape)-1].Mul }
+
 // conv is a convolution without or with bias, initialised for ReLU
 // (He et al. 2015: N(0, 2/fan) over fan-out for networks with normalisation,
 // over fan-in otherwise).
 func (b *net) conv(name string, x *graph.Value, out, k, stride, groups int, bias bool) *graph.Value {
-	b.at(name)
-	ci := channels(x) / groups
-	fan := k * k * ci
-	if !bias {
-		fan = k * k * out / groups
-	}
-	in := []*graph.Value{x, b.param(name+".weight", b.normal(math.Sqrt(2/float64(fan))), out, ci, k, k)}
 	if bias {
-		in = append(in, b.param(name+".bias", nil, out))
+		return b.convOf(name, x, out, k, stride, groups, b.he(k*k*channels(x)/groups), fill(0))
+	}
+	return b.convOf(name, x, out, k, stride, groups, b.he(k*k*out/groups), nil)
+}
+
+// convOf is a convolution of size k that keeps the size at stride 1. A nil bias
+// leaves it out.
+func (b *net) convOf(name string, x *graph.Value, out, k, stride, groups int, weight, bias func([]float32)) *graph.Value {
+	b.at(name)
+	in := []*graph.Value{x, b.param(name+".weight", weight, out, channels(x)/groups, k, k)}
+	if bias != nil {
+		in = append(in, b.param(name+".bias", bias, out))
 	}
 	p := k / 2
 	return b.Attr("Conv", []graph.Attr{
@@ -144,14 +164,18 @@ func (b *net) relu(x *graph.Value) *graph.Value { return b.Op("Relu", x) }
 // linear is a fully connected layer over the last axis: Gemm for matrices,
 // MatMul and Add for more axes.
 func (b *net) linear(name string, x *graph.Value, out int, init func([]float32)) *graph.Value {
+	return b.linearOf(name, x, out, init, nil)
+}
+
+func (b *net) linearOf(name string, x *graph.Value, out int, weight, bias func([]float32)) *graph.Value {
 	b.at(name)
-	in := x.Shape[len(x.Shape)-1].Mul
+	in := features(x)
 	if len(x.Shape) == 2 {
-		w := b.param(name+".weight", init, out, in)
-		return b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, x, w, b.param(name+".bias", nil, out))
+		w := b.param(name+".weight", weight, out, in)
+		return b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, x, w, b.param(name+".bias", bias, out))
 	}
-	w := b.param(name+".weight", init, in, out)
-	return b.Op("Add", b.Op("MatMul", x, w), b.param(name+".bias", nil, out))
+	w := b.param(name+".weight", weight, in, out)
+	return b.Op("Add", b.Op("MatMul", x, w), b.param(name+".bias", bias, out))
 }
 
 // he is He initialisation for a layer of the given fan-in.
@@ -183,3 +207,6 @@ func image(in []int, def ...int) ([]int, error) {
 	}
 	return in, nil
 }
+
+// index is a scalar int64.
+func index(i int64) *tensor.Tensor { return tensor.Scalar(i) }

@@ -21,12 +21,20 @@ func (b *net) gelu(x *graph.Value) *graph.Value {
 	return b.Op("Mul", b.Op("Mul", x, b.Op("Add", e, b.Scalar(1, x))), b.Scalar(.5, x))
 }
 
+// dense is a layer of a transformer.
+func (b *net) dense(name string, x *graph.Value, out int) *graph.Value {
+	if b.plain {
+		return b.torchLinear(name, x, out)
+	}
+	return b.linear(name, x, out, b.normal(.02))
+}
+
 // attention is multi-head self-attention over [N, T, d] (Vaswani et al. 2017);
 // mask, added to the scores, may be nil.
 func (b *net) attention(name string, x, mask *graph.Value, heads int) *graph.Value {
 	t, d := x.Shape[1].Mul, x.Shape[2].Mul
 	split := func(part string, perm ...int) *graph.Value {
-		y := b.linear(name+"."+part, x, d, b.normal(.02))
+		y := b.dense(name+"."+part, x, d)
 		y = b.Op("Reshape", y, b.Ints(0, t, heads, d/heads))
 		return b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, y)
 	}
@@ -39,7 +47,7 @@ func (b *net) attention(name string, x, mask *graph.Value, heads int) *graph.Val
 	a := b.Op("MatMul", b.Attr("Softmax", []graph.Attr{graph.MakeAttr("axis", -1)}, s), v)
 	a = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, a)
 	a = b.Op("Reshape", a, b.Ints(0, t, d))
-	return b.linear(name+".proj", a, d, b.normal(.02))
+	return b.dense(name+".proj", a, d)
 }
 
 // block is a pre-norm transformer block.
@@ -110,32 +118,80 @@ func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
 	return b.finish(b.Op("MatMul", h, b.param("head.weight", b.normal(.02), dim, o.Classes)), "logits")
 }
 
-// bert is an encoder (Devlin et al. 2019): token, position and one segment
-// embedding, blocks normalised after each sum, its output the last states. The
+// bert is an encoder (Devlin et al. 2019): its output is the last states. The
 // vocabulary is o.Classes. Its input is int64 tokens [N, T], none of them
 // padding.
 func bert(o Options, layers, dim, heads int) (*graph.Graph, error) {
-	length := 128
+	length, err := encoderLength(o, 128, layers, dim, heads)
+	if err != nil {
+		return nil, err
+	}
+	b, x := newNet("bert", o, length)
+	x.Name, x.DType = "tokens", tensor.Int64
+	return b.finish(b.encoder(x, nil, o.Classes, layers, dim, heads), "states")
+}
+
+// bertClassifier is bert with a head for o.Classes classes on the first token,
+// as BertForSequenceClassification has it: a layer with tanh and one of logits.
+// attention_mask is 1 for tokens and 0 for padding. The vocabulary is
+// o.Tables[0].
+func bertClassifier(o Options, layers, dim, heads int) (*graph.Graph, error) {
+	length, err := encoderLength(o, 128, layers, dim, heads)
+	if err != nil {
+		return nil, err
+	}
+	words := o.Tables
+	if words == nil {
+		words = []int{30522}
+	}
+	if len(words) != 1 || words[0] < 1 {
+		return nil, fmt.Errorf("tables of %v rows: an encoder has one, of its vocabulary", words)
+	}
+	b, x := newNet("bert-classifier", o, length)
+	b.plain = true // narrow and from scratch: N(0, .02^2) is for wide ones, whose first steps would hardly move these
+	x.Name, x.DType = "input_ids", tensor.Int64
+	mask := b.input("attention_mask", tensor.Int64, length)
+	b.at("mask")
+	m := b.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, b.Unsqueeze(mask, 1, 2))
+	m = b.Op("Sub", b.Scalar(1, m), m)
+	m = b.Op("Mul", m, b.Scalar(-10000, m))
+	h := b.encoder(x, m, words[0], layers, dim, heads)
+	b.at("pooler")
+	h = b.Attr("Gather", []graph.Attr{graph.MakeAttr("axis", 1)}, h, b.Const(index(0)))
+	h = b.Op("Tanh", b.dense("pooler", h, dim))
+	return b.finish(b.dense("classifier", h, o.Classes), "logits")
+}
+
+// encoderLength checks an encoder's sizes and finds the length of its text.
+func encoderLength(o Options, length, layers, dim, heads int) (int, error) {
 	if o.In != nil {
 		if len(o.In) != 1 || o.In[0] < 1 {
-			return nil, fmt.Errorf("input %v is not a length of text", o.In)
+			return 0, fmt.Errorf("input %v is not a length of text", o.In)
 		}
 		length = o.In[0]
 	}
 	if layers < 1 || dim < 1 || heads < 1 || dim%heads != 0 {
-		return nil, fmt.Errorf("width %d does not divide into %d heads, or there is no layer", dim, heads)
+		return 0, fmt.Errorf("width %d does not divide into %d heads, or there is no layer", dim, heads)
 	}
-	b, x := newNet("bert", o, length)
-	x.Name, x.DType = "tokens", tensor.Int64
-	h := b.Op("Gather", b.param("token.weight", b.normal(.02), o.Classes, dim), x)
-	h = b.Op("Add", h, b.param("position", b.normal(.02), 1, length, dim))
-	h = b.Op("Add", h, b.param("segment", b.normal(.02), dim))
+	return length, nil
+}
+
+// encoder is token, position and one segment embedding, and blocks normalised
+// after each sum. mask, added to the scores, may be nil.
+func (b *net) encoder(x, mask *graph.Value, words, layers, dim, heads int) *graph.Value {
+	length, table := features(x), b.normal(.02)
+	if b.plain {
+		table = b.normal(1)
+	}
+	h := b.Op("Gather", b.param("token.weight", table, words, dim), x)
+	h = b.Op("Add", h, b.param("position", table, 1, length, dim))
+	h = b.Op("Add", h, b.param("segment", table, dim))
 	h = b.layerNorm("norm", h)
 	for i := range layers {
 		name := fmt.Sprintf("layers.%d", i)
-		h = b.layerNorm(name+".ln1", b.Op("Add", h, b.attention(name+".attn", h, nil, heads)))
-		f := b.gelu(b.linear(name+".fc1", h, 4*dim, b.normal(.02)))
-		h = b.layerNorm(name+".ln2", b.Op("Add", h, b.linear(name+".fc2", f, dim, b.normal(.02))))
+		h = b.layerNorm(name+".ln1", b.Op("Add", h, b.attention(name+".attn", h, mask, heads)))
+		f := b.gelu(b.dense(name+".fc1", h, 4*dim))
+		h = b.layerNorm(name+".ln2", b.Op("Add", h, b.dense(name+".fc2", f, dim)))
 	}
-	return b.finish(h, "states")
+	return h
 }

@@ -17,6 +17,7 @@ type Options struct {
 	Seed    uint64  // of the initial weights
 	Width   float64 // multiplies the number of channels; 0 is 1
 	Most    int     // bytes that weights may take; 0: 16 GiB
+	Tables  []int   // rows of tables that whole numbers are looked up in: a vocabulary; users and items
 }
 
 // width scales a number of channels, at least 1.
@@ -70,8 +71,29 @@ var families = []Family{
 	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
 	// Devlin et al. 2019
 	{"bert-<n>-<n>-<n>", "encoder of <layers>-<width>-<heads> over 128 int64 tokens (12-768-12 is BERT-base, 6-384-12 MiniLM); gives its last states", func(o Options, a []int) (*graph.Graph, error) { return bert(o, a[0], a[1], a[2]) }, 30522},
+	// Devlin et al. 2019
+	{"bert-<n>-<n>-<n>-classifier", "the same over input_ids and attention_mask, with a classifier on the first token", func(o Options, a []int) (*graph.Graph, error) { return bertClassifier(o, a[0], a[1], a[2]) }, 2},
 	// Radford et al. 2019
 	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
+	{"cnn-<n>", "five convolutions from a width to four times as many, with batch normalisation", func(o Options, a []int) (*graph.Graph, error) { return cnn(o, "cnn", a[0], classes(o.Classes)) }, 10},
+	{"cnn-<n>-sigmoid", "the same; gives probabilities of attributes that are present or not", func(o Options, a []int) (*graph.Graph, error) {
+		return cnn(o, "cnn-sigmoid", a[0], attributes(o.Classes))
+	}, 8},
+	{"cnn-<n>-embedding", "the same; gives a vector of length 1", func(o Options, a []int) (*graph.Graph, error) {
+		return cnn(o, "cnn-embedding", a[0], embedding(o.Classes))
+	}, 32},
+	{"image-table-<n>-<n>", "<width>-<columns>: the cnn over an image beside two layers over a row of a table", func(o Options, a []int) (*graph.Graph, error) { return imageTable(o, a[0], a[1]) }, 10},
+	// Liu et al. 2016
+	{"ssd-<n>", "detector of one stage and two scales from a width; gives boxes and scores", func(o Options, a []int) (*graph.Graph, error) { return ssd(o, a[0]) }, 3},
+	// Ronneberger et al. 2015
+	{"unet-<n>", "U-Net of three levels from a width; gives classes of pixels", func(o Options, a []int) (*graph.Graph, error) { return uNet(o, a[0]) }, 2},
+	// Shi et al. 2016
+	{"espcn-<n>", "makes images <n> times as large", func(o Options, a []int) (*graph.Graph, error) { return espcn(o, a[0]) }, 1},
+	{"regressor-<n>-<n>", "<layers>-<width>: a perceptron that gives numbers", func(o Options, a []int) (*graph.Graph, error) { return regressor(o, a[0], a[1]) }, 1},
+	// Hochreiter & Schmidhuber 1997
+	{"lstm-<n>-<n>", "<layers>-<width>: gives numbers from the last state of a series [steps features]", func(o Options, a []int) (*graph.Graph, error) { return lstm(o, a[0], a[1]) }, 1},
+	// He, Liao et al. 2017
+	{"ncf-<n>", "score of a user and an item by vectors of a width", func(o Options, a []int) (*graph.Graph, error) { return ncf(o, a[0]) }, 1},
 }
 
 // Families lists what New can build.

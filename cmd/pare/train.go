@@ -29,7 +29,7 @@ func (c *cli) train() *cobra.Command {
 	q.recipe.Epochs = 20
 	var families []string
 	for _, f := range zoo.Families() {
-		families = append(families, fmt.Sprintf("  %-16s %s", f.Name, f.Doc))
+		families = append(families, fmt.Sprintf("  %-28s %s", f.Name, f.Doc))
 	}
 	cmd := &cobra.Command{Use: "train ARCH|FILE --data SPEC -o OUT", Short: "Train a network of the zoo, or train one from a file further", Args: args("ARCH|FILE"),
 		Example: "  pare model train resnet20 --data cifar10:DIR -o net.onnx --epochs 30 --lr 0.1 --crop 4 --flip\n  pare model train small.onnx --data cifar10:DIR -o better.onnx --teacher big.onnx\n\nNetworks of the zoo:\n" + strings.Join(families, "\n") + "\n\n" + dataset.Help,

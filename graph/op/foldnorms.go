@@ -1,4 +1,4 @@
-package engine
+package op
 
 import (
 	"math"
@@ -7,9 +7,10 @@ import (
 	"pare/tensor"
 )
 
-// foldNorms multiplies the scale of a BatchNormalization into the convolution
-// that alone feeds it: w' = w*s, b' = (b-mean)*s + bias with s = scale/sqrt(var+eps).
-func foldNorms(g *graph.Graph) error {
+// FoldNorms multiplies the scale of a BatchNormalization into the convolution
+// that alone feeds it, as exporters do: w' = w*s, b' = (b-mean)*s + bias with
+// s = scale/sqrt(var+eps). What it cannot fold stays as it is.
+func FoldNorms(g *graph.Graph) error {
 	uses := g.Uses()
 	for _, n := range g.Nodes {
 		if !n.Is("BatchNormalization") || n.Int("training_mode", 0) != 0 {
@@ -48,7 +49,7 @@ func foldNorms(g *graph.Graph) error {
 			}
 			nb.F32()[o] = float32((b-float64(p[2][o]))*s + float64(p[1][o]))
 		}
-		c.Inputs = []*graph.Value{x.From.In(0), g.Const(c.In(1).Name, nw, graph.Frozen), g.Const(n.In(2).Name, nb, graph.Frozen)}
+		c.Inputs = []*graph.Value{x.From.In(0), g.Const(c.In(1).Name, nw, c.In(1).Role), g.Const(n.In(2).Name, nb, n.In(2).Role)}
 		y := n.Out(0)
 		if g.IsOutput(y) {
 			n.Op, n.Inputs, n.Attrs = "Identity", []*graph.Value{x}, nil
