@@ -90,10 +90,15 @@ func inSamples(x, y []float64, m int) float64 {
 }
 
 // Outputs runs a network on the first n samples of a set (all, where it has
-// fewer) and gives the probabilities of its classes, sample by sample.
+// fewer) and gives the probabilities of its classes, sample by sample; where it does
+// not choose a class, all numbers that it gives.
 func Outputs(ctx context.Context, g *graph.Graph, set *dataset.Set, norm dataset.Norm, n, batch int, opt engine.Options) ([]float32, error) {
 	e := &train.Eval{Loader: &dataset.Loader{Set: set.First(n), Size: batch, Norm: norm}, Engine: opt}
 	var out []float32
+	if !e.Classified(g) {
+		err := e.Outputs(ctx, g, func(x []float32, _ int) error { out = append(out, x...); return nil })
+		return out, err
+	}
 	_, err := e.Scores(ctx, g, func(scores []float32, _ []int64, width int) error {
 		at := len(out)
 		out = append(out, scores...)

@@ -71,7 +71,7 @@ func Line(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, 
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, 1-m.Value())
+		out = append(out, m.Wrong())
 	}
 	return out, nil
 }

@@ -145,6 +145,16 @@ func (j *Job) NeedsTraining(why string) error {
 	return nil
 }
 
+// NeedsLabels returns an error that says why, where the samples have nothing that
+// outputs are compared with.
+func (j *Job) NeedsLabels(why string) error {
+	labelled, err := j.labelled()
+	if err == nil && !labelled {
+		err = catalog.Errorf("%s, and every field of the samples is an input: give {Data} with labels", why)
+	}
+	return err
+}
+
 // StepAt is the optimiser step of a point of the recipe's training, held in a field
 // of the settings.
 func (j *Job) StepAt(field string, a train.At) (int, error) {

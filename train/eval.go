@@ -56,6 +56,15 @@ func (m *Metrics) Main() Score {
 // Value is that of the score that decides.
 func (m *Metrics) Value() float64 { return m.Main().Value }
 
+// Wrong is what a network gets wrong: the share that is not right where the score that
+// decides is one, else the loss.
+func (m *Metrics) Wrong() float64 {
+	if s := m.Main(); s.Unit == "%" && s.Higher {
+		return 1 - s.Value
+	}
+	return m.Loss
+}
+
 // kind is the score's metric, as far as unit and direction go.
 func (s Score) kind() *metric.Metric { return &metric.Metric{Unit: s.Unit, Higher: s.Higher} }
 
@@ -174,6 +183,52 @@ func (e *Eval) classify(ctx context.Context, g *graph.Graph, args []string) (Met
 		return m, fmt.Errorf("the network's output on the %s set is not finite", e.Loader.Set.Name)
 	}
 	return m, nil
+}
+
+// Classified says whether what is asked of a network is one choice of classes.
+func (e *Eval) Classified(g *graph.Graph) bool {
+	v, err := e.view(g)
+	return err == nil && e.plain(v)
+}
+
+// Outputs runs a network on every sample of the set, and gives f all that it gives of
+// numbers, batch by batch: width of them for each sample.
+func (e *Eval) Outputs(ctx context.Context, g *graph.Graph, f func(out []float32, width int) error) error {
+	l := *e.Loader
+	_, l.Size = g.Batch(l.Size)
+	v, err := NewView(g, l.Set, l.Size, objective.Objective{})
+	if err == nil {
+		err = v.Join()
+	}
+	if err != nil {
+		return err
+	}
+	opt := e.Engine
+	opt.Freeze = true
+	p, err := engine.Compile(v.Graph, nil, opt)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	fed := v.Buffers(v.Inputs(p))
+	for i := 0; i*l.Size < l.Set.Len(); i++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n, err := l.Fill(0, i, fed)
+		if err != nil {
+			return err
+		}
+		if err := p.RunContext(ctx); err != nil {
+			return err
+		}
+		o := p.Output(p.OutputNames()[0]).F32()
+		width := len(o) / l.Size
+		if err := f(o[:n*width], width); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Scores runs a network on every sample of the set, and gives f those of each label,

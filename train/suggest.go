@@ -17,6 +17,9 @@ func (v *View) suggest(g *graph.Graph) (objective.Objective, error) {
 		return objective.Term{Weight: 1, Loss: l, Args: args}
 	}
 	if v.samples == nil {
+		if len(v.Graph.Outputs) > 1 && g.Usage.OutputOf == "" {
+			return nil, nil
+		}
 		return objective.Objective{one(objective.CrossEntropy)}, nil
 	}
 	targets := v.targets()

@@ -47,7 +47,9 @@ func (v *View) compare(g *graph.Graph, l Loss) error {
 	if v.Terms == nil && v.Matched == nil { // nothing to compare with: all that is a number
 		var numbers []*graph.Value
 		for _, o := range outs {
-			if o.DType == tensor.Float32 {
+			if o.DType == tensor.Float32 && v.samples == nil { // a softmax would hide how they move
+				numbers = append(numbers, v.before(o, objective.CrossEntropy, width(o)))
+			} else if o.DType == tensor.Float32 {
 				numbers = append(numbers, o)
 			}
 		}

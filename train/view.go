@@ -66,6 +66,21 @@ func newView(g *graph.Graph, set *dataset.Set, batch int, l Loss) (*View, error)
 	return v, nil
 }
 
+// Join makes one output of several, [batch numbers], for what looks at how an output
+// moves as a whole.
+func (v *View) Join() error {
+	if len(v.Graph.Outputs) < 2 {
+		return nil
+	}
+	b := op.NewBuilder(v.Graph, "joined")
+	var all []*graph.Value
+	for _, o := range v.Graph.Outputs {
+		all = append(all, b.Op("Reshape", o, b.Ints(v.Batch, -1)))
+	}
+	v.Graph.Outputs = []*graph.Value{b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 1)}, all...)}
+	return b.Err()
+}
+
 // note says what was assumed.
 func (v *View) note(format string, a ...any) {
 	v.Notes = append(v.Notes, catalog.Text(fmt.Sprintf(format, a...)))

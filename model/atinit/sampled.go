@@ -26,6 +26,9 @@ func (s Sampled) batches(j *model.Job) (train.Source, error) {
 	if j.Data == nil || j.Data.Train == nil {
 		return nil, catalog.Errorf("weights are scored by the gradients of labelled samples: give {Data}")
 	}
+	if err := j.NeedsLabels("weights are scored by the loss on labelled samples"); err != nil {
+		return nil, err
+	}
 	set, err := s.drawn(j)
 	if err != nil {
 		return nil, catalog.Errorf("{PerClass}: %v", err)

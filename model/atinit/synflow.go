@@ -54,6 +54,9 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
 	_, batch := j.Graph.Batch(1)
 	v, err := train.NewView(j.Graph, nil, batch, nil) // before a softmax, whose sum would be 1 whatever flows
+	if err == nil {
+		err = v.Join()
+	}
 	if err != nil {
 		return nil, err
 	}

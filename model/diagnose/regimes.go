@@ -57,6 +57,9 @@ func (s *Regimes) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	if _, err := s.Weights(j.Graph); err != nil {
 		return nil, err
 	}
+	if err := j.NeedsLabels("the diagnosis maps what networks get wrong"); err != nil {
+		return nil, err
+	}
 	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}

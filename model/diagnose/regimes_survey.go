@@ -196,7 +196,7 @@ func (v *Survey) wrong(ctx context.Context, g *graph.Graph) (float64, error) {
 		e = train.NewEval(v.Data.Train, v.Data.Norm, 128, v.Engine)
 	}
 	m, err := e.Run(ctx, g)
-	return 1 - m.Value(), err
+	return m.Wrong(), err
 }
 
 // compare takes the means of LMC and CKA over all pairs.

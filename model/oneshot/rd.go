@@ -137,6 +137,9 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 	}
 	_, batch := j.Graph.Batch(min(128, s.Samples))
 	v, err := train.NewView(j.Graph, set, batch, nil)
+	if err == nil {
+		err = v.Join()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("rate-distortion curves: %w", err)
 	}
