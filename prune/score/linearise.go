@@ -15,7 +15,10 @@ import (
 // makes normalisations and activations neutral, and multiplies branches by inputs
 // of the program where they meet.
 func (f *Flow) linearise() error {
-	on := map[*graph.Value]bool{f.net.Inputs[0]: true}
+	on := map[*graph.Value]bool{}
+	for _, in := range f.net.Inputs {
+		on[in] = true
+	}
 	for _, n := range slices.Clone(f.net.Nodes) {
 		var data []int // inputs that the network's input reaches
 		for i, v := range n.Inputs {

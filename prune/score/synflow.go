@@ -46,8 +46,10 @@ type weight struct {
 // NewFlow plans the scores of weights. It returns an error that names the node
 // where the network has an operator that synaptic flow is not defined through.
 func NewFlow(g *graph.Graph, ws []*prune.Weight, opt engine.Options) (*Flow, error) {
-	if len(g.Inputs) != 1 || g.Inputs[0].DType != tensor.Float32 {
-		return nil, fmt.Errorf("synaptic flow sends ones through the network: one float32 input is needed")
+	for _, in := range g.Inputs {
+		if in.DType != tensor.Float32 {
+			return nil, fmt.Errorf("synaptic flow sends ones through the network: one float32 input, or several, are needed, and %q is %v", in.Name, in.DType)
+		}
 	}
 	c, m := g.Clone(true)
 	f := &Flow{ws: ws, net: c, scale: map[*graph.Value]*graph.Value{}, weight: map[*graph.Value]*weight{}}
@@ -95,7 +97,9 @@ func NewFlow(g *graph.Graph, ws []*prune.Weight, opt engine.Options) (*Flow, err
 			f.grad = append(f.grad, make([]float32, ws[i].Len()))
 		}
 	}
-	ones(f.prog.Input(c.Inputs[0].Name).F32())
+	for _, in := range c.Inputs[:len(g.Inputs)] { // the others are of balance
+		ones(f.prog.Input(in.Name).F32())
+	}
 	return f, nil
 }
 
