@@ -100,6 +100,50 @@ func (l *lowering) packConv(w *graph.Value, g *kernel.Conv) *kernel.PackedConv {
 	return q
 }
 
+// lowerConvTranspose computes a transposed convolution as what it is: the gradient of the
+// convolution with the same weights by its input.
+func lowerConvTranspose(l *lowering, n *graph.Node) (done bool, why string) {
+	x, w, bias, y := n.In(0), n.In(1), n.In(2), n.Out(0)
+	xs, ws := dims(x), dims(w)
+	if len(xs) != 4 || len(ws) != 4 {
+		return noConvolution(x, w)
+	}
+	win, out, err := op.TransposedWindow(n, ws[2:], xs[2:])
+	if err != nil {
+		return no("%v", err)
+	}
+	for i := range out {
+		if k, err := win.Out(i, out[i]); err != nil || k != xs[2+i] || min(win.Begin[i], win.End[i]) < 0 {
+			return no("a transposed convolution to %v places, more than its windows reach, or with negative padding", out)
+		}
+	}
+	g := kernel.Conv{N: xs[0], H: out[0], W: out[1], CI: ws[1] * win.Groups, CO: ws[0], KH: ws[2], KW: ws[3], StrideH: win.Stride[0], StrideW: win.Stride[1],
+		DilH: win.Dilation[0], DilW: win.Dilation[1], PadT: win.Begin[0], PadL: win.Begin[1], PadB: win.End[0], PadR: win.End[1], Groups: win.Groups}
+	xb, wb := l.get(x, nhwc, n), l.hwio(w, n)
+	reads := []*buffer{xb, wb}
+	var bb *buffer
+	if bias != nil {
+		bb = l.get(bias, plain, n)
+		reads = append(reads, bb)
+	}
+	yb := l.make(y, nhwc)
+	t := &kernel.ConvInputGradTask{Conv: g}
+	l.emit(n, "transposed convolution", reads, []*buffer{yb}, func() {
+		t.DY, t.Wt, t.DX = xb.data, wb.floats(), yb.data
+	}, func(p *kernel.Pool) {
+		t.Run(p)
+		if bb == nil {
+			return
+		}
+		for i := 0; i < len(yb.data); i += g.CI {
+			for k, v := range bb.data {
+				yb.data[i+k] += v
+			}
+		}
+	})
+	return true, ""
+}
+
 func lowerConvInputGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	dy, w, like := n.In(0), n.In(1), n.In(2)
 	g, ok := geometry(n, dims(like), dims(w))

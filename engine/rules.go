@@ -22,6 +22,7 @@ type rule struct {
 // rules are all the lowerings that there are.
 var rules = []rule{
 	{"lowerConv", lowerConv, []string{"Conv"}},
+	{"lowerConvTranspose", lowerConvTranspose, []string{"ConvTranspose"}},
 	{"lowerConvInputGrad", lowerConvInputGrad, []string{"pare.ConvGradInput"}},
 	{"lowerConvWeightGrad", lowerConvWeightGrad, []string{"pare.ConvGradWeight"}},
 	{"lowerGemm", lowerGemm, []string{"Gemm"}},

@@ -10,9 +10,9 @@ import (
 // ConvTranspose is the gradient of a convolution by its input: y such that
 // Conv of y with the same weights and geometry has the shape of x.
 
-// transposedWindow gives the window with its pads resolved, and the output's
+// TransposedWindow gives the window with its pads resolved, and the output's
 // size along each spatial axis.
-func transposedWindow(n *graph.Node, kernel, in []int) (*Window, []int, error) {
+func TransposedWindow(n *graph.Node, kernel, in []int) (*Window, []int, error) {
 	rank := len(kernel)
 	m := &graph.Node{Op: n.Op, Attrs: n.Attrs}
 	auto := n.Str("auto_pad", "NOTSET")
@@ -71,7 +71,7 @@ func transposedOf(n *graph.Node, x, w []int) (*convCase, error) {
 	if len(x) < 3 || len(w) != len(x) {
 		return nil, fmt.Errorf("input %v and kernel %v do not go together", x, w)
 	}
-	win, out, err := transposedWindow(n, w[2:], x[2:])
+	win, out, err := TransposedWindow(n, w[2:], x[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func inferConvTranspose(c *Infer) error {
 			size[i] = d.Mul
 		}
 	}
-	_, places, err := transposedWindow(c.Node, kernel, size)
+	_, places, err := TransposedWindow(c.Node, kernel, size)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ var _ = register(Def{Name: "ConvTranspose", Infer: inferConvTranspose,
 		if !ok || !sized {
 			return nil, fmt.Errorf("the spatial sizes of %v and %v are not known", x.Shape, w.Shape)
 		}
-		win, out, err := transposedWindow(n, kernel, size)
+		win, out, err := TransposedWindow(n, kernel, size)
 		if err != nil {
 			return nil, err
 		}
