@@ -269,6 +269,16 @@ func (s *Set) normed(j int) bool {
 	return j == 0
 }
 
+// normal is the first field that is normalised.
+func (s *Set) normal() *Field {
+	for j, f := range s.Fields {
+		if s.normed(j) {
+			return f
+		}
+	}
+	return s.X()
+}
+
 // mix is a hash of three numbers (splitmix64 rounds).
 func mix(a, b, c uint64) uint64 {
 	h := a

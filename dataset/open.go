@@ -20,6 +20,7 @@ type Data struct {
 	fixed   bool // the classes are a standard's
 	scaled  bool // the values are made for networks
 	bgr     bool // blue is the first of three channels
+	fields  *fieldOptions
 }
 
 // note says what was assumed; once.
