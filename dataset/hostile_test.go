@@ -229,8 +229,7 @@ func fuzz(t *testing.T, spec string, files ...[]byte) {
 		d, err := Open(spec)
 		if err == nil {
 			s := d.Eval()
-			err = s.Check(s.X().Shape, s.y().Classes)
-			if err != nil {
+			if err = s.Sound(); err != nil && !strings.Contains(err.Error(), "NaN") {
 				t.Errorf("it opens, but %v", err)
 			}
 		}
