@@ -220,6 +220,15 @@ func join(sets []*Set) (*Set, error) {
 			f.Ints = make([]int32, 0, ints)
 		}
 		number := map[string]int32{}
+		if f.Chance != nil {
+			c := *f.Chance
+			if f.Chance = &c; c.Pictures != nil {
+				c.Pictures = nil
+				for _, s := range sets {
+					c.Pictures = append(c.Pictures, s.Fields[k].Chance.Pictures...)
+				}
+			}
+		}
 		for _, s := range sets {
 			g := s.Fields[k]
 			f.Bytes, f.Floats, f.Classes = append(f.Bytes, g.Bytes...), append(f.Floats, g.Floats...), max(f.Classes, g.Classes)

@@ -188,10 +188,6 @@ func TestParquetColumns(t *testing.T) {
 		Fine   int64  `parquet:"fine_label"`
 		Coarse int64  `parquet:"coarse_label"`
 	}
-	type words struct {
-		Text  string `parquet:"text"`
-		Label int64  `parquet:"label"`
-	}
 	names := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"fine_label": {"names": ["ant", "bee", "cat", "dog", "elk"], "_type": "ClassLabel"}}}}`)
 	few := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"fine_label": {"names": ["ant"], "_type": "ClassLabel"}}}}`)
 	dir := t.TempDir()
@@ -210,7 +206,6 @@ func TestParquetColumns(t *testing.T) {
 		"named":  {file: parquetOf(t, 2, func(i int) two { return two{img, int64(3 - i), 1} }, names), labels: []int32{3, 2}, class: 5, note: "4 elk"},
 		"fewer":  {file: parquetOf(t, 2, func(i int) two { return two{img, int64(3 - i), 1} }, few), bad: "names 1 classes"},
 		"hidden": {file: parquetOf(t, 2, func(i int) two { return two{img, -1, 1} }), bad: "row 0: label -1"},
-		"words":  {file: parquetOf(t, 2, func(i int) words { return words{"a", 1} }), bad: "the columns are text, label"},
 		"number": {file: parquetOf(t, 2, func(i int) two { return two{img, 0, 1} }), query: "image=fine_label", bad: "no bytes of images"},
 		"bad":    {file: parquetOf(t, 2, func(i int) texts { return texts{img[:30+10*(1-i)], "a"} }), bad: "row 0"},
 	} {
