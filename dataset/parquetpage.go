@@ -54,6 +54,9 @@ func openColumn(f io.ReaderAt, size int64, g *format.RowGroup, leaf *parquet.Lea
 		return nil, errors.New("damaged: a row group lacks a column")
 	}
 	m := &g.Columns[leaf.ColumnIndex].MetaData
+	if len(m.PathInSchema) == 0 {
+		return nil, errors.New("damaged: a column has no name")
+	}
 	width, known := kept[m.Type]
 	if m.Type == format.FixedLenByteArray {
 		width = leaf.Node.Type().Length()

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
+
+	"pare/internal/hostile"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -141,4 +144,29 @@ func FuzzParquetColumns(f *testing.F) {
 	}
 	f.Add(a.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, "parquet:{0}?pad=0&length=2&masks=b", b) })
+}
+
+// Bytes changed at random are read or refused, at once and without much memory.
+func TestParquetDamaged(t *testing.T) {
+	type row struct {
+		A     int32     `parquet:"a,delta"`
+		B     []float32 `parquet:"b,list"`
+		C     [][]int64 `parquet:"c,list"`
+		Label string    `parquet:"label,dict"`
+		E     *bool     `parquet:"e,optional"`
+	}
+	yes := true
+	good := parquetOf(t, 2, func(i int) row {
+		return row{int32(i), make([]float32, i), [][]int64{{1}, {2}}, "x", &yes}
+	})
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 2000 {
+		b := bytes.Clone(good)
+		for range 1 + r.IntN(4) {
+			b[r.IntN(len(b))] = byte(r.IntN(256))
+		}
+		write(t, path, b)
+		hostile.Read(t, len(b), func() error { _, err := Open("parquet:" + path + "?pad=0&length=2&masks=b"); return err }) //nolint:errcheck // what it refuses does not matter here
+	}
 }
