@@ -213,21 +213,36 @@ func (f *fieldOptions) revalue(d *Data) error {
 }
 
 func (f *fieldOptions) revalued(g *Field, of string) error {
-	g.Ints, g.Classes = slices.Clone(g.Ints), 1
-	for i, v := range g.Ints {
+	g.Classes = 1
+	if err := f.renumbered(g, &g.Ints, of); err != nil {
+		return err
+	}
+	for i := range g.wide {
+		if err := f.renumbered(g, &g.wide[i].class, of); err != nil {
+			return err
+		}
+	}
+	if f.values != nil {
+		g.Classes = len(f.values)
+	}
+	return nil
+}
+
+// renumbered gives classes of a field their numbers.
+func (f *fieldOptions) renumbered(g *Field, ints *[]int32, of string) error {
+	out := slices.Clone(*ints)
+	*ints = out
+	for i, v := range out {
 		switch k := slices.Index(f.values, float32(v)); {
 		case float64(v) == f.ignore && g.Size() > 1:
-			g.Ints[i] = -1
+			out[i] = -1
 		case f.values == nil || v < 0:
 		case k < 0:
 			return fmt.Errorf("field %q of sample %d of the %s set has the value %d, which is not among values=%v (ignore=%[4]d: it stands for no class)", g.Name, i/g.Size(), of, v, f.values)
 		default:
-			g.Ints[i] = int32(k)
+			out[i] = int32(k)
 		}
-		g.Classes = max(g.Classes, int(g.Ints[i])+1)
-	}
-	if f.values != nil {
-		g.Classes = len(f.values)
+		g.Classes = max(g.Classes, int(out[i])+1)
 	}
 	return nil
 }

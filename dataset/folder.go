@@ -17,7 +17,7 @@ const (
 
 func openFolder(d *Data, dir string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
-	po := o.pictures()
+	po, labels := o.pictures(), o.oneOf("labels", "folders", "none") == "folders"
 	if o.err != nil {
 		return o.err
 	}
@@ -25,7 +25,7 @@ func openFolder(d *Data, dir string, o *options) error {
 	if err := t.walk(dir, nil, nil); err != nil {
 		return err
 	}
-	return t.load(d, po)
+	return t.load(d, po, labels)
 }
 
 // walk looks at a folder and those in it, links followed; within are the real

@@ -82,7 +82,7 @@ func (a *archive) through(f *zip.File) error {
 // openZip reads an image folder inside a zip: nothing is unpacked to disk.
 func openZip(d *Data, file string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
-	po := o.pictures()
+	po, labels := o.pictures(), o.oneOf("labels", "folders", "none") == "folders"
 	if o.err != nil {
 		return o.err
 	}
@@ -95,7 +95,7 @@ func openZip(d *Data, file string, o *options) error {
 	if err != nil {
 		return err
 	}
-	return t.load(d, po)
+	return t.load(d, po, labels)
 }
 
 // tree lists the images of an archive.
