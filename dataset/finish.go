@@ -94,6 +94,11 @@ func (d *Data) name() {
 func (d *Data) alike() error {
 	sets := d.sets()
 	first := sets[0]
+	for k, f := range first.Fields {
+		if slices.ContainsFunc(first.Fields[:k], func(g *Field) bool { return g.Name == f.Name }) {
+			return fmt.Errorf("two fields are called %q: the fields are %s", f.Name, first.fields())
+		}
+	}
 	for _, s := range sets[1:] {
 		if len(s.Fields) != len(first.Fields) {
 			return fmt.Errorf("the %s set has the fields %s, the %s set %s", s.Name, s.fields(), first.Name, first.fields())

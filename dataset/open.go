@@ -122,7 +122,7 @@ type opener func(d *Data, path string, o *options) error
 var kinds = map[string]opener{
 	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
-	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs,
+	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "table": openTable,
 }
 
 // Kinds lists what a specification can start with.

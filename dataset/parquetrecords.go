@@ -383,7 +383,23 @@ func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) 
 			}
 		}
 		for i, name := range images {
-			if err := d.rowImages(s, part, name, i, files[part], opened, po); err != nil {
+			size := int64(0)
+			for _, file := range files[part] {
+				size += opened[file].size
+			}
+			if err := d.rowImages(s, part, name, i, size, po.pictureOptions, func(add adder) error {
+				row := int32(0)
+				for _, file := range files[part] {
+					err := opened[file].pictures(name, func(i int, b []byte) error {
+						row++
+						return add(fmt.Sprintf("the image of row %d of %s", i, filepath.Base(file)), b, row-1)
+					})
+					if err != nil {
+						return fmt.Errorf("%s: %w", filepath.Base(file), err)
+					}
+				}
+				return nil
+			}); err != nil {
 				return err
 			}
 		}
@@ -391,25 +407,11 @@ func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) 
 	return nil
 }
 
-// rowImages adds a field of images to the set of a part.
-func (d *Data) rowImages(s *Set, part, name string, at int, files []string, opened map[string]*parquetRows, o parquetOptions) error {
-	what := fmt.Sprintf("column %q of the %s set", name, setNames[part])
-	p := pictures{pictureOptions: o.pictureOptions, train: part == "train", count: s.Len()}
-	for _, file := range files {
-		p.file += opened[file].size
-	}
-	images, err := p.read(func(add adder) error {
-		row := 0
-		for _, file := range files {
-			if err := opened[file].pictures(name, func(i int, b []byte) error {
-				row++
-				return add(fmt.Sprintf("the image of row %d of %s", i, filepath.Base(file)), b, int32(row-1))
-			}); err != nil {
-				return fmt.Errorf("%s: %w", filepath.Base(file), err)
-			}
-		}
-		return nil
-	})
+// rowImages adds a field of images to the set of a part: each adds one for each of its
+// samples, by their number.
+func (d *Data) rowImages(s *Set, part, name string, at int, size int64, o pictureOptions, each func(add adder) error) error {
+	p := pictures{pictureOptions: o, train: part == "train", count: s.Len(), file: size}
+	images, err := p.read(each)
 	if err != nil {
 		return err
 	}
@@ -424,7 +426,7 @@ func (d *Data) rowImages(s *Set, part, name string, at int, files []string, open
 	f := images.X()
 	f.Name = name
 	s.Fields = slices.Insert(s.Fields, at, f)
-	p.say(d, what)
+	p.say(d, fmt.Sprintf("%s of the %s set", name, setNames[part]))
 	d.scaled = false
 	d.Norm, d.NormName = ImageNet, "imagenet"
 	return nil

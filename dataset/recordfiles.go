@@ -15,13 +15,14 @@ type recordOptions struct {
 	pads  map[string]float64 // by column
 	masks []string           // columns of which a field says what is not filled up
 	token *tokenizing        // nil: texts are classes, or left out
+	texts map[string]bool    // columns of texts that are classes
 	*fieldOptions
 }
 
 // records reads the options of files of records.
 func (o *options) records(d *Data) recordOptions {
 	d.fields = o.fields()
-	r := recordOptions{filling: filling{pad: math.NaN()}, pads: map[string]float64{}, masks: o.names("masks"), fieldOptions: d.fields}
+	r := recordOptions{filling: filling{pad: math.NaN()}, pads: map[string]float64{}, texts: map[string]bool{}, masks: o.names("masks"), fieldOptions: d.fields}
 	if o.str("length", "") != "" {
 		r.length = o.whole("length", 0, 1)
 	}
@@ -178,7 +179,7 @@ func (t *table) plan() error {
 		left = append(left, fmt.Sprintf("%s (%s)", clip(c.name, 40), why))
 	}
 	for _, c := range t.cols {
-		isClass := slices.Contains(t.o.class, c.name) || isTarget(c.name) && !slices.Contains(t.o.plain, c.name)
+		isClass := t.o.texts[c.name] || slices.Contains(t.o.class, c.name) || isTarget(c.name) && !slices.Contains(t.o.plain, c.name)
 		switch {
 		case c.odd != "":
 			leave(c, c.odd)

@@ -286,10 +286,15 @@ func (t *tree) empty(d *Data, out map[string]*part, around string, split bool) {
 	}
 }
 
+// bare says whether all images lie in no folder.
+func (t *tree) bare() bool {
+	return len(t.files) > 0 && !slices.ContainsFunc(t.files, func(f leaf) bool { return len(f.path) > 1 })
+}
+
 // load reads the images into the sets of d.
 func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
-	if bare := !slices.ContainsFunc(t.files, func(f leaf) bool { return len(f.path) > 1 }); bare || !labels {
-		if bare && labels && len(t.files) > 0 {
+	if t.bare() || !labels {
+		if labels {
 			d.note("%s: the images lie in no folder of a class: they are samples without labels%s", t.name, t.tableHint())
 		}
 		return t.unlabelled(d, o)
