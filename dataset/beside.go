@@ -24,14 +24,14 @@ func (t *tree) pairs() (map[string][]pair, error) {
 	pictures, masks := map[key]int{}, map[key]int{}
 	for i, f := range t.files {
 		folders, file := f.path[:len(f.path)-1], f.path[len(f.path)-1]
-		role := slices.IndexFunc(folders, isRole)
+		role := slices.IndexFunc(folders, t.isRole)
 		if role < 0 {
 			t.skip("outside folders of pictures and masks", f.show)
 			continue
 		}
 		k := key{name: strings.TrimSuffix(file, path.Ext(file))}
 		into := pictures
-		if !roles[strings.ToLower(folders[role])] {
+		if !t.ofPictures(folders[role]) {
 			into = masks
 			for _, s := range maskSuffixes {
 				if n := len(k.name) - len(s); n > 0 && strings.EqualFold(k.name[n:], s) {
@@ -80,6 +80,35 @@ func (t *tree) pairs() (map[string][]pair, error) {
 		slices.SortFunc(ps, func(a, b pair) int { return slices.Compare(t.files[a.picture].path, t.files[b.picture].path) })
 	}
 	return out, nil
+}
+
+// folderRole is what a folder is for, where that is said.
+type folderRole struct {
+	name     string
+	pictures bool
+}
+
+// isRole says whether a folder is one of pictures, or of what belongs to them: those
+// that are named as such, or else those of usual names.
+func (t *tree) isRole(folder string) bool {
+	return t.role(folder) != nil
+}
+
+func (t *tree) ofPictures(folder string) bool { return t.role(folder).pictures }
+
+func (t *tree) role(folder string) *folderRole {
+	name := strings.ToLower(folder)
+	var said [2]bool
+	for i, r := range t.named {
+		if r.name == name {
+			return &t.named[i]
+		}
+		said[map[bool]int{true: 1}[r.pictures]] = true
+	}
+	if pictures, ok := roles[name]; ok && !said[map[bool]int{true: 1}[pictures]] {
+		return &folderRole{name, pictures}
+	}
+	return nil
 }
 
 // rowFiles finds the column of a table that names files, and the file of each row:

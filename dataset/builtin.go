@@ -25,7 +25,7 @@ func Digits() (*Set, error) {
 		return nil, err
 	}
 	s := c.set()
-	if err := number(false, s); err != nil {
+	if err := number(false, 1, s); err != nil {
 		return nil, err
 	}
 	s.Name, s.X().Shape = "digits", []int{1, 8, 8}

@@ -35,35 +35,34 @@ func wholeClasses(names []string) ([]int32, bool) {
 	return out, true
 }
 
-// relabel changes the labels of a set that go by its spelled classes.
-func (s *Set) relabel(to []int32, classes int) {
-	y := s.class()
-	y.Ints = slices.Clone(y.Ints)
-	for i, l := range y.Ints {
-		y.Ints[i] = to[l]
+// relabel changes labels that go by their spelled classes.
+func (f *Field) relabel(to []int32, classes int) {
+	f.Ints = slices.Clone(f.Ints)
+	for i, l := range f.Ints {
+		f.Ints[i] = to[l]
 	}
-	y.spelled, y.Classes = nil, classes
+	f.spelled, f.Classes = nil, classes
 }
 
-// number gives the classes of sets that go together their numbers. Names that
-// are whole numbers are kept as they are, also where some are absent; others
-// are sorted, by letters alone where that is asked for, and the first set's
+// number gives the classes in field k of sets that go together their numbers.
+// Names that are whole numbers are kept as they are, also where some are absent;
+// others are sorted, by letters alone where that is asked for, and the first set's
 // order holds for all: one that has other classes is refused.
-func number(byLetters bool, sets ...*Set) error {
+func number(byLetters bool, k int, sets ...*Set) error {
 	whole := !byLetters
 	var numbers [][]int32
 	for _, s := range sets {
-		k, ok := wholeClasses(s.class().spelled)
+		n, ok := wholeClasses(s.Fields[k].spelled)
 		whole = whole && ok
-		numbers = append(numbers, k)
+		numbers = append(numbers, n)
 	}
 	if whole {
 		for i, s := range sets {
-			s.relabel(numbers[i], int(slices.Max(numbers[i]))+1)
+			s.Fields[k].relabel(numbers[i], int(slices.Max(numbers[i]))+1)
 		}
 		return nil
 	}
-	names := slices.Clone(sets[0].class().spelled)
+	names := slices.Clone(sets[0].Fields[k].spelled)
 	sort.SliceStable(names, func(a, b int) bool {
 		if byLetters {
 			return names[a] < names[b]
@@ -75,20 +74,21 @@ func number(byLetters bool, sets ...*Set) error {
 		at[n] = int32(i)
 	}
 	for _, s := range sets {
-		to := make([]int32, len(s.class().spelled))
+		f := s.Fields[k]
+		to := make([]int32, len(f.spelled))
 		var more []string
-		for k, n := range s.class().spelled {
+		for j, n := range f.spelled {
 			i, ok := at[n]
 			if !ok {
 				more = append(more, strconv.Quote(n))
 			}
-			to[k] = i
+			to[j] = i
 		}
 		if len(more) > 0 {
 			return fmt.Errorf("the %s set has classes that the %s set lacks: %s (it has %s): their numbers would not be the same; leave those samples out, or number the classes in both", s.Name, sets[0].Name, few(more), few(names))
 		}
-		s.relabel(to, len(names))
-		s.class().Names = names
+		f.relabel(to, len(names))
+		f.Names = names
 	}
 	return nil
 }
@@ -96,43 +96,56 @@ func number(byLetters bool, sets ...*Set) error {
 // number numbers classes that are given by names, in all sets alike, and counts
 // class numbers from base.
 func (d *Data) number(byLetters bool, base int) error {
-	var named, all []*Set
-	for _, s := range d.sets() {
-		if s.class() == nil {
-			continue
-		}
-		all = append(all, s)
-		if s.class().spelled != nil {
-			named = append(named, s)
-		}
-	}
-	if len(named) > 0 {
-		if len(named) != len(all) {
-			return fmt.Errorf("the classes of one set are names (%s), those of another are numbers", few(named[0].class().spelled))
-		}
-		if err := number(byLetters, named...); err != nil {
-			return err
-		}
-	}
-	for _, s := range all {
-		if first := all[0].class().Names; s.class().Names != nil && first != nil {
-			n := min(len(first), len(s.class().Names))
-			if !slices.Equal(first[:n], s.class().Names[:n]) {
-				return fmt.Errorf("the classes of the %s set are %s, those of the %s set %s", s.Name, few(s.class().Names), all[0].Name, few(first))
+	sets := d.sets()
+	for k, first := range sets[0].Fields {
+		var named []*Set
+		for _, s := range sets {
+			if s.Fields[k].spelled != nil {
+				named = append(named, s)
 			}
 		}
-		if base == 0 {
+		if len(named) == 0 && first.Classes == 0 {
 			continue
 		}
-		if s.class().Names != nil {
-			return fmt.Errorf("base=%d counts class numbers, but the classes have names: %s", base, few(s.class().Names))
-		}
-		y := s.class()
-		y.Ints, y.Classes = slices.Clone(y.Ints), max(1, y.Classes-base)
-		for i := range y.Ints {
-			if y.Ints[i] -= int32(base); y.Ints[i] < 0 {
-				return fmt.Errorf("sample %d of the %s set has class %d, below base=%d", i, s.Name, int(y.Ints[i])+base, base)
+		if len(named) > 0 {
+			if len(named) != len(sets) {
+				return fmt.Errorf("the classes of one set are names (%s), those of another are numbers", few(named[0].Fields[k].spelled))
 			}
+			if err := number(byLetters, k, named...); err != nil {
+				return err
+			}
+		}
+		for _, s := range sets {
+			if err := s.Fields[k].counted(base, s.Name, first, sets[0].Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// counted compares names of classes with those of another set, and counts class
+// numbers from base.
+func (f *Field) counted(base int, of string, first *Field, other string) error {
+	if f.Names != nil && first.Names != nil {
+		n := min(len(first.Names), len(f.Names))
+		if !slices.Equal(first.Names[:n], f.Names[:n]) {
+			return fmt.Errorf("the classes of the %s set are %s, those of the %s set %s", of, few(f.Names), other, few(first.Names))
+		}
+	}
+	if base == 0 {
+		return nil
+	}
+	if f.Names != nil {
+		return fmt.Errorf("base=%d counts class numbers, but the classes have names: %s", base, few(f.Names))
+	}
+	f.Ints, f.Classes = slices.Clone(f.Ints), max(1, f.Classes-base)
+	for i, v := range f.Ints {
+		if v < 0 { // a place without a class
+			continue
+		}
+		if f.Ints[i] -= int32(base); f.Ints[i] < 0 {
+			return fmt.Errorf("sample %d of the %s set has class %d, below base=%d", i/f.Size(), of, v, base)
 		}
 	}
 	return nil
@@ -140,27 +153,39 @@ func (d *Data) number(byLetters bool, base int) error {
 
 // sayClasses notes how classes were numbered.
 func (d *Data) sayClasses(base int) {
+	sets := d.sets()
+	for k, f := range sets[0].Fields {
+		if f.Classes > 0 && sets[0].Stream == nil {
+			d.sayClassesOf(k, base)
+		}
+	}
+}
+
+func (d *Data) sayClassesOf(k, base int) {
 	have := map[int32]bool{}
 	var names []string
 	classes := 0
-	for _, s := range d.sets() {
-		if s.class() == nil {
-			return
+	sets := d.sets()
+	for _, s := range sets {
+		f := s.Fields[k]
+		if f.Names != nil {
+			names = f.Names
 		}
-		if s.class().Names != nil {
-			names = s.class().Names
-		}
-		classes = max(classes, s.class().Classes)
-		for _, l := range s.class().Ints {
+		classes = max(classes, f.Classes)
+		for _, l := range f.Ints {
 			have[l] = true
 		}
+	}
+	what := ""
+	if sets[0].class() != sets[0].Fields[k] {
+		what = fmt.Sprintf("field %q: ", sets[0].Fields[k].Name)
 	}
 	if names != nil {
 		var of []string
 		for i, n := range names {
 			of = append(of, fmt.Sprintf("%d %s", i, n))
 		}
-		d.note("%d classes have names, numbered in this order: %s", len(names), few(of))
+		d.note("%s%d classes have names, numbered in this order: %s", what, len(names), few(of))
 		return
 	}
 	var absent []string
@@ -173,13 +198,19 @@ func (d *Data) sayClasses(base int) {
 	if base > 0 {
 		text = fmt.Sprintf("%d classes: labels are whole numbers, counted from %d", classes, base)
 	}
+	if have[-1] {
+		text += "; -1 stands for none"
+	}
 	if len(absent) > 0 {
 		text += "; no sample has class " + few(absent)
-		if !have[0] && base == 0 {
+		switch {
+		case !have[0] && base == 0:
 			text += " (base=1 where classes are counted from 1)"
+		case sets[0].Fields[k].Size() > 1:
+			text += " (values=LIST numbers the values that there are, ignore=VALUE leaves places of one out)"
 		}
 	}
-	d.note("%s", text)
+	d.note("%s%s", what, text)
 }
 
 // fewest is how many names a message lists.

@@ -39,24 +39,32 @@ func openCSV(d *Data, path string, o *options) error {
 	if err != nil {
 		return err
 	}
-	train, test, two := cutTest(path)
-	tr, err := readCSV(train, c)
+	fields := o.csvFields(c.label)
+	r := recordOptions{}
+	if fields != nil {
+		r = o.records(d)
+	}
+	if o.err != nil {
+		return o.err
+	}
+	files, err := d.findFiles(path, ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 	if err != nil {
 		return err
 	}
-	d.Train = tr.set()
-	d.noteCSV(train, tr)
-	if !two {
-		return nil
+	if fields != nil {
+		return d.csvRecords(files, c, fields, r)
 	}
-	c.like = tr
-	te, err := readCSV(test, c)
-	if err != nil {
-		return err
-	}
-	d.Test = te.set()
-	d.noteCSV(test, te)
-	return nil
+	return d.readParts(files, func(part, file string) (*Set, error) {
+		r, err := readCSV(file, c)
+		if err != nil {
+			return nil, err
+		}
+		if c.like == nil {
+			c.like = r
+		}
+		d.noteCSV(file, r)
+		return r.set(), nil
+	})
 }
 
 func (d *Data) noteCSV(path string, c *csvReader) {
@@ -126,23 +134,10 @@ func (c *csvReader) say(format string, a ...any) {
 }
 
 func (c *csvReader) read(in io.Reader) error {
-	head := make([]byte, 1<<16)
-	n, err := io.ReadFull(in, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return err
-	}
-	d, err := sniff(head[:n], c.sep)
+	l, err := c.begin(in)
 	if err != nil {
 		return err
 	}
-	if c.sep == 0 && d.sep != ',' {
-		c.say("columns are divided at %q", d.sep)
-	}
-	c.sep = d.sep
-	l := &lines{r: io.MultiReader(strings.NewReader(string(head[d.skip:n])), in), cr: d.cr}
-	r := csv.NewReader(l)
-	r.ReuseRecord, r.FieldsPerRecord, r.Comma, r.Comment, r.TrimLeadingSpace = true, -1, c.sep, '#', c.sep != '\t'
-	c.rec, c.classes, c.number = r, map[string]int32{}, map[string]int32{}
 	if err := c.samples(); err != nil {
 		return err
 	}
@@ -152,8 +147,40 @@ func (c *csvReader) read(in io.Reader) error {
 	return c.finish()
 }
 
+// begin finds how lines are divided.
+func (c *csvReader) begin(in io.Reader) (*lines, error) {
+	head := make([]byte, 1<<16)
+	n, err := io.ReadFull(in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	d, err := sniff(head[:n], c.sep)
+	if err != nil {
+		return nil, err
+	}
+	if c.sep == 0 && d.sep != ',' {
+		c.say("columns are divided at %q", d.sep)
+	}
+	c.sep = d.sep
+	l := &lines{r: io.MultiReader(strings.NewReader(string(head[d.skip:n])), in), cr: d.cr}
+	r := csv.NewReader(l)
+	r.ReuseRecord, r.FieldsPerRecord, r.Comma, r.Comment, r.TrimLeadingSpace = true, -1, c.sep, '#', c.sep != '\t'
+	c.rec, c.classes, c.number = r, map[string]int32{}, map[string]int32{}
+	return l, nil
+}
+
 // samples reads all lines; the first two tell what they are.
 func (c *csvReader) samples() error {
+	return c.each(func() {
+		if n := max(0, c.rows); n > 0 {
+			c.floats, c.labels = make([]float32, 0, n*c.values), make([]int32, 0, n)
+		}
+	}, c.row)
+}
+
+// each reads all lines: it looks at the first two, calls ready, and row for each that
+// is a sample.
+func (c *csvReader) each(ready func(), row func(rec []string, line int) error) error {
 	first, err := c.rec.Read()
 	if err == io.EOF {
 		return errors.New("there are no samples")
@@ -175,16 +202,14 @@ func (c *csvReader) samples() error {
 	if e != nil {
 		return e
 	}
-	if n := max(0, c.rows); n > 0 {
-		c.floats, c.labels = make([]float32, 0, n*c.values), make([]int32, 0, n)
-	}
+	ready()
 	if !header {
-		if err := c.row(a, line); err != nil {
+		if err := row(a, line); err != nil {
 			return err
 		}
 	}
 	for err == nil {
-		if err := c.row(second, 0); err != nil {
+		if err := row(second, 0); err != nil {
 			return err
 		}
 		second, err = c.rec.Read()

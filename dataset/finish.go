@@ -15,6 +15,9 @@ func (d *Data) finish(o *options) error {
 	val, seed := o.num("val", 0), uint64(o.whole("seed", 1, 0))
 	n, tn := o.whole("n", 1<<40, 1), o.whole("test_n", 1<<40, 1)
 	base, byLetters := o.whole("base", 0, 0), o.oneOf("classes", "numbers", "letters") == "letters"
+	if d.fields == nil {
+		d.fields = o.fields()
+	}
 	if o.err != nil {
 		return o.err
 	}
@@ -25,6 +28,12 @@ func (d *Data) finish(o *options) error {
 		return errors.New("no samples were found")
 	}
 	d.name()
+	if err := d.unify(); err != nil {
+		return err
+	}
+	if err := d.fields.apply(d); err != nil {
+		return err
+	}
 	if err := d.alike(); err != nil {
 		return err
 	}
@@ -85,6 +94,11 @@ func (d *Data) name() {
 func (d *Data) alike() error {
 	sets := d.sets()
 	first := sets[0]
+	for k, f := range first.Fields {
+		if slices.ContainsFunc(first.Fields[:k], func(g *Field) bool { return g.Name == f.Name }) {
+			return fmt.Errorf("two fields are called %q: the fields are %s", f.Name, first.fields())
+		}
+	}
 	for _, s := range sets[1:] {
 		if len(s.Fields) != len(first.Fields) {
 			return fmt.Errorf("the %s set has the fields %s, the %s set %s", s.Name, s.fields(), first.Name, first.fields())
@@ -182,26 +196,26 @@ func (d *Data) erased() {
 
 // checkNorm refuses means by hand that are not as many as channels.
 func (d *Data) checkNorm() error {
-	s, k := d.sets()[0], len(d.Norm.Mean)
+	x, k := d.sets()[0].normal(), len(d.Norm.Mean)
 	channels := 1
-	if len(s.X().Shape) == 3 {
-		channels = s.X().Shape[0]
+	if len(x.Shape) == 3 {
+		channels = x.Shape[0]
 	}
-	if d.NormName != "given" || s.X().Ints != nil || k == 1 || k == channels {
+	if d.NormName != "given" || x.Ints != nil || k == 1 || k == channels {
 		return nil
 	}
 	hint := ""
-	if channels == 1 && k == 3 && s.X().Bytes != nil && len(s.X().Shape) == 3 {
+	if channels == 1 && k == 3 && x.Bytes != nil && len(x.Shape) == 3 {
 		hint = "; channels=3 makes three channels of gray images"
 	}
-	return fmt.Errorf("mean has %d numbers, samples of shape %v have %d channels: give one for each, or one for all%s", k, s.X().Shape, channels, hint)
+	return fmt.Errorf("mean has %d numbers, samples of shape %v have %d channels: give one for each, or one for all%s", k, x.Shape, channels, hint)
 }
 
 // sayNorm notes a normalisation that nobody asked for, and one that does not
 // look right.
 func (d *Data) sayNorm(o *options) {
-	s := d.sets()[0]
-	if s.X().Ints != nil {
+	x := d.sets()[0].normal()
+	if x.Ints != nil {
 		return
 	}
 	if asked := o.q.Get("norm") != "" || o.q.Get("mean") != ""; !asked {
@@ -211,16 +225,16 @@ func (d *Data) sayNorm(o *options) {
 			text = "values are used as they are (norm=unit divides them by 255)"
 		case d.NormName == "unit":
 			text += "values are divided by 255"
-		case len(s.X().Shape) == 3 && s.X().Shape[0] < len(d.Norm.Mean):
+		case len(x.Shape) == 3 && x.Shape[0] < len(d.Norm.Mean):
 			text += fmt.Sprintf("values are divided by 255, then mean %.4g and deviation %.4g, those of its first channel", d.Norm.Mean[0], d.Norm.Std[0])
 		default:
 			text += fmt.Sprintf("values are divided by 255, then mean %.4g and deviation %.4g", d.Norm.Mean, d.Norm.Std)
 		}
 		d.note("%s", text)
 	}
-	if s.X().Floats != nil && d.Norm.Scale != 1 {
+	if x.Floats != nil && d.Norm.Scale != 1 {
 		most := float32(0)
-		for _, v := range s.X().Floats {
+		for _, v := range x.Floats {
 			most = max(most, v, -v)
 		}
 		if most <= 1 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const (
 
 func openFolder(d *Data, dir string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
-	po := o.pictures()
+	po, labels := o.pictures(), o.str("labels", "folders")
 	if o.err != nil {
 		return o.err
 	}
@@ -25,7 +26,21 @@ func openFolder(d *Data, dir string, o *options) error {
 	if err := t.walk(dir, nil, nil); err != nil {
 		return err
 	}
-	return t.load(d, po)
+	if labels == "folders" || labels == "none" {
+		k := slices.IndexFunc(t.tables, func(f string) bool { return strings.EqualFold(filepath.Base(f), "labels.csv") })
+		if k < 0 || labels == "none" || !t.bare() {
+			return t.load(d, po, labels == "folders")
+		}
+		labels = t.tables[k]
+	} else if !exists(labels) {
+		labels = filepath.Join(dir, labels)
+	}
+	r := o.records(d)
+	if o.err != nil {
+		return o.err
+	}
+	d.note("what belongs to each image is said by %s", labels)
+	return d.imageTable(labels, dir, csvOptions{}, &csvFields{label: "none", each: true}, r, po)
 }
 
 // walk looks at a folder and those in it, links followed; within are the real

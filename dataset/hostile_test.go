@@ -119,13 +119,13 @@ func TestHostile(t *testing.T) {
 		"csv:" + file("late.csv.gz", gzipped(append(bytes.Repeat([]byte("0,0,0,0\n"), 5<<20), 'x'))):           "wrong number of fields",
 		"csv:" + file("names.csv", numbered(1<<19)):                                                            "classes",
 		// arrays
-		"npz:" + file("huge.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("<f4", "1099511627776,2", nil)}, entry{"y.npy", npyBytes("<i8", "2", make([]byte, 16))})):             "fit",
-		"npz:" + file("neg.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("<f4", "-1,-4", make([]byte, 16))}, entry{"y.npy", nil})):                                              "understood",
-		"npz:" + file("empty.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", "0, 1099511627776, 1099511627776, 3", nil)}, entry{"y.npy", npyBytes("|u1", "0", nil)})):      "first axis",
-		"npz:" + file("bomb.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", "2, 50331648", zero[:96<<20])}, entry{"y.npy", npyBytes("<i8", "3", make([]byte, 24))})):       "labels of shape",
-		"npz:" + file("label.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", "2, 50331648", zero[:96<<20])}, entry{"y.npy", npyBytes("|i1", "2", []byte{0xff, 0})})):       "not a class",
-		"npz:" + file("sum.npz", spoiled(zipped(zip.Store, entry{"x.npy", npyBytes("|u1", "2, 3", make([]byte, 6))}, entry{"y.npy", npyBytes("|u1", "2", make([]byte, 2))}))):       "checksum",
-		"npz:" + file("deep.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", strings.Repeat("1,", 9999)+"1", []byte{1})}, entry{"y.npy", npyBytes("|u1", "1", []byte{1})})): "axes",
+		"npz:" + file("huge.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("<f4", "1099511627776,2", nil)}, entry{"y.npy", npyBytes("<i8", "2", make([]byte, 16))})):               "fit",
+		"npz:" + file("neg.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("<f4", "-1,-4", make([]byte, 16))}, entry{"y.npy", nil})):                                                "understood",
+		"npz:" + file("empty.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", "0, 1099511627776, 1099511627776, 3", nil)}, entry{"y.npy", npyBytes("|u1", "0", nil)})):        "first axis",
+		"npz:" + file("bomb.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", "2, 50331648", zero[:96<<20])}, entry{"y.npy", npyBytes("<i8", "3", make([]byte, 24))})):         "the first axis counts",
+		"npz:" + file("sum.npz", spoiled(zipped(zip.Store, entry{"x.npy", npyBytes("|u1", "2, 3", make([]byte, 6))}, entry{"y.npy", npyBytes("|u1", "2", make([]byte, 2))}))):         "checksum",
+		"npz:" + file("deep.npz", zipped(zip.Deflate, entry{"x.npy", npyBytes("|u1", strings.Repeat("1,", 9999)+"1", []byte{1})}, entry{"y.npy", npyBytes("|u1", "1", []byte{1})})):   "axes",
+		"npz:" + file("late.npz", spoiled(zipped(zip.Deflate, entry{"u.npy", npyBytes("|u1", "2, 50331648", zero[:96<<20])}, entry{"v.npy", npyBytes("|u1", "2", make([]byte, 2))}))): "corrupt",
 		// images
 		"folder:" + filepath.Dir(filepath.Dir(file("f1/a/1.png", grow(small, 16000, 16000)))):                      "pixels",
 		"folder:" + filepath.Dir(filepath.Dir(file("f2/a/1.jpg", scans(jpegOf(picture(64, 64, color.White)))))):    "passes",
@@ -229,8 +229,7 @@ func fuzz(t *testing.T, spec string, files ...[]byte) {
 		d, err := Open(spec)
 		if err == nil {
 			s := d.Eval()
-			err = s.Check(s.X().Shape, s.y().Classes)
-			if err != nil {
+			if err = s.Sound(); err != nil && !strings.Contains(err.Error(), "NaN") {
 				t.Errorf("it opens, but %v", err)
 			}
 		}
@@ -305,7 +304,7 @@ func FuzzCSV(f *testing.F) {
 			c, err := readCSV(path, csvOptions{label: label})
 			if err == nil {
 				s := c.set()
-				if err := number(false, s); err != nil || s.Check(s.X().Shape, s.y().Classes) != nil {
+				if err := number(false, 1, s); err != nil || s.Check(s.X().Shape, s.y().Classes) != nil {
 					t.Error(err, s.Check(s.X().Shape, s.y().Classes))
 				}
 			}

@@ -72,7 +72,7 @@ func openTiles(d *Data, path string, o *options) error {
 }
 
 func openText(d *Data, path string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
+	d.Norm, d.NormName, d.fixed = Raw, "none", true
 	seq := o.whole("seq", 64, 1)
 	if o.err != nil {
 		return o.err

@@ -45,6 +45,8 @@ type Loader struct {
 	epoch int
 
 	drawn   []uint8 // a picture as Field.Chance makes it
+	seen    []int32 // a mask as Field.Chance makes it,
+	moved   []int32 // and as Augment moves it
 	scratch Scratch
 }
 
@@ -99,11 +101,16 @@ func (l *Loader) Fill(epoch, i int, to []Buffer) (int, error) {
 			f := fields[b.Field]
 			n := f.Size()
 			switch {
+			case b.I != nil && l.Set.plan(f):
+				for j, v := range l.places(epoch, s, f, at) {
+					b.I[(k-lo)*n+j] = int64(v)
+				}
+			case b.X != nil && l.Set.plan(f):
+				for j, v := range l.places(epoch, s, f, at) {
+					b.X[(k-lo)*n+j] = float32(v)
+				}
 			case b.I != nil:
 				f.whole(at, b.I[(k-lo)*n:(k-lo+1)*n])
-				if l.Set.plan(f) {
-					l.move(epoch, s, f, at, b.I[(k-lo)*n:(k-lo+1)*n])
-				}
 			case b.X != nil:
 				l.sample(epoch, s, b.Field, f, at, b.Raw, b.X[(k-lo)*n:(k-lo+1)*n])
 			}
@@ -235,14 +242,25 @@ func (s *Set) plan(f *Field) bool {
 	return f.Ints != nil && len(f.Shape) == 2 && slices.ContainsFunc(s.Fields, func(g *Field) bool { return g.image() && slices.Equal(g.Shape[1:], f.Shape) })
 }
 
-// move writes whole numbers of places where an augmentation has moved the places: -1
+// places are the whole numbers of places of a sample, moved as its images are: -1
 // outside.
-func (l *Loader) move(epoch, s int, f *Field, at int, to []int64) {
+func (l *Loader) places(epoch, s int, f *Field, at int) []int32 {
+	n, h, w := f.Size(), f.Shape[0], f.Shape[1]
+	from := f.Ints[at*n : (at+1)*n]
+	if c := l.Set.chanceOf(f); c != nil && l.Augment.Data {
+		m := mask{h, w, from}
+		if f.wide != nil {
+			m = f.wide[at]
+		}
+		l.seen = room(l.seen, n)
+		c.FillMask(m.class, m.height, m.width, mix(l.Seed, uint64(epoch), ^uint64(s)), true, -1, l.seen, &l.scratch)
+		from = l.seen
+	}
 	dy, dx, flip := l.draws(epoch, s)
 	if dy == 0 && dx == 0 && !flip {
-		return
+		return from
 	}
-	h, w := f.Shape[0], f.Shape[1]
+	l.moved = room(l.moved, n)
 	for y := range h {
 		for x := range w {
 			sx := x
@@ -251,12 +269,23 @@ func (l *Loader) move(epoch, s int, f *Field, at int, to []int64) {
 			}
 			sy := y + dy
 			if sx += dx; sy < 0 || sy >= h || sx < 0 || sx >= w {
-				to[y*w+x] = -1
+				l.moved[y*w+x] = -1
 			} else {
-				to[y*w+x] = int64(f.Ints[at*h*w+sy*w+sx])
+				l.moved[y*w+x] = from[sy*w+sx]
 			}
 		}
 	}
+	return l.moved
+}
+
+// chanceOf is what training makes of the images whose places a field has.
+func (s *Set) chanceOf(f *Field) *Chance {
+	for _, g := range s.Fields {
+		if g.image() && slices.Equal(g.Shape[1:], f.Shape) {
+			return g.Chance
+		}
+	}
+	return nil
 }
 
 // normed says whether a field is normalised: images are, and where there is none that
@@ -267,6 +296,16 @@ func (s *Set) normed(j int) bool {
 		return f.image() && f.Bytes != nil
 	}
 	return j == 0
+}
+
+// normal is the first field that is normalised.
+func (s *Set) normal() *Field {
+	for j, f := range s.Fields {
+		if s.normed(j) {
+			return f
+		}
+	}
+	return s.X()
 }
 
 // mix is a hash of three numbers (splitmix64 rounds).

@@ -87,9 +87,9 @@ func (m *mask) turned(orientation int) *mask {
 }
 
 // of refuses a mask that is not of a picture's size.
-func (m *mask) of(p *Picture) error {
-	if m.height != p.Height || m.width != p.Width {
-		return fmt.Errorf("the mask has %dx%d pixels, its picture %dx%d", m.width, m.height, p.Width, p.Height)
+func (m *mask) of(height, width int) error {
+	if m.height != height || m.width != width {
+		return fmt.Errorf("the mask has %dx%d pixels, its picture %dx%d", m.width, m.height, width, height)
 	}
 	return nil
 }

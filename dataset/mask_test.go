@@ -60,10 +60,10 @@ func TestMask(t *testing.T) {
 	if got := p.prepareMask(m); !slices.Equal(got.class, []int32{1, 3, 1, 3, 4, 6, 4, 6}) {
 		t.Errorf("resized: %v", got)
 	}
-	if err := m.of(numbersPicture(2, 3)); err != nil {
+	if err := m.of(2, 3); err != nil {
 		t.Error(err)
 	}
-	if err := m.of(numbersPicture(3, 2)); err == nil || !strings.Contains(err.Error(), "3x2 pixels, its picture 2x3") {
+	if err := m.of(3, 2); err == nil || !strings.Contains(err.Error(), "3x2 pixels, its picture 2x3") {
 		t.Error(err)
 	}
 }

@@ -43,20 +43,83 @@ func plainName(s string) string {
 	}, strings.ToLower(s))
 }
 
+// npzOptions say how arrays are to be read.
+type npzOptions struct {
+	x, y, layout string
+	all          bool // each array is a field
+}
+
 func openNPZ(d *Data, file string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	x, y, layout := o.str("x", ""), o.str("y", ""), o.layout()
+	d.Norm, d.NormName, d.fields = Raw, "none", o.fields()
+	n := npzOptions{o.str("x", ""), o.str("y", ""), o.layout(), o.oneOf("fields", "auto", "all") == "all"}
 	if o.err != nil {
 		return o.err
 	}
-	if (x == "") != (y == "") {
+	if (n.x == "") != (n.y == "") {
 		return errors.New("x= names the samples and y= the labels: both are needed")
 	}
-	a, err := openArchive(file)
+	files, err := d.findFiles(file, ".npz")
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	for _, records := range []bool{false, true} {
+		if n.all && !records {
+			continue
+		}
+		err := d.readNPZ(files, n, records)
+		var label errLabel
+		if !records && errors.As(err, &label) {
+			d.note("%v: each array is a field of its own", label)
+			continue
+		}
+		return err
+	}
+	return nil
+}
+
+// readNPZ reads files as samples and labels, or each array as a field.
+func (d *Data) readNPZ(files fileParts, o npzOptions, records bool) error {
+	if !records {
+		defer d.unitBytes()
+	} else {
+		defer d.recordNorm()
+	}
+	if len(files) == 1 && len(files["train"]) == 1 {
+		z, err := d.openNPZ(files["train"][0])
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		if records {
+			return z.records(o.layout)
+		}
+		return z.classic(o)
+	}
+	return d.readParts(files, func(part, file string) (*Set, error) {
+		z, err := d.openNPZ(file)
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		var s *Set
+		if records {
+			s, err = z.record(z.strip(part), o.layout)
+		} else {
+			s, err = z.one(o)
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+		return s, err
+	})
+}
+
+// openNPZ lists the arrays of a file.
+func (d *Data) openNPZ(file string) (*npz, error) {
+	a, err := openArchive(file)
+	if err != nil {
+		return nil, err
+	}
 	z := &npz{archive: a, d: d, arrays: map[string]*zip.File{}, plain: map[string][]string{}}
 	for _, f := range a.File {
 		name, ok := strings.CutSuffix(f.Name, ".npy")
@@ -68,22 +131,48 @@ func openNPZ(d *Data, file string, o *options) error {
 		z.names = append(z.names, name)
 		z.plain[plainName(name)] = append(z.plain[plainName(name)], name)
 	}
-	pairs, err := z.pairs(x, y)
+	return z, nil
+}
+
+// classic reads samples and labels of each part.
+func (z *npz) classic(o npzOptions) error {
+	pairs, err := z.pairs(o.x, o.y)
 	if err != nil {
 		return err
 	}
-	for _, to := range []struct {
-		part string
-		set  **Set
-	}{{"train", &d.Train}, {"val", &d.Val}, {"test", &d.Test}} {
-		p, ok := pairs[to.part]
+	for _, part := range partOrder {
+		p, ok := pairs[part]
 		if !ok {
 			continue
 		}
-		if *to.set, err = z.set(p[0], p[1], layout); err != nil {
+		if *z.d.part(part), err = z.set(p[0], p[1], o.layout); err != nil {
 			return err
 		}
 	}
+	z.sayUnused()
+	return nil
+}
+
+// one reads samples and labels of a file of one part.
+func (z *npz) one(o npzOptions) (*Set, error) {
+	pairs, err := z.pairs(o.x, o.y)
+	if err != nil {
+		return nil, err
+	}
+	if len(pairs) > 1 {
+		return nil, fmt.Errorf("it holds arrays of several parts, though it is the file of one: they are %s", z.list())
+	}
+	for _, p := range pairs {
+		s, err := z.set(p[0], p[1], o.layout)
+		if err == nil {
+			z.sayUnused()
+		}
+		return s, err
+	}
+	return nil, nil
+}
+
+func (z *npz) sayUnused() {
 	var unused []string
 	for _, n := range z.names {
 		if !slices.Contains(z.used, n) {
@@ -91,15 +180,82 @@ func openNPZ(d *Data, file string, o *options) error {
 		}
 	}
 	if len(unused) > 0 {
-		d.note("arrays that are not used: %s", few(unused))
+		z.d.note("arrays that are not used: %s (fields=all: each array is a field)", few(unused))
 	}
-	d.unitBytes()
+}
+
+// records reads each array as a field, and parts by what their names begin or end
+// with.
+func (z *npz) records(layout string) error {
+	parts, bare := byParts(z.names)
+	if len(bare) > 0 {
+		z.d.note("arrays of no part, which are left out: %s", few(bare))
+	}
+	for _, part := range partOrder {
+		if parts[part] == nil {
+			continue
+		}
+		s, err := z.record(parts[part], layout)
+		if err != nil {
+			return err
+		}
+		*z.d.part(part) = s
+	}
 	return nil
+}
+
+// strip lists the arrays of a file of one part, with the names of their fields.
+func (z *npz) strip(part string) (out [][2]string) {
+	for _, n := range z.names {
+		field := n
+		if p, short := splitName(n); p == part && z.arrays[short] == nil {
+			field = short
+		}
+		out = append(out, [2]string{field, n})
+	}
+	return out
+}
+
+// record reads arrays, each given as its field and its name. Where they unpack to
+// much, all are read through before the first is kept.
+func (z *npz) record(names [][2]string, layout string) (*Set, error) {
+	var out []namedArray
+	total, seen := int64(0), map[string]string{}
+	for _, n := range names {
+		if !z.d.fields.wants(n[0]) {
+			continue
+		}
+		seen[n[0]] = n[1]
+		h, err := z.head(n[1])
+		if why, left := leftOutArray(h, err); left {
+			z.d.note("array %q is left out: %s", n[1], why)
+			z.d.fields.left[n[0]] = true
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		total += int64(h.Count * h.DType.Size())
+		out = append(out, namedArray{n[0], h})
+	}
+	if total > mostKept(z.size) {
+		for _, a := range out {
+			if err := z.through(z.arrays[seen[a.field]]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return z.d.record(out, layout)
 }
 
 // pairs finds the arrays of each part.
 func (z *npz) pairs(x, y string) (map[string][2]string, error) {
 	out := map[string][2]string{}
+	for _, n := range z.names {
+		if x == "" && z.d.fields.names(n) && n != "x" && n != "label" {
+			return nil, errLabel{fmt.Errorf("array %q is named as a field", n)}
+		}
+	}
 	if x != "" {
 		for _, n := range []string{x, y} {
 			if z.arrays[n] == nil {
@@ -132,7 +288,7 @@ func (z *npz) pairs(x, y string) (map[string][2]string, error) {
 		out["train"] = [2]string{"arr_0", "arr_1"}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("which of the arrays are samples and labels is not clear: name two with x= and y=; they are %s", z.list())
+		return nil, errLabel{fmt.Errorf("which of the arrays are samples and labels is not said (x= and y= name two): they are %s", z.list())}
 	}
 	if x == "" {
 		for _, p := range npzParts {
@@ -159,7 +315,7 @@ func (z *npz) find(name, word string) (string, error) {
 		found = z.plain[name]
 	}
 	if len(found) > 1 {
-		return "", fmt.Errorf("arrays %s could each be meant: name two with x= and y=; they are %s", few(found), z.list())
+		return "", errLabel{fmt.Errorf("arrays %s could each be meant (x= and y= name two): they are %s", few(found), z.list())}
 	}
 	if len(found) == 0 {
 		return "", nil

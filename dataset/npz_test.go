@@ -72,18 +72,10 @@ func TestNPZ(t *testing.T) {
 		"whole numbers": {in: []entry{{"x.npy", npyBytes("<i8", "2, 1", raw(le, []int64{7, 9}))}, {"y.npy", y}}, values: []float32{7, 9}, labels: []int32{1, 3}, class: 4},
 		"base":          {in: []entry{{"x.npy", x}, {"y.npy", y}}, query: "base=1", values: values, labels: []int32{0, 2}, class: 3},
 
-		"one array":       {in: []entry{{"x.npy", x}}, bad: "x [2 3]"},
-		"other names":     {in: []entry{{"u.npy", x}, {"v.npy", y}}, bad: "u [2 3], v [2]"},
-		"four":            {in: []entry{{"arr_0.npy", x}, {"arr_1.npy", y}, {"arr_2.npy", x}, {"arr_3.npy", y}}, bad: "arr_2 [2 3]"},
-		"x alone":         {in: []entry{{"x.npy", x}, {"y.npy", y}}, query: "x=x", bad: "both are needed"},
-		"absent":          {in: []entry{{"x.npy", x}, {"y.npy", y}}, query: "x=xx&y=y", bad: `no array "xx" (did you mean x?)`},
-		"two meant":       {in: []entry{{"X.npy", x}, {"x_.npy", x}, {"y.npy", y}}, bad: "could each be meant"},
-		"broken labels":   {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("<f4", "2,", raw(le, []float32{1, 2.5}))}}, bad: "label 2.5 of sample 1"},
-		"negative":        {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("<i8", "2,", raw(le, []int64{-1, 1}))}}, bad: "whole numbers from 0"},
-		"several classes": {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("|u1", "2, 3", []byte{0, 1, 1, 1, 0, 0})}}, bad: "sample 0 is not a single 1"},
-		"no class":        {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("|u1", "2, 3", []byte{0, 1, 0, 0, 0, 0})}}, bad: "sample 1 has no 1"},
-		"texts":           {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("<U2", "2,", make([]byte, 16))}}, bad: "numpy.unique"},
-		"objects":         {in: []entry{{"x.npy", npyBytes("|O", "2, 3", nil)}, {"y.npy", y}}, bad: "Python's objects"},
+		"x alone": {in: []entry{{"x.npy", x}, {"y.npy", y}}, query: "x=x", bad: "both are needed"},
+		"absent":  {in: []entry{{"x.npy", x}, {"y.npy", y}}, query: "x=xx&y=y", bad: `no array "xx" (did you mean x?)`},
+		"texts":   {in: []entry{{"x.npy", x}, {"y.npy", npyBytes("<U2", "2,", make([]byte, 16))}}, bad: "numpy.unique"},
+		"objects": {in: []entry{{"x.npy", npyBytes("|O", "2, 3", nil)}, {"y.npy", y}}, bad: "Python's objects"},
 		"fields": {in: []entry{{"x.npy", rehead(npyBytes("#", "2, 3", nil), "'#'", "[('a', '<f4'), ('b', '<f4')]")}, {"y.npy", y}},
 			bad: "several fields"},
 		"complex":       {in: []entry{{"x.npy", npyBytes("<c8", "2, 3", make([]byte, 48))}, {"y.npy", y}}, bad: "complex"},
@@ -196,10 +188,6 @@ func TestParquetColumns(t *testing.T) {
 		Fine   int64  `parquet:"fine_label"`
 		Coarse int64  `parquet:"coarse_label"`
 	}
-	type words struct {
-		Text  string `parquet:"text"`
-		Label int64  `parquet:"label"`
-	}
 	names := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"fine_label": {"names": ["ant", "bee", "cat", "dog", "elk"], "_type": "ClassLabel"}}}}`)
 	few := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"fine_label": {"names": ["ant"], "_type": "ClassLabel"}}}}`)
 	dir := t.TempDir()
@@ -218,7 +206,6 @@ func TestParquetColumns(t *testing.T) {
 		"named":  {file: parquetOf(t, 2, func(i int) two { return two{img, int64(3 - i), 1} }, names), labels: []int32{3, 2}, class: 5, note: "4 elk"},
 		"fewer":  {file: parquetOf(t, 2, func(i int) two { return two{img, int64(3 - i), 1} }, few), bad: "names 1 classes"},
 		"hidden": {file: parquetOf(t, 2, func(i int) two { return two{img, -1, 1} }), bad: "row 0: label -1"},
-		"words":  {file: parquetOf(t, 2, func(i int) words { return words{"a", 1} }), bad: "the columns are text, label"},
 		"number": {file: parquetOf(t, 2, func(i int) two { return two{img, 0, 1} }), query: "image=fine_label", bad: "no bytes of images"},
 		"bad":    {file: parquetOf(t, 2, func(i int) texts { return texts{img[:30+10*(1-i)], "a"} }), bad: "row 0"},
 	} {

@@ -1,11 +1,9 @@
 package dataset
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 
 	"pare/npy"
 	"pare/tensor"
@@ -25,7 +23,7 @@ func pairs(x, y *npyFile) error {
 		return fmt.Errorf("%s: samples of shape %v: the first axis counts them", x.name, x.Shape)
 	}
 	if len(y.Shape) < 1 || len(y.Shape) > 2 || y.Shape[0] != x.Shape[0] || y.Count == 0 {
-		return fmt.Errorf("%s: labels of shape %v and type %v for samples of shape %v: a whole number for each is needed, or a row with a 1 in the place of the class", y.name, y.Shape, y.DType, x.Shape)
+		return errLabel{fmt.Errorf("%s: labels of shape %v and type %v for samples of shape %v: neither a whole number for each nor a row with a 1 in the place of the class", y.name, y.Shape, y.DType, x.Shape)}
 	}
 	return nil
 }
@@ -175,7 +173,7 @@ func (x *npyFile) set(d *Data, y *npyFile, layout string) (*Set, error) {
 		}
 		if i == 0 {
 			if labels, classes, err = a[0].classes(say(y.name)); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.name, err)
+				return nil, errLabel{fmt.Errorf("%s: %w", f.name, err)}
 			}
 		}
 	}
@@ -237,43 +235,6 @@ func (d *Data) unitBytes() {
 	if s := d.Eval(); s != nil && s.X().Bytes != nil {
 		d.Norm, d.NormName = Unit, "unit"
 	}
-}
-
-func openNPY(d *Data, paths string, o *options) error {
-	d.Norm, d.NormName = Raw, "none"
-	layout := o.layout()
-	if o.err != nil {
-		return o.err
-	}
-	head := func(path string) (*npyFile, error) {
-		s, err := openSource(path)
-		if err != nil {
-			return nil, err
-		}
-		r, err := s.open()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		f, err := headOf(filepath.Base(path), r, s.size, s.bytes)
-		var t *npy.TypeError
-		if errors.As(err, &t) {
-			err = fmt.Errorf("%w%s", err, advice(t))
-		}
-		return f, err
-	}
-	defer d.unitBytes()
-	return d.pairs(paths, "X.npy,Y.npy", func(a, b string) (*Set, error) {
-		x, err := head(a)
-		if err != nil {
-			return nil, err
-		}
-		y, err := head(b)
-		if err != nil {
-			return nil, err
-		}
-		return x.set(d, y, layout)
-	})
 }
 
 // advice says how texts become class numbers.

@@ -20,6 +20,7 @@ type Data struct {
 	fixed   bool // the classes are a standard's
 	scaled  bool // the values are made for networks
 	bgr     bool // blue is the first of three channels
+	fields  *fieldOptions
 }
 
 // note says what was assumed; once.
@@ -121,7 +122,7 @@ type opener func(d *Data, path string, o *options) error
 var kinds = map[string]opener{
 	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
-	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet,
+	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "table": openTable,
 }
 
 // Kinds lists what a specification can start with.
@@ -184,6 +185,8 @@ func detect(path string) (string, string, error) {
 		return "zip", path, nil
 	case ".parquet":
 		return "parquet", path, nil
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl", path, nil
 	case ".txt":
 		return "text", path, nil
 	}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,22 +22,31 @@ type parquetOptions struct {
 
 // openParquet reads images as Hugging Face stores them: a column image (or
 // img) with the bytes of an image file, and a column label of whole numbers or
-// of names.
-func openParquet(d *Data, files string, o *options) error {
+// of names. Where there are not these two, or others are asked for, each column is a
+// field.
+func openParquet(d *Data, path string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
 	po := parquetOptions{o.pictures(), o.str("image", ""), o.str("label", "")}
+	r, all := o.records(d), o.oneOf("fields", "auto", "all") == "all"
 	if o.err != nil {
 		return o.err
 	}
-	train, test, two := cutTest(files)
-	var err error
-	if d.Train, err = d.readParquet(train, po, true); err != nil {
+	files, err := d.findFiles(path, ".parquet", ".parq")
+	if err != nil {
 		return err
 	}
-	if two {
-		d.Test, err = d.readParquet(test, po, false)
+	if !all && r.token == nil {
+		err := d.readParts(files, func(part, file string) (*Set, error) { return d.readParquet(file, po, part == "train") })
+		var label errLabel
+		if !errors.As(err, &label) {
+			return err
+		}
+		d.Train, d.Val, d.Test, d.Notes = nil, nil, nil, nil
 	}
-	return err
+	if po.label != "" {
+		r.class = append(r.class, po.label)
+	}
+	return d.readColumns(files, r, po)
 }
 
 // readParquet reads footer and schema by the library, and pages by itself: a
@@ -184,8 +194,13 @@ func (p *parquetFile) columns(schema *parquet.Schema) error {
 			others = append(others, n)
 		}
 	}
-	if p.img == nil || p.lab == nil {
-		return fmt.Errorf("the columns are %s: one of images (image, img) with their bytes and one of classes (label) are needed; image= and label= name others", few(names))
+	switch {
+	case p.image != "" && p.img == nil || p.label != "" && p.lab == nil:
+		return fmt.Errorf("image= and label= name columns, which are %s", few(names))
+	case p.image != "" && p.img.Node.Type().Kind() != parquet.ByteArray:
+		return fmt.Errorf("column %s holds no bytes of images: image= names another", p.image)
+	case p.img == nil || p.lab == nil || !p.classic() || slices.ContainsFunc(names, func(n string) bool { return n != image && n != p.target && p.d.fields.names(n) }):
+		return errLabel{fmt.Errorf("the columns are %s", few(names))}
 	}
 	if p.image == "" && p.label == "" {
 		more := ""
@@ -205,6 +220,13 @@ func (p *parquetFile) columns(schema *parquet.Schema) error {
 	return nil
 }
 
+// classic says whether the columns hold images, and one class for each.
+func (p *parquetFile) classic() bool {
+	k := p.lab.Node.Type().Kind()
+	return p.img.Node.Type().Kind() == parquet.ByteArray && p.img.MaxRepetitionLevel == 0 && p.lab.MaxRepetitionLevel == 0 &&
+		(k == parquet.ByteArray || k == parquet.Int32 || k == parquet.Int64)
+}
+
 // rows reads all rows.
 func (p *parquetFile) rows(add adder) error {
 	total, at := int64(0), 0
@@ -217,19 +239,17 @@ func (p *parquetFile) rows(add adder) error {
 		if err != nil {
 			return err
 		}
-		if x.kind != format.ByteArray {
-			return fmt.Errorf("column %s holds no bytes of images: image= names another", x.name)
-		}
 		for range g.NumRows {
-			b, _, err := x.next()
+			img, err := x.next()
 			if err != nil {
 				return fmt.Errorf("row %d: %w", at, err)
 			}
-			name, v, err := y.next()
+			v, err := y.next()
 			if err != nil {
 				return fmt.Errorf("row %d: %w", at, err)
 			}
-			label, err := p.class(name, v)
+			b := img.bytes
+			label, err := p.class(v.bytes, v.int)
 			if err != nil {
 				return fmt.Errorf("row %d: %w", at, err)
 			}

@@ -64,7 +64,7 @@ func TestParquet(t *testing.T) {
 			}, o...),
 		} {
 			what := fmt.Sprintf("%s, pages of version %d", name, v)
-			s, err := (&parquetFile{d: &Data{}, f: bytes.NewReader(b), size: int64(len(b))}).decode()
+			s, err := (&parquetFile{d: &Data{fields: &fieldOptions{}}, f: bytes.NewReader(b), size: int64(len(b))}).decode()
 			if err != nil {
 				t.Errorf("%s: %v", what, err)
 				continue

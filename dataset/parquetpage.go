@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 
 	"github.com/klauspost/compress/s2"
@@ -15,7 +16,14 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// column reads the values of one column of a row group, one for each row
+// datum is a value of a column: bytes, a whole number, or a number.
+type datum struct {
+	bytes []byte
+	int   int64
+	num   float64
+}
+
+// column reads the values of one column of a row group
 // (https://parquet.apache.org/docs/file-format/data-pages/).
 type column struct {
 	f       io.ReaderAt
@@ -23,66 +31,100 @@ type column struct {
 	at, end int64 // of the pages that are left
 	codec   format.CompressionCodec
 	kind    format.Type
-	levels  int // 1 where a value may be missing
+	width   int // bytes of a value, where all have as many
+	levels  int // above 0 where a value may be missing
+	repeats int // lists in each other
 
-	dict struct {
-		bytes [][]byte
-		ints  []int64
-	}
+	dict    []datum
+	repeat  *hybrid // how deep in lists each value of the page begins, nil where there are none
 	present *hybrid // levels of the page, nil where all are there
 	plain   []byte  // values of the page, one after another
 	index   *hybrid // or their numbers in the dictionary
 	delta   *delta  // or their differences, or the lengths of what plain holds
-	most    int     // values of a page: rows of the group
+	bits    int     // of the first byte of what is plain that are read, where values are bits
+	most    int     // values of a page: of the group
 	left    int     // values of the page
 }
+
+// kept are the types of values that are read.
+var kept = map[format.Type]int{format.Boolean: 0, format.Int32: 4, format.Int64: 8, format.Float: 4, format.Double: 8, format.ByteArray: 4, format.FixedLenByteArray: 0}
 
 func openColumn(f io.ReaderAt, size int64, g *format.RowGroup, leaf *parquet.LeafColumn) (*column, error) {
 	if leaf.ColumnIndex >= len(g.Columns) {
 		return nil, errors.New("damaged: a row group lacks a column")
 	}
 	m := &g.Columns[leaf.ColumnIndex].MetaData
-	c := &column{f: f, name: m.PathInSchema[len(m.PathInSchema)-1], at: m.DataPageOffset, codec: m.Codec, kind: m.Type, levels: leaf.MaxDefinitionLevel, most: int(g.NumRows)}
+	if len(m.PathInSchema) == 0 {
+		return nil, errors.New("damaged: a column has no name")
+	}
+	width, known := kept[m.Type]
+	if m.Type == format.FixedLenByteArray {
+		width = leaf.Node.Type().Length()
+		known = width > 0 && width <= 1<<10
+	}
+	c := &column{f: f, name: m.PathInSchema[len(m.PathInSchema)-1], at: m.DataPageOffset, codec: m.Codec, kind: m.Type, width: width,
+		levels: leaf.MaxDefinitionLevel, repeats: leaf.MaxRepetitionLevel, most: int(g.NumRows)}
 	if d := m.DictionaryPageOffset; d > 0 && d < c.at {
 		c.at = d
 	}
 	c.end = c.at + m.TotalCompressedSize
 	switch {
-	case leaf.MaxRepetitionLevel > 0 || leaf.MaxDefinitionLevel > 8:
-		return nil, fmt.Errorf("column %s holds lists", c.name)
-	case c.kind != format.ByteArray && c.kind != format.Int32 && c.kind != format.Int64:
+	case leaf.MaxRepetitionLevel > mostAxes || leaf.MaxDefinitionLevel > 4*mostAxes:
+		return nil, fmt.Errorf("column %s holds lists in lists, more than %d deep", c.name, mostAxes)
+	case !known:
 		return nil, fmt.Errorf("column %s holds values of type %v", c.name, c.kind)
 	case c.at < 4 || c.end < c.at || c.end > size:
 		return nil, fmt.Errorf("damaged: column %s lies at bytes %d to %d of %d", c.name, c.at, c.end, size)
 	}
+	if c.repeats > 0 {
+		c.most = int(min(m.NumValues, mostValues(size)))
+	}
 	return c, nil
 }
 
-// next is the next row's value: bytes or a whole number.
-func (c *column) next() ([]byte, int64, error) {
+// mostValues bounds the values of a file: a few bytes can stand for billions.
+func mostValues(size int64) int64 { return 1<<24 + 64*size }
+
+// next is the next row's value, where a column has one for each.
+func (c *column) next() (datum, error) {
 	for c.left == 0 {
 		if err := c.page(); err != nil {
-			return nil, 0, fmt.Errorf("column %s: %w", c.name, err)
+			return datum{}, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
-	c.left--
-	b, v, err := c.value()
+	_, def, v, err := c.entry()
+	if err == nil && def != c.levels {
+		err = errors.New("a row has no value")
+	}
 	if err != nil {
 		err = fmt.Errorf("column %s: %w", c.name, err)
 	}
-	return b, v, err
+	return v, err
 }
 
-func (c *column) value() ([]byte, int64, error) {
-	if c.present != nil {
-		l, err := c.present.next()
-		if err != nil {
-			return nil, 0, err
-		}
-		if int(l) != c.levels {
-			return nil, 0, errors.New("a row has no value")
+// entry is the next of the page: how deep in lists it begins, how much of what is
+// around it is there, and, where all of it is, the value.
+func (c *column) entry() (rep, def int, v datum, err error) {
+	c.left--
+	if c.repeat != nil {
+		l, err := c.repeat.next()
+		if rep = int(l); err != nil || rep > c.repeats {
+			return 0, 0, v, errPage
 		}
 	}
+	if def = c.levels; c.present != nil {
+		l, err := c.present.next()
+		if def = int(l); err != nil || def > c.levels {
+			return 0, 0, v, errPage
+		}
+	}
+	if def == c.levels {
+		v, err = c.value()
+	}
+	return rep, def, v, err
+}
+
+func (c *column) value() (datum, error) {
 	if c.delta != nil {
 		return c.differ()
 	}
@@ -91,56 +133,64 @@ func (c *column) value() ([]byte, int64, error) {
 	}
 	i, err := c.index.next()
 	if err != nil {
-		return nil, 0, err
+		return datum{}, err
 	}
-	if c.kind == format.ByteArray {
-		if int(i) >= len(c.dict.bytes) {
-			return nil, 0, fmt.Errorf("damaged: entry %d of a dictionary of %d", i, len(c.dict.bytes))
-		}
-		return c.dict.bytes[i], 0, nil
+	if int(i) >= len(c.dict) {
+		return datum{}, fmt.Errorf("damaged: entry %d of a dictionary of %d", i, len(c.dict))
 	}
-	if int(i) >= len(c.dict.ints) {
-		return nil, 0, fmt.Errorf("damaged: entry %d of a dictionary of %d", i, len(c.dict.ints))
-	}
-	return nil, c.dict.ints[i], nil
+	return c.dict[i], nil
 }
 
 // differ reads a value whose number, or length, is a difference.
-func (c *column) differ() ([]byte, int64, error) {
+func (c *column) differ() (datum, error) {
 	v, err := c.delta.next()
 	if err != nil || c.kind != format.ByteArray {
-		return nil, v, err
+		return datum{int: v, num: float64(v)}, err
 	}
 	if v < 0 || v > int64(len(c.plain)) {
-		return nil, 0, errPage
+		return datum{}, errPage
 	}
 	b := c.plain[:v:v]
 	c.plain = c.plain[v:]
-	return b, 0, nil
+	return datum{bytes: b}, nil
 }
 
 // take reads a value in the plain encoding.
-func (c *column) take() ([]byte, int64, error) {
+func (c *column) take() (datum, error) {
 	le := binary.LittleEndian
-	n := map[format.Type]int{format.ByteArray: 4, format.Int32: 4, format.Int64: 8}[c.kind]
-	if len(c.plain) < n {
-		return nil, 0, errPage
+	if len(c.plain) < max(1, c.width) {
+		return datum{}, errPage
 	}
-	head := c.plain[:n]
-	c.plain = c.plain[n:]
+	if c.kind == format.Boolean {
+		v := int64(c.plain[0] >> c.bits & 1)
+		if c.bits++; c.bits == 8 {
+			c.bits, c.plain = 0, c.plain[1:]
+		}
+		return datum{int: v, num: float64(v)}, nil
+	}
+	head := c.plain[:c.width:c.width]
+	c.plain = c.plain[c.width:]
 	switch c.kind {
 	case format.Int32:
-		return nil, int64(int32(le.Uint32(head))), nil
+		v := int64(int32(le.Uint32(head)))
+		return datum{int: v, num: float64(v)}, nil
 	case format.Int64:
-		return nil, int64(le.Uint64(head)), nil
+		v := int64(le.Uint64(head))
+		return datum{int: v, num: float64(v)}, nil
+	case format.Float:
+		return datum{num: float64(math.Float32frombits(le.Uint32(head)))}, nil
+	case format.Double:
+		return datum{num: math.Float64frombits(le.Uint64(head))}, nil
+	case format.FixedLenByteArray:
+		return datum{bytes: head}, nil
 	}
 	k := int(le.Uint32(head))
 	if k > len(c.plain) {
-		return nil, 0, errPage
+		return datum{}, errPage
 	}
 	b := c.plain[:k:k]
 	c.plain = c.plain[k:]
-	return b, 0, nil
+	return datum{bytes: b}, nil
 }
 
 var errPage = errors.New("damaged: a page is cut short")
@@ -196,18 +246,14 @@ func (c *column) dictionary(b []byte, unpacked int, count, enc int64) error {
 	if enc != encPlain && enc != encPlainDict || count < 0 || count > int64(len(b)) {
 		return fmt.Errorf("damaged: a dictionary of %d values in %d bytes, encoding %d", count, len(b), enc)
 	}
-	c.plain, c.index, c.present = b, nil, nil
-	c.dict.bytes, c.dict.ints = nil, nil
+	c.plain, c.bits, c.index, c.present, c.repeat = b, 0, nil, nil, nil
+	c.dict = nil
 	for range count {
-		b, v, err := c.take()
+		v, err := c.take()
 		if err != nil {
 			return err
 		}
-		if c.kind == format.ByteArray {
-			c.dict.bytes = append(c.dict.bytes, b)
-		} else {
-			c.dict.ints = append(c.dict.ints, v)
-		}
+		c.dict = append(c.dict, v)
 	}
 	return nil
 }
@@ -218,19 +264,30 @@ func (c *column) dataPage(b []byte, unpacked int, h map[[2]int]int64) error {
 	if err != nil {
 		return err
 	}
-	c.present = nil
+	c.repeat, c.present = nil, nil
+	if c.repeats > 0 {
+		if c.repeat, b, err = runs(b, c.repeats, h[[2]int{5, 4}]); err != nil {
+			return err
+		}
+	}
 	if c.levels > 0 {
-		if len(b) < 4 || h[[2]int{5, 3}] != encRLE {
-			return fmt.Errorf("levels of a page in encoding %d, or cut short", h[[2]int{5, 3}])
+		if c.present, b, err = runs(b, c.levels, h[[2]int{5, 3}]); err != nil {
+			return err
 		}
-		n := int(binary.LittleEndian.Uint32(b))
-		if b = b[4:]; n > len(b) {
-			return errPage
-		}
-		c.present = &hybrid{b: b[:n], width: bits.Len(uint(c.levels))}
-		b = b[n:]
 	}
 	return c.values(b, h[[2]int{5, 1}], h[[2]int{5, 2}])
+}
+
+// runs are numbers of at most most, after the number of their bytes.
+func runs(b []byte, most int, enc int64) (*hybrid, []byte, error) {
+	if len(b) < 4 || enc != encRLE {
+		return nil, nil, fmt.Errorf("levels of a page in encoding %d, or cut short", enc)
+	}
+	n := int(binary.LittleEndian.Uint32(b))
+	if b = b[4:]; n > len(b) {
+		return nil, nil, errPage
+	}
+	return &hybrid{b: b[:n], width: bits.Len(uint(most))}, b[n:], nil
 }
 
 // dataPage2 reads a page of version 2: levels as they are, values packed.
@@ -239,7 +296,10 @@ func (c *column) dataPage2(b []byte, unpacked int, h map[[2]int]int64) error {
 	if rep < 0 || def < 0 || rep > int64(len(b)) || def > int64(len(b))-rep {
 		return errPage
 	}
-	c.present = nil
+	c.repeat, c.present = nil, nil
+	if c.repeats > 0 {
+		c.repeat = &hybrid{b: b[:rep], width: bits.Len(uint(c.repeats))}
+	}
 	if c.levels > 0 {
 		c.present = &hybrid{b: b[rep : rep+def], width: bits.Len(uint(c.levels))}
 	}
@@ -261,7 +321,7 @@ func (c *column) values(b []byte, count, enc int64) error {
 	if count < 0 || count > int64(c.most) {
 		return fmt.Errorf("damaged: a page of %d values for %d rows", count, c.most)
 	}
-	c.left, c.plain, c.index, c.delta = int(count), b, nil, nil
+	c.left, c.plain, c.bits, c.index, c.delta = int(count), b, 0, nil, nil
 	switch enc {
 	case encPlain:
 		return nil
@@ -277,7 +337,12 @@ func (c *column) values(b []byte, count, enc int64) error {
 		return nil
 	}
 	var err error
-	if bytes := c.kind == format.ByteArray; enc == encDelta && !bytes || enc == encDeltaLen && bytes {
+	if enc == encRLE && c.kind == format.Boolean {
+		c.index, _, err = runs(b, 1, encRLE)
+		c.dict = []datum{{}, {int: 1, num: 1}}
+		return err
+	}
+	if bytes := c.kind == format.ByteArray; enc == encDelta && (c.kind == format.Int32 || c.kind == format.Int64) || enc == encDeltaLen && bytes {
 		if c.delta, err = newDelta(b, c.most); err != nil || !bytes {
 			return err
 		}

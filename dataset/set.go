@@ -63,6 +63,7 @@ type Field struct {
 	Chance *Chance // what training makes of Bytes, pictures, at random; nil: nothing
 
 	spelled []string // classes by name, before they have their numbers: Ints go by these
+	wide    []mask   // masks of pictures as prepared, where training cuts parts out of them
 }
 
 // Size is the number of values of a sample.
@@ -276,6 +277,11 @@ func (s *Set) Digest() string {
 			n := f.Size()
 			if f.Chance != nil && f.Chance.Pictures != nil {
 				h.Write(f.Chance.Pictures[k].Pix)
+			}
+			if f.wide != nil {
+				for _, v := range f.wide[k].class {
+					b = le.AppendUint32(b, uint32(v))
+				}
 			}
 			switch {
 			case f.Bytes != nil:

@@ -16,6 +16,7 @@ type tree struct {
 	left   map[string]int // files left out, by reason
 	sample map[string]string
 	tables []string // files of rows
+	named  []folderRole
 }
 
 // tableHint says how a table beside images is read.
@@ -180,7 +181,7 @@ func (t *tree) parts(d *Data) (map[string]*part, error) {
 	}
 	if onlyParts := !slices.ContainsFunc(all, func(n string) bool { return partOf(n) == "" }); onlyParts && len(all) > 0 {
 		if split = true; len(deep) == 0 {
-			return nil, fmt.Errorf("%s: %s hold images but no folder for each class: put each image into a folder named by its class, such as %s/cat", t.name, few(all), all[0])
+			return nil, fmt.Errorf("%s: %s hold images but no folder for each class: put each image into a folder named by its class, such as %s/cat, or read them without labels by labels=none", t.name, few(all), all[0])
 		}
 	} else if err := t.inverted(in, depth); err != nil && !split {
 		return nil, err
@@ -285,8 +286,19 @@ func (t *tree) empty(d *Data, out map[string]*part, around string, split bool) {
 	}
 }
 
+// bare says whether all images lie in no folder.
+func (t *tree) bare() bool {
+	return len(t.files) > 0 && !slices.ContainsFunc(t.files, func(f leaf) bool { return len(f.path) > 1 })
+}
+
 // load reads the images into the sets of d.
-func (t *tree) load(d *Data, o pictureOptions) error {
+func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
+	if t.bare() || !labels {
+		if labels {
+			d.note("%s: the images lie in no folder of a class: they are samples without labels%s", t.name, t.tableHint())
+		}
+		return t.unlabelled(d, o)
+	}
 	d.byClass = true
 	parts, err := t.parts(d)
 	if err != nil {
@@ -311,29 +323,84 @@ func (t *tree) load(d *Data, o pictureOptions) error {
 			continue
 		}
 		p.pictureOptions, p.count, p.train = o, len(p.leaves), to.name == "train"
-		what := t.name
-		if p.name != "" {
-			what += ", " + p.name
-		}
-		s, err := p.read(func(add adder) error {
-			for i, f := range p.leaves {
-				b, err := f.read()
-				if err != nil {
-					p.cannot(f.show, err)
-					continue
-				}
-				if err := add(f.show, b, p.labels[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		s, err := p.load(d, t.name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return err
 		}
 		s.y().spelled = p.names
 		*to.set = s
-		p.say(d, what)
+	}
+	return nil
+}
+
+// load reads the images of a part.
+func (p *part) load(d *Data, tree string) (*Set, error) {
+	what := tree
+	if p.name != "" {
+		what += ", " + p.name
+	}
+	s, err := p.read(func(add adder) error {
+		for i, f := range p.leaves {
+			b, err := f.read()
+			if err != nil {
+				p.cannot(f.show, err)
+				continue
+			}
+			if err := add(f.show, b, p.labels[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	p.say(d, what)
+	return s, nil
+}
+
+// unlabelled reads all images without labels; parts are folders named train, val and
+// test, wherever they are.
+func (t *tree) unlabelled(d *Data, o pictureOptions) error {
+	parts := map[string]*part{}
+	for _, f := range t.files {
+		name, folder := "train", ""
+		for _, n := range f.path[:len(f.path)-1] {
+			if p := partOf(n); p != "" {
+				name, folder = p, n
+				break
+			}
+		}
+		p := parts[name]
+		if p == nil {
+			p = &part{name: folder}
+			parts[name] = p
+		}
+		p.leaves, p.labels = append(p.leaves, f), append(p.labels, 0)
+		p.file += f.size
+	}
+	left := t.leftOut()
+	if left != "" {
+		d.note("%s: left out: %s", t.name, left)
+	}
+	if len(parts) == 0 {
+		if left == "" {
+			left = "there are no files"
+		}
+		return fmt.Errorf("%s: no samples were found: there are no "+formats+" images; %s%s", t.name, left, t.tableHint())
+	}
+	for _, name := range partOrder {
+		p := parts[name]
+		if p == nil {
+			continue
+		}
+		p.pictureOptions, p.count, p.train = o, len(p.leaves), name == "train"
+		s, err := p.load(d, t.name)
+		if err != nil {
+			return err
+		}
+		s.Fields = s.Fields[:1]
+		*d.part(name) = s
 	}
 	return nil
 }

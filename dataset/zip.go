@@ -44,13 +44,8 @@ func (a *archive) read(f *zip.File, large bool) ([]byte, error) {
 		if !large {
 			return nil, fmt.Errorf("%s in %s: %d bytes packed into %d are refused", f.Name, a.path, f.UncompressedSize64, f.CompressedSize64)
 		}
-		r, err := f.Open()
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-			r.Close()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s in %s: %w", f.Name, a.path, err)
+		if err := a.through(f); err != nil {
+			return nil, err
 		}
 	}
 	r, err := f.Open()
@@ -71,10 +66,23 @@ func (a *archive) read(f *zip.File, large bool) ([]byte, error) {
 	return nil, fmt.Errorf("%s in %s: %w", f.Name, a.path, err)
 }
 
+// through reads one file of the archive without keeping it.
+func (a *archive) through(f *zip.File) error {
+	r, err := f.Open()
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+		r.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", f.Name, a.path, err)
+	}
+	return nil
+}
+
 // openZip reads an image folder inside a zip: nothing is unpacked to disk.
 func openZip(d *Data, file string, o *options) error {
 	d.Norm, d.NormName = ImageNet, "imagenet"
-	po := o.pictures()
+	po, labels := o.pictures(), o.oneOf("labels", "folders", "none") == "folders"
 	if o.err != nil {
 		return o.err
 	}
@@ -87,7 +95,7 @@ func openZip(d *Data, file string, o *options) error {
 	if err != nil {
 		return err
 	}
-	return t.load(d, po)
+	return t.load(d, po, labels)
 }
 
 // tree lists the images of an archive.

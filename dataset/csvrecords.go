@@ -1,0 +1,337 @@
+package dataset
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// csvFields say which columns of a CSV file become which fields.
+type csvFields struct {
+	label  string // the column of classes; none: there is none
+	target []string
+	ints   []string
+	named  map[string][]string // columns by the field that they make
+	order  []string            // of these
+	each   bool                // every column is a field
+}
+
+// csvFields reads what makes records of a CSV file; nil: nothing does.
+func (o *options) csvFields(label string) *csvFields {
+	f := &csvFields{label: label, target: o.names("target"), ints: o.names("ints"), named: map[string][]string{}, each: o.oneOf("fields", "values", "columns") == "columns"}
+	for k := range o.q {
+		if name, ok := strings.CutPrefix(k, "field:"); ok {
+			f.named[name] = o.names(k)
+			f.order = append(f.order, name)
+		}
+	}
+	sort.Strings(f.order)
+	if f.target == nil && f.ints == nil && len(f.order) == 0 && !f.each && label != "none" {
+		return nil
+	}
+	if f.target != nil {
+		f.named["target"] = f.target
+		f.order = append(f.order, "target")
+	}
+	return f
+}
+
+// csvRows are the rows of a CSV file as records: each column is one, of numbers, or of
+// texts where one of its values is no number.
+type csvRows struct {
+	*source
+	csvOptions
+	texts map[string]bool
+	notes []string
+}
+
+// openCSVRows reads a file through to see which columns hold texts.
+func openCSVRows(file string, o csvOptions) (*csvRows, error) {
+	s, err := openSource(file)
+	if err != nil {
+		return nil, err
+	}
+	if s.gzip && s.size > mostKept(16*s.packed) {
+		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", file, s.size, s.packed)
+	}
+	f := &csvRows{source: s, csvOptions: o, texts: map[string]bool{}}
+	f.label, f.like = "last", nil
+	c, err := f.rows(func(c *csvReader, name string, w string) error {
+		if !missing[strings.ToLower(w)] && !isNumber(w) {
+			f.texts[name] = true
+		}
+		return nil
+	}, func(*csvReader) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	f.notes = c.notes
+	return f, nil
+}
+
+// rows calls cell for each value, and done after each row.
+func (f *csvRows) rows(cell func(c *csvReader, name, w string) error, done func(c *csvReader) error) (*csvReader, error) {
+	r, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	c := &csvReader{csvOptions: f.csvOptions}
+	if _, err := c.begin(r); err != nil {
+		return nil, err
+	}
+	var names []string
+	return c, c.each(func() { names = c.columnNames() }, func(rec []string, line int) error {
+		if len(rec) != c.width {
+			return fmt.Errorf("line %d: wrong number of fields: %d, the first line has %d", c.line(line), len(rec), c.width)
+		}
+		c.count++
+		for i, w := range rec {
+			if c.drop[i] {
+				continue
+			}
+			if err := cell(c, names[i], strings.TrimSpace(w)); err != nil {
+				return fmt.Errorf("line %d, column %s: %w", c.line(line), c.where(i), err)
+			}
+		}
+		return done(c)
+	})
+}
+
+// columnNames are the names of the columns, or their numbers from 0 where they have
+// none, or not all one of their own.
+func (c *csvReader) columnNames() []string {
+	out := make([]string, c.width)
+	seen := map[string]bool{}
+	for i := range out {
+		out[i] = strconv.Itoa(i)
+		if i < len(c.columns) && c.columns[i] != "" && !seen[c.columns[i]] {
+			out[i] = c.columns[i]
+		}
+		seen[out[i]] = true
+	}
+	return out
+}
+
+func (f *csvRows) each(t *table, done func(at string) error) error {
+	_, err := f.rows(func(c *csvReader, name, w string) error {
+		col, err := t.column(name)
+		if err != nil || col == nil {
+			return err
+		}
+		v := &col.cell
+		if f.texts[name] {
+			v.kind, v.text = texts, append(v.text[:0], w...)
+			return nil
+		}
+		if n, err := strconv.ParseInt(w, 10, 64); err == nil {
+			v.int(n)
+			return nil
+		}
+		x, err := c.value(w)
+		v.num(float64(x))
+		return err
+	}, func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
+	return err
+}
+
+// csvRecords reads files whose columns become fields.
+func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordOptions) error {
+	d.scaled = true
+	first := true
+	target := slices.Concat(f.target, []string{f.label})
+	err := d.readRecords(files, r, func(file string) (recordFile, error) {
+		rows, err := openCSVRows(file, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range rows.notes {
+			d.note("%s: %s", filepath.Base(file), n)
+		}
+		if first {
+			first = false
+			for _, name := range slices.Sorted(maps.Keys(rows.texts)) {
+				switch {
+				case slices.Contains(target, name) || f.each:
+					r.texts[name] = true
+				case !slices.Contains(r.class, name) && !isTarget(name) && r.token == nil && r.wants(name):
+					return nil, fmt.Errorf("column %q holds text: drop=%[1]s leaves it out, class=%[1]s makes it a field of classes, target=%[1]s one to predict", name)
+				}
+			}
+		}
+		return rows, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range d.sets() {
+		if err := f.gather(d, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather makes of fields of one column each those that are asked for.
+func (f *csvFields) gather(d *Data, s *Set) error {
+	if f.each {
+		return nil
+	}
+	taken := map[string]string{}
+	var out, classes []*Field
+	take := func(option string, names []string) (of []*Field, err error) {
+		for _, n := range spread(names, fieldNames(s)) {
+			g := s.Field(n)
+			if g == nil {
+				return nil, fmt.Errorf("%s: there is no column %q%s: they are %s", option, n, meant(n, fieldNames(s)), few(fieldNames(s)))
+			}
+			if taken[n] != "" {
+				return nil, fmt.Errorf("column %q is asked for by %s and by %s", n, taken[n], option)
+			}
+			taken[n] = option
+			of = append(of, g)
+		}
+		return of, nil
+	}
+	label := f.label
+	if label == "" && len(f.order) == 0 {
+		label = f.guess(s)
+		if label == "" {
+			d.note("no column is named as one of classes: samples have none (label= names one)")
+		} else {
+			d.note("the class is column %q, by its name (label= names another)", label)
+		}
+	}
+	if label != "" && label != "none" {
+		of, err := take("label", []string{columnOf(s, label)})
+		if err != nil {
+			return err
+		}
+		if err := of[0].toClasses(s.Name); err != nil {
+			return fmt.Errorf("label=%s: %w; target=%[1]s takes it as a number", label, err)
+		}
+		of[0].Name = "label"
+		taken["label"] = "label"
+		classes = append(classes, of[0])
+	}
+	of, err := take("ints", f.ints)
+	if err != nil {
+		return err
+	}
+	for _, g := range of {
+		if g.Ints == nil || g.spelled != nil {
+			return fmt.Errorf("ints=%s: the column holds numbers that are not whole, or texts", g.Name)
+		}
+		g.Classes = 0
+	}
+	ints := of
+	for _, name := range f.order {
+		of, err := take(name, f.named[name])
+		if err != nil {
+			return err
+		}
+		made, err := stack(name, of)
+		if err != nil {
+			return err
+		}
+		classes = append(classes, made...)
+	}
+	var rest []*Field
+	for _, g := range s.Fields {
+		if taken[g.Name] == "" {
+			rest = append(rest, g)
+		}
+	}
+	if len(rest) > 0 {
+		x, err := stack("x", rest)
+		if err != nil {
+			return err
+		}
+		out = append(out, x...)
+	}
+	s.Fields = slices.Concat(out, ints, classes)
+	return nil
+}
+
+// spread writes out FIRST..LAST as the columns between the two.
+func spread(names, columns []string) (out []string) {
+	for _, n := range names {
+		a, b, ok := strings.Cut(n, "..")
+		i, j := slices.Index(columns, a), slices.Index(columns, b)
+		if !ok || slices.Contains(columns, n) || i < 0 || j < i {
+			out = append(out, n)
+			continue
+		}
+		out = append(out, columns[i:j+1]...)
+	}
+	return out
+}
+
+func fieldNames(s *Set) []string {
+	var out []string
+	for _, g := range s.Fields {
+		out = append(out, g.Name)
+	}
+	return out
+}
+
+// columnOf is the name of a column that is named, or first or last.
+func columnOf(s *Set, name string) string {
+	switch {
+	case s.Field(name) != nil:
+	case name == "first":
+		return s.Fields[0].Name
+	case name == "last":
+		return s.Fields[len(s.Fields)-1].Name
+	}
+	return name
+}
+
+// guess is the column of classes by its name; none: nothing is.
+func (f *csvFields) guess(s *Set) string {
+	var found []string
+	for _, g := range s.Fields {
+		if isTarget(g.Name) && g.Floats == nil && !slices.Contains(f.ints, g.Name) {
+			found = append(found, g.Name)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return ""
+}
+
+// stack makes one field of numbers of columns; those of texts are classes, each a field
+// of its own.
+func stack(name string, of []*Field) ([]*Field, error) {
+	var out []*Field
+	var numbers []*Field
+	for _, g := range of {
+		switch {
+		case g.spelled == nil:
+			numbers = append(numbers, g)
+		default:
+			out = append(out, g)
+		}
+	}
+	if len(numbers) == 0 {
+		return out, nil
+	}
+	k, n := len(numbers), numbers[0].stored()
+	f := &Field{Name: name, Shape: []int{k}, Floats: make([]float32, k*n)}
+	for j, g := range numbers {
+		for i := range n {
+			v := g.number(i)
+			if math.Abs(v) > math.MaxFloat32 {
+				return nil, fmt.Errorf("column %q: %v is too large", g.Name, v)
+			}
+			f.Floats[i*k+j] = float32(v)
+		}
+	}
+	return append([]*Field{f}, out...), nil
+}

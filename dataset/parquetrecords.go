@@ -1,0 +1,485 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+	"github.com/x448/float16"
+)
+
+// parquetRows are the rows of a Parquet file as records: each column is a field, of
+// numbers, texts, or numbers in lists.
+type parquetRows struct {
+	file   string
+	size   int64
+	groups []format.RowGroup
+	leaves []*leafColumn
+	images []*leafColumn // columns of images, which are read apart
+	names  map[string][]string
+}
+
+// leafColumn is a column of values of a schema.
+type leafColumn struct {
+	*parquet.LeafColumn
+	name   string
+	inside []int // by how deep in lists: the level of an entry that is in the list
+	kind   format.LogicalTypeValue
+	image  bool
+}
+
+// listNames are what Parquet's writers put between a list and its entries
+// (https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists).
+var listNames = regexp.MustCompile(`\.(list|bag)\.(element|item|array_element|array)\b`)
+
+// openRows reads footer and schema.
+func openRows(file string, o parquetOptions) (r *parquetRows, err error) {
+	defer func() { // the library panics on some damaged footers
+		if p := recover(); p != nil {
+			r, err = nil, fmt.Errorf("%s: damaged: %v", file, p)
+		}
+	}()
+	st, err := regular(file)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r = &parquetRows{file: file, size: st.Size(), names: map[string][]string{}}
+	if err := checkFooter(f, r.size); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	p, err := parquet.OpenFile(f, r.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	r.groups = p.Metadata().RowGroups
+	schema := p.Schema()
+	if len(schema.Columns()) > maxColumns {
+		return nil, fmt.Errorf("%s: more than %d columns", file, maxColumns)
+	}
+	meta, _ := p.Lookup("huggingface")
+	for _, path := range schema.Columns() {
+		if leaf, ok := schema.Lookup(path...); ok {
+			l := newLeaf(schema, path, &leaf)
+			r.names[l.name] = classLabel(meta, l.name)
+			r.leaves = append(r.leaves, l)
+		}
+	}
+	r.findImages(o)
+	rows, values := int64(0), int64(0)
+	for _, g := range r.groups {
+		if g.NumRows < 0 || rows > math.MaxInt64-g.NumRows {
+			return nil, fmt.Errorf("%s: damaged: %d rows", file, g.NumRows)
+		}
+		rows += g.NumRows
+		for _, c := range g.Columns {
+			values += max(0, min(c.MetaData.NumValues, math.MaxInt32))
+		}
+	}
+	if most := mostValues(r.size); rows > most || values > most {
+		return nil, fmt.Errorf("%s: damaged: %d rows of %d values in %d bytes", file, rows, values, r.size)
+	}
+	return r, nil
+}
+
+// newLeaf finds how a column lies in the schema.
+func newLeaf(schema *parquet.Schema, path []string, leaf *parquet.LeafColumn) *leafColumn {
+	l := &leafColumn{LeafColumn: leaf, name: listNames.ReplaceAllString(strings.Join(path, "."), "")}
+	var at parquet.Node = schema
+	def := 0
+	for _, name := range path {
+		k := slices.IndexFunc(at.Fields(), func(f parquet.Field) bool { return f.Name() == name })
+		if k < 0 {
+			break
+		}
+		at = at.Fields()[k]
+		if at.Optional() || at.Repeated() {
+			def++
+		}
+		if at.Repeated() {
+			l.inside = append(l.inside, def)
+		}
+	}
+	if t := leaf.Node.Type().LogicalType(); t != nil {
+		l.kind = t.Value
+	}
+	return l
+}
+
+// findImages takes bytes beside a path, as Hugging Face stores images, and the column
+// that is named as one of images.
+func (r *parquetRows) findImages(o parquetOptions) {
+	usual := []string{"image", "img", "images", "picture"}
+	if o.image != "" {
+		usual = []string{o.image}
+	}
+	var rest []*leafColumn
+	for _, l := range r.leaves {
+		top, inside := strings.CutSuffix(l.name, ".bytes")
+		_, text := l.kind.(*format.StringType)
+		bytes := l.Node.Type().Kind() == parquet.ByteArray && !text && l.MaxRepetitionLevel == 0
+		switch {
+		case bytes && inside || bytes && slices.Contains(usual, l.name):
+			l.name, l.image = top, true
+			r.images = append(r.images, l)
+		case strings.HasSuffix(l.name, ".path") && slices.ContainsFunc(r.leaves, func(b *leafColumn) bool { return b.image && b.name+".path" == l.name }):
+		default:
+			rest = append(rest, l)
+		}
+	}
+	r.leaves = rest
+}
+
+// each reads all rows.
+func (r *parquetRows) each(t *table, done func(at string) error) error {
+	f, err := os.Open(r.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	row, texts := 0, 0
+	for _, g := range r.groups {
+		var read []*rowColumn
+		for _, l := range r.leaves {
+			c, err := t.column(l.name)
+			if err != nil {
+				return err
+			}
+			if c == nil {
+				continue
+			}
+			p, err := openColumn(f, r.size, &g, l.LeafColumn)
+			if err != nil {
+				c.odd = err.Error()
+				continue
+			}
+			read = append(read, &rowColumn{column: p, leaf: l, cells: c})
+		}
+		for range g.NumRows {
+			at := fmt.Sprintf("row %d", row)
+			for _, c := range read {
+				if err := c.row(); err != nil {
+					return fmt.Errorf("%s: column %q: %w", at, c.leaf.name, err)
+				}
+				if texts += len(c.cells.cell.text); int64(texts) > 16*mostValues(r.size) {
+					return fmt.Errorf("its texts are many times its %d bytes", r.size)
+				}
+			}
+			if err := done(at); err != nil {
+				return err
+			}
+			row++
+		}
+	}
+	return nil
+}
+
+// rowColumn reads what each row has in a column, by the levels of its entries
+// (Melnik et al. 2010, "Dremel: Interactive Analysis of Web-Scale Datasets", 4).
+type rowColumn struct {
+	*column
+	leaf  *leafColumn
+	cells *cells
+
+	ahead    bool // an entry is read that belongs to the next row
+	rep, def int
+	datum    datum
+	counts   [mostAxes]int
+}
+
+// peek reads the next entry; false: there is none.
+func (c *rowColumn) peek() (bool, error) {
+	for !c.ahead {
+		for c.left == 0 {
+			if c.at >= c.end {
+				return false, nil
+			}
+			if err := c.page(); err != nil {
+				return false, err
+			}
+		}
+		var err error
+		if c.rep, c.def, c.datum, err = c.entry(); err != nil {
+			return false, err
+		}
+		c.ahead = true
+	}
+	return true, nil
+}
+
+// row reads a row's entries into the cell.
+func (c *rowColumn) row() error {
+	v := &c.cells.cell
+	ok, err := c.peek()
+	if err != nil {
+		return err
+	}
+	if !ok || c.rep != 0 {
+		return errors.New("damaged: fewer values than rows")
+	}
+	lists := c.leaf.inside
+	if len(lists) == 0 {
+		c.ahead = false
+		if c.def == c.levels {
+			c.value(v)
+		}
+		return nil
+	}
+	if c.def < lists[0]-1 { // no list
+		c.ahead = false
+		return nil
+	}
+	c.start(0)
+	for first := true; ; first = false {
+		if ok, err = c.peek(); err != nil {
+			return err
+		}
+		if !ok || !first && c.rep == 0 {
+			break
+		}
+		c.ahead = false
+		if !first {
+			if c.rep > len(lists) {
+				return errPage
+			}
+			c.finish(v, c.rep)
+			c.counts[c.rep-1]++
+			c.start(c.rep)
+		}
+		switch {
+		case c.def == c.levels:
+			c.value(v)
+		case c.def >= lists[len(lists)-1]:
+			v.odd = "lists that lack values"
+		}
+	}
+	c.finish(v, 0)
+	return nil
+}
+
+// start counts what is in the lists from a depth that an entry begins.
+func (c *rowColumn) start(depth int) {
+	for k := depth; k < len(c.leaf.inside); k++ {
+		c.counts[k] = 0
+		if c.def >= c.leaf.inside[k] {
+			c.counts[k] = 1
+		}
+	}
+}
+
+// finish says how long the lists from a depth have become.
+func (c *rowColumn) finish(v *cell, depth int) {
+	for k := len(c.leaf.inside) - 1; k >= depth; k-- {
+		if k > 0 && c.counts[k-1] == 0 {
+			continue
+		}
+		if err := v.count(k, c.counts[k]); err != nil {
+			v.odd = err.Error()
+		}
+	}
+}
+
+// value takes the value of an entry by its type.
+func (c *rowColumn) value(v *cell) {
+	d := c.datum
+	switch t := c.leaf.kind.(type) {
+	case *format.DecimalType:
+		scaled := float64(d.int)
+		if d.bytes != nil {
+			scaled = twos(d.bytes)
+		}
+		v.num(scaled / math.Pow10(int(t.Scale)))
+		return
+	case *format.IntType:
+		if !t.IsSigned && c.kind == format.Int32 {
+			d.int = int64(uint32(d.int))
+		} else if !t.IsSigned && d.int < 0 {
+			v.num(float64(uint64(d.int)))
+			return
+		}
+	case *format.Float16Type:
+		if len(d.bytes) == 2 {
+			v.num(float64(float16.Frombits(uint16(d.bytes[0]) | uint16(d.bytes[1])<<8).Float32()))
+			return
+		}
+	case *format.DateType, *format.TimeType, *format.TimestampType:
+		v.odd = "dates or times"
+		return
+	}
+	switch c.kind {
+	case format.Float, format.Double:
+		v.num(d.num)
+	case format.Int32, format.Int64, format.Boolean:
+		v.int(d.int)
+	case format.ByteArray:
+		if !utf8.Valid(d.bytes) {
+			v.odd = "bytes that are no text"
+			return
+		}
+		v.kind, v.text = texts, append(v.text[:0], d.bytes...)
+	default:
+		v.odd = "bytes of a fixed number"
+	}
+}
+
+// twos is a big-endian number in two's complement.
+func twos(b []byte) float64 {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	f, _ := new(big.Float).SetInt(n).Float64()
+	return f
+}
+
+// readColumns reads files as records, and their images.
+func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) error {
+	d.Norm, d.NormName, d.scaled = Raw, "none", true
+	opened := map[string]*parquetRows{}
+	var images []string
+	for _, part := range partOrder {
+		for _, file := range files[part] {
+			r, err := openRows(file, po)
+			if err != nil {
+				return err
+			}
+			opened[file] = r
+			for _, l := range r.images {
+				if !o.wants(l.name) {
+					continue
+				}
+				if !slices.Contains(images, l.name) {
+					images = append(images, l.name)
+				}
+			}
+		}
+	}
+	if err := d.readRecords(files, o, func(file string) (recordFile, error) { return opened[file], nil }); err != nil {
+		return err
+	}
+	for _, part := range partOrder {
+		s := *d.part(part)
+		if s == nil {
+			continue
+		}
+		for _, f := range s.Fields {
+			for _, file := range files[part] {
+				if names := opened[file].names[f.Name]; names != nil && f.Classes > 0 && f.Classes <= len(names) {
+					f.Names, f.Classes = names, len(names)
+				}
+			}
+		}
+		for i, name := range images {
+			size := int64(0)
+			for _, file := range files[part] {
+				size += opened[file].size
+			}
+			if err := d.rowImages(s, part, name, i, size, po.pictureOptions, func(add adder) error {
+				row := int32(0)
+				for _, file := range files[part] {
+					err := opened[file].pictures(name, func(i int, b []byte) error {
+						row++
+						return add(fmt.Sprintf("the image of row %d of %s", i, filepath.Base(file)), b, row-1)
+					})
+					if err != nil {
+						return fmt.Errorf("%s: %w", filepath.Base(file), err)
+					}
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rowImages adds a field of images to the set of a part: each adds one for each of its
+// samples, by their number.
+func (d *Data) rowImages(s *Set, part, name string, at int, size int64, o pictureOptions, each func(add adder) error) error {
+	p := pictures{pictureOptions: o, train: part == "train", count: s.Len(), file: size}
+	images, err := p.read(each)
+	if err != nil {
+		return err
+	}
+	if kept := images.y().Ints; len(kept) < s.stored() {
+		if at > 0 {
+			return errors.New("several columns of images, some of which cannot be read, and are not left out together: drop= leaves out a column")
+		}
+		for _, f := range s.Fields {
+			f.pick(kept)
+		}
+	}
+	f := images.X()
+	f.Name = name
+	s.Fields = slices.Insert(s.Fields, at, f)
+	p.say(d, fmt.Sprintf("%s of the %s set", name, setNames[part]))
+	d.scaled = false
+	d.Norm, d.NormName = ImageNet, "imagenet"
+	return nil
+}
+
+// pick keeps some of the samples that a field holds.
+func (f *Field) pick(rows []int32) {
+	n := f.Size()
+	g := *f
+	f.Bytes, f.Floats, f.Ints = nil, nil, nil
+	for _, i := range rows {
+		k := int(i)
+		switch {
+		case g.Bytes != nil:
+			f.Bytes = append(f.Bytes, g.Bytes[k*n:(k+1)*n]...)
+		case g.Floats != nil:
+			f.Floats = append(f.Floats, g.Floats[k*n:(k+1)*n]...)
+		default:
+			f.Ints = append(f.Ints, g.Ints[k*n:(k+1)*n]...)
+		}
+	}
+}
+
+// pictures reads the bytes of the images of a column, row by row.
+func (r *parquetRows) pictures(name string, add func(row int, b []byte) error) error {
+	k := slices.IndexFunc(r.images, func(l *leafColumn) bool { return l.name == name })
+	if k < 0 {
+		return fmt.Errorf("there is no column %q of images", name)
+	}
+	f, err := os.Open(r.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	row, total := 0, int64(0)
+	for _, g := range r.groups {
+		c, err := openColumn(f, r.size, &g, r.images[k].LeafColumn)
+		if err != nil {
+			return err
+		}
+		for range g.NumRows {
+			v, err := c.next()
+			if err != nil {
+				return fmt.Errorf("row %d: %w", row, err)
+			}
+			if total += int64(len(v.bytes)); total > mostKept(r.size) {
+				return fmt.Errorf("its images are many times those of its %d bytes", r.size)
+			}
+			if err := add(row, v.bytes); err != nil {
+				return fmt.Errorf("image of row %d: %w", row, err)
+			}
+			row++
+		}
+	}
+	return nil
+}
