@@ -64,6 +64,9 @@ func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields 
 	case len(ys) == 0:
 		return fmt.Errorf("loss %s: no target holds classes: %s", c.Loss.Name, named(v.samples, fields))
 	}
+	if c.Loss == objective.Triplet || c.Loss == objective.Contrastive {
+		return v.embedded(c, outs, ys)
+	}
 	var err error
 	for _, k := range ys {
 		var y *dataset.Field
@@ -97,6 +100,21 @@ func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields 
 	}
 	if c.Out == nil {
 		return err
+	}
+	return nil
+}
+
+// embedded binds a term that compares vectors with each other, by the samples' classes.
+func (v *View) embedded(c *Compared, outs []*graph.Value, ys []int) error {
+	outs = slices.DeleteFunc(slices.Clone(outs), func(o *graph.Value) bool {
+		return len(o.Shape) != 2 || o.Shape[0] != graph.N(v.Batch) || !o.DType.IsFloat()
+	})
+	ys = slices.DeleteFunc(slices.Clone(ys), func(k int) bool { return k >= 0 && v.samples.Fields[k].Size() != 1 })
+	if len(outs) != 1 || len(ys) != 1 {
+		return fmt.Errorf("loss %s takes an output [batch numbers] and one class for each sample, and there are %d and %d of these: name them, as in %[1]s(OUTPUT,TARGET)", c.Loss.Name, len(outs), len(ys))
+	}
+	if c.Output, c.Out = outs[0].Name, []*graph.Value{v.cast(outs[0])}; ys[0] >= 0 {
+		c.Target = ys
 	}
 	return nil
 }

@@ -276,22 +276,26 @@ func (u Use) finish() Use {
 	return u
 }
 
-// spread moves names past the roles that may be left out, where there are just as many
-// as roles that may not.
+// spread moves names past roles that may be left out, the last of them first, where there
+// are fewer names than roles.
 func (m *Metric) spread(args []string) []string {
 	roles := slices.Clone(m.Outputs)
 	if m.Target != None {
 		roles = append(roles, m.Targets...)
 	}
+	spare := len(roles) - len(args)
 	var must []int
-	for i, r := range roles {
-		if !strings.HasSuffix(r, "?") {
+	for i := len(roles) - 1; i >= 0; i-- {
+		if spare > 0 && strings.HasSuffix(roles[i], "?") {
+			spare--
+		} else {
 			must = append(must, i)
 		}
 	}
 	if len(must) == len(roles) || len(args) != len(must) || slices.Contains(args, "") {
 		return args
 	}
+	slices.Reverse(must)
 	out := make([]string, len(roles))
 	for i, a := range args {
 		out[must[i]] = a
