@@ -39,7 +39,7 @@ type Metrics struct {
 
 // Score is what one metric came to.
 type Score struct {
-	Metric string  `json:"metric"`         // with its arguments
+	Metric string  `json:"metric"`         // its name, with arguments where it is measured of several outputs
 	Unit   string  `json:"unit,omitempty"` // "%": Value is a share
 	Higher bool    `json:"higher"`         // more is better
 	Value  float64 `json:"value"`

@@ -16,7 +16,7 @@ import (
 // measured is a metric bound to a network: what it is given of each batch.
 type measured struct {
 	metric.Use
-	name    string // as it was asked for
+	name    string // of the score: the metric's, with its arguments where there are several of it
 	of      metric.Accumulator
 	outputs []*graph.Value
 	targets []int  // fields

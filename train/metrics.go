@@ -18,7 +18,10 @@ func (e *Eval) bindMetrics(v *View) ([]measured, error) {
 	}
 	var out []measured
 	for _, u := range uses {
-		m := measured{Use: u, name: u.String()}
+		m := measured{Use: u, name: u.Metric.Name}
+		if slices.ContainsFunc(uses, func(w metric.Use) bool { return w.Metric == u.Metric && w.String() != u.String() }) {
+			m.name = u.String() // which of them it is
+		}
 		if err := e.bindMetric(v, &m); err != nil {
 			return nil, err
 		}

@@ -225,7 +225,7 @@ func TestWithoutLabels(t *testing.T) {
 		}
 	}
 	before, after := learns(t, student, s, Loss{Teacher: dense, Alpha: 1, T: 4, Objective: objective.Objective{}}, 400, .01)
-	if len(after.Scores) != 2 || after.Scores[0].Metric != "cosine(embedding)" || after.Scores[1].Metric != "relative-error(size)" {
+	if len(after.Scores) != 2 || after.Scores[0].Metric != "cosine" || after.Scores[1].Metric != "relative-error" {
 		t.Fatalf("%+v", after)
 	}
 	if after.Scores[0].Value < .96 || after.Scores[1].Value > .1 || before.Scores[1].Value < .2 {
