@@ -16,6 +16,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/prune"
+	"pare/prune/structure"
 	"pare/train"
 )
 
@@ -38,6 +39,10 @@ type Job struct {
 	Seed   uint64
 	Engine engine.Options
 
+	// Recover is how the network is repaired where nothing is trained: "" not at all, or
+	// "solve" (see Solve).
+	Recover string
+
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)
@@ -52,6 +57,7 @@ type Job struct {
 type Result struct {
 	Graph  *graph.Graph
 	Masks  *prune.Masks   // of methods that cut single weights
+	Kept   structure.Kept // of methods that cut channels: which positions of the values stay; nil: all
 	Epochs []train.Epoch  // of the training, if any
 	Notes  []catalog.Text // what the user should know, for people
 	Facts  any            // what the method found out, for machines: a type of its own that JSON writes and reads back
@@ -82,7 +88,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if s, ok := m.(interface{ Scope() prune.Scope }); ok {
 		left = prune.Skipped(j.Graph, s.Scope())
 	}
-	work := func() (*Result, error) { return m.Run(ctx, &k) }
+	work := func() (*Result, error) { return k.recovered(ctx, func() (*Result, error) { return m.Run(ctx, &k) }) }
 	f, keeps := m.(AsIs)
 	var res *Result
 	if keeps && f.AsIs() {

@@ -36,6 +36,9 @@ func Defaults() Recipe {
 // Check returns an error where the recipe cannot be followed with the data. It
 // is asked before any work; Fit asks again.
 func (j *Job) Check() error {
+	if err := j.checkRecover(); err != nil {
+		return err
+	}
 	if j.Recipe.Epochs == 0 {
 		return nil
 	}

@@ -33,7 +33,7 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 				g.addTo(out[i], k, e)
 			}
 		}
-		relative(out[i])
+		Relative(out[i])
 	}
 	return out
 }
@@ -50,8 +50,18 @@ func (g *Group) addTo(score []float64, k int, entries []float32) {
 	}
 }
 
-// relative divides scores by their mean.
-func relative(s []float64) {
+// Sum adds to every channel's score f times the entries that it has in axis k of the
+// group, of those of the axis' whole weight.
+func (g *Group) Sum(score []float64, k int, entries []float32, f float64) {
+	more := make([]float64, len(score))
+	g.addTo(more, k, entries)
+	for c, x := range more {
+		score[c] += f * x
+	}
+}
+
+// Relative divides the scores of a group's channels by their mean.
+func Relative(s []float64) {
 	mean := 0.0
 	for _, x := range s {
 		mean += x / float64(len(s))
