@@ -262,4 +262,3 @@ func (r *repair) group(w []float32, m *Moments, e *end, at int) (before, left, w
 	}
 	return before, left, whole, nil
 }
-
