@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"slices"
 
 	"pare/catalog"
@@ -15,10 +16,13 @@ import (
 // calibrationSamples is the number of samples that run at once.
 const calibrationSamples = 64
 
-// Calibration yields n samples of the job's training set (all, where there are fewer), in
-// an order by seed and without their labels, as the inputs of the job's network. It
-// returns an error where there is no data.
+// Calibration yields n of the job's samples (all, where there are fewer) without their
+// labels, as the inputs of the job's network: those of the training set in an order by
+// seed. It returns an error where there is no data.
 func (j *Job) Calibration(n int) (calibrate.Batches, error) {
+	if j.Samples != nil {
+		return upTo(n, j.Samples), nil
+	}
 	if j.Data == nil || j.Data.Train.Len() == 0 {
 		return nil, catalog.Errorf("what goes into the layers is measured on samples, which need no labels: give {Data}")
 	}
@@ -83,4 +87,31 @@ func adapter(v *train.View, g *graph.Graph, opt engine.Options) (func(*tensor.Te
 		}
 		return p.Output(p.OutputNames()[0]).Clone(), nil
 	}, nil
+}
+
+// enough ends the samples early.
+var enough = errors.New("there are enough samples")
+
+// upTo yields batches until they hold n samples.
+func upTo(n int, batches calibrate.Batches) calibrate.Batches {
+	return func(yield func(map[string]*tensor.Tensor) error) error {
+		seen := 0
+		err := batches(func(in map[string]*tensor.Tensor) error {
+			if seen >= n {
+				return enough
+			}
+			most := 1
+			for _, t := range in {
+				if len(t.Shape) > 0 {
+					most = max(most, t.Shape[0])
+				}
+			}
+			seen += most
+			return yield(in)
+		})
+		if errors.Is(err, enough) {
+			return nil
+		}
+		return err
+	}
 }

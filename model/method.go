@@ -16,6 +16,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/prune"
+	"pare/prune/calibrate"
 	"pare/prune/structure"
 	"pare/train"
 )
@@ -38,6 +39,10 @@ type Job struct {
 	Dense  *graph.Graph // the network before, which fidelity is measured by; nil: a copy of Graph, where there are no labels
 	Seed   uint64
 	Engine engine.Options
+
+	// Samples are what runs through the network where a method looks at what goes into
+	// layers: batches for any inputs, without labels. nil: those of Data's training set.
+	Samples calibrate.Batches
 
 	// Recover is how the network is repaired where nothing is trained: "" not at all, or
 	// "solve" (see Solve).

@@ -40,7 +40,7 @@ func (j *Job) checkRecover() error {
 		return catalog.Errorf("{Recover} %q: there is %s", j.Recover, Solve)
 	case j.Recipe.Epochs > 0:
 		return catalog.Errorf("{Recover} %s is in place of training: give {Recipe.Epochs} 0", Solve)
-	case j.Data == nil || j.Data.Train.Len() == 0:
+	case j.Samples == nil && (j.Data == nil || j.Data.Train.Len() == 0):
 		return catalog.Errorf("{Recover} %s takes samples of the training set, which need no labels: give {Data}", Solve)
 	}
 	return nil
@@ -66,8 +66,8 @@ func (j *Job) Solve(ctx context.Context, dense *graph.Graph, res *Result) error 
 			few++
 		}
 	}
-	res.Note("the weights of %d layers were solved by least squares on %d samples without labels: of what a layer is to give, %.1f %% was missing on average, and %.1f %% is",
-		len(solved), min(solveSamples, j.Data.Train.Len()), 100*before, 100*after)
+	res.Note("the weights of %d layers were solved by least squares on samples without labels: of what a layer is to give, %.1f %% was missing on average, and %.1f %% is",
+		len(solved), 100*before, 100*after)
 	if few > 0 {
 		res.Note("%d of the layers have more inputs than the samples have rows for: what they do not decide stays as it was cut", few)
 	}

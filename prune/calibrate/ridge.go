@@ -60,24 +60,8 @@ func (m *Moments) Ridge(damp float64, w0 []float64, kept *prune.Mask) ([]float64
 	if len(use) == 0 {
 		return out, nil
 	}
-	n := len(use)
-	h := mat.NewSymDense(n, nil)
-	c := mat.NewDense(n, m.Outs, nil)
-	for i, a := range use {
-		for j, b := range use[i:] {
-			h.SetSym(i, i+j, m.XX[a*m.Cols+b])
-		}
-		h.SetSym(i, i, h.At(i, i)+lambda)
-		for o := range m.Outs {
-			c.Set(i, o, m.XY[a*m.Outs+o]+lambda*w0[o*m.Cols+a])
-		}
-	}
-	var f mat.Cholesky
-	if !f.Factorize(h) {
-		return nil, fmt.Errorf("the moments of the %d inputs are not positive: give more samples, or more damping", n)
-	}
-	var w mat.Dense
-	if err := f.SolveTo(&w, c); err != nil && w.IsEmpty() {
+	w, err := m.solve(lambda, w0, use)
+	if err != nil {
 		return nil, err
 	}
 	for i, a := range use {
@@ -87,6 +71,40 @@ func (m *Moments) Ridge(damp float64, w0 []float64, kept *prune.Mask) ([]float64
 	}
 	return out, nil
 }
+
+// solve solves the normal equations of some columns, [columns, outs]. Where the sums' own
+// rounding outweighs the damping, there is more of it.
+func (m *Moments) solve(lambda float64, w0 []float64, use []int) (*mat.Dense, error) {
+	n := len(use)
+	h := mat.NewSymDense(n, nil)
+	c := mat.NewDense(n, m.Outs, nil)
+	for range mostDamping {
+		for i, a := range use {
+			for j, b := range use[i:] {
+				h.SetSym(i, i+j, m.XX[a*m.Cols+b])
+			}
+			h.SetSym(i, i, h.At(i, i)+lambda)
+			for o := range m.Outs {
+				c.Set(i, o, m.XY[a*m.Outs+o]+lambda*w0[o*m.Cols+a])
+			}
+		}
+		var f mat.Cholesky
+		var w mat.Dense
+		if f.Factorize(h) && f.Cond() < worstCondition {
+			err := f.SolveTo(&w, c)
+			return &w, err
+		}
+		lambda *= 10
+	}
+	return nil, fmt.Errorf("the moments of the %d inputs are not positive: give more samples, or more damping", n)
+}
+
+// Damping grows tenfold at most this often, and until the moments, which are summed up in
+// parts of single precision, decide the solution.
+const (
+	mostDamping    = 8
+	worstCondition = 1e9
+)
 
 // alike says whether a mask keeps the same columns of every row.
 func (m *Moments) alike(kept *prune.Mask) bool {

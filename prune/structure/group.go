@@ -174,7 +174,7 @@ func (g *Group) String() string {
 // makes none; -1 where it does not.
 func (g *Group) Reads(v *graph.Value) int {
 	for k, a := range g.Axes {
-		if a.Value == v && !g.made[k] {
+		if a.Value == v && len(v.Shape) > 1 && !g.made[k] {
 			return k
 		}
 	}
