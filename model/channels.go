@@ -15,6 +15,8 @@ type ChannelTarget struct {
 	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
+
+	Costs bool // see structure.Target
 }
 
 // ChannelScore rates the channels of groups: higher stays.
@@ -38,7 +40,7 @@ func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *g
 		return nil, nil, err
 	}
 	groups, whole := structure.Groups(j.Graph)
-	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even,
+	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even, Costs: s.Costs,
 		Whole: func(name string) bool { return !scope.Match(name) }, Why: whole}
 	if s.Round == 0 {
 		target.Round = structure.Auto

@@ -41,7 +41,9 @@ func (*Channels) Card() *catalog.Card { return channelsCard }
 // Run cuts to the target and fine-tunes the smaller network.
 func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	var notes []prune.Skip
-	c, kept, err := s.Cut(j, s.rate(ctx, j, &notes), s.Scope())
+	target := s.ChannelTarget
+	target.Costs = s.Score == "reconstruction"
+	c, kept, err := target.Cut(j, s.rate(ctx, j, &notes), s.Scope())
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ type Moments struct {
 	XY         []float64 // of x yᵀ, [cols, outs]; nil without targets
 	YY         []float64 // of y by output
 
+	pool *kernel.Pool // nil: the shared one
+
 	At func(o, k int) int // place of an entry of the group's matrix [outs, cols] in the weight
 }
 
@@ -63,7 +65,7 @@ func (s *sums) begin(p *product, targets bool) error {
 	}
 	for g := range p.groups {
 		m := &Moments{Cols: p.cols, Outs: p.outs, X: make([]float64, p.cols), Squares: make([]float64, p.cols),
-			At: func(o, k int) int { return p.at(g, o, k) }}
+			pool: s.pool, At: func(o, k int) int { return p.at(g, o, k) }}
 		if s.whole {
 			m.XX = make([]float64, p.cols*p.cols)
 		}

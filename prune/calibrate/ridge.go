@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"pare/internal/kernel"
 	"pare/prune"
 
 	"gonum.org/v1/gonum/mat"
@@ -119,26 +120,23 @@ func (m *Moments) alike(kept *prune.Mask) bool {
 }
 
 // The iteration ends when the residual of every row is this small beside its right-hand
-// side, or after so many steps.
+// side, or after so many steps: weights need no more.
 const (
-	smallEnough = 1e-6
-	mostSteps   = 300
+	smallEnough = 1e-4
+	mostSteps   = 200
 )
 
 // masked solves the normal equations of rows that keep different columns by conjugate
-// gradients, all rows at once, each scaled by the diagonal (Hestenes and Stiefel 1952):
-// a factorisation for every row would take the cube of what it keeps.
+// gradients, all rows at once, each scaled by the diagonal (Hestenes and Stiefel 1952): a
+// factorisation for every row would take the cube of what it keeps. The product with the
+// moments, where the time goes, is made in single precision.
 func (m *Moments) masked(lambda float64, w0 []float64, kept *prune.Mask) []float64 {
 	rows, cols := m.Outs, m.Cols
-	h := mat.NewDense(cols, cols, m.XX)
 	w, r, p := make([]float64, rows*cols), make([]float64, rows*cols), make([]float64, rows*cols)
-	for i := range w {
-		if kept.Kept(i) {
-			w[i] = w0[i]
-		}
-	}
-	ap := mat.NewDense(rows, cols, nil)
-	ap.Mul(mat.NewDense(rows, cols, w), h)
+	times := m.product()
+	copy(w, w0)
+	keepOnly(w, kept)
+	hw := times(w)
 	scale := make([]float64, cols) // the inverse of the diagonal
 	for k := range cols {
 		scale[k] = 1 / (m.XX[k*cols+k] + lambda)
@@ -151,15 +149,14 @@ func (m *Moments) masked(lambda float64, w0 []float64, kept *prune.Mask) []float
 				continue
 			}
 			b := m.XY[k*rows+o] + lambda*w0[i]
-			r[i] = b - ap.RawMatrix().Data[i] - lambda*w[i]
+			r[i] = b - float64(hw[i]) - lambda*w[i]
 			p[i] = scale[k] * r[i]
 			rz[o] += r[i] * p[i]
 			first[o] += b * b * scale[k]
 		}
 	}
 	for range mostSteps {
-		ap.Mul(mat.NewDense(rows, cols, p), h)
-		a := ap.RawMatrix().Data
+		a := times(p)
 		open := false
 		for o := range rows {
 			if rz[o] <= smallEnough*smallEnough*first[o] {
@@ -169,14 +166,14 @@ func (m *Moments) masked(lambda float64, w0 []float64, kept *prune.Mask) []float
 			open = true
 			curve := 0.0
 			for i := o * cols; i < (o+1)*cols; i++ {
-				curve += p[i] * (a[i] + lambda*p[i])
+				curve += p[i] * (float64(a[i]) + lambda*p[i])
 			}
 			step, was := rz[o]/curve, rz[o]
 			rz[o] = 0
 			for k := range cols {
 				if i := o*cols + k; kept.Kept(i) {
 					w[i] += step * p[i]
-					r[i] -= step * (a[i] + lambda*p[i])
+					r[i] -= step * (float64(a[i]) + lambda*p[i])
 					rz[o] += r[i] * r[i] * scale[k]
 				}
 			}
@@ -193,8 +190,36 @@ func (m *Moments) masked(lambda float64, w0 []float64, kept *prune.Mask) []float
 	return w
 }
 
-// Error is the share of the targets' squares that a fit leaves: 0 where all is
-// reproduced. The moments are those that the fit was made of.
+// product multiplies rows by the moments.
+func (m *Moments) product() func(x []float64) []float32 {
+	pool := m.pool
+	if pool == nil {
+		pool = kernel.Shared()
+	}
+	h, in, out := make([]float32, m.Cols*m.Cols), make([]float32, m.Outs*m.Cols), make([]float32, m.Outs*m.Cols)
+	for i, v := range m.XX {
+		h[i] = float32(v)
+	}
+	t := &kernel.GemmTask{M: m.Outs, N: m.Cols, K: m.Cols, A: in, Lda: m.Cols, B: h, Ldb: m.Cols, C: out, Ldc: m.Cols}
+	return func(x []float64) []float32 {
+		for i, v := range x {
+			in[i] = float32(v)
+		}
+		t.Run(pool)
+		return out
+	}
+}
+
+// keepOnly zeroes what a mask cuts.
+func keepOnly(x []float64, kept *prune.Mask) {
+	for i := range x {
+		if !kept.Kept(i) {
+			x[i] = 0
+		}
+	}
+}
+
+// share gives the squares of the targets that a fit leaves, and all of them. The moments are those that the fit was made of.
 func (m *Moments) share(w []float64, y []float64) (left, whole float64) {
 	wh := mat.NewDense(m.Outs, m.Cols, nil)
 	wh.Mul(mat.NewDense(m.Outs, m.Cols, w), mat.NewDense(m.Cols, m.Cols, m.XX))

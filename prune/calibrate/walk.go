@@ -150,6 +150,9 @@ func (w *Walk) live(at int) []*graph.Value {
 // Run computes the values of a batch, in the order in which they were asked for. They
 // hold until the next call.
 func (v *View) Run(ctx context.Context, batch int) ([]*tensor.Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	w := v.w
 	row := w.kept[batch]
 	key := ""
@@ -173,8 +176,6 @@ func (v *View) Run(ctx context.Context, batch int) ([]*tensor.Tensor, error) {
 		if err := s.prog.RunContext(ctx); err != nil {
 			return nil, err
 		}
-	} else if err := ctx.Err(); err != nil {
-		return nil, err
 	}
 	if err := v.keep(s, row, batch); err != nil {
 		return nil, err
