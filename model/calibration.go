@@ -2,6 +2,8 @@ package model
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 
 	"pare/catalog"
@@ -31,30 +33,25 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	if batch > set.Len() {
 		return nil, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
 	}
-	v, err := train.NewView(g, set, batch, false)
+	v, err := train.NewView(g, set, batch, nil)
 	if err != nil {
 		return nil, err
 	}
-	l := &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
-	if v.Raw {
-		l.Norm = dataset.Raw
-	}
-	adapt, err := adapter(v, g, j.Engine)
+	f, err := newFeeder(v, g, j.Engine)
 	if err != nil {
 		return nil, err
 	}
-	y := make([]int64, batch*max(1, set.Size()))
 	return func(yield func(map[string]*tensor.Tensor) error) error {
-		in := v.Graph.Inputs[0]
-		shape, _ := in.Shape.Ints()
-		x := tensor.New(in.DType, shape...)
+		l := &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
 		for i := range max(1, min(n, set.Len())/batch) {
-			l.Fill(0, i, x.F32(), tensor.Of[int64](x), y)
-			t, err := adapt(x)
+			if _, err := l.Fill(0, i, f.to); err != nil {
+				return err
+			}
+			in, err := f.inputs()
 			if err != nil {
 				return err
 			}
-			if err := yield(map[string]*tensor.Tensor{g.Inputs[0].Name: t}); err != nil {
+			if err := yield(in); err != nil {
 				return err
 			}
 		}
@@ -62,31 +59,72 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	}, nil
 }
 
-// adapter makes of a batch of samples, as a view takes them, the input of its network.
-func adapter(v *train.View, g *graph.Graph, opt engine.Options) (func(*tensor.Tensor) (*tensor.Tensor, error), error) {
-	in := g.Inputs[0]
-	read := v.Of[in]
-	if slices.Contains(v.Graph.Inputs, read) {
-		return func(x *tensor.Tensor) (*tensor.Tensor, error) { return x, nil }, nil
-	}
-	use := g.Uses()[in][0] // what stands in the place of the input there
-	fed := v.Of[use.Node.Outputs[0]].From.In(use.Index)
+// feeder makes of samples, as a view of a network takes them, the inputs of the network
+// itself.
+type feeder struct {
+	in     []*tensor.Tensor // of the view, by feed
+	names  []string         // of these inputs
+	to     []dataset.Buffer
+	plain  map[string]*tensor.Tensor // inputs of the network that are given as they are
+	change *engine.Program           // makes the others; nil: there are none
+	of     map[string]string         // what they are called there
+}
+
+func newFeeder(v *train.View, g *graph.Graph, opt engine.Options) (*feeder, error) {
+	f := &feeder{plain: map[string]*tensor.Tensor{}, of: map[string]string{}}
 	c, m := v.Graph.Clone(false)
-	c.Outputs = []*graph.Value{m[fed]}
+	c.Outputs = nil
+	uses := g.Uses()
+	for i, feed := range v.Feeds {
+		shape, ok := feed.Input.Shape.Ints()
+		if !ok {
+			return nil, fmt.Errorf("input %q has shape %v, which samples do not decide", feed.Input.Name, feed.Input.Shape)
+		}
+		t := tensor.New(feed.Input.DType, shape...)
+		f.in, f.names = append(f.in, t), append(f.names, feed.Input.Name)
+		in := g.Inputs[i]
+		if v.Of[in] == feed.Input || len(uses[in]) == 0 {
+			f.plain[in.Name] = t
+			continue
+		}
+		u := uses[in][0] // what stands in the place of the input there
+		if u.Index < 0 {
+			return nil, fmt.Errorf("input %q is read by a body of %s %q alone, and samples do not fit it as they are", in.Name, u.Node.Op, u.Node.Name)
+		}
+		fed := m[v.Of[u.Node.Outputs[0]].From.In(u.Index)]
+		c.Outputs = append(c.Outputs, fed)
+		f.of[in.Name] = fed.Name
+	}
+	f.to = v.Buffers(f.in)
+	if len(c.Outputs) == 0 {
+		return f, nil
+	}
 	c.Prune()
-	p, err := engine.Compile(c, nil, opt)
-	if err != nil {
+	read := c.Uses()
+	c.Inputs = slices.DeleteFunc(c.Inputs, func(x *graph.Value) bool { return len(read[x]) == 0 })
+	var err error
+	f.change, err = engine.Compile(c, nil, opt)
+	return f, err
+}
+
+// inputs are those of the batch that was filled in last.
+func (f *feeder) inputs() (map[string]*tensor.Tensor, error) {
+	out := maps.Clone(f.plain)
+	if f.change == nil {
+		return out, nil
+	}
+	for _, name := range f.change.InputNames() {
+		if err := f.change.Input(name).Copy(f.in[slices.Index(f.names, name)]); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.change.Run(); err != nil {
 		return nil, err
 	}
-	return func(x *tensor.Tensor) (*tensor.Tensor, error) {
-		if err := p.Input(c.Inputs[0].Name).Copy(x); err != nil {
-			return nil, err
-		}
-		if err := p.Run(); err != nil {
-			return nil, err
-		}
-		return p.Output(p.OutputNames()[0]).Clone(), nil
-	}, nil
+	for name, v := range f.of {
+		out[name] = f.change.Output(v)
+	}
+	return out, nil
 }
 
 // enough ends the samples early.

@@ -125,6 +125,8 @@ func TestQuantised(t *testing.T) {
 	_, err := structure.Select(g, groups, nil, structure.Target{MACs: .5, Why: whole})
 	if err == nil || !strings.Contains(err.Error(), "cut channels of the float32 network that it was made from, and quantise what is left") {
 		t.Error(err)
+	}
+}
 
 // The cheapest cut is that of all cuts by whole widths, where costs add up; and a group
 // whose next width would go far beyond the target keeps it.
