@@ -44,15 +44,14 @@ type Job struct {
 	// layers: batches for any inputs, without labels. nil: those of Data's training set.
 	Samples calibrate.Batches
 
-	// Recover is how the network is repaired where nothing is trained: "" not at all, or
-	// "solve" (see Solve).
-	Recover string
-
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
+
+	whole  *graph.Graph // the network before, where what is cut is to be solved
+	solved *Result      // the notes of that, once it was done
 
 	method Method // whose settings a checkpoint belongs to
 	tried  bool   // the cut is made to be looked at, before a training that is to follow
@@ -93,7 +92,16 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if s, ok := m.(interface{ Scope() prune.Scope }); ok {
 		left = prune.Skipped(j.Graph, s.Scope())
 	}
-	work := func() (*Result, error) { return k.recovered(ctx, func() (*Result, error) { return m.Run(ctx, &k) }) }
+	if err := k.beforeSolve(); err != nil {
+		return nil, err
+	}
+	work := func() (*Result, error) {
+		res, err := m.Run(ctx, &k)
+		if err != nil {
+			return res, err
+		}
+		return res, k.afterWork(ctx, res)
+	}
 	f, keeps := m.(AsIs)
 	var res *Result
 	if keeps && f.AsIs() {

@@ -2,14 +2,12 @@ package model
 
 import (
 	"context"
+	"slices"
 
 	"pare/catalog"
 	"pare/graph"
 	"pare/prune/calibrate"
 )
-
-// Solve as Job.Recover repairs by least squares.
-const Solve = "solve"
 
 // What least squares are made of: enough samples that a layer of some hundred inputs is
 // decided many times over, and damping as SparseGPT's (arXiv 2301.00774).
@@ -18,31 +16,66 @@ const (
 	solveDamp    = .01
 )
 
-// recovered lets work cut the job's network, and repairs what it gives.
-func (j *Job) recovered(ctx context.Context, work func() (*Result, error)) (*Result, error) {
-	if j.Recover == "" {
-		return work()
-	}
-	dense, _ := j.Graph.Clone(true)
-	res, err := work()
-	if err != nil {
-		return res, err
-	}
-	return res, j.Solve(ctx, dense, res)
+// solves says whether what is cut is to be solved by least squares, and whether training
+// is to follow.
+func (r *Recipe) solves() (solve, train bool, err error) {
+	ways, err := r.ways()
+	return slices.Contains(ways, "solve"), len(ways) != 1, err
 }
 
-// checkRecover returns an error where the network cannot be repaired as asked for.
-func (j *Job) checkRecover() error {
+// checkSolve returns an error where the network cannot be repaired as asked for.
+func (j *Job) checkSolve() error {
+	solve, train, err := j.Recipe.solves()
 	switch {
-	case j.Recover == "":
-		return nil
-	case j.Recover != Solve:
-		return catalog.Errorf("{Recover} %q: there is %s", j.Recover, Solve)
-	case j.Recipe.Epochs > 0:
-		return catalog.Errorf("{Recover} %s is in place of training: give {Recipe.Epochs} 0", Solve)
+	case err != nil || !solve:
+		return err
+	case j.Recipe.Epochs > 0 && !train:
+		return catalog.Errorf("{Recipe.Recover} solve trains nothing: give {Recipe.Epochs} 0, or what the training is to go by, as in solve,distil")
 	case j.Samples == nil && (j.Data == nil || j.Data.Train.Len() == 0):
-		return catalog.Errorf("{Recover} %s takes samples of the training set, which need no labels: give {Data}", Solve)
+		return catalog.Errorf("{Recipe.Recover} solve takes samples of the training set, which need no labels: give {Data}")
 	}
+	return nil
+}
+
+// beforeSolve keeps the network as it is, where what is cut is to be solved.
+func (j *Job) beforeSolve() error {
+	solve, _, err := j.Recipe.solves()
+	if solve {
+		j.whole, _ = j.Graph.Clone(true)
+		j.solved = &Result{}
+	}
+	return err
+}
+
+// Repair solves what a method has cut from the job's network, before the training, where
+// the recipe asks for it; else it does nothing, and says so.
+func (j *Job) Repair(ctx context.Context, res *Result) (done bool, err error) {
+	if j.whole == nil {
+		return false, nil
+	}
+	j.solved.Notes = nil
+	notes := res.Notes
+	err = j.Solve(ctx, j.whole, res)
+	j.solved.Notes, res.Notes = res.Notes[len(notes):], notes
+	return err == nil, err
+}
+
+// afterWork repairs the network of a method that did not do so itself, where nothing was
+// trained, and adds what was said of it.
+func (j *Job) afterWork(ctx context.Context, res *Result) error {
+	if j.whole == nil {
+		return nil
+	}
+	if j.solved.Notes == nil {
+		if j.Steps() > 0 {
+			res.Note("nothing was solved by least squares: the method cuts while it trains")
+			return nil
+		}
+		if _, err := j.Repair(ctx, res); err != nil {
+			return err
+		}
+	}
+	res.Notes = append(res.Notes, j.solved.Notes...)
 	return nil
 }
 

@@ -24,7 +24,6 @@ type pruning struct {
 	untimed         bool
 	goal            goal
 	teaching        distillation
-	recover         string
 	recipe          model.Recipe
 }
 
@@ -55,7 +54,6 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
-	f.StringVar(&q.recover, "recover", "", "without training (--epochs 0): solve makes the weights that are left give what the dense network gives, layer by layer, on samples that need no labels")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
@@ -130,7 +128,7 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Recover: q.recover, Log: c.log()}
+	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
 	if j.Graph, err = c.load(name); err != nil {
 		return nil, err
 	}
@@ -145,7 +143,7 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err := c.settle(name, j.Graph); err != nil {
 		return nil, err
 	}
-	if (j.Data == nil || j.Data.Train == nil || q.recover != "") && !cmd.Flags().Changed("epochs") {
+	if (j.Data == nil || j.Data.Train == nil || q.recipe.Recover == "solve") && !cmd.Flags().Changed("epochs") {
 		j.Recipe.Epochs = 0
 	}
 	if err := q.teaching.apply(c, cmd, j); err != nil {

@@ -57,7 +57,7 @@ func TestWandaHearsInputs(t *testing.T) {
 func missing(t *testing.T, m model.Method, recover string) float64 {
 	t.Helper()
 	j := modeltest.ConvJob(t, "resnet8")
-	j.Recipe.Epochs, j.Recover = 0, recover
+	j.Recipe.Epochs, j.Recipe.Recover = 0, recover
 	batches, err := (&model.Job{Graph: j.Graph, Data: j.Data, Seed: 99}).Calibration(64)
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +95,8 @@ func TestOrder(t *testing.T) {
 	magnitude := &oneshot.Magnitude{Sparsity: .6, Allocate: "uniform", Rounds: 1}
 	wanda, gpt := NewWanda(), NewSparseGPT()
 	wanda.Sparsity, gpt.Sparsity = .6, .6
-	a, b, c := missing(t, magnitude, ""), missing(t, gpt, ""), missing(t, gpt, model.Solve)
-	d := missing(t, wanda, model.Solve)
+	a, b, c := missing(t, magnitude, ""), missing(t, gpt, ""), missing(t, gpt, "solve")
+	d := missing(t, wanda, "solve")
 	if w := missing(t, wanda, ""); b > .8*w || d > .8*w || b > .8*a || c > b {
 		t.Errorf("magnitude misses %.3g, wanda %.3g and %.3g when solved, sparsegpt %.3g and %.3g when solved", a, w, d, b, c)
 	}
@@ -208,19 +208,19 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("said %s", said)
 	}
 	for want, f := range map[string]func(j *model.Job){
-		"give Recipe.Epochs 0":     func(j *model.Job) { j.Recipe.Epochs = 1 },
-		"need no labels":           func(j *model.Job) { j.Data = nil },
-		`Recover "pray": there is`: func(j *model.Job) { j.Recover = "pray" },
+		"give Recipe.Epochs 0":   func(j *model.Job) { j.Recipe.Epochs = 1 },
+		"need no labels":         func(j *model.Job) { j.Data = nil },
+		"Recover pray: use auto": func(j *model.Job) { j.Recipe.Recover = "pray" },
 	} {
 		j := modeltest.Job(t, 0)
-		j.Recover = model.Solve
+		j.Recipe.Recover = "solve"
 		f(j)
 		modeltest.Refused(t, &oneshot.GlobalMP{Sparsity: .5}, j, want)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	j := modeltest.Job(t, 0)
-	j.Recover = model.Solve
+	j.Recipe.Recover = "solve"
 	if _, err := model.Run(ctx, &oneshot.GlobalMP{Sparsity: .5}, j); err == nil {
 		t.Error("a context that has ended was not heard")
 	}

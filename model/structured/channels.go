@@ -51,7 +51,9 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	for _, k := range notes {
 		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
-	if j.Recipe.Epochs == 0 && j.Recover == "" && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
+	if solved, err := j.Repair(ctx, res); err != nil {
+		return nil, err
+	} else if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
 		return res, j.Recalibrate(ctx, c, calibrationBatch)
 	}
 	if err := j.LogUntuned(ctx, c); err != nil {
