@@ -127,8 +127,8 @@ func (f *feeder) inputs() (map[string]*tensor.Tensor, error) {
 	return out, nil
 }
 
-// enough ends the samples early.
-var enough = errors.New("there are enough samples")
+// errEnough ends the samples early.
+var errEnough = errors.New("there are enough samples")
 
 // upTo yields batches until they hold n samples.
 func upTo(n int, batches calibrate.Batches) calibrate.Batches {
@@ -136,7 +136,7 @@ func upTo(n int, batches calibrate.Batches) calibrate.Batches {
 		seen := 0
 		err := batches(func(in map[string]*tensor.Tensor) error {
 			if seen >= n {
-				return enough
+				return errEnough
 			}
 			most := 1
 			for _, t := range in {
@@ -147,7 +147,7 @@ func upTo(n int, batches calibrate.Batches) calibrate.Batches {
 			seen += most
 			return yield(in)
 		})
-		if errors.Is(err, enough) {
+		if errors.Is(err, errEnough) {
 			return nil
 		}
 		return err

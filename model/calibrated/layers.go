@@ -2,6 +2,7 @@ package calibrated
 
 import (
 	"context"
+	"slices"
 
 	"pare/catalog"
 	"pare/model"
@@ -36,10 +37,19 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 		return nil, err
 	}
 	layers, skips := calibrate.Layers(j.Graph, ws)
+	opt := calibrate.Options{Engine: j.Engine}
+	layers = slices.DeleteFunc(layers, func(l *calibrate.Layer) bool {
+		why := opt.TooLarge(l)
+		if !whole || why == "" {
+			return false
+		}
+		skips = append(skips, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Len(), Why: why})
+		return true
+	})
 	if len(layers) == 0 {
 		return nil, catalog.Errorf("no weight in scope can be calibrated: %s %s; method magnitude needs no samples", skips[0].Name, skips[0].Why)
 	}
-	walk, err := calibrate.NewWalk(j.Graph, batches, calibrate.Options{Engine: j.Engine})
+	walk, err := calibrate.NewWalk(j.Graph, batches, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func columns(w *prune.Weight, grp *structure.Group, axis int) [][]int {
 
 // readerOf sums up what goes into a layer; nil where it cannot be taken apart.
 func readerOf(ctx context.Context, l *Layer, w *Walk, uses map[*graph.Value][]graph.Use, damp float64) (*reader, error) {
-	if len(l.Sites) > 1 {
+	if len(l.Sites) > 1 || w.opt.TooLarge(l) != "" {
 		return nil, nil
 	}
 	s := l.Sites[0]

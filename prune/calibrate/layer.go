@@ -53,6 +53,16 @@ next:
 	return out, skips
 }
 
+// TooLarge says why the second moments of a layer's inputs are not summed up; "" where
+// they are.
+func (o Options) TooLarge(l *Layer) string {
+	cols := l.Weight.FanIn()
+	if bytes := 8 * cols * cols; bytes > float64(o.memory()) {
+		return fmt.Sprintf("has %.0f inputs, whose second moments take %.3g bytes, more than the %d that are allowed", cols, bytes, o.memory())
+	}
+	return ""
+}
+
 // Inputs sums up what goes into a layer over all samples, by the layer's groups, and
 // leaves the walk before the layer's first node. whole: all second moments; else those of
 // each column alone.

@@ -23,8 +23,9 @@ type Moments struct {
 	At func(o, k int) int // place of an entry of the group's matrix [outs, cols] in the weight
 }
 
-// chunk is the number of rows that are summed up in single precision.
-const chunk = 2048
+// chunkOf is the number of rows that are summed up in single precision: fewer where there
+// are many columns.
+func chunkOf(cols int) int { return max(64, min(2048, 1<<24/max(1, cols))) }
 
 // panel is the number of columns of a product at a time: below the diagonal nothing is
 // computed.
@@ -38,6 +39,7 @@ type sums struct {
 
 	pool    *kernel.Pool
 	own     bool
+	chunk   int
 	x, y, c []float32
 }
 
@@ -74,7 +76,8 @@ func (s *sums) begin(p *product, targets bool) error {
 		}
 		s.of = append(s.of, m)
 	}
-	s.x, s.y = make([]float32, chunk*p.cols), make([]float32, chunk*p.outs)
+	s.chunk = chunkOf(p.cols)
+	s.x, s.y = make([]float32, s.chunk*p.cols), make([]float32, s.chunk*p.outs)
 	if s.whole {
 		s.c = make([]float32, p.cols*max(min(panel, p.cols), p.outs))
 	}
@@ -93,8 +96,8 @@ func (s *sums) add(p *product, x []float32, y func(g, lo, hi int, dst []float32)
 	}
 	for g, m := range s.of {
 		m.Rows += p.rows
-		for lo := 0; lo < p.rows; lo += chunk {
-			hi := min(lo+chunk, p.rows)
+		for lo := 0; lo < p.rows; lo += s.chunk {
+			hi := min(lo+s.chunk, p.rows)
 			p.inputs(x, g, lo, hi, s.x)
 			m.columns(s.x[:(hi-lo)*p.cols])
 			if s.whole {

@@ -251,6 +251,9 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	layers, _ := Layers(g, ws)
+	if why := (Options{Memory: 100}).TooLarge(layers[0]); !strings.Contains(why, "has 4 inputs, whose second moments take 128 bytes") || (Options{Memory: 128}).TooLarge(layers[0]) != "" {
+		t.Errorf("4 inputs: %q", why)
+	}
 	bad := random(r, 6, 4)
 	bad.F32()[3] = float32(math.NaN())
 	none := func(func(map[string]*tensor.Tensor) error) error { return nil }

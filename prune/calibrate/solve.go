@@ -68,6 +68,10 @@ func (s *Solver) Solve(ctx context.Context, dense, cut *graph.Graph, kept struct
 			skips = append(skips, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Len(), Why: fmt.Sprintf("is read by %d nodes, which want different things of it", len(l.Sites))})
 			continue
 		}
+		if why := s.TooLarge(l); why != "" {
+			skips = append(skips, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Len(), Why: why})
+			continue
+		}
 		done, why, err := r.layer(ctx, l, layers[i:])
 		if err != nil {
 			return nil, nil, err

@@ -17,6 +17,9 @@ type unfold struct {
 	at       []int32 // place of the input for a place of the output and a tap; -1: padding
 }
 
+// mostWindows bounds the table of an unfold: a convolution of 7x7 over 2000x2000 fits.
+const mostWindows = 1 << 28
+
 // conv lays a convolution out for an input [batch, channels, …].
 func (s *Site) conv(x []int) (*product, error) {
 	n := s.Node
@@ -37,6 +40,9 @@ func (s *Site) conv(x []int) (*product, error) {
 			return nil, fmt.Errorf("node %q: %w", n.Name, err)
 		}
 		u.size, u.places, u.taps = u.size*x[i+2], u.places*out[i], u.taps*k
+	}
+	if u.places > mostWindows/u.taps {
+		return nil, fmt.Errorf("node %q: %d windows of %d are more than is looked into", n.Name, u.places, u.taps)
 	}
 	u.table(w, x[2:], out)
 	p := &product{groups: w.Groups, rows: x[0] * u.places, outs: s.shape[0] / w.Groups, cols: s.shape[1] * u.taps, alpha: 1, window: u}
