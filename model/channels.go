@@ -15,36 +15,43 @@ type ChannelTarget struct {
 	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
+
+	Costs bool // see structure.Target
 }
 
 // ChannelScore rates the channels of groups: higher stays.
-type ChannelScore func(g *graph.Graph, groups []*structure.Group) [][]float64
+type ChannelScore func(g *graph.Graph, groups []*structure.Group) ([][]float64, error)
 
 // Squares rates channels by the squared norm of all that goes with them, over its
 // group's mean.
-func Squares(_ *graph.Graph, groups []*structure.Group) [][]float64 {
-	return structure.Score(groups, structure.Squares)
+func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, error) {
+	return structure.Score(groups, structure.Squares), nil
 }
 
 // Cut gives a copy of the job's network without the channels that a score rates
 // lowest, as many as the targets ask for; the channels that weights out of scope make
-// stay. It says what was rounded and what stays whole.
-func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (*graph.Graph, error) {
+// stay. It says what was rounded and what stays whole. kept are the positions that are
+// left.
+func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
 	if s.MACs == 0 && s.Params == 0 {
-		return nil, catalog.Errorf("no target: give {MACs} or {Params}")
+		return nil, nil, catalog.Errorf("no target: give {MACs} or {Params}")
 	}
 	if err := scope.Check(j.Graph); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	groups, kept := structure.Groups(j.Graph)
-	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even,
-		Whole: func(name string) bool { return !scope.Match(name) }, Why: kept}
+	groups, whole := structure.Groups(j.Graph)
+	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even, Costs: s.Costs,
+		Whole: func(name string) bool { return !scope.Match(name) }, Why: whole}
 	if s.Round == 0 {
 		target.Round = structure.Auto
 	}
-	sel, rounded, err := structure.SelectRounded(j.Graph, groups, rate(j.Graph, groups), target)
+	score, err := rate(j.Graph, groups)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	sel, rounded, err := structure.SelectRounded(j.Graph, groups, score, target)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, r := range rounded {
 		j.Logf("%s: %d channels in place of %d, a multiple of %d", groups[r.Group].Name, r.Kept, r.Asked, r.Multiple)
@@ -54,8 +61,9 @@ func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (*graph
 			j.Logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
 		}
 	}
-	for _, p := range kept {
+	for _, p := range whole {
 		j.Logf("%s stays whole: %s", p.Value.Name, p.Why)
 	}
-	return structure.Cut(j.Graph, groups, sel)
+	cut, err = structure.Cut(j.Graph, groups, sel)
+	return cut, structure.KeptBy(groups, sel), err
 }

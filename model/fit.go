@@ -88,6 +88,9 @@ func (j *Job) FitMasked(ctx context.Context, m *prune.Masks) (*Result, error) {
 // the recipe while the masks are held.
 func (j *Job) CutAndTune(ctx context.Context, m *prune.Masks) (*Result, error) {
 	m.Apply()
+	if _, err := j.Repair(ctx, &Result{Graph: j.Graph, Masks: m}); err != nil {
+		return nil, err
+	}
 	if err := j.LogUntuned(ctx, j.Graph); err != nil {
 		return nil, err
 	}
@@ -112,6 +115,9 @@ func (j *Job) FitRounds(ctx context.Context, rounds int, sparsity float64, pick 
 		}
 		res.Masks.Apply()
 		j.Logf("round %d of %d: %d of %d weights stay", i+1, rounds, res.Masks.Count(), prune.Total(res.Masks.Weights))
+		if _, err := j.Repair(ctx, res); err != nil {
+			return nil, err
+		}
 		if err := j.LogUntuned(ctx, j.Graph); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,8 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/prune"
+	"pare/prune/calibrate"
+	"pare/prune/structure"
 	"pare/train"
 )
 
@@ -38,11 +40,18 @@ type Job struct {
 	Seed   uint64
 	Engine engine.Options
 
+	// Samples are what runs through the network where a method looks at what goes into
+	// layers: batches for any inputs, without labels. nil: those of Data's training set.
+	Samples calibrate.Batches
+
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
+
+	whole  *graph.Graph // the network before, where what is cut is to be solved
+	solved *Result      // the notes of that, once it was done
 
 	method Method // whose settings a checkpoint belongs to
 	tried  bool   // the cut is made to be looked at, before a training that is to follow
@@ -52,6 +61,7 @@ type Job struct {
 type Result struct {
 	Graph  *graph.Graph
 	Masks  *prune.Masks   // of methods that cut single weights
+	Kept   structure.Kept // of methods that cut channels: which positions of the values stay; nil: all
 	Epochs []train.Epoch  // of the training, if any
 	Notes  []catalog.Text // what the user should know, for people
 	Facts  any            // what the method found out, for machines: a type of its own that JSON writes and reads back
@@ -82,7 +92,16 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if s, ok := m.(interface{ Scope() prune.Scope }); ok {
 		left = prune.Skipped(j.Graph, s.Scope())
 	}
-	work := func() (*Result, error) { return m.Run(ctx, &k) }
+	if err := k.beforeSolve(); err != nil {
+		return nil, err
+	}
+	work := func() (*Result, error) {
+		res, err := m.Run(ctx, &k)
+		if err != nil {
+			return res, err
+		}
+		return res, k.afterWork(ctx, res)
+	}
 	f, keeps := m.(AsIs)
 	var res *Result
 	if keeps && f.AsIs() {

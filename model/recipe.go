@@ -19,7 +19,7 @@ type Recipe struct {
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
 	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or none, for labels are not used, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
-	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels"`
+	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels; solve, by least squares layer by layer on samples without labels, alone (with 0 epochs) or before the training, as in solve,distil"`
 	Metric    string  `flag:"metric" doc:"how networks are judged, the first deciding: auto, by what the loss suggests, or some of accuracy, top-k(k=5), iou, ap(boxes,scores,box,label), r2, psnr … and onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
@@ -36,6 +36,9 @@ func Defaults() Recipe {
 // Check returns an error where the recipe cannot be followed with the data. It
 // is asked before any work; Fit asks again.
 func (j *Job) Check() error {
+	if err := j.checkSolve(); err != nil {
+		return err
+	}
 	if j.Recipe.Epochs == 0 {
 		return nil
 	}

@@ -143,7 +143,7 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err := c.settle(name, j.Graph); err != nil {
 		return nil, err
 	}
-	if (j.Data == nil || j.Data.Train == nil) && !cmd.Flags().Changed("epochs") {
+	if (j.Data == nil || j.Data.Train == nil || q.recipe.Recover == "solve") && !cmd.Flags().Changed("epochs") {
 		j.Recipe.Epochs = 0
 	}
 	if err := q.teaching.apply(c, cmd, j); err != nil {

@@ -73,7 +73,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 		m          model.Method
 	}{
 		{"sparse-90", "cutting 90 % of the weights, fine-tuning", &oneshot.GlobalMP{Sparsity: .9, MT: .05}},
-		{"half-channels", "removing half of the multiply-accumulates by channels, fine-tuning", &structured.Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Round: 8, Least: .1}}},
+		{"half-channels", "removing half of the multiply-accumulates by channels, fine-tuning", &structured.Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Round: 8, Least: .1}, Score: "norm", Samples: 512}},
 	} {
 		say("%s", p.what)
 		h, _ := g.Clone(true)

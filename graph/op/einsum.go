@@ -135,6 +135,13 @@ func (p *equationParser) implicit() []rune {
 	return out
 }
 
+// Indices names every axis of an Einsum's inputs and of its result by a letter, those
+// under an ellipsis too. It returns an error where the equation does not fit the inputs.
+func Indices(n *graph.Node) (in [][]rune, out []rune, err error) {
+	e, err := equationOf(n)
+	return e.in, e.out, err
+}
+
 func equationOf(n *graph.Node) (equation, error) {
 	ranks := make([]int, len(n.Inputs))
 	for i, v := range n.Inputs {

@@ -9,6 +9,7 @@ import (
 	"pare/catalog"
 	"pare/model"
 	"pare/model/atinit"
+	"pare/model/calibrated"
 	"pare/model/diagnose"
 	"pare/model/gradual"
 	"pare/model/learned"
@@ -24,7 +25,7 @@ func List() []model.Method {
 	return []model.Method{
 		rewrite.NewShare(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
 		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), gradual.NewGMP(),
-		oneshot.NewMagnitude(), oneshot.NewLAMP(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
+		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
 		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(),
 	}
 }

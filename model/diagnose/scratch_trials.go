@@ -41,7 +41,9 @@ func (p *Pruned) Ratio() float64 { return float64(p.Dense) / float64(max(1, p.MA
 // Prune gives the architecture; the job's network stays as it is.
 func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 	p := &Pruned{}
-	rate := structure.Filters
+	rate := func(g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
+		return structure.Filters(g, groups), nil
+	}
 	if s.Pruner == "channels" {
 		rate = model.Squares
 	}
@@ -62,9 +64,13 @@ func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 		p.Masks.Apply()
 	case s.Keep > 0:
 		groups, _ := structure.Groups(j.Graph)
-		p.Graph, err = structure.Cut(j.Graph, groups, structure.Share(groups, rate(j.Graph, groups), s.Keep))
+		score, wrong := rate(j.Graph, groups)
+		if wrong != nil {
+			return nil, wrong
+		}
+		p.Graph, err = structure.Cut(j.Graph, groups, structure.Share(groups, score, s.Keep))
 	default:
-		p.Graph, err = s.Cut(j, rate, prune.Scope{})
+		p.Graph, _, err = s.Cut(j, rate, prune.Scope{})
 	}
 	if err != nil {
 		return nil, err

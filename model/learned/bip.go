@@ -149,7 +149,7 @@ func (s *BiP) smaller(j *model.Job, res *model.Result) (*model.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		res.Graph, res.Masks = c, nil // the masks are those of the larger network
+		res.Graph, res.Masks, res.Kept = c, nil, structure.KeptBy(groups, sel) // the masks are those of the larger network
 	}
 	res.Note("%d of %d channels are removed; the other cut ones stay as zeros", gone, all)
 	res.Facts = &BiPFacts{Channels: all, Removed: gone}

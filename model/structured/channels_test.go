@@ -41,7 +41,7 @@ func TestChannelsFreeSizes(t *testing.T) {
 	for _, given := range []bool{true, false} {
 		j := modeltest.ConvJob(t, "resnet8")
 		j.Recipe.Epochs = 0
-		want := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}}, j)
+		want := modeltest.Run(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .5}}, j)
 		k := modeltest.ConvJob(t, "resnet8")
 		k.Recipe.Epochs = 0
 		for i, s := range []string{"H", "W"} {
@@ -53,7 +53,7 @@ func TestChannelsFreeSizes(t *testing.T) {
 		if given {
 			k.Data, k.Graph.Usage.Sizes = nil, map[string]int{"H": 8, "W": 8}
 		}
-		r := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}}, k)
+		r := modeltest.Run(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .5}}, k)
 		a, _ := measure.Count(want.Graph)
 		b, _ := measure.Count(r.Graph)
 		if a != b || r.Notes != nil || r.Graph.Inputs[0].Shape.String() != "[N 1 H W]" {
@@ -71,7 +71,7 @@ func TestChannelsBadInput(t *testing.T) {
 		"Least 1: a number in [0,1)":     {MACs: .5, Least: 1},
 		"Round -1: a number of at least": {MACs: .5, Round: -1},
 	} {
-		modeltest.Refused(t, &Channels{ChannelTarget: s}, modeltest.Job(t, 0), want)
+		modeltest.Refused(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: s}, modeltest.Job(t, 0), want)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestChannelsScopeAndWidth(t *testing.T) {
 	width := func(g *graph.Graph, name string) int { return g.Value(name).Const.Shape[0] }
 	j := modeltest.ConvJob(t, "resnet8")
 	j.Recipe.Epochs = 0
-	m := &Channels{ChannelTarget: model.ChannelTarget{MACs: .8}, Layers: model.Layers{Exclude: []string{"layer3*"}}}
+	m := &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .8}, Layers: model.Layers{Exclude: []string{"layer3*"}}}
 	r := modeltest.Run(t, m, j)
 	for _, v := range r.Graph.Params() {
 		if len(v.Const.Shape) == 4 && strings.HasPrefix(v.Name, "layer3") && v.Const.Shape[0] != width(j.Graph, v.Name) {
@@ -91,7 +91,7 @@ func TestChannelsScopeAndWidth(t *testing.T) {
 	for _, round := range []int{0, 1} {
 		k := modeltest.ConvJob(t, "resnet8")
 		k.Recipe.Epochs = 0
-		r := modeltest.Run(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Round: round}}, k)
+		r := modeltest.Run(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .5, Round: round}}, k)
 		odd := 0
 		for _, v := range r.Graph.Params() {
 			if len(v.Const.Shape) == 4 && width(k.Graph, v.Name) >= 16 && v.Const.Shape[0]%8 != 0 {
@@ -102,5 +102,5 @@ func TestChannelsScopeAndWidth(t *testing.T) {
 			t.Errorf("round %d: %d widths are no multiples of 8", round, odd)
 		}
 	}
-	modeltest.Refused(t, &Channels{ChannelTarget: model.ChannelTarget{MACs: .5}, Layers: model.Layers{Include: []string{"layr3*"}}}, modeltest.ConvJob(t, "resnet8"), "layr3")
+	modeltest.Refused(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .5}, Layers: model.Layers{Include: []string{"layr3*"}}}, modeltest.ConvJob(t, "resnet8"), "layr3")
 }

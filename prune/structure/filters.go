@@ -27,7 +27,7 @@ func Filters(g *graph.Graph, groups []*Group) [][]float64 {
 			}
 			grp.addTo(out[i], k, e)
 		}
-		relative(out[i])
+		Relative(out[i])
 	}
 	return out
 }

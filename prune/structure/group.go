@@ -18,6 +18,7 @@ type Group struct {
 	Channels []Channel
 
 	makers []string // all weights that make the channels
+	made   []bool   // by axis: along it a weight makes them
 }
 
 // Channel is one class of coupled positions: At[k] lists its positions in axis
@@ -45,6 +46,7 @@ func Groups(g *graph.Graph) ([]*Group, []Protected) {
 			grp = &Group{}
 			for _, ai := range c.axes {
 				grp.Axes = append(grp.Axes, r.axes[ai])
+				grp.made = append(grp.made, made[r.axes[ai]] != "")
 				if name := made[r.axes[ai]]; name != "" {
 					grp.makers = append(grp.makers, name)
 				}
@@ -166,4 +168,15 @@ func (g *Group) String() string {
 		w = append(w, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
 	}
 	return fmt.Sprintf("%d channels of %s: %s", len(g.Channels), g.Name, strings.Join(w, " "))
+}
+
+// Reads gives which axis of the group is one along which a weight reads its channels, and
+// makes none; -1 where it does not.
+func (g *Group) Reads(v *graph.Value) int {
+	for k, a := range g.Axes {
+		if a.Value == v && len(v.Shape) > 1 && !g.made[k] {
+			return k
+		}
+	}
+	return -1
 }

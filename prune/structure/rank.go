@@ -33,7 +33,7 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 				g.addTo(out[i], k, e)
 			}
 		}
-		relative(out[i])
+		Relative(out[i])
 	}
 	return out
 }
@@ -50,8 +50,18 @@ func (g *Group) addTo(score []float64, k int, entries []float32) {
 	}
 }
 
-// relative divides scores by their mean.
-func relative(s []float64) {
+// Sum adds to every channel's score f times the entries that it has in axis k of the
+// group, of those of the axis' whole weight.
+func (g *Group) Sum(score []float64, k int, entries []float32, f float64) {
+	more := make([]float64, len(score))
+	g.addTo(more, k, entries)
+	for c, x := range more {
+		score[c] += f * x
+	}
+}
+
+// Relative divides the scores of a group's channels by their mean.
+func Relative(s []float64) {
 	mean := 0.0
 	for _, x := range s {
 		mean += x / float64(len(s))
@@ -101,6 +111,10 @@ type Target struct {
 	Round  int     // channels kept of a group are rounded up to a multiple; 0 or 1: any number; Auto: see Width
 	Least  float64 // share of each group's channels that stays at least
 	Even   bool    // cut the same share of every group instead of ranking all together
+	// Costs says that a score is what every further channel of the group costs for each
+	// multiply-accumulate that goes with it: then it is added up, and the cut whose sum is
+	// least is looked for, by as many channels at once as are rounded to.
+	Costs bool
 	// Whole says of a weight's name that no channel that the weight makes is cut; nil:
 	// of none. Of a prune.Scope it is what Match is false for.
 	Whole func(name string) bool
@@ -212,12 +226,17 @@ func SelectRounded(g *graph.Graph, groups []*Group, score [][]float64, t Target)
 	case !open:
 		return nil, nil, fmt.Errorf("no channels may be cut: weights that are to stay whole make all of them%s", t.reasons("; "))
 	}
-	all := t.ranked(groups, score)
 	m := newMeter(g)
 	met := func(s Selection) (Cost, bool) {
 		c := m.cost(s.removed(groups))
 		ok := t.MACs == 0 || float64(c.MACs) <= t.MACs*float64(m.whole.MACs)
 		return c, ok && (t.Params == 0 || float64(c.Params) <= t.Params*float64(m.whole.Params))
+	}
+	all := t.ranked(groups, score)
+	if t.Costs {
+		if s := t.cheapest(g, groups, score, func(s Selection) bool { _, ok := met(s); return ok }); s != nil {
+			return s, nil, nil
+		}
 	}
 	k := sort.Search(len(all)+1, func(k int) bool { s, _ := t.choose(groups, all[:k]); _, ok := met(s); return ok })
 	if k > len(all) {

@@ -1,6 +1,8 @@
 package structure_test
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +10,7 @@ import (
 	"pare/graph/op"
 	"pare/prune/structure"
 	"pare/tensor"
+	"pare/zoo"
 )
 
 // chain is a network of dense layers of these widths, w0, w1, ...
@@ -122,5 +125,85 @@ func TestQuantised(t *testing.T) {
 	_, err := structure.Select(g, groups, nil, structure.Target{MACs: .5, Why: whole})
 	if err == nil || !strings.Contains(err.Error(), "cut channels of the float32 network that it was made from, and quantise what is left") {
 		t.Error(err)
+	}
+}
+
+// The cheapest cut is that of all cuts by whole widths, where costs add up; and a group
+// whose next width would go far beyond the target keeps it.
+func TestCheapest(t *testing.T) {
+	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, _ := structure.Groups(g)
+	worth := structure.Worth(g, groups)
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 5 {
+		score := make([][]float64, len(groups))
+		for i, grp := range groups {
+			score[i] = make([]float64, len(grp.Channels))
+			for c := range score[i] {
+				score[i][c] = r.Float64() * float64(c+1)
+			}
+		}
+		sum := func(s structure.Selection) (x float64) {
+			for i, m := range s {
+				for c := range score[i] {
+					if !m.Kept(c) {
+						x += score[i][c] * float64(worth[i].MACs)
+					}
+				}
+			}
+			return x
+		}
+		target := structure.Target{MACs: .6, Round: 4}
+		plain, _, err := structure.SelectRounded(g, groups, score, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.Costs = true
+		best, _, err := structure.SelectRounded(g, groups, score, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut, err := structure.Cut(g, groups, best)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if share := float64(structure.CostOf(cut).MACs) / float64(structure.CostOf(g).MACs); share > .6 {
+			t.Errorf("%.3f of the MACs are left", share)
+		}
+		if a, b := sum(best), sum(plain); a > b*(1+1e-9) {
+			t.Errorf("the cheapest cut costs %v, the plain one %v", a, b)
+		}
+		for i, m := range best {
+			if n := len(groups[i].Channels); m.Count() != n && m.Count()%4 != 0 {
+				t.Errorf("%d of %d channels stay", m.Count(), n)
+			}
+		}
+	}
+}
+
+// What is kept of a value is what the cut network has of it.
+func TestKept(t *testing.T) {
+	g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, _ := structure.Groups(g)
+	sel := structure.Share(groups, structure.Score(groups, structure.Squares), .5)
+	cut, err := structure.Cut(g, groups, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := structure.KeptBy(groups, sel)
+	for _, v := range g.Consts() {
+		w := cut.Value(v.Name)
+		if w == nil || v.Const.F32() == nil {
+			continue
+		}
+		if got := kept.Take(v.Name, v.Const); !slices.Equal(got.F32(), w.Const.F32()) || !slices.Equal(got.Shape, w.Const.Shape) {
+			t.Errorf("%s: %v, want %v", v.Name, got, w.Const)
+		}
 	}
 }

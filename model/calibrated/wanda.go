@@ -1,0 +1,79 @@
+package calibrated
+
+import (
+	_ "embed"
+
+	"context"
+	"math"
+
+	"pare/catalog"
+	"pare/model"
+	"pare/prune"
+	"pare/prune/allocate"
+)
+
+// Wanda is pruning by weights and activations.
+type Wanda struct {
+	Sparsity float64          `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
+	Pattern  allocate.Pattern `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
+	Samples
+}
+
+//go:embed wanda.md
+var wandaDoc string
+
+var wandaCard = &catalog.Card{
+	Name: "wanda", Noun: "model", Title: "Pruning by weights and activations (Wanda)",
+	Paper: "Sun, Liu, Bair, Kolter: A Simple and Effective Pruning Approach for Large Language Models (2023). arXiv 2306.11695",
+	Cuts:  "weights, N:M groups, blocks", Needs: catalog.Samples, Doc: wandaDoc,
+}
+
+// NewWanda gives the method with its defaults.
+func NewWanda() *Wanda { return &Wanda{Sparsity: .5, Samples: Samples{Samples: 128}} }
+
+// Card describes the method.
+func (*Wanda) Card() *catalog.Card { return wandaCard }
+
+// Run cuts layer after layer, and fine-tunes.
+func (s *Wanda) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
+	return s.each(ctx, j, false, s.pick)
+}
+
+// pick keeps in every row of a layer's matrix the weights of the largest |w| |x|.
+func (s *Wanda) pick(c *cut) (*prune.Mask, error) {
+	w := c.Weight
+	sc := make([]float32, w.Len())
+	for _, m := range c.of {
+		for k, x := range m.Squares {
+			norm := math.Sqrt(x)
+			for o := range m.Outs {
+				i := m.At(o, k)
+				sc[i] = float32(math.Abs(float64(w.Data()[i])) * norm)
+			}
+		}
+	}
+	if s.Pattern != (allocate.Pattern{}) {
+		k, err := s.Pattern.Masks([]*prune.Weight{w}, [][]float32{sc}, s.Sparsity)
+		if err != nil {
+			return nil, err
+		}
+		return k.Mask[0], nil
+	}
+	out := prune.NewMask(w.Len(), false)
+	before := 0
+	for _, m := range c.of {
+		row := make([]float32, m.Cols)
+		for o := range m.Outs {
+			for k := range row {
+				row[k] = sc[m.At(o, k)]
+			}
+			cut := share(before+m.Cols, s.Sparsity) - share(before, s.Sparsity)
+			before += m.Cols
+			kept := prune.TopK(row, m.Cols-cut, prune.CutFirst)
+			for k := range row {
+				out.Set(m.At(o, k), kept.Kept(k))
+			}
+		}
+	}
+	return out, nil
+}
