@@ -4,6 +4,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,7 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 			return nil, err
 		}
 	}
+	r.setRate()
 	if err := r.start(); err != nil {
 		return nil, err
 	}
@@ -123,18 +125,22 @@ func (r *Run) begin(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	peak := r.Config.Rate
-	if r.Find != nil {
-		peak = r.Find.Rate(r.Peak)
-		if r.Find.Found != nil {
-			r.Find.Found(r.Peak, r.Tested)
-		}
+	if r.setRate(); r.Find != nil && r.Find.Found != nil {
+		r.Find.Found(r.Peak, r.Tested)
 	}
-	r.Rate = func(step int) float64 { return r.factor * peak(step) }
 	if r.good == nil {
 		return r.settle()
 	}
 	return nil
+}
+
+// setRate makes the rate of the peak, which is the usual one until it is found.
+func (r *Run) setRate() {
+	rate := r.Config.Rate
+	if r.Find != nil {
+		rate = r.Find.Rate(cmp.Or(r.Peak, r.Find.Usual))
+	}
+	r.Rate = func(step int) float64 { return r.factor * rate(step) }
 }
 
 func check(cfg *Config) error {
