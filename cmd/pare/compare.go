@@ -164,7 +164,7 @@ func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
 		}
 		s.Networks[seed] = g
 	}
-	return (&model.Job{Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
+	return (&model.Job{Graph: s.Networks[1], Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
 }
 
 // sweep makes the runs under a progress bar, or tells of each that ends.

@@ -97,7 +97,7 @@ func TestStatuses(t *testing.T) {
 		{2, nil, "did you mean pare model?", "modle"},
 		{2, nil, "did you mean pare model prune?", "prun"},
 		{2, nil, "did you mean pare model prune?", "model prun"},
-		{2, nil, "did you mean --max-drop, --memory, --method, --momentum or --mt?", "model prune net.onnx --m"},
+		{2, nil, "did you mean --match, --max-drop, --memory, --method, --metric, --momentum or --mt?", "model prune net.onnx --m"},
 		{2, nil, "--memory lots: a size of at least 1M is needed", "methods --memory lots"},
 		{2, nil, "end in .onnx or .pare", "model prune net.onnx -o x.tflite"},
 		{2, nil, "is the input itself: give another file, or --force", "model prune net.onnx -o net.onnx"},
