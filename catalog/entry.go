@@ -23,10 +23,11 @@ func (s *Setting) Allowed() string {
 	if s.Kind == "bool" {
 		text = "true, false"
 	}
-	if text == "" || len(s.Also) == 0 {
+	also := s.also()
+	if text == "" || len(also) == 0 {
 		return text
 	}
-	return text + ", or " + strings.Join(s.Also, ", ")
+	return text + ", or " + strings.Join(also, ", ")
 }
 
 // interval writes an interval with two ends as it is, and others in words.

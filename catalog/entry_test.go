@@ -1,6 +1,9 @@
 package catalog
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What a setting allows is said once: in its doc, or after it.
 func TestAllowed(t *testing.T) {
@@ -14,6 +17,7 @@ func TestAllowed(t *testing.T) {
 		Grow   string   `flag:"grow" choice:"gradient,random" doc:"gradient, or random"`
 		Flip   bool     `flag:"flip" doc:"mirror"`
 		Things []string `flag:"things" doc:"names"`
+		Found  float64  `flag:"found" range:"(0,)" auto:"0" doc:"rate"`
 	}{}
 	for i, want := range [][2]string{
 		{"[0,1)", "share that is cut; in [0,1)"},
@@ -25,6 +29,7 @@ func TestAllowed(t *testing.T) {
 		{"gradient, random", "gradient, or random"},
 		{"true, false", "mirror"},
 		{"", "names"},
+		{"above 0, or auto", "rate; above 0, or auto"},
 	} {
 		x := Settings(s)[i]
 		if got := [2]string{x.Allowed(), x.Usage()}; got != want {
@@ -36,5 +41,30 @@ func TestAllowed(t *testing.T) {
 	}
 	if Settings(s)[0].IsList() || !Settings(s)[8].IsList() {
 		t.Error("lists")
+	}
+}
+
+// The word auto stands for a number that no range holds; as text it is the word again.
+func TestAuto(t *testing.T) {
+	s := &struct {
+		Rate float64 `flag:"rate" range:"(0,)" auto:"0" doc:"rate"`
+		Clip float64 `flag:"clip" range:"[0,)" auto:"-1" doc:"limit"`
+	}{Rate: .5}
+	for _, c := range []struct {
+		name, set, want string
+		value           func() float64
+		number          float64
+	}{
+		{"rate", "auto", "auto", func() float64 { return s.Rate }, 0}, {"rate", "0.25", "0.25", func() float64 { return s.Rate }, .25},
+		{"clip", "auto", "auto", func() float64 { return s.Clip }, -1}, {"clip", "0", "0", func() float64 { return s.Clip }, 0},
+	} {
+		if err := Set(s, c.name, c.set); err != nil || c.value() != c.number || Values(s)[c.name] != c.want {
+			t.Errorf("%s %s: %v, value %v, text %q", c.name, c.set, err, c.value(), Values(s)[c.name])
+		}
+	}
+	for name, x := range map[string]string{"rate": "-1", "clip": "-2"} {
+		if err := Set(s, name, x); err == nil || !strings.Contains(err.Error(), "or auto") {
+			t.Errorf("%s %s: %v", name, x, err)
+		}
 	}
 }

@@ -18,6 +18,7 @@ type Setting struct {
 	Choices []string `json:"choices,omitempty"` // tag choice, separated by commas: the only values allowed
 	Range   string   `json:"range,omitempty"`   // tag range, such as [0,1): the interval that numbers lie in
 	Also    []string `json:"also,omitempty"`    // tag also: values allowed outside the range, with a meaning of their own
+	Auto    string   `json:"auto,omitempty"`    // tag auto: the number that the word auto stands for
 	Default string   `json:"default"`           // the value that the struct held when it was listed
 
 	value reflect.Value
@@ -39,7 +40,7 @@ func list(v reflect.Value) []*Setting {
 		if name == "" {
 			continue
 		}
-		s := &Setting{Field: f.Name, Name: name, Doc: f.Tag.Get("doc"), Kind: f.Tag.Get("kind"), Range: f.Tag.Get("range"), value: v.Field(i)}
+		s := &Setting{Field: f.Name, Name: name, Doc: f.Tag.Get("doc"), Kind: f.Tag.Get("kind"), Range: f.Tag.Get("range"), Auto: f.Tag.Get("auto"), value: v.Field(i)}
 		if s.Kind == "" {
 			s.Kind = kind(v.Field(i))
 		}
@@ -87,13 +88,22 @@ func (s *Setting) String() string {
 		b, _ := x.MarshalText() // what has been set can be written
 		return string(b)
 	default:
-		return fmt.Sprint(x)
+		if text := fmt.Sprint(x); s.Auto == "" || text != s.Auto {
+			return text
+		}
+		return auto
 	}
 }
+
+// auto is the word for a number that is found.
+const auto = "auto"
 
 // Set parses a value, and returns an error where it is not one of the field's
 // kind, choices or range.
 func (s *Setting) Set(x string) error {
+	if x == auto && s.Auto != "" {
+		x = s.Auto
+	}
 	if t, ok := s.value.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := t.UnmarshalText([]byte(x)); err != nil {
 			return Errorf("{%s}: %v", s.Field, err)
@@ -145,7 +155,7 @@ func (s *Setting) check() error {
 		return s.chosen(s.value.String())
 	}
 	x, ok := s.number()
-	if !ok || slices.Contains(s.Also, s.String()) {
+	if !ok || slices.Contains(s.Also, s.String()) || s.Auto != "" && s.String() == auto {
 		return nil
 	}
 	r := s.Range
@@ -160,10 +170,18 @@ func (s *Setting) check() error {
 		return nil
 	}
 	want := in.String()
-	if len(s.Also) > 0 {
-		want += ", or " + strings.Join(s.Also, " or ")
+	if also := s.also(); len(also) > 0 {
+		want += ", or " + strings.Join(also, " or ")
 	}
 	return Bad(s.Field, s.String(), want)
+}
+
+// also are the words and values outside the range.
+func (s *Setting) also() []string {
+	if s.Auto == "" {
+		return s.Also
+	}
+	return append(slices.Clone(s.Also), auto)
 }
 
 func (s *Setting) number() (float64, bool) {

@@ -18,7 +18,8 @@ type Network struct {
 	File   string        `json:"file"`
 	Graph  *graph.Graph  `json:"-"`
 	Epochs []train.Epoch `json:"epochs,omitempty"`
-	How    string        `json:"how,omitempty"` // it was made, in words, where the method of Origin does not say it
+	Course *Course       `json:"training,omitempty"` // of its own training
+	How    string        `json:"how,omitempty"`      // it was made, in words, where the method of Origin does not say it
 
 	Metrics *train.Metrics `json:"metrics,omitempty"`
 	Size    Size           `json:"size"`

@@ -16,7 +16,7 @@ import (
 func Verdict(ns []*Network, d *dataset.Data, engine string) []string {
 	first := ns[0]
 	if len(ns) == 1 {
-		return []string{alone(first, d, engine)}
+		return append([]string{alone(first, d, engine)}, warned(ns, d)...)
 	}
 	var out []string
 	for i, n := range ns[1:] {
@@ -24,7 +24,16 @@ func Verdict(ns []*Network, d *dataset.Data, engine string) []string {
 		if i > 0 {
 			t = "" // it is said above
 		}
-		out = append(out, fmt.Sprintf("%s against %s: %s; %s; %s.", n.Name, first.Name, sizeVerdict(n, first), timeVerdict(&n.Single, "one sample", t), scoreVerdict(n.Metrics, first.Metrics, d)))
+		out = append(out, fmt.Sprintf("%s against %s: %s; %s; %s%s.", n.Name, first.Name, sizeVerdict(n, first), timeVerdict(&n.Single, "one sample", t), scoreVerdict(n.Metrics, first.Metrics, d), n.Course.said()))
+	}
+	return append(out, warned(ns, d)...)
+}
+
+// warned are the warnings as sentences.
+func warned(ns []*Network, d *dataset.Data) []string {
+	out := Warnings(ns, d)
+	for i, w := range out {
+		out[i] = "Warning: " + w + "."
 	}
 	return out
 }
@@ -43,7 +52,7 @@ func alone(n *Network, d *dataset.Data, engine string) string {
 	if n.Single.measured() {
 		time = fmt.Sprintf("one sample takes %s on %s", n.Single.Seconds.Millis().Text, engine)
 	}
-	return fmt.Sprintf("%s: %s; %s; %s.", n.Name, acc, size, time)
+	return fmt.Sprintf("%s: %s; %s; %s%s.", n.Name, acc, size, time, n.Course.said())
 }
 
 // sizeVerdict compares the files as they lie on disk; where one has none, its ONNX
@@ -126,11 +135,8 @@ func scoreVerdict(m, was *train.Metrics, d *dataset.Data) string {
 		word = "lower"
 	}
 	t := fmt.Sprintf("%s %s %s (%s", x.Metric, x.By(math.Abs(diff)), word, both)
-	if n := float64(m.N); n > 0 && x.Metric == "accuracy" {
-		v := func(p float64) float64 { return p * (1 - p) / n }
-		if math.Abs(diff) < 2*math.Sqrt(v(x.Value)+v(y.Value)) {
-			t += fmt.Sprintf("; %s samples cannot tell that from chance", report.Count(int64(m.N)).Text)
-		}
+	if e := errorOf(x, y, m.N); e > 0 && math.Abs(diff) < 2*e {
+		t += fmt.Sprintf("; %s samples cannot tell that from chance", report.Count(int64(m.N)).Text)
 	}
 	return t + ")"
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 
 	"pare/catalog"
@@ -26,6 +27,10 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	if err != nil {
 		return nil, err
 	}
+	was, err := j.before(ctx, g)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Graph, cfg.Hooks = g, hooks
 	cfg.From = j.From
 	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
@@ -34,7 +39,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	if j.Save != "" {
 		cfg.Key = j.Facts(j.method, g).Key()
 	}
-	cfg.Val = j.Held()
+	cfg.Val, cfg.Say = j.Held(), j.Logf
 	if j.OnStep != nil {
 		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
 	}
@@ -42,6 +47,10 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	r, err := train.Fit(ctx, cfg)
 	if r == nil {
 		return nil, err
+	}
+	if j.course != nil && err == nil {
+		j.course.Judge(r, j.held(), was)
+		j.course.Rate = cmp.Or(j.course.Rate, j.Recipe.LR)
 	}
 	return r.Past, err
 }

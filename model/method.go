@@ -15,6 +15,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/measure"
 	"pare/prune"
 	"pare/prune/calibrate"
 	"pare/prune/structure"
@@ -50,21 +51,22 @@ type Job struct {
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
 
-	whole  *graph.Graph // the network before, where what is cut is to be solved
-	solved *Result      // the notes of that, once it was done
-
-	method Method // whose settings a checkpoint belongs to
-	tried  bool   // the cut is made to be looked at, before a training that is to follow
+	whole  *graph.Graph    // the network before, where what is cut is to be solved
+	solved *Result         // the notes of that, once it was done
+	course *measure.Course // of the training under way; nil: nobody asks
+	method Method          // whose settings a checkpoint belongs to
+	tried  bool            // the cut is made to be looked at, before a training that is to follow
 }
 
 // Result is what came out.
 type Result struct {
 	Graph  *graph.Graph
-	Masks  *prune.Masks   // of methods that cut single weights
-	Kept   structure.Kept // of methods that cut channels: which positions of the values stay; nil: all
-	Epochs []train.Epoch  // of the training, if any
-	Notes  []catalog.Text // what the user should know, for people
-	Facts  any            // what the method found out, for machines: a type of its own that JSON writes and reads back
+	Masks  *prune.Masks    // of methods that cut single weights
+	Kept   structure.Kept  // of methods that cut channels: which positions of the values stay; nil: all
+	Epochs []train.Epoch   // of the training, if any
+	Course *measure.Course // what it decided by itself; nil where it was none, or the method's own
+	Notes  []catalog.Text  // what the user should know, for people
+	Facts  any             // what the method found out, for machines: a type of its own that JSON writes and reads back
 }
 
 // Run validates a method's settings and the job, and lets the method work.
@@ -87,6 +89,14 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 		} else if distils {
 			k.Dense, _ = j.Graph.Clone(true)
 		}
+	}
+	if d, ok := m.(Drives); ok && d.Drives() {
+		k.Recipe = k.Recipe.plain()
+	} else {
+		k.course = &measure.Course{}
+	}
+	if err := k.holdOut(); err != nil {
+		return nil, err
 	}
 	var left []prune.Skip
 	if s, ok := m.(interface{ Scope() prune.Scope }); ok {
@@ -111,9 +121,17 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	if res != nil {
 		res.Notes = append(notes, res.Notes...)
+		res.took(k.course)
 		res.noteLeft(left)
 	}
 	return res, err
+}
+
+// took keeps the course of a training, if there was one.
+func (r *Result) took(c *measure.Course) {
+	if c != nil && c.Epochs > 0 {
+		r.Course = c
+	}
 }
 
 // noteLeft says what weights a method left whole, and why: a line for each reason.

@@ -13,7 +13,7 @@ import (
 type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
 	Batch     int     `flag:"batch" range:"[1,)" doc:"samples in each step"`
-	LR        float64 `flag:"lr" range:"(0,)" doc:"peak learning rate"`
+	LR        float64 `flag:"lr" range:"(0,)" auto:"0" doc:"peak learning rate (auto: found by a short range test); above 0, or auto"`
 	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
@@ -22,15 +22,20 @@ type Recipe struct {
 	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels; solve, by least squares layer by layer on samples without labels, alone (with 0 epochs) or before the training, as in solve,distil"`
 	Metric    string  `flag:"metric" doc:"how networks are judged, the first deciding: auto, by what the loss suggests, or some of accuracy, top-k(k=5), iou, ap(boxes,scores,box,label), r2, psnr … and onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
-	Clip      float64 `flag:"clip" range:"[0,)" doc:"largest norm of the gradient (0: no limit)"`
+	Clip      float64 `flag:"clip" range:"[0,)" auto:"-1" doc:"largest norm of the gradient (0: no limit; auto: four times its running mean)"`
+	Explosion string  `flag:"on-explosion" choice:"auto,back,stop" doc:"what is done where the loss explodes: back (to the last good state, with a quarter of the learning rate, three times at most), stop (it is an error), or auto (back, but stop for methods that drive their own trainings)"`
+	Keep      string  `flag:"keep-epoch" choice:"auto,best,last" doc:"which epoch's weights are kept: best (on the validation set; without one a part of the training set is held out, a tenth at most), last, or auto (best, but last for methods that drive their own trainings)"`
 	Crop      int     `flag:"crop" range:"[0,)" doc:"augmentation: shift images by up to this number of pixels"`
 	Renorm    string  `flag:"renorm" choice:"auto,off" doc:"auto: where an exporter has folded batch normalisation into the convolutions, it is put back for the training and folded again; off: such a network is trained as it is"`
 	Flip      bool    `flag:"flip" doc:"augmentation: mirror images at random"`
 }
 
-// Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine.
+// Defaults is a recipe that suits most fine-tuning: 10 epochs of SGD along a cosine,
+// whose rate is found, gradients clipped, explosions undone, and the best epoch kept.
+// The zero values of a recipe have none of these but the rate.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, LR: .05, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Renorm: "auto"}
+	return Recipe{Epochs: 10, Batch: 128, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Renorm: "auto",
+		Clip: train.Adaptive, Explosion: "auto", Keep: "auto"}
 }
 
 // Check returns an error where the recipe cannot be followed with the data. It
@@ -60,9 +65,9 @@ func (j *Job) config() (*train.Config, error) {
 		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
 	case j.Data.Train.Len() < r.Batch:
 		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), r.Batch)
-	case !(r.LR > 0) || math.IsInf(r.LR, 0):
+	case !(r.LR >= 0) || math.IsInf(r.LR, 0):
 		return nil, catalog.Errorf("{Recipe.LR} %v: the learning rate is not a positive number", r.LR)
-	case r.Clip < 0 || math.IsNaN(r.Clip):
+	case r.Clip < 0 && r.Clip != train.Adaptive || math.IsNaN(r.Clip):
 		return nil, catalog.Errorf("{Recipe.Clip} %v: the largest norm of the gradient is not negative", r.Clip)
 	case r.Crop < 0:
 		return nil, catalog.Errorf("{Recipe.Crop} %d is negative", r.Crop)
@@ -73,17 +78,17 @@ func (j *Job) config() (*train.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	rate, err := train.ParseRate(r.Schedule, r.LR, j.Steps())
-	if err != nil {
-		return nil, catalog.Errorf("{Recipe.Schedule}: %v", err)
+	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt}
+	if err := j.rate(cfg); err != nil {
+		return nil, err
 	}
-	cfg := &train.Config{Epochs: r.Epochs, Optimizer: opt, Rate: rate, Clip: r.Clip}
 	if cfg.Loss, err = j.lossOf(); err != nil {
 		return nil, err
 	}
 	if _, err := r.metrics(); err != nil {
 		return nil, err
 	}
+	j.careful(cfg)
 	return cfg, cfg.Loss.Check()
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph/op"
+	"pare/measure"
 	"pare/train"
 )
 
@@ -35,8 +36,17 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 // Train trains the job's network by the recipe, with the normalisation put back that an
 // exporter had folded away (see Recipe.Renorm).
 func (j *Job) Train(ctx context.Context) (*Result, error) {
-	return j.renormalised(ctx, func() (*Result, error) {
-		epochs, err := j.Fit(ctx, j.Graph)
-		return &Result{Graph: j.Graph, Epochs: epochs}, err
+	k := *j
+	k.course = &measure.Course{}
+	if err := k.holdOut(); err != nil {
+		return nil, err
+	}
+	res, err := k.renormalised(ctx, func() (*Result, error) {
+		epochs, err := k.Fit(ctx, k.Graph)
+		return &Result{Graph: k.Graph, Epochs: epochs}, err
 	})
+	if res != nil {
+		res.took(k.course)
+	}
+	return res, err
 }

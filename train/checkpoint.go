@@ -25,24 +25,45 @@ type checkpoint struct {
 	StatNames   []string
 	Stats       [][]float32
 	Hooks       map[string][]byte
+	Watch       watch
+	Norms       norms
+
+	// of a file alone
+	Peak, Factor float64
+	Tested       int
+	Backs        []Back
+	Good, Best   *checkpoint
+	Chosen       chosen
 }
 
-// state copies weights, statistics, optimiser state, hooks' state and position.
-func (r *Run) state() (*checkpoint, error) {
-	c := &checkpoint{Key: r.Key, Step: r.Step, Epoch: r.Epoch, Sum: r.sum, Past: slices.Clone(r.Past), Hooks: map[string][]byte{}}
-	for _, p := range r.Params {
-		c.Names = append(c.Names, p.Name)
-		c.Weights = append(c.Weights, append([]float32{}, p.W...))
-		var s [][]float32
-		for _, b := range p.State {
-			s = append(s, append([]float32{}, b...))
+// state copies weights, statistics, hooks' state and position, with whole what the
+// optimiser knows too. It writes over a state that is no longer wanted, or nil.
+func (r *Run) state(over *checkpoint, whole bool) (*checkpoint, error) {
+	c := over
+	if c == nil {
+		c = &checkpoint{Weights: make([][]float32, len(r.Params)), State: make([][][]float32, len(r.Params)), Stats: make([][]float32, len(r.Stats))}
+		for _, p := range r.Params {
+			c.Names = append(c.Names, p.Name)
 		}
-		c.State = append(c.State, s)
+		for _, v := range r.Stats {
+			c.StatNames = append(c.StatNames, v.Name)
+		}
 	}
-	for _, v := range r.Stats {
-		c.StatNames = append(c.StatNames, v.Name)
-		c.Stats = append(c.Stats, append([]float32{}, v.Const.F32()...))
+	c.Step, c.Epoch, c.Sum, c.Past = r.Step, r.Epoch, r.sum, append(c.Past[:0], r.Past...)
+	c.Watch, c.Norms = r.watch, r.norms
+	for i, p := range r.Params {
+		c.Weights[i] = append(c.Weights[i][:0], p.W...)
+		if c.State[i] == nil && whole {
+			c.State[i] = make([][]float32, len(p.State))
+		}
+		for k := range c.State[i] {
+			c.State[i][k] = append(c.State[i][k][:0], p.State[k]...)
+		}
 	}
+	for i, v := range r.Stats {
+		c.Stats[i] = append(c.Stats[i][:0], v.Const.F32()...)
+	}
+	c.Hooks = map[string][]byte{}
 	for name, h := range r.stateful() {
 		b, err := h.MarshalBinary()
 		if err != nil {
@@ -74,14 +95,43 @@ func (r *Run) stateful() iter.Seq2[string, Stateful] {
 	}
 }
 
-func (r *Run) restore(c *checkpoint) error {
+// restore puts a state back, with whole the optimiser, the position and what is
+// watched too.
+func (r *Run) restore(c *checkpoint, whole bool) error {
+	if err := r.fits(c, whole); err != nil {
+		return err
+	}
+	for name, h := range r.stateful() {
+		if err := h.UnmarshalBinary(c.Hooks[name]); err != nil {
+			return err
+		}
+	}
+	for i, p := range r.Params {
+		copy(p.W, c.Weights[i])
+		for k := range c.State[i] {
+			copy(p.State[k], c.State[i][k])
+		}
+	}
+	for i, v := range r.Stats {
+		copy(v.Const.F32(), c.Stats[i])
+	}
+	if whole {
+		r.Step, r.Epoch, r.sum, r.Past = c.Step, c.Epoch, c.Sum, slices.Clone(c.Past)
+		r.watch, r.norms = c.Watch, c.Norms
+	}
+	return nil
+}
+
+// fits returns an error where a state is not of this run's network, optimiser, hooks
+// and length.
+func (r *Run) fits(c *checkpoint, whole bool) error {
 	if len(c.Names) != len(r.Params) || len(c.StatNames) != len(r.Stats) || len(c.Weights) != len(c.Names) ||
 		len(c.State) != len(c.Names) || len(c.Stats) != len(c.StatNames) {
 		return fmt.Errorf("the checkpoint has %d parameters and %d statistics, the network %d and %d: it belongs to another network",
 			len(c.Names), len(c.StatNames), len(r.Params), len(r.Stats))
 	}
 	for i, p := range r.Params {
-		if c.Names[i] != p.Name || len(c.Weights[i]) != len(p.W) || len(c.State[i]) != len(p.State) {
+		if c.Names[i] != p.Name || len(c.Weights[i]) != len(p.W) || len(c.State[i]) != len(p.State) && (whole || len(c.State[i]) > 0) {
 			return fmt.Errorf("the checkpoint's parameter %q does not fit %q of the network or its optimiser", c.Names[i], p.Name)
 		}
 		for k, b := range c.State[i] {
@@ -99,26 +149,32 @@ func (r *Run) restore(c *checkpoint) error {
 	if c.Step < 0 || c.Epoch < 0 || c.Epoch > r.Epochs || c.Step < c.Epoch*steps || c.Step > (c.Epoch+1)*steps {
 		return fmt.Errorf("the checkpoint stands at step %d of epoch %d, which this run of %d epochs of %d steps does not have", c.Step, c.Epoch, r.Epochs, steps)
 	}
-	for name, h := range r.stateful() {
-		b, ok := c.Hooks[name]
-		if !ok {
+	for name := range r.stateful() {
+		if _, ok := c.Hooks[name]; !ok {
 			return fmt.Errorf("the checkpoint has no state of %q: it belongs to another method", name)
 		}
-		if err := h.UnmarshalBinary(b); err != nil {
-			return err
+	}
+	return nil
+}
+
+// resume takes over a checkpoint.
+func (r *Run) resume(c *checkpoint) error {
+	for _, x := range []struct {
+		*checkpoint
+		whole bool
+	}{{c.Good, true}, {c.Best, false}} {
+		if x.checkpoint != nil {
+			if err := r.fits(x.checkpoint, x.whole); err != nil {
+				return err
+			}
 		}
 	}
-	for i, p := range r.Params {
-		copy(p.W, c.Weights[i])
-		for k := range p.State {
-			copy(p.State[k], c.State[i][k])
-		}
+	if err := r.restore(c, true); err != nil {
+		return err
 	}
-	for i, v := range r.Stats {
-		copy(v.Const.F32(), c.Stats[i])
-	}
-	r.Step, r.Epoch, r.sum, r.Past = c.Step, c.Epoch, c.Sum, slices.Clone(c.Past)
 	r.saved = c.Step
+	r.Peak, r.Tested, r.factor, r.Backs = c.Peak, c.Tested, c.Factor, c.Backs
+	r.good, r.best, r.chosen = c.Good, c.Best, c.Chosen
 	return nil
 }
 
@@ -137,7 +193,7 @@ func (r *Run) load(path string) error {
 	}
 	err = sameKey(c.Key, r.Key)
 	if err == nil {
-		err = r.restore(c)
+		err = r.resume(c)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", path, err)

@@ -22,22 +22,25 @@ import (
 
 // A checkpoint file is
 //
-//	"PARECKP4", the SHA-256 of what follows the next 8 bytes, its uint64 length
+//	"PARECKP5", the SHA-256 of what follows the next 8 bytes, its uint64 length
 //	a safetensors file: weights, optimiser state, statistics and states of the
-//	hooks as tensors named PART/NUMBER/NAME, the past epochs as a matrix, and
-//	the facts of the run as metadata
+//	hooks as tensors named PART/NUMBER/NAME, the past epochs and what the loop
+//	watches as numbers, the states that may be gone back to as files of their own
+//	in bytes, and the facts of the run as metadata
 const checkpointMagic = "PARECKP"
 
 // CheckpointFormat is the version of checkpoints. It rises where an older file would
 // be gone on with to other bytes, too: where a method, the loop or the facts change.
-const CheckpointFormat = 4
+const CheckpointFormat = 5
 
 // save writes the state beside the file, syncs and renames it.
 func (r *Run) save(path string) error {
-	c, err := r.state()
+	c, err := r.state(nil, true)
 	if err != nil {
 		return err
 	}
+	c.Key, c.Peak, c.Tested, c.Factor, c.Backs = r.Key, r.Peak, r.Tested, r.factor, r.Backs
+	c.Good, c.Best, c.Chosen = r.good, r.best, r.chosen
 	b, err := encode(c)
 	if err == nil {
 		err = renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path)))
@@ -69,6 +72,10 @@ func (e Epoch) numbers() []float64 {
 	return []float64{float64(e.Epoch), float64(e.Step), e.Loss, e.Rate, e.ValLoss, e.Score.Value}
 }
 
+func epochOf(x []float64) Epoch {
+	return Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], Score{Value: x[5]}}
+}
+
 func encode(c *checkpoint) ([]byte, error) {
 	f := &safetensors.File{Tensors: map[string]*tensor.Tensor{}, Meta: map[string]string{"step": strconv.Itoa(c.Step), "epoch": strconv.Itoa(c.Epoch)}}
 	add := func(part string, i int, name string, t *tensor.Tensor) {
@@ -96,6 +103,17 @@ func encode(c *checkpoint) ([]byte, error) {
 		s := c.Past[0].Score
 		f.Meta["metric"] = label(fmt.Sprintf("%t %s\n%s", s.Higher, s.Metric, s.Unit))
 	}
+	add("loop", 0, "", tensor.Vector(c.loop()...))
+	for i, k := range []*checkpoint{c.Good, c.Best} {
+		if k == nil {
+			continue
+		}
+		b, err := encode(k)
+		if err != nil {
+			return nil, err
+		}
+		add("kept", i, "", tensor.Vector(b...))
+	}
 	for i, k := range c.Key {
 		f.Meta["key/"+strconv.Itoa(i)] = label(k)
 	}
@@ -110,7 +128,10 @@ func encode(c *checkpoint) ([]byte, error) {
 	return append(out, body...), nil
 }
 
-func decode(b []byte) (*checkpoint, error) {
+func decode(b []byte) (*checkpoint, error) { return decodeWithin(b, 0) }
+
+// decodeWithin reads a state that stands within so many others.
+func decodeWithin(b []byte, within int) (*checkpoint, error) {
 	magic := len(checkpointMagic) + 1
 	head := magic + sha256.Size + 8
 	if len(b) < head || string(b[:len(checkpointMagic)]) != checkpointMagic {
@@ -132,11 +153,52 @@ func decode(b []byte) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return checkpointOf(f)
+	return checkpointOf(f, within)
 }
 
-// checkpointOf takes the parts of a checkpoint from the tensors of a file.
-func checkpointOf(f *safetensors.File) (*checkpoint, error) {
+// loop is what the loop watches, as numbers.
+func (c *checkpoint) loop() []float64 {
+	out := []float64{c.Watch.smooth, c.Watch.best, float64(c.Watch.seen), float64(c.Watch.over), float64(c.Watch.long), c.Norms.mean, float64(c.Norms.seen), c.Peak, float64(c.Tested), c.Factor, c.Chosen.top}
+	out = append(out, c.Chosen.numbers()...)
+	for _, b := range c.Backs {
+		out = append(out, float64(b.At), float64(b.To), b.Rate)
+	}
+	return out
+}
+
+// setLoop takes what loop has written.
+func (c *checkpoint) setLoop(x []float64) error {
+	n := len((&checkpoint{}).loop())
+	if len(x) < n || (len(x)-n)%3 != 0 {
+		return fmt.Errorf("damaged: %d numbers of the loop", len(x))
+	}
+	c.Watch = watch{x[0], x[1], int(x[2]), int(x[3]), int(x[4])}
+	c.Norms = norms{x[5], int(x[6])}
+	c.Peak, c.Tested, c.Factor = x[7], int(x[8]), x[9]
+	c.Chosen = chosen{epochOf(x[11:]), x[10]}
+	for x = x[n:]; len(x) > 0; x = x[3:] {
+		c.Backs = append(c.Backs, Back{int(x[0]), int(x[1]), x[2]})
+	}
+	return nil
+}
+
+// setKept takes a state that may be gone back to, which holds none itself.
+func (c *checkpoint) setKept(i int, b []byte) error {
+	k, err := decodeWithin(b, 1)
+	switch {
+	case err != nil:
+		return err
+	case i == 0:
+		c.Good = k
+	case i == 1:
+		c.Best = k
+	}
+	return nil
+}
+
+// checkpointOf takes the parts of a checkpoint from the tensors of a file, which
+// stands within so many others.
+func checkpointOf(f *safetensors.File, within int) (*checkpoint, error) {
 	c := &checkpoint{Hooks: map[string][]byte{}}
 	count := map[string]int{}
 	for name := range f.Tensors {
@@ -164,6 +226,14 @@ func checkpointOf(f *safetensors.File) (*checkpoint, error) {
 			c.Hooks[name] = tensor.Of[uint8](t)
 		case p[0] == "past" && t.DType == tensor.Float64:
 			if err := c.setPast(tensor.Of[float64](t)); err != nil {
+				return nil, err
+			}
+		case p[0] == "loop" && t.DType == tensor.Float64:
+			if err := c.setLoop(tensor.Of[float64](t)); err != nil {
+				return nil, err
+			}
+		case p[0] == "kept" && t.DType == tensor.Uint8 && within == 0:
+			if err := c.setKept(i, tensor.Of[uint8](t)); err != nil {
 				return nil, err
 			}
 		case x == nil:
@@ -204,9 +274,12 @@ func (c *checkpoint) setMetric(text string) error {
 	text, err := unlabel(text)
 	higher, rest, _ := strings.Cut(text, " ")
 	name, unit, _ := strings.Cut(rest, "\n")
+	of := func(s *Score) { s.Metric, s.Unit, s.Higher = name, unit, higher == "true" }
 	for i := range c.Past {
-		s := &c.Past[i].Score
-		s.Metric, s.Unit, s.Higher = name, unit, higher == "true"
+		of(&c.Past[i].Score)
+	}
+	if c.Chosen.Epoch.Epoch > 0 {
+		of(&c.Chosen.Score)
 	}
 	return err
 }
@@ -219,7 +292,7 @@ func (c *checkpoint) setPast(x []float64) error {
 	}
 	c.Sum = x[0]
 	for x = x[1:]; len(x) > 0; x = x[per:] {
-		c.Past = append(c.Past, Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], Score{Value: x[5]}})
+		c.Past = append(c.Past, epochOf(x))
 	}
 	return nil
 }

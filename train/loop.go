@@ -4,15 +4,14 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"pare/engine"
 	"pare/graph"
-	"pare/internal/kernel"
 )
 
 // Config is what a training run is.
@@ -25,9 +24,14 @@ type Config struct {
 	From      int // optimiser steps regarded as done: rates, epochs and the order of samples go on there, the optimiser begins anew
 	Optimizer Optimizer
 	Rate      Rate
+	Find      *RangeTest // in place of Rate: it is found before the first step
 	Loss      Loss
-	Clip      float64 // largest norm of the whole gradient; 0: not limited
+	Clip      float64 // largest norm of the whole gradient; 0: not limited; Adaptive: by the norms so far
 	NoDecay   bool    // exempt biases and normalisation parameters from weight decay
+
+	Returns int     // times that a training which explodes goes back to lower its rate; 0: it is an error
+	Guess   float64 // loss of who knows nothing, below which nothing has exploded; 0: not known
+	Best    bool    // the weights of the epoch that was best on Val are kept, not those of the last
 
 	Hooks   []Hook
 	Engine  engine.Options
@@ -37,6 +41,7 @@ type Config struct {
 	Key     []string // what the run is, a line a fact: a checkpoint of other facts is not continued
 	OnStep  func(step int, loss float64)
 	OnEpoch func(Epoch)
+	Say     func(format string, a ...any) // what the training decides by itself; may be nil
 }
 
 // Source gives the batches of an epoch, the same for the same epoch.
@@ -58,77 +63,6 @@ type Epoch struct {
 	Score   Score   `json:"score"` // on Val, by the metric that decides; without Val empty
 }
 
-// Run is a training in progress, as hooks see it.
-type Run struct {
-	*Config
-	Params []*Param
-	Stats  []*graph.Value // running statistics of normalisations
-	Step   int            // optimiser steps done
-	Total  int            // optimiser steps of the whole run
-	Epoch  int            // epochs done
-	Past   []Epoch        // what they came to, those before a resume too
-	Loss   float64        // of the last batch
-	Index  int            // of the present batch in its epoch
-
-	pass  *Step
-	saved int     // the step of the checkpoint that is there; -1: none
-	sum   float64 // of the epoch's losses
-	dense bool    // gradients of masked parameters are computed in full
-}
-
-// Mask says which entries of a parameter are trained, see Step.Mask.
-func (r *Run) Mask(p *Param, mask []uint64) error {
-	if r.pass == nil { // not in training yet
-		return nil
-	}
-	return r.pass.Mask(p, mask)
-}
-
-// DenseGradients asks for the gradients of masked parameters in full, from the
-// next forward and backward pass on, or takes that back.
-func (r *Run) DenseGradients(on bool) {
-	r.dense = on
-	if r.pass != nil {
-		r.pass.DenseGradients(on)
-	}
-}
-
-// Gradient computes loss and gradients of batch i of an epoch's order at the
-// present weights, into the parameters' G. A hook that calls it before the weights
-// are moved replaces the gradients of the step (as sharpness-aware minimisation
-// does, with the batch of the step: r.Epoch and r.Index); one that calls it after the
-// step uses them for something of its own.
-func (r *Run) Gradient(epoch, i int) (float64, error) {
-	if err := r.Train.Fill(epoch, i, r.pass); err != nil {
-		return 0, err
-	}
-	return r.pass.Run()
-}
-
-// Held says whether what a mask cuts stays at zero of itself: its gradient is
-// zero, and no hook may have changed that (see MaskSafe).
-func (r *Run) Held() bool {
-	if r.dense {
-		return false
-	}
-	for _, h := range r.Hooks {
-		if _, ok := h.(MaskSafe); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// Param finds a parameter by name, or nil.
-func (r *Run) Param(name string) *Param {
-	for _, p := range r.Params {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
 // ErrDiverged begins the error of a run whose loss is no longer finite.
 var ErrDiverged = errors.New("the loss became")
 
@@ -147,7 +81,7 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 	}
 	defer pass.Close()
 	defer cfg.Train.Close()
-	r := &Run{Config: cfg, saved: -1, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
+	r := &Run{Config: cfg, saved: -1, factor: 1, Params: pass.Params, pass: pass, Total: cfg.Epochs * cfg.Train.Steps()}
 	for _, n := range pass.norms {
 		r.Stats = append(r.Stats, n.mean, n.vari)
 	}
@@ -170,12 +104,43 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 			return nil, err
 		}
 	}
-	for _, h := range cfg.Hooks {
-		if err := h.Start(r); err != nil {
-			return nil, err
-		}
+	r.setRate()
+	if err := r.start(); err != nil {
+		return nil, err
 	}
-	return r, r.epochs(ctx)
+	if err := r.begin(ctx); err != nil {
+		return r, err
+	}
+	if err := r.epochs(ctx); err != nil {
+		return r, err
+	}
+	return r, r.keepBest()
+}
+
+// begin finds the rate, and keeps the state to go back to, where a checkpoint has not
+// given both.
+func (r *Run) begin(ctx context.Context) error {
+	if err := r.find(ctx); ctx.Err() != nil {
+		return r.interrupted(ctx)
+	} else if err != nil {
+		return err
+	}
+	if r.setRate(); r.Find != nil && r.Find.Found != nil {
+		r.Find.Found(r.Peak, r.Tested)
+	}
+	if r.good == nil {
+		return r.settle()
+	}
+	return nil
+}
+
+// setRate makes the rate of the peak, which is the usual one until it is found.
+func (r *Run) setRate() {
+	rate := r.Config.Rate
+	if r.Find != nil {
+		rate = r.Find.Rate(cmp.Or(r.Peak, r.Find.Usual))
+	}
+	r.Rate = func(step int) float64 { return r.factor * rate(step) }
 }
 
 func check(cfg *Config) error {
@@ -186,9 +151,9 @@ func check(cfg *Config) error {
 		return errors.New("the training set has fewer samples than one batch")
 	case cfg.From < 0 || cfg.From > cfg.Epochs*cfg.Train.Steps():
 		return fmt.Errorf("training cannot go on at step %d: it has %d steps", cfg.From, cfg.Epochs*cfg.Train.Steps())
-	case cfg.Optimizer == nil || cfg.Rate == nil:
+	case cfg.Optimizer == nil || cfg.Rate == nil && cfg.Find == nil:
 		return errors.New("training needs an optimiser and a learning rate")
-	case cfg.Clip < 0:
+	case cfg.Clip < 0 && cfg.Clip != Adaptive:
 		return fmt.Errorf("gradient limit %v is negative", cfg.Clip)
 	}
 	for _, v := range cfg.Graph.Consts() {
@@ -222,13 +187,22 @@ func (r *Run) epochs(ctx context.Context) error {
 	soon, end := late(ctx, grace)
 	defer end()
 	steps := r.Train.Steps()
+training:
 	for r.Epoch < r.Epochs {
 		for i := r.Step - r.Epoch*steps; i < steps; i++ {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
 			}
 			if err := r.step(soon, i); err != nil {
+				if err = r.goBack(err); err == nil {
+					continue training
+				}
 				return r.broken(ctx, err)
+			}
+			if r.Step%backEvery == 0 && i+1 < steps {
+				if err := r.settle(); err != nil {
+					return err
+				}
 			}
 			if r.Every > 0 && r.Step%r.Every == 0 && r.Save != "" && i+1 < steps {
 				if err := r.save(r.Save); err != nil {
@@ -237,7 +211,9 @@ func (r *Run) epochs(ctx context.Context) error {
 			}
 		}
 		if err := r.endEpoch(ctx); err != nil {
-			return err
+			if err = r.goBack(err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -278,9 +254,8 @@ func (r *Run) step(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	lr := r.Rate(r.Step)
-	if !finite(loss) {
-		return fmt.Errorf("%w %v at step %d (learning rate %.4g): lower the learning rate, warm it up, or clip the gradient", ErrDiverged, loss, r.Step, lr)
+	if err := r.exploded(loss); err != nil {
+		return err
 	}
 	r.Loss = loss
 	r.sum += loss
@@ -289,9 +264,10 @@ func (r *Run) step(ctx context.Context, i int) error {
 			return err
 		}
 	}
-	if r.Clip > 0 {
+	if r.Clip != 0 {
 		r.clip()
 	}
+	lr := r.Rate(r.Step)
 	for _, p := range r.Params {
 		r.Optimizer.Step(p, lr, r.Step-r.From)
 	}
@@ -308,22 +284,11 @@ func (r *Run) step(ctx context.Context, i int) error {
 	return nil
 }
 
-// clip scales the gradients so that their joint norm is at most Clip.
-func (r *Run) clip() {
-	sum := 0.0
-	for _, p := range r.Params {
-		sum += kernel.Dot(p.G, p.G)
-	}
-	if n := math.Sqrt(sum); n > r.Clip {
-		f := float32(r.Clip / n)
-		for _, p := range r.Params {
-			kernel.Scale(f, p.G, p.G)
-		}
-	}
-}
-
 func (r *Run) endEpoch(ctx context.Context) error {
 	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(max(1, r.Step-max(r.From, r.Epoch*r.Train.Steps()))), Rate: r.Rate(r.Step - 1)}
+	if err := r.unsound(); err != nil {
+		return err
+	}
 	if r.Val != nil {
 		m, err := r.Val.Run(ctx, r.Graph)
 		if ctx.Err() != nil {
@@ -341,6 +306,9 @@ func (r *Run) endEpoch(ctx context.Context) error {
 		if err := h.AfterEpoch(r, e); err != nil {
 			return err
 		}
+	}
+	if err := r.judge(e); err != nil {
+		return err
 	}
 	if r.Save != "" {
 		if err := r.save(r.Save); err != nil {

@@ -30,7 +30,7 @@ type comparison struct {
 	data, dir           string
 	html, page, plot    string
 	seeds, jobs         int
-	retry               bool
+	retry, strict       bool
 	recipe              model.Recipe
 }
 
@@ -61,6 +61,7 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 	f.StringVarP(&q.dir, "output", "o", "pare-compare", "folder for results, networks and checkpoints")
 	f.IntVar(&q.jobs, "jobs", 0, "runs at a time, each on one thread (0: as many as threads; 1: one on all threads)")
 	f.BoolVar(&q.retry, "retry", false, "repeat runs that failed")
+	f.BoolVar(&q.strict, "strict", false, strictHelp)
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
@@ -203,12 +204,13 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 	}
 	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&q.recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
+	warnings := sweep.Warnings(outs)
 	rep := s.Page(name, from, rows, outs)
 	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	if c.json {
-		if err := c.printJSON(map[string]any{"rows": rows, "runs": outs}); err != nil {
+		if err := c.printJSON(map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}); err != nil {
 			return err
 		}
 	} else {
@@ -217,7 +219,7 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 		}
 		rep.Print(c.out, c.width())
 	}
-	return failure(outs)
+	return cmp.Or(failure(outs), c.warn(warnings, q.strict))
 }
 
 // failure is an error where runs failed.

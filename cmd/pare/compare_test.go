@@ -81,7 +81,7 @@ func TestCompare(t *testing.T) {
 	if s, _, e := pare(t, "model", "compare", "mlp:64-12-10"); s != 2 || !strings.Contains(e, "give --data") {
 		t.Errorf("status %d, %q", s, e)
 	}
-	if s, _, e := pare(t, append(args, "--lr", "-1")...); s != 2 || !strings.Contains(e, "--lr -1: a number above 0 is needed") {
+	if s, _, e := pare(t, append(args, "--lr", "-1")...); s != 2 || !strings.Contains(e, "--lr -1: a number above 0, or auto is needed") {
 		t.Errorf("status %d, %q", s, e)
 	}
 }

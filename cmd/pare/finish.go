@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -27,6 +29,7 @@ type outcome struct {
 	recipe   *model.Recipe     // nil where nothing could be trained
 	seed     uint64
 	untimed  bool // how fast the networks are is not measured
+	strict   bool // a warning is a failure
 }
 
 // cardOf says where a network's card goes: to the file that is asked for, or beside the
@@ -71,6 +74,7 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		return err
 	}
 	c.origin(x, from)
+	warnings := measure.Warnings(x.networks, x.data)
 	page := measure.Page(x.title, x.networks, x.data, from)
 	if d := x.data; d != nil && d.Eval() == d.Train {
 		c.say("note: it is measured on the training set, for there is no other; val=0.1 in --data keeps a part of it out")
@@ -87,13 +91,31 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		return err
 	}
 	if c.json {
-		out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from}
+		out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from, "warnings": append([]string{}, warnings...)}
 		if x.result != nil {
 			out["notes"], out["facts"] = x.result.Notes, x.result.Facts
 		}
-		return c.printJSON(out)
+		if err := c.printJSON(out); err != nil {
+			return err
+		}
+	} else {
+		page.Print(c.out, c.width())
 	}
-	page.Print(c.out, c.width())
+	return c.warn(warnings, x.strict)
+}
+
+// strictHelp explains --strict.
+const strictHelp = "exit with 1 where there is a warning: the training made it worse, or it knows no more than chance"
+
+// warn says in the last lines what is wrong with the outcome; strictly, that is a
+// failure.
+func (c *cli) warn(warnings []string, strict bool) error {
+	if len(warnings) > 0 && strict {
+		return fmt.Errorf("%s (--strict)", strings.Join(warnings, "\n"))
+	}
+	for _, w := range warnings {
+		c.say("warning: %s", w)
+	}
 	return nil
 }
 

@@ -122,7 +122,7 @@ func TestWrongUse(t *testing.T) {
 		{1, "samples of shape", []string{"model", "eval", n, "--data", "csv:" + csv(t, dir)}},
 		{2, "no data", []string{"model", "eval", n}},
 		{1, "neither a file nor", []string{"model", "train", "nosuch", "--data", "digits", "-o", out}},
-		{2, "--lr -1: a number above 0 is needed", []string{"model", "prune", n, "-o", out, "--data", "digits", "--lr", "-1"}},
+		{2, "--lr -1: a number above 0, or auto is needed", []string{"model", "prune", n, "-o", out, "--data", "digits", "--lr", "-1"}},
 		{1, "the loss became", []string{"model", "prune", n, "-o", out, "--data", "digits", "--batch", "32", "--lr", "1e30", "--epochs", "1"}},
 		{2, "no claim", []string{"reproduce", "channels"}},
 		{2, "--seeds", []string{"reproduce", "08", "--seeds", "-1"}},

@@ -22,6 +22,7 @@ type pruning struct {
 	seed            uint64
 	resume, force   bool
 	untimed         bool
+	strict          bool
 	goal            goal
 	teaching        distillation
 	recipe          model.Recipe
@@ -57,6 +58,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
+	f.BoolVar(&q.strict, "strict", false, strictHelp)
 	settingFlags(cmd, &q.goal, "")
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
@@ -117,9 +119,9 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	}
 	own.Done()
 	c.tell(res)
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
 		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
-		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs}}})
+		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}})
 }
 
 // pruneJob reads network and data, and checks that they go together.

@@ -66,7 +66,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	epochs := trained.Epochs
-	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs, How: fmt.Sprintf("training for %d epochs at a learning rate of %g", len(epochs), r.LR)}}
+	ns := []*measure.Network{{Name: "dense", File: file("dense.onnx"), Graph: g, Epochs: epochs, Course: trained.Course, How: fmt.Sprintf("training for %d epochs at a learning rate of %g", len(epochs), r.LR)}}
 	r.Epochs, r.LR = 12, .03
 	for _, p := range []struct {
 		name, what string
@@ -82,7 +82,7 @@ func (c *cli) runQuickstart(cmd *cobra.Command, dir string) error {
 		if err != nil {
 			return err
 		}
-		ns = append(ns, &measure.Network{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs, How: fmt.Sprintf("%s for %d epochs (%s)", p.what, len(res.Epochs), p.m.Card().Name)})
+		ns = append(ns, &measure.Network{Name: p.name, File: file(p.name + ".onnx"), Graph: res.Graph, Epochs: res.Epochs, Course: res.Course, How: fmt.Sprintf("%s for %d epochs (%s)", p.what, len(res.Epochs), p.m.Card().Name)})
 	}
 	for _, n := range ns {
 		if err := onnx.Write(n.File, n.Graph, onnx.Options{}); err != nil {

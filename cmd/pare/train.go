@@ -20,6 +20,7 @@ type training struct {
 	card                     string
 	seed                     uint64
 	resume, force, untimed   bool
+	strict                   bool
 	teaching                 distillation
 	recipe                   model.Recipe
 }
@@ -44,6 +45,7 @@ func (c *cli) train() *cobra.Command {
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
+	f.BoolVar(&q.strict, "strict", false, strictHelp)
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	c.answerFlags(cmd)
@@ -75,7 +77,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume}
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -93,9 +95,9 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	own.Done()
-	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed,
+	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
 		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
-		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: res.Epochs}}})
+		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: res.Epochs, Course: res.Course}}})
 }
 
 // fit trains a job's network under a progress bar.

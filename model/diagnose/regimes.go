@@ -48,6 +48,9 @@ func NewRegimes() *Regimes {
 // Card describes the method.
 func (*Regimes) Card() *catalog.Card { return regimesCard }
 
+// Drives says that the trainings are the method's own.
+func (*Regimes) Drives() bool { return true }
+
 // Run fills the map and takes a network from it.
 func (s *Regimes) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	v, err := NewSurvey(j, s)

@@ -47,6 +47,9 @@ func NewScratch() *Scratch {
 // Card describes the method.
 func (*Scratch) Card() *catalog.Card { return scratchCard }
 
+// Drives says that the trainings are the method's own.
+func (*Scratch) Drives() bool { return true }
+
 // ScratchFacts are what the arms came to.
 type ScratchFacts struct {
 	MACs       int64      `json:"macs"`       // of one sample, of the pruned network (masks count)

@@ -53,6 +53,9 @@ func NewGraNet() *GraNet {
 // Card describes the method.
 func (*GraNet) Card() *catalog.Card { return granetCard }
 
+// Drives says that the trainings are the method's own.
+func (*GraNet) Drives() bool { return true }
+
 // GraNetFacts are what a training came to beside its masks.
 type GraNetFacts struct {
 	Density float64 `json:"density"` // mean share of the weights that were there while training

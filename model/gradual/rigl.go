@@ -43,6 +43,9 @@ func NewRigL() *RigL {
 // Card describes the method.
 func (*RigL) Card() *catalog.Card { return riglCard }
 
+// Drives says that the trainings are the method's own.
+func (*RigL) Drives() bool { return true }
+
 // Run trains a sparse network and exchanges its weights by gradient.
 func (s *RigL) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("masks move while training"); err != nil {

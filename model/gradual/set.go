@@ -38,6 +38,9 @@ func NewSET() *SET { return &SET{Sparsity: .9, Zeta: .3} }
 // Card describes the method.
 func (*SET) Card() *catalog.Card { return setCard }
 
+// Drives says that the trainings are the method's own.
+func (*SET) Drives() bool { return true }
+
 // Run trains a sparse network and exchanges its weights at random.
 func (s *SET) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("masks move while training"); err != nil {

@@ -41,6 +41,9 @@ func NewBiP() *BiP {
 // Card describes the method.
 func (*BiP) Card() *catalog.Card { return bipCard }
 
+// Drives says that the trainings are the method's own.
+func (*BiP) Drives() bool { return true }
+
 // Run moves weights and scores in turn, and the masks with the scores.
 func (s *BiP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := learns(j); err != nil {

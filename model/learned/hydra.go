@@ -41,6 +41,9 @@ func NewHydra() *Hydra {
 // Card describes the method.
 func (*Hydra) Card() *catalog.Card { return hydraCard }
 
+// Drives says that the trainings are the method's own.
+func (*Hydra) Drives() bool { return true }
+
 // Run searches masks of the frozen weights, then trains what stays.
 func (s *Hydra) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := learns(j); err != nil {

@@ -48,6 +48,9 @@ func NewJackpot() *Jackpot {
 // Card describes the method.
 func (*Jackpot) Card() *catalog.Card { return jackpotCard }
 
+// Drives says that the trainings are the method's own.
+func (*Jackpot) Drives() bool { return true }
+
 // JackpotFacts are what a search found.
 type JackpotFacts struct {
 	Overlap float64 `json:"overlap"` // share of what stays that the magnitude mask keeps too

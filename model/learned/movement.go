@@ -44,6 +44,9 @@ func NewMovement() *Movement {
 // Card describes the method.
 func (*Movement) Card() *catalog.Card { return movementCard }
 
+// Drives says that the trainings are the method's own.
+func (*Movement) Drives() bool { return true }
+
 // Run fine-tunes while masks follow the scores at a rising sparsity.
 func (s *Movement) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := learns(j); err != nil {

@@ -37,6 +37,9 @@ func NewMagnitude() *Magnitude { return &Magnitude{Sparsity: .9, Allocate: "unif
 // Card describes the method.
 func (*Magnitude) Card() *catalog.Card { return magnitudeCard }
 
+// Drives says that several rounds are a series of trainings.
+func (s *Magnitude) Drives() bool { return s.Rounds > 1 }
+
 // Run cuts at once, in rounds, or gradually while training.
 func (s *Magnitude) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	ws, err := s.Weights(j.Graph)

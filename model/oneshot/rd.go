@@ -54,6 +54,9 @@ const units = 10000
 // Card describes the method.
 func (*RD) Card() *catalog.Card { return rdCard }
 
+// Drives says that several rounds are a series of trainings.
+func (s *RD) Drives() bool { return s.Rounds > 1 }
+
 // RDFacts are what the curves said of a cut.
 type RDFacts struct {
 	Distortion float64 `json:"distortion"` // of the output when all layers were cut

@@ -48,6 +48,9 @@ func NewShare() *Share {
 // Card describes the method.
 func (*Share) Card() *catalog.Card { return shareCard }
 
+// Drives says that the trainings are the method's own.
+func (*Share) Drives() bool { return true }
+
 // ShareFacts are what a layout came to.
 type ShareFacts struct {
 	Weights int `json:"weights"` // that read from the array

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	"pare/measure"
 	"pare/model"
@@ -30,13 +31,25 @@ type Outcome struct {
 	Cell
 	Facts Facts `json:"facts"`
 
-	Error   string          `json:"error,omitempty"` // why it failed; nothing below is known then
-	Score   train.Score     `json:"score"`           // by the metric that decides
-	Loss    float64         `json:"loss"`
-	Size    measure.Size    `json:"size"`
-	Epochs  int             `json:"epochs"`  // passes over the training set
-	Seconds float64         `json:"seconds"` // that it took, with others running at the same time
-	Notes   []string        `json:"notes,omitempty"`
-	File    string          `json:"file,omitempty"` // the network, in the sweep's folder
-	Time    *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
+	Error    string          `json:"error,omitempty"` // why it failed; nothing below is known then
+	Score    train.Score     `json:"score"`           // by the metric that decides
+	Loss     float64         `json:"loss"`
+	Size     measure.Size    `json:"size"`
+	Epochs   int             `json:"epochs"`  // passes over the training set
+	Seconds  float64         `json:"seconds"` // that it took, with others running at the same time
+	Notes    []string        `json:"notes,omitempty"`
+	Course   *measure.Course `json:"training,omitempty"` // what it decided by itself
+	Warnings []string        `json:"warnings,omitempty"`
+	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
+	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
+}
+
+// Warnings are what is wrong with runs that were made, each with its name.
+func Warnings(outs []*Outcome) (out []string) {
+	for _, o := range outs {
+		for _, w := range o.Warnings {
+			out = append(out, fmt.Sprintf("%s %s seed %d: %s", o.Label, o.Target, o.Seed, w))
+		}
+	}
+	return out
 }

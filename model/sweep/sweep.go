@@ -162,6 +162,7 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 		var m train.Metrics
 		if m, err = measure.Metrics(ctx, g, s.Data, s.judge(c), j.Engine); err == nil {
 			o.Score, o.Loss = m.Main(), m.Loss
+			o.warn(&m, s.Data.Eval())
 			o.Size, _, err = measure.Of(g)
 		}
 	}
@@ -222,11 +223,20 @@ func (o *Outcome) made(c *Cell, r *model.Result, err error) (*graph.Graph, error
 	if err != nil {
 		return nil, err
 	}
-	o.Epochs = len(r.Epochs)
+	o.Epochs, o.Course = len(r.Epochs), r.Course
 	for _, n := range r.Notes {
 		o.Notes = append(o.Notes, n.With(c.setting))
 	}
 	return r.Graph, nil
+}
+
+// warn notes what is wrong with what was trained.
+func (o *Outcome) warn(m *train.Metrics, set *dataset.Set) {
+	for _, w := range []string{measure.Chance(m, set), o.Course.Warning()} {
+		if w != "" && o.Epochs > 0 {
+			o.Warnings = append(o.Warnings, w)
+		}
+	}
 }
 
 // file names a cell's network: letters, digits and .=- of what it is.

@@ -26,6 +26,9 @@ func NewLottery() *Lottery { return &Lottery{ticketDefaults()} }
 // Card describes the method.
 func (*Lottery) Card() *catalog.Card { return lotteryCard }
 
+// Drives says that the trainings are the method's own.
+func (*Lottery) Drives() bool { return true }
+
 // Run searches with weights that go back to the initial ones.
 func (s *Lottery) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	p, err := NewIMP(j, &s.Tickets, 0, 0)

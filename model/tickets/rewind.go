@@ -32,6 +32,9 @@ func NewRewind() *Rewind { return &Rewind{To: train.Share(.02), Tickets: ticketD
 // Card describes the method.
 func (*Rewind) Card() *catalog.Card { return rewindCard }
 
+// Drives says that the trainings are the method's own.
+func (*Rewind) Drives() bool { return true }
+
 // Run searches with weights that go back to an early step.
 func (s *Rewind) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("tickets are found by training"); err != nil {

@@ -60,6 +60,9 @@ func (s *SAP) cut(d int, i float64) int {
 // Card describes the method.
 func (*SAP) Card() *catalog.Card { return sapCard }
 
+// Drives says that the trainings are the method's own.
+func (*SAP) Drives() bool { return true }
+
 // Run trains, measures, cuts and resets in rounds.
 func (s *SAP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.P >= s.Q {

@@ -74,6 +74,9 @@ func (x *Exchange) BeforeStep(r *train.Run) error {
 	return x.Hold.Sync(r)
 }
 
+// Settled says whether the last exchange is over.
+func (x *Exchange) Settled(r *train.Run) bool { return r.Step >= x.Rate.End }
+
 // exchange moves the masks; score says of every entry how much it wants to grow.
 func (x *Exchange) exchange(rate float64, score [][]float32) {
 	drop := x.Drop

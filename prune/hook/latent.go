@@ -158,6 +158,9 @@ func (h *Latent) AfterStep(r *train.Run) error {
 	return nil
 }
 
+// Settled says that masks follow the scores to the end.
+func (h *Latent) Settled(*train.Run) bool { return false }
+
 // MarshalBinary writes masks, latent values, scores and their velocity.
 func (h *Latent) MarshalBinary() ([]byte, error) {
 	out, err := h.Masks.MarshalBinary()

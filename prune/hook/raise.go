@@ -60,6 +60,9 @@ func (g *Raise) BeforeStep(r *train.Run) error {
 	return g.Hold.Sync(r)
 }
 
+// Settled says whether the last event is over.
+func (g *Raise) Settled(r *train.Run) bool { return r.Step > g.Schedule.End || r.Step == r.Total }
+
 // AfterEpoch makes the last event where the window ends with the training.
 func (g *Raise) AfterEpoch(r *train.Run, _ train.Epoch) error {
 	if r.Step == r.Total && g.Schedule.End == r.Total {
