@@ -57,8 +57,8 @@ func init() {
 
 func one(v *graph.Value) ([]*graph.Value, error) { return []*graph.Value{v}, nil }
 
-// ReadContrib writes out the operators of a runtime's optimiser that are known, as
-// operators of ai.onnx. Those that are not stay, and are refused by name when the
+// ReadContrib writes out the operators of a runtime's optimiser, and of ai.onnx.ml, that
+// are known so, as operators of ai.onnx. Those that are not stay, and are refused by name when the
 // network is used. The graph's nodes must be sorted.
 func ReadContrib(g *graph.Graph) {
 	some := false
@@ -67,18 +67,23 @@ func ReadContrib(g *graph.Graph) {
 		return
 	}
 	readContrib(g, map[*graph.Value][]graph.Dim{})
-	left := false
-	Each(g, func(n *graph.Node) { left = left || n.Domain == ContribDomain })
-	if !left {
-		delete(g.Opset, ContribDomain)
+	left := map[string]bool{}
+	Each(g, func(n *graph.Node) { left[n.Domain] = true })
+	for _, d := range []string{ContribDomain, LearnedDomain} {
+		if !left[d] {
+			delete(g.Opset, d)
+		}
 	}
 }
 
 // contribOf is what writes a node out, or nil. The runtime has one of its operators
 // in the standard's domain.
 func contribOf(n *graph.Node) contrib {
-	if n.Domain == ContribDomain || n.Domain == "" && n.Op == "SimplifiedLayerNormalization" {
+	switch {
+	case n.Domain == ContribDomain || n.Domain == "" && n.Op == "SimplifiedLayerNormalization":
 		return contribs[n.Op]
+	case n.Domain == LearnedDomain:
+		return learned[n.Op]
 	}
 	return nil
 }

@@ -20,9 +20,11 @@ var waivers = map[string][]string{
 	"what comes out depends on which values there are":                {"Compress", "NonMaxSuppression", "NonZero", "OneHot", "TfIdfVectorizer", "Unique"},
 	"a loss, which is not part of a network that is cut":              {"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"},
 	"quantised networks are refused before pruning":                   {"ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
-	"quantised weights are left whole": {"com.microsoft.MatMulNBits", "com.microsoft.GatherBlockQuantized"},
+	"quantised weights are left whole":                                {"com.microsoft.MatMulNBits", "com.microsoft.GatherBlockQuantized"},
+	"reads features by their numbers": {"ai.onnx.ml.CategoryMapper", "ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.TreeEnsemble",
+		"ai.onnx.ml.TreeEnsembleClassifier", "ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.ZipMap"},
 	"mixes all positions of the stacked matrices": {"com.microsoft.Inverse"},
-	"bits are not channels' contents":                                 {"BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"},
+	"bits are not channels' contents":             {"BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"},
 }
 
 // Every operator that Pare knows has a rule, or a waiver that says why not; the

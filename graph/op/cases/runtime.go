@@ -18,6 +18,7 @@ type Runtime struct {
 	In         []Input
 	Const      []int  // inputs that are constants; the others are fed
 	Outs       []int  // outputs that are asked for; nil: the first
+	Version    int    // of its domain; 0: 3 of ai.onnx.ml, 1 of others
 	Opset      int    // the smallest of the standard's that it is written out at; 0: 11
 	Free       []Free // sizes that the file leaves open
 	Alone      string // why ONNX Runtime has no kernel for it on a CPU, and a closed form stands in a test; "": it has
@@ -62,17 +63,13 @@ func (c Runtime) Name() string { return fmt.Sprintf("%s#%d", c.Op, c.index) }
 // in holds the values of the inputs.
 func (c Runtime) Graph(opset int) (g *graph.Graph, in map[string]*tensor.Tensor) {
 	g = graph.New(c.Name(), opset)
-	g.Opset[c.Domain] = 1
-	if c.Domain == "ai.onnx.ml" {
+	switch {
+	case c.Version > 0:
+		g.Opset[c.Domain] = c.Version
+	case c.Domain == "ai.onnx.ml":
 		g.Opset[c.Domain] = 3
-	}
-	for _, a := range c.Attrs {
-		switch a.Name { // of later versions
-		case "keys_tensor", "values_tensor", "default_tensor":
-			g.Opset[c.Domain] = 4
-		case "tree_roots":
-			g.Opset[c.Domain] = 5
-		}
+	default:
+		g.Opset[c.Domain] = 1
 	}
 	in = map[string]*tensor.Tensor{}
 	h := fnv.New64a()
