@@ -149,7 +149,7 @@ func wayOn(ns []*graph.Node) string {
 			return "; operators of com.microsoft are written by a runtime's optimiser: export the network without it"
 		}
 	}
-	return ""
+	return "; a program of its own can add it (op.Register)"
 }
 
 func added(b *Builder, x, y *graph.Value) *graph.Value {

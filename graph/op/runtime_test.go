@@ -127,3 +127,90 @@ func checkFlow(t *testing.T, c cases.Runtime, g *graph.Graph) {
 		t.Errorf("gradient: %v", err)
 	}
 }
+
+// A network with operators that are not known is computed up to them: its outputs that do
+// not depend on them, and what they are given.
+func TestUpTo(t *testing.T) {
+	build := func(first bool) *graph.Graph {
+		g := graph.New("partly", 17)
+		g.Opset["my.domain"] = 1
+		x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(1, 3)}
+		g.Inputs = []*graph.Value{x}
+		h := x
+		if !first {
+			h = g.Add("Relu", "", []*graph.Value{x}, []string{"h"}).Outputs[0]
+		}
+		y := g.Add("Odd", "my.domain", []*graph.Value{h, g.Const("w", tensor.Vector[float32](1), graph.Auto)}, []string{"y"}).Outputs[0]
+		z := g.Add("Add", "", []*graph.Value{y, h}, []string{"z"}).Outputs[0]
+		g.Outputs = []*graph.Value{z}
+		if !first {
+			g.Outputs = append(g.Outputs, g.Add("Neg", "", []*graph.Value{h}, []string{"n"}).Outputs[0])
+		}
+		return g
+	}
+	g := build(false)
+	if err := InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	c, err := UpTo(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range c.Outputs {
+		names = append(names, o.Name)
+	}
+	out, err := Run(c, map[string]*tensor.Tensor{"x": tensor.From([]float32{-1, 2, 3}, 1, 3)})
+	if err != nil || !slices.Equal(names, []string{"n", "h"}) || !slices.Equal(out["n"].F32(), []float32{0, -2, -3}) {
+		t.Errorf("outputs %v, %v, %v", names, out, err)
+	}
+	if len(g.Nodes) != 4 {
+		t.Errorf("the network itself has %d nodes left", len(g.Nodes))
+	}
+	if _, err := UpTo(build(true)); err == nil {
+		t.Error("an unknown operator that comes first leaves nothing, and no error was given")
+	}
+}
+
+// What a file may hold and no operator can do is refused, before memory is taken.
+func TestOwnOperatorsRefuse(t *testing.T) {
+	for _, n := range []struct {
+		op    string
+		attrs []any
+		in    []*tensor.Tensor
+	}{
+		{"MatMulNBits", []any{"K", 1 << 30, "N", 1 << 30, "block_size", 16}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 1<<10), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 4)}},
+		{"MatMulNBits", []any{"K", 16, "N", 4, "block_size", 0}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 16), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 4)}},
+		{"MatMulNBits", []any{"K", 16, "N", 4, "block_size", 16, "bits", 3}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 16), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 4)}},
+		{"MatMulNBits", []any{"K", 16, "N", 4, "block_size", 16}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 16), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 3)}},
+		{"MatMulNBits", []any{"K", 16, "N", 4, "block_size", 16, "weight_prepacked", 1}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 16), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 4)}},
+		{"MatMulNBits", []any{"K", 16, "N", 4, "block_size", 16}, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 16), tensor.New(tensor.Uint8, 4, 1, 8), tensor.New(tensor.Float32, 4), nil, tensor.From(make([]int32, 3), 3)}},
+		{"Inverse", nil, []*tensor.Tensor{tensor.New(tensor.Float32, 2, 2)}},
+	} {
+		var attrs []graph.Attr
+		for i := 0; i < len(n.attrs); i += 2 {
+			attrs = append(attrs, graph.MakeAttr(n.attrs[i].(string), n.attrs[i+1]))
+		}
+		d := Lookup(ContribDomain, n.op)
+		if y, err := d.Eval(&graph.Node{Op: n.op, Domain: ContribDomain, Attrs: attrs}, 1, n.in); err == nil {
+			t.Errorf("%s %v gives %v", n.op, n.attrs, y)
+		}
+	}
+	tree := func(kv ...any) *graph.Node {
+		n := &graph.Node{Op: "TreeEnsembleRegressor", Domain: LearnedDomain}
+		for i := 0; i < len(kv); i += 2 {
+			n.Attrs = append(n.Attrs, graph.MakeAttr(kv[i].(string), kv[i+1]))
+		}
+		return n
+	}
+	round := tree("nodes_treeids", []int{0, 0, 0}, "nodes_nodeids", []int{0, 1, 2}, "nodes_featureids", []int{0, 0, 0}, "nodes_values", []float32{1, 1, 1},
+		"nodes_truenodeids", []int{1, 2, 1}, "nodes_falsenodeids", []int{1, 2, 1}, "nodes_modes", []string{"BRANCH_LEQ", "BRANCH_LEQ", "BRANCH_LEQ"})
+	far := tree("nodes_treeids", []int{0}, "nodes_nodeids", []int{0}, "nodes_featureids", []int{0}, "nodes_values", []float32{1}, "nodes_truenodeids", []int{7}, "nodes_falsenodeids", []int{8}, "nodes_modes", []string{"BRANCH_LT"})
+	vote := tree("nodes_treeids", []int{0}, "nodes_nodeids", []int{0}, "nodes_featureids", []int{0}, "nodes_values", []float32{1}, "nodes_truenodeids", []int{0}, "nodes_falsenodeids", []int{0}, "nodes_modes", []string{"LEAF"},
+		"target_treeids", []int{0}, "target_nodeids", []int{0}, "target_ids", []int{5}, "target_weights", []float32{1})
+	for i, n := range []*graph.Node{round, far, vote, tree()} {
+		if y, err := Lookup(LearnedDomain, n.Op).Eval(n, 3, []*tensor.Tensor{tensor.New(tensor.Float32, 1, 1)}); err == nil {
+			t.Errorf("trees %d give %v", i, y)
+		}
+	}
+}
