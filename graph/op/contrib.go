@@ -2,7 +2,9 @@ package op
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -56,6 +58,17 @@ func init() {
 }
 
 func one(v *graph.Value) ([]*graph.Value, error) { return []*graph.Value{v}, nil }
+
+// WrittenOut lists the operators of a domain that ReadContrib writes out, sorted.
+func WrittenOut(domain string) []string {
+	switch domain {
+	case ContribDomain:
+		return slices.Sorted(maps.Keys(contribs))
+	case LearnedDomain:
+		return slices.Sorted(maps.Keys(learned))
+	}
+	return nil
+}
 
 // ReadContrib writes out the operators of a runtime's optimiser, and of ai.onnx.ml, that
 // are known so, as operators of ai.onnx. Those that are not stay, and are refused by name when the

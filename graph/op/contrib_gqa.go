@@ -121,6 +121,7 @@ func (h *headed) turn(b *Builder, before *graph.Value) error {
 	if rank(cos) != 2 || sin == nil || !cos.Shape[1].Known() {
 		return fmt.Errorf("its caches of angles are not known")
 	}
+	freeze(cos, sin)
 	at := n.In(gqaPositions)
 	if at == nil {
 		at = b.Unsqueeze(counted(b, sizeOf(b, h.q, 2)), 0)

@@ -19,6 +19,7 @@ func contribRotary(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 		}
 		at = b.Op("Add", b.Unsqueeze(counted(b, sizeOf(b, x, len(x.Shape)-2)), 0), at)
 	}
+	freeze(cos, sin)
 	half, heads := cos.Shape[1].Mul, n.Int("num_heads", 0)
 	packed := len(x.Shape) == 3
 	switch {
@@ -51,4 +52,13 @@ func contribRotary(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 		return one(b.Op("Reshape", y, b.Ints(0, 0, -1)))
 	}
 	return one(b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1, 3})}, y))
+}
+
+// freeze keeps constants that are looked up from being taken for tables of embeddings.
+func freeze(vs ...*graph.Value) {
+	for _, v := range vs {
+		if v.IsConst() && v.Role == graph.Auto {
+			v.Role = graph.Frozen
+		}
+	}
 }

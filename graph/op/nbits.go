@@ -122,6 +122,40 @@ func nbitsMatrix(n *graph.Node, in []*tensor.Tensor) (*tensor.Tensor, error) {
 	return ofFloats(in[2].DType, []int{q.cols, q.rows}, y)
 }
 
+// PackedBits says how many numbers a constant of bytes holds for a node, and how many of
+// them are not zero; false where it holds none of few bits, or they cannot be read.
+func PackedBits(n *graph.Node, v *graph.Value) (numbers, nonZero int64, ok bool) {
+	in := make([]*tensor.Tensor, 5)
+	for i := range in {
+		if w := n.In(i); w != nil {
+			in[i] = w.Const
+		}
+	}
+	var q *nbits
+	var err error
+	switch {
+	case n.Domain != ContribDomain:
+		return 0, 0, false
+	case n.Op == "MatMulNBits" && n.In(1) == v && n.Int("weight_prepacked", 0) == 0 && in[2] != nil:
+		q, err = nbitsOf(n.Int("bits", 4), n.Int("block_size", 0), n.Int("N", 0), n.Int("K", 0), in[1], in[2], in[3], in[4])
+	case n.Op == "GatherBlockQuantized" && n.In(0) == v && in[0] != nil && in[0].Rank() == 2 && in[2] != nil:
+		q, err = nbitsOf(n.Int("bits", 4), n.Int("block_size", 128), in[0].Shape[0], in[0].Shape[1]*8/max(1, n.Int("bits", 4)), in[0], in[2], in[3], nil)
+	default:
+		return 0, 0, false
+	}
+	if err != nil {
+		return 0, 0, false
+	}
+	for i := range q.rows {
+		for k := range q.cols {
+			if q.at(i, k) != 0 {
+				nonZero++
+			}
+		}
+	}
+	return int64(q.rows) * int64(q.cols), nonZero, true
+}
+
 // gatheredBits are the rows of a GatherBlockQuantized.
 func gatheredBits(n *graph.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	bits, t := n.Int("bits", 4), in[0]
