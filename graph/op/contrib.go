@@ -70,6 +70,9 @@ func WrittenOut(domain string) []string {
 	return nil
 }
 
+// plainOpset is the version of ai.onnx that a file gets which named none.
+const plainOpset = 13
+
 // ReadContrib writes out the operators of a runtime's optimiser, and of ai.onnx.ml, that
 // are known so, as operators of ai.onnx. Those that are not stay, and are refused by name when the
 // network is used. The graph's nodes must be sorted.
@@ -78,6 +81,9 @@ func ReadContrib(g *graph.Graph) {
 	Each(g, func(n *graph.Node) { some = some || contribOf(n) != nil })
 	if !some {
 		return
+	}
+	if _, ok := g.Opset[""]; !ok { // the file has none of these so far
+		g.Opset[""] = plainOpset
 	}
 	readContrib(g, map[*graph.Value][]graph.Dim{})
 	left := map[string]bool{}
