@@ -62,13 +62,27 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 		return at(n, err)
 	}
 	c := &Infer{n, g.Version(n.Domain), dims}
-	for _, o := range n.Outputs {
+	said := make([]graph.Value, len(n.Outputs))
+	for i, o := range n.Outputs {
 		delete(dims, o)
+		if o != nil {
+			said[i] = *o
+		}
 	}
 	if err := safely(func() error { return d.Infer(c) }); err != nil {
 		return at(n, err)
 	}
 	c.follow(d)
+	// What cannot be told, behind an operator that is not known, is as the file says: types,
+	// and the shapes of outputs, which do not change when a network is cut.
+	for i, o := range n.Outputs {
+		if o == nil || o.DType != tensor.Undefined {
+			continue
+		}
+		if o.DType = said[i].DType; o.Shape == nil && g.IsOutput(o) {
+			o.Shape = said[i].Shape
+		}
+	}
 	return nil
 }
 
