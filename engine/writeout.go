@@ -12,6 +12,23 @@ var writtenOut = map[string]bool{
 	"RotaryEmbedding": true, "SwiGLU": true,
 }
 
+// maxUnpacked bounds the bytes of the weights of few bits that a plan unpacks.
+const maxUnpacked = 1 << 30
+
+// unpacks says whether a plan multiplies by a weight of few bits as by one of float32,
+// which has the kernels; left is how many bytes that may still take.
+func unpacks(n *graph.Node, left *int64) bool {
+	if n.Domain != op.ContribDomain || n.Op != "MatMulNBits" {
+		return false
+	}
+	k, m := int64(n.Int("K", 0)), int64(n.Int("N", 0))
+	if k < 1 || m < 1 || k > maxUnpacked || m > maxUnpacked || 4*k*m > *left {
+		return false
+	}
+	*left -= 4 * k * m
+	return true
+}
+
 // WritesOut says whether the engine runs an ai.onnx operator as simpler ones.
 func WritesOut(name string) bool { return writtenOut[name] && lowerings[name] == nil }
 
@@ -20,9 +37,10 @@ const maxSteps = 1 << 10
 
 // writeOut replaces such operators on float32 by their parts, where sizes are known.
 func writeOut(g *graph.Graph) error {
-	changed := false
+	changed, left := false, int64(maxUnpacked)
 	for _, n := range append([]*graph.Node{}, g.Nodes...) {
-		if n.Domain != "" || !WritesOut(n.Op) || otherFloat(n) != nil || !sized(n) || tooLong(n) {
+		known := n.Domain == "" && WritesOut(n.Op) || unpacks(n, &left)
+		if !known || otherFloat(n) != nil || !sized(n) || tooLong(n) {
 			continue
 		}
 		// An operator of a form that is not written out runs by its definition.

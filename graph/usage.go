@@ -108,7 +108,10 @@ func (g *Graph) Open() []string {
 			first[v.Shape[k].Sym] = true
 		}
 	}
-	return slices.DeleteFunc(g.Free(), func(s string) bool { return first[s] || g.Usage.Sizes[s] > 0 })
+	return slices.DeleteFunc(g.Free(), func(s string) bool {
+		_, set := g.Usage.Sizes[s]
+		return first[s] || set
+	})
 }
 
 // BatchAxis is the axis of an input that samples lie on: the first, but for sequences

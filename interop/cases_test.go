@@ -85,7 +85,7 @@ func (c *confCase) leftOut() string {
 	for _, f := range c.model.Functions {
 		delete(domains, f.GetDomain())
 	}
-	for _, d := range []string{"ai.onnx.ml", "ai.onnx.preview.training", "ai.onnx.preview"} {
+	for _, d := range []string{"ai.onnx.preview.training", "ai.onnx.preview"} {
 		if domains[d] {
 			return "domain " + d
 		}

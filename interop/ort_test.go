@@ -18,6 +18,8 @@ type ortJob struct {
 	Model  string          `json:"model"`
 	Inputs map[string]feed `json:"inputs"`
 	Out    string          `json:"out"`
+	// The file is another tool's, and may hold what the standard lacks.
+	Foreign bool `json:"foreign"`
 }
 
 type ortAnswer struct {

@@ -33,7 +33,7 @@ func Bind(g *graph.Graph, given map[string]*tensor.Tensor, batch int) (map[strin
 			return nil, nil, fmt.Errorf("input %q has shape %v, not %v", v.Name, v.Shape, t.Shape)
 		}
 		for i, d := range v.Shape {
-			if !d.Known() && d.Mul == 1 && sizes[d.Sym] == 0 {
+			if _, set := sizes[d.Sym]; !d.Known() && d.Mul == 1 && !set { // 0, too: a cache may be empty
 				sizes[d.Sym] = t.Shape[i]
 			}
 			if k := d.Bind(sizes); k != graph.N(t.Shape[i]) {
@@ -53,7 +53,7 @@ func Bind(g *graph.Graph, given map[string]*tensor.Tensor, batch int) (map[strin
 		return nil, nil, err
 	}
 	for s, n := range c.Usage.Sizes {
-		if sizes[s] == 0 {
+		if _, set := sizes[s]; !set {
 			sizes[s] = n
 		}
 	}

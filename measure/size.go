@@ -67,12 +67,17 @@ func OfContext(ctx context.Context, g *graph.Graph) (Size, []Layer, error) {
 // Count is Of without the files' bytes, which it leaves at 0.
 func Count(g *graph.Graph) (Size, []Layer) {
 	var s Size
+	reader := map[*graph.Value]*graph.Node{}
+	for _, k := range op.Sites(g) {
+		reader[k.Value] = k.Node
+	}
 	for _, v := range g.Consts() {
 		if v.Role != graph.Param && v.Role != graph.Packed {
 			continue
 		}
-		s.Params += int64(v.Const.Len())
-		s.NonZero += nonZero(v.Const)
+		all, left := entries(v, reader[v])
+		s.Params += all
+		s.NonZero += left
 	}
 	s.Kept = s.NonZero
 	if l, array := sharing.Of(g); l != nil {
@@ -136,7 +141,7 @@ func (w *weigher) count(g *graph.Graph, times int64) (macs, effective int64) {
 		}
 		if v := w.of[n]; v != nil {
 			l.Name, l.Shape = v.Name, v.Const.Shape
-			l.Params, l.NonZero = int64(v.Const.Len()), nonZero(v.Const)
+			l.Params, l.NonZero = entries(v, n)
 			if l.Params > 0 {
 				l.Effective = int64(float64(k) * float64(l.NonZero) / float64(l.Params))
 			}
@@ -165,6 +170,17 @@ func atSizes(g *graph.Graph) *graph.Graph {
 		return g
 	}
 	return c
+}
+
+// entries counts the numbers of a weight, and those that are not zero; several lie in a
+// byte where the node that reads it unpacks them.
+func entries(v *graph.Value, n *graph.Node) (all, left int64) {
+	if v.Role == graph.Packed && n != nil {
+		if all, left, ok := op.PackedBits(n, v); ok {
+			return all, left
+		}
+	}
+	return int64(v.Const.Len()), nonZero(v.Const)
 }
 
 func nonZero(t *tensor.Tensor) int64 {

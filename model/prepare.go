@@ -17,14 +17,19 @@ import (
 
 // Prepare makes a network that was read ready to be pruned, trained and measured:
 // it is checked, its shapes and roles are inferred, constants folded, and weights of
-// another floating-point type taken as float32, which the notes say. It returns an
-// error where the network is broken.
+// another floating-point type taken as float32, which the notes say. Operators that are
+// not known are named, and left as they are with all that they touch: the network can be
+// looked into and pruned, not run. It returns an error where the network is broken.
 func Prepare(g *graph.Graph) (notes []string, err error) {
 	notes = opened(g)
-	if err := op.Check(g); err != nil {
-		return nil, err
+	unknown := op.Check(g)
+	if unknown != nil {
+		notes = append(notes, fmt.Sprintf("%v: what it touches is left whole, and the network is not run", unknown))
 	}
 	if otherFloats(g) {
+		if unknown != nil { // what it makes of float32 is not known
+			return nil, unknown
+		}
 		d, err := op.Widen(g)
 		if err != nil {
 			return nil, err

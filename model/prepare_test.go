@@ -57,9 +57,19 @@ func TestPrepareBroken(t *testing.T) {
 	if _, err := model.Prepare(half(0x3c00, 0x7e00, 0x4000, 0x3400)); err == nil || !strings.Contains(err.Error(), "entry 1") {
 		t.Errorf("NaN of float16: %v", err)
 	}
+}
+
+// An operator that is not known is named, unless what it makes of numbers of another type
+// would have to be known.
+func TestPrepareUnknown(t *testing.T) {
 	g := modeltest.Job(t, 0).Graph
 	g.Nodes[len(g.Nodes)-1].Op = "NoSuchOp"
+	if notes, err := model.Prepare(g); err != nil || len(notes) != 1 || !strings.Contains(notes[0], "NoSuchOp") {
+		t.Errorf("%q, %v", notes, err)
+	}
+	g = half(0x3c00, 0x3c00, 0x4000, 0x3400)
+	g.Nodes[0].Op = "NoSuchOp"
 	if _, err := model.Prepare(g); err == nil || !strings.Contains(err.Error(), "NoSuchOp") {
-		t.Errorf("an unknown operator: %v", err)
+		t.Errorf("of float16: %v", err)
 	}
 }

@@ -156,6 +156,11 @@ func (s *graphReader) outputs(p *onnxpb.GraphProto) error {
 		}
 		if d, err := valueOf(o); err == nil && v.Const == nil && v.From != nil {
 			v.DType, v.Shape, v.Doc, v.Unknown = d.DType, d.Shape, d.Doc, d.Unknown
+		} else if err != nil && v.From != nil { // a sequence or a map
+			if v.Unknown, err = restOfMessage(o, &onnxpb.ValueInfoProto{Type: o.Type, MetadataProps: o.MetadataProps}); err != nil {
+				return err
+			}
+			v.Doc = o.GetDocString()
 		}
 		if s.depth > 0 && (v.Const != nil || s.here.vals[o.GetName()] != v) {
 			v = s.pass(s.g, v)

@@ -51,6 +51,10 @@ func withRest(p *onnxpb.ValueInfoProto, unknown []byte) {
 	}
 	p.MetadataProps = rest.MetadataProps
 	p.ProtoReflect().SetUnknown(rest.ProtoReflect().GetUnknown())
+	if t := rest.Type; t.GetValue() != nil && (t.GetTensorType() == nil || t.GetTensorType().ElemType != nil) { // no tensor, or none that Pare can hold
+		p.Type = t
+		return
+	}
 	if p.Type == nil || rest.Type == nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"pare/catalog"
 	"pare/dataset"
+	"pare/graph/op"
 	"pare/measure"
 	"pare/model"
 	"pare/train"
@@ -60,7 +61,8 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		}
 	}
 	err = measure.Networks(cmd.Context(), x.networks, x.data, x.judge, o)
-	if err == nil && !x.untimed {
+	unknown := op.Check(x.networks[0].Graph)
+	if err == nil && !x.untimed && unknown == nil {
 		err = measure.Speeds(cmd.Context(), x.networks, o)
 	}
 	if cmd.Context().Err() != nil {
@@ -79,7 +81,9 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	if d := x.data; d != nil && d.Eval() == d.Train {
 		c.say("note: it is measured on the training set, for there is no other; val=0.1 in --data keeps a part of it out")
 	}
-	if x.untimed {
+	if unknown != nil {
+		c.say("note: how fast the networks are was not measured: %v", unknown)
+	} else if x.untimed {
 		c.say("note: how fast the networks are was not measured (--no-bench); pare model bench does it")
 	}
 	if x.html != "" {

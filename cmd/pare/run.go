@@ -31,7 +31,7 @@ type running struct {
 func (c *cli) runModel() *cobra.Command {
 	q := &running{}
 	cmd := &cobra.Command{Use: "run FILE", Short: "Run a network once, on given inputs or random ones", Args: args("FILE"),
-		Long: "Runs a network and shows what comes out. The file need not be trusted: it is checked before memory is taken (4 GiB\nfor the network's values at most, unless --memory says otherwise), nothing is fetched, and nothing is written but --output.",
+		Long: "Runs a network and shows what comes out. The file need not be trusted: it is checked before memory is taken (4 GiB\nfor the network's values at most, unless --memory says otherwise), nothing is fetched, and nothing is written but --output.\n\nWhere an operator is not known, the network is run up to it: what it would be given is among the outputs.",
 		Example: `  pare model run net.onnx                                    # random inputs, the same for the same --seed
   pare model run net.onnx --input image=x.npy --output y.npz`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runOnce(cmd, a[0], q) }}
@@ -73,8 +73,11 @@ func (c *cli) runOnce(cmd *cobra.Command, name string, q *running) error {
 	if err != nil {
 		return err
 	}
-	if err := op.Check(g); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if unknown := op.Check(g); unknown != nil {
+		if g, err = op.UpTo(g); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		c.say("note: %s: %v; what is shown is computed before it, up to what it is given", name, unknown)
 	}
 	var files []string
 	for _, s := range q.inputs {

@@ -67,6 +67,52 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A network with an operator that is not known is looked into, pruned, and run up to that
+// operator, which is named.
+func TestUnknownOperator(t *testing.T) {
+	dir := t.TempDir()
+	g := graph.New("g", 17)
+	g.Opset["my.domain"] = 1
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(1, 4)}
+	g.Inputs = []*graph.Value{x}
+	w := func(name string) *graph.Value {
+		return g.Const(name, tensor.From([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 4, 4), graph.Auto)
+	}
+	h := g.Add("MatMul", "", []*graph.Value{x, w("first")}, []string{"h"}).Outputs[0]
+	o := g.Add("Odd", "my.domain", []*graph.Value{h}, []string{"o"}).Outputs[0]
+	g.Outputs = g.Add("MatMul", "", []*graph.Value{o, w("second")}, []string{"y"}).Outputs
+	g.Outputs[0].DType, g.Outputs[0].Shape = tensor.Float32, graph.Dims(1, 4)
+	net, out := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "out.onnx")
+	if err := onnx.Write(net, g, onnx.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"model", "inspect", net}, []string{"first", "second"}},
+		{[]string{"model", "run", net}, []string{"h ", "[1 4]"}},
+		{[]string{"model", "prune", net, "-o", out, "--sparsity", "0.5"}, []string{"time not measured"}},
+	} {
+		s, o, e := pare(t, c.args...)
+		for _, want := range c.want {
+			if s != 0 || !strings.Contains(o, want) || !strings.Contains(e, "my.domain.Odd") {
+				t.Errorf("%v: status %d, want %q: %s%s", c.args, s, want, o, e)
+			}
+		}
+	}
+	c, err := onnx.Load(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y := c.Outputs[0]; y.DType != tensor.Float32 || y.Shape.String() != "[1 4]" || len(c.Nodes) != 3 {
+		t.Errorf("what is written has output %v %v and %d nodes", y.DType, y.Shape, len(c.Nodes))
+	}
+	if s, _, e := pare(t, "model", "bench", net); s == 0 || !strings.Contains(e, "my.domain.Odd") {
+		t.Errorf("bench: status %d, %s", s, e)
+	}
+}
+
 // Weights leave a network and come back to its architecture.
 func TestWeights(t *testing.T) {
 	dir := t.TempDir()

@@ -15,7 +15,8 @@ import (
 //     that are added to or multiplied with data (biases, layer scales).
 //     A weight is also found behind nodes that compute only with constants,
 //     such as a Transpose or a mask, and in the bodies of If, Loop and Scan.
-//   - Packed: integers that a DequantizeLinear turns into the weights of a layer.
+//   - Packed: integers that a DequantizeLinear turns into the weights of a layer, or
+//     bytes that a MatMulNBits or a GatherBlockQuantized unpacks.
 //   - Frozen: everything else, such as scalars, integers, shapes and
 //     attention masks (recognised by an infinity or a huge negative number).
 func Classify(g *graph.Graph) { classify(g, nil) }
@@ -33,6 +34,10 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 		for _, p := range Params(n) {
 			v := n.In(p.In)
 			switch {
+			case p.Part == Quantised && n.Domain == ContribDomain:
+				if v.IsConst() {
+					m.packed[v] = true
+				}
 			case p.Part == Mean || p.Part == Variance:
 				m.mark(stat, v)
 			case p.Data:

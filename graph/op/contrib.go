@@ -2,7 +2,9 @@ package op
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"pare/graph"
@@ -12,11 +14,14 @@ import (
 // the place of several of ai.onnx.
 const ContribDomain = "com.microsoft"
 
-// contribs write such operators out.
-var contribs = map[string]func(b *Builder, n *graph.Node) ([]*graph.Value, error){}
+// contrib writes such an operator out: its outputs, nil for those that nobody reads.
+type contrib func(b *Builder, n *graph.Node) ([]*graph.Value, error)
+
+// contribs are those that are known.
+var contribs = map[string]contrib{}
 
 func init() {
-	for name, f := range map[string]func(b *Builder, n *graph.Node) ([]*graph.Value, error){
+	for name, f := range map[string]contrib{
 		"Gelu": func(b *Builder, n *graph.Node) ([]*graph.Value, error) { return one(gelu(b, n.In(0))) },
 		"BiasGelu": func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 			return one(gelu(b, b.Op("Add", n.In(0), n.In(1))))
@@ -41,9 +46,12 @@ func init() {
 			}
 			return one(layerNorm(b, n.In(0), n.In(1), n.In(2), epsilon(n)))
 		},
-		"MultiHeadAttention": multiHead,
-		"Attention":          packedAttention,
-		"RotaryEmbedding":    contribRotary,
+		"MultiHeadAttention":      multiHead,
+		"Attention":               packedAttention,
+		"QAttention":              quantisedAttention,
+		"GroupQueryAttention":     groupQuery,
+		"RotaryEmbedding":         contribRotary,
+		"EmbedLayerNormalization": embedNorm,
 	} {
 		contribs[name] = f
 	}
@@ -51,8 +59,22 @@ func init() {
 
 func one(v *graph.Value) ([]*graph.Value, error) { return []*graph.Value{v}, nil }
 
-// ReadContrib writes out the operators of a runtime's optimiser that are known, as
-// operators of ai.onnx. Those that are not stay, and are refused by name when the
+// WrittenOut lists the operators of a domain that ReadContrib writes out, sorted.
+func WrittenOut(domain string) []string {
+	switch domain {
+	case ContribDomain:
+		return slices.Sorted(maps.Keys(contribs))
+	case LearnedDomain:
+		return slices.Sorted(maps.Keys(learned))
+	}
+	return nil
+}
+
+// plainOpset is the version of ai.onnx that a file gets which named none.
+const plainOpset = 13
+
+// ReadContrib writes out the operators of a runtime's optimiser, and of ai.onnx.ml, that
+// are known so, as operators of ai.onnx. Those that are not stay, and are refused by name when the
 // network is used. The graph's nodes must be sorted.
 func ReadContrib(g *graph.Graph) {
 	some := false
@@ -60,32 +82,49 @@ func ReadContrib(g *graph.Graph) {
 	if !some {
 		return
 	}
+	if _, ok := g.Opset[""]; !ok { // the file has none of these so far
+		g.Opset[""] = plainOpset
+	}
 	readContrib(g, map[*graph.Value][]graph.Dim{})
-	left := false
-	Each(g, func(n *graph.Node) { left = left || n.Domain == ContribDomain })
-	if !left {
-		delete(g.Opset, ContribDomain)
+	left := map[string]bool{}
+	Each(g, func(n *graph.Node) { left[n.Domain] = true })
+	for _, d := range []string{ContribDomain, LearnedDomain} {
+		if !left[d] {
+			delete(g.Opset, d)
+		}
 	}
 }
 
 // contribOf is what writes a node out, or nil. The runtime has one of its operators
 // in the standard's domain.
-func contribOf(n *graph.Node) func(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-	if n.Domain == ContribDomain || n.Domain == "" && n.Op == "SimplifiedLayerNormalization" {
+func contribOf(n *graph.Node) contrib {
+	switch {
+	case n.Domain == ContribDomain || n.Domain == "" && n.Op == "SimplifiedLayerNormalization":
 		return contribs[n.Op]
+	case n.Domain == LearnedDomain:
+		return learned[n.Op]
 	}
 	return nil
 }
 
 func readContrib(g *graph.Graph, dims map[*graph.Value][]graph.Dim) {
 	g.Fresh("part") // it now knows all names
+	uses := g.Uses()
 	nodes := g.Nodes
 	g.Nodes = nil
 	for _, n := range nodes {
 		for _, s := range n.Subgraphs() {
 			readContrib(s, dims)
 		}
-		if f := contribOf(n); f == nil || !writeOut(g, n, f, dims) {
+		f := contribOf(n)
+		if f != nil {
+			for i, o := range n.Outputs { // what nobody reads need not be known
+				if o != nil && len(uses[o]) == 0 && !g.IsOutput(o) {
+					n.Outputs[i] = nil
+				}
+			}
+		}
+		if f == nil || !writeOut(g, n, f, dims) {
 			g.Nodes = append(g.Nodes, n)
 			_ = inferNode(g, n, dims) // what is wrong is reported when the graph is used
 		}
@@ -94,7 +133,7 @@ func readContrib(g *graph.Graph, dims map[*graph.Value][]graph.Dim) {
 
 // writeOut puts the parts of a node behind the graph's nodes; false where its form
 // is not known, and then it adds none.
-func writeOut(g *graph.Graph, n *graph.Node, f func(b *Builder, n *graph.Node) ([]*graph.Value, error), dims map[*graph.Value][]graph.Dim) bool {
+func writeOut(g *graph.Graph, n *graph.Node, f contrib, dims map[*graph.Value][]graph.Dim) bool {
 	first := len(g.Nodes)
 	b := &Builder{G: g, Stem: n.Name, dims: dims}
 	if b.Stem == "" {
@@ -129,7 +168,7 @@ func wayOn(ns []*graph.Node) string {
 			return "; operators of com.microsoft are written by a runtime's optimiser: export the network without it"
 		}
 	}
-	return ""
+	return "; a program of its own can add it (op.Register)"
 }
 
 func added(b *Builder, x, y *graph.Value) *graph.Value {
@@ -193,7 +232,14 @@ func without(n *graph.Node, names ...string) []graph.Attr {
 }
 
 func fusedConv(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-	in := []*graph.Value{n.In(0), n.In(1)}
+	y, err := convolved(b, n, n.In(0), n.In(3))
+	return []*graph.Value{y}, err
+}
+
+// convolved is the convolution of x by a node's kernel, its bias, what is added to it, and
+// its activation.
+func convolved(b *Builder, n *graph.Node, x, z *graph.Value) (*graph.Value, error) {
+	in := []*graph.Value{x, n.In(1)}
 	if n.In(2) != nil {
 		in = append(in, n.In(2))
 	}
@@ -202,35 +248,47 @@ func fusedConv(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 	if a := n.Attr("activation_params"); a != nil {
 		p = a.Floats
 	}
-	y, err := activated(b, n.Str("activation", ""), p, added(b, y, n.In(3)))
-	return []*graph.Value{y}, err
+	return activated(b, n.Str("activation", ""), p, added(b, y, z))
 }
 
 func fusedMatMul(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-	if n.Int("transBatchA", 0) != 0 || n.Int("transBatchB", 0) != 0 {
-		return nil, fmt.Errorf("it moves batches")
-	}
 	var in [2]*graph.Value
-	for i, turned := range []string{"transA", "transB"} {
-		if in[i] = n.In(i); n.Int(turned, 0) == 0 || in[i] != nil && len(in[i].Shape) == 1 {
+	for i, side := range []string{"A", "B"} {
+		if in[i] = n.In(i); in[i] == nil || len(in[i].Shape) == 1 {
 			continue
 		}
-		if in[i] == nil || in[i].Shape == nil {
+		turned, batch := n.Int("trans"+side, 0) != 0, n.Int("transBatch"+side, 0) != 0
+		if !turned && !batch {
+			continue
+		}
+		k := rank(in[i])
+		if k < 0 {
 			return nil, fmt.Errorf("the rank of input %d is not known", i)
 		}
-		perm := make([]int, len(in[i].Shape))
-		for d := range perm {
-			perm[d] = d
-		}
-		last := len(perm) - 1
-		perm[last], perm[last-1] = last-1, last
-		in[i] = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", perm)}, in[i])
+		in[i] = b.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", turnedAxes(k, turned, batch))}, in[i])
 	}
 	y := b.Op("MatMul", in[0], in[1])
 	if a := n.Float("alpha", 1); a != 1 {
 		y = b.Op("Mul", y, b.Scalar(float64(a), y))
 	}
 	return one(y)
+}
+
+// turnedAxes are the axes of a matrix by rows and columns: the first axis of the file is
+// the rows' where batch is set, with the batch behind it, and both are exchanged where
+// turned is.
+func turnedAxes(k int, turned, batch bool) []int {
+	perm := make([]int, k)
+	for d := range perm {
+		perm[d] = d
+	}
+	if batch && k > 2 {
+		perm = append(append(perm[1:k-1:k-1], 0), k-1)
+	}
+	if turned {
+		perm[k-1], perm[k-2] = perm[k-2], perm[k-1]
+	}
+	return perm
 }
 
 func fusedGemm(b *Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -248,60 +306,4 @@ func fusedGemm(b *Builder, n *graph.Node) ([]*graph.Value, error) {
 	}
 	y, err := activated(b, n.Str("activation", ""), p, y)
 	return []*graph.Value{y}, err
-}
-
-// epsilon is that of a normalisation, which the runtime's operators may leave out.
-func epsilon(n *graph.Node) float64 { return float64(n.Float("epsilon", 1e-5)) }
-
-// lastMean is the mean over the last axis.
-func lastMean(b *Builder, x *graph.Value) *graph.Value {
-	if b.G.Version("") < 18 {
-		return b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("axes", []int{-1})}, x)
-	}
-	return b.Op("ReduceMean", x, b.Ints(-1))
-}
-
-func layerNorm(b *Builder, x, scale, bias *graph.Value, eps float64) *graph.Value {
-	if b.G.Version("") >= 17 {
-		in := []*graph.Value{x, scale}
-		if bias != nil {
-			in = append(in, bias)
-		}
-		return b.Attr("LayerNormalization", []graph.Attr{graph.MakeAttr("epsilon", eps)}, in...)
-	}
-	d := b.Op("Sub", x, lastMean(b, x))
-	v := lastMean(b, b.Op("Mul", d, d))
-	y := b.Op("Div", d, b.Op("Sqrt", b.Op("Add", v, b.Scalar(eps, x))))
-	return added(b, b.Op("Mul", y, scale), bias)
-}
-
-func rmsNorm(b *Builder, x, scale *graph.Value, eps float64) *graph.Value {
-	if b.G.Version("") >= 23 {
-		return b.Attr("RMSNormalization", []graph.Attr{graph.MakeAttr("epsilon", eps)}, x, scale)
-	}
-	v := lastMean(b, b.Op("Mul", x, x))
-	return b.Op("Mul", b.Op("Div", x, b.Op("Sqrt", b.Op("Add", v, b.Scalar(eps, x)))), scale)
-}
-
-func simplified(b *Builder, n *graph.Node) ([]*graph.Value, error) {
-	x := n.In(0)
-	last := n.Int("axis", -1)
-	if x == nil || last != -1 && (x.Shape == nil || last != len(x.Shape)-1) || len(n.Outputs) > 1 {
-		return nil, fmt.Errorf("over several axes, or with its deviation")
-	}
-	return one(rmsNorm(b, x, n.In(1), epsilon(n)))
-}
-
-// skipNorm is a normalisation of a sum: output, mean, deviation, the sum.
-func skipNorm(b *Builder, n *graph.Node, rms bool) ([]*graph.Value, error) {
-	if n.Out(1) != nil || n.Out(2) != nil {
-		return nil, fmt.Errorf("it gives mean and deviation")
-	}
-	sum := b.Op("Add", n.In(0), n.In(1))
-	if rms {
-		sum = added(b, sum, n.In(3))
-		return []*graph.Value{rmsNorm(b, sum, n.In(2), float64(n.Float("epsilon", 1e-6))), nil, nil, sum}, nil
-	}
-	sum = added(b, sum, n.In(4))
-	return []*graph.Value{layerNorm(b, sum, n.In(2), n.In(3), float64(n.Float("epsilon", 1e-12))), nil, nil, sum}, nil
 }

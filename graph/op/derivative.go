@@ -20,6 +20,15 @@ var _ = func() bool {
 			noDerivative[key{"", n}] = why
 		}
 	}
+	noDerivative[key{ContribDomain, "GatherBlockQuantized"}] = "integers are looked up"
+	for why, names := range map[string][]string{
+		"what comes out is looked up": {"CategoryMapper", "LabelEncoder", "OneHotEncoder"},
+		"constant but for jumps":      {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"},
+	} {
+		for _, n := range names {
+			noDerivative[key{LearnedDomain, n}] = why
+		}
+	}
 	for why, names := range map[string][]string{
 		"does not depend on values of inputs": {"OnesLike", "ZerosLike"},
 		"second derivatives are not written":  {"CTCGrad", "Cofactors", "DeformConvGrad", "GridSampleGrad"},

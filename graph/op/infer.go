@@ -20,7 +20,8 @@ type Infer struct {
 const maxContents = 256
 
 // InferAll sets the types and shapes of all values from those of the inputs
-// and initialisers. Errors name the node.
+// and initialisers; what comes out of operators that are not known stays as it is
+// (Check). Errors name the node.
 func InferAll(g *graph.Graph) error {
 	_, err := inferAll(g)
 	return err
@@ -40,9 +41,6 @@ func Bind(g *graph.Graph, sizes map[string]int) error {
 }
 
 func inferAll(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) {
-	if err := Check(g); err != nil {
-		return nil, err
-	}
 	dims := map[*graph.Value][]graph.Dim{}
 	for _, n := range g.Nodes {
 		if err := inferNode(g, n, dims); err != nil {
@@ -55,7 +53,7 @@ func inferAll(g *graph.Graph) (map[*graph.Value][]graph.Dim, error) {
 func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim) error {
 	d := Lookup(n.Domain, n.Op)
 	if d == nil {
-		return &Unsupported{[]*graph.Node{n}}
+		return nil // its outputs stay as the file says
 	}
 	if d.Infer == nil {
 		return at(n, fmt.Errorf("no shape rule"))
@@ -64,13 +62,27 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 		return at(n, err)
 	}
 	c := &Infer{n, g.Version(n.Domain), dims}
-	for _, o := range n.Outputs {
+	said := make([]graph.Value, len(n.Outputs))
+	for i, o := range n.Outputs {
 		delete(dims, o)
+		if o != nil {
+			said[i] = *o
+		}
 	}
 	if err := safely(func() error { return d.Infer(c) }); err != nil {
 		return at(n, err)
 	}
 	c.follow(d)
+	// What cannot be told, behind an operator that is not known, is as the file says: types,
+	// and the shapes of outputs, which do not change when a network is cut.
+	for i, o := range n.Outputs {
+		if o == nil || o.DType != tensor.Undefined {
+			continue
+		}
+		if o.DType = said[i].DType; o.Shape == nil && g.IsOutput(o) {
+			o.Shape = said[i].Shape
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -165,7 +166,7 @@ func TestConflicts(t *testing.T) {
 	}
 	g = graph.New("unknown", 13)
 	g.Add("Frobnicate", "", nil, []string{"y"})
-	if err := InferAll(g); err == nil || !strings.Contains(err.Error(), "Frobnicate") {
+	if err := errors.Join(InferAll(g), Check(g)); err == nil || !strings.Contains(err.Error(), "Frobnicate") {
 		t.Errorf("got %v", err)
 	}
 }

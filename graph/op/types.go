@@ -130,9 +130,6 @@ func CheckTypes(g *graph.Graph) error {
 	c, _ := g.Clone(false)
 	dims := map[*graph.Value][]graph.Dim{}
 	for _, n := range c.Nodes {
-		if Lookup(n.Domain, n.Op) == nil {
-			continue
-		}
 		var m *Mismatch
 		if err := inferNode(c, n, dims); errors.As(err, &m) {
 			return err

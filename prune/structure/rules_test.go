@@ -1,6 +1,7 @@
 package structure
 
 import (
+	"strings"
 	"testing"
 
 	"pare/graph"
@@ -19,7 +20,11 @@ var waivers = map[string][]string{
 	"what comes out depends on which values there are":                {"Compress", "NonMaxSuppression", "NonZero", "OneHot", "TfIdfVectorizer", "Unique"},
 	"a loss, which is not part of a network that is cut":              {"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"},
 	"quantised networks are refused before pruning":                   {"ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
-	"bits are not channels' contents":                                 {"BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"},
+	"quantised weights are left whole":                                {"com.microsoft.MatMulNBits", "com.microsoft.GatherBlockQuantized"},
+	"reads features by their numbers": {"ai.onnx.ml.CategoryMapper", "ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.TreeEnsemble",
+		"ai.onnx.ml.TreeEnsembleClassifier", "ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.ZipMap"},
+	"mixes all positions of the stacked matrices": {"com.microsoft.Inverse"},
+	"bits are not channels' contents":             {"BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"},
 }
 
 // Every operator that Pare knows has a rule, or a waiver that says why not; the
@@ -31,18 +36,21 @@ func TestEveryOperator(t *testing.T) {
 			if waived[o] != "" {
 				t.Errorf("%s is waived twice", o)
 			}
-			if op.Lookup("", o) == nil {
+			if op.Lookup(domainOf(o)) == nil {
 				t.Errorf("%s is waived and not known", o)
 			}
 			waived[o] = why
 		}
 	}
-	for _, o := range op.Names("") {
-		switch rule := Lookup("", o); {
-		case rule == nil && waived[o] == "":
-			t.Errorf("%s has neither a rule nor a waiver", o)
-		case rule != nil && waived[o] != "":
-			t.Errorf("%s has a rule and is waived: %s", o, waived[o])
+	for _, d := range []string{"", op.ContribDomain, op.LearnedDomain} {
+		for _, name := range op.Names(d) {
+			o := opName(d, name)
+			switch rule := Lookup(d, name); {
+			case rule == nil && waived[o] == "":
+				t.Errorf("%s has neither a rule nor a waiver", o)
+			case rule != nil && waived[o] != "":
+				t.Errorf("%s has a rule and is waived: %s", o, waived[o])
+			}
 		}
 	}
 	for k, rule := range rules {
@@ -56,6 +64,15 @@ func TestEveryOperator(t *testing.T) {
 			t.Errorf("the rule of %s is said to be that of %s", opName(k.domain, k.op), opName(rule.Domain, rule.Op))
 		}
 	}
+}
+
+// domainOf takes an operator's name as opName writes it apart.
+func domainOf(o string) (domain, name string) {
+	i := strings.LastIndexByte(o, '.')
+	if i < 0 {
+		return "", o
+	}
+	return o[:i], o[i+1:]
 }
 
 // What is no rule, or a second one, is refused.

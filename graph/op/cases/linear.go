@@ -1,5 +1,7 @@
 package cases
 
+import "pare/tensor"
+
 func linear() []Case {
 	var out []Case
 	for ta := range 2 {
@@ -25,5 +27,13 @@ func linear() []Case {
 	} {
 		out = append(out, Case{Op: "MatMul", In: in{normal(s[0]...), normal(s[1]...)}})
 	}
-	return out
+	own := "com.microsoft"
+	return append(out,
+		Case{Domain: own, Op: "MatMulNBits", In: in{normal(2, 3, 16), whole8(0, 255, 3, 1, 8), between(.01, .1, 3, 1)}, Fixed: []int{2},
+			Attrs: as("K", 16, "N", 3, "block_size", 16)},
+		Case{Domain: own, Op: "MatMulNBits", In: in{normal(2, 20), whole8(0, 255, 3, 2, 16), between(.01, .1, 3, 2), whole8(0, 255, 3, 2), nil, normal(3)}, Fixed: []int{2},
+			Attrs: as("K", 20, "N", 3, "bits", 8, "block_size", 16)},
+		Case{Domain: "ai.onnx.ml", Op: "ZipMap", In: in{normal(2, 3)}, Attrs: as("classlabels_int64s", []int{4, 5, 6})},
+		Case{Domain: own, Op: "Inverse", In: in{is(tensor.From([]float64{2, .5, -.3, .1, 1.5, .2, -.4, .3, 1, 1, 2, .5, -.5, 1, .3, .2, -.1, 2}, 2, 3, 3))}},
+	)
 }

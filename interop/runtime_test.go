@@ -1,0 +1,168 @@
+package interop
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pare/engine"
+	"pare/graph"
+	"pare/graph/op"
+	"pare/graph/op/cases"
+	"pare/measure"
+	"pare/onnx"
+	"pare/tensor"
+)
+
+var record = flag.Bool("record", false, "write graph/op/testdata/runtime.json: what ONNX Runtime gives for its own operators")
+
+// Operators of ONNX Runtime's own domain and of ai.onnx.ml give the same in Pare, where
+// they are mostly written out, and in ONNX Runtime, before and after Pare has written the
+// file anew; and what graph/op's test has recorded is what ONNX Runtime gives.
+func TestRuntimeOperators(t *testing.T) {
+	py := python(t, "numpy", "onnx", "onnxruntime")
+	r := &ortRuns{dir: t.TempDir()}
+	type compared struct {
+		c          cases.Runtime
+		opset      int
+		got        [][]float32
+		was, again int
+	}
+	var all []compared
+	for _, c := range cases.Runtimes() {
+		for _, opset := range []int{max(c.Opset, 13), 21} {
+			k := compared{c: c, opset: opset, was: -1}
+			path := filepath.Join(r.dir, fmt.Sprintf("own%d.onnx", len(all)))
+			in, err := ownFile(c, opset, path)
+			if err != nil {
+				t.Errorf("%s: %v", c.Name(), err)
+				continue
+			}
+			if c.Alone == "" {
+				k.was = r.add(t, path, in)
+			}
+			g, err := onnx.Load(path)
+			if err == nil {
+				k.got, err = asRead(g, in)
+			}
+			if err == nil {
+				_, err = op.Simplify(g)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", c.Name(), err)
+				continue
+			}
+			k.again = r.write(t, g, onnx.Options{}, in)
+			all = append(all, k)
+		}
+	}
+	r.run(t, py)
+	recorded := map[string][][]float32{}
+	for _, k := range all {
+		what := fmt.Sprint(k.c.Name(), " opset ", k.opset)
+		read := func(run int) ([][]float32, error) {
+			y, err := r.outputs(t, run)
+			if err == nil && k.c.First {
+				y, k.got = y[:1], k.got[:1]
+			}
+			return y, err
+		}
+		again, err := read(k.again)
+		if err == nil {
+			err = alike(k.got, again)
+		}
+		if err != nil {
+			t.Errorf("%s, written anew: %v", what, err)
+		}
+		if k.was < 0 {
+			continue
+		}
+		was, err := read(k.was)
+		if err == nil {
+			err = alike(k.got, was)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		recorded[k.c.Name()] = was
+	}
+	if *record {
+		b, err := json.Marshal(recorded)
+		if err == nil {
+			err = os.WriteFile("../graph/op/testdata/runtime.json", append(b, '\n'), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ownFile writes a case as the runtime's own operator, with the types of its outputs.
+func ownFile(c cases.Runtime, opset int, path string) (map[string]*tensor.Tensor, error) {
+	like, _ := c.Graph(opset)
+	if err := op.Upgrade(like); err != nil {
+		return nil, err
+	}
+	if err := op.InferAll(like); err != nil {
+		return nil, err
+	}
+	g, in := c.Graph(opset)
+	for i, o := range g.Outputs {
+		o.DType, o.Shape = like.Outputs[i].DType, like.Outputs[i].Shape
+	}
+	return in, onnx.Write(path, g, onnx.Options{})
+}
+
+// asRead runs a network on the sizes of what it is fed; outputs are given as float32.
+func asRead(g *graph.Graph, in map[string]*tensor.Tensor) ([][]float32, error) {
+	sizes, _, err := measure.Bind(g, in, 1)
+	if err != nil {
+		return nil, err
+	}
+	p, err := engine.Compile(g, sizes, engine.Options{Threads: 2, Freeze: true})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if err := measure.Feed(p, in, 1); err != nil {
+		return nil, err
+	}
+	if err := p.Run(); err != nil {
+		return nil, err
+	}
+	var out [][]float32
+	for _, name := range p.OutputNames() {
+		y, err := op.Convert(p.Output(name), tensor.Float32)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, append([]float32{}, y.F32()...))
+	}
+	return out, nil
+}
+
+// alike compares outputs: whole numbers may differ by one, where a rounding falls the
+// other way, others by 1e-4 of the largest.
+func alike(got, want [][]float32) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%d outputs, want %d", len(got), len(want))
+	}
+	for i := range got {
+		whole, worst := true, 0.0
+		for k, x := range want[i] {
+			whole = whole && x == float32(math.Trunc(float64(x)))
+			if k < len(got[i]) {
+				worst = max(worst, math.Abs(float64(got[i][k])-float64(x)))
+			}
+		}
+		if d := apart(got[i], want[i]); !(d <= 1e-4 || whole && len(got[i]) == len(want[i]) && worst <= 1) {
+			return fmt.Errorf("output %d differs by %.2g of the largest\n%v\n%v", i, d, got[i], want[i])
+		}
+	}
+	return nil
+}
