@@ -34,7 +34,9 @@ func TestCareful(t *testing.T) {
 	for _, m := range []func() model.Method{
 		func() model.Method { return &oneshot.GlobalMP{Sparsity: .8} },
 		func() model.Method {
-			return &structured.Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}}
+			c := structured.NewChannels()
+			c.ChannelTarget = model.ChannelTarget{MACs: .5, Least: .1}
+			return c
 		},
 	} {
 		r := modeltest.Resumes(t, m().Card().Name, func() (model.Method, *model.Job) { return m(), careful(t, 4) }, 0, 3, 100, 170)

@@ -70,6 +70,9 @@ func Import(b *op.Builder, loss *graph.Graph, bind map[string]*graph.Value) (*gr
 	c.Outputs = []*graph.Value{out}
 	c.Usage = graph.Usage{}
 	c.Prune()
+	if err := op.Check(c); err != nil {
+		return nil, err
+	}
 	if _, err := op.ToFloat32(c); err != nil {
 		return nil, err
 	}
