@@ -50,6 +50,9 @@ func (j *Job) beforeSolve() error {
 // Repair solves what a method has cut from the job's network, before the training, where
 // the recipe asks for it; else it does nothing, and says so.
 func (j *Job) Repair(ctx context.Context, res *Result) (done bool, err error) {
+	if err := j.watch(res); err != nil {
+		return false, err
+	}
 	if j.whole == nil {
 		return false, nil
 	}
@@ -58,6 +61,21 @@ func (j *Job) Repair(ctx context.Context, res *Result) (done bool, err error) {
 	err = j.Solve(ctx, j.whole, res)
 	j.solved.Notes, res.Notes = res.Notes[len(notes):], notes
 	return err == nil, err
+}
+
+// watch chooses what is matched inside the network, where the training is by what the
+// network before gives.
+func (j *Job) watch(res *Result) error {
+	if j.Recipe.Inner != "on" || j.Dense == nil || j.Steps() == 0 || j.Loss.Match != nil {
+		return nil
+	}
+	distils, err := j.distils()
+	if err == nil && distils {
+		if j.Loss.Inner = inner(j.Dense, res.Graph, res.Kept); j.Loss.Inner != nil {
+			j.Logf("%d values inside the network are matched with those before the cut too", len(j.Loss.Inner))
+		}
+	}
+	return err
 }
 
 // afterWork repairs the network of a method that did not do so itself, where nothing was

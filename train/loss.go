@@ -18,11 +18,13 @@ type Loss struct {
 	Smoothing float64             // of labels, in [0,1), in terms of cross-entropy that set none
 	Teacher   *graph.Graph        // distillation: what it gives is matched too; alone where nothing is to be compared with
 	Match     objective.Objective // how it is matched; nil: by what each output is
+	Inner     []Inner             // values inside the networks that are matched too
 	Alpha     float64             // share of the distillation, in [0,1]
 	T         float64             // temperature of distillation
 	Temper    float64             // what outputs are divided by before they are compared; 0: nothing
 
 	natural bool // the network's outputs are kept as they are, beside what is compared
+	gather  bool // inner values are the teacher's: of them what the student has
 	any     bool // where there is nothing to learn from, a loss of no meaning will do
 }
 
@@ -75,11 +77,15 @@ func (l Loss) attach(v *View) (*graph.Value, error) {
 		}
 		terms = append(terms, t)
 	}
-	for _, c := range v.Matched {
+	inner := len(v.Matched) - len(l.Inner)
+	for i, c := range v.Matched {
 		x := &graph.Value{Name: v.Graph.Fresh("teacher"), DType: tensor.Float32, Shape: c.Out[0].Shape}
 		v.Graph.Inputs = append(v.Graph.Inputs, x)
 		v.taught = append(v.taught, x)
-		if c.Weight = 1 / float64(len(v.Matched)); terms != nil {
+		if c.Weight = 1 / float64(inner); i >= inner { // together as much as the outputs
+			c.Weight = 1 / float64(len(l.Inner))
+		}
+		if terms != nil {
 			c.Weight *= l.Alpha
 		}
 		if c.Weight == 0 {

@@ -6,6 +6,7 @@ import (
 
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 	"pare/tensor"
 	"pare/train/objective"
 )
@@ -49,6 +50,32 @@ func (v *View) match(g *graph.Graph, l Loss, outs []*graph.Value) error {
 			return err
 		}
 		v.Matched = append(v.Matched, c)
+	}
+	return nil
+}
+
+// Inner is a value inside a network that is matched with the teacher's of the same name
+// (feature distillation; Romero et al. 2015, arXiv 1412.6550), as outputs are that vary.
+type Inner struct {
+	Name string
+	Axis int   // along which the network has fewer positions than the teacher
+	Kept []int // those of the teacher's that it has; nil: all
+}
+
+// inner adds what is matched inside the network.
+func (v *View) inner(g *graph.Graph, l Loss) error {
+	for _, in := range l.Inner {
+		x := v.Of[g.Value(in.Name)]
+		if x == nil || x.DType != tensor.Float32 || len(x.Shape) < 2 {
+			return fmt.Errorf("the network has no inner value %q of numbers that could be matched", in.Name)
+		}
+		if l.gather && in.Kept != nil {
+			b := op.NewBuilder(v.Graph, in.Name)
+			if x = b.Attr("Gather", []graph.Attr{graph.MakeAttr("axis", in.Axis)}, x, b.Ints(in.Kept...)); b.Err() != nil {
+				return b.Err()
+			}
+		}
+		v.Matched = append(v.Matched, Compared{Term: objective.Term{Weight: 1, Loss: objective.MatchMSE}, Output: in.Name, Out: []*graph.Value{x}})
 	}
 	return nil
 }
@@ -102,9 +129,9 @@ func unitLength(o *graph.Value) bool {
 
 // teacher plans a teacher on the samples that a student sees: its outputs stand for
 // those that are matched, in their order.
-func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program, error) {
+func teacher(g *graph.Graph, student *View, inner []Inner, opt engine.Options) (*engine.Program, error) {
 	var o objective.Objective
-	for _, c := range student.Matched {
+	for _, c := range student.Matched[:len(student.Matched)-len(inner)] {
 		t := c.Term
 		if t.Args == nil && len(student.Terms) == 1 && slices.Equal(student.Terms[0].Out, c.Out) { // its own answer
 			o = nil
@@ -115,11 +142,12 @@ func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program
 		}
 		o = append(o, t)
 	}
-	v, err := NewView(g, student.samples, student.Batch, o)
+	v, err := newView(g, student.samples, student.Batch, Loss{Objective: o, Inner: inner, gather: true})
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range v.Terms {
+	all := slices.Concat(v.Terms, v.Matched)
+	for i, c := range all {
 		s := student.Matched[i]
 		if c.Width != s.Width {
 			return nil, fmt.Errorf("it has %d outputs, the network %d: they must be as many", c.Width, s.Width)
@@ -132,7 +160,7 @@ func teacher(g *graph.Graph, student *View, opt engine.Options) (*engine.Program
 		return nil, fmt.Errorf("one of the two networks takes whole numbers and the other normalised ones, or they take other fields: give a teacher of the same inputs")
 	}
 	v.Graph.Outputs = nil
-	for _, c := range v.Terms { // one for each that is matched, also where they are the same
+	for _, c := range all { // one for each that is matched, also where they are the same
 		v.Graph.Outputs = append(v.Graph.Outputs, c.Out[0])
 	}
 	opt.Freeze = true

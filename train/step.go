@@ -104,7 +104,7 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		for _, x := range view.taught {
 			s.soft = append(s.soft, in(x))
 		}
-		if s.teacher, err = teacher(l.Teacher, view, opt); err != nil {
+		if s.teacher, err = teacher(l.Teacher, view, l.Inner, opt); err != nil {
 			return nil, fmt.Errorf("teacher: %w", err)
 		}
 	}

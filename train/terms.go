@@ -44,6 +44,11 @@ func (v *View) compare(g *graph.Graph, l Loss) error {
 			return err
 		}
 	}
+	if l.Teacher != nil || l.gather {
+		if err := v.inner(g, l); err != nil {
+			return err
+		}
+	}
 	if v.Terms == nil && v.Matched == nil { // nothing to compare with: all that is a number
 		var numbers []*graph.Value
 		for _, o := range outs {
