@@ -11,7 +11,7 @@ func (s *Set) Balanced(n int, seed uint64) (*Set, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("%d samples of each class: at least 1 is needed", n)
 	}
-	if s.class() == nil || s.Stream != nil {
+	if s.class() == nil {
 		return nil, fmt.Errorf("samples of the %s set have no class each that is known before they are read: some of each class cannot be drawn", s.Name)
 	}
 	r := rand.New(rand.NewPCG(seed, 0xba1a))

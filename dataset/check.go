@@ -30,17 +30,17 @@ func (s *Set) Check(input []int, classes int) error {
 }
 
 // Sound returns an error where fields do not go together, a class is outside its
-// classes, or a number is not finite. Samples of a stream are looked at when they are
-// read.
+// classes, or a number is not finite. What memory does not hold of a stream is looked
+// at when it is read.
 func (s *Set) Sound() error {
 	if s.Len() == 0 {
 		return fmt.Errorf("the %s set is empty", s.Name)
 	}
-	if s.Stream != nil {
-		return nil
-	}
 	n := s.stored()
 	for _, f := range s.Fields {
+		if s.Stream != nil && !f.Held() {
+			continue
+		}
 		if f.stored() != n {
 			return fmt.Errorf("field %q of the %s set has %d samples, %q has %d", f.Name, s.Name, f.stored(), s.X().Name, n)
 		}
@@ -100,7 +100,7 @@ func (s *Set) classHint() string {
 // classes, tokens and bytes can, and numbers that are whole.
 func (s *Set) CheckWhole(f *Field) error {
 	for i, v := range f.Floats {
-		if v != float32(math.Trunc(float64(v))) || v > 1<<24 || v < -1<<24 {
+		if !whole(v) {
 			return fmt.Errorf("the network takes whole numbers, and value %v of sample %d of the %s set is none", v, i/f.Size(), s.Name)
 		}
 	}

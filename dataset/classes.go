@@ -155,7 +155,7 @@ func (f *Field) counted(base int, of string, first *Field, other string) error {
 func (d *Data) sayClasses(base int) {
 	sets := d.sets()
 	for k, f := range sets[0].Fields {
-		if f.Classes > 0 && sets[0].Stream == nil {
+		if f.Classes > 0 && f.Held() {
 			d.sayClassesOf(k, base)
 		}
 	}

@@ -19,7 +19,7 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 	r := rand.New(rand.NewPCG(seed, 0xd4a3))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	y := s.class()
-	if y == nil || s.Stream != nil {
+	if y == nil {
 		all = all[:n]
 		slices.Sort(all)
 		return s.subset(s.Name, all)
@@ -51,7 +51,7 @@ func (s *Set) Draw(n int, seed uint64) *Set {
 // part of it, is in the order of its classes: the class changes from one sample to
 // the next at most half as often as it would be expected to in a random order.
 func (s *Set) runs() bool {
-	if s.class() == nil || s.Stream != nil {
+	if s.class() == nil {
 		return false
 	}
 	count, changes := map[int32]int{}, 0

@@ -153,6 +153,9 @@ func (f *Field) toClasses(of string) error {
 	if f.spelled != nil || f.Classes > 0 {
 		return nil
 	}
+	if !f.Held() {
+		return fmt.Errorf("field %q of the %s set is read when it is wanted: what classes it holds is not known", f.Name, of)
+	}
 	ints, most := make([]int32, f.stored()*f.Size()), 0
 	for i := range ints {
 		v := f.number(i)

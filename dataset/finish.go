@@ -70,6 +70,7 @@ func (d *Data) finish(o *options) error {
 			s.Fields[k].Classes = classes
 		}
 	}
+	d.sayHeld()
 	d.name()
 	for _, s := range d.sets() {
 		if s.Len() == 0 {
@@ -232,7 +233,7 @@ func (d *Data) sayNorm(o *options) {
 		}
 		d.note("%s", text)
 	}
-	if x.Floats != nil && d.Norm.Scale != 1 {
+	if x.Floats != nil && x.Held() && d.Norm.Scale != 1 {
 		most := float32(0)
 		for _, v := range x.Floats {
 			most = max(most, v, -v)
@@ -240,6 +241,24 @@ func (d *Data) sayNorm(o *options) {
 		if most <= 1 {
 			d.note("the largest value is %.4g, and normalisation %s divides by 255: values that are scaled already want norm=raw", most, d.NormName)
 		}
+	}
+}
+
+// sayHeld notes that samples take more memory than they may where they are of a kind
+// that is not streamed.
+func (d *Data) sayHeld() {
+	bytes := int64(0)
+	counted := map[*Field]bool{} // sets of one file share their fields
+	for _, s := range d.sets() {
+		for _, f := range s.Fields {
+			if !counted[f] {
+				bytes += int64(f.stored()) * f.bytes()
+			}
+			counted[f] = true
+		}
+	}
+	if d.bound > 0 && d.cache == nil && bytes > d.bound {
+		d.note("the samples take %s in memory, more than the %s that they may, and are held all the same: data of this kind is not streamed", amount(bytes), amount(d.bound))
 	}
 }
 

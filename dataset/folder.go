@@ -86,7 +86,7 @@ func (t *tree) walk(dir string, at []string, within []os.FileInfo) error {
 			if len(t.files) == maxLeaves {
 				return fmt.Errorf("%s: more than %d images", t.name, maxLeaves)
 			}
-			t.files = append(t.files, leaf{path, file, st.Size(), func() ([]byte, error) { return readAll(file) }})
+			t.files = append(t.files, leaf{path, file, st.Size(), func() (io.ReadCloser, error) { return os.Open(file) }, func() ([]byte, error) { return readAll(file) }})
 		default:
 			t.other(file, folder)
 		}

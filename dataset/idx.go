@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 )
 
 // maxRank bounds the dimensions of an idx file.
 const maxRank = 4
 
-// readIDX reads an array of bytes in the format of MNIST.
-func readIDX(path string) (dims []int, data []byte, err error) {
-	s, err := openSource(path)
-	if err != nil {
+// idxHead reads the dimensions of an array of bytes in the format of MNIST.
+func idxHead(path string) (dims []int, s *source, err error) {
+	if s, err = openSource(path); err != nil {
 		return nil, nil, err
 	}
 	r, err := s.open()
@@ -27,6 +27,15 @@ func readIDX(path string) (dims []int, data []byte, err error) {
 	}
 	if dims, err = idxDims(head, int(s.size)); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return dims, s, nil
+}
+
+// readIDX reads an array.
+func readIDX(path string) (dims []int, data []byte, err error) {
+	dims, s, err := idxHead(path)
+	if err != nil {
+		return nil, nil, err
 	}
 	b, err := s.bytes()
 	if err != nil {
@@ -73,16 +82,100 @@ func readIDXPair(images, labels string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(e) != 1 || e[0] != d[0] {
-		return nil, fmt.Errorf("%s has %d labels, %s has %d samples", labels, len(y), images, d[0])
+	if err := together(images, d, labels, e); err != nil {
+		return nil, err
 	}
-	s := classified(Field{Shape: d[1:], Bytes: x})
-	if len(d) == 3 {
-		s.X().Shape = []int{1, d[1], d[2]}
-	} else if len(d) == 1 {
-		s.X().Shape = []int{1}
-	}
+	s := classified(Field{Shape: imageShape(d), Bytes: x})
 	return s, s.setLabels(y)
+}
+
+// together refuses images and labels that are not as many.
+func together(images string, d []int, labels string, e []int) error {
+	n := 1
+	for _, k := range e {
+		n *= k
+	}
+	if len(e) != 1 || e[0] != d[0] {
+		return fmt.Errorf("%s has %d labels, %s has %d samples", labels, n, images, d[0])
+	}
+	return nil
+}
+
+// imageShape is the shape of a sample.
+func imageShape(dims []int) []int {
+	switch len(dims) {
+	case 1:
+		return []int{1}
+	case 3:
+		return []int{1, dims[1], dims[2]}
+	}
+	return dims[1:]
+}
+
+// idxPairs reads IMAGES and LABELS of each set, or makes ready to stream them. Files
+// that are gzipped are read.
+func (d *Data) idxPairs(train, test []string) error {
+	samples, bytes, packed := 0, int64(0), false
+	pairs := [][]string{train, test}
+	for _, p := range pairs {
+		if p == nil {
+			continue
+		}
+		dims, s, err := idxHead(p[0])
+		if err != nil {
+			return err
+		}
+		samples += dims[0]
+		bytes += s.size + 4*int64(dims[0])
+		packed = packed || s.gzip
+	}
+	large := false
+	var err error
+	if !packed {
+		if large, err = d.over(samples, bytes); err != nil {
+			return err
+		}
+	}
+	for i, to := range []**Set{&d.Train, &d.Test} {
+		p := pairs[i]
+		switch {
+		case p == nil:
+			continue
+		case !large:
+			*to, err = readIDXPair(p[0], p[1])
+		default:
+			*to, err = d.streamIDX(p[0], p[1])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Data) streamIDX(images, labels string) (*Set, error) {
+	e, y, err := readIDX(labels)
+	if err != nil {
+		return nil, err
+	}
+	dims, _, err := idxHead(images)
+	if err == nil {
+		err = together(images, dims, labels, e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := stampOf(images)
+	if err != nil {
+		return nil, err
+	}
+	s := classified(Field{Shape: imageShape(dims), Bytes: []uint8{}})
+	if err := s.setLabels(y); err != nil {
+		return nil, err
+	}
+	n := s.X().Size()
+	c := &extent{name: filepath.Base(images), file: file, at: int64(4 + 4*len(dims)), size: n, stride: n, samples: dims[0], plain: true, put: putBytes}
+	return d.streamed(s.Fields, []shard{{c.name, c.samples, []*extent{c, nil}}})
 }
 
 // setLabels takes byte labels; the number of classes is the largest plus one.

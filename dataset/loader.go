@@ -1,8 +1,7 @@
 package dataset
 
 import (
-	"fmt"
-	"math/rand/v2"
+	"context"
 	"slices"
 )
 
@@ -40,13 +39,19 @@ type Loader struct {
 	Augment Augment
 	Shuffle bool
 	Seed    uint64
+	Threads int // that read samples of a stream; 0: as many as there are processors
 
-	order []int32
-	epoch int
+	order, sequence, counts []int32
+	epoch                   int
+	workers                 []*worker // one for samples in memory, for those of a stream one a thread
+}
 
-	drawn   []uint8 // a picture as Field.Chance makes it
-	seen    []int32 // a mask as Field.Chance makes it,
-	moved   []int32 // and as Augment moves it
+// worker is the memory of a thread that makes samples.
+type worker struct {
+	fields  []*Field // room for a sample of those that memory does not hold; nil: it does
+	drawn   []uint8  // a picture as Field.Chance makes it
+	seen    []int32  // a mask as Field.Chance makes it,
+	moved   []int32  // and as Augment moves it
 	scratch Scratch
 }
 
@@ -66,73 +71,50 @@ func (l *Loader) Steps() int { return l.Set.Len() / l.Size }
 // Batch is the number of samples of a batch.
 func (l *Loader) Batch() int { return l.Size }
 
-// arrange puts the samples in the order of an epoch, a function of seed and epoch.
-func (l *Loader) arrange(epoch int) {
-	if l.order != nil && (l.epoch == epoch || !l.Shuffle) {
-		return
-	}
-	n := l.Set.Len()
-	if l.order == nil {
-		l.order = make([]int32, n)
-	}
-	for i := range l.order {
-		l.order[i] = int32(i)
-	}
-	l.epoch = epoch
-	if l.Shuffle {
-		r := rand.New(rand.NewPCG(l.Seed, uint64(epoch)+1))
-		r.Shuffle(n, func(i, j int) { l.order[i], l.order[j] = l.order[j], l.order[i] })
-	}
-}
-
 // Fill writes batch i of an epoch. It writes fewer samples where the set ends, and gives
 // their number.
 func (l *Loader) Fill(epoch, i int, to []Buffer) (int, error) {
+	return l.FillContext(context.Background(), epoch, i, to)
+}
+
+// FillContext is Fill that ends with the context where it reads samples of a stream.
+func (l *Loader) FillContext(ctx context.Context, epoch, i int, to []Buffer) (int, error) {
 	l.arrange(epoch)
 	lo := i * l.Size
 	hi := min(lo+l.Size, l.Set.Len())
+	if l.Set.Stream != nil {
+		return max(0, hi-lo), l.read(ctx, epoch, lo, max(lo, hi), to)
+	}
+	if l.workers == nil {
+		l.workers = []*worker{{}}
+	}
 	for k := lo; k < hi; k++ {
 		s := int(l.order[k])
-		fields, at, err := l.Set.record(l.Set.at(s))
-		if err != nil {
-			return 0, err
-		}
+		at := l.Set.at(s)
 		for _, b := range to {
-			f := fields[b.Field]
-			n := f.Size()
-			switch {
-			case b.I != nil && l.Set.plan(f):
-				for j, v := range l.places(epoch, s, f, at) {
-					b.I[(k-lo)*n+j] = int64(v)
-				}
-			case b.X != nil && l.Set.plan(f):
-				for j, v := range l.places(epoch, s, f, at) {
-					b.X[(k-lo)*n+j] = float32(v)
-				}
-			case b.I != nil:
-				f.whole(at, b.I[(k-lo)*n:(k-lo+1)*n])
-			case b.X != nil:
-				l.sample(epoch, s, b.Field, f, at, b.Raw, b.X[(k-lo)*n:(k-lo+1)*n])
-			}
+			l.write(l.workers[0], epoch, s, k-lo, b, l.Set.Fields[b.Field], at)
 		}
 	}
 	return max(0, hi-lo), nil
 }
 
-// record is where a stored sample lies.
-func (s *Set) record(at int) ([]*Field, int, error) {
-	if s.Stream == nil {
-		return s.Fields, at, nil
-	}
-	if s.scratch == nil {
-		for _, f := range s.Fields {
-			s.scratch = append(s.scratch, f.one())
+// write writes sample s, which lies at a place of a field, as sample k of a batch.
+func (l *Loader) write(w *worker, epoch, s, k int, b Buffer, f *Field, at int) {
+	n := f.Size()
+	switch {
+	case b.I != nil && l.Set.plan(f):
+		for j, v := range l.places(w, epoch, s, f, at) {
+			b.I[k*n+j] = int64(v)
 		}
+	case b.X != nil && l.Set.plan(f):
+		for j, v := range l.places(w, epoch, s, f, at) {
+			b.X[k*n+j] = float32(v)
+		}
+	case b.I != nil:
+		f.whole(at, b.I[k*n:(k+1)*n])
+	case b.X != nil:
+		l.sample(w, epoch, s, b.Field, f, at, b.Raw, b.X[k*n:(k+1)*n])
 	}
-	if err := s.Stream.Read(at, s.scratch); err != nil {
-		return nil, 0, fmt.Errorf("sample %d of the %s set: %w", at, s.Name, err)
-	}
-	return s.scratch, 0, nil
 }
 
 // whole writes a stored sample as whole numbers.
@@ -167,7 +149,7 @@ func (l *Loader) draws(epoch, s int) (dy, dx int, flip bool) {
 }
 
 // sample writes one normalised and augmented sample of field j.
-func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32) {
+func (l *Loader) sample(wk *worker, epoch, s, j int, f *Field, at int, raw bool, x []float32) {
 	if f.Ints != nil {
 		for k, v := range f.Ints[at*len(x) : (at+1)*len(x)] {
 			x[k] = float32(v)
@@ -186,7 +168,7 @@ func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32
 	}
 	bytes := f.Bytes
 	if l.Augment.Data && f.Chance != nil {
-		bytes, at = l.chance(mix(l.Seed, uint64(epoch), ^uint64(s)), f, at), 0
+		bytes, at = l.chance(wk, mix(l.Seed, uint64(epoch), ^uint64(s)), f, at), 0
 	}
 	scale := norm.Scale
 	for ch := range c {
@@ -226,15 +208,15 @@ func (l *Loader) sample(epoch, s, j int, f *Field, at int, raw bool, x []float32
 }
 
 // chance is a stored picture as training sees it this time.
-func (l *Loader) chance(draw uint64, f *Field, at int) []uint8 {
+func (l *Loader) chance(w *worker, draw uint64, f *Field, at int) []uint8 {
 	n := f.Size()
-	l.drawn = room(l.drawn, n)
+	w.drawn = room(w.drawn, n)
 	pic := Picture{f.Shape[0], f.Shape[1], f.Shape[2], f.Bytes[at*n : (at+1)*n]}
 	if f.Chance.Pictures != nil {
 		pic = f.Chance.Pictures[at]
 	}
-	f.Chance.Fill(&pic, draw, true, l.drawn, &l.scratch)
-	return l.drawn
+	f.Chance.Fill(&pic, draw, true, w.drawn, &w.scratch)
+	return w.drawn
 }
 
 // plan says whether a field has a whole number for each place of the images.
@@ -244,7 +226,7 @@ func (s *Set) plan(f *Field) bool {
 
 // places are the whole numbers of places of a sample, moved as its images are: -1
 // outside.
-func (l *Loader) places(epoch, s int, f *Field, at int) []int32 {
+func (l *Loader) places(wk *worker, epoch, s int, f *Field, at int) []int32 {
 	n, h, w := f.Size(), f.Shape[0], f.Shape[1]
 	from := f.Ints[at*n : (at+1)*n]
 	if c := l.Set.chanceOf(f); c != nil && l.Augment.Data {
@@ -252,15 +234,15 @@ func (l *Loader) places(epoch, s int, f *Field, at int) []int32 {
 		if f.wide != nil {
 			m = f.wide[at]
 		}
-		l.seen = room(l.seen, n)
-		c.FillMask(m.class, m.height, m.width, mix(l.Seed, uint64(epoch), ^uint64(s)), true, -1, l.seen, &l.scratch)
-		from = l.seen
+		wk.seen = room(wk.seen, n)
+		c.FillMask(m.class, m.height, m.width, mix(l.Seed, uint64(epoch), ^uint64(s)), true, -1, wk.seen, &wk.scratch)
+		from = wk.seen
 	}
 	dy, dx, flip := l.draws(epoch, s)
 	if dy == 0 && dx == 0 && !flip {
 		return from
 	}
-	l.moved = room(l.moved, n)
+	wk.moved = room(wk.moved, n)
 	for y := range h {
 		for x := range w {
 			sx := x
@@ -269,13 +251,13 @@ func (l *Loader) places(epoch, s int, f *Field, at int) []int32 {
 			}
 			sy := y + dy
 			if sx += dx; sy < 0 || sy >= h || sx < 0 || sx >= w {
-				l.moved[y*w+x] = -1
+				wk.moved[y*w+x] = -1
 			} else {
-				l.moved[y*w+x] = from[sy*w+sx]
+				wk.moved[y*w+x] = from[sy*w+sx]
 			}
 		}
 	}
-	return l.moved
+	return wk.moved
 }
 
 // chanceOf is what training makes of the images whose places a field has.

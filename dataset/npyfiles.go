@@ -20,6 +20,9 @@ func openNPY(d *Data, paths string, o *options) error {
 		defer d.recordNorm()
 		return d.npyFolder(paths, layout)
 	}
+	if streamed, err := d.streamNPY(paths, layout); streamed || err != nil {
+		return err
+	}
 	var label errLabel
 	err := d.pairs(paths, "X.npy,Y.npy", func(a, b string) (*Set, error) {
 		x, err := headNPY(a)

@@ -62,6 +62,9 @@ func openNPZ(d *Data, file string, o *options) error {
 	if err != nil {
 		return err
 	}
+	if streamed, err := d.streamNPZ(files, n); streamed || err != nil {
+		return err
+	}
 	for _, records := range []bool{false, true} {
 		if n.all && !records {
 			continue
@@ -238,7 +241,7 @@ func (z *npz) record(names [][2]string, layout string) (*Set, error) {
 		total += int64(h.Count * h.DType.Size())
 		out = append(out, namedArray{n[0], h})
 	}
-	if total > mostKept(z.size) {
+	if total > mostKept(z.stamp.size) {
 		for _, a := range out {
 			if err := z.through(z.arrays[seen[a.field]]); err != nil {
 				return nil, err

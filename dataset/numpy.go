@@ -15,6 +15,7 @@ type array struct {
 	floats []float32
 	bytes  []uint8
 	ints   []int64
+	first  int // sample of those of a file; the others follow
 }
 
 // pairs checks that there are samples and a label for each.
@@ -34,6 +35,11 @@ func decodeNPY(b []byte) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
+	return arrayOf(&h, b)
+}
+
+// arrayOf reads the elements of an array whose file is b.
+func arrayOf(h *npy.Header, b []byte) (*array, error) {
 	a := &array{shape: h.Shape}
 	if h.DType == tensor.Uint8 || h.DType == tensor.Bool {
 		a.bytes = h.Elements(b)
@@ -81,7 +87,7 @@ func (a *array) classes(say func(string, ...any)) ([]int32, int, error) {
 			if l < 0 {
 				hint = ": classes are whole numbers from 0"
 			}
-			return nil, 0, fmt.Errorf("label %v of sample %d is not a class%s", l, i, hint)
+			return nil, 0, fmt.Errorf("label %v of sample %d is not a class%s", l, a.first+i, hint)
 		}
 		out[i], most = int32(l), max(most, int(l)+1)
 	}
@@ -101,11 +107,11 @@ func (a *array) oneHot(say func(string, ...any)) ([]int32, int, error) {
 			if v == 1 && out[i] < 0 {
 				out[i] = int32(k)
 			} else if v != 0 {
-				return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d is not a single 1 among 0: several classes of one sample, or shares of them, are not supported", a.shape, i)
+				return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d is not a single 1 among 0: several classes of one sample, or shares of them, are not supported", a.shape, a.first+i)
 			}
 		}
 		if out[i] < 0 {
-			return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d has no 1", a.shape, i)
+			return nil, 0, fmt.Errorf("labels of shape %v: the row of sample %d has no 1", a.shape, a.first+i)
 		}
 	}
 	say("labels of shape %v have a 1 in the place of the class, out of %d", a.shape, classes)
@@ -115,15 +121,11 @@ func (a *array) oneHot(say func(string, ...any)) ([]int32, int, error) {
 // set makes samples of an array. Images may have their channels last; one or
 // three there are taken as channels, unless the layout is given.
 func (a *array) set(layout string, say func(string, ...any)) (*Set, error) {
-	s := classified(Field{Shape: append([]int{}, a.shape[1:]...), Floats: a.floats, Bytes: a.bytes})
-	if a.ints != nil {
-		s.X().Floats = make([]float32, len(a.ints))
-		for i, v := range a.ints {
-			if s.X().Floats[i] = float32(v); int64(s.X().Floats[i]) != v {
-				return nil, fmt.Errorf("value %d of sample %d is too large to be held exactly: numbers are kept in 32 bits", v, i/s.X().Size())
-			}
-		}
+	floats, err := a.numbers()
+	if err != nil {
+		return nil, err
 	}
+	s := classified(Field{Shape: append([]int{}, a.shape[1:]...), Floats: floats, Bytes: a.bytes})
 	k := s.X().Shape
 	if layout == "nhwc" && len(k) != 3 {
 		return nil, fmt.Errorf("layout=nhwc: samples of shape %v have no three axes", k)
@@ -142,6 +144,20 @@ func (a *array) set(layout string, say func(string, ...any)) (*Set, error) {
 		say("samples of shape %v are left so: their channels are taken to be first (layout=nhwc: they are last)", k)
 	}
 	return s, nil
+}
+
+// numbers are the values of an array that is not of bytes.
+func (a *array) numbers() ([]float32, error) {
+	if a.ints == nil {
+		return a.floats, nil
+	}
+	out := make([]float32, len(a.ints))
+	for i, v := range a.ints {
+		if out[i] = float32(v); int64(out[i]) != v {
+			return nil, fmt.Errorf("value %d of sample %d is too large to be held exactly: numbers are kept in 32 bits", v, a.first+i/(len(a.ints)/a.shape[0]))
+		}
+	}
+	return out, nil
 }
 
 // npyFile is an array that is read when it is known to be wanted.

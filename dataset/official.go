@@ -81,19 +81,14 @@ func openCIFAR10(d *Data, dir string, o *options) error {
 	if err != nil {
 		return err
 	}
-	if n := len(train); n > 0 {
-		if n != 5 {
-			d.note("there are %d of the 5 files data_batch_*.bin", n)
-		}
-		if d.Train, err = readCIFAR(train, false); err != nil {
-			return err
-		}
+	if n := len(train); n > 0 && n != 5 {
+		d.note("there are %d of the 5 files data_batch_*.bin", n)
 	}
-	test := filepath.Join(dir, "test_batch.bin")
-	if exists(test) || len(train) == 0 {
-		d.Test, err = readCIFAR([]string{test}, false)
+	var test []string
+	if f := filepath.Join(dir, "test_batch.bin"); exists(f) || len(train) == 0 {
+		test = []string{f}
 	}
-	return err
+	return cifar10.open(d, train, test)
 }
 
 func openCIFAR100(d *Data, dir string, o *options) error {
@@ -106,18 +101,12 @@ func openCIFAR100(d *Data, dir string, o *options) error {
 	if !exists(dir, "train.bin") && exists(dir, "train") && exists(dir, "meta") {
 		return fmt.Errorf("%s: %w", dir, errPickle)
 	}
-	read := readCIFAR
-	if label == "coarse" {
-		read = func(paths []string, _ bool) (*Set, error) { return readCoarse(paths) }
-	} else {
+	kind := coarse20
+	if label == "fine" {
+		kind = fine100
 		d.note("the classes are the 100 fine ones (label=coarse: the 20 coarse ones)")
 	}
-	var err error
-	if d.Train, err = read([]string{filepath.Join(dir, "train.bin")}, true); err != nil {
-		return err
-	}
-	d.Test, err = read([]string{filepath.Join(dir, "test.bin")}, true)
-	return err
+	return kind.open(d, []string{filepath.Join(dir, "train.bin")}, []string{filepath.Join(dir, "test.bin")})
 }
 
 func openMNIST(d *Data, dir string, o *options) error {
@@ -127,7 +116,7 @@ func openMNIST(d *Data, dir string, o *options) error {
 		return len(m) > 0
 	}
 	dir = d.inside(dir, has, "raw", "MNIST/raw", "*/raw")
-	pair := func(stem string) (*Set, error) {
+	pair := func(stem string) ([]string, error) {
 		img, err := d.mnistFiles(dir, stem+"*images*idx3*")
 		if err != nil {
 			return nil, err
@@ -139,24 +128,24 @@ func openMNIST(d *Data, dir string, o *options) error {
 		if len(img) != 1 || len(lab) != 1 {
 			return nil, fmt.Errorf("%s has %d files %s*images*idx3* and %d of labels: one each is needed (idx:IMAGES,LABELS names them)", dir, len(img), stem, len(lab))
 		}
-		return readIDXPair(img[0], lab[0])
+		return []string{img[0], lab[0]}, nil
 	}
-	var err error
-	if d.Train, err = pair("train"); err != nil {
-		return err
-	}
-	if d.Test, err = pair("t10k"); err != nil {
-		return err
-	}
-	if d.Test == nil {
-		if d.Test, err = pair("test"); err != nil {
-			return err
+	var files [2][]string
+	for i, stems := range [][]string{{"train"}, {"t10k", "test"}} {
+		for _, stem := range stems {
+			if files[i] != nil {
+				continue
+			}
+			var err error
+			if files[i], err = pair(stem); err != nil {
+				return err
+			}
 		}
 	}
-	if d.Train == nil && d.Test == nil {
+	if files[0] == nil && files[1] == nil {
 		return fmt.Errorf("%s has no idx files named train-images… or t10k-images…: idx:IMAGES,LABELS takes any names", dir)
 	}
-	return nil
+	return d.idxPairs(files[0], files[1])
 }
 
 // mnistFiles are the files of a pattern: of one that is there packed and

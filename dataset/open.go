@@ -16,10 +16,12 @@ type Data struct {
 	NormName         string
 	Notes            []string // what was assumed, chosen or left out: to be said where the data is used
 
-	byClass bool // the files' order is by class
-	fixed   bool // the classes are a standard's
-	scaled  bool // the values are made for networks
-	bgr     bool // blue is the first of three channels
+	bound   int64  // bytes that samples may take in memory; 0: as many as there are
+	cache   *cache // of parts of streams, where there are more
+	byClass bool   // the files' order is by class
+	fixed   bool   // the classes are a standard's
+	scaled  bool   // the values are made for networks
+	bgr     bool   // blue is the first of three channels
 	fields  *fieldOptions
 }
 
@@ -83,9 +85,21 @@ Options of every kind:
   classes=letters classes in the order of their names' letters, numbers too (10 before 2)
   seed=S          of splits, draws and generated data`
 
-// Open reads the data that a specification names.
-func Open(spec string) (*Data, error) {
-	d := &Data{Spec: spec}
+// Options say how data is held.
+type Options struct {
+	// Memory is the bytes that samples may take: sets of more are streamed from their
+	// files, where these can be read in parts; 0: all are held in memory.
+	Memory int64
+}
+
+// Open reads the data that a specification names into memory.
+func Open(spec string) (*Data, error) { return Options{}.Open(spec) }
+
+// Open reads the data that a specification names, or makes ready to stream it. The
+// samples are the same; the order in which they are shuffled may not be (see
+// Set.Shuffling).
+func (o Options) Open(spec string) (*Data, error) {
+	d := &Data{Spec: spec, bound: o.Memory}
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("data %q: %w", spec, err)
 	}

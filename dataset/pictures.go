@@ -98,13 +98,20 @@ func (p *pictures) read(each func(add adder) error) (*Set, error) {
 	return s, nil
 }
 
-func (p *pictures) decode(b []byte) (*header, *Picture, error) {
+// header is what an image is, as it is to be used.
+func (o *pictureOptions) header(b []byte) (*header, error) {
 	h, err := readHeader(b)
+	if err == nil && o.stored {
+		h.orientation = 1
+	}
+	return h, err
+}
+
+// decode gives the picture of a file.
+func (o *pictureOptions) decode(b []byte) (*header, *Picture, error) {
+	h, err := o.header(b)
 	if err != nil {
 		return nil, nil, err
-	}
-	if p.stored {
-		h.orientation = 1
 	}
 	pic, err := h.decode(true)
 	return h, pic, err
@@ -144,10 +151,7 @@ func (p *pictures) verdict(of int) error {
 // much that they are checked first.
 func (p *pictures) begin(name string, h *header) (check bool, err error) {
 	s := p.set
-	height, width := h.upright()
-	p.first = fmt.Sprintf("%s has %dx%d", name, width, height)
-	s.X().Shape = []int{3, 0, 0}
-	s.X().Shape[1], s.X().Shape[2] = p.Size(height, width)
+	p.shape(name, h)
 	if p.Crop[0] > 0 || p.Height > 0 || p.Short > 0 {
 		if most := int64(4 * maxFile); int64(s.X().Size()) > most/int64(max(1, p.count)) {
 			return false, fmt.Errorf("%d images of %dx%d pixels take more than %d bytes", p.count, s.X().Shape[1], s.X().Shape[2], most)
@@ -161,6 +165,15 @@ func (p *pictures) begin(name string, h *header) (check bool, err error) {
 		s.X().Bytes = make([]uint8, 0, p.count*s.X().Size())
 	}
 	return check, nil
+}
+
+// shape learns from the first image what all become, taken to be in colour.
+func (p *pictures) shape(name string, h *header) {
+	height, width := h.upright()
+	p.first = fmt.Sprintf("%s has %dx%d", name, width, height)
+	x := p.set.X()
+	x.Shape = []int{3, 0, 0}
+	x.Shape[1], x.Shape[2] = p.Size(height, width)
 }
 
 // look counts what an image is; the first with colour turns all into colour.
@@ -214,7 +227,7 @@ func (p *pictures) keep(pic *Picture, label int32) {
 	s.X().Bytes = append(s.X().Bytes, make([]uint8, s.X().Size())...)
 	s.y().Ints = append(s.y().Ints, label)
 	p.Fill(pic, 0, false, s.X().Bytes[at:], &p.scratch)
-	if p.train && (p.Train.Crop == Random || p.Train.Crop == Resized) {
+	if p.train && p.cutsAnew() {
 		p.wide = append(p.wide, *pic)
 	}
 }

@@ -6,7 +6,8 @@
 // [Set]. A sample is a record of named fields; a [Loader] makes batches of them:
 // images normalised by a [Norm], in an order and with an [Augment] that depend only
 // on the seed, the epoch and the batch. [Ahead] prepares the next batch while one is
-// used.
+// used. [Options] bound the memory that samples take: sets of more are read by a
+// [Stream], part by part.
 package dataset
 
 import (
@@ -31,25 +32,12 @@ type Set struct {
 	Ordered bool              // a sample goes on where the one before it ends: it is split at one place
 	Bind    map[string]string // which field, or number, an input of a network takes; others by name, type and shape
 	Stream  Stream            // reads samples when they are wanted; nil: the fields hold them
-
-	scratch []*Field // what a sample of a stream is read into, by Fill alone
-}
-
-// Stream reads the samples of a set that memory does not hold.
-type Stream interface {
-	// Len is the number of samples.
-	Len() int
-	// Read reads sample i into fields of room for one. It may be called by
-	// several goroutines.
-	Read(i int, to []*Field) error
-	// Shards are the ends of the parts that are read best as a whole, in order.
-	Shards() []int
-	// Digest identifies the contents: hex.
-	Digest() string
+	Bound   int64             // bytes of memory that samples of a stream, and batches of them, may take
 }
 
 // Field is a part of every sample: an array of one shape. Exactly one of Bytes, Floats
-// and Ints holds the samples, one after another.
+// and Ints holds the samples, one after another; of those that a stream reads it is
+// there and empty.
 type Field struct {
 	Name    string
 	Shape   []int    // of a sample: [channels height width], [features], [tokens]; empty: one number
@@ -84,10 +72,10 @@ func (f *Field) stored() int {
 	return max(len(f.Bytes), len(f.Floats), len(f.Ints)) / n
 }
 
-// one is a field like this with room for one sample.
-func (f *Field) one() *Field {
+// like is a field of the same kind with room for n samples.
+func (f *Field) like(n int) *Field {
 	g := *f
-	switch n := f.Size(); {
+	switch n *= f.Size(); {
 	case f.Bytes != nil:
 		g.Bytes = make([]uint8, n)
 	case f.Floats != nil:
@@ -97,6 +85,10 @@ func (f *Field) one() *Field {
 	}
 	return &g
 }
+
+// Held says whether memory holds the samples of a field: those of a stream it may
+// not, and nothing is known of them before they are read.
+func (f *Field) Held() bool { return len(f.Bytes)+len(f.Floats)+len(f.Ints) > 0 }
 
 // image says whether the field holds images, of channels, height and width.
 func (f *Field) image() bool { return len(f.Shape) == 3 && f.Ints == nil }
@@ -140,9 +132,10 @@ func (s *Set) Class() *Field {
 	return out
 }
 
-// class is the field of one class for each sample; nil where there is none.
+// class is the field of one class for each sample, as far as it is known; nil where
+// there is none.
 func (s *Set) class() *Field {
-	if f := s.Class(); f != nil && f.Size() == 1 {
+	if f := s.Class(); f != nil && f.Size() == 1 && (s.Stream == nil || f.Held()) {
 		return f
 	}
 	return nil
@@ -189,7 +182,7 @@ func (s *Set) Label(i int) int32 { return s.Class().Ints[s.at(i)] }
 // subset shares storage; no index is an empty set.
 func (s *Set) subset(name string, index []int32) *Set {
 	c := *s
-	c.Name, c.Index, c.scratch = name, append([]int32{}, index...), nil
+	c.Name, c.Index = name, append([]int32{}, index...)
 	return &c
 }
 
@@ -237,10 +230,10 @@ func (s *Set) Split(share float64, seed uint64) (*Set, *Set, error) {
 }
 
 // byClass lists the stored numbers of the samples of each class; all together where
-// samples have no class, or are not in memory.
+// samples have no class that is known.
 func (s *Set) byClass() [][]int32 {
 	y := s.class()
-	if y == nil || s.Stream != nil {
+	if y == nil {
 		return [][]int32{s.indices()}
 	}
 	out := make([][]int32, y.Classes)
@@ -252,7 +245,9 @@ func (s *Set) byClass() [][]int32 {
 	return out
 }
 
-// Digest identifies the contents: hex SHA-256 over the samples.
+// Digest identifies the contents: hex SHA-256 over the samples. Of a stream, whose
+// samples are too many to be read for that, it is one over what the stream says of
+// itself (see Stream) and what memory holds.
 func (s *Set) Digest() string {
 	h := sha256.New()
 	for _, f := range s.Fields {
@@ -268,7 +263,6 @@ func (s *Set) Digest() string {
 		for _, k := range s.Index {
 			h.Write(le.AppendUint32(nil, uint32(k)))
 		}
-		return hex.EncodeToString(h.Sum(nil))
 	}
 	var b []byte
 	for i := range s.Len() {
@@ -284,6 +278,7 @@ func (s *Set) Digest() string {
 				}
 			}
 			switch {
+			case s.Stream != nil && !f.Held():
 			case f.Bytes != nil:
 				h.Write(f.Bytes[k*n : (k+1)*n])
 				continue

@@ -52,6 +52,9 @@ func (p *Pipeline) Random() bool {
 	return t.Crop == Random || t.Crop == Resized || t.Flip > 0 || t.Jitter != Jitter{} || t.Erase > 0
 }
 
+// cutsAnew tells whether training cuts other parts out of a picture every time.
+func (p *Pipeline) cutsAnew() bool { return p.Train.Crop == Random || p.Train.Crop == Resized }
+
 // resized is the size of a picture of h x w pixels once it is resized.
 func (p *Pipeline) resized(h, w int) (int, int) {
 	switch {

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"sort"
@@ -32,7 +33,8 @@ type leaf struct {
 	path []string // folders and name
 	show string   // for messages
 	size int64
-	read func() ([]byte, error)
+	open func() (io.ReadCloser, error)
+	read func() ([]byte, error) // all of it
 }
 
 func newTree(name string) *tree {
@@ -289,118 +291,4 @@ func (t *tree) empty(d *Data, out map[string]*part, around string, split bool) {
 // bare says whether all images lie in no folder.
 func (t *tree) bare() bool {
 	return len(t.files) > 0 && !slices.ContainsFunc(t.files, func(f leaf) bool { return len(f.path) > 1 })
-}
-
-// load reads the images into the sets of d.
-func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
-	if t.bare() || !labels {
-		if labels {
-			d.note("%s: the images lie in no folder of a class: they are samples without labels%s", t.name, t.tableHint())
-		}
-		return t.unlabelled(d, o)
-	}
-	d.byClass = true
-	parts, err := t.parts(d)
-	if err != nil {
-		return err
-	}
-	left := t.leftOut()
-	if left != "" {
-		d.note("%s: left out: %s", t.name, left)
-	}
-	if len(parts) == 0 {
-		if left == "" {
-			left = "there are no files"
-		}
-		return fmt.Errorf("%s: no samples were found: a folder with "+formats+" images for each class is needed; %s%s", t.name, left, t.tableHint())
-	}
-	for _, to := range []struct {
-		name string
-		set  **Set
-	}{{"train", &d.Train}, {"val", &d.Val}, {"test", &d.Test}} {
-		p := parts[to.name]
-		if p == nil || len(p.leaves) == 0 {
-			continue
-		}
-		p.pictureOptions, p.count, p.train = o, len(p.leaves), to.name == "train"
-		s, err := p.load(d, t.name)
-		if err != nil {
-			return err
-		}
-		s.y().spelled = p.names
-		*to.set = s
-	}
-	return nil
-}
-
-// load reads the images of a part.
-func (p *part) load(d *Data, tree string) (*Set, error) {
-	what := tree
-	if p.name != "" {
-		what += ", " + p.name
-	}
-	s, err := p.read(func(add adder) error {
-		for i, f := range p.leaves {
-			b, err := f.read()
-			if err != nil {
-				p.cannot(f.show, err)
-				continue
-			}
-			if err := add(f.show, b, p.labels[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	p.say(d, what)
-	return s, nil
-}
-
-// unlabelled reads all images without labels; parts are folders named train, val and
-// test, wherever they are.
-func (t *tree) unlabelled(d *Data, o pictureOptions) error {
-	parts := map[string]*part{}
-	for _, f := range t.files {
-		name, folder := "train", ""
-		for _, n := range f.path[:len(f.path)-1] {
-			if p := partOf(n); p != "" {
-				name, folder = p, n
-				break
-			}
-		}
-		p := parts[name]
-		if p == nil {
-			p = &part{name: folder}
-			parts[name] = p
-		}
-		p.leaves, p.labels = append(p.leaves, f), append(p.labels, 0)
-		p.file += f.size
-	}
-	left := t.leftOut()
-	if left != "" {
-		d.note("%s: left out: %s", t.name, left)
-	}
-	if len(parts) == 0 {
-		if left == "" {
-			left = "there are no files"
-		}
-		return fmt.Errorf("%s: no samples were found: there are no "+formats+" images; %s%s", t.name, left, t.tableHint())
-	}
-	for _, name := range partOrder {
-		p := parts[name]
-		if p == nil {
-			continue
-		}
-		p.pictureOptions, p.count, p.train = o, len(p.leaves), name == "train"
-		s, err := p.load(d, t.name)
-		if err != nil {
-			return err
-		}
-		s.Fields = s.Fields[:1]
-		*d.part(name) = s
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,10 +47,12 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	var magic [2]byte
-	n, _ := f.Read(magic[:])
+	s.gzip, err = startsAsGzip(f)
 	f.Close()
-	if s.gzip = n == 2 && magic == [2]byte{0x1f, 0x8b}; s.gzip {
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.gzip {
 		r, err := s.open()
 		if err != nil {
 			return nil, err
@@ -63,6 +66,16 @@ func openSource(path string) (*source, error) {
 		return nil, fmt.Errorf("%s: more than %d bytes", path, int64(maxFile))
 	}
 	return s, nil
+}
+
+// startsAsGzip tells a gzipped file; one that can be read by offsets is where it was.
+func startsAsGzip(f *os.File) (bool, error) {
+	var magic [2]byte
+	n, err := f.ReadAt(magic[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n == 2 && magic == [2]byte{0x1f, 0x8b}, err
 }
 
 type sourceReader struct {

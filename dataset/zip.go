@@ -14,12 +14,12 @@ import (
 // archive is a zip file.
 type archive struct {
 	*zip.ReadCloser
-	path string
-	size int64
+	path  string
+	stamp *stamp
 }
 
 func openArchive(file string) (*archive, error) {
-	st, err := regular(file)
+	st, err := stampOf(file)
 	if err != nil {
 		return nil, err
 	}
@@ -29,12 +29,12 @@ func openArchive(file string) (*archive, error) {
 	}
 	packed := uint64(0)
 	for _, f := range z.File {
-		if packed += f.CompressedSize64; packed > uint64(st.Size()) {
+		if packed += f.CompressedSize64; packed > uint64(st.size) {
 			z.Close()
 			return nil, fmt.Errorf("%s: its files overlap, or are cut short", file)
 		}
 	}
-	return &archive{z, file, st.Size()}, nil
+	return &archive{z, file, st}, nil
 }
 
 // read gives one file of the archive, checksum and length checked. Where more
@@ -90,12 +90,14 @@ func openZip(d *Data, file string, o *options) error {
 	if err != nil {
 		return err
 	}
-	defer z.Close()
 	t, err := z.tree()
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.load(d, po, labels)
 	}
-	return t.load(d, po, labels)
+	if err != nil || d.cache == nil { // a stream reads on
+		z.Close()
+	}
+	return err
 }
 
 // tree lists the images of an archive.
@@ -134,7 +136,7 @@ func (z *archive) tree() (*tree, error) {
 			if f.Flags&1 != 0 {
 				return nil, fmt.Errorf("%s is encrypted", show)
 			}
-			t.files = append(t.files, leaf{at, show, int64(f.CompressedSize64), func() ([]byte, error) { return z.read(f, false) }})
+			t.files = append(t.files, leaf{at, show, int64(f.CompressedSize64), f.Open, func() ([]byte, error) { return z.read(f, false) }})
 		default:
 			t.other(name, dir)
 		}

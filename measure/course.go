@@ -84,11 +84,11 @@ func times(n int) string {
 // better on a set, within two standard errors, than who always gives the most frequent
 // class.
 func Chance(m *train.Metrics, set *dataset.Set) string {
-	if m == nil || set == nil || set.Stream != nil || m.Main().Metric != "accuracy" {
+	if m == nil || set == nil || m.Main().Metric != "accuracy" {
 		return ""
 	}
 	y := set.Class()
-	if y == nil || y.Size() != 1 || y.Ints == nil || m.N != set.Len() {
+	if y == nil || y.Size() != 1 || len(y.Ints) == 0 || m.N != set.Len() {
 		return ""
 	}
 	count := map[int32]int{}

@@ -22,7 +22,7 @@ type Facts struct {
 	Seed     uint64            `json:"seed"`     // of all that is random
 	Order    uint64            `json:"order"`    // of samples and augmentation
 	From     int               `json:"from"`     // the step at which training begins
-	Data     string            `json:"data"`     // digest of the training samples
+	Data     string            `json:"data"`     // digest of the training samples, and how they are shuffled where that is not as a whole
 	Held     string            `json:"held_out"` // digest of the samples that epochs, and methods that choose, are judged by
 	Norm     string            `json:"norm"`     // how samples become the network's input
 	Teacher  string            `json:"teacher"`  // digest of the network that is distilled from, and how
@@ -43,6 +43,9 @@ func (j *Job) Facts(m Method, g *graph.Graph) *Facts {
 	f.of(m)
 	if j.Data != nil {
 		f.Data, f.Held = digest(j.Data.Train), digest(j.held())
+		if s := j.Data.Train; s != nil && s.Shuffling() != "" {
+			f.Data += ", shuffled by " + s.Shuffling()
+		}
 		f.Norm = fmt.Sprintf("%+v", j.Data.Norm)
 	}
 	if o, err := j.Recipe.objective(); err == nil {

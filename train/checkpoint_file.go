@@ -73,7 +73,7 @@ func (e Epoch) numbers() []float64 {
 }
 
 func epochOf(x []float64) Epoch {
-	return Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], Score{Value: x[5]}}
+	return Epoch{int(x[0]), int(x[1]), x[2], x[3], x[4], Score{Value: x[5]}, 0}
 }
 
 func encode(c *checkpoint) ([]byte, error) {

@@ -115,7 +115,7 @@ func (s Score) Beats(value float64) bool { return s.Worse(value) > 0 }
 
 // NewEval measures on a set in batches.
 func NewEval(set *dataset.Set, norm dataset.Norm, batch int, opt engine.Options) *Eval {
-	return &Eval{Loader: &dataset.Loader{Set: set, Size: min(batch, max(1, set.Len())), Norm: norm}, Engine: opt}
+	return &Eval{Loader: &dataset.Loader{Set: set, Size: min(batch, max(1, set.Len())), Norm: norm, Threads: opt.Threads}, Engine: opt}
 }
 
 // Run evaluates the network on every sample of the set.
@@ -260,7 +260,7 @@ func (e *Eval) Scores(ctx context.Context, g *graph.Graph, f func(scores []float
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		n, err := l.Fill(0, i, fed)
+		n, err := l.FillContext(ctx, 0, i, fed)
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ func body(tb testing.TB) []byte {
 	good.Key, good.Step, best.Key, best.State = nil, 2, nil, [][][]float32{nil}
 	c.Watch, c.Norms = watch{1.5, .25, 7, 2, 3}, norms{3, 9}
 	c.Peak, c.Tested, c.Factor, c.Backs = .05, 30, .0625, []Back{{5, 2, .25}, {4, 2, .0625}}
-	c.Good, c.Best, c.Chosen = &good, &best, chosen{Epoch{1, 2, .5, .1, .75, Score{Value: .9}}, .95}
+	c.Good, c.Best, c.Chosen = &good, &best, chosen{Epoch{1, 2, .5, .1, .75, Score{Value: .9}, 0}, .95}
 	b, err := encode(c)
 	if err != nil {
 		tb.Fatal(err)

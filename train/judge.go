@@ -175,7 +175,7 @@ func (e *Eval) refers(v *View) bool {
 // run runs a batch.
 func (p *panel) run(ctx context.Context, l *dataset.Loader, i int) error {
 	for q := p; q != nil; q = q.refer {
-		if _, err := l.Fill(0, i, q.fed); err != nil {
+		if _, err := l.FillContext(ctx, 0, i, q.fed); err != nil {
 			return err
 		}
 		if err := q.prog.RunContext(ctx); err != nil {

@@ -61,6 +61,23 @@ type Epoch struct {
 	Rate    float64 `json:"rate"`  // of the last step
 	ValLoss float64 `json:"val_loss"`
 	Score   Score   `json:"score"` // on Val, by the metric that decides; without Val empty
+
+	// Waiting is the share of the time of its steps in which they waited for data, from
+	// 0 to 1: told to OnEpoch alone, as it is another every time.
+	Waiting float64 `json:"-"`
+}
+
+// waiting is the time of an epoch's steps, and what of it they waited for data.
+type waiting struct {
+	began time.Time
+	data  time.Duration
+}
+
+func (r *Run) waited() time.Duration {
+	if d, ok := r.Train.(*Data); ok {
+		return d.Waited()
+	}
+	return 0
 }
 
 // ErrDiverged begins the error of a run whose loss is no longer finite.
@@ -186,9 +203,15 @@ func late(ctx context.Context, after time.Duration) (context.Context, func()) {
 func (r *Run) epochs(ctx context.Context) error {
 	soon, end := late(ctx, grace)
 	defer end()
+	if d, ok := r.Train.(*Data); ok {
+		if d.ctx = soon; d.Threads == 0 {
+			d.Threads = r.Engine.Threads
+		}
+	}
 	steps := r.Train.Steps()
 training:
 	for r.Epoch < r.Epochs {
+		r.wait = waiting{time.Now(), r.waited()}
 		for i := r.Step - r.Epoch*steps; i < steps; i++ {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
@@ -285,6 +308,7 @@ func (r *Run) step(ctx context.Context, i int) error {
 }
 
 func (r *Run) endEpoch(ctx context.Context) error {
+	share := float64(r.waited()-r.wait.data) / float64(max(1, time.Since(r.wait.began)))
 	e := Epoch{Epoch: r.Epoch + 1, Step: r.Step, Loss: r.sum / float64(max(1, r.Step-max(r.From, r.Epoch*r.Train.Steps()))), Rate: r.Rate(r.Step - 1)}
 	if err := r.unsound(); err != nil {
 		return err
@@ -316,6 +340,7 @@ func (r *Run) endEpoch(ctx context.Context) error {
 		}
 	}
 	if r.OnEpoch != nil {
+		e.Waiting = share
 		r.OnEpoch(e)
 	}
 	return nil

@@ -30,6 +30,7 @@ type Run struct {
 	saved int     // the step of the checkpoint that is there; -1: none
 	sum   float64 // of the epoch's losses
 	dense bool    // gradients of masked parameters are computed in full
+	wait  waiting
 }
 
 // Mask says which entries of a parameter are trained, see Step.Mask.

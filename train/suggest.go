@@ -89,9 +89,9 @@ func (v *View) kind(o *graph.Value, f *dataset.Field) *objective.Loss {
 	return nil
 }
 
-// between01 says whether all that is stored lies between 0 and 1.
+// between01 says whether all that is stored is known, and lies between 0 and 1.
 func between01(f *dataset.Field) bool {
-	return !slices.ContainsFunc(f.Floats, func(x float32) bool { return !(x >= 0 && x <= 1) }) &&
+	return f.Held() && !slices.ContainsFunc(f.Floats, func(x float32) bool { return !(x >= 0 && x <= 1) }) &&
 		!slices.ContainsFunc(f.Ints, func(x int32) bool { return x < 0 || x > 1 }) &&
 		!slices.ContainsFunc(f.Bytes, func(x uint8) bool { return x > 1 })
 }

@@ -56,7 +56,7 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 	f := cmd.Flags()
 	f.StringSliceVar(&q.methods, "methods", nil, "methods of the catalogue, by name or number, with settings as NAME:SETTING=VALUE")
 	f.StringSliceVar(&q.sparsities, "sparsity", []string{"0.8", "0.9", "0.95"}, "sparsities that each method is run at")
-	f.StringVar(&q.data, "data", "", "data to train on and to measure with")
+	c.dataFlags(cmd, &q.data, "data to train on and to measure with")
 	f.IntVar(&q.seeds, "seeds", 2, "number of runs of each, with seeds from 1")
 	f.StringVarP(&q.dir, "output", "o", "pare-compare", "folder for results, networks and checkpoints")
 	f.IntVar(&q.jobs, "jobs", 0, "runs at a time, each on one thread (0: as many as threads; 1: one on all threads)")

@@ -28,7 +28,7 @@ func (c *cli) eval() *cobra.Command {
 			}
 			return c.runEval(cmd, a[0], weights, spec, against, &recipe)
 		}}
-	cmd.Flags().StringVar(&spec, "data", "", "data to measure on")
+	c.dataFlags(cmd, &spec, "data to measure on")
 	cmd.Flags().StringVar(&weights, "weights", "", weightsHelp)
 	cmd.Flags().StringVar(&against, "reference", "", "network that it is compared with where the data has no labels, such as the dense one: fidelity")
 	for _, name := range []string{"loss", "metric"} {

@@ -127,8 +127,9 @@ type cli struct {
 	json    bool
 	threads int
 	memory  memory
-	guarded bool // the process may be ended where it takes too much memory
-	use     use  // what flags say of what a file leaves open
+	samples memory // that those of a data set may take
+	guarded bool   // the process may be ended where it takes too much memory
+	use     use    // what flags say of what a file leaves open
 
 	method   model.Method // that the command line names
 	spec     catalog.Spec // the settings that it gives to it there
@@ -177,7 +178,7 @@ with what is done saved.`,
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
-	r.AddCommand(c.quickstart(), c.model(), c.methods(), c.reproduce(), c.docs())
+	r.AddCommand(c.quickstart(), c.model(), c.data(), c.methods(), c.reproduce(), c.docs())
 	complete(r)
 	return r
 }

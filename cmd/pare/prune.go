@@ -51,7 +51,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f := cmd.Flags()
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
-	f.StringVar(&q.data, "data", "", "data to fine-tune on and to measure with")
+	c.dataFlags(cmd, &q.data, "data to fine-tune on and to measure with")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")

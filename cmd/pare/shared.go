@@ -12,6 +12,8 @@ import (
 	"pare/graph"
 	"pare/model"
 	"pare/onnx"
+
+	"github.com/spf13/cobra"
 )
 
 // engine is how networks are run.
@@ -22,9 +24,23 @@ func (c *cli) engine() (engine.Options, error) {
 	return engine.Options{Threads: c.threads, Most: c.most()}, nil
 }
 
-// open reads data.
+// dataFlags are what names data, and says how it is held.
+func (c *cli) dataFlags(cmd *cobra.Command, spec *string, doc string) {
+	cmd.Flags().StringVar(spec, "data", "", doc)
+	c.dataMemory(cmd)
+}
+
+func (c *cli) dataMemory(cmd *cobra.Command) {
+	cmd.Flags().Var(&c.samples, "data-memory", "memory that samples may take, such as 512M: larger data is streamed from its files (default: half of --memory)")
+}
+
+// open reads data, or makes ready to stream it.
 func (c *cli) open(spec string) (*dataset.Data, error) {
-	d, err := await(c.ctx, func() (*dataset.Data, error) { return dataset.Open(spec) })
+	o := dataset.Options{Memory: int64(c.most() / 2)}
+	if c.samples > 0 {
+		o.Memory = int64(c.samples)
+	}
+	d, err := await(c.ctx, func() (*dataset.Data, error) { return o.Open(spec) })
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (c *cli) train() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, a []string) error { return c.runTrain(cmd, a[0], q) }}
 	f := cmd.Flags()
 	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
-	f.StringVar(&q.data, "data", "", "data to train on")
+	c.dataFlags(cmd, &q.data, "data to train on")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)

@@ -1,0 +1,94 @@
+package dataset
+
+import "sort"
+
+// parts is a stream of samples that are read many at a time, as rows of a file, or
+// what is packed together. It is what readers of files with parts of their own, such
+// as row groups, are streamed by.
+type parts struct {
+	ends   []int    // of the parts, in samples
+	fields []*Field // of a sample; nil: memory holds it
+	load   func(k int, to []*Field) error
+	cache  *cache
+	window int
+	digest string
+
+	longest int   // samples of a part
+	bytes   int64 // that one takes
+}
+
+// newParts is a stream of parts of n samples each. Load reads one into fields of room
+// for it.
+func newParts(n []int, fields []*Field, c *cache, load func(k int, to []*Field) error) *parts {
+	p := &parts{fields: fields, load: load, cache: c}
+	sum, sample := 0, int64(0)
+	for _, n := range n {
+		sum += n
+		p.ends = append(p.ends, sum)
+		p.longest = max(p.longest, n)
+	}
+	for _, f := range fields {
+		if f != nil {
+			sample += f.bytes()
+		}
+	}
+	p.bytes = max(1, sample*int64(p.longest))
+	// Samples of a window lie in as many parts as make a window, and in two more.
+	p.window = int(max(0, c.most/4*3-2*p.bytes) / max(1, sample))
+	p.window = max(1, p.window)
+	return p
+}
+
+// bytes is what a sample of a field takes in memory.
+func (f *Field) bytes() int64 {
+	if f.Bytes != nil {
+		return int64(f.Size())
+	}
+	return 4 * int64(f.Size())
+}
+
+// room is room for a part.
+func (p *parts) room() []*Field {
+	out := make([]*Field, len(p.fields))
+	for j, f := range p.fields {
+		if f != nil {
+			out[j] = f.like(p.longest)
+		}
+	}
+	return out
+}
+
+// Len is the number of samples.
+func (p *parts) Len() int { return p.ends[len(p.ends)-1] }
+
+// Parts are where the parts end.
+func (p *parts) Parts() []int { return p.ends }
+
+// Window is how many samples the cache has room for, with some to spare.
+func (p *parts) Window() int { return p.window }
+
+// Digest identifies the files.
+func (p *parts) Digest() string { return p.digest }
+
+// Read reads a sample.
+func (p *parts) Read(i int, to []*Field) error {
+	k := sort.SearchInts(p.ends, i+1)
+	h, err := p.cache.get(p, k)
+	if err != nil {
+		return err
+	}
+	if k > 0 {
+		i -= p.ends[k-1]
+	}
+	for j, f := range p.fields {
+		if f == nil || to[j] == nil {
+			continue
+		}
+		n, from := f.Size(), h.fields[j]
+		copy(to[j].Bytes, from.Bytes[min(i*n, len(from.Bytes)):])
+		copy(to[j].Floats, from.Floats[min(i*n, len(from.Floats)):])
+		copy(to[j].Ints, from.Ints[min(i*n, len(from.Ints)):])
+	}
+	p.cache.back(h)
+	return nil
+}

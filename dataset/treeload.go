@@ -1,0 +1,124 @@
+package dataset
+
+import "fmt"
+
+// load reads the images into the sets of d.
+func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
+	if t.bare() || !labels {
+		if labels {
+			d.note("%s: the images lie in no folder of a class: they are samples without labels%s", t.name, t.tableHint())
+		}
+		return t.unlabelled(d, o)
+	}
+	d.byClass = true
+	parts, err := t.parts(d)
+	if err != nil {
+		return err
+	}
+	left := t.leftOut()
+	if left != "" {
+		d.note("%s: left out: %s", t.name, left)
+	}
+	if len(parts) == 0 {
+		if left == "" {
+			left = "there are no files"
+		}
+		return fmt.Errorf("%s: no samples were found: a folder with "+formats+" images for each class is needed; %s%s", t.name, left, t.tableHint())
+	}
+	if err := t.large(d, parts, o); err != nil {
+		return err
+	}
+	for _, name := range partOrder {
+		p := parts[name]
+		if p == nil || len(p.leaves) == 0 {
+			continue
+		}
+		p.pictureOptions, p.count, p.train = o, len(p.leaves), name == "train"
+		s, err := p.load(d, t.name)
+		if err != nil {
+			return err
+		}
+		s.y().spelled = p.names
+		*d.part(name) = s
+	}
+	return nil
+}
+
+// load reads the images of a part.
+func (p *part) load(d *Data, tree string) (*Set, error) {
+	what := tree
+	if p.name != "" {
+		what += ", " + p.name
+	}
+	read := p.read
+	if d.cache != nil {
+		read = func(func(add adder) error) (*Set, error) { return p.stream(d.bound) }
+	}
+	s, err := read(func(add adder) error {
+		for i, f := range p.leaves {
+			b, err := f.read()
+			if err != nil {
+				p.cannot(f.show, err)
+				continue
+			}
+			if err := add(f.show, b, p.labels[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	p.say(d, what)
+	return s, nil
+}
+
+// unlabelled reads all images without labels; parts are folders named train, val and
+// test, wherever they are.
+func (t *tree) unlabelled(d *Data, o pictureOptions) error {
+	parts := map[string]*part{}
+	for _, f := range t.files {
+		name, folder := "train", ""
+		for _, n := range f.path[:len(f.path)-1] {
+			if p := partOf(n); p != "" {
+				name, folder = p, n
+				break
+			}
+		}
+		p := parts[name]
+		if p == nil {
+			p = &part{name: folder}
+			parts[name] = p
+		}
+		p.leaves, p.labels = append(p.leaves, f), append(p.labels, 0)
+		p.file += f.size
+	}
+	left := t.leftOut()
+	if left != "" {
+		d.note("%s: left out: %s", t.name, left)
+	}
+	if len(parts) == 0 {
+		if left == "" {
+			left = "there are no files"
+		}
+		return fmt.Errorf("%s: no samples were found: there are no "+formats+" images; %s%s", t.name, left, t.tableHint())
+	}
+	if err := t.large(d, parts, o); err != nil {
+		return err
+	}
+	for _, name := range partOrder {
+		p := parts[name]
+		if p == nil {
+			continue
+		}
+		p.pictureOptions, p.count, p.train = o, len(p.leaves), name == "train"
+		s, err := p.load(d, t.name)
+		if err != nil {
+			return err
+		}
+		s.Fields = s.Fields[:1]
+		*d.part(name) = s
+	}
+	return nil
+}
