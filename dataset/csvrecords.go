@@ -31,7 +31,7 @@ func (o *options) csvFields(label string) *csvFields {
 		}
 	}
 	sort.Strings(f.order)
-	if f.target == nil && f.ints == nil && len(f.order) == 0 && !f.each && label != "none" {
+	if f.target == nil && f.ints == nil && len(f.order) == 0 && !f.each && label != "none" && o.q.Get("tokenizer") == "" {
 		return nil
 	}
 	if f.target != nil {
@@ -243,7 +243,9 @@ func (f *csvFields) gather(d *Data, s *Set) error {
 	}
 	var rest []*Field
 	for _, g := range s.Fields {
-		if taken[g.Name] == "" {
+		if len(g.Shape) > 0 { // tokens
+			out = append(out, g)
+		} else if taken[g.Name] == "" {
 			rest = append(rest, g)
 		}
 	}

@@ -63,6 +63,7 @@ const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH whe
   table:FILES                  a CSV file that names images, in its folder (images=DIR), and has their fields
   parquet:FILES                columns with images (bytes) and classes (image=COLUMN&label=COLUMN), or any columns
   jsonl:FILES                  JSON objects, one after another: what they name are fields (.gz or not)
+  lines:FILES?tokenizer=FILE   a text of which each line is a sample, without labels
   text:FILE?seq=64             bytes of a text, each sample seq of them and the ones that follow
 
 FILES are FILE, TRAIN,TEST or TRAIN,VAL,TEST, where each can be a pattern such as part-*.parquet, or a folder whose
@@ -76,6 +77,9 @@ their own names; whole numbers named label, class, target or y are classes. With
                   of columns; fields=columns: each is one; label=none: there is no class
   pad=0&length=N  jsonl, parquet: shorter lists are filled up to the longest, or to N, and longer ones cut
                   (pad=COLUMN:VALUE,… for some; masks=COLUMN,… adds COLUMN_mask, 1 where nothing is filled up)
+  tokenizer=FILE  jsonl, parquet, csv, lines: a tokenizer.json of Hugging Face makes tokens of a text: the fields
+                  input_ids and attention_mask of length=N (types=yes: token_type_ids too; text=COLUMN names the
+                  text, text=FIRST,SECOND a pair)
 
 Images of folder, zip, pairs, table and parquet (PNG, JPEG, WebP, GIF, BMP, TIFF):
   channels=1|3    gray or colour for all (otherwise as the files are: colour where they are mixed)
@@ -144,7 +148,7 @@ type opener func(d *Data, path string, o *options) error
 var kinds = map[string]opener{
 	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
-	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "table": openTable,
+	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "lines": openLines, "table": openTable,
 }
 
 // Kinds lists what a specification can start with.
