@@ -43,6 +43,9 @@ func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 		}
 		return *v
 	}
+	if form, ok := forms[n.Type]; ok {
+		return plain(form.String)
+	}
 	switch n.Type {
 	case "Sequence":
 		var out []normalizer
@@ -60,14 +63,6 @@ func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 		return plain(func(s string) string { return bertNormal(s, clean, chinese, accents, lower) })
 	case "Lowercase":
 		return plain(lowercase)
-	case "NFC":
-		return plain(norm.NFC.String)
-	case "NFD":
-		return plain(norm.NFD.String)
-	case "NFKC":
-		return plain(norm.NFKC.String)
-	case "NFKD":
-		return plain(norm.NFKD.String)
 	case "StripAccents":
 		return plain(func(s string) string { return without(s, unicode.M) })
 	case "Strip":
@@ -92,23 +87,31 @@ func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []normalizer{func(s string) (string, error) {
-			at, err := re.find(s)
-			if err != nil {
-				return "", err
-			}
-			var b strings.Builder
-			last := 0
-			for _, m := range at {
-				b.WriteString(s[last:m[0]])
-				b.WriteString(n.Content)
-				last = m[1]
-			}
-			b.WriteString(s[last:])
-			return b.String(), nil
-		}}, nil
+		return []normalizer{re.replace(n.Content)}, nil
 	}
 	return nil, fmt.Errorf("the tokenizer's normalizer %q is not supported", n.Type)
+}
+
+// forms are Unicode's (https://unicode.org/reports/tr15).
+var forms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
+
+// replace writes a text in the place of what is found.
+func (f *finder) replace(by string) normalizer {
+	return func(s string) (string, error) {
+		at, err := f.find(s)
+		if err != nil {
+			return "", err
+		}
+		var b strings.Builder
+		last := 0
+		for _, m := range at {
+			b.WriteString(s[last:m[0]])
+			b.WriteString(by)
+			last = m[1]
+		}
+		b.WriteString(s[last:])
+		return b.String(), nil
+	}
 }
 
 // bertNormal is what BERT's tokenizer does first.

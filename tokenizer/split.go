@@ -19,32 +19,30 @@ func runeLen(s string) int {
 // (Radford et al. 2019).
 const gpt2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
+// splitting is a pre-tokenizer as the file has it.
+type splitting struct {
+	Type          string
+	PreTokenizers []json.RawMessage `json:"pretokenizers"`
+	Prefix        *bool             `json:"add_prefix_space"`
+	Scheme        string            `json:"prepend_scheme"`
+	Replacement   string
+	Split         *bool
+	UseRegex      *bool `json:"use_regex"`
+	Individual    bool  `json:"individual_digits"`
+	Behavior      string
+	Invert        bool
+	Delimiter     string
+	Pattern       pattern
+}
+
 // readSplitter reads how a text is divided before the model sees it.
 func readSplitter(b json.RawMessage) ([]splitter, error) {
 	if len(b) == 0 || string(b) == "null" {
 		return nil, nil
 	}
-	var p struct {
-		Type          string
-		PreTokenizers []json.RawMessage `json:"pretokenizers"`
-		Prefix        *bool             `json:"add_prefix_space"`
-		Scheme        string            `json:"prepend_scheme"`
-		Replacement   string
-		Split         *bool
-		UseRegex      *bool `json:"use_regex"`
-		Individual    bool  `json:"individual_digits"`
-		Behavior      string
-		Invert        bool
-		Delimiter     string
-		Pattern       pattern
-	}
+	var p splitting
 	if err := json.Unmarshal(b, &p); err != nil {
 		return nil, fmt.Errorf("the pre-tokenizer of the tokenizer: %w", err)
-	}
-	by := func(f func(rune) bool, behavior string) ([]splitter, error) {
-		return []splitter{each(func(q piece) ([]string, error) {
-			return divide(q.text, runs(q.text, f, behavior == contiguous), behavior)
-		})}, nil
 	}
 	switch p.Type {
 	case "Sequence":
@@ -58,40 +56,25 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 		}
 		return out, nil
 	case "BertPreTokenizer":
-		words, _ := by(unicode.IsSpace, removed)
-		marks, _ := by(isPunctuation, isolated)
-		return append(words, marks...), nil
+		return []splitter{at(unicode.IsSpace, removed), at(isPunctuation, isolated)}, nil
 	case "WhitespaceSplit":
-		return by(unicode.IsSpace, removed)
+		return []splitter{at(unicode.IsSpace, removed)}, nil
 	case "Whitespace":
 		return []splitter{each(func(q piece) ([]string, error) { return words(q.text), nil })}, nil
 	case "Punctuation":
 		if p.Behavior == "" {
 			p.Behavior = isolated
 		}
-		return by(isPunctuation, p.Behavior)
+		return []splitter{at(isPunctuation, p.Behavior)}, nil
 	case "Digits":
 		if p.Individual {
-			return by(unicode.IsNumber, isolated)
+			return []splitter{at(unicode.IsNumber, isolated)}, nil
 		}
-		return by(unicode.IsNumber, contiguous)
+		return []splitter{at(unicode.IsNumber, contiguous)}, nil
 	case "CharDelimiterSplit":
-		return by(func(r rune) bool { return string(r) == p.Delimiter }, removed)
+		return []splitter{at(func(r rune) bool { return string(r) == p.Delimiter }, removed)}, nil
 	case "Split":
-		re, err := p.Pattern.compile()
-		if err != nil {
-			return nil, err
-		}
-		return []splitter{each(func(q piece) ([]string, error) {
-			at, err := re.find(q.text)
-			if err != nil {
-				return nil, err
-			}
-			if p.Invert {
-				at = between(at, len(q.text))
-			}
-			return divide(q.text, at, p.Behavior)
-		})}, nil
+		return p.pattern()
 	case "ByteLevel":
 		return byteLevel(p.Prefix == nil || *p.Prefix, p.UseRegex == nil || *p.UseRegex)
 	case "Metaspace":
@@ -107,6 +90,31 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 		return metaspace(p.Replacement, p.Scheme, p.Split == nil || *p.Split), nil
 	}
 	return nil, fmt.Errorf("the tokenizer's pre-tokenizer %q is not supported", p.Type)
+}
+
+// at divides texts at characters.
+func at(f func(rune) bool, behavior string) splitter {
+	return each(func(q piece) ([]string, error) {
+		return divide(q.text, runs(q.text, f, behavior == contiguous), behavior)
+	})
+}
+
+// pattern divides texts at what a pattern finds, or does not find.
+func (p *splitting) pattern() ([]splitter, error) {
+	re, err := p.Pattern.compile()
+	if err != nil {
+		return nil, err
+	}
+	return []splitter{each(func(q piece) ([]string, error) {
+		at, err := re.find(q.text)
+		if err != nil {
+			return nil, err
+		}
+		if p.Invert {
+			at = between(at, len(q.text))
+		}
+		return divide(q.text, at, p.Behavior)
+	})}, nil
 }
 
 // each divides every piece that is no token yet.
