@@ -31,7 +31,7 @@ func (o *options) csvFields(label string) *csvFields {
 		}
 	}
 	sort.Strings(f.order)
-	if f.target == nil && f.ints == nil && len(f.order) == 0 && !f.each && label != "none" {
+	if f.target == nil && f.ints == nil && len(f.order) == 0 && !f.each && label != "none" && o.q.Get("tokenizer") == "" {
 		return nil
 	}
 	if f.target != nil {
@@ -200,12 +200,7 @@ func (f *csvFields) gather(d *Data, s *Set) error {
 	}
 	label := f.label
 	if label == "" && len(f.order) == 0 {
-		label = f.guess(s)
-		if label == "" {
-			d.note("no column is named as one of classes: samples have none (label= names one)")
-		} else {
-			d.note("the class is column %q, by its name (label= names another)", label)
-		}
+		label = f.guess(d, s)
 	}
 	if label != "" && label != "none" {
 		of, err := take("label", []string{columnOf(s, label)})
@@ -243,7 +238,9 @@ func (f *csvFields) gather(d *Data, s *Set) error {
 	}
 	var rest []*Field
 	for _, g := range s.Fields {
-		if taken[g.Name] == "" {
+		if len(g.Shape) > 0 { // tokens
+			out = append(out, g)
+		} else if taken[g.Name] == "" {
 			rest = append(rest, g)
 		}
 	}
@@ -293,7 +290,7 @@ func columnOf(s *Set, name string) string {
 }
 
 // guess is the column of classes by its name; none: nothing is.
-func (f *csvFields) guess(s *Set) string {
+func (f *csvFields) guess(d *Data, s *Set) string {
 	var found []string
 	for _, g := range s.Fields {
 		if isTarget(g.Name) && g.Floats == nil && !slices.Contains(f.ints, g.Name) {
@@ -301,8 +298,10 @@ func (f *csvFields) guess(s *Set) string {
 		}
 	}
 	if len(found) == 1 {
+		d.note("the class is column %q, by its name (label= names another)", found[0])
 		return found[0]
 	}
+	d.note("no one column is named as that of classes: samples have none (label= names one)")
 	return ""
 }
 

@@ -36,7 +36,6 @@ type jsonFile struct {
 	*source
 	t   *table
 	dec *jsontext.Decoder
-	mem []byte // what a text is unquoted into
 }
 
 func (f *jsonFile) each(t *table, done func(at string) error) error {

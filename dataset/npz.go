@@ -291,7 +291,7 @@ func (z *npz) pairs(x, y string) (map[string][2]string, error) {
 		out["train"] = [2]string{"arr_0", "arr_1"}
 	}
 	if len(out) == 0 {
-		return nil, errLabel{fmt.Errorf("which of the arrays are samples and labels is not said (x= and y= name two): they are %s", z.list())}
+		return nil, errLabel{fmt.Errorf("which arrays are samples and labels is not said by their names (x= and y= name two): %s", z.list())}
 	}
 	if x == "" {
 		for _, p := range npzParts {

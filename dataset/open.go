@@ -52,16 +52,38 @@ const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH whe
   mnist:DIR                    idx files named train-images… and t10k-… (.gz or not)
   idx:IMAGES,LABELS            two idx files (,IMAGES,LABELS: those of the test set)
   tiles:PNG,LABELS?size=32     square tiles in one PNG, labels one byte each
-  csv:FILE[,TESTFILE]?label=last   numbers; the class column is first, last, a number or a name (.gz or not;
+  csv:FILES?label=last         numbers; the class column is first, last, a number or a name (.gz or not;
                                also sep=,|;|tab, header=yes|no, skip=COLUMN,… for columns that are no values)
-  npz:FILE?x=x&y=y             arrays of NumPy (x_test and y_test are the test set where present)
+  npz:FILES?x=x&y=y            arrays of NumPy (x_test and y_test are the test set where present)
   npy:X,Y                      two arrays of NumPy (,X,Y: those of the test set; layout=nhwc|nchw for both kinds)
-  folder:DIR                   images in one folder a class, or train/ and test/ (val/) with such folders
+  npy:DIR                      each array in a folder is a field (x_test.npy or test/x.npy: of the test set)
+  folder:DIR                   images in one folder a class, or train/ and test/ (val/) with such folders; images
+                               in no folder have no labels, or those of labels.csv (labels=none, labels=FILE.csv)
   zip:FILE                     the same in a zip file
-  parquet:FILE[,TESTFILE]      columns with images (bytes) and classes (image=COLUMN&label=COLUMN)
+  pairs:DIR                    images/ and, of the same names, masks/ whose values are classes, with or in train/ and
+                               test/ (image=FOLDER&mask=FOLDER; target=image: the others are pictures too)
+  table:FILES                  a CSV file that names images, in its folder (images=DIR), and has their fields
+  parquet:FILES                columns with images (bytes) and classes (image=COLUMN&label=COLUMN), or any columns
+  jsonl:FILES                  JSON objects, one after another: what they name are fields (.gz or not)
+  lines:FILES?tokenizer=FILE   a text of which each line is a sample, without labels
   text:FILE?seq=64             bytes of a text, each sample seq of them and the ones that follow
 
-Images of folder, zip and parquet (PNG, JPEG, WebP, GIF, BMP, TIFF):
+FILES are FILE, TRAIN,TEST or TRAIN,VAL,TEST, where each can be a pattern such as part-*.parquet, or a folder whose
+files are named by their parts (train.npz, data/test-00000-of-00002.parquet, val/x.csv).
+
+A sample is a record of fields. Where a file is not samples with one class for each, its arrays or columns are fields of
+their own names; whole numbers named label, class, target or y are classes. With more words:
+  fields=all      npz, parquet: every array or column is a field, even where it could be samples with classes
+  target=A,B..D   csv, table: these columns are what is predicted: numbers the field "target", words classes
+  ints=A,B        these columns are fields of whole numbers, such as users and items; field:NAME=A,B makes a field
+                  of columns; fields=columns: each is one; label=none: there is no class
+  pad=0&length=N  jsonl, parquet: shorter lists are filled up to the longest, or to N, and longer ones cut
+                  (pad=COLUMN:VALUE,… for some; masks=COLUMN,… adds COLUMN_mask, 1 where nothing is filled up)
+  tokenizer=FILE  jsonl, parquet, csv, lines: a tokenizer.json of Hugging Face makes tokens of a text: the fields
+                  input_ids and attention_mask of length=N (types=yes: token_type_ids too; text=COLUMN names the
+                  text, text=FIRST,SECOND a pair)
+
+Images of folder, zip, pairs, table and parquet (PNG, JPEG, WebP, GIF, BMP, TIFF):
   channels=1|3    gray or colour for all (otherwise as the files are: colour where they are mixed)
   resize=N        the shorter side is resized to N pixels; resize=HxW (or size=HxW): to one size
   filter=bilinear|bicubic|nearest        how, by Pillow's rules (the first two with antialias)
@@ -83,7 +105,11 @@ Options of every kind:
   n=N  test_n=N   only N training (test) samples: the first, or drawn by seed where the order is by class
   base=1          class numbers are counted from 1 (they are kept as they are otherwise)
   classes=letters classes in the order of their names' letters, numbers too (10 before 2)
-  seed=S          of splits, draws and generated data`
+  seed=S          of splits, draws and generated data
+  bind=INPUT=FIELD,…      the field, or the number, that an input of the network takes, where names do not say it
+  class=FIELD,…   its whole numbers, or words, are classes;  plain=FIELD,… they are numbers
+  values=0,255    the values that masks or classes have, in the order of their numbers;  ignore=255: of no class
+  drop=FIELD,…  only=FIELD,…             fields that are left out, or kept alone`
 
 // Options say how data is held.
 type Options struct {
@@ -136,7 +162,7 @@ type opener func(d *Data, path string, o *options) error
 var kinds = map[string]opener{
 	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
-	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "table": openTable,
+	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "lines": openLines, "table": openTable,
 }
 
 // Kinds lists what a specification can start with.

@@ -44,7 +44,7 @@ func (o *options) records(d *Data) recordOptions {
 	if r.length > 1<<24 {
 		o.fail("option length=%d is more than %d", r.length, 1<<24)
 	}
-	r.token = o.tokenizing()
+	r.token = o.tokenizing(r.length)
 	return r
 }
 
@@ -112,6 +112,9 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 				done += k
 			}
 			err = f.each(t, func(at string) error {
+				if err := o.token.look(t); err != nil {
+					return fmt.Errorf("%s: %w", at, err)
+				}
 				for _, c := range t.cols {
 					for c.count < done { // records before the first that has the column
 						if c.count++; c.missing == 0 {
@@ -179,7 +182,7 @@ func (t *table) plan() error {
 		left = append(left, fmt.Sprintf("%s (%s)", clip(c.name, 40), why))
 	}
 	for _, c := range t.cols {
-		isClass := t.o.texts[c.name] || slices.Contains(t.o.class, c.name) || isTarget(c.name) && !slices.Contains(t.o.plain, c.name)
+		isClass := t.isClass(c.name)
 		switch {
 		case c.odd != "":
 			leave(c, c.odd)
@@ -222,6 +225,11 @@ func (t *table) plan() error {
 	return nil
 }
 
+// isClass says whether a column is one of classes, by what is asked for and its name.
+func (t *table) isClass(name string) bool {
+	return t.o.texts[name] || slices.Contains(t.o.class, name) || isTarget(name) && !slices.Contains(t.o.plain, name)
+}
+
 // allocate makes room for the records of a part.
 func (t *table) allocate(n int) error {
 	total := 0
@@ -261,7 +269,7 @@ func (t *table) keep(at string) error {
 		switch {
 		case p == nil:
 		case p.token:
-			err = t.o.token.keep(t, c)
+			err = t.o.token.keep(c)
 		case p.spell:
 			err = c.spellCell(at)
 		default:
@@ -288,7 +296,7 @@ func (t *table) set(part string) (*Set, error) {
 		}
 		v := c.part
 		if p.token {
-			s.Fields = append(s.Fields, t.o.token.fields(c)...)
+			s.Fields = append(s.Fields, t.o.token.fields(t, c, part)...)
 			continue
 		}
 		if v.records != t.count[part] {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 )
 
 // maxFile bounds what is read of one file once it is unpacked.
@@ -129,12 +128,4 @@ func readAll(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", path, s.size, s.packed)
 	}
 	return s.bytes()
-}
-
-// cutTest divides FILE,TESTFILE; a file whose name has a comma is one.
-func cutTest(files string) (train, test string, two bool) {
-	if _, err := os.Stat(files); err == nil {
-		return files, "", false
-	}
-	return strings.Cut(files, ",")
 }

@@ -251,6 +251,9 @@ func (v *View) fits(g *graph.Graph, i int) error {
 	if !ok {
 		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v", in.Shape[1:], v.samples.Name, sample)
 	}
+	if err := tables(g, in, field, v.samples.Name); err != nil {
+		return err
+	}
 	if !in.DType.IsFloat() && field.Floats != nil {
 		return v.samples.CheckWhole(field)
 	}

@@ -1,115 +1,194 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"pare/dataset"
+	"pare/model"
 	"pare/report"
+	"pare/train"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) data() *cobra.Command {
-	m := &cobra.Command{Use: "data", Short: "Measure how fast data is read", RunE: noCommand}
-	m.AddCommand(c.benchData())
+	m := &cobra.Command{Use: "data", Short: "See what data sets hold, how networks take them, and how fast they are read", RunE: noCommand}
+	m.AddCommand(c.inspectData(), c.benchData())
 	return m
 }
 
-func (c *cli) benchData() *cobra.Command {
-	var batch, seconds int
-	cmd := &cobra.Command{Use: "bench SPEC", Short: "Measure how many samples a second training would get, were it no work itself", Args: args("SPEC"),
-		Long: "Reads the training set (or else the one to measure on) in the order of training, batch by batch, for an epoch or as long\nas --seconds. What training itself waited for data is told after each of its epochs.",
-		Example: `  pare data bench npz:shards --data-memory 256M
+func (c *cli) inspectData() *cobra.Command {
+	recipe := model.Defaults()
+	cmd := &cobra.Command{Use: "inspect SPEC [FILE]", Short: "Show the fields of a data set, and how they go with a network's inputs and outputs",
+		Args: func(cmd *cobra.Command, a []string) error {
+			if len(a) == 1 || len(a) == 2 {
+				return nil
+			}
+			return args("SPEC", "[FILE]")(cmd, a)
+		},
+		Example: `  pare data inspect npz:train.npz
+  pare data inspect 'parquet:DIR?bind=input_ids=ids' net.onnx
 
 ` + dataset.Help,
-		RunE: func(cmd *cobra.Command, a []string) error {
-			if err := cmp.Or(atLeast(1, "batch", batch), atLeast(1, "seconds", seconds)); err != nil {
-				return err
-			}
-			d, err := c.open(a[0])
-			if err != nil {
-				return err
-			}
-			r, err := readRate(c.ctx, d, batch, c.threads, time.Duration(seconds)*time.Second)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(r)
-			}
-			r.print(c)
-			return nil
-		}}
-	cmd.Flags().IntVar(&batch, "batch", 64, "samples of a batch")
-	cmd.Flags().IntVar(&seconds, "seconds", 60, "longest time to read")
-	c.dataMemory(cmd)
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runInspectData(a, &recipe) }}
+	settingOf(cmd, &recipe, "loss")
+	c.answerFlags(cmd)
 	inSections(cmd)
 	return cmd
 }
 
-// reading is how fast samples were read.
-type reading struct {
-	Set       string  `json:"set"`
-	Samples   int     `json:"samples"` // of the set
-	Streamed  bool    `json:"streamed"`
-	Shuffling string  `json:"shuffling,omitempty"`
-	Read      int     `json:"read"`    // samples
-	Seconds   float64 `json:"seconds"` // that took
-	Rate      float64 `json:"rate"`    // samples a second
-	Bytes     float64 `json:"bytes"`   // of batches, a second
-	First     float64 `json:"first"`   // seconds until the first batch
+// setDescription is a set of a data set.
+type setDescription struct {
+	Name    string                `json:"set"`
+	Samples int                   `json:"samples"`
+	Fields  []dataset.Description `json:"fields"`
 }
 
-// readRate reads batches as training does.
-func readRate(ctx context.Context, d *dataset.Data, batch, threads int, most time.Duration) (*reading, error) {
-	s := d.Train
-	if s == nil {
-		s = d.Eval()
+func (c *cli) runInspectData(a []string, r *model.Recipe) error {
+	d, err := c.open(a[0])
+	if err != nil {
+		return err
 	}
-	batch = min(batch, s.Len())
-	a := dataset.NewAheadContext(ctx, &dataset.Loader{Set: s, Size: batch, Norm: d.Norm, Shuffle: true, Seed: 1, Threads: threads, Augment: dataset.Augment{Data: true}})
-	defer a.Close()
-	var to []dataset.Buffer
-	each := 0
-	for k, f := range s.Fields {
-		b := dataset.Buffer{Field: k}
-		if f.Ints != nil {
-			b.I = make([]int64, batch*f.Size())
-		} else {
-			b.X = make([]float32, batch*f.Size())
+	var sets []setDescription
+	for _, s := range []*dataset.Set{d.Train, d.Val, d.Test} {
+		if s == nil {
+			continue
 		}
-		each += 8*len(b.I) + 4*len(b.X)
-		to = append(to, b)
-	}
-	r := &reading{Set: s.Name, Samples: s.Len(), Streamed: s.Stream != nil, Shuffling: s.Shuffling()}
-	began := time.Now()
-	for i := 0; i < a.Steps() && time.Since(began) < most; i++ {
-		n, err := a.Fill(0, i, to)
+		fields, err := await(c.ctx, s.Describe)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if r.Read += n; i == 0 {
-			r.First = time.Since(began).Seconds()
+		sets = append(sets, setDescription{s.Name, s.Len(), fields})
+	}
+	var bound *train.Binding
+	var wrong error
+	if len(a) == 2 {
+		if bound, wrong = c.bound(a[1], d, r); wrong != nil && bound == nil {
+			return wrong
 		}
 	}
-	r.Seconds = time.Since(began).Seconds()
-	r.Rate = float64(r.Read) / r.Seconds
-	r.Bytes = r.Rate * float64(each) / float64(batch)
-	return r, nil
+	if c.json {
+		out := map[string]any{"data": a[0], "norm": d.NormName, "notes": d.Notes, "sets": sets}
+		if wrong != nil {
+			out["error"] = c.explain(wrong)
+		} else if bound != nil {
+			out["network"] = bound
+		}
+		if err := c.printJSON(out); err != nil {
+			return err
+		}
+		return wrong
+	}
+	c.tellSets(d, sets)
+	if len(a) == 2 {
+		c.tellBinding(a[1], bound, wrong)
+	}
+	return wrong
 }
 
-func (r *reading) print(c *cli) {
-	how := "from memory"
-	if r.Streamed {
-		how = "streamed, shuffled as a whole"
-		if r.Shuffling != "" {
-			how = "streamed, shuffled by " + r.Shuffling
-		}
+// bound sees a network with the samples. Where they do not go together, the binding is
+// empty and the error says why.
+func (c *cli) bound(name string, d *dataset.Data, r *model.Recipe) (*train.Binding, error) {
+	g, err := c.load(name)
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintf(c.out, "the %s set of %s samples, %s\n", r.Set, report.Count(int64(r.Samples)).Text, how)
-	fmt.Fprintf(c.out, "%s samples in %.2f s: %s a second, batches of %s a second; the first after %.3f s\n",
-		report.Count(int64(r.Read)).Text, r.Seconds, report.Count(int64(r.Rate)).Text, report.Bytes(int64(r.Bytes)).Text, r.First)
+	by, err := r.Judge()
+	if err != nil {
+		return nil, err
+	}
+	v, err := train.NewView(g, d.Eval(), 1, by.Objective)
+	if err != nil {
+		return &train.Binding{}, fmt.Errorf("%s: %w", name, err)
+	}
+	b := v.Describe()
+	return &b, nil
+}
+
+// tellSets prints what sets hold.
+func (c *cli) tellSets(d *dataset.Data, sets []setDescription) {
+	for _, s := range sets {
+		fmt.Fprintf(c.out, "%s set: %d samples\n", s.Name, s.Samples)
+		t := &report.Table{Columns: []string{"field", "shape", "holds", "least", "most", "mean", "deviation", "NaN", "first samples"}}
+		for _, f := range s.Fields {
+			holds := f.Type
+			if f.Classes > 0 {
+				holds = fmt.Sprintf("%d classes", f.Classes)
+			}
+			t.Rows = append(t.Rows, []report.Cell{report.Text(f.Name), report.Text(fmt.Sprint(f.Shape)), report.Text(holds), report.Number(f.Least), report.Number(f.Most),
+				report.Number(f.Mean), report.Number(f.Spread), report.Count(int64(f.NaN + f.Infinite)), report.Text(strings.Join(f.First[:min(2, len(f.First))], " | "))})
+		}
+		t.Print(c.out, c.width())
+		for _, f := range s.Fields {
+			if text := counts(&f); text != "" {
+				fmt.Fprintf(c.out, "%s: %s\n", f.Name, text)
+			}
+		}
+		fmt.Fprintln(c.out)
+	}
+	fmt.Fprintf(c.out, "input normalised: %s\n", d.NormName)
+	for _, n := range d.Notes {
+		fmt.Fprintf(c.out, "note: %s\n", n)
+	}
+}
+
+// counts says how often each class is there; of many, the most and the least frequent.
+func counts(f *dataset.Description) string {
+	if len(f.Counts) == 0 {
+		return ""
+	}
+	order := make([]int, len(f.Counts))
+	for i := range order {
+		order[i] = i
+	}
+	const most = 16
+	if len(order) > most {
+		slices.SortStableFunc(order, func(a, b int) int { return f.Counts[b] - f.Counts[a] })
+	}
+	var out []string
+	for n, i := range order {
+		if len(order) > most && n == most/2 {
+			out = append(out, "…")
+		}
+		if len(order) > most && n >= most/2 && n < len(order)-most/2 {
+			continue
+		}
+		name := fmt.Sprint(i)
+		if i < len(f.Names) {
+			name += " " + f.Names[i]
+		}
+		out = append(out, fmt.Sprintf("%s: %d", name, f.Counts[i]))
+	}
+	text := "class " + strings.Join(out, ", ")
+	if f.None > 0 {
+		text += fmt.Sprintf("; none: %d", f.None)
+	}
+	return text
+}
+
+// tellBinding prints how a network takes the samples.
+func (c *cli) tellBinding(name string, b *train.Binding, wrong error) {
+	fmt.Fprintf(c.out, "\n%s\n", name)
+	if wrong != nil {
+		fmt.Fprintln(c.out, "does not go with these fields")
+		return
+	}
+	t := &report.Table{Columns: []string{"input", "takes", "is given"}}
+	for _, i := range b.Inputs {
+		given := "field " + i.Field
+		if i.Value != nil {
+			given = fmt.Sprintf("%v for all samples", *i.Value)
+		}
+		t.Rows = append(t.Rows, []report.Cell{report.Text(i.Input), report.Text(i.Shape + " " + i.Type), report.Text(given)})
+	}
+	t.Print(c.out, c.width())
+	if len(b.Terms) == 0 {
+		fmt.Fprintln(c.out, "loss: there is nothing that an output could be compared with; a teacher can still be matched")
+	}
+	for _, s := range b.Terms {
+		fmt.Fprintf(c.out, "loss: %s: output %s against %s\n", s.Loss, s.Output, strings.Join(s.Targets, ", "))
+	}
+	c.notes(name, b.Notes)
 }

@@ -27,7 +27,7 @@ type Floor struct {
 // Floors is the plan, from the ground up.
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
-	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "onnx/onnxpb", "catalog", "report", "prune/schedule", "internal/house"}},
+	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "onnx/onnxpb", "catalog", "report", "prune/schedule", "tokenizer", "internal/house"}},
 	{"Arrays", []string{"tensor"}},
 	{"The network as a value", []string{"graph"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors"}},

@@ -1,0 +1,57 @@
+package dataset
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// wordsOf is a tokenizer of a few words.
+const wordsOf = `{"pre_tokenizer": {"type": "WhitespaceSplit"}, "normalizer": {"type": "Lowercase"},
+	"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "s", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+		"pair": [{"SpecialToken": {"id": "s", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"s": {"ids": [1]}}},
+	"model": {"type": "WordLevel", "unk_token": "?", "vocab": {"<pad>": 0, "s": 1, "?": 2, "good": 3, "bad": 4, "food": 5}}}`
+
+// Texts become tokens in every kind of file that has some.
+func TestTokens(t *testing.T) {
+	dir := t.TempDir()
+	tok := "tokenizer=" + write(t, filepath.Join(dir, "tokenizer.json"), []byte(wordsOf))
+	jsonl := write(t, filepath.Join(dir, "a.jsonl"), []byte(`{"text":"Good food","label":1}{"text":"bad","label":0}`))
+	two := write(t, filepath.Join(dir, "b.jsonl"), []byte(`{"a":"good","b":"bad food","n":0.5}{"a":"food food food food","b":"bad","n":1}`))
+	table := write(t, filepath.Join(dir, "a.csv"), []byte("text,stars,label\ngood food,5,yes\nbad,1,no\n"))
+	lines := write(t, filepath.Join(dir, "a.txt"), []byte("good food\r\n\nbad thing food"))
+	type row struct {
+		Text  string `parquet:"text"`
+		Label int64  `parquet:"label"`
+	}
+	columns := write(t, filepath.Join(dir, "a.parquet"), parquetOf(t, 2, func(i int) row { return row{[]string{"good food", "bad"}[i], int64(1 - i)} }, parquet.DataPageVersion(2)))
+	both := "input_ids [3] ints: 1 3 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; label [] of 2: 1 0"
+	for spec, c := range map[string]reads{
+		"jsonl:" + jsonl + "?" + tok:                                                         {train: both, note: "3 tokens, as many as the longest"},
+		"parquet:" + columns + "?" + tok:                                                     {train: both},
+		"csv:" + table + "?drop=stars&" + tok:                                                {train: both},
+		"csv:" + table + "?target=stars&drop=label&" + tok:                                   {train: "input_ids [3] ints: 1 3 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; target [1] floats: 5 1"},
+		"lines:" + lines + "?" + tok:                                                         {train: "input_ids [4] ints: 1 3 5 0 1 4; attention_mask [4] ints: 1 1 1 0 1 1"},
+		"lines:" + lines + "?length=2&" + tok:                                                {train: "input_ids [2] ints: 1 3 1 4; attention_mask [2] ints: 1 1 1 1", note: "2 of 2 texts"},
+		"lines:" + lines + "?drop=attention_mask&" + tok:                                     {train: "input_ids [4] ints: 1 3 5 0 1 4"},
+		"jsonl:" + two + "?length=4&text=a,b&" + tok:                                         {train: "input_ids [4] ints: 1 3 4 5 1 5; attention_mask [4] ints: 1 1 1 1 1 1; token_type_ids [4] ints: 0 0 1 1 0 0; n [] floats: 0.5 1", note: "1 of 2 texts"},
+		"jsonl:" + two + "?text=b&" + tok:                                                    {train: "input_ids [3] ints: 1 4 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; n [] floats: 0.5 1", note: "a (text"},
+		"jsonl:" + two + "?" + tok:                                                           {bad: "columns a, b hold texts"},
+		"jsonl:" + two + "?text=c&" + tok:                                                    {bad: `no column "c" of texts`},
+		"jsonl:" + jsonl + "?length=1&" + tok:                                                {bad: "no room for a text"},
+		"jsonl:" + jsonl + "?tokenizer=" + dir + "/none":                                     {bad: "no such file"},
+		"jsonl:" + jsonl + "?tokenizer=" + jsonl:                                             {bad: "not a tokenizer.json"},
+		"jsonl:" + jsonl + "?text=text":                                                      {bad: "go with tokenizer=FILE"},
+		"lines:" + lines:                                                                     {bad: "tokenizer=FILE"},
+		"lines:" + write(t, filepath.Join(dir, "b.txt"), []byte("\xff\xff\xfe")) + "?" + tok: {bad: "not UTF-8"},
+	} {
+		c.name = spec
+		c.check(t, spec)
+	}
+}
+
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("good food\nbad\n"))
+	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, "lines:{0}?tokenizer={1}", b, []byte(wordsOf)) })
+}
