@@ -47,6 +47,17 @@ func networks(t *testing.T) []network {
 		{"gpt-tiny", "", zoo.Options{In: []int{24}}},
 		{"resnet50-imagenet", "", zoo.Options{In: []int{3, 64, 64}, Width: .25, Classes: 10}},
 		{"bert-2-48-3", "", zoo.Options{In: []int{20}, Classes: 256}},
+		{"bert-2-48-3-classifier", "", zoo.Options{In: []int{20}, Classes: 4, Tables: []int{256}}},
+		{"cnn-8", "", zoo.Options{In: []int{3, 16, 16}, Classes: 10}},
+		{"cnn-8-sigmoid", "", zoo.Options{In: []int{3, 16, 16}, Classes: 6}},
+		{"cnn-8-embedding", "", zoo.Options{In: []int{3, 16, 16}, Classes: 12}},
+		{"unet-4", "", zoo.Options{In: []int{3, 24, 24}, Classes: 4}},
+		{"ssd-8", "", zoo.Options{In: []int{3, 32, 32}, Classes: 3}},
+		{"regressor-2-32", "", zoo.Options{In: []int{12}, Classes: 3}},
+		{"espcn-2", "", zoo.Options{In: []int{1, 12, 12}}},
+		{"lstm-1-24", "", zoo.Options{In: []int{16, 3}, Classes: 6}},
+		{"ncf-16", "", zoo.Options{Tables: []int{250, 250}}},
+		{"image-table-8-6", "", zoo.Options{In: []int{3, 16, 16}, Classes: 5}},
 	}
 	for _, f := range zoo.Families() { // a new family is not forgotten
 		pattern := "^" + strings.NewReplacer("<n>-…", ".*", "<n>", "[0-9]+").Replace(f.Name) + "$"
