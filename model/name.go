@@ -14,7 +14,7 @@ func SettingName(m Method, field string) string {
 		return catalog.NameOf(&Recipe{}, name)
 	}
 	switch field {
-	case "Data", "Seed", "Resume", "Force":
+	case "Data", "Seed", "Resume", "Force", "Reference", "Teacher":
 		return strings.ToLower(field)
 	case "OutputOf":
 		return "output-of"

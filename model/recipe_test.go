@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
@@ -63,6 +64,18 @@ func TestSteps(t *testing.T) {
 		t.Errorf("step %d, %v", n, err)
 	}
 	if _, err := j.StepAt("Until", train.At{X: 41}); err == nil || !strings.Contains(err.Error(), "Until 41it is step 41 of a training of 40") {
+		t.Error(err)
+	}
+}
+
+// Training by oneself is refused: a network without labels and teacher has nothing to
+// learn from.
+func TestNothingToLearn(t *testing.T) {
+	j := modeltest.Job(t, 1)
+	s := *j.Data.Train
+	s.Fields = s.Fields[:1]
+	j.Data.Train, j.Data.Test = &s, nil
+	if _, err := j.Train(context.Background()); err == nil || !strings.Contains(err.Error(), "nothing to learn from") {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph/op"
 	"pare/measure"
@@ -36,6 +37,13 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 // Train trains the job's network by the recipe, with the normalisation put back that an
 // exporter had folded away (see Recipe.Renorm).
 func (j *Job) Train(ctx context.Context) (*Result, error) {
+	if j.Loss.Teacher == nil && j.Dense == nil {
+		if distils, err := j.distils(); err != nil {
+			return nil, err
+		} else if distils && j.Steps() > 0 {
+			return nil, catalog.Errorf("there is nothing to learn from: every field of the samples is an input, and there is no teacher: give {Data} with labels, or a {Teacher}")
+		}
+	}
 	k := *j
 	k.course = &measure.Course{}
 	if err := k.holdOut(); err != nil {

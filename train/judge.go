@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
@@ -47,6 +48,9 @@ func (e *Eval) judge(ctx context.Context, g *graph.Graph) (Metrics, error) {
 	ms, err := e.bindMetrics(p.view)
 	if err != nil {
 		return m, err
+	}
+	if len(ms) == 0 && p.loss == nil {
+		return m, catalog.Errorf("the %s set has nothing to judge by: every field is an input, and there is no network to compare with: give {Reference}", l.Set.Name)
 	}
 	m.Notes = p.view.Notes
 	sum := 0.0

@@ -313,3 +313,13 @@ func TestBindRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Without labels, and nothing to compare with, there is nothing to judge by.
+func TestNothingToJudgeBy(t *testing.T) {
+	s := dataset.New("test", &dataset.Field{Name: "x", Shape: []int{4}, Floats: make([]float32, 40)})
+	n := newTable(6)
+	g := n.output(t, map[string]*graph.Value{"y": n.Op("MatMul", n.input("x", tensor.Float32, 4), n.weight(4, 2))}, "y")
+	if _, err := NewEval(s, dataset.Raw, 4, one).Run(context.Background(), g); err == nil || !strings.Contains(err.Error(), "give Reference") {
+		t.Error(err)
+	}
+}
