@@ -16,12 +16,12 @@ prune regress80 regress.onnx --data "$D" --sparsity 0.8 --epochs 10 --lr 0.002
 
 D="parquet:$T/text/train.parquet,$T/text/test.parquet?bind=input_ids=ids,attention_mask=mask"
 train text "$T/text/net.onnx" --data "$D" --epochs 10 --lr 0.002
-prune texthalf text.onnx "${half[@]}" --data "$D" --epochs 2 --lr 0.002
-prune textdistil text.onnx "${half[@]}" --data "$D" --recover distil --epochs 2 --lr 0.002
+prune texthalf text.onnx "${half[@]}" --recover solve,train --batch 32 --data "$D" --epochs 2 --lr 0.002
+prune textdistil text.onnx "${half[@]}" --data "$D" --recover solve,distil --batch 32 --epochs 2 --lr 0.002
 
 D="npz:$T/segment/train.npz,$T/segment/test.npz"
-train segment "$T/segment/net.onnx" --data "$D" --epochs 12 --lr 0.003
-prune segmenthalf segment.onnx "${half[@]}" --data "$D" --epochs 4 --lr 0.003
+train segment "$T/segment/net.onnx" --data "$D" --loss 'cross-entropy+dice-classes' --batch 32 --epochs 16 --lr 0.003
+prune segmenthalf segment.onnx "${half[@]}" --recover solve,distil --batch 16 --data "$D" --epochs 10 --lr 0.003
 
 D="npz:$T/multilabel/train.npz,$T/multilabel/test.npz"
 train multilabel "$T/multilabel/net.onnx" --data "$D" --epochs 12 --lr 0.002
