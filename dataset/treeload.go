@@ -15,6 +15,12 @@ func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
 	if err != nil {
 		return err
 	}
+	return t.each(d, parts, o, "a folder with "+formats+" images for each class is needed", func(s *Set, p *part) { s.y().spelled = p.names })
+}
+
+// each reads the images of the parts into the sets of d, and gives each set to done. What
+// is left out is said; where there is nothing, need says what there should be.
+func (t *tree) each(d *Data, parts map[string]*part, o pictureOptions, need string, done func(*Set, *part)) error {
 	left := t.leftOut()
 	if left != "" {
 		d.note("%s: left out: %s", t.name, left)
@@ -23,7 +29,7 @@ func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
 		if left == "" {
 			left = "there are no files"
 		}
-		return fmt.Errorf("%s: no samples were found: a folder with "+formats+" images for each class is needed; %s%s", t.name, left, t.tableHint())
+		return fmt.Errorf("%s: no samples were found: %s; %s%s", t.name, need, left, t.tableHint())
 	}
 	if err := t.large(d, parts, o); err != nil {
 		return err
@@ -38,7 +44,7 @@ func (t *tree) load(d *Data, o pictureOptions, labels bool) error {
 		if err != nil {
 			return err
 		}
-		s.y().spelled = p.names
+		done(s, p)
 		*d.part(name) = s
 	}
 	return nil
@@ -94,31 +100,5 @@ func (t *tree) unlabelled(d *Data, o pictureOptions) error {
 		p.leaves, p.labels = append(p.leaves, f), append(p.labels, 0)
 		p.file += f.size
 	}
-	left := t.leftOut()
-	if left != "" {
-		d.note("%s: left out: %s", t.name, left)
-	}
-	if len(parts) == 0 {
-		if left == "" {
-			left = "there are no files"
-		}
-		return fmt.Errorf("%s: no samples were found: there are no "+formats+" images; %s%s", t.name, left, t.tableHint())
-	}
-	if err := t.large(d, parts, o); err != nil {
-		return err
-	}
-	for _, name := range partOrder {
-		p := parts[name]
-		if p == nil {
-			continue
-		}
-		p.pictureOptions, p.count, p.train = o, len(p.leaves), name == "train"
-		s, err := p.load(d, t.name)
-		if err != nil {
-			return err
-		}
-		s.Fields = s.Fields[:1]
-		*d.part(name) = s
-	}
-	return nil
+	return t.each(d, parts, o, "there are no "+formats+" images", func(s *Set, _ *part) { s.Fields = s.Fields[:1] })
 }

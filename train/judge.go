@@ -53,7 +53,7 @@ func (e *Eval) judge(ctx context.Context, g *graph.Graph) (Metrics, error) {
 		return m, catalog.Errorf("the %s set has nothing to judge by: every field is an input, and there is no network to compare with: give {Reference}", l.Set.Name)
 	}
 	m.Notes = p.view.Notes
-	sum := 0.0
+	sum, counted := 0.0, 0
 	n := l.Set.Len()
 	for i := 0; i*l.Size < n; i++ {
 		if ctx.Err() != nil {
@@ -72,8 +72,12 @@ func (e *Eval) judge(ctx context.Context, g *graph.Graph) (Metrics, error) {
 		if err := q.run(ctx, &l, i); err != nil {
 			return m, err
 		}
-		if q.loss != nil {
-			sum += float64(q.loss.F32()[0]) * float64(k)
+		switch {
+		case q.loss == nil:
+		case k < l.Size && q == p && counted > 0: // the rest of the batch is none of these samples
+			m.Notes = append(m.Notes, catalog.Text(fmt.Sprintf("the loss is that of the first %d samples: the network's batch is fixed to %d, and the last %d do not fill one", counted, l.Size, k)))
+		default:
+			sum, counted = sum+float64(q.loss.F32()[0])*float64(k), counted+k
 		}
 		for j := range ms {
 			if err := ms[j].add(q, k); err != nil {
@@ -82,7 +86,7 @@ func (e *Eval) judge(ctx context.Context, g *graph.Graph) (Metrics, error) {
 		}
 	}
 	m.N = n
-	if m.Loss = sum / float64(n); !finite(m.Loss) {
+	if m.Loss = sum / float64(max(1, counted)); !finite(m.Loss) {
 		return m, fmt.Errorf("the loss on the %s set is not finite", l.Set.Name)
 	}
 	for _, u := range ms {

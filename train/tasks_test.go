@@ -323,3 +323,30 @@ func TestNothingToJudgeBy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where a network fixes its batch, what fills up the last one counts neither for the
+// metric nor for the loss, which says so.
+func TestFixedBatchLoss(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 8))
+	s := dataset.New("test", &dataset.Field{Name: "x", Shape: []int{4}, Floats: draw(r, 40)}, &dataset.Field{Name: "z", Shape: []int{2}, Floats: draw(r, 20)})
+	build := func(batch graph.Dim) *graph.Graph {
+		n := newTable(6)
+		x := n.input("x", tensor.Float32, 4)
+		x.Shape[0] = batch
+		return n.output(t, map[string]*graph.Value{"y": n.Op("MatMul", x, n.weight(4, 2))}, "y")
+	}
+	run := func(g *graph.Graph, s *dataset.Set) Metrics {
+		m, err := NewEval(s, dataset.Raw, 4, one).Run(context.Background(), g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	fixed, free, first := run(build(graph.N(7)), s), run(build(graph.Sym("N")), s), run(build(graph.Sym("N")), s.First(7))
+	if math.Abs(fixed.Value()-free.Value()) > 1e-6 || fixed.N != 10 {
+		t.Errorf("%+v, want the score of %+v", fixed, free)
+	}
+	if math.Abs(fixed.Loss-first.Loss) > 1e-6 || !strings.Contains(said(fixed), "the loss is that of the first 7 samples") {
+		t.Errorf("%+v, want the loss of %+v", fixed, first)
+	}
+}
