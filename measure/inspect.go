@@ -108,7 +108,7 @@ func unevenness(v *graph.Value) *Unevenness {
 	if v == nil || v.Const.F32() == nil || v.Const.Finite() >= 0 {
 		return nil
 	}
-	var x []float32
+	x := make([]float32, 0, nonZero(v.Const))
 	for _, w := range v.Const.F32() {
 		if w != 0 {
 			x = append(x, w)

@@ -16,6 +16,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/internal/kernel"
+	"pare/onnx"
 	"pare/report"
 )
 
@@ -88,7 +89,7 @@ func Processor() string {
 func NewOrigin(ns []*Network, d *dataset.Data, o engine.Options) (*Origin, error) {
 	x := &Origin{Date: time.Now().Truncate(time.Second), Processor: Processor(), Threads: Threads(o), Engine: EngineName(o)}
 	for _, n := range ns {
-		paths, err := files(n.File)
+		paths, err := onnx.Files(n.File)
 		if err != nil {
 			return nil, err
 		}

@@ -5,11 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/measure"
 	"pare/model"
 	"pare/onnx"
 
@@ -56,23 +58,46 @@ func (c *cli) file(path string) (*graph.Graph, error) {
 	if err == nil && st.Mode()&fs.ModeDevice != 0 {
 		return nil, fmt.Errorf("%s is a device, not a network", path)
 	}
+	if err == nil && st.Size() >= 32<<20 && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(15) // a large network is held once or twice, with little beside it
+	}
 	return await(c.ctx, func() (*graph.Graph, error) { return onnx.LoadContext(c.ctx, path) })
 }
 
-// load reads a network and makes it ready (see model.Prepare).
+// load reads a network, makes it ready (see model.Prepare), and says what that took.
 func (c *cli) load(path string) (*graph.Graph, error) {
-	g, err := c.file(path)
+	g, notes, err := c.ready(path)
 	if err != nil {
 		return nil, err
-	}
-	notes, err := await(c.ctx, func() ([]string, error) { return model.Prepare(g) })
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, n := range notes {
 		c.say("note: %s: %s", path, n)
 	}
 	return g, c.use.apply(g, false)
+}
+
+// again reads a network once more that was loaded and settled before, so that it need
+// not be held in between.
+func (c *cli) again(path string) (*graph.Graph, error) {
+	g, _, err := c.ready(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.use.apply(g, false); err != nil {
+		return nil, err
+	}
+	_, err = measure.Settle(g)
+	return g, err
+}
+
+func (c *cli) ready(path string) (g *graph.Graph, notes []string, err error) {
+	if g, err = c.file(path); err != nil {
+		return nil, nil, err
+	}
+	if notes, err = await(c.ctx, func() ([]string, error) { return model.Prepare(g) }); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, notes, nil
 }
 
 // beside reads a network that is not the one that flags of its use are meant for.
