@@ -69,3 +69,21 @@ func TestBest(t *testing.T) {
 		t.Errorf("of all: %v", m)
 	}
 }
+
+// The check values of Erdős-Rényi densities: of MLP 64-100-50-10, and of a convolution,
+// whose kernel counts or does not.
+func TestErdosRenyi(t *testing.T) {
+	mlp := [][]int{{100, 64}, {50, 100}, {10, 50}}
+	for _, c := range []struct{ total, a, b, c int }{{2380, 1044, 954, 382}, {1190, 522, 477, 191}, {5950, 2846, 2604, 500}} {
+		if k := ErdosRenyi(mlp, c.total, 4); !slices.Equal(k, []int{c.a, c.b, c.c}) {
+			t.Errorf("of %d: %v", c.total, k)
+		}
+	}
+	conv := [][]int{{64, 32, 3, 3}, {32, 64}} // with the kernel 102/18432 and 96/2048, without both 96/2048
+	if k := ErdosRenyi(conv, 2040, 4); !slices.Equal(k, []int{1051, 989}) {
+		t.Errorf("with the kernel: %v", k)
+	}
+	if k := ErdosRenyi(conv, 2048, 2); !slices.Equal(k, []int{1843, 205}) {
+		t.Errorf("without: %v", k)
+	}
+}

@@ -139,10 +139,9 @@ func (r *Training) Follow(t testing.TB, m model.Method, j *model.Job) *model.Res
 	k := *j
 	seen := 0
 	k.OnStep = func(step, _ int, loss float64) {
-		if t.Failed() {
+		if seen = step; t.Failed() {
 			return
 		}
-		seen = step
 		if step > len(r.Frames) {
 			t.Errorf("%s: step %d of %d", m.Card().Name, step, len(r.Frames))
 			return
