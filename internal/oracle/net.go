@@ -183,3 +183,11 @@ func (n *Net) Gradient(b Batch) float64 {
 	}
 	return loss
 }
+
+// Begin clears the optimiser's moments, as a new training does.
+func (n *Net) Begin() {
+	for _, p := range n.Tensors() {
+		clear(p.M)
+		clear(p.V)
+	}
+}

@@ -189,12 +189,27 @@ func TestGraNetOracle(t *testing.T) {
 		"no exchange":  func(s *GraNet, _ *model.Recipe) { s.Exchange = 0 },
 		"constant":     func(s *GraNet, _ *model.Recipe) { s.Initial = s.Sparsity },
 		"adam":         func(_ *GraNet, r *model.Recipe) { r.Optimizer, r.LR = "adam", .01 },
+		"least":        func(s *GraNet, _ *model.Recipe) { s.Sparsity, s.Initial = .3, .3 },
+		"dead":         func(s *GraNet, _ *model.Recipe) { s.Sparsity, s.Initial, s.Grow = .5, .5, "random" },
+		"floor":        func(s *GraNet, _ *model.Recipe) { s.Initial, s.Exchange = 0, 0 },
 		"nesterov":     func(_ *GraNet, r *model.Recipe) { r.Optimizer = "nesterov" },
 	} {
-		j := oracle.Job(t, "mlp:10-12-6-4", 60, 6, 6, 8)
+		layers := "mlp:10-12-6-4"
+		if name == "least" { // layers of which the least share is several weights
+			layers = "mlp:20-40-6-4"
+		}
+		j := oracle.Job(t, layers, 60, 6, 6, 8)
 		s := NewGraNet()
 		s.Sparsity, s.Begin, s.End, s.Every, s.Exchange = .85, train.Share(.1), train.Share(.6), 10, .3
 		f(s, &j.Recipe)
+		switch name {
+		case "dead": // what grows into an output that is never above zero stays at zero, but counts
+			j.Graph.Value("fc1.bias").Const.F32()[0] = -100
+		case "floor": // a layer of which nothing would be left
+			for i := range j.Graph.Value("fc2.weight").Const.F32() {
+				j.Graph.Value("fc2.weight").Const.F32()[i] *= .01
+			}
+		}
 		r := granetOracle(t, s, j)
 		t.Run(name, func(t *testing.T) { r.Follow(t, s, j) })
 	}
