@@ -15,12 +15,13 @@ import (
 	"pare/train"
 )
 
-// calibrationSamples is the number of samples that run at once.
+// calibrationSamples is the number of samples that run at once, at most.
 const calibrationSamples = 64
 
 // Calibration yields n of the job's samples (all, where there are fewer) without their
 // labels, as the inputs of the job's network: those of the training set in an order by
-// seed. It returns an error where there is no data.
+// seed. What batches of one size leave over, fewer samples than batches, is left out. It
+// returns an error where there is no data.
 func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	if j.Samples != nil {
 		return upTo(n, j.Samples), nil
@@ -29,7 +30,9 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 		return nil, catalog.Errorf("what goes into the layers is measured on samples, which need no labels: give {Data}")
 	}
 	g, set := j.Graph, j.Data.Train
-	_, batch := g.Batch(min(calibrationSamples, n, set.Len()))
+	n = min(n, set.Len())
+	parts := max(1, (n+calibrationSamples-1)/calibrationSamples)
+	_, batch := g.Batch(n / parts)
 	if batch > set.Len() {
 		return nil, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
 	}
@@ -43,7 +46,7 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	}
 	return func(yield func(map[string]*tensor.Tensor) error) error {
 		l := &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
-		for i := range max(1, min(n, set.Len())/batch) {
+		for i := range max(1, n/batch) {
 			if _, err := l.Fill(0, i, f.to); err != nil {
 				return err
 			}
