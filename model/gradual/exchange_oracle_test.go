@@ -351,3 +351,32 @@ func evolved(t *testing.T, w *oracle.Tensor, zeta float64) []bool {
 	}
 	return left
 }
+
+// Of convolutions the kernel counts in the allocation of RigL and of GraNet's sparse
+// start, and does not in that of SET: the counts of all layers are those of the formula,
+// and stay so.
+func TestExchangeAllocations(t *testing.T) {
+	rigl, granet, set := NewRigL(), NewGraNet(), NewSET()
+	rigl.Sparsity, rigl.Every = .8, 3
+	granet.Sparsity, granet.Initial, granet.Every = .8, .8, 3
+	set.Sparsity, set.Every = .8, 3
+	er := NewRigL()
+	er.Sparsity, er.Every, er.Allocate = .8, 3, "er"
+	for _, c := range []struct {
+		m    model.Method
+		dims int
+	}{{rigl, 4}, {granet, 4}, {set, 2}, {er, 2}} {
+		r := modeltest.Run(t, c.m, modeltest.ConvJob(t, "resnet8"))
+		var shapes [][]int
+		for _, w := range r.Masks.Weights {
+			shapes = append(shapes, w.Const.Shape)
+		}
+		want := oracle.ErdosRenyi(shapes, int(math.Floor(.2*float64(prune.Total(r.Masks.Weights))+.5)), c.dims)
+		for l, k := range want {
+			// Rises at one sparsity may move a weight from layer to layer by rank.
+			if got := r.Masks.Mask[l].Count(); got != k {
+				t.Errorf("%s: %s keeps %d of %d, want %d", c.m.Card().Name, r.Masks.Weights[l].Name, got, r.Masks.Weights[l].Len(), k)
+			}
+		}
+	}
+}
