@@ -12,7 +12,6 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
-	"pare/prune/hook"
 	"pare/train"
 	"pare/zoo"
 )
@@ -82,29 +81,6 @@ func TestMovingResumes(t *testing.T) {
 		if bytes.Equal(modeltest.Bits(whole.Graph), modeltest.Bits(other.Graph)) {
 			t.Errorf("%s: the seed has no effect", name)
 		}
-	}
-}
-
-// Without exchange GraNet is gradual magnitude pruning, bit for bit.
-func TestGraNetWithoutExchange(t *testing.T) {
-	s := NewGraNet()
-	s.Initial, s.Exchange, s.Every = 0, 0, 5
-	a, b := modeltest.Job(t, 3), modeltest.Job(t, 3)
-	modeltest.Run(t, s, a)
-	ws, err := prune.Weights(b.Graph, prune.Scope{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sch, _, err := s.schedules(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hold := &hook.Hold{Masks: prune.Dense(ws)}
-	if _, err := b.Fit(context.Background(), b.Graph, hold, &hook.Raise{Hold: hold, Schedule: sch, Pick: s.pick(ws, hold.Masks)}); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(modeltest.Bits(a.Graph), modeltest.Bits(b.Graph)) {
-		t.Error("weights differ from gradual pruning")
 	}
 }
 

@@ -75,19 +75,19 @@ func TestMagnitudeOracle(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		f    func(s *Magnitude)
-		pick func(n *oracle.Net) [][]bool
+		pick func(t *testing.T, n *oracle.Net) [][]bool
 	}{
-		"uniform": {func(*Magnitude) {}, func(n *oracle.Net) [][]bool {
+		"uniform": {func(*Magnitude) {}, func(t *testing.T, n *oracle.Net) [][]bool {
 			return each(t, sizes(n), []int{share(120, .7), share(72, .7), share(24, .7)})
 		}},
-		"erk": {func(s *Magnitude) { s.Allocate = "erk" }, func(n *oracle.Net) [][]bool {
+		"erk": {func(s *Magnitude) { s.Allocate = "erk" }, func(t *testing.T, n *oracle.Net) [][]bool {
 			return each(t, sizes(n), oracle.ErdosRenyi(shapes(n), share(216, .7), 4))
 		}},
-		"er": {func(s *Magnitude) { s.Allocate = "er" }, func(n *oracle.Net) [][]bool {
+		"er": {func(s *Magnitude) { s.Allocate = "er" }, func(t *testing.T, n *oracle.Net) [][]bool {
 			return each(t, sizes(n), oracle.ErdosRenyi(shapes(n), share(216, .7), 2))
 		}},
-		"global": {func(s *Magnitude) { s.Allocate = "global" }, func(n *oracle.Net) [][]bool { return oracle.BestOfAll(t, sizes(n), left(216, .7)) }},
-		"2:4": {func(s *Magnitude) { s.Pattern = pattern("2:4") }, func(n *oracle.Net) (out [][]bool) {
+		"global": {func(s *Magnitude) { s.Allocate = "global" }, func(t *testing.T, n *oracle.Net) [][]bool { return oracle.BestOfAll(t, sizes(n), left(216, .7)) }},
+		"2:4": {func(s *Magnitude) { s.Pattern = pattern("2:4") }, func(t *testing.T, n *oracle.Net) (out [][]bool) {
 			for l, w := range sizes(n) {
 				mask := make([]bool, 0, len(w))
 				for row, in := 0, n.Layers[l].In; row < len(w); row += in {
@@ -100,7 +100,7 @@ func TestMagnitudeOracle(t *testing.T) {
 			}
 			return out
 		}},
-		"block": {func(s *Magnitude) { s.Pattern = pattern("block:2x5") }, func(n *oracle.Net) (out [][]bool) {
+		"block": {func(s *Magnitude) { s.Pattern = pattern("block:2x5") }, func(t *testing.T, n *oracle.Net) (out [][]bool) {
 			for l, w := range sizes(n) {
 				in := n.Layers[l].In
 				across := (in + 4) / 5
@@ -123,7 +123,7 @@ func TestMagnitudeOracle(t *testing.T) {
 			s.Sparsity = .7
 			c.f(s)
 			r := oracle.NewTraining(t, j)
-			set(r.Net, c.pick(r.Net))
+			set(r.Net, c.pick(t, r.Net))
 			r.Run().Follow(t, s, j)
 		})
 	}
@@ -143,18 +143,20 @@ func TestMagnitudeOracleInTime(t *testing.T) {
 	}
 	r.Follow(t, s, j)
 
-	for name, pick := range map[string]func(n *oracle.Net, sparsity float64) [][]bool{
-		"uniform": func(n *oracle.Net, s float64) [][]bool {
+	for name, pick := range map[string]func(t *testing.T, n *oracle.Net, sparsity float64) [][]bool{
+		"uniform": func(t *testing.T, n *oracle.Net, s float64) [][]bool {
 			return each(t, sizes(n), []int{share(120, s), share(72, s), share(24, s)})
 		},
-		"global-mp": func(n *oracle.Net, s float64) [][]bool { return oracle.BestOfAll(t, sizes(n), left(216, s)) },
+		"global-mp": func(t *testing.T, n *oracle.Net, s float64) [][]bool {
+			return oracle.BestOfAll(t, sizes(n), left(216, s))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := chain(t)
 			r := oracle.NewTraining(t, j)
 			r.Before = func(step int) {
 				if step <= r.Steps/2 { // 20 steps: an event each
-					set(r.Net, pick(r.Net, .8-.8*math.Pow(1-float64(step)/float64(r.Steps/2), 3)))
+					set(r.Net, pick(t, r.Net, .8-.8*math.Pow(1-float64(step)/float64(r.Steps/2), 3)))
 				}
 			}
 			var m model.Method = &GlobalMP{Sparsity: .8, Gradual: true}
