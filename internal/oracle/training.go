@@ -213,3 +213,20 @@ func (n *Net) Masked(t testing.TB, what string, res *model.Result) {
 		}
 	}
 }
+
+// Held holds a method to masks that are chosen before the training, by the network as it
+// is: what it cuts without any training, and every step of the job's own.
+func Held(t testing.TB, m model.Method, j *model.Job, pick func(n *Net) [][]bool) {
+	t.Helper()
+	for _, epochs := range []int{0, j.Recipe.Epochs} {
+		k := *j
+		k.Graph, _ = j.Graph.Clone(true)
+		k.Recipe.Epochs = epochs
+		r := NewTraining(t, &k)
+		for l, mask := range pick(r.Net) {
+			r.Net.Layers[l].W.Mask = mask
+		}
+		r.Net.Apply()
+		r.Run().Follow(t, m, &k)
+	}
+}

@@ -34,14 +34,6 @@ func scored(t *testing.T, j *model.Job, perClass int) oracle.Batch {
 // left is how many of n weights stay where round(sparsity n) go.
 func left(n int, sparsity float64) int { return n - int(math.Round(float64(n)*sparsity)) }
 
-// set gives every weight its mask.
-func set(n *oracle.Net, masks [][]bool) {
-	for l, w := range n.Weights() {
-		w.Mask = masks[l]
-	}
-	n.Apply()
-}
-
 // sensitivity is |g w| of the loss on the samples.
 func sensitivity(n *oracle.Net, b oracle.Batch) (out [][]float64) {
 	c := n.Clone()
@@ -62,9 +54,9 @@ func sensitivity(n *oracle.Net, b oracle.Batch) (out [][]float64) {
 func TestSNIPOracle(t *testing.T) {
 	for _, perClass := range []int{10, 80} {
 		j := chain(t)
-		r := oracle.NewTraining(t, j)
-		set(r.Net, oracle.BestOfAll(t, sensitivity(r.Net, scored(t, j, perClass)), left(216, .8)))
-		r.Run().Follow(t, &SNIP{Sparsity: .8, Sampled: Sampled{perClass}}, j)
+		oracle.Held(t, &SNIP{Sparsity: .8, Sampled: Sampled{perClass}}, j, func(n *oracle.Net) [][]bool {
+			return oracle.BestOfAll(t, sensitivity(n, scored(t, j, perClass)), left(216, .8))
+		})
 	}
 }
 
@@ -145,9 +137,9 @@ func TestGraSPOracle(t *testing.T) {
 		perClass int
 	}{{200, 10}, {1, 10}} {
 		j := chain(t)
-		r := oracle.NewTraining(t, j)
-		set(r.Net, oracle.BestOfAll(t, flow(r.Net, scored(t, j, c.perClass), c.temper), left(216, .7)))
-		r.Run().Follow(t, &GraSP{Sparsity: .7, Temperature: c.temper, Sampled: Sampled{c.perClass}}, j)
+		oracle.Held(t, &GraSP{Sparsity: .7, Temperature: c.temper, Sampled: Sampled{c.perClass}}, j, func(n *oracle.Net) [][]bool {
+			return oracle.BestOfAll(t, flow(n, scored(t, j, c.perClass), c.temper), left(216, .7))
+		})
 	}
 }
 
@@ -201,22 +193,18 @@ func synflow(t *testing.T, n *oracle.Net, sparsity float64, rounds int) [][]bool
 func TestSynFlowOracle(t *testing.T) {
 	var kept [][]bool
 	for _, rounds := range []int{1, 2, 20} {
-		j := chain(t)
-		r := oracle.NewTraining(t, j)
-		masks := synflow(t, r.Net, .8, rounds)
-		if flat := slices.Concat(masks...); slices.ContainsFunc(kept, func(m []bool) bool { return slices.Equal(m, flat) }) {
-			t.Errorf("%d rounds keep what other rounds do: the test says nothing", rounds)
-		} else {
-			kept = append(kept, flat)
-		}
-		set(r.Net, masks)
-		r.Run().Follow(t, &SynFlow{Sparsity: .8, Iterations: rounds}, j)
+		oracle.Held(t, &SynFlow{Sparsity: .8, Iterations: rounds}, chain(t), func(n *oracle.Net) [][]bool {
+			masks := synflow(t, n, .8, rounds)
+			kept = append(kept, slices.Concat(masks...))
+			return masks
+		})
 	}
-	j := oracle.Job(t, "mlp:7-5", 100, 10, 1, 4)
-	r := oracle.NewTraining(t, j)
-	w := r.Net.Layers[0].W
-	w.Mask = oracle.Best(t, oracle.Sizes(w.X), left(35, .6), oracle.CutFirst)
-	r.Run().Follow(t, &SynFlow{Sparsity: .6, Iterations: 1}, j)
+	if slices.Equal(kept[0], kept[2]) || slices.Equal(kept[2], kept[4]) {
+		t.Error("all numbers of rounds keep the same: the test says nothing")
+	}
+	oracle.Held(t, &SynFlow{Sparsity: .6, Iterations: 1}, oracle.Job(t, "mlp:7-5", 100, 10, 1, 4), func(n *oracle.Net) [][]bool {
+		return [][]bool{oracle.Best(t, oracle.Sizes(n.Layers[0].W.X), left(35, .6), oracle.CutFirst)}
+	})
 }
 
 // Random pruning keeps of each layer what its allocation says, at the places of the
@@ -274,21 +262,22 @@ func TestRandomOracle(t *testing.T) {
 			j := chain(t)
 			s := NewRandom()
 			s.Sparsity, s.Allocate, s.Scale, s.FCDensity, s.PerClass = .8, c.allocate, c.scale, .5, 10
-			r := oracle.NewTraining(t, j)
-			keep := c.keep(r.Net, scored(t, j, 10))
 			ws, err := prune.Weights(j.Graph, prune.Scope{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for l, draw := range score.Random(ws, j.Seed) {
-				w := r.Net.Layers[l].W
-				w.Mask = oracle.Best(t, oracle.Wide(draw), keep[l], oracle.CutFirst)
-				by := map[string]float64{"none": 1, "overall": d, "layer": float64(keep[l]) / sizes[l]}[c.scale]
-				for i := range w.X {
-					w.X[i] /= math.Sqrt(by)
+			draws := score.Random(ws, j.Seed)
+			oracle.Held(t, s, j, func(n *oracle.Net) (masks [][]bool) {
+				keep := c.keep(n, scored(t, j, 10))
+				for l, w := range n.Weights() {
+					masks = append(masks, oracle.Best(t, oracle.Wide(draws[l]), keep[l], oracle.CutFirst))
+					by := map[string]float64{"none": 1, "overall": d, "layer": float64(keep[l]) / sizes[l]}[c.scale]
+					for i := range w.X {
+						w.X[i] /= math.Sqrt(by)
+					}
 				}
-			}
-			r.Run().Follow(t, s, j)
+				return masks
+			})
 		})
 	}
 }

@@ -122,9 +122,7 @@ func TestMagnitudeOracle(t *testing.T) {
 			j, s := chain(t), NewMagnitude()
 			s.Sparsity = .7
 			c.f(s)
-			r := oracle.NewTraining(t, j)
-			set(r.Net, c.pick(t, r.Net))
-			r.Run().Follow(t, s, j)
+			oracle.Held(t, s, j, func(n *oracle.Net) [][]bool { return c.pick(t, n) })
 		})
 	}
 }
@@ -153,6 +151,7 @@ func TestMagnitudeOracleInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := chain(t)
+			j.Recipe.LR, j.Recipe.Decay = .1, .1 // what is cut would come back if it could
 			r := oracle.NewTraining(t, j)
 			r.Before = func(step int) {
 				if step <= r.Steps/2 { // 20 steps: an event each
@@ -174,20 +173,21 @@ func TestGlobalMPOracle(t *testing.T) {
 	for _, mt := range []float64{0, .05, 4.8} { // of 216: 0, 0, 10
 		j := chain(t)
 		least := int(216 * mt / 100)
-		r := oracle.NewTraining(t, j)
-		score := sizes(r.Net)
-		for _, s := range score {
-			for i, best := range oracle.Best(t, s, least, oracle.CutFirst) {
-				if best {
-					s[i] = math.Inf(1)
+		oracle.Held(t, &GlobalMP{Sparsity: .75, MT: mt}, j, func(n *oracle.Net) [][]bool {
+			score := sizes(n)
+			for _, s := range score {
+				for i, best := range oracle.Best(t, s, least, oracle.CutFirst) {
+					if best {
+						s[i] = math.Inf(1)
+					}
 				}
 			}
-		}
-		set(r.Net, oracle.BestOfAll(t, score, left(216, .75)))
-		if k := oracle.Count(r.Net.Layers[1].W.Mask); (k == 10) != (mt > 4) {
-			t.Errorf("a minimum of %d: the second layer keeps %d: the test says nothing", least, k)
-		}
-		r.Run().Follow(t, &GlobalMP{Sparsity: .75, MT: mt}, j)
+			masks := oracle.BestOfAll(t, score, left(216, .75))
+			if k := oracle.Count(masks[1]); (k == 10) != (mt > 4) {
+				t.Errorf("a minimum of %d: the second layer keeps %d: the test says nothing", least, k)
+			}
+			return masks
+		})
 	}
 }
 
@@ -195,25 +195,22 @@ func TestGlobalMPOracle(t *testing.T) {
 // least as large; of equal weights the first is the smaller. With one layer it is magnitude
 // pruning.
 func TestLAMPOracle(t *testing.T) {
-	j := chain(t)
-	r := oracle.NewTraining(t, j)
-	score := make([][]float64, 3)
-	for l, w := range r.Net.Weights() {
-		for i, x := range w.X {
-			sum := 0.0
-			for k, y := range w.X {
-				if y*y > x*x || y*y == x*x && k >= i {
-					sum += y * y
+	oracle.Held(t, &LAMP{Sparsity: .75}, chain(t), func(n *oracle.Net) [][]bool {
+		score := make([][]float64, 3)
+		for l, w := range n.Weights() {
+			for i, x := range w.X {
+				sum := 0.0
+				for k, y := range w.X {
+					if y*y > x*x || y*y == x*x && k >= i {
+						sum += y * y
+					}
 				}
+				score[l] = append(score[l], x*x/sum)
 			}
-			score[l] = append(score[l], x*x/sum)
 		}
-	}
-	set(r.Net, oracle.BestOfAll(t, score, left(216, .75)))
-	r.Run().Follow(t, &LAMP{Sparsity: .75}, j)
-
-	j = oracle.Job(t, "mlp:9-7", 60, 6, 1, 3)
-	r = oracle.NewTraining(t, j)
-	set(r.Net, each(t, sizes(r.Net), []int{left(63, .6)}))
-	r.Run().Follow(t, &LAMP{Sparsity: .6}, j)
+		return oracle.BestOfAll(t, score, left(216, .75))
+	})
+	oracle.Held(t, &LAMP{Sparsity: .6}, oracle.Job(t, "mlp:9-7", 60, 6, 1, 3), func(n *oracle.Net) [][]bool {
+		return each(t, sizes(n), []int{left(63, .6)})
+	})
 }
