@@ -205,7 +205,10 @@ func TestGraNetOracle(t *testing.T) {
 		switch name {
 		case "dead": // what grows into an output that is never above zero stays at zero, but counts
 			j.Graph.Value("fc1.bias").Const.F32()[0] = -100
-		case "floor": // a layer of which nothing would be left
+		case "floor": // a layer of which nothing would be left: its weights are small, and do not learn
+			for i := range j.Graph.Value("fc2.bias").Const.F32() {
+				j.Graph.Value("fc2.bias").Const.F32()[i] = -100
+			}
 			for i := range j.Graph.Value("fc2.weight").Const.F32() {
 				j.Graph.Value("fc2.weight").Const.F32()[i] *= .01
 			}
