@@ -14,8 +14,8 @@ import (
 	"pare/graph"
 )
 
-// Net is a chain of linear layers, with ReLU behind all but the last, and the mean
-// cross-entropy of its outputs.
+// Net is a chain of linear layers, with batch normalisation behind some of them, ReLU
+// behind all but the last, and the mean cross-entropy of its outputs.
 type Net struct {
 	Layers    []*Layer
 	Smoothing float64 // of labels
@@ -26,6 +26,7 @@ type Net struct {
 type Layer struct {
 	In, Out int
 	W, B    *Tensor // [Out, In] and [Out]
+	Norm    *Norm   // of what it gives; nil: none
 }
 
 // Tensor is a parameter, flat in its order.
@@ -50,7 +51,7 @@ func Read(t testing.TB, g *graph.Graph) *Net {
 	for l := 1; g.Value(fmt.Sprintf("fc%d.weight", l)) != nil; l++ {
 		w, b := g.Value(fmt.Sprintf("fc%d.weight", l)), g.Value(fmt.Sprintf("fc%d.bias", l))
 		n.Layers = append(n.Layers, &Layer{In: w.Const.Shape[1], Out: w.Const.Shape[0],
-			W: NewTensor(w.Name, Wide(w.Const.F32())), B: NewTensor(b.Name, Wide(b.Const.F32()))})
+			W: NewTensor(w.Name, Wide(w.Const.F32())), B: NewTensor(b.Name, Wide(b.Const.F32())), Norm: readNorm(g, l)})
 	}
 	if n.Layers == nil {
 		t.Fatal("the network is no chain of the zoo")
@@ -73,7 +74,7 @@ func (n *Net) Clone() *Net {
 	c.Layers = nil
 	for _, l := range n.Layers {
 		k := *l
-		k.W, k.B = l.W.clone(), l.B.clone()
+		k.W, k.B, k.Norm = l.W.clone(), l.B.clone(), l.Norm.clone()
 		c.Layers = append(c.Layers, &k)
 	}
 	return &c
@@ -83,11 +84,14 @@ func (p *Tensor) clone() *Tensor {
 	return &Tensor{p.Name, slices.Clone(p.X), slices.Clone(p.G), slices.Clone(p.M), slices.Clone(p.V), slices.Clone(p.Mask)}
 }
 
-// Tensors lists the parameters: the weight and the bias of each layer.
+// Tensors lists the parameters: the weight and the bias of each layer, and scale and
+// shift of its normalisation.
 func (n *Net) Tensors() []*Tensor {
 	var out []*Tensor
 	for _, l := range n.Layers {
-		out = append(out, l.W, l.B)
+		if out = append(out, l.W, l.B); l.Norm != nil {
+			out = append(out, l.Norm.Scale, l.Norm.Shift)
+		}
 	}
 	return out
 }
@@ -113,8 +117,10 @@ func (n *Net) Apply() {
 }
 
 // Forward gives what goes into each layer, [layer][sample][input], and the outputs,
-// [sample][class].
-func (n *Net) Forward(x [][]float64) (in [][][]float64, y [][]float64) {
+// [sample][class], by the running statistics.
+func (n *Net) Forward(x [][]float64) (in [][][]float64, y [][]float64) { return n.forward(x, false) }
+
+func (n *Net) forward(x [][]float64, training bool) (in [][][]float64, y [][]float64) {
 	for i, l := range n.Layers {
 		in = append(in, x)
 		y = nil
@@ -125,11 +131,18 @@ func (n *Net) Forward(x [][]float64) (in [][][]float64, y [][]float64) {
 				for k, u := range v {
 					out[o] += l.W.X[o*l.In+k] * u
 				}
-				if i < len(n.Layers)-1 {
-					out[o] = math.Max(0, out[o])
-				}
 			}
 			y = append(y, out)
+		}
+		if l.Norm != nil {
+			l.Norm.forward(y, training)
+		}
+		if i < len(n.Layers)-1 {
+			for _, out := range y {
+				for o, v := range out {
+					out[o] = math.Max(0, v)
+				}
+			}
 		}
 		x = y
 	}
@@ -137,9 +150,9 @@ func (n *Net) Forward(x [][]float64) (in [][][]float64, y [][]float64) {
 }
 
 // Gradient gives the mean loss of a batch, and leaves its gradients in the parameters'
-// G, those of cut weights too.
+// G, those of cut weights too. Normalisations take the statistics of the batch.
 func (n *Net) Gradient(b Batch) float64 {
-	in, y := n.Forward(b.X)
+	in, y := n.forward(b.X, true)
 	loss, size := 0.0, float64(len(b.X))
 	temper := n.Temper
 	if temper == 0 {
@@ -164,6 +177,9 @@ func (n *Net) Gradient(b Batch) float64 {
 	}
 	for i := len(n.Layers) - 1; i >= 0; i-- {
 		l := n.Layers[i]
+		if l.Norm != nil {
+			d = l.Norm.back(d)
+		}
 		clear(l.W.G)
 		clear(l.B.G)
 		back := make([][]float64, len(d))

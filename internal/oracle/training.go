@@ -2,10 +2,12 @@ package oracle
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 
+	"pare/graph"
 	"pare/model"
 )
 
@@ -15,6 +17,7 @@ type Training struct {
 	Stream *Stream
 	Recipe model.Recipe
 	Steps  int // of the whole training
+	From   int // steps regarded as done: rates and samples go on there, the optimiser begins anew
 
 	Before func(step int) // before the forward pass of a step; steps count from 0
 	Graded func(step int) // gradients are there, parameters not yet moved
@@ -27,7 +30,7 @@ type Training struct {
 // Frame is what a step has left.
 type Frame struct {
 	Loss   float64
-	Values map[string][]float64 // by parameter
+	Values map[string][]float64 // by parameter; nil: not looked at
 	Masks  map[string][]bool    // nil where there is none
 }
 
@@ -43,7 +46,7 @@ func NewTraining(t testing.TB, j *model.Job) *Training {
 // Run trains from the first step to the last.
 func (r *Training) Run() *Training {
 	r.Net.Apply()
-	for step := range r.Steps {
+	for step := r.From; step < r.Steps; step++ {
 		if r.Before != nil {
 			r.Before(step)
 		}
@@ -54,6 +57,7 @@ func (r *Training) Run() *Training {
 		for _, p := range r.Net.Tensors() {
 			r.Move(p, step)
 		}
+		r.Net.MoveStatistics(r.Recipe.Batch, stays)
 		r.Net.Apply()
 		if r.After != nil {
 			r.After(step)
@@ -108,7 +112,7 @@ func (r *Training) Move(p *Tensor, step int) {
 		case "adam", "adamw":
 			p.M[i] = beta1*p.M[i] + (1-beta1)*g
 			p.V[i] = beta2*p.V[i] + (1-beta2)*g*g
-			m, v := p.M[i]/(1-math.Pow(beta1, float64(step+1))), p.V[i]/(1-math.Pow(beta2, float64(step+1)))
+			m, v := p.M[i]/(1-math.Pow(beta1, float64(step-r.From+1))), p.V[i]/(1-math.Pow(beta2, float64(step-r.From+1)))
 			p.X[i] -= lr * m / (math.Sqrt(v) + eps)
 		default:
 			panic("optimiser " + c.Optimizer)
@@ -150,7 +154,9 @@ func (r *Training) Follow(t testing.TB, m model.Method, j *model.Job) *model.Res
 		if !near(loss, f.Loss) {
 			t.Errorf("%s: loss %v at step %d, want %v", m.Card().Name, loss, step, f.Loss)
 		}
-		f.Compare(t, m.Card().Name, step, j)
+		if f.Values != nil { // a training of another network than the job's
+			f.Compare(t, m.Card().Name, step, j)
+		}
 	}
 	res, err := model.Run(context.Background(), m, &k)
 	if err != nil {
@@ -184,8 +190,28 @@ func (f *Frame) Compare(t testing.TB, what string, step int, j *model.Job) {
 // Compare fails where a result's parameters and masks are not those of the network.
 func (n *Net) Compare(t testing.TB, what string, res *model.Result) {
 	t.Helper()
-	n.Frame(0).Compare(t, what+", at the end", -1, &model.Job{Graph: res.Graph})
+	n.Numbers(t, what, res.Graph)
 	n.Masked(t, what, res)
+}
+
+// Numbers fails where parameters and running statistics of a graph are not those of the
+// network.
+func (n *Net) Numbers(t testing.TB, what string, g *graph.Graph) {
+	t.Helper()
+	n.Frame(0).Compare(t, what+", at the end", -1, &model.Job{Graph: g})
+	for i, l := range n.Layers {
+		if l.Norm == nil {
+			continue
+		}
+		for name, want := range map[string][]float64{"running_mean": l.Norm.Mean, "running_var": l.Norm.Variance} {
+			name = fmt.Sprintf("bn%d.%s", i+1, name)
+			for k, x := range g.Value(name).Const.F32() {
+				if !near(float64(x), want[k]) {
+					t.Fatalf("%s: %s[%d] is %v, want %v", what, name, k, x, want[k])
+				}
+			}
+		}
+	}
 }
 
 // Masked fails where a result's masks are not those of the network.
