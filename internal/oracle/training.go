@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -29,6 +30,7 @@ type Training struct {
 
 // Frame is what a step has left.
 type Frame struct {
+	Step   int // its number in a series; 0: its place
 	Loss   float64
 	Values map[string][]float64 // by parameter; nil: not looked at
 	Masks  map[string][]bool    // nil where there is none
@@ -122,7 +124,7 @@ func (r *Training) Move(p *Tensor, step int) {
 
 // Frame copies what there is.
 func (n *Net) Frame(loss float64) *Frame {
-	f := &Frame{loss, map[string][]float64{}, map[string][]bool{}}
+	f := &Frame{Loss: loss, Values: map[string][]float64{}, Masks: map[string][]bool{}}
 	for _, p := range n.Tensors() {
 		f.Values[p.Name] = slices.Clone(p.X)
 		f.Masks[p.Name] = slices.Clone(p.Mask)
@@ -143,14 +145,17 @@ func (r *Training) Follow(t testing.TB, m model.Method, j *model.Job) *model.Res
 	k := *j
 	seen := 0
 	k.OnStep = func(step, _ int, loss float64) {
-		if seen = step; t.Failed() {
+		if seen++; t.Failed() {
 			return
 		}
-		if step > len(r.Frames) {
-			t.Errorf("%s: step %d of %d", m.Card().Name, step, len(r.Frames))
+		if seen > len(r.Frames) {
+			t.Errorf("%s: step %d is the %dth of %d", m.Card().Name, step, seen, len(r.Frames))
 			return
 		}
-		f := r.Frames[step-1]
+		f := r.Frames[seen-1]
+		if want := cmp.Or(f.Step, seen); step != want {
+			t.Errorf("%s: step %d, want %d", m.Card().Name, step, want)
+		}
 		if !near(loss, f.Loss) {
 			t.Errorf("%s: loss %v at step %d, want %v", m.Card().Name, loss, step, f.Loss)
 		}
@@ -223,8 +228,11 @@ func (n *Net) Masked(t testing.TB, what string, res *model.Result) {
 			want = append(want, p)
 		}
 	}
-	if len(want) != len(res.Masks.Weights) {
-		t.Fatalf("%s: %d masks, want %d", what, len(res.Masks.Weights), len(want))
+	if want == nil && res.Masks == nil {
+		return
+	}
+	if res.Masks == nil || len(want) != len(res.Masks.Weights) {
+		t.Fatalf("%s: masks %v, want %d", what, res.Masks, len(want))
 	}
 	for l, w := range res.Masks.Weights {
 		p := want[l]

@@ -1,7 +1,6 @@
 package learned
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -53,8 +52,7 @@ func bipByHand(t *testing.T, j *model.Job, s *BiP) *oracle.Training {
 		b.largest(stay)
 		b.show()
 		if j.Data.Val != nil && (step+1)%each == 0 {
-			set := oracle.NewStream(t, j.Data.Val, j.Data.Norm, j.Data.Val.Len(), false, 0)
-			if a := right(b.Net, set.Batch(0, 0)); a > best {
+			if a := b.Net.Right(oracle.Whole(t, j.Data.Val, j.Data.Norm)); a > best {
 				best, bestNet = a, b.Net.Clone()
 			}
 		}
@@ -100,7 +98,7 @@ func TestBiPOracleBest(t *testing.T) {
 		j.Recipe.LR, j.Recipe.Schedule = .3, "constant"
 		var err error
 		if j.Data.Train, j.Data.Val, err = j.Data.Train.Split(.2, 1); err != nil {
-			t.Fatal(fmt.Sprint(err))
+			t.Fatal(err)
 		}
 		bipByHand(t, j, s).Follow(t, s, j)
 	}

@@ -131,21 +131,3 @@ func tuned(t testing.TB, j *model.Job, search *oracle.Training, s Tuned, decay f
 	tune.Frames = append(append([]*oracle.Frame{}, search.Frames...), tune.Frames...)
 	return tune
 }
-
-// right is the share of samples whose highest score is their class.
-func right(n *oracle.Net, b oracle.Batch) float64 {
-	_, y := n.Forward(b.X)
-	ok := 0
-	for s, out := range y {
-		best := 0
-		for c, v := range out {
-			if v > out[best] {
-				best = c
-			}
-		}
-		if best == b.Y[s] {
-			ok++
-		}
-	}
-	return float64(ok) / float64(len(y))
-}
