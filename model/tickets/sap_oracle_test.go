@@ -134,7 +134,7 @@ func TestSAPOracle(t *testing.T) {
 	for _, scope := range []string{"neuron", "layer", "global"} {
 		for k, f := range []func(s *SAP, j *model.Job){
 			func(s *SAP, j *model.Job) { s.Eta = .2 },
-			func(s *SAP, j *model.Job) { s.P, s.Q, s.Eta = 1, 2, .2; oracle.Normalise(t, j) },
+			func(s *SAP, j *model.Job) { s.P, s.Q, s.Eta = 1, 2, .05; oracle.Normalise(t, j) },
 			func(s *SAP, j *model.Job) { s.Gamma, s.Beta, s.Eta = 3, .25, .2 },
 		} {
 			s := NewSAP()
