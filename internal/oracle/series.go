@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"pare/dataset"
@@ -88,4 +89,16 @@ func (n *Net) Probabilities(b Batch) [][]float64 {
 		}
 	}
 	return y
+}
+
+// Draw gives the network initial weights of N(0, 2/fan) by seed, where fan is of each
+// layer, and biases of 0.
+func (n *Net) Draw(seed uint64, fan func(l int) float64) {
+	for l, layer := range n.Layers {
+		r := rand.New(rand.NewPCG(seed, 0x1417<<32|uint64(l)))
+		for i := range layer.W.X {
+			layer.W.X[i] = r.NormFloat64() * math.Sqrt(2/fan(l))
+		}
+		clear(layer.B.X)
+	}
 }

@@ -28,17 +28,6 @@ type imp struct {
 	orders int
 }
 
-// drawn gives a network initial weights of N(0, 2/fan-in) by seed, and biases of 0.
-func drawn(n *oracle.Net, seed uint64) {
-	for l, layer := range n.Layers {
-		r := rand.New(rand.NewPCG(seed, 0x1417<<32|uint64(l)))
-		for i := range layer.W.X {
-			layer.W.X[i] = r.NormFloat64() * math.Sqrt(2/float64(layer.In))
-		}
-		clear(layer.B.X)
-	}
-}
-
 // other is the seed of a further draw.
 func other(j *model.Job, i int) uint64 { return j.Seed + uint64(i)<<32 }
 
@@ -185,9 +174,9 @@ func (p *imp) control(kind string) (*oracle.Net, [][]bool) {
 	m := slices.Clone(p.masks)
 	switch kind {
 	case "reinit":
-		drawn(c, other(p.j, 1))
+		c.Draw(other(p.j, 1), func(l int) float64 { return float64(c.Layers[l].In) })
 	case "sign":
-		drawn(c, other(p.j, 1))
+		c.Draw(other(p.j, 1), func(l int) float64 { return float64(c.Layers[l].In) })
 		for l, w := range c.Weights() {
 			for i, x := range w.X {
 				w.X[i] = math.Copysign(x, p.start.Weights()[l].X[i])
