@@ -20,6 +20,8 @@ type Training struct {
 	Steps  int // of the whole training
 	From   int // steps regarded as done: rates and samples go on there, the optimiser begins anew
 
+	Falls func(step int) float64 // the learning rate; nil: by the recipe's schedule
+
 	Before func(step int) // before the forward pass of a step; steps count from 0
 	Graded func(step int) // gradients are there, parameters not yet moved
 	After  func(step int) // parameters are moved
@@ -79,6 +81,9 @@ func (r *Training) Batch(step int) Batch {
 
 // Rate is the learning rate of a step.
 func (r *Training) Rate(step int) float64 {
+	if r.Falls != nil {
+		return r.Falls(step)
+	}
 	switch r.Recipe.Schedule {
 	case "constant":
 		return r.Recipe.LR
