@@ -72,21 +72,7 @@ func (h *scratchHand) prune(t *testing.T, s *Scratch) {
 		keeps = append(keeps, oracle.Best(t, norm, int(math.Round(s.Keep*float64(l.Out))), oracle.KeepFirst))
 	}
 	for l, keep := range keeps {
-		a, b := n.Layers[l], n.Layers[l+1]
-		var w, bias, next []float64
-		for o, k := range keep {
-			if k {
-				w, bias = append(w, a.W.X[o*a.In:(o+1)*a.In]...), append(bias, a.B.X[o])
-			}
-		}
-		for i, x := range b.W.X {
-			if keep[i%b.In] {
-				next = append(next, x)
-			}
-		}
-		a.W, a.B, b.W = oracle.NewTensor(a.W.Name, w), oracle.NewTensor(a.B.Name, bias), oracle.NewTensor(b.W.Name, next)
-		a.Out = oracle.Count(keep)
-		b.In = a.Out
+		n.Narrow(l, keep)
 	}
 	for _, l := range n.Layers {
 		h.facts.MACs += int64(len(l.W.X))

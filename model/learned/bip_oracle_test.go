@@ -4,8 +4,11 @@ import (
 	"math"
 	"testing"
 
+	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/oracle"
 	"pare/model"
+	"pare/tensor"
 )
 
 // bipByHand is BiP in plain loops: weights by the batch of the step, then scores along
@@ -14,18 +17,53 @@ import (
 func bipByHand(t *testing.T, j *model.Job, s *BiP) *oracle.Training {
 	b := latentByHand(t, j, s.Scored)
 	b.rate = dropped(s.ScoreLR, int(math.Round(.75*float64(b.Steps))), int(math.Round(.9*float64(b.Steps))))
+	if s.Mode != "unstructured" { // the last layer is no convolution
+		b.theta, b.mask, b.score, b.velocity = b.theta[:len(b.theta)-1], b.mask[:len(b.mask)-1], b.score[:len(b.score)-1], b.velocity[:len(b.velocity)-1]
+	}
 	n := 0
 	for l := range b.theta {
 		copy(b.score[l], b.theta[l])
 		n += len(b.theta[l])
 	}
-	stay := n - int(s.Sparsity*float64(n)+1e-9)
-	b.largest(stay)
+	stays := func(n int) int { return n - int(s.Sparsity*float64(n)+1e-9) }
+	project := func() {
+		if s.Mode == "unstructured" {
+			b.largest(stays(n))
+			return
+		}
+		for l, score := range b.score {
+			layer := b.Net.Layers[l]
+			slabs, of := layer.Out, func(i int) int { return i / layer.In }
+			if s.Mode == "channel" {
+				slabs, of = layer.In, func(i int) int { return i % layer.In }
+			}
+			norm := make([]float64, slabs)
+			for i, x := range score {
+				norm[of(i)] += x * x
+			}
+			keep := oracle.Best(t, norm, stays(slabs), oracle.CutFirst)
+			for i := range score {
+				b.mask[l][i] = keep[of(i)]
+			}
+		}
+	}
+	silence := func() { // biases behind cut filters
+		for l := range b.mask {
+			for o := range b.Net.Layers[l].Out {
+				if s.Mode == "filter" && !b.mask[l][o*b.Net.Layers[l].In] {
+					b.Net.Layers[l].B.X[o] = 0
+				}
+			}
+		}
+	}
+	project()
+	silence()
 	b.show()
 	b.Graded = func(int) { b.latent() }
 	best, bestNet := -1.0, (*oracle.Net)(nil)
 	b.After = func(step int) {
 		b.moved()
+		silence()
 		b.show()
 		each := b.Stream.Steps()
 		b.Net.Gradient(b.Stream.Batch(j.Recipe.Epochs+step/each, step%each))
@@ -49,7 +87,8 @@ func bipByHand(t *testing.T, j *model.Job, s *BiP) *oracle.Training {
 			}
 			b.descend(l, step, d)
 		}
-		b.largest(stay)
+		project()
+		silence()
 		b.show()
 		if j.Data.Val != nil && (step+1)%each == 0 {
 			if a := b.Net.Right(oracle.Whole(t, j.Data.Val, j.Data.Norm)); a > best {
@@ -101,5 +140,60 @@ func TestBiPOracleBest(t *testing.T) {
 			t.Fatal(err)
 		}
 		bipByHand(t, j, s).Follow(t, s, j)
+	}
+}
+
+// convJob is a job on the same chain as convolutions of one pixel, but for the last layer.
+func convJob(t *testing.T, seed uint64) *model.Job {
+	t.Helper()
+	j := oracle.Job(t, "mlp:6-8-5-4", 32, 8, 4, seed)
+	j.Data.Train.X().Shape = []int{6, 1, 1}
+	was := j.Graph
+	g := graph.New("conv", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: append(graph.Shape{graph.Sym("N")}, graph.Dims(6, 1, 1)...)}
+	g.Inputs = []*graph.Value{x}
+	b := op.NewBuilder(g, "g")
+	of := func(name string, shape ...int) *graph.Value {
+		return g.Const(name, tensor.From(was.Value(name).Const.F32(), shape...), graph.Param)
+	}
+	x = b.Op("Relu", b.Op("Conv", x, of("fc1.weight", 8, 6, 1, 1), of("fc1.bias", 8)))
+	x = b.Op("Relu", b.Op("Conv", x, of("fc2.weight", 5, 8, 1, 1), of("fc2.bias", 5)))
+	g.Outputs = []*graph.Value{b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, b.Op("Flatten", x), of("fc3.weight", 4, 5), of("fc3.bias", 4))}
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := op.InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	j.Graph = g
+	return j
+}
+
+// Structured BiP is BiP by hand too: whole filters, or input channels, by the norm of their
+// scores, as many of each layer; in the end the units that are silent, or that nothing reads,
+// are removed.
+func TestBiPOracleStructured(t *testing.T) {
+	for _, mode := range []string{"filter", "channel"} {
+		s := NewBiP()
+		s.Mode, s.Sparsity, s.Gamma, s.ScoreLR = mode, .5, .5, .3
+		j := convJob(t, 5)
+		run := bipByHand(t, j, s)
+		removed := 0
+		for l := range 2 { // by what makes a unit, or what reads it
+			layer, next := run.Net.Layers[l], run.Net.Layers[l+1]
+			keep := make([]bool, layer.Out)
+			for i, x := range layer.W.X {
+				keep[i/layer.In] = keep[i/layer.In] || mode == "filter" && x != 0
+			}
+			for i, x := range next.W.X {
+				keep[i%next.In] = keep[i%next.In] || mode == "channel" && x != 0
+			}
+			removed += layer.Out - oracle.Count(keep)
+			run.Net.Narrow(l, keep)
+		}
+		r := run.Follow(t, s, j)
+		if f := r.Facts.(*BiPFacts); *f != (BiPFacts{Channels: 13, Removed: removed}) || removed == 0 {
+			t.Errorf("%s: %+v, want %d of 13 removed", mode, f, removed)
+		}
 	}
 }

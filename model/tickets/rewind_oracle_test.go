@@ -21,7 +21,8 @@ func TestRewindOracle(t *testing.T) {
 			j.Recipe.Optimizer, j.Recipe.LR = "adam", .003
 			oracle.Normalise(t, j)
 		},
-		func(s *Rewind, j *model.Job) { s.Stability = 3 },
+		func(s *Rewind, j *model.Job) { s.Stability = 2 },
+		func(s *Rewind, j *model.Job) { s.Stability = 4 },
 	} {
 		for _, val := range []bool{false, true} {
 			s := NewRewind()

@@ -136,6 +136,7 @@ func TestSAPOracle(t *testing.T) {
 			func(s *SAP, j *model.Job) { s.Eta = .2 },
 			func(s *SAP, j *model.Job) { s.P, s.Q, s.Eta = 1, 2, .05; oracle.Normalise(t, j) },
 			func(s *SAP, j *model.Job) { s.Gamma, s.Beta, s.Eta = 3, .25, .2 },
+			func(s *SAP, j *model.Job) { s.Gamma, s.Eta = 1.7, .1 },
 		} {
 			s := NewSAP()
 			s.Scope, s.Rounds = scope, 3
