@@ -74,8 +74,9 @@ func (s *BiP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	h.Other = func(r *train.Run) (int, int) { return r.Epochs + r.Epoch, r.Index }
 
 	hooks, best := []train.Hook{h}, &hook.Best{Of: h.Masks, Whole: true}
-	if s.Mode == "filter" {
-		hooks = append(hooks, &hook.Silence{Of: h.Masks, Graph: j.Graph})
+	if s.Mode == "filter" { // silent when the scores move, and after the masks have
+		silence := &hook.Silence{Of: h.Masks, Graph: j.Graph}
+		hooks = []train.Hook{silence, h, silence}
 	}
 	if j.Data.Val != nil {
 		hooks = append(hooks, best)

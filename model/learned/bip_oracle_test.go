@@ -170,13 +170,17 @@ func convJob(t *testing.T, seed uint64) *model.Job {
 }
 
 // Structured BiP is BiP by hand too: whole filters, or input channels, by the norm of their
-// scores, as many of each layer; in the end the units that are silent, or that nothing reads,
+// scores, as many of each layer. A bias is zero for as long as its filter is cut, also while
+// the scores are moved. In the end the units that are silent, or that nothing reads,
 // are removed.
 func TestBiPOracleStructured(t *testing.T) {
-	for _, mode := range []string{"filter", "channel"} {
-		s := NewBiP()
-		s.Mode, s.Sparsity, s.Gamma, s.ScoreLR = mode, .5, .5, .3
-		j := convJob(t, 5)
+	for _, c := range []struct {
+		mode string
+		seed uint64
+	}{{"filter", 6}, {"filter", 12}, {"channel", 5}} {
+		s, mode := NewBiP(), c.mode
+		s.Mode, s.Sparsity, s.Gamma, s.ScoreLR = mode, .5, .5, 3
+		j := convJob(t, c.seed)
 		run := bipByHand(t, j, s)
 		removed := 0
 		for l := range 2 { // by what makes a unit, or what reads it

@@ -168,7 +168,8 @@ func TestShareOracle(t *testing.T) {
 	for k, f := range []func(s *Share, j *model.Job){
 		func(s *Share, j *model.Job) {},
 		func(s *Share, j *model.Job) { s.Mapper, s.Budget = "hashed", .5 },
-		func(s *Share, j *model.Job) { s.Begin, s.ReferenceScale = "fit", true },
+		func(s *Share, j *model.Job) { s.Begin = "fit" },
+		func(s *Share, j *model.Job) { s.ReferenceScale = true },
 		func(s *Share, j *model.Job) { j.Recipe.Optimizer, j.Recipe.LR = "adam", .003 },
 		func(s *Share, j *model.Job) { j.Recipe.Optimizer, j.Recipe.LR, j.Recipe.Decay = "adamw", .003, .1 },
 		func(s *Share, j *model.Job) { s.Scaler, j.Recipe.LR = "v2", .01 },
@@ -209,4 +210,15 @@ func TestShareAlone(t *testing.T) {
 		}
 	}
 	dense.Run().Follow(t, s, j)
+}
+
+// Fitted and not trained, the weights are what the array gives.
+func TestShareUntrained(t *testing.T) {
+	s := NewShare()
+	s.Budget, s.Begin = .3, "fit"
+	j := oracle.Job(t, "mlp:6-8-5-4", 32, 8, 3, 4)
+	h := byHand(t, j, s)
+	h.expand()
+	j.Recipe.Epochs = 0
+	h.Training.Follow(t, s, j)
 }

@@ -10,7 +10,8 @@ import (
 // the bias of the convolution, and the shift of the batch normalisation that
 // alone reads its output. So a cut filter gives zeros, as long as the running
 // mean is zero too, and its channel can be removed. It follows, in the order of
-// hooks, the one that makes the masks.
+// hooks, the one that makes the masks. Where that one computes with the masks before
+// it changes them, it stands before it too: momentum of a bias outlives the cut.
 type Silence struct {
 	train.Base
 	Of    *prune.Masks
