@@ -13,6 +13,7 @@ import (
 	"pare/prune/calibrate"
 	"pare/tensor"
 	"pare/train"
+	"pare/train/objective"
 )
 
 // calibrationSamples is the number of samples that run at once, at most.
@@ -36,7 +37,7 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	if batch > set.Len() {
 		return nil, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
 	}
-	v, err := train.NewView(g, set, batch, nil)
+	v, err := train.NewView(g, set, batch, objective.Objective{}) // nothing is compared with labels
 	if err != nil {
 		return nil, err
 	}

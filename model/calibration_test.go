@@ -81,3 +81,28 @@ func TestCalibration(t *testing.T) {
 		t.Errorf("%d batches of 3 make 6 samples: %v", seen, err)
 	}
 }
+
+// Labels have no say in what goes into layers: an embedding is calibrated on samples of
+// more classes than it has numbers.
+func TestCalibrationIgnoresLabels(t *testing.T) {
+	g := graph.New("g", 17)
+	g.Inputs = []*graph.Value{{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(2)}}}
+	b := op.NewBuilder(g, "g")
+	g.Outputs = []*graph.Value{b.Op("Tanh", g.Inputs[0])}
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	set := &dataset.Set{Name: "training", Fields: []*dataset.Field{{Name: "x", Shape: []int{2}, Floats: make([]float32, 10)}, {Name: "label", Ints: []int32{0, 1, 2, 3, 4}, Classes: 5}}}
+	batches, err := (&Job{Graph: g, Data: &dataset.Data{Train: set, Norm: dataset.Raw}}).Calibration(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := batches(func(in map[string]*tensor.Tensor) error {
+		if len(in) != 1 || in["x"].Shape[0] != 5 {
+			t.Errorf("inputs %v", in)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}

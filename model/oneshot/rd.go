@@ -139,7 +139,14 @@ func (s *Curves) Probe(j *model.Job) (*allocate.Probe, error) {
 		}
 	}
 	_, batch := j.Graph.Batch(min(128, s.Samples))
-	v, err := train.NewView(j.Graph, set, batch, nil)
+	var loss train.Loss // without samples, what a network gives before a softmax
+	if set != nil {
+		var err error
+		if loss, err = j.Objective(); err != nil {
+			return nil, err
+		}
+	}
+	v, err := train.NewView(j.Graph, set, batch, loss.Objective)
 	if err == nil {
 		err = v.Join()
 	}
