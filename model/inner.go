@@ -12,10 +12,14 @@ import (
 const mostInner = 12
 
 // inner lists values inside a network that was cut from a dense one which are matched
-// with the dense one's: sums of branches, where there are any, else what stands behind
-// activations; spread over the depth of the network. kept says which positions the cut has
-// left.
-func inner(dense, cut *graph.Graph, kept structure.Kept) []train.Inner {
+// with the dense one's: sums of branches, where there are any, else, where it is asked for,
+// what stands behind activations; spread over the depth of the network. kept says which
+// positions the cut has left.
+//
+// A sum carries what all later layers build on. Channels behind an activation are what a
+// narrower network has to use otherwise than the dense one did: to hold them to it costs
+// more than it teaches.
+func inner(dense, cut *graph.Graph, kept structure.Kept, activations bool) []train.Inner {
 	var sums, acts []train.Inner
 	for _, n := range cut.Nodes {
 		y := n.Out(0)
@@ -33,7 +37,9 @@ func inner(dense, cut *graph.Graph, kept structure.Kept) []train.Inner {
 	}
 	all := sums
 	if len(all) < 2 {
-		all = acts
+		if all = nil; activations {
+			all = acts
+		}
 	}
 	if len(all) <= mostInner {
 		return all

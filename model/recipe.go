@@ -20,7 +20,7 @@ type Recipe struct {
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
 	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or none, for labels are not used, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
 	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels; solve, by least squares layer by layer on samples without labels, alone (with 0 epochs) or before the training, as in solve,distil"`
-	Inner     string  `flag:"inner" choice:"on,off" doc:"with distil: values inside the network are matched too, where it has a part of those before"`
+	Inner     string  `flag:"inner" choice:"auto,on,off" doc:"with distil: values inside the network are matched too, where it has a part of those before: on, off, or auto (sums of residual branches are, what stands behind activations is not)"`
 	Metric    string  `flag:"metric" doc:"how networks are judged, the first deciding: auto, by what the loss suggests, or some of accuracy, top-k(k=5), iou, ap(boxes,scores,box,label), r2, psnr … and onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
 	Clip      float64 `flag:"clip" range:"[0,)" auto:"-1" doc:"largest norm of the gradient (0: no limit; auto: four times its running mean)"`
@@ -35,7 +35,7 @@ type Recipe struct {
 // whose rate is found, gradients clipped, explosions undone, and the best epoch kept.
 // The zero values of a recipe have none of these but the rate.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "on", Renorm: "auto",
+	return Recipe{Epochs: 10, Batch: 128, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "auto", Renorm: "auto",
 		Clip: train.Adaptive, Explosion: "auto", Keep: "auto"}
 }
 

@@ -66,12 +66,12 @@ func (j *Job) Repair(ctx context.Context, res *Result) (done bool, err error) {
 // watch chooses what is matched inside the network, where the training is by what the
 // network before gives.
 func (j *Job) watch(res *Result) error {
-	if j.Recipe.Inner != "on" || j.Dense == nil || j.Steps() == 0 || j.Loss.Match != nil {
+	if how := j.Recipe.Inner; how != "on" && how != "auto" || j.Dense == nil || j.Steps() == 0 || j.Loss.Match != nil {
 		return nil
 	}
 	distils, err := j.distils()
 	if err == nil && distils {
-		if j.Loss.Inner = inner(j.Dense, res.Graph, res.Kept); j.Loss.Inner != nil {
+		if j.Loss.Inner = inner(j.Dense, res.Graph, res.Kept, j.Recipe.Inner == "on"); j.Loss.Inner != nil {
 			j.Logf("%d values inside the network are matched with those before the cut too", len(j.Loss.Inner))
 		}
 	}

@@ -33,11 +33,11 @@ prune twoinhalf twoin.onnx "${half[@]}" --recover distil --data "$D" --epochs 4 
 
 D="npz:$T/embed/train.npz,$T/embed/test.npz"
 train embed "$T/embed/net.onnx" --data "$D" --loss triplet --epochs 15 --lr 0.002 --batch 64
-prune embedhalf embed.onnx "${half[@]}" --recover distil --loss triplet --data "$D" --epochs 4 --lr 0.002
+prune embedhalf embed.onnx "${half[@]}" --recover solve,distil --loss triplet --data "$D" --epochs 4 --lr 0.002
 
 D="npz:$T/superres/train.npz,$T/superres/test.npz"
 train superres "$T/superres/net.onnx" --data "$D" --loss l1 --epochs 15 --lr 0.002
-prune superreshalf superres.onnx "${half[@]}" --recover distil --data "$D" --epochs 6 --lr 0.002
+prune superreshalf superres.onnx "${half[@]}" --recover solve,distil --data "$D" --epochs 6 --lr 0.002
 
 D="npz:$T/series/train.npz,$T/series/test.npz"
 train series "$T/series/net.onnx" --data "$D" --epochs 20 --lr 0.003
