@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -18,7 +19,11 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 		return work()
 	}
 	src := train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed})
-	r, err := train.Renormalise(ctx, j.Graph, src, calibrationBatches, j.Engine)
+	l, err := j.Objective()
+	if err != nil {
+		return nil, err
+	}
+	r, err := train.Renormalise(ctx, j.Graph, src, calibrationBatches, l, j.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +35,11 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 	if err := r.Fold(res.Graph); err != nil {
 		return nil, err
 	}
-	res.Note("%d convolutions have a bias and no normalisation, as exporters fold it away: it was put back for the training, with filters of one norm, which is also how they are ranked, and folded again ({Recipe.Renorm} off leaves that out)", len(r.Names))
+	norms := "filters of the norms that training with weight decay gives them"
+	if r.Unbalanced != nil {
+		norms = fmt.Sprintf("filters of one norm (that of training is not known: %v)", r.Unbalanced)
+	}
+	res.Note("%d convolutions have a bias and no normalisation, as exporters fold it away: it was put back for the training, with %s, which is also how they are ranked, and folded again ({Recipe.Renorm} off leaves that out)", len(r.Names), norms)
 	return res, op.InferAll(res.Graph)
 }
 

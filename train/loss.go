@@ -26,6 +26,7 @@ type Loss struct {
 	natural bool // the network's outputs are kept as they are, beside what is compared
 	gather  bool // inner values are the teacher's: of them what the student has
 	any     bool // where there is nothing to learn from, a loss of no meaning will do
+	signs   bool // in place of all else: the outputs that are compared, times random signs
 }
 
 // By is the loss of one kind, with its usual settings.
@@ -59,6 +60,9 @@ type target struct {
 
 // attach adds the loss behind the outputs of a view.
 func (l Loss) attach(v *View) (*graph.Value, error) {
+	if l.signs {
+		return v.signed()
+	}
 	b := op.NewBuilder(v.Graph, "loss")
 	var terms, soft []*graph.Value
 	for _, c := range v.Terms {

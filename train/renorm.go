@@ -18,6 +18,10 @@ type Renorm struct {
 	Graph *graph.Graph
 	Names []string // of the convolutions' weights
 
+	// Unbalanced is why the filters were given one norm, in place of those that they had
+	// in training; nil: they were not.
+	Unbalanced error
+
 	norms []*graph.Node
 	bias  []string // names that their biases had
 }
@@ -63,17 +67,19 @@ func followed(uses []graph.Use) bool {
 
 // Renormalise puts batch normalisation behind the convolutions that Unnormalised
 // finds, so that the network can be trained as it once was. The statistics are those
-// of at most a number of batches of the source's first epoch; the filters are brought to
-// one norm, and scale and shift of the normalisation undo that, so that in inference the
+// of at most a number of batches of the source's first epoch. The norm of a filter is
+// lost with the normalisation: it gets the one at which the weight decay of a training
+// and its gradients are in balance (see equilibrium), so that a channel that a training
+// gave up has next to no filter again. Scale and shift undo that: in inference the
 // function stays the same (to rounding). nil: there is nothing to do. The graph is
 // changed in place; Fold takes the normalisation out again.
-func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, opt engine.Options) (*Renorm, error) {
+func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, l Loss, opt engine.Options) (*Renorm, error) {
 	convs := Unnormalised(g)
 	if convs == nil {
 		d.Close()
 		return nil, nil
 	}
-	mean, vari, err := moments(ctx, g, convs, d, batches, opt)
+	mean, vari, err := moments(ctx, g, convs, d, batches, l, opt)
 	if err != nil {
 		return nil, fmt.Errorf("statistics of the convolutions: %w", err)
 	}
@@ -81,14 +87,74 @@ func Renormalise(ctx context.Context, g *graph.Graph, d Source, batches int, opt
 	for i, n := range convs {
 		r.insert(n, mean[i], vari[i])
 	}
-	return r, op.InferAll(g)
+	if err := op.InferAll(g); err != nil {
+		return nil, err
+	}
+	norms, err := equilibrium(ctx, g, convs, d, balanceBatches, l, opt)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		r.Unbalanced = err
+		return r, nil
+	}
+	sum, filters := 0.0, 0
+	for _, of := range norms {
+		for _, n := range of {
+			sum, filters = sum+n*n, filters+1
+		}
+	}
+	if sum == 0 {
+		r.Unbalanced = fmt.Errorf("the outputs depend on none of the filters")
+		return r, nil
+	}
+	one := math.Sqrt(filterSquare * float64(filters) / sum)
+	for i, bn := range r.norms {
+		for c, n := range norms[i] {
+			rescale(bn, c, math.Max(one*n, leastNorm))
+		}
+	}
+	return r, nil
+}
+
+const (
+	// filterSquare is the mean square norm of the filters: that of He's initial weights
+	// (He, Zhang, Ren, Sun 2015, arXiv 1502.01852, equation 10). The step that a filter
+	// takes behind a normalisation goes with the inverse square of its norm.
+	filterSquare = 2
+	// leastNorm is that of a filter which the outputs hardly depend on: so small that it
+	// is the first to be cut, and not so small that it could not be normalised.
+	leastNorm = .02
+	// balanceBatches is the largest number of batches that gradients are taken of.
+	balanceBatches = 8
+)
+
+// rescale gives a filter in front of a normalisation another norm, and undoes that behind
+// it: in inference the function stays the same.
+func rescale(bn *graph.Node, c int, norm float64) {
+	w := bn.In(0).From.In(1).Const
+	f := w.F32()[c*w.Len()/w.Shape[0] : (c+1)*w.Len()/w.Shape[0]]
+	was := math.Sqrt(square(f))
+	if was == 0 {
+		return
+	}
+	t := norm / was
+	for i := range f {
+		f[i] = float32(float64(f[i]) * t)
+	}
+	scale, mean, vari := &bn.In(1).Const.F32()[c], &bn.In(3).Const.F32()[c], &bn.In(4).Const.F32()[c]
+	before := math.Sqrt(float64(*vari) + renormEps)
+	*mean = float32(float64(*mean) * t)
+	*vari = float32(float64(*vari) * t * t)
+	*scale = float32(float64(*scale) * math.Sqrt(float64(*vari)+renormEps) / (t * before))
 }
 
 // moments are mean and variance, by channel, of what convolutions make.
-func moments(ctx context.Context, g *graph.Graph, convs []*graph.Node, d Source, batches int, opt engine.Options) (mean, vari [][]float64, err error) {
+func moments(ctx context.Context, g *graph.Graph, convs []*graph.Node, d Source, batches int, l Loss, opt engine.Options) (mean, vari [][]float64, err error) {
 	defer d.Close()
+	l.any = true
 	var of []*graph.Value
-	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{any: true}, opt, func(_ *graph.Graph, in, _ map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
+	s, err := newStep(g, samplesOf(d), d.Batch(), l, opt, func(_ *graph.Graph, in, _ map[*graph.Value]*graph.Value) ([]*graph.Value, error) {
 		for _, n := range convs {
 			y := in[n.Out(0)]
 			if y == nil {
@@ -150,9 +216,7 @@ func add(y *tensor.Tensor, sum, square []float64) float64 {
 
 // insert puts a normalisation behind a convolution. With z = W x, y = z + b of mean m
 // and variance v, and filters divided by s: z/s is normalised by (m-b)/s and v/s^2,
-// scaled by the root of v + eps s^2, and shifted by m. s makes the norm of every filter
-// the root of 2, which is that of He's initial weights: the step that a filter takes
-// behind a normalisation goes with the inverse square of its norm.
+// scaled by the root of v + eps s^2, and shifted by m. s makes all filters of one norm.
 func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	g := r.Graph
 	w, b, y := n.In(1), n.In(2), n.Out(0)
@@ -161,7 +225,7 @@ func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	at, spread := make([]float32, len(mean)), make([]float32, len(mean))
 	for c := range mean {
 		f := w.Const.F32()[c*filter : (c+1)*filter]
-		s := norm2(f) / math.Sqrt2
+		s := math.Sqrt(square(f) / filterSquare)
 		if s < 1e-6 { // a filter of zeros stays one
 			s = 1
 		}
@@ -189,12 +253,13 @@ func (r *Renorm) insert(n *graph.Node, mean, vari []float64) {
 	r.Names, r.bias = append(r.Names, w.Name), append(r.bias, b.Name)
 }
 
-func norm2(x []float32) float64 {
+// square is a vector's inner product with itself.
+func square(x []float32) float64 {
 	sum := 0.0
 	for _, v := range x {
 		sum += float64(v) * float64(v)
 	}
-	return math.Sqrt(sum)
+	return sum
 }
 
 // Fold takes the normalisation that was put back out of a network again: of the one

@@ -37,6 +37,7 @@ type View struct {
 	samples *dataset.Set
 	against []target       // inputs for what is compared with
 	taught  []*graph.Value // inputs for what the teacher gives, one for each that is matched
+	signs   []*graph.Value // inputs for what outputs are multiplied by, where Loss has signs
 }
 
 // NewView sees a network with the samples of a set (nil: with what the inputs take)
