@@ -227,26 +227,63 @@ func SelectRounded(g *graph.Graph, groups []*Group, score [][]float64, t Target)
 		return nil, nil, fmt.Errorf("no channels may be cut: weights that are to stay whole make all of them%s", t.reasons("; "))
 	}
 	m := newMeter(g)
-	met := func(s Selection) (Cost, bool) {
-		c := m.cost(s.removed(groups))
-		ok := t.MACs == 0 || float64(c.MACs) <= t.MACs*float64(m.whole.MACs)
-		return c, ok && (t.Params == 0 || float64(c.Params) <= t.Params*float64(m.whole.Params))
-	}
+	near := func(s Selection) float64 { return t.near(m, m.cost(s.removed(groups))) }
 	all := t.ranked(groups, score)
 	if t.Costs {
-		if s := t.cheapest(g, groups, score, func(s Selection) bool { _, ok := met(s); return ok }); s != nil {
+		if s := t.cheapest(g, groups, score, func(s Selection) bool { return near(s) <= 1 }); s != nil {
 			return s, nil, nil
 		}
 	}
-	k := sort.Search(len(all)+1, func(k int) bool { s, _ := t.choose(groups, all[:k]); _, ok := met(s); return ok })
+	k := t.reach(groups, all, near)
 	if k > len(all) {
 		s, _ := t.choose(groups, all)
-		c, _ := met(s)
+		c := m.cost(s.removed(groups))
 		return nil, nil, fmt.Errorf("no cut of channels reaches the target: the least is %.3g of the MACs and %.3g of the parameters%s",
 			float64(c.MACs)/float64(m.whole.MACs), float64(c.Params)/float64(m.whole.Params), t.reasons("; "))
 	}
 	s, rounded := t.choose(groups, all[:k])
+	best := near(s)
+	for range steps {
+		if k == 0 || best >= 1-slack {
+			break
+		}
+		step := all[k-1].g // its channels stay from here on
+		all = append(slices.Clone(all[:k-1]), slices.DeleteFunc(slices.Clone(all[k-1:]), func(x channel) bool { return x.g == step })...)
+		if k = t.reach(groups, all, near); k > len(all) {
+			break
+		}
+		other, of := t.choose(groups, all[:k])
+		if n := near(other); n > best {
+			s, rounded, best = other, of, n
+		}
+	}
 	return s, rounded, nil
+}
+
+// slack is the share of a target by which a cut may go further than was asked. Widths go
+// in multiples, and where many layers share a group one step of it can take the network
+// far below the target: then the group is left as it was before the step, and others are
+// cut in its place, if that comes nearer to the target.
+const slack = .05
+
+// steps is how many such groups are left at most.
+const steps = 16
+
+// near is what a cut leaves, as a share of the target: of the one that it is nearest to.
+func (t Target) near(m *meter, c Cost) float64 {
+	share := func(left, whole int64, target float64) float64 {
+		if target == 0 || whole == 0 {
+			return 0
+		}
+		return float64(left) / (target * float64(whole))
+	}
+	return max(share(c.MACs, m.whole.MACs, t.MACs), share(c.Params, m.whole.Params, t.Params))
+}
+
+// reach is how many of the channels must be cut, from the front, to meet the target;
+// more than there are where all do not.
+func (t Target) reach(groups []*Group, all []channel, near func(Selection) float64) int {
+	return sort.Search(len(all)+1, func(k int) bool { s, _ := t.choose(groups, all[:k]); return near(s) <= 1 })
 }
 
 // channel is one that may be cut: of a group, with what it is worth.

@@ -72,6 +72,61 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+// A step of a group that would take the network far below the target is not taken where
+// other channels, which are worth more, come nearer to it; where they do not, it is.
+func TestOvershoot(t *testing.T) {
+	g := chain(t, 4, 16, 64, 2) // 64 + 1024 + 128 multiply-accumulates
+	groups, _ := structure.Groups(g)
+	var score [][]float64
+	for _, grp := range groups {
+		s := make([]float64, len(grp.Channels))
+		for c := range s {
+			switch {
+			case len(s) == 64 && c >= 8:
+				s[c] = 3
+			case len(s) == 16 && c < 8:
+				s[c] = 2
+			case len(s) == 16:
+				s[c] = 4
+			}
+		}
+		score = append(score, s)
+	}
+	for _, c := range []struct {
+		share      float64
+		few, many  int // channels that stay
+		leastShare float64
+	}{
+		{.7, 16, 40, .64}, // 8 and 56 leave 0.49
+		{.5, 8, 56, .48},  // all but met by the step itself
+		{.9, 16, 56, .88},
+	} {
+		s, err := structure.Select(g, groups, score, structure.Target{MACs: c.share, Round: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, grp := range groups {
+			want := c.few
+			if len(grp.Channels) == 64 {
+				want = c.many
+			}
+			if n := s[i].Count(); n != want {
+				t.Errorf("%v: %d of %d channels stay, want %d", c.share, n, len(grp.Channels), want)
+			}
+		}
+		cut, err := structure.Cut(g, groups, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := float64(structure.CostOf(cut).MACs) / float64(structure.CostOf(g).MACs); got > c.share || got < c.leastShare {
+			t.Errorf("%v: %.3f of the multiply-accumulates are left", c.share, got)
+		}
+	}
+	if s, err := structure.Select(g, groups, score, structure.Target{}); err != nil || s[0].Count()+s[1].Count() != 80 {
+		t.Errorf("nothing asked: %v", err)
+	}
+}
+
 // Groups that a weight makes which is to stay whole stay whole, and where nothing is
 // left to cut the error says why.
 func TestWhole(t *testing.T) {
