@@ -139,6 +139,20 @@ func (f *Field) counted(base int, of string, first *Field, other string) error {
 	if f.Names != nil {
 		return fmt.Errorf("base=%d counts class numbers, but the classes have names: %s", base, few(f.Names))
 	}
+	if f.there != nil {
+		f.Classes = max(1, f.Classes-base)
+		return f.later(func(v []int32) error {
+			for i := range v {
+				if v[i] < 0 {
+					continue
+				}
+				if v[i] -= int32(base); v[i] < 0 {
+					return fmt.Errorf("class %d is below base=%d", v[i]+int32(base), base)
+				}
+			}
+			return nil
+		})
+	}
 	f.Ints, f.Classes = slices.Clone(f.Ints), max(1, f.Classes-base)
 	for i, v := range f.Ints {
 		if v < 0 { // a place without a class
@@ -155,7 +169,7 @@ func (f *Field) counted(base int, of string, first *Field, other string) error {
 func (d *Data) sayClasses(base int) {
 	sets := d.sets()
 	for k, f := range sets[0].Fields {
-		if f.Classes > 0 && f.Held() {
+		if f.Classes > 0 && (f.Held() || f.there != nil) {
 			d.sayClassesOf(k, base)
 		}
 	}
@@ -173,6 +187,9 @@ func (d *Data) sayClassesOf(k, base int) {
 		}
 		classes = max(classes, f.Classes)
 		for _, l := range f.Ints {
+			have[l] = true
+		}
+		for l := range f.there {
 			have[l] = true
 		}
 	}

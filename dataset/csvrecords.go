@@ -207,7 +207,7 @@ func (f *csvFields) gather(d *Data, s *Set) error {
 		if err != nil {
 			return err
 		}
-		if err := of[0].toClasses(s.Name); err != nil {
+		if err := s.toClasses(of[0]); err != nil {
 			return fmt.Errorf("label=%s: %w; target=%[1]s takes it as a number", label, err)
 		}
 		of[0].Name = "label"

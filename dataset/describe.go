@@ -39,8 +39,10 @@ const fewClasses = 1 << 12
 // read.
 func (s *Set) Describe() ([]Description, error) {
 	n, room := s.Len(), make([]*Field, len(s.Fields))
+	var read *reading
 	if s.Stream != nil {
-		n, room = min(n, mostLooked), s.room()
+		n, read = min(n, mostLooked), s.room()
+		room = read.fields
 	}
 	out := make([]Description, len(s.Fields))
 	sums := make([][2]float64, len(s.Fields))
@@ -55,7 +57,7 @@ func (s *Set) Describe() ([]Description, error) {
 	}
 	for k := range n {
 		if s.Stream != nil {
-			if err := s.Stream.Read(s.at(k), room); err != nil {
+			if err := s.read(s.at(k), read); err != nil {
 				return nil, fmt.Errorf("sample %d of the %s set: %w", s.at(k), s.Name, err)
 			}
 		}

@@ -90,14 +90,14 @@ func (f *fieldOptions) apply(d *Data) error {
 		for _, o := range []struct {
 			option string
 			names  []string
-			change func(*Field, string) error
-		}{{"class", f.class, (*Field).toClasses}, {"plain", f.plain, (*Field).toPlain}} {
+			change func(*Set, *Field) error
+		}{{"class", f.class, (*Set).toClasses}, {"plain", f.plain, (*Set).toPlain}} {
 			for _, n := range o.names {
 				g := s.Field(n)
 				if g == nil {
 					return fmt.Errorf("%s=%s: %w", o.option, n, s.without(n))
 				}
-				if err := o.change(g, s.Name); err != nil {
+				if err := o.change(s, g); err != nil {
 					return fmt.Errorf("%s=%s: %w", o.option, n, err)
 				}
 			}
@@ -138,7 +138,10 @@ func (f *fieldOptions) choose(d *Data) error {
 	}
 	for _, s := range d.sets() {
 		if s.Stream != nil {
-			return fmt.Errorf("fields of samples that are read when they are wanted cannot be left out: leave out drop= and only=")
+			if k := slices.IndexFunc(s.Fields, func(g *Field) bool { return !f.wants(g.Name) }); k >= 0 {
+				return fmt.Errorf("drop= and only=: the field %q is read with the others from a stream, and cannot be left out: a network takes the fields that it needs (bind=)", s.Fields[k].Name)
+			}
+			continue
 		}
 		s.Fields = slices.DeleteFunc(s.Fields, func(g *Field) bool { return !f.wants(g.Name) })
 		if len(s.Fields) == 0 {
@@ -149,12 +152,13 @@ func (f *fieldOptions) choose(d *Data) error {
 }
 
 // toClasses has a field hold classes.
-func (f *Field) toClasses(of string) error {
+func (s *Set) toClasses(f *Field) error {
+	of := s.Name
 	if f.spelled != nil || f.Classes > 0 {
 		return nil
 	}
-	if !f.Held() {
-		return fmt.Errorf("field %q of the %s set is read when it is wanted: what classes it holds is not known", f.Name, of)
+	if s.Stream != nil && !f.Held() {
+		return s.streamClasses(f)
 	}
 	ints, most := make([]int32, f.stored()*f.Size()), 0
 	for i := range ints {
@@ -172,8 +176,28 @@ func (f *Field) toClasses(of string) error {
 	return nil
 }
 
+// streamClasses has a field of a stream hold classes, all of which are looked at.
+func (s *Set) streamClasses(f *Field) (err error) {
+	if f.Ints == nil {
+		given := *f
+		f.given, f.Bytes, f.Floats, f.Ints = &given, nil, nil, []int32{}
+	}
+	if f.there, err = s.values(f); err != nil {
+		return err
+	}
+	for v, i := range f.there {
+		if v > maxClass || v < 0 && f.Size() == 1 {
+			return fmt.Errorf("value %d of sample %d of the %s set is not a class: they are whole numbers from 0", v, i, s.Name)
+		}
+	}
+	if f.Classes = f.there.classes(); f.Size() == 1 {
+		f.Shape = nil
+	}
+	return nil
+}
+
 // toPlain has a field hold numbers that are no classes.
-func (f *Field) toPlain(string) error {
+func (*Set) toPlain(f *Field) error {
 	if f.spelled != nil {
 		return fmt.Errorf("the classes are words, such as %s: they are no numbers", few(f.spelled))
 	}
@@ -217,6 +241,15 @@ func (f *fieldOptions) revalue(d *Data) error {
 
 func (f *fieldOptions) revalued(g *Field, of string) error {
 	g.Classes = 1
+	if !g.Held() && g.there != nil {
+		if err := g.later(func(v []int32) error { return f.renumber(g.Size() > 1, v) }); err != nil {
+			return fmt.Errorf("field %q of the %s set: %w", g.Name, of, err)
+		}
+		if g.Classes = g.there.classes(); f.values != nil {
+			g.Classes = len(f.values)
+		}
+		return nil
+	}
 	if err := f.renumbered(g, &g.Ints, of); err != nil {
 		return err
 	}
@@ -235,17 +268,27 @@ func (f *fieldOptions) revalued(g *Field, of string) error {
 func (f *fieldOptions) renumbered(g *Field, ints *[]int32, of string) error {
 	out := slices.Clone(*ints)
 	*ints = out
-	for i, v := range out {
-		switch k := slices.Index(f.values, float32(v)); {
-		case float64(v) == f.ignore && g.Size() > 1:
-			out[i] = -1
-		case f.values == nil || v < 0:
-		case k < 0:
-			return fmt.Errorf("field %q of sample %d of the %s set has the value %d, which is not among values=%v (ignore=%[4]d: it stands for no class)", g.Name, i/g.Size(), of, v, f.values)
-		default:
-			out[i] = int32(k)
+	for i := range out {
+		if err := f.renumber(g.Size() > 1, out[i:i+1]); err != nil {
+			return fmt.Errorf("field %q of sample %d of the %s set: %w", g.Name, i/g.Size(), of, err)
 		}
 		g.Classes = max(g.Classes, int(out[i])+1)
+	}
+	return nil
+}
+
+// renumber gives classes, of which a sample has several or one, their numbers.
+func (f *fieldOptions) renumber(several bool, of []int32) error {
+	for i, v := range of {
+		switch k := slices.Index(f.values, float32(v)); {
+		case float64(v) == f.ignore && several:
+			of[i] = -1
+		case f.values == nil || v < 0:
+		case k < 0:
+			return fmt.Errorf("it has the value %d, which is not among values=%v (ignore=%[1]d: it stands for no class)", v, f.values)
+		default:
+			of[i] = int32(k)
+		}
 	}
 	return nil
 }

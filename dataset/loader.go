@@ -48,11 +48,11 @@ type Loader struct {
 
 // worker is the memory of a thread that makes samples.
 type worker struct {
-	fields  []*Field // room for a sample of those that memory does not hold; nil: it does
-	drawn   []uint8  // a picture as Field.Chance makes it
-	seen    []int32  // a mask as Field.Chance makes it,
-	moved   []int32  // and as Augment moves it
-	scratch Scratch
+	*reading         // of a stream
+	drawn    []uint8 // a picture as Field.Chance makes it
+	seen     []int32 // a mask as Field.Chance makes it,
+	moved    []int32 // and as Augment moves it
+	scratch  Scratch
 }
 
 // Buffer is room for what a batch has of a field. Only one of X and I is used: the one

@@ -7,20 +7,30 @@ import "sort"
 // as row groups, are streamed by.
 type parts struct {
 	ends   []int    // of the parts, in samples
-	fields []*Field // of a sample; nil: memory holds it
-	load   func(k int, to []*Field) error
+	fields []*Field // of a sample; nil: memory holds it, or decode makes it
+	load   func(k int, to *partRoom) error
+	decode func(b []byte, to []*Field) error // makes the fields of a sample that are packed; nil: none are
 	cache  *cache
 	window int
 	digest string
 
 	longest int   // samples of a part
+	packed  int   // bytes of its packed samples
 	bytes   int64 // that one takes
 }
 
-// newParts is a stream of parts of n samples each. Load reads one into fields of room
-// for it.
-func newParts(n []int, fields []*Field, c *cache, load func(k int, to []*Field) error) *parts {
-	p := &parts{fields: fields, load: load, cache: c}
+// partRoom is room for a part.
+type partRoom struct {
+	fields []*Field
+	packed []byte // samples that are decoded when they are wanted, one after another
+	ends   []int  // of these
+}
+
+// newParts is a stream of parts of n samples each. Load reads one into room for it, and
+// takes more bytes while it does; packed is the most bytes of a part's samples that are
+// decoded when they are wanted.
+func newParts(n []int, fields []*Field, packed int, more int64, c *cache, load func(k int, to *partRoom) error) *parts {
+	p := &parts{fields: fields, load: load, cache: c, packed: packed}
 	sum, sample := 0, int64(0)
 	for _, n := range n {
 		sum += n
@@ -32,9 +42,9 @@ func newParts(n []int, fields []*Field, c *cache, load func(k int, to []*Field) 
 			sample += f.bytes()
 		}
 	}
-	p.bytes = max(1, sample*int64(p.longest))
+	p.bytes = max(1, sample*int64(p.longest)+int64(packed)+more)
 	// Samples of a window lie in as many parts as make a window, and in two more.
-	p.window = int(max(0, c.most/4*3-2*p.bytes) / max(1, sample))
+	p.window = int(max(0, c.most/4*3-2*p.bytes) / max(1, p.bytes/int64(max(1, p.longest))))
 	p.window = max(1, p.window)
 	return p
 }
@@ -48,12 +58,15 @@ func (f *Field) bytes() int64 {
 }
 
 // room is room for a part.
-func (p *parts) room() []*Field {
-	out := make([]*Field, len(p.fields))
+func (p *parts) room() partRoom {
+	out := partRoom{fields: make([]*Field, len(p.fields))}
 	for j, f := range p.fields {
 		if f != nil {
-			out[j] = f.like(p.longest)
+			out.fields[j] = f.like(p.longest)
 		}
+	}
+	if p.decode != nil {
+		out.packed, out.ends = make([]byte, 0, p.packed), make([]int, 0, p.longest)
 	}
 	return out
 }
@@ -77,6 +90,7 @@ func (p *parts) Read(i int, to []*Field) error {
 	if err != nil {
 		return err
 	}
+	defer p.cache.back(h)
 	if k > 0 {
 		i -= p.ends[k-1]
 	}
@@ -89,6 +103,12 @@ func (p *parts) Read(i int, to []*Field) error {
 		copy(to[j].Floats, from.Floats[min(i*n, len(from.Floats)):])
 		copy(to[j].Ints, from.Ints[min(i*n, len(from.Ints)):])
 	}
-	p.cache.back(h)
-	return nil
+	if p.decode == nil {
+		return nil
+	}
+	lo := 0
+	if i > 0 {
+		lo = h.ends[i-1]
+	}
+	return p.decode(h.packed[lo:h.ends[i]], to)
 }

@@ -52,6 +52,11 @@ type Field struct {
 
 	spelled []string // classes by name, before they have their numbers: Ints go by these
 	wide    []mask   // masks of pictures as prepared, where training cuts parts out of them
+
+	// Of a stream's field of classes that memory does not hold:
+	given   *Field                // what the stream reads, where it is of another type
+	changes []func([]int32) error // what becomes of the values when they are read
+	there   valued                // the values that there are
 }
 
 // Size is the number of values of a sample.
@@ -272,7 +277,7 @@ func (s *Set) Digest() string {
 			if f.Chance != nil && f.Chance.Pictures != nil {
 				h.Write(f.Chance.Pictures[k].Pix)
 			}
-			if f.wide != nil {
+			if f.wide != nil && s.Stream == nil {
 				for _, v := range f.wide[k].class {
 					b = le.AppendUint32(b, uint32(v))
 				}

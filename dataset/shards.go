@@ -71,9 +71,7 @@ func (d *Data) streamed(fields []*Field, shards []shard) (*Set, error) {
 			sample += f.bytes()
 		}
 	}
-	part := d.cache.most / 32 // so that a window has many
-	part = min(part, 4<<20)
-	rows := int(max(1, part/max(1, sample)))
+	rows := int(max(1, d.partBytes()/max(1, sample)))
 	type piece struct{ shard, lo, n int }
 	var pieces []piece
 	var n []int
@@ -89,11 +87,11 @@ func (d *Data) streamed(fields []*Field, shards []shard) (*Set, error) {
 			n = append(n, pieces[len(pieces)-1].n)
 		}
 	}
-	p := newParts(n, of, d.cache, func(k int, to []*Field) error {
+	p := newParts(n, of, 0, 0, d.cache, func(k int, to *partRoom) error {
 		at := pieces[k]
 		for j, c := range shards[at.shard].extents {
-			if c != nil && to[j] != nil {
-				if err := c.read(at.lo, at.lo+at.n, to[j]); err != nil {
+			if c != nil && to.fields[j] != nil {
+				if err := c.read(at.lo, at.lo+at.n, to.fields[j]); err != nil {
 					return err
 				}
 			}
@@ -115,11 +113,19 @@ func (d *Data) streamed(fields []*Field, shards []shard) (*Set, error) {
 	}
 	p.digest = hex.EncodeToString(h.Sum(nil))
 	s.Stream = p
+	d.sayWindow(p)
+	return s, nil
+}
+
+// sayWindow notes how a stream is shuffled where that is not as a whole.
+func (d *Data) sayWindow(p *parts) {
 	if p.window < p.Len() {
 		d.note("streamed samples are shuffled by parts of %d, within a window of %d", p.longest, p.window)
 	}
-	return s, nil
 }
+
+// partBytes is how many bytes a part of a stream should take, so that a window has many.
+func (d *Data) partBytes() int64 { return min(d.cache.most/32, 4<<20) }
 
 // blocks and block are how many bytes of a file a digest is over, beside its name
 // and size: of a file of so much, all.
@@ -128,18 +134,26 @@ const blocks, block = 16, 1 << 12
 // digest adds what identifies an extent's file: its name, its size and blocks of it,
 // evenly apart.
 func (c *extent) digest(h hash.Hash) error {
-	f, err := c.file.open()
+	fmt.Fprintf(h, "%q %d %d %d;", filepath.Base(c.name), c.file.size, c.size, c.samples)
+	if err := c.file.digest(h); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// digest adds blocks of a file.
+func (s *stamp) digest(h hash.Hash) error {
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	fmt.Fprintf(h, "%q %d %d %d;", filepath.Base(c.name), c.file.size, c.size, c.samples)
 	b := make([]byte, block)
 	for k := range int64(blocks) {
-		at := max(0, c.file.size-block) / (blocks - 1) * k
-		n, err := f.ReadAt(b[:min(block, c.file.size-at)], at)
+		at := max(0, s.size-block) / (blocks - 1) * k
+		n, err := f.ReadAt(b[:min(block, s.size-at)], at)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			return err
 		}
 		h.Write(b[:n])
 	}

@@ -38,20 +38,6 @@ func (s *Set) Shuffling() string {
 	return fmt.Sprintf("%d parts in a window of %d samples", len(s.Stream.Parts()), s.Stream.Window())
 }
 
-// room is room for one sample of the fields that memory does not hold.
-func (s *Set) room() []*Field {
-	out := make([]*Field, len(s.Fields))
-	for j, f := range s.Fields {
-		if !f.Held() {
-			out[j] = f.like(1)
-			if c := f.Chance; c != nil && c.cutsAnew() {
-				out[j].Chance = &Chance{c.Pipeline, make([]Picture, 1)}
-			}
-		}
-	}
-	return out
-}
-
 // read writes the samples from lo to hi of a stream in an epoch's order, several at
 // a time.
 func (l *Loader) read(ctx context.Context, epoch, lo, hi int, to []Buffer) error {
@@ -61,7 +47,7 @@ func (l *Loader) read(ctx context.Context, epoch, lo, hi int, to []Buffer) error
 	}
 	threads = min(threads, hi-lo)
 	for len(l.workers) < threads {
-		l.workers = append(l.workers, &worker{fields: l.Set.room()})
+		l.workers = append(l.workers, &worker{reading: l.Set.room()})
 	}
 	var next atomic.Int64
 	next.Store(int64(lo))
@@ -108,7 +94,7 @@ func (l *Loader) one(w *worker, epoch, k, lo int, to []Buffer) error {
 	s := int(l.order[k])
 	at := l.Set.at(s)
 	fail := func(err error) error { return fmt.Errorf("sample %d of the %s set: %w", at, l.Set.Name, err) }
-	if err := l.Set.Stream.Read(at, w.fields); err != nil {
+	if err := l.Set.read(at, w.reading); err != nil {
 		return fail(err)
 	}
 	for _, f := range w.fields {

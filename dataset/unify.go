@@ -82,14 +82,14 @@ func (d *Data) guessClasses(s *Set, what string) {
 			if !isTarget(f.Name) {
 				continue
 			}
-			if err := f.toClasses(s.Name); err != nil {
+			if err := s.toClasses(f); err != nil {
 				d.note("%s: field %q is taken for numbers, not for classes: %v", what, f.Name, err)
 			}
 		case isMask(f.Name) && s.beside(f):
 			if len(f.Shape) == 3 {
 				f.Shape = f.Shape[1:]
 			}
-			if err := f.toClasses(s.Name); err != nil || f.Classes > maxShades {
+			if err := s.toClasses(f); err != nil || f.Classes > maxShades {
 				f.Classes = 0
 				continue
 			}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Tokenizer makes tokens of texts. It is not for several goroutines at once.
@@ -29,6 +30,7 @@ type Tokenizer struct {
 	normalize []func(string) (string, error)
 	split     []func([]piece) ([]piece, error)
 	model     model
+	mu        sync.RWMutex // of cache: texts are encoded by several goroutines
 	cache     map[string][]int32
 	single    []part
 	pair      []part
@@ -258,14 +260,18 @@ func (t *Tokenizer) encode(text string) ([]int32, error) {
 		if p.text == "" {
 			continue
 		}
+		t.mu.RLock()
 		ids, ok := t.cache[p.text]
+		t.mu.RUnlock()
 		if !ok {
 			if ids, err = t.model.encode(p.text); err != nil {
 				return nil, err
 			}
+			t.mu.Lock()
 			if len(t.cache) < maxCache && len(p.text) < 256 {
 				t.cache[strings.Clone(p.text)] = ids
 			}
+			t.mu.Unlock()
 		}
 		out = append(out, ids...)
 	}
