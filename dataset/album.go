@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -57,10 +59,7 @@ func (a *album) sample(b []byte, to *Field) error {
 	if height, width := a.Size(h.upright()); height != a.shape[1] || width != a.shape[2] {
 		return fmt.Errorf("it has changed since it was opened: it comes to %dx%d pixels instead of %dx%d", width, height, a.shape[2], a.shape[1])
 	}
-	s, _ := a.scratch.Get().(*Scratch)
-	if s == nil {
-		s = new(Scratch)
-	}
+	s := a.borrow()
 	defer a.scratch.Put(s)
 	pic = a.Prepare(pic.channels(a.shape[0]), s)
 	a.Fill(pic, 0, false, to.Bytes, s)
@@ -70,34 +69,57 @@ func (a *album) sample(b []byte, to *Field) error {
 	return nil
 }
 
+// borrow is memory to work with, which is given back.
+func (a *album) borrow() *Scratch {
+	if s, _ := a.scratch.Get().(*Scratch); s != nil {
+		return s
+	}
+	return new(Scratch)
+}
+
 // large finds out whether pictures are to be streamed, as the first of each part shows:
 // there is a cache then.
 func (t *tree) large(d *Data, parts map[string]*part, o pictureOptions) error {
-	if d.bound <= 0 {
-		return nil
-	}
 	samples, bytes := 0, int64(0)
 	for _, p := range parts {
-		if len(p.leaves) == 0 {
-			continue
+		shape, err := d.firstSize(map[string]*part{"": p}, o)
+		if err != nil {
+			return err
 		}
-		p.set, p.pictureOptions = classified(Field{}), o
-		for i := range p.leaves { // the first that is an image
-			h := o.start(&p.leaves[i])
-			if h.header == nil {
-				continue
-			}
-			p.pictures.shape(p.leaves[i].show, h.header)
-			if h.gray && o.Channels == 0 || o.Channels == 1 {
-				p.set.X().Shape[0] = 1
-			}
-			break
+		if shape != nil {
+			samples += len(p.leaves)
+			bytes += int64(len(p.leaves)) * (int64(shape[0]*shape[1]*shape[2]) + 4)
 		}
-		samples += len(p.leaves)
-		bytes += int64(len(p.leaves)) * (int64(p.set.X().Size()) + 4)
 	}
 	_, err := d.over(samples, bytes)
 	return err
+}
+
+// firstSize is what the first picture becomes that is one; nil: there is none, or all
+// are held.
+func (d *Data) firstSize(parts map[string]*part, o pictureOptions) ([]int, error) {
+	if d.bound <= 0 {
+		return nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		p := parts[name]
+		for i := range p.leaves {
+			if h := o.start(&p.leaves[i]); h.header != nil {
+				return o.becomes(h.header), nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// becomes is the shape of a sample, as far as one picture tells.
+func (o *pictureOptions) becomes(h *header) []int {
+	p := pictures{pictureOptions: *o, set: classified(Field{})}
+	p.shape("", h)
+	if h.gray && o.Channels == 0 || o.Channels == 1 {
+		p.set.X().Shape[0] = 1
+	}
+	return p.set.X().Shape
 }
 
 // began is how a picture's file begins.

@@ -54,6 +54,9 @@ func openCSV(d *Data, path string, o *options) error {
 	if fields != nil {
 		return d.csvRecords(files, c, fields, r)
 	}
+	if large, err := d.streamCSV(files, c); large || err != nil {
+		return err
+	}
 	return d.readParts(files, func(part, file string) (*Set, error) {
 		r, err := readCSV(file, c)
 		if err != nil {
@@ -76,12 +79,9 @@ func (d *Data) noteCSV(path string, c *csvReader) {
 // readCSV reads numbers with the class in one column. A large file is read
 // twice: once to see that all of it is good.
 func readCSV(path string, o csvOptions) (*csvReader, error) {
-	f, err := openSource(path)
+	f, err := (&Data{}).openRecords(path)
 	if err != nil {
 		return nil, err
-	}
-	if f.gzip && f.size > mostKept(16*f.packed) {
-		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", path, f.size, f.packed)
 	}
 	pass := func(rows int) (*csvReader, error) {
 		r, err := f.open()
@@ -127,6 +127,10 @@ type csvReader struct {
 	number  map[string]int32 // by name
 	names   []string
 	rec     *csv.Reader
+
+	dialect dialect
+	end     int64  // where the sample ends that is read, in bytes of the file
+	marks   *marks // where samples begin; nil: that is not noted
 }
 
 func (c *csvReader) say(format string, a ...any) {
@@ -161,12 +165,35 @@ func (c *csvReader) begin(in io.Reader) (*lines, error) {
 	if c.sep == 0 && d.sep != ',' {
 		c.say("columns are divided at %q", d.sep)
 	}
-	c.sep = d.sep
-	l := &lines{r: io.MultiReader(strings.NewReader(string(head[d.skip:n])), in), cr: d.cr}
+	c.sep, c.dialect = d.sep, d
+	return c.divide(io.MultiReader(strings.NewReader(string(head[d.skip:n])), in)), nil
+}
+
+// divide begins to read lines of the dialect.
+func (c *csvReader) divide(in io.Reader) *lines {
+	l := &lines{r: in, cr: c.dialect.cr}
 	r := csv.NewReader(l)
 	r.ReuseRecord, r.FieldsPerRecord, r.Comma, r.Comment, r.TrimLeadingSpace = true, -1, c.sep, '#', c.sep != '\t'
 	c.rec, c.classes, c.number = r, map[string]int32{}, map[string]int32{}
-	return l, nil
+	return l
+}
+
+// some reads n samples from a place in the file on, as another reader has found it to
+// be laid out.
+func (c *csvReader) some(like *csvReader, in io.Reader, n int, row func(rec []string, line int) error) error {
+	c.csvOptions, c.dialect, c.width, c.values, c.col = like.csvOptions, like.dialect, like.width, like.values, like.col
+	c.columns, c.drop, c.hollow, c.comma = like.columns, like.drop, like.hollow, like.comma
+	c.divide(in)
+	for range n {
+		rec, err := c.rec.Read()
+		if err == nil {
+			err = row(rec, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // samples reads all lines; the first two tell what they are.
@@ -190,6 +217,8 @@ func (c *csvReader) each(ready func(), row func(rec []string, line int) error) e
 	}
 	a := trimmed(first)
 	line, _ := c.rec.FieldPos(0)
+	start := int64(c.dialect.skip)
+	ends := start + c.rec.InputOffset()
 	second, err := c.rec.Read()
 	if err != nil && err != io.EOF {
 		return err
@@ -203,12 +232,18 @@ func (c *csvReader) each(ready func(), row func(rec []string, line int) error) e
 		return e
 	}
 	ready()
-	if !header {
+	if c.marks != nil && header {
+		c.marks.of[0].at = ends
+	} else if c.marks != nil {
+		c.marks.of[0].at = start
+	}
+	if c.end = ends; !header {
 		if err := row(a, line); err != nil {
 			return err
 		}
 	}
 	for err == nil {
+		c.end = start + c.rec.InputOffset()
 		if err := row(second, 0); err != nil {
 			return err
 		}
@@ -267,6 +302,9 @@ func (c *csvReader) row(rec []string, line int) error {
 		if c.rows >= 0 {
 			c.floats = append(c.floats, v)
 		}
+	}
+	if c.marks != nil {
+		c.marks.pass(c.end)
 	}
 	return nil
 }

@@ -46,18 +46,33 @@ func (o *options) csvFields(label string) *csvFields {
 type csvRows struct {
 	*source
 	csvOptions
-	texts map[string]bool
-	notes []string
+	texts  map[string]bool
+	notes  []string
+	layout *csvReader // as it was when the file was looked at
+	where  *marks
+}
+
+func (f *csvRows) places() *marks         { return f.where }
+func (f *csvRows) file() (*source, int64) { return f.source, 0 }
+
+func (f *csvRows) some(t *table, from mark, n int, done func(at string) error) error {
+	r, err := f.from(from.at)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	c := &csvReader{}
+	names := f.layout.columnNames()
+	return c.some(f.layout, r, n, func(rec []string, line int) error {
+		return f.row(c, names, rec, line, f.cells(t), func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
+	})
 }
 
 // openCSVRows reads a file through to see which columns hold texts.
-func openCSVRows(file string, o csvOptions) (*csvRows, error) {
-	s, err := openSource(file)
+func (d *Data) openCSVRows(file string, o csvOptions) (*csvRows, error) {
+	s, err := d.openRecords(file)
 	if err != nil {
 		return nil, err
-	}
-	if s.gzip && s.size > mostKept(16*s.packed) {
-		return nil, fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", file, s.size, s.packed)
 	}
 	f := &csvRows{source: s, csvOptions: o, texts: map[string]bool{}}
 	f.label, f.like = "last", nil
@@ -70,7 +85,7 @@ func openCSVRows(file string, o csvOptions) (*csvRows, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	f.notes = c.notes
+	f.notes, f.layout, f.where = c.notes, c, d.marks(0)
 	return f, nil
 }
 
@@ -81,26 +96,37 @@ func (f *csvRows) rows(cell func(c *csvReader, name, w string) error, done func(
 		return nil, err
 	}
 	defer r.Close()
-	c := &csvReader{csvOptions: f.csvOptions}
+	c := &csvReader{csvOptions: f.csvOptions, marks: f.where}
 	if _, err := c.begin(r); err != nil {
 		return nil, err
 	}
 	var names []string
 	return c, c.each(func() { names = c.columnNames() }, func(rec []string, line int) error {
-		if len(rec) != c.width {
-			return fmt.Errorf("line %d: wrong number of fields: %d, the first line has %d", c.line(line), len(rec), c.width)
+		if err := f.row(c, names, rec, line, cell, done); err != nil {
+			return err
 		}
-		c.count++
-		for i, w := range rec {
-			if c.drop[i] {
-				continue
-			}
-			if err := cell(c, names[i], strings.TrimSpace(w)); err != nil {
-				return fmt.Errorf("line %d, column %s: %w", c.line(line), c.where(i), err)
-			}
+		if c.marks != nil {
+			c.marks.pass(c.end)
 		}
-		return done(c)
+		return nil
 	})
+}
+
+// row calls cell for each value of a row, and then done.
+func (f *csvRows) row(c *csvReader, names, rec []string, line int, cell func(c *csvReader, name, w string) error, done func(c *csvReader) error) error {
+	if len(rec) != c.width {
+		return fmt.Errorf("line %d: wrong number of fields: %d, the first line has %d", c.line(line), len(rec), c.width)
+	}
+	c.count++
+	for i, w := range rec {
+		if c.drop[i] {
+			continue
+		}
+		if err := cell(c, names[i], strings.TrimSpace(w)); err != nil {
+			return fmt.Errorf("line %d, column %s: %w", c.line(line), c.where(i), err)
+		}
+	}
+	return done(c)
 }
 
 // columnNames are the names of the columns, or their numbers from 0 where they have
@@ -119,7 +145,13 @@ func (c *csvReader) columnNames() []string {
 }
 
 func (f *csvRows) each(t *table, done func(at string) error) error {
-	_, err := f.rows(func(c *csvReader, name, w string) error {
+	_, err := f.rows(f.cells(t), func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
+	return err
+}
+
+// cells sets the cells of a row.
+func (f *csvRows) cells(t *table) func(c *csvReader, name, w string) error {
+	return func(c *csvReader, name, w string) error {
 		col, err := t.column(name)
 		if err != nil || col == nil {
 			return err
@@ -136,17 +168,17 @@ func (f *csvRows) each(t *table, done func(at string) error) error {
 		x, err := c.value(w)
 		v.num(float64(x))
 		return err
-	}, func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
-	return err
+	}
 }
 
 // csvRecords reads files whose columns become fields.
 func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordOptions) error {
 	d.scaled = true
 	first := true
+	r.gather = f.gather
 	target := slices.Concat(f.target, []string{f.label})
-	err := d.readRecords(files, r, func(file string) (recordFile, error) {
-		rows, err := openCSVRows(file, o)
+	return d.readRecords(files, r, func(file string) (recordFile, error) {
+		rows, err := d.openCSVRows(file, o)
 		if err != nil {
 			return nil, err
 		}
@@ -166,15 +198,6 @@ func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordO
 		}
 		return rows, nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, s := range d.sets() {
-		if err := f.gather(d, s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // gather makes of fields of one column each those that are asked for.

@@ -65,7 +65,9 @@ func (o *options) names(option string) []string {
 // wants says whether a field is kept: a reader asks before it reads much.
 func (f *fieldOptions) wants(name string) bool {
 	if slices.Contains(f.drop, name) || f.only != nil && !slices.Contains(f.only, name) {
-		f.left[name] = true
+		if !f.left[name] { // once: later, several goroutines ask
+			f.left[name] = true
+		}
 		return false
 	}
 	return true

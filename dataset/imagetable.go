@@ -46,7 +46,7 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 			if err := t.walk(from, nil, nil); err != nil {
 				return err
 			}
-			column, images, err := t.rowImages(file, c)
+			column, images, err := t.rowImages(d, file, c)
 			if err != nil {
 				return err
 			}
@@ -56,6 +56,23 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 			}
 			d.note("%s: images are named by column %q", filepath.Base(file), column)
 		}
+	}
+	parts := map[string]*part{}
+	for _, name := range partOrder {
+		p := &part{}
+		for _, file := range files[name] {
+			for _, f := range rows[file] {
+				p.leaves, p.labels = append(p.leaves, f), append(p.labels, int32(len(p.labels)))
+			}
+		}
+		parts[name] = p
+	}
+	shape, err := d.firstSize(parts, po)
+	if err != nil {
+		return err
+	}
+	if shape != nil {
+		r.beside = int64(shape[0] * shape[1] * shape[2])
 	}
 	if err := d.csvRecords(files, c, fields, r); err != nil {
 		return err
@@ -70,12 +87,15 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 				f.Name = "values"
 			}
 		}
-		var all []leaf
-		size := int64(0)
-		for _, file := range files[part] {
-			for _, f := range rows[file] {
-				all, size = append(all, f), size+f.size
+		if d.cache != nil {
+			if err := d.streamImages(s, parts[part], part, po); err != nil {
+				return err
 			}
+			continue
+		}
+		all, size := parts[part].leaves, int64(0)
+		for _, f := range all {
+			size += f.size
 		}
 		if err := d.rowImages(s, part, "x", 0, size, po, func(add adder) error {
 			for i, f := range all {
@@ -96,8 +116,8 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 }
 
 // rowImages finds the images that the rows of a table name, and the column that does.
-func (t *tree) rowImages(file string, c csvOptions) (string, []leaf, error) {
-	f, err := openCSVRows(file, c)
+func (t *tree) rowImages(d *Data, file string, c csvOptions) (string, []leaf, error) {
+	f, err := d.openCSVRows(file, c)
 	if err != nil {
 		return "", nil, err
 	}
@@ -133,4 +153,33 @@ func (t *tree) rowImages(file string, c csvOptions) (string, []leaf, error) {
 		out[i] = t.files[n]
 	}
 	return names[k], out, nil
+}
+
+// streamImages adds a field of pictures that are streamed to a set whose other fields
+// are held.
+func (d *Data) streamImages(s *Set, p *part, name string, o pictureOptions) error {
+	p.pictureOptions, p.train = o, name == "train"
+	images, err := p.stream(d.bound)
+	if err != nil {
+		return err
+	}
+	d.besideImages(s, images, "x")
+	p.say(d, fmt.Sprintf("x of the %s set", setNames[name]))
+	return nil
+}
+
+// besideImages puts streamed pictures in front of the fields that belong to them, of
+// which those stay whose picture can be read.
+func (d *Data) besideImages(s, images *Set, name string) {
+	if kept := images.y().Ints; len(kept) < s.stored() {
+		for _, f := range s.Fields {
+			f.pick(kept)
+		}
+	}
+	x := images.X()
+	x.Name = name
+	s.Fields = slices.Insert(s.Fields, 0, x)
+	s.Stream, s.Bound = images.Stream, d.bound
+	d.scaled = false
+	d.Norm, d.NormName = ImageNet, "imagenet"
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -23,19 +24,53 @@ func openJSONL(d *Data, path string, o *options) error {
 		return err
 	}
 	return d.readRecords(files, r, func(file string) (recordFile, error) {
-		s, err := openSource(file)
-		if err == nil && s.gzip && s.size > mostKept(16*s.packed) {
-			err = fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", file, s.size, s.packed)
-		}
-		return &jsonFile{source: s}, err
+		s, err := d.openRecords(file)
+		return &jsonFile{source: s, marks: d.marks(0)}, err
 	})
 }
 
 // jsonFile is a file of JSON objects.
 type jsonFile struct {
 	*source
-	t   *table
-	dec *jsontext.Decoder
+	marks  *marks
+	t      *table
+	dec    *jsontext.Decoder
+	inList bool // objects are in one list
+}
+
+func (f *jsonFile) places() *marks         { return f.marks }
+func (f *jsonFile) file() (*source, int64) { return f.source, 0 }
+
+func (f *jsonFile) some(t *table, from mark, n int, done func(at string) error) error {
+	r, err := f.from(from.at)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in := bufio.NewReader(r)
+	if f.inList { // what is left of the list is one, without the comma before it
+		for {
+			b, err := in.ReadByte()
+			if err != nil {
+				return err
+			}
+			if b == ',' {
+				break
+			}
+			if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
+				if err := in.UnreadByte(); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	var all io.Reader = in
+	if f.inList {
+		all = io.MultiReader(strings.NewReader("["), in)
+	}
+	g := &jsonFile{source: f.source, t: t, dec: jsontext.NewDecoder(all, jsontext.AllowDuplicateNames(true))}
+	return first(n, done, func(done func(at string) error) error { return g.objects(0, done) })
 }
 
 func (f *jsonFile) each(t *table, done func(at string) error) error {
@@ -55,11 +90,19 @@ func (f *jsonFile) each(t *table, done func(at string) error) error {
 	}
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	f.t, f.dec = t, jsontext.NewDecoder(io.MultiReader(bytes.NewReader(head), r), jsontext.AllowDuplicateNames(true))
+	return f.objects(int64(n-len(head)), done)
+}
+
+// objects reads all objects; the decoder begins at a byte of the file.
+func (f *jsonFile) objects(start int64, done func(at string) error) error {
 	list := f.dec.PeekKind() == '['
-	if list {
+	if f.inList = list; list {
 		if _, err := f.dec.ReadToken(); err != nil {
 			return err
 		}
+	}
+	if f.marks != nil {
+		f.marks.of[0].at = start + f.dec.InputOffset()
 	}
 	for i := 0; ; i++ {
 		at := fmt.Sprintf("record %d", i)
@@ -83,6 +126,9 @@ func (f *jsonFile) each(t *table, done func(at string) error) error {
 		}
 		if err := done(at); err != nil {
 			return err
+		}
+		if f.marks != nil {
+			f.marks.pass(start + f.dec.InputOffset())
 		}
 	}
 }

@@ -45,6 +45,9 @@ func (t *tree) loadPairs(d *Data, o pictureOptions, image bool) error {
 		}
 		pairs["train"] = bare
 	}
+	if err := t.largePairs(d, pairs, o, image); err != nil {
+		return err
+	}
 	for _, part := range partOrder {
 		if pairs[part] == nil {
 			continue
@@ -52,7 +55,11 @@ func (t *tree) loadPairs(d *Data, o pictureOptions, image bool) error {
 		what := fmt.Sprintf("%s, the %s set", t.name, setNames[part])
 		p := &pairReader{t: t, pairs: pairs[part]}
 		p.pictureOptions, p.train = o, part == "train"
-		s, err := p.set(image)
+		read := p.set
+		if d.cache != nil {
+			read = func(image bool) (*Set, error) { return p.stream(d.bound, image) }
+		}
+		s, err := read(image)
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -86,8 +93,8 @@ func (p *pairReader) set(image bool) (*Set, error) {
 		s.Fields = append(s.Fields, m)
 		return s, nil
 	}
-	if p.Random() {
-		return nil, errors.New("pictures that are the target of others cannot be changed at random with them: leave out train-crop=, flip=, jitter= and erase= (crops and flips of training change both alike, where both have one size)")
+	if err := p.still(); err != nil {
+		return nil, err
 	}
 	other := pictures{pictureOptions: p.pictureOptions}
 	y, err := p.all(&other, func(q pair) int { return q.mask }, nil)
@@ -97,6 +104,14 @@ func (p *pairReader) set(image bool) (*Set, error) {
 	p.both(s.X(), kept, y)
 	s.Fields = append(s.Fields, y.X())
 	return s, nil
+}
+
+// still refuses random changes of pictures that are the target of others.
+func (p *pairReader) still() error {
+	if p.Random() {
+		return errors.New("pictures that are the target of others cannot be changed at random with them: leave out train-crop=, flip=, jitter= and erase= (crops and flips of training change both alike, where both have one size)")
+	}
+	return nil
 }
 
 // both keeps the samples of which both pictures can be read.
@@ -190,7 +205,11 @@ func (p *pairReader) mask(i int) (*mask, error) {
 		err = m.of(p.sizes[i][0], p.sizes[i][1])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (target=image: it is a picture, not a mask)", f.show, err)
+		return nil, notMask(f.show, err)
 	}
 	return m, nil
+}
+
+func notMask(name string, err error) error {
+	return fmt.Errorf("%s: %w (target=image: it is a picture, not a mask)", name, err)
 }

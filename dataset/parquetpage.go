@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"sort"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -40,6 +41,38 @@ type column struct {
 	bits    int     // of the first byte of what is plain that are read, where values are bits
 	most    int     // values of a page: of the group
 	left    int     // values of the page
+
+	rows   int    // begun so far, of the group
+	pageAt int64  // where the page begins,
+	begun  bool   // and whether any of its values has been read
+	pages  *pages // where pages begin; nil: that is not noted
+}
+
+// pages are places in a column of a row group from which its rows can be read: pages
+// that begin with a row of their own, so many bytes apart that they take little memory.
+type pages struct {
+	every int64
+	dict  int64      // where the page of the dictionary begins; 0: there is none
+	of    [][2]int64 // where a page begins, and its first row
+	most  int64      // bytes of a page, packed and unpacked
+}
+
+// seek has the column go on where a page begins, of those that have been noted, so many
+// rows before one of the group.
+func (c *column) seek(p *pages, row int) (before int, err error) {
+	if p == nil || len(p.of) == 0 {
+		return row, nil
+	}
+	if p.dict > 0 {
+		c.at = p.dict
+		if err := c.page(); err != nil {
+			return 0, err
+		}
+	}
+	k := sort.Search(len(p.of), func(k int) bool { return p.of[k][1] > int64(row) })
+	at := p.of[max(0, k-1)]
+	c.at, c.left, c.rows = at[0], 0, int(at[1])
+	return row - c.rows, nil
 }
 
 // kept are the types of values that are read.
@@ -108,6 +141,13 @@ func (c *column) entry() (rep, def int, v datum, err error) {
 			return 0, 0, v, errPage
 		}
 	}
+	if rep == 0 {
+		if p := c.pages; p != nil && !c.begun && (len(p.of) == 0 || c.pageAt-p.of[len(p.of)-1][0] >= p.every) {
+			p.of = append(p.of, [2]int64{c.pageAt, int64(c.rows)})
+		}
+		c.rows++
+	}
+	c.begun = true
 	if def = c.levels; c.present != nil {
 		l, err := c.present.next()
 		if def = int(l); err != nil || def > c.levels {
@@ -204,6 +244,7 @@ func (c *column) page() error {
 	if err := t.walk(0, 0); err != nil {
 		return err
 	}
+	at := c.at
 	kind, unpacked, packed := t.ints[[2]int{0, 1}], t.ints[[2]int{0, 2}], t.ints[[2]int{0, 3}]
 	c.at += int64(len(head) - len(t.b))
 	if packed < 0 || packed > c.end-c.at || unpacked < 0 || unpacked > mostKept(packed) {
@@ -214,7 +255,12 @@ func (c *column) page() error {
 		return err
 	}
 	c.at += packed
-	switch kind {
+	if p := c.pages; p != nil {
+		if p.most = max(p.most, packed+unpacked); kind == 2 {
+			p.dict = at
+		}
+	}
+	switch c.pageAt, c.begun = at, false; kind {
 	case 0:
 		return c.dataPage(b, int(unpacked), t.ints)
 	case 2:

@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,12 +18,65 @@ import (
 // parquetRows are the rows of a Parquet file as records: each column is a field, of
 // numbers, texts, or numbers in lists.
 type parquetRows struct {
-	file   string
+	path   string
 	size   int64
 	groups []format.RowGroup
 	leaves []*leafColumn
 	images []*leafColumn // columns of images, which are read apart
 	names  map[string][]string
+
+	source *source
+	marks  *marks            // of rows, any of which may be the first
+	pages  map[[2]int]*pages // of each column of each row group; nil: they are not noted
+}
+
+func (r *parquetRows) places() *marks { return r.marks }
+
+// file says how much reading takes: a page of each column.
+func (r *parquetRows) file() (*source, int64) {
+	sum := map[int]int64{}
+	for k, p := range r.pages {
+		sum[k[0]] += p.most
+	}
+	most := int64(0)
+	for _, n := range sum {
+		most = max(most, n)
+	}
+	return r.source, most
+}
+
+// open is a column of a row group, whose pages are noted, or have been.
+func (r *parquetRows) open(f io.ReaderAt, group int, l *leafColumn) (*column, error) {
+	c, err := openColumn(f, r.size, &r.groups[group], l.LeafColumn)
+	if err == nil && r.pages != nil {
+		k := [2]int{group, l.ColumnIndex}
+		if r.pages[k] == nil {
+			r.pages[k] = &pages{every: r.marks.every}
+			c.pages = r.pages[k]
+		}
+	}
+	return c, err
+}
+
+// some reads rows from one on.
+func (r *parquetRows) some(t *table, from mark, n int, done func(at string) error) error {
+	f, err := r.source.stamp.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lo, hi, begin := from.record, from.record+n, 0
+	for k := range r.groups {
+		end := begin + int(r.groups[k].NumRows)
+		a, b := max(lo, begin), min(hi, end)
+		if a < b {
+			if err := r.rows(f, t, k, a-begin, b-begin, begin, done); err != nil {
+				return err
+			}
+		}
+		begin = end
+	}
+	return r.source.stamp.same(f)
 }
 
 // leafColumn is a column of values of a schema.
@@ -54,7 +108,7 @@ func openRows(file string, o parquetOptions) (r *parquetRows, err error) {
 		return nil, err
 	}
 	defer f.Close()
-	r = &parquetRows{file: file, size: st.Size(), names: map[string][]string{}}
+	r = &parquetRows{path: file, size: st.Size(), names: map[string][]string{}}
 	if err := checkFooter(f, r.size); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -142,43 +196,71 @@ func (r *parquetRows) findImages(o parquetOptions) {
 
 // each reads all rows.
 func (r *parquetRows) each(t *table, done func(at string) error) error {
-	f, err := os.Open(r.file)
+	f, err := os.Open(r.path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	row, texts := 0, 0
-	for _, g := range r.groups {
-		var read []*rowColumn
-		for _, l := range r.leaves {
-			c, err := t.column(l.name)
-			if err != nil {
-				return err
-			}
-			if c == nil {
-				continue
-			}
-			p, err := openColumn(f, r.size, &g, l.LeafColumn)
-			if err != nil {
-				c.odd = err.Error()
-				continue
-			}
-			read = append(read, &rowColumn{column: p, leaf: l, cells: c})
-		}
-		for range g.NumRows {
-			at := fmt.Sprintf("row %d", row)
-			for _, c := range read {
-				if err := c.row(); err != nil {
-					return fmt.Errorf("%s: column %q: %w", at, c.leaf.name, err)
-				}
-				if texts += len(c.cells.cell.text); int64(texts) > 16*mostValues(r.size) {
+	first, texts := 0, int64(0)
+	for k := range r.groups {
+		n := int(r.groups[k].NumRows)
+		err := r.rows(f, t, k, 0, n, first, func(at string) error {
+			for _, c := range t.cols {
+				if texts += int64(len(c.cell.text)); texts > 16*mostValues(r.size) {
 					return fmt.Errorf("its texts are many times its %d bytes", r.size)
 				}
 			}
-			if err := done(at); err != nil {
-				return err
+			return done(at)
+		})
+		if err != nil {
+			return err
+		}
+		first += n
+	}
+	if r.marks != nil {
+		r.marks.records = first
+	}
+	return nil
+}
+
+// rows reads some rows of a group, whose first is one of the file's.
+func (r *parquetRows) rows(f io.ReaderAt, t *table, group, lo, hi, first int, done func(at string) error) error {
+	var read []*rowColumn
+	for _, l := range r.leaves {
+		c, err := t.column(l.name)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			continue
+		}
+		p, err := r.open(f, group, l)
+		if err != nil {
+			c.odd = err.Error()
+			continue
+		}
+		col := &rowColumn{column: p, leaf: l, cells: c}
+		if lo > 0 {
+			before, err := p.seek(r.pages[[2]int{group, l.ColumnIndex}], lo)
+			for ; before > 0 && err == nil; before-- {
+				err = col.row()
+				c.cell.reset()
 			}
-			row++
+			if err != nil {
+				return fmt.Errorf("column %q: %w", l.name, err)
+			}
+		}
+		read = append(read, col)
+	}
+	for row := first + lo; row < first+hi; row++ {
+		at := fmt.Sprintf("row %d", row)
+		for _, c := range read {
+			if err := c.row(); err != nil {
+				return fmt.Errorf("%s: column %q: %w", at, c.leaf.name, err)
+			}
+		}
+		if err := done(at); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -196,6 +278,12 @@ func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) 
 				return err
 			}
 			opened[file] = r
+			if r.marks = d.marks(0); r.marks != nil {
+				if r.source, err = openLarge(file); err != nil {
+					return err
+				}
+				r.marks.any, r.pages = true, map[[2]int]*pages{}
+			}
 			for _, l := range r.images {
 				if !o.wants(l.name) {
 					continue
@@ -295,7 +383,7 @@ func (r *parquetRows) pictures(name string, add func(row int, b []byte) error) e
 	if k < 0 {
 		return fmt.Errorf("there is no column %q of images", name)
 	}
-	f, err := os.Open(r.file)
+	f, err := os.Open(r.path)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,9 @@ type recordOptions struct {
 	token *tokenizing        // nil: texts are classes, or left out
 	texts map[string]bool    // columns of texts that are classes
 	*fieldOptions
+
+	gather func(*Data, *Set) error // makes other fields of those of columns; nil: they stay
+	beside int64                   // bytes of images that belong to each record
 }
 
 // records reads the options of files of records.
@@ -61,6 +64,12 @@ func (o *recordOptions) fill(name string) filling {
 type recordFile interface {
 	// each reads all records: it sets the cells of one, and calls done.
 	each(t *table, done func(at string) error) error
+	// some reads n records from a place on, as each does.
+	some(t *table, from mark, n int, done func(at string) error) error
+	// marks are where records begin, once each has read them.
+	places() *marks
+	// file is where they are read from, and the most bytes that this takes at a time.
+	file() (s *source, takes int64)
 }
 
 // table is columns of records of several files.
@@ -142,6 +151,9 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 	if err := t.plan(); err != nil {
 		return err
 	}
+	if streamed, err := t.stream(files, opened); streamed || err != nil {
+		return err
+	}
 	for _, part := range partOrder {
 		if len(files[part]) == 0 {
 			continue
@@ -157,6 +169,11 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 		s, err := t.set(part)
 		if err != nil {
 			return err
+		}
+		if o.gather != nil {
+			if err := o.gather(d, s); err != nil {
+				return err
+			}
 		}
 		*d.part(part) = s
 	}
@@ -240,7 +257,7 @@ func (t *table) allocate(n int) error {
 		}
 		values := size(p.shape)
 		if p.token {
-			values = 3 * t.o.token.length
+			values = t.o.token.values()
 		}
 		if total += values; total > 4*maxFile/max(1, n) {
 			return fmt.Errorf("%d records of %d numbers take more than %d bytes", n, total, int64(16*maxFile))

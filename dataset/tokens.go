@@ -146,6 +146,14 @@ func (k *tokenizing) choose(t *table, of []*cells) error {
 	return nil
 }
 
+// values are the numbers that a text becomes.
+func (k *tokenizing) values() int {
+	if k.types {
+		return 3 * k.length
+	}
+	return 2 * k.length
+}
+
 // room is for the tokens of n records.
 func (k *tokenizing) room(n int) *tokenCells {
 	k.cut = 0
@@ -224,16 +232,31 @@ func openLines(d *Data, path string, o *options) error {
 		return err
 	}
 	return d.readRecords(files, r, func(file string) (recordFile, error) {
-		s, err := openSource(file)
-		if err == nil && s.gzip && s.size > mostKept(16*s.packed) {
-			err = fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", file, s.size, s.packed)
-		}
-		return &lineFile{s}, err
+		s, err := d.openRecords(file)
+		return &lineFile{source: s, marks: d.marks(0)}, err
 	})
 }
 
 // lineFile is a text whose lines are records; empty ones are none.
-type lineFile struct{ *source }
+type lineFile struct {
+	*source
+	marks   *marks
+	longest int // line, in bytes
+}
+
+func (f *lineFile) places() *marks         { return f.marks }
+func (f *lineFile) file() (*source, int64) { return f.source, int64(f.longest) }
+
+func (f *lineFile) some(t *table, from mark, n int, done func(at string) error) error {
+	r, err := f.from(from.at)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return first(n, done, func(done func(at string) error) error {
+		return f.read(t, bufio.NewReaderSize(r, f.longest+1), nil, done)
+	})
+}
 
 func (f *lineFile) each(t *table, done func(at string) error) error {
 	r, err := f.open()
@@ -241,9 +264,15 @@ func (f *lineFile) each(t *table, done func(at string) error) error {
 		return err
 	}
 	defer r.Close()
-	lines := bufio.NewReaderSize(r, maxLine)
+	return f.read(t, bufio.NewReaderSize(r, maxLine), f.marks, done)
+}
+
+// read reads lines, and notes where they begin.
+func (f *lineFile) read(t *table, lines *bufio.Reader, m *marks, done func(at string) error) error {
+	at := int64(0)
 	for n := 1; ; n++ {
 		b, err := lines.ReadSlice('\n')
+		at += int64(len(b))
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return fmt.Errorf("line %d is longer than %d bytes", n, maxLine)
 		}
@@ -269,6 +298,10 @@ func (f *lineFile) each(t *table, done func(at string) error) error {
 			c.cell.kind, c.cell.text = texts, append(c.cell.text[:0], line...)
 			if err := done(fmt.Sprintf("line %d", n)); err != nil {
 				return err
+			}
+			if m != nil {
+				m.pass(at)
+				f.longest = max(f.longest, len(b))
 			}
 		}
 		if err == io.EOF {

@@ -2,11 +2,13 @@ package dataset
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // maxFile bounds what is read of one file once it is unpacked.
@@ -23,6 +25,8 @@ type source struct {
 	packed int64 // bytes of the file
 	size   int64 // once unpacked
 	gzip   bool
+	stamp  *stamp
+	plain  *os.File // of a gzipped file, unpacked where it is read in parts
 }
 
 // regular is what a file is, refused where reading it may never end.
@@ -37,11 +41,20 @@ func regular(path string) (os.FileInfo, error) {
 // openSource looks at a file. One that is gzipped is read through, its checksum
 // with it, to learn its size.
 func openSource(path string) (*source, error) {
-	st, err := regular(path)
+	s, err := openLarge(path)
+	if err == nil && s.size > maxFile {
+		err = fmt.Errorf("%s: more than %d bytes", path, int64(maxFile))
+	}
+	return s, err
+}
+
+// openLarge is openSource of a file that is not kept whole.
+func openLarge(path string) (*source, error) {
+	st, err := stampOf(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{path: path, packed: st.Size(), size: st.Size()}
+	s := &source{path: path, packed: st.size, size: st.size, stamp: st}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -57,14 +70,63 @@ func openSource(path string) (*source, error) {
 			return nil, err
 		}
 		defer r.Close()
-		if s.size, err = io.Copy(io.Discard, io.LimitReader(r, maxFile+1)); err != nil {
+		most := mostKept(16 * s.packed)
+		if s.size, err = io.Copy(io.Discard, io.LimitReader(r, max(most, maxFile)+1)); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if s.size > maxFile {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, int64(maxFile))
-	}
 	return s, nil
+}
+
+// openRecords looks at a file of records. It may be of any size where it can be
+// streamed.
+func (d *Data) openRecords(path string) (*source, error) {
+	open := openSource
+	if d.bound > 0 {
+		open = openLarge
+	}
+	s, err := open(path)
+	if err == nil && s.gzip && s.size > mostKept(16*s.packed) {
+		err = fmt.Errorf("%s: %d bytes are packed into %d: unpack it with gunzip first", path, s.size, s.packed)
+	}
+	return s, err
+}
+
+// unpack unpacks a gzipped file, of which no part can be read by itself, into one that
+// goes when nobody reads it any more.
+func (s *source) unpack(d *Data) error {
+	if !s.gzip || s.plain != nil {
+		return nil
+	}
+	r, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.CreateTemp("", "pare-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // a system that keeps open files keeps it
+	if n, err := io.Copy(f, r); err != nil || n != s.size {
+		f.Close()
+		return fmt.Errorf("%s: it is unpacked into %s, which needs %s there (gunzip unpacks it for good): %w", s.path, f.Name(), amount(s.size), cmp.Or(err, io.ErrUnexpectedEOF))
+	}
+	s.plain = f
+	d.note("%s is gzipped: it is unpacked into a temporary file of %s while it is read", filepath.Base(s.path), amount(s.size))
+	return nil
+}
+
+// from reads the file, as unpacked, from a place on.
+func (s *source) from(at int64) (io.ReadCloser, error) {
+	if s.plain != nil {
+		return io.NopCloser(io.NewSectionReader(s.plain, at, s.size-at)), nil
+	}
+	f, err := s.stamp.open()
+	if err != nil {
+		return nil, err
+	}
+	return &sourceReader{io.NewSectionReader(f, at, s.size-at), f}, nil
 }
 
 // startsAsGzip tells a gzipped file; one that can be read by offsets is where it was.

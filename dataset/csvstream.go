@@ -1,0 +1,73 @@
+package dataset
+
+import "fmt"
+
+// streamCSV makes a stream of samples with a class in one column where they are too
+// many. All files are read once to know what they hold.
+func (d *Data) streamCSV(files fileParts, o csvOptions) (bool, error) {
+	if d.bound <= 0 {
+		return false, nil
+	}
+	readers := map[string][]*csvReader{}
+	sources := map[string][]*source{}
+	samples, bytes := 0, int64(0)
+	for _, part := range partOrder {
+		for _, file := range files[part] {
+			f, err := d.openRecords(file)
+			if err != nil {
+				return true, err
+			}
+			r, err := f.open()
+			if err != nil {
+				return true, err
+			}
+			c := &csvReader{csvOptions: o, rows: -1, marks: d.marks(0)}
+			err = c.read(r)
+			r.Close()
+			if err != nil {
+				return true, fmt.Errorf("%s: %w", file, err)
+			}
+			if o.like == nil {
+				o.like = c
+			}
+			readers[part], sources[part] = append(readers[part], c), append(sources[part], f)
+			samples += c.count
+			bytes += int64(c.count) * int64(4*c.values+4)
+		}
+	}
+	if large, err := d.over(samples, bytes); !large || err != nil {
+		return large, err
+	}
+	for _, part := range partOrder {
+		if len(files[part]) == 0 {
+			continue
+		}
+		o := pieced{files: sources[part]}
+		for k, c := range readers[part] {
+			o.marks = append(o.marks, c.marks)
+			d.noteCSV(files[part][k], c)
+			if err := o.files[k].unpack(d); err != nil {
+				return true, err
+			}
+		}
+		o.read = func(p piece) (*Set, error) {
+			r, err := o.files[p.file].from(p.at.at)
+			if err != nil {
+				return nil, err
+			}
+			defer r.Close()
+			like := readers[part][p.file]
+			c := &csvReader{rows: p.n, floats: make([]float32, 0, p.n*like.values), labels: make([]int32, 0, p.n)}
+			if err := c.some(like, r, p.n, c.row); err != nil {
+				return nil, err
+			}
+			return c.set(), nil
+		}
+		s, err := d.streamPieces(o)
+		if err != nil {
+			return true, err
+		}
+		*d.part(part) = s
+	}
+	return true, nil
+}
