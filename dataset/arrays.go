@@ -24,28 +24,36 @@ type lying struct {
 // lies finds samples and labels in a file of arrays.
 func (z *npz) lies(names [2]string) (h [2]*lying, err error) {
 	for i, name := range names {
-		f := z.arrays[name]
-		show := fmt.Sprintf("%s, array %q", filepath.Base(z.path), name)
-		if f.UncompressedSize64 > math.MaxInt64/16 || f.Method != zip.Store && int64(f.UncompressedSize64) > mostKept(int64(f.CompressedSize64)) {
-			return h, fmt.Errorf("%s: %d bytes packed into %d are refused", show, f.UncompressedSize64, f.CompressedSize64)
-		}
-		r, err := f.Open()
-		if err != nil {
-			return h, fmt.Errorf("%s: %w", show, err)
-		}
-		head, err := headOf(show, r, int64(f.UncompressedSize64), nil)
-		r.Close()
-		if err != nil {
+		if h[i], err = z.lie(name); err != nil {
 			return h, err
-		}
-		h[i] = &lying{Header: head.Header, name: show, file: z.stamp}
-		if f.Method != zip.Store {
-			h[i].unpack = func() (io.ReadCloser, error) { return z.stamp.member(f.Name) }
-		} else if h[i].at, err = f.DataOffset(); err != nil {
-			return h, fmt.Errorf("%s: %w", show, err)
 		}
 	}
 	z.used = append(z.used, names[:]...)
+	return h, nil
+}
+
+// lie finds an array in a file of arrays.
+func (z *npz) lie(name string) (*lying, error) {
+	f := z.arrays[name]
+	show := fmt.Sprintf("%s, array %q", filepath.Base(z.path), name)
+	if f.UncompressedSize64 > math.MaxInt64/16 || f.Method != zip.Store && int64(f.UncompressedSize64) > mostKept(int64(f.CompressedSize64)) {
+		return nil, fmt.Errorf("%s: %d bytes packed into %d are refused", show, f.UncompressedSize64, f.CompressedSize64)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", show, err)
+	}
+	head, err := headOf(show, r, int64(f.UncompressedSize64), nil)
+	r.Close()
+	if err != nil {
+		return nil, err
+	}
+	h := &lying{Header: head.Header, name: show, file: z.stamp}
+	if f.Method != zip.Store {
+		h.unpack = func() (io.ReadCloser, error) { return z.stamp.member(f.Name) }
+	} else if h.at, err = f.DataOffset(); err != nil {
+		return nil, fmt.Errorf("%s: %w", show, err)
+	}
 	return h, nil
 }
 
@@ -181,6 +189,9 @@ func (x *lying) extent(turned bool) *extent {
 		if x.ofBytes() {
 			putTurned(to.Bytes[k*n:], raw, to.Shape, turned)
 			return nil
+		}
+		if to.Ints != nil {
+			return x.putInts(raw, first, to, k)
 		}
 		h := of
 		h.Shape = append([]int{len(raw) / size}, of.Shape[1:]...)

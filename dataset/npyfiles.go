@@ -107,6 +107,9 @@ func (d *Data) npyFolder(dir, layout string) error {
 	if len(bare) > 0 {
 		d.note("arrays of no part, which are left out: %s", few(bare))
 	}
+	if streamed, err := d.streamNPYFields(parts, path, layout); streamed || err != nil {
+		return err
+	}
 	for _, part := range partOrder {
 		var of []namedArray
 		for _, n := range parts[part] {

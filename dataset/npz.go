@@ -66,6 +66,12 @@ func openNPZ(d *Data, file string, o *options) error {
 		return err
 	}
 	for _, records := range []bool{false, true} {
+		if records {
+			if streamed, err := d.streamNPZFields(files, n); streamed || err != nil {
+				d.recordNorm()
+				return err
+			}
+		}
 		if n.all && !records {
 			continue
 		}

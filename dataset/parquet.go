@@ -36,6 +36,9 @@ func openParquet(d *Data, path string, o *options) error {
 		return err
 	}
 	if !all && r.token == nil {
+		if large, err := d.streamClassic(files, r, po); large || err != nil {
+			return err
+		}
 		err := d.readParts(files, func(part, file string) (*Set, error) { return d.readParquet(file, po, part == "train") })
 		var label errLabel
 		if !errors.As(err, &label) {
@@ -82,7 +85,8 @@ type parquetFile struct {
 	size     int64
 	training bool
 	img, lab *parquet.LeafColumn
-	target   string // the name of the column of classes
+	from     string // the name of the column of images,
+	target   string // and of that of classes
 
 	pics    *pictures
 	groups  []format.RowGroup
@@ -199,6 +203,8 @@ func (p *parquetFile) columns(schema *parquet.Schema) error {
 		return fmt.Errorf("image= and label= name columns, which are %s", few(names))
 	case p.image != "" && p.img.Node.Type().Kind() != parquet.ByteArray:
 		return fmt.Errorf("column %s holds no bytes of images: image= names another", p.image)
+	}
+	switch p.from = image; {
 	case p.img == nil || p.lab == nil || !p.classic() || slices.ContainsFunc(names, func(n string) bool { return n != image && n != p.target && p.d.fields.names(n) }):
 		return errLabel{fmt.Errorf("the columns are %s", few(names))}
 	}

@@ -294,8 +294,18 @@ func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) 
 			}
 		}
 	}
+	if d.bound > 0 && len(images) > 0 {
+		shape, err := firstShape(opened[firstFile(files)], images[0], po.pictureOptions)
+		if err != nil {
+			return err
+		}
+		o.beside = int64(len(images) * size(shape))
+	}
 	if err := d.readRecords(files, o, func(file string) (recordFile, error) { return opened[file], nil }); err != nil {
 		return err
+	}
+	if d.cache != nil && len(images) > 1 {
+		return fmt.Errorf("columns of images are not streamed together: %s: let samples take more memory, or keep one of them by drop= or only=", few(images))
 	}
 	for _, part := range partOrder {
 		s := *d.part(part)
@@ -308,6 +318,16 @@ func (d *Data) readColumns(files fileParts, o recordOptions, po parquetOptions) 
 					f.Names, f.Classes = names, len(names)
 				}
 			}
+		}
+		if d.cache != nil && len(images) > 0 {
+			var of []*parquetRows
+			for _, file := range files[part] {
+				of = append(of, opened[file])
+			}
+			if err := d.streamRowImages(s, part, images[0], of, po.pictureOptions); err != nil {
+				return err
+			}
+			continue
 		}
 		for i, name := range images {
 			size := int64(0)
@@ -389,12 +409,12 @@ func (r *parquetRows) pictures(name string, add func(row int, b []byte) error) e
 	}
 	defer f.Close()
 	row, total := 0, int64(0)
-	for _, g := range r.groups {
-		c, err := openColumn(f, r.size, &g, r.images[k].LeafColumn)
+	for group := range r.groups {
+		c, err := r.open(f, group, r.images[k])
 		if err != nil {
 			return err
 		}
-		for range g.NumRows {
+		for range r.groups[group].NumRows {
 			v, err := c.next()
 			if err != nil {
 				return fmt.Errorf("row %d: %w", row, err)

@@ -102,7 +102,8 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 			f.spelled = nil
 			continue
 		}
-		of[j] = &f
+		h := f // the set may make another of it
+		of[j] = &h
 		sample += f.bytes()
 	}
 	if held > d.bound/4 {

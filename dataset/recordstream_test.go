@@ -1,8 +1,10 @@
 package dataset
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
+	"image/color"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -205,6 +207,58 @@ func TestStreamedParquet(t *testing.T) {
 	}
 }
 
+// Images in Parquet files are the same samples, streamed or not, with or without
+// columns beside them.
+func TestStreamedParquetImages(t *testing.T) {
+	type row struct {
+		Image struct {
+			Bytes []byte `parquet:"bytes"`
+			Path  string `parquet:"path"`
+		} `parquet:"image"`
+		Label string  `parquet:"label,dict"`
+		Age   float32 `parquet:"age"`
+	}
+	at := func(from int) func(i int) row {
+		return func(i int) (r row) {
+			i += from
+			r.Image.Bytes = pngOf(picture(9+i%3, 8, color.NRGBA{byte(i), byte(3 * i), 9, 255}))
+			if i%30 == 4 {
+				r.Image.Bytes = []byte("no image")
+			}
+			r.Label, r.Age = fmt.Sprint("c", i*5%11), float32(i)/4
+			return r
+		}
+	}
+	for _, page := range []int{300, 2000} {
+		dir := t.TempDir()
+		o := []parquet.WriterOption{parquet.PageBufferSize(page), parquet.MaxRowsPerRowGroup(25)}
+		write(t, filepath.Join(dir, "train-0.parquet"), parquetOf(t, 60, at(0), o...))
+		write(t, filepath.Join(dir, "train-1.parquet"), parquetOf(t, 50, at(60), o...))
+		write(t, filepath.Join(dir, "test-0.parquet"), parquetOf(t, 40, at(7), o...))
+		for _, query := range []string{"?corrupt=skip&size=8x9", "?corrupt=skip&size=9&fields=all", "?corrupt=skip&resize=9&crop=8&train-crop=resized&val=.1"} {
+			d := sameData(t, "parquet:"+dir+query, 25<<10)
+			if d.Train.X().Held() {
+				t.Error("images are held")
+			}
+			if strings.Contains(query, "train-crop") {
+				h := open(t, "parquet:"+dir+query)
+				n := d.Train.X().Size()
+				var x [2][]float32
+				for k, s := range []*Set{h.Train, d.Train} {
+					x[k] = make([]float32, 30*n)
+					l := &Loader{Set: s, Size: 30, Norm: d.Norm, Augment: Augment{Data: true}, Seed: 3}
+					if _, err := l.Fill(2, 1, []Buffer{{X: x[k]}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if !slices.Equal(x[0], x[1]) {
+					t.Error("training sees other pictures")
+				}
+			}
+		}
+	}
+}
+
 // A row group that does not fit says so.
 func TestStreamedTooLarge(t *testing.T) {
 	type row struct {
@@ -344,5 +398,47 @@ func TestStreamedPairs(t *testing.T) {
 	write(t, filepath.Join(dir, "pairs", "masks", "07.png"), grayOf(3, 0, 0, 0))
 	if _, err := (Options{Memory: 2500}).Open(p); err == nil || !strings.Contains(err.Error(), "07.png: the mask has 3x1 pixels, its picture 9x7") {
 		t.Errorf("a mask of another size: %v", err)
+	}
+}
+
+// Arrays that are fields each are the same samples, streamed or not.
+func TestStreamedArrayFields(t *testing.T) {
+	const n = 120
+	var a, b []float32
+	var u, m, p []byte
+	var l, w []int64
+	for i := range n {
+		for k := range 12 {
+			a, u = append(a, float32(i*k)/4), append(u, byte(i+k))
+		}
+		for k := range 48 {
+			m, p = append(m, byte((i+k)%3)), append(p, byte(i*k))
+		}
+		b, l, w = append(b, float32(i)), append(l, int64(i*7%5)), append(w, int64(-i), int64(i))
+	}
+	entries := func(lo, hi int) []entry {
+		k := hi - lo
+		return []entry{
+			{"image.npy", u1(fmt.Sprintf("%d, 2, 2, 3", k), u[12*lo:12*hi]...)}, {"table.npy", f4(fmt.Sprintf("%d, 12", k), a[12*lo:12*hi]...)},
+			{"label.npy", i8(fmt.Sprintf("%d,", k), l[lo:hi]...)}, {"words.npy", i8(fmt.Sprintf("%d, 2", k), w[2*lo:2*hi]...)}, {"y2.npy", f4(fmt.Sprintf("%d,", k), b[lo:hi]...)},
+		}
+	}
+	masks := func(lo, hi int) []entry {
+		return []entry{{"mask.npy", u1(fmt.Sprintf("%d, 6, 8", hi-lo), m[48*lo:48*hi]...)}, {"photo.npy", u1(fmt.Sprintf("%d, 1, 6, 8", hi-lo), p[48*lo:48*hi]...)}}
+	}
+	dir := t.TempDir()
+	for name, e := range map[string][]entry{"a/train-0": entries(0, 50), "a/train-1": entries(50, n), "a/test": entries(20, 60), "m/train-0": masks(0, 50), "m/train-1": masks(50, n)} {
+		write(t, filepath.Join(dir, name+".npz"), zipped(zip.Store, e...))
+	}
+	for _, e := range entries(0, n) {
+		write(t, filepath.Join(dir, "folder", e.name), e.data)
+	}
+	a1 := "npz:" + filepath.Join(dir, "a")
+	for spec, bound := range map[string]int64{a1 + "?fields=all": 5500, a1 + "?fields=all&drop=y2&layout=nchw": 5500, a1 + "/train-1.npz?fields=all": 4000, "npy:" + filepath.Join(dir, "folder") + "?val=.2": 5000} {
+		sameData(t, spec, bound)
+	}
+	d := sameData(t, "npz:"+filepath.Join(dir, "m")+"?fields=all", 6500)
+	if f := d.Train.y(); f.Name != "mask" || f.Classes != 3 {
+		t.Errorf("masks: %s of %d classes", f.Name, f.Classes)
 	}
 }

@@ -67,7 +67,8 @@ func (d *Data) streamed(fields []*Field, shards []shard) (*Set, error) {
 	sample := int64(0)
 	for j, f := range fields {
 		if !f.Held() {
-			of[j] = f
+			g := *f // the set may make another of it
+			of[j] = &g
 			sample += f.bytes()
 		}
 	}
