@@ -138,50 +138,10 @@ func (d *Data) fieldsOf(files [][]lyingField, layout string) (*Set, error) {
 		d.layOut(f, layout)
 		turned[f.Name] = !slices.Equal(was, f.Shape) || layout == "nhwc" && f.image()
 	}
-	build := func() error {
-		var shards []shard
-		for _, of := range files {
-			sh := shard{name: of[0].name, n: of[0].Shape[0], extents: make([]*extent, len(s.Fields))}
-			for j, f := range s.Fields {
-				k := slices.IndexFunc(of, func(a lyingField) bool { return a.field == f.Name })
-				if k < 0 || len(of) != len(s.Fields) {
-					return fmt.Errorf("%s: its arrays are not those of %s", of[0].name, files[0][0].name)
-				}
-				first := files[0][slices.IndexFunc(files[0], func(a lyingField) bool { return a.field == f.Name })]
-				if a := of[k]; !slices.Equal(a.Shape[1:], first.Shape[1:]) || a.DType.IsFloat() != first.DType.IsFloat() || a.ofBytes() != first.ofBytes() {
-					return fmt.Errorf("%s has samples of shape %v and type %v, %s of shape %v and type %v", a.name, a.Shape[1:], a.DType, first.name, first.Shape[1:], first.DType)
-				} else if a.Fortran && len(a.Shape) > 1 {
-					return fmt.Errorf("%s: the array is in Fortran order, in which no sample can be read by itself: save it with numpy.ascontiguousarray, or let samples take more memory", a.name)
-				}
-				if !f.Held() {
-					sh.extents[j] = of[k].extent(turned[f.Name])
-				}
-			}
-			shards = append(shards, sh)
-		}
-		out, err := d.streamed(s.Fields, shards)
-		if err == nil {
-			s.Stream, s.Bound = out.Stream, out.Bound
-		}
-		return err
+	if err := s.holdClasses(files); err != nil {
+		return nil, err
 	}
-	for _, f := range s.Fields { // classes, one a sample, are held
-		if f.Size() != 1 || f.Floats != nil || !isTarget(f.Name) {
-			continue
-		}
-		for _, of := range files {
-			for _, a := range of {
-				if a.field != f.Name {
-					continue
-				}
-				g := f.like(a.Shape[0])
-				if err := a.extent(false).read(0, a.Shape[0], g); err != nil {
-					return nil, err
-				}
-				f.Bytes, f.Ints = append(f.Bytes, g.Bytes...), append(f.Ints, g.Ints...)
-			}
-		}
-	}
+	build := func() error { return d.buildFields(s, files, turned) }
 	if err := build(); err != nil {
 		return nil, err
 	}
@@ -204,6 +164,57 @@ func (d *Data) fieldsOf(files [][]lyingField, layout string) (*Set, error) {
 		}
 	}
 	return s, err
+}
+
+// buildFields makes the stream of a set of arrays, of which it turns some.
+func (d *Data) buildFields(s *Set, files [][]lyingField, turned map[string]bool) error {
+	var shards []shard
+	for _, of := range files {
+		sh := shard{name: of[0].name, n: of[0].Shape[0], extents: make([]*extent, len(s.Fields))}
+		for j, f := range s.Fields {
+			k := slices.IndexFunc(of, func(a lyingField) bool { return a.field == f.Name })
+			if k < 0 || len(of) != len(s.Fields) {
+				return fmt.Errorf("%s: its arrays are not those of %s", of[0].name, files[0][0].name)
+			}
+			first := files[0][slices.IndexFunc(files[0], func(a lyingField) bool { return a.field == f.Name })]
+			if a := of[k]; !slices.Equal(a.Shape[1:], first.Shape[1:]) || a.DType.IsFloat() != first.DType.IsFloat() || a.ofBytes() != first.ofBytes() {
+				return fmt.Errorf("%s has samples of shape %v and type %v, %s of shape %v and type %v", a.name, a.Shape[1:], a.DType, first.name, first.Shape[1:], first.DType)
+			} else if a.Fortran && len(a.Shape) > 1 {
+				return fmt.Errorf("%s: the array is in Fortran order, in which no sample can be read by itself: save it with numpy.ascontiguousarray, or let samples take more memory", a.name)
+			}
+			if !f.Held() {
+				sh.extents[j] = of[k].extent(turned[f.Name])
+			}
+		}
+		shards = append(shards, sh)
+	}
+	out, err := d.streamed(s.Fields, shards)
+	if err == nil {
+		s.Stream, s.Bound = out.Stream, out.Bound
+	}
+	return err
+}
+
+// holdClasses reads the classes of samples, one each.
+func (s *Set) holdClasses(files [][]lyingField) error {
+	for _, f := range s.Fields { // classes, one a sample, are held
+		if f.Size() != 1 || f.Floats != nil || !isTarget(f.Name) {
+			continue
+		}
+		for _, of := range files {
+			for _, a := range of {
+				if a.field != f.Name {
+					continue
+				}
+				g := f.like(a.Shape[0])
+				if err := a.extent(false).read(0, a.Shape[0], g); err != nil {
+					return err
+				}
+				f.Bytes, f.Ints = append(f.Bytes, g.Bytes...), append(f.Ints, g.Ints...)
+			}
+		}
+	}
+	return nil
 }
 
 // putInts makes whole numbers of 32 bits of the elements of samples.

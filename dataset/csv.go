@@ -178,24 +178,6 @@ func (c *csvReader) divide(in io.Reader) *lines {
 	return l
 }
 
-// some reads n samples from a place in the file on, as another reader has found it to
-// be laid out.
-func (c *csvReader) some(like *csvReader, in io.Reader, n int, row func(rec []string, line int) error) error {
-	c.csvOptions, c.dialect, c.width, c.values, c.col = like.csvOptions, like.dialect, like.width, like.values, like.col
-	c.columns, c.drop, c.hollow, c.comma = like.columns, like.drop, like.hollow, like.comma
-	c.divide(in)
-	for range n {
-		rec, err := c.rec.Read()
-		if err == nil {
-			err = row(rec, 0)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // samples reads all lines; the first two tell what they are.
 func (c *csvReader) samples() error {
 	return c.each(func() {
@@ -307,51 +289,6 @@ func (c *csvReader) row(rec []string, line int) error {
 		c.marks.pass(c.end)
 	}
 	return nil
-}
-
-// small reads a whole number of few digits.
-func small(w string) (float32, bool) {
-	if len(w) == 0 || len(w) > 7 {
-		return 0, false
-	}
-	n := 0
-	for i := range len(w) {
-		d := w[i] - '0'
-		if d > 9 {
-			return 0, false
-		}
-		n = 10*n + int(d)
-	}
-	return float32(n), true
-}
-
-// value reads a number; where columns are not divided by commas, one may be the
-// decimal mark, in all numbers of the file.
-func (c *csvReader) value(w string) (float32, error) {
-	number := w
-	if c.sep != ',' {
-		if strings.Count(w, ",") == 1 && !strings.Contains(w, ".") {
-			if number = strings.Replace(w, ",", ".", 1); c.comma < 0 {
-				return 0, fmt.Errorf("%q has a decimal comma, numbers before have a point", clip(w, 40))
-			}
-			c.comma = 1
-		} else if strings.Contains(w, ".") {
-			if c.comma > 0 {
-				return 0, fmt.Errorf("%q has a decimal point, numbers before have a comma", clip(w, 40))
-			}
-			c.comma = -1
-		}
-	}
-	v, err := strconv.ParseFloat(number, 32)
-	switch {
-	case missing[strings.ToLower(w)]:
-		return 0, fmt.Errorf("%q is not a number: a value is missing; fill it, or leave out the line", w)
-	case errors.Is(err, strconv.ErrRange):
-		return 0, fmt.Errorf("%q is not a number that 32 bits can hold", clip(w, 40))
-	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
-		return 0, fmt.Errorf("%q is not a number (skip= leaves out a column)", clip(w, 40))
-	}
-	return float32(v), nil
 }
 
 // class takes the class of a sample.

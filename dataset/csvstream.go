@@ -1,6 +1,9 @@
 package dataset
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+)
 
 // streamCSV makes a stream of samples with a class in one column where they are too
 // many. All files are read once to know what they hold.
@@ -70,4 +73,22 @@ func (d *Data) streamCSV(files fileParts, o csvOptions) (bool, error) {
 		*d.part(part) = s
 	}
 	return true, nil
+}
+
+// some reads n samples from a place in the file on, as another reader has found it to
+// be laid out.
+func (c *csvReader) some(like *csvReader, in io.Reader, n int, row func(rec []string, line int) error) error {
+	c.csvOptions, c.dialect, c.width, c.values, c.col = like.csvOptions, like.dialect, like.width, like.values, like.col
+	c.columns, c.drop, c.hollow, c.comma = like.columns, like.drop, like.hollow, like.comma
+	c.divide(in)
+	for range n {
+		rec, err := c.rec.Read()
+		if err == nil {
+			err = row(rec, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

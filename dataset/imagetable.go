@@ -35,27 +35,9 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 	if err != nil {
 		return err
 	}
-	rows := map[string][]leaf{} // of a table, the images of its rows
-	for _, part := range partOrder {
-		for _, file := range files[part] {
-			from := dir
-			if from == "" {
-				from = filepath.Dir(file)
-			}
-			t := newTree(from)
-			if err := t.walk(from, nil, nil); err != nil {
-				return err
-			}
-			column, images, err := t.rowImages(d, file, c)
-			if err != nil {
-				return err
-			}
-			rows[file] = images
-			if !slices.Contains(r.drop, column) {
-				r.drop = append(r.drop, column)
-			}
-			d.note("%s: images are named by column %q", filepath.Base(file), column)
-		}
+	rows, err := d.tableImages(files, dir, c, &r)
+	if err != nil {
+		return err
 	}
 	parts := map[string]*part{}
 	for _, name := range partOrder {
@@ -113,6 +95,34 @@ func (d *Data) imageTable(path, dir string, c csvOptions, fields *csvFields, r r
 		}
 	}
 	return nil
+}
+
+// tableImages finds the images of the rows of each table; the columns that name them are
+// no fields.
+func (d *Data) tableImages(files fileParts, dir string, c csvOptions, r *recordOptions) (map[string][]leaf, error) {
+	rows := map[string][]leaf{} // of a table, the images of its rows
+	for _, part := range partOrder {
+		for _, file := range files[part] {
+			from := dir
+			if from == "" {
+				from = filepath.Dir(file)
+			}
+			t := newTree(from)
+			if err := t.walk(from, nil, nil); err != nil {
+				return nil, err
+			}
+			column, images, err := t.rowImages(d, file, c)
+			if err != nil {
+				return nil, err
+			}
+			rows[file] = images
+			if !slices.Contains(r.drop, column) {
+				r.drop = append(r.drop, column)
+			}
+			d.note("%s: images are named by column %q", filepath.Base(file), column)
+		}
+	}
+	return rows, nil
 }
 
 // rowImages finds the images that the rows of a table name, and the column that does.
