@@ -47,14 +47,14 @@ func (j *Job) held() *dataset.Set {
 	return j.Data.Test
 }
 
-// Score on what is held out, 0 where nothing is.
-func (j *Job) Score(ctx context.Context, g *graph.Graph) (float64, error) {
+// Score on what is held out, none where nothing is.
+func (j *Job) Score(ctx context.Context, g *graph.Graph) (train.Score, error) {
 	e := j.Held()
 	if e == nil {
-		return 0, nil
+		return train.Score{}, nil
 	}
 	m, err := e.Run(ctx, g)
-	return m.Value(), j.Interrupted(ctx, err)
+	return m.Main(), j.Interrupted(ctx, err)
 }
 
 // Interrupted turns the end of the context while measuring, between trainings whose

@@ -5,6 +5,7 @@ import (
 	"pare/catalog"
 	"pare/model"
 	"pare/prune/allocate"
+	"pare/train"
 
 	"context"
 	"fmt"
@@ -52,19 +53,19 @@ func (*Scratch) Drives() bool { return true }
 
 // ScratchFacts are what the arms came to.
 type ScratchFacts struct {
-	MACs       int64      `json:"macs"`       // of one sample, of the pruned network (masks count)
-	DenseMACs  int64      `json:"dense_macs"` // of the dense one
-	Dense      float64    `json:"dense_accuracy"`
-	NotTrained float64    `json:"not_trained_accuracy"` // of the pruned network
-	Arms       []ArmFacts `json:"arms"`
-	Enough     []string   `json:"enough,omitempty"` // arms from scratch within a deviation of fine-tuning, or above
+	MACs       int64       `json:"macs"`       // of one sample, of the pruned network (masks count)
+	DenseMACs  int64       `json:"dense_macs"` // of the dense one
+	Dense      train.Score `json:"dense"`
+	NotTrained train.Score `json:"not_trained"` // of the pruned network
+	Arms       []ArmFacts  `json:"arms"`
+	Enough     []string    `json:"enough,omitempty"` // arms from scratch within a deviation of fine-tuning, or above
 }
 
 // ArmFacts are what one arm came to.
 type ArmFacts struct {
-	Name     string    `json:"name"`
-	Epochs   int       `json:"epochs"`
-	Accuracy []float64 `json:"accuracy"` // of each run, on what is held out
+	Name   string    `json:"name"`
+	Epochs int       `json:"epochs"`
+	Values []float64 `json:"values"` // of the metric, of each run, on what is held out
 }
 
 // Run prunes, throws the weights away, and trains what is left.

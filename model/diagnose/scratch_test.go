@@ -200,20 +200,20 @@ func TestScratch(t *testing.T) {
 			t.Errorf("%.3f of the computation is left, masks %v", share, r.Masks != nil)
 		}
 		f := r.Facts.(*ScratchFacts)
-		if f.MACs != after.Effective || f.DenseMACs != before.MACs || len(f.Arms) != len(c.arms) || !(f.Dense > 0 && f.NotTrained > 0) {
+		if f.MACs != after.Effective || f.DenseMACs != before.MACs || len(f.Arms) != len(c.arms) || !(f.Dense.Value > 0 && f.NotTrained.Value > 0) {
 			t.Fatalf("%+v", f)
 		}
 		best := 0.0
 		for i, a := range f.Arms {
-			if want := c.arms[i]; a.Name != want.Name || a.Epochs != want.Epochs || len(a.Accuracy) != max(1, s.Runs) {
+			if want := c.arms[i]; a.Name != want.Name || a.Epochs != want.Epochs || len(a.Values) != max(1, s.Runs) {
 				t.Errorf("arm %+v, want %+v", a, want)
 			}
-			best = max(best, slices.Max(a.Accuracy))
+			best = max(best, slices.Max(a.Values))
 		}
-		if x, err := j.Score(context.Background(), r.Graph); err != nil || x != best {
+		if x, err := j.Score(context.Background(), r.Graph); err != nil || x.Value != best {
 			t.Errorf("accuracy %v (%v), the best of all is %v", x, err, best)
 		}
-		if len(f.Arms) == 3 && !slices.Equal(f.Enough, enough(f.Arms)) || len(f.Arms) < 3 && f.Enough != nil {
+		if len(f.Arms) == 3 && !slices.Equal(f.Enough, enough(f.Arms, true)) || len(f.Arms) < 3 && f.Enough != nil {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -225,11 +225,11 @@ func TestVerdict(t *testing.T) {
 		want string
 		arms []string
 	}{
-		{[]float64{.86, .88}, []float64{.9, .9}, "above (Scratch-B)", []string{"Scratch-B"}},
-		{[]float64{.895, .895}, []float64{.95, .9}, "above (Scratch-E, Scratch-B)", []string{"Scratch-E", "Scratch-B"}},
+		{[]float64{.86, .88}, []float64{.9, .9}, "better (Scratch-B)", []string{"Scratch-B"}},
+		{[]float64{.895, .895}, []float64{.95, .9}, "better (Scratch-E, Scratch-B)", []string{"Scratch-E", "Scratch-B"}},
 		{[]float64{.8, .8}, []float64{.8, .8}, "inherited weights help", nil},
 	} {
-		arms := enough([]ArmFacts{{Name: "fine-tuned", Accuracy: []float64{.89, .91}}, {Name: "Scratch-E", Accuracy: c.e}, {Name: "Scratch-B", Accuracy: c.b}})
+		arms := enough([]ArmFacts{{Name: "fine-tuned", Values: []float64{.89, .91}}, {Name: "Scratch-E", Values: c.e}, {Name: "Scratch-B", Values: c.b}}, true)
 		if v := verdict(arms); !strings.Contains(v, c.want) || !slices.Equal(arms, c.arms) {
 			t.Errorf("%v and %v: %v, %s", c.e, c.b, arms, v)
 		}

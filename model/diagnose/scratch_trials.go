@@ -138,7 +138,7 @@ func (t *trials) compare(ctx context.Context, res *model.Result, p *Pruned, arms
 	}
 	facts := &ScratchFacts{MACs: p.MACs, DenseMACs: p.Dense}
 	res.Facts = facts
-	best := -1.0
+	var best *train.Score
 	for _, a := range arms {
 		facts.Arms = append(facts.Arms, ArmFacts{Name: a.Name, Epochs: a.Recipe.Epochs})
 	}
@@ -160,9 +160,9 @@ func (t *trials) compare(ctx context.Context, res *model.Result, p *Pruned, arms
 			if err != nil {
 				return fmt.Errorf("%s, run %d: %w", a.Name, r+1, err)
 			}
-			facts.Arms[i].Accuracy = append(facts.Arms[i].Accuracy, x)
-			if x > best {
-				best, res.Graph, res.Masks, res.Epochs = x, g, m, epochs
+			facts.Arms[i].Values = append(facts.Arms[i].Values, x.Value)
+			if best == nil || x.Good() > best.Good() {
+				best, res.Graph, res.Masks, res.Epochs = &x, g, m, epochs
 			}
 		}
 	}
@@ -177,25 +177,26 @@ func (t *trials) compare(ctx context.Context, res *model.Result, p *Pruned, arms
 	if facts.NotTrained, err = t.Score(ctx, p.Graph); err != nil {
 		return err
 	}
-	res.Note("dense: accuracy %.2f %%, %d multiply-accumulates a sample", 100*facts.Dense, p.Dense)
-	res.Note("pruned, not trained: accuracy %.2f %%, %d multiply-accumulates a sample", 100*facts.NotTrained, p.MACs)
+	res.Note("dense: %s %s, %d multiply-accumulates a sample", facts.Dense.Metric, facts.Dense.Show(), p.Dense)
+	res.Note("pruned, not trained: %s %s, %d multiply-accumulates a sample", facts.NotTrained.Metric, facts.NotTrained.Show(), p.MACs)
 	for i, a := range arms {
-		res.Note("%s: accuracy %s, %d epochs at learning rate %g, %s", a.Name, spread(facts.Arms[i].Accuracy), a.Recipe.Epochs, a.Recipe.LR, a.Recipe.Schedule)
+		res.Note("%s: %s %s, %d epochs at learning rate %g, %s", a.Name, best.Metric, spread(*best, facts.Arms[i].Values), a.Recipe.Epochs, a.Recipe.LR, a.Recipe.Schedule)
 	}
 	if len(arms) == 3 {
-		facts.Enough = enough(facts.Arms)
+		facts.Enough = enough(facts.Arms, best.Higher)
 		res.Note("%s", verdict(facts.Enough))
 	}
 	return nil
 }
 
-// enough are the arms from scratch that are at most one deviation below the
+// enough are the arms from scratch that are at most one deviation worse than the
 // fine-tuned network, the first.
-func enough(arms []ArmFacts) []string {
-	mean, dev := stat.MeanStdDev(arms[0].Accuracy, nil)
+func enough(arms []ArmFacts, higher bool) []string {
+	mean, dev := stat.MeanStdDev(arms[0].Values, nil)
 	var out []string
 	for _, a := range arms[1:] {
-		if stat.Mean(a.Accuracy, nil) >= mean-dev {
+		x := stat.Mean(a.Values, nil)
+		if higher && x >= mean-dev || !higher && x <= mean+dev {
 			out = append(out, a.Name)
 		}
 	}
@@ -207,14 +208,16 @@ func verdict(enough []string) string {
 	if enough == nil {
 		return "verdict: the inherited weights help; no training from scratch comes within a deviation of the fine-tuned network"
 	}
-	return "verdict: the architecture suffices; trained from scratch it comes within a deviation of the fine-tuned network, or above (" + strings.Join(enough, ", ") + ")"
+	return "verdict: the architecture suffices; trained from scratch it comes within a deviation of the fine-tuned network, or is better (" + strings.Join(enough, ", ") + ")"
 }
 
-// spread writes shares as mean and deviation in percent.
-func spread(x []float64) string {
+// spread writes values of a metric as mean and deviation.
+func spread(of train.Score, x []float64) string {
 	if len(x) < 2 {
-		return fmt.Sprintf("%.2f %%", 100*stat.Mean(x, nil))
+		of.Value = stat.Mean(x, nil)
+		return of.Show()
 	}
 	mean, dev := stat.MeanStdDev(x, nil)
-	return fmt.Sprintf("%.2f ± %.2f %% over %d runs", 100*mean, 100*dev, len(x))
+	of.Value = mean
+	return fmt.Sprintf("%s over %d runs", of.WithSpread(dev), len(x))
 }

@@ -193,7 +193,7 @@ func TestResumeTickets(t *testing.T) {
 		t.Errorf("notes %q, %d epochs", whole.Notes, len(whole.Epochs))
 	}
 	f := whole.Facts.(*Facts)
-	if math.Abs(f.Kept-(655+146)/1480.) > 1e-12 || f.Winning != (f.Ticket.Accuracy >= f.Dense.Accuracy) || f.Dense.Early != 0 || f.Stability != nil ||
+	if math.Abs(f.Kept-(655+146)/1480.) > 1e-12 || f.Winning != (f.Ticket.Value >= f.Dense.Value) || f.Dense.Early != 0 || f.Stability != nil ||
 		len(f.Controls) != 2 || f.Controls[0].Control != "reinit" || f.Controls[1].Control != "random" {
 		t.Errorf("%+v", f)
 	}
@@ -252,7 +252,10 @@ func TestTicketsBad(t *testing.T) {
 		f(&s.Tickets, j)
 		modeltest.Refused(t, s, j, want)
 	}
-	if fmt.Sprint(Outcome{Accuracy: .5}) != "accuracy 50.00 %" {
-		t.Error(Outcome{Accuracy: .5})
+	if o := (Outcome{Score: train.Score{Metric: "accuracy", Unit: "%", Higher: true, Value: .5}}); fmt.Sprint(o) != "accuracy 50.00 %" {
+		t.Error(o)
+	}
+	if o := (Outcome{Score: train.Score{Metric: "rmse", Value: .25}, Early: 3}); fmt.Sprint(o) != "rmse 0.25, least validation loss at step 3" {
+		t.Error(o)
 	}
 }

@@ -21,8 +21,8 @@ type Facts struct {
 
 // Outcome is what a training came to on what is held out.
 type Outcome struct {
-	Accuracy float64 `json:"accuracy"`
-	Early    int     `json:"early_stop_step"` // of the least validation loss; 0: there is no validation set
+	train.Score     // by the metric that decides; without one the loss
+	Early       int `json:"early_stop_step"` // of the least validation loss; 0: there is no validation set
 }
 
 // ControlOutcome is what a control came to.
@@ -32,7 +32,7 @@ type ControlOutcome struct {
 }
 
 func (o Outcome) String() string {
-	s := fmt.Sprintf("accuracy %.2f %%", 100*o.Accuracy)
+	s := o.Metric + " " + o.Show()
 	if o.Early > 0 {
 		s += fmt.Sprintf(", least validation loss at step %d", o.Early)
 	}
@@ -62,7 +62,7 @@ func (p *IMP) report(ctx context.Context, orders int) (*model.Result, error) {
 	res.Masks = p.Masks
 	facts.Kept = 1 - p.Masks.Sparsity()
 	if p.Held() != nil {
-		facts.Winning = facts.Ticket.Accuracy >= facts.Dense.Accuracy && facts.Ticket.Early <= facts.Dense.Early
+		facts.Winning = facts.Ticket.Good() >= facts.Dense.Good() && facts.Ticket.Early <= facts.Dense.Early
 		verdict := "no winning ticket"
 		if facts.Winning {
 			verdict = "a winning ticket"
@@ -109,7 +109,7 @@ func (p *IMP) controls(ctx context.Context, res *model.Result, facts *Facts) err
 
 // judge measures on what is held out.
 func (p *IMP) judge(ctx context.Context, g *graph.Graph, epochs []train.Epoch) (o Outcome, err error) {
-	if o.Accuracy, err = p.Score(ctx, g); err != nil {
+	if o.Score, err = p.Job.Score(ctx, g); err != nil {
 		return o, err
 	}
 	if p.Data.Val == nil || len(epochs) == 0 {
