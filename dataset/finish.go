@@ -258,7 +258,7 @@ func (d *Data) sayHeld() {
 		}
 	}
 	if d.bound > 0 && d.cache == nil && bytes > d.bound {
-		d.note("the samples take %s in memory, more than the %s that they may, and are held all the same: data of this kind is not streamed", amount(bytes), amount(d.bound))
+		d.note("the samples take %s in memory, more than the %s that they may, and are held all the same: data of this kind is not streamed, as folders of images and files of npz, npy, Parquet, CSV and JSON lines are", amount(bytes), amount(d.bound))
 	}
 }
 

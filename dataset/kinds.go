@@ -89,8 +89,12 @@ func openTiles(d *Data, path string, o *options) error {
 func openText(d *Data, path string, o *options) error {
 	d.Norm, d.NormName, d.fixed = Raw, "none", true
 	seq := o.whole("seq", 64, 1)
+	token := o.tokenizing(0)
 	if o.err != nil {
 		return o.err
+	}
+	if token != nil {
+		return d.tokenText(path, seq, token)
 	}
 	if large, err := d.streamText(path, seq); large || err != nil {
 		return err

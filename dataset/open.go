@@ -66,7 +66,7 @@ const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH whe
   parquet:FILES                columns with images (bytes) and classes (image=COLUMN&label=COLUMN), or any columns
   jsonl:FILES                  JSON objects, one after another: what they name are fields (.gz or not)
   lines:FILES?tokenizer=FILE   a text of which each line is a sample, without labels
-  text:FILE?seq=64             bytes of a text, each sample seq of them and the ones that follow
+  text:FILE?seq=64             bytes of a text, or tokens (tokenizer=FILE), each sample seq of them and those that follow
 
 FILES are FILE, TRAIN,TEST or TRAIN,VAL,TEST, where each can be a pattern such as part-*.parquet, or a folder whose
 files are named by their parts (train.npz, data/test-00000-of-00002.parquet, val/x.csv).
@@ -79,7 +79,7 @@ their own names; whole numbers named label, class, target or y are classes. With
                   of columns; fields=columns: each is one; label=none: there is no class
   pad=0&length=N  jsonl, parquet: shorter lists are filled up to the longest, or to N, and longer ones cut
                   (pad=COLUMN:VALUE,… for some; masks=COLUMN,… adds COLUMN_mask, 1 where nothing is filled up)
-  tokenizer=FILE  jsonl, parquet, csv, lines: a tokenizer.json of Hugging Face makes tokens of a text: the fields
+  tokenizer=FILE  jsonl, parquet, csv, lines, text: a tokenizer.json of Hugging Face makes tokens of a text: the fields
                   input_ids and attention_mask of length=N (types=yes: token_type_ids too; text=COLUMN names the
                   text, text=FIRST,SECOND a pair)
 

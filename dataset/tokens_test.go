@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -28,22 +29,24 @@ func TestTokens(t *testing.T) {
 	columns := write(t, filepath.Join(dir, "a.parquet"), parquetOf(t, 2, func(i int) row { return row{[]string{"good food", "bad"}[i], int64(1 - i)} }, parquet.DataPageVersion(2)))
 	both := "input_ids [3] ints: 1 3 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; label [] of 2: 1 0"
 	for spec, c := range map[string]reads{
-		"jsonl:" + jsonl + "?" + tok:                                                         {train: both, note: "3 tokens, as many as the longest"},
-		"parquet:" + columns + "?" + tok:                                                     {train: both},
-		"csv:" + table + "?drop=stars&" + tok:                                                {train: both},
-		"csv:" + table + "?target=stars&drop=label&" + tok:                                   {train: "input_ids [3] ints: 1 3 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; target [1] floats: 5 1"},
-		"lines:" + lines + "?" + tok:                                                         {train: "input_ids [4] ints: 1 3 5 0 1 4; attention_mask [4] ints: 1 1 1 0 1 1"},
-		"lines:" + lines + "?length=2&" + tok:                                                {train: "input_ids [2] ints: 1 3 1 4; attention_mask [2] ints: 1 1 1 1", note: "2 of 2 texts"},
-		"lines:" + lines + "?drop=attention_mask&" + tok:                                     {train: "input_ids [4] ints: 1 3 5 0 1 4"},
-		"jsonl:" + two + "?length=4&text=a,b&" + tok:                                         {train: "input_ids [4] ints: 1 3 4 5 1 5; attention_mask [4] ints: 1 1 1 1 1 1; token_type_ids [4] ints: 0 0 1 1 0 0; n [] floats: 0.5 1", note: "1 of 2 texts"},
-		"jsonl:" + two + "?text=b&" + tok:                                                    {train: "input_ids [3] ints: 1 4 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; n [] floats: 0.5 1", note: "a (text"},
-		"jsonl:" + two + "?" + tok:                                                           {bad: "columns a, b hold texts"},
-		"jsonl:" + two + "?text=c&" + tok:                                                    {bad: `no column "c" of texts`},
-		"jsonl:" + jsonl + "?length=1&" + tok:                                                {bad: "no room for a text"},
-		"jsonl:" + jsonl + "?tokenizer=" + dir + "/none":                                     {bad: "no such file"},
-		"jsonl:" + jsonl + "?tokenizer=" + jsonl:                                             {bad: "not a tokenizer.json"},
-		"jsonl:" + jsonl + "?text=text":                                                      {bad: "go with tokenizer=FILE"},
-		"lines:" + lines:                                                                     {bad: "tokenizer=FILE"},
+		"jsonl:" + jsonl + "?" + tok:                       {train: both, note: "3 tokens, as many as the longest"},
+		"parquet:" + columns + "?" + tok:                   {train: both},
+		"csv:" + table + "?drop=stars&" + tok:              {train: both},
+		"csv:" + table + "?target=stars&drop=label&" + tok: {train: "input_ids [3] ints: 1 3 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; target [1] floats: 5 1"},
+		"lines:" + lines + "?" + tok:                       {train: "input_ids [4] ints: 1 3 5 0 1 4; attention_mask [4] ints: 1 1 1 0 1 1"},
+		"lines:" + lines + "?length=2&" + tok:              {train: "input_ids [2] ints: 1 3 1 4; attention_mask [2] ints: 1 1 1 1", note: "2 of 2 texts"},
+		"lines:" + lines + "?drop=attention_mask&" + tok:   {train: "input_ids [4] ints: 1 3 5 0 1 4"},
+		"jsonl:" + two + "?length=4&text=a,b&" + tok:       {train: "input_ids [4] ints: 1 3 4 5 1 5; attention_mask [4] ints: 1 1 1 1 1 1; token_type_ids [4] ints: 0 0 1 1 0 0; n [] floats: 0.5 1", note: "1 of 2 texts"},
+		"jsonl:" + two + "?text=b&" + tok:                  {train: "input_ids [3] ints: 1 4 5 1 4 0; attention_mask [3] ints: 1 1 1 1 1 0; n [] floats: 0.5 1", note: "a (text"},
+		"jsonl:" + two + "?" + tok:                         {bad: "columns a, b hold texts"},
+		"jsonl:" + two + "?text=c&" + tok:                  {bad: `no column "c" of texts`},
+		"jsonl:" + jsonl + "?length=1&" + tok:              {bad: "no room for a text"},
+		"jsonl:" + jsonl + "?tokenizer=" + dir + "/none":   {bad: "no such file"},
+		"jsonl:" + jsonl + "?tokenizer=" + jsonl:           {bad: "not a tokenizer.json"},
+		"jsonl:" + jsonl + "?text=text":                    {bad: "go with tokenizer=FILE"},
+		"text:" + write(t, filepath.Join(dir, "long.txt"), []byte("good food good\nbad\n"+strings.Repeat("food bad food\n", 10000))) + "?seq=2&" + tok + "&n=3": {train: "text [2] ints: 3 5 3 4 5 4; next [2] of 6: 5 3 4 5 4 5", note: "the text has 30004 tokens, of 6"},
+		"text:" + lines + "?seq=9&" + tok: {bad: "5 tokens of text are less than one sample of 9"},
+		"lines:" + lines:                  {bad: "tokenizer=FILE"},
 		"lines:" + write(t, filepath.Join(dir, "b.txt"), []byte("\xff\xff\xfe")) + "?" + tok: {bad: "not UTF-8"},
 	} {
 		c.name = spec

@@ -24,6 +24,9 @@ func openArchive(file string) (*archive, error) {
 		return nil, err
 	}
 	z, err := zip.OpenReader(file)
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, fmt.Errorf("%s: it is no zip file, or cut short: what is in one is listed at its end", file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

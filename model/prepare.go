@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,6 +93,9 @@ func Fits(g *graph.Graph, d *dataset.Data, by train.Judge) (notes []catalog.Text
 		}
 		if notes == nil {
 			notes = append(v.Notes, ofBatch(g, s, by.Objective)...)
+		}
+		if err := (&train.Eval{Loader: &dataset.Loader{Set: s, Norm: d.Norm}, Judge: by}).Fits(context.Background(), g); err != nil {
+			return nil, err
 		}
 		if len(g.Outputs) > 1 && by.Objective == nil && len(v.Terms) == 1 {
 			g.Usage.OutputOf = v.Asked

@@ -211,6 +211,9 @@ func (t *Tokenizer) Encode(first string, second *string, most int) (Encoding, in
 	return e, all, nil
 }
 
+// Tokens makes tokens of a text, without any around it.
+func (t *Tokenizer) Tokens(text string) ([]int32, error) { return t.encode(text) }
+
 // cut leaves room tokens: what is too many is taken from the longer text.
 func cut(texts *[2][]int32, room int) {
 	a, b := len(texts[0]), len(texts[1])

@@ -1,0 +1,42 @@
+package train
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/train/metric"
+	"pare/zoo"
+)
+
+// A metric that cannot judge is refused before anything is, with those that can.
+func TestMetricsFit(t *testing.T) {
+	floats := make([]float32, 30)
+	for i := range floats {
+		floats[i] = float32(i) / 4
+	}
+	set := dataset.New("training", &dataset.Field{Name: "x", Shape: []int{3}, Floats: floats}, &dataset.Field{Name: "target", Shape: []int{1}, Floats: floats[:10]})
+	g, err := zoo.New("regressor-8-1", zoo.Options{In: []int{3}, Classes: 1, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"accuracy":   "is no whole number; metrics that fit this network and these samples: mae, mse, rmse",
+		"ap":         "metric ap takes a target (label), which no field is known to be",
+		"iou":        "metrics that fit",
+		"perplexity": "metrics that fit",
+		"rmse":       "",
+	} {
+		uses, err := metric.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := NewEval(set, dataset.Raw, 4, engine.Options{Threads: 1})
+		e.Metrics = uses
+		if err := e.Fits(context.Background(), g); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want something with %q", text, err, want)
+		}
+	}
+}
