@@ -59,7 +59,7 @@ func (e *Eval) try(p *panel, u metric.Use, n int) error {
 func (e *Eval) others(p *panel, not metric.Use, n int) string {
 	var names []string
 	for _, m := range metric.Metrics() {
-		if m.Target != metric.None && m != not.Metric && e.try(p, metric.Use{Metric: m}, n) == nil {
+		if m.Target != metric.None && m != not.Metric && (e.try(p, metric.Use{Metric: m}, n) == nil || e.try(p, metric.Use{Metric: m, Args: not.Args}, n) == nil) {
 			names = append(names, m.Name)
 		}
 	}

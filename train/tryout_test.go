@@ -24,12 +24,12 @@ func TestMetricsFit(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"accuracy":   "is no whole number; metrics that fit this network and these samples: mae, mse, rmse",
-		"ap":         "metric ap takes a target (label), which no field is known to be",
+		"ap":         "takes an output (confidence?)",
 		"iou":        "metrics that fit",
 		"perplexity": "metrics that fit",
 		"rmse":       "",
 	} {
-		uses, err := metric.Parse(text)
+		uses, err := metric.Parse(text + "(" + g.Outputs[0].Name + ",target)")
 		if err != nil {
 			t.Fatal(err)
 		}
