@@ -281,8 +281,7 @@ func TestCacheKeepsItsBound(t *testing.T) {
 	for range each {
 		n = append(n, rows)
 	}
-	var p *parts
-	p = newParts(n, []*Field{{Name: "x", Ints: []int32{}}}, 0, 0, c, func(k int, to *partRoom) error {
+	p := newParts(n, []*Field{{Name: "x", Ints: []int32{}}}, 0, 0, c, func(k int, to *partRoom) error {
 		c.mu.Lock()
 		most = max(most, c.taken)
 		c.mu.Unlock()

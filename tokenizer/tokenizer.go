@@ -30,7 +30,7 @@ type Tokenizer struct {
 	normalize []func(string) (string, error)
 	split     []func([]piece) ([]piece, error)
 	model     model
-	mu        sync.RWMutex // of cache: texts are encoded by several goroutines
+	mu        *sync.RWMutex // of cache: texts are encoded by several goroutines
 	cache     map[string][]int32
 	single    []part
 	pair      []part
@@ -102,7 +102,7 @@ func Read(b []byte) (*Tokenizer, error) {
 	if f.Model == nil {
 		return nil, errors.New("not a tokenizer.json: it has no model")
 	}
-	t := &Tokenizer{added: f.AddedTokens, cache: map[string][]int32{}}
+	t := &Tokenizer{mu: new(sync.RWMutex), added: f.AddedTokens, cache: map[string][]int32{}}
 	var err error
 	if t.model, err = readModel(f.Model); err != nil {
 		return nil, err
