@@ -89,7 +89,7 @@ func (h *scratchHand) run(t *testing.T, j *model.Job, s *Scratch) *oracle.Traini
 	}
 	h.prune(t, s)
 	held := oracle.Whole(t, heldOf(j), j.Data.Norm)
-	h.facts.Dense, h.facts.NotTrained = h.dense.Right(held), h.pruned.Right(held)
+	h.facts.Dense.Value, h.facts.NotTrained.Value = h.dense.Right(held), h.pruned.Right(held)
 	tune, b := *j, *j
 	tune.Recipe.Schedule = "constant"
 	if tune.Recipe.Epochs = s.Tune; s.Tune == 0 {
@@ -136,22 +136,22 @@ func (h *scratchHand) run(t *testing.T, j *model.Job, s *Scratch) *oracle.Traini
 			}
 			h.Fit(t, &k, n, false, drops(&k))
 			x := n.Right(held)
-			if h.facts.Arms[i].Accuracy = append(h.facts.Arms[i].Accuracy, x); x > most {
+			if h.facts.Arms[i].Values = append(h.facts.Arms[i].Values, x); x > most {
 				most, h.best = x, n
 			}
 		}
 	}
 	if len(arms) == 3 {
 		mean, square := 0.0, 0.0
-		for _, x := range h.facts.Arms[0].Accuracy {
+		for _, x := range h.facts.Arms[0].Values {
 			mean += x / float64(runs)
 		}
-		for _, x := range h.facts.Arms[0].Accuracy {
+		for _, x := range h.facts.Arms[0].Values {
 			square += (x - mean) * (x - mean) / float64(runs-1)
 		}
 		for _, a := range h.facts.Arms[1:] {
 			of := 0.0
-			for _, x := range a.Accuracy {
+			for _, x := range a.Values {
 				of += x / float64(runs)
 			}
 			if of >= mean-math.Sqrt(square) {
@@ -211,10 +211,10 @@ func TestScratchOracle(t *testing.T) {
 		}
 		got, want := r.Facts.(*ScratchFacts), &h.facts
 		same := func(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
-		ok := got.MACs == want.MACs && got.DenseMACs == want.DenseMACs && same(got.Dense, want.Dense) && same(got.NotTrained, want.NotTrained) &&
+		ok := got.MACs == want.MACs && got.DenseMACs == want.DenseMACs && same(got.Dense.Value, want.Dense.Value) && same(got.NotTrained.Value, want.NotTrained.Value) &&
 			slices.Equal(got.Enough, want.Enough) && len(got.Arms) == len(want.Arms)
 		for i, a := range got.Arms {
-			ok = ok && a.Name == want.Arms[i].Name && a.Epochs == want.Arms[i].Epochs && slices.EqualFunc(a.Accuracy, want.Arms[i].Accuracy, same)
+			ok = ok && a.Name == want.Arms[i].Name && a.Epochs == want.Arms[i].Epochs && slices.EqualFunc(a.Values, want.Arms[i].Values, same)
 		}
 		if !ok {
 			t.Errorf("case %d: found %+v, by hand %+v", k, got, want)

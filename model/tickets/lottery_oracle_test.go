@@ -9,6 +9,7 @@ import (
 	"pare/dataset"
 	"pare/internal/oracle"
 	"pare/model"
+	"pare/train"
 )
 
 // imp is iterative magnitude pruning with rewinding in plain loops: train, cut of each layer
@@ -69,7 +70,7 @@ func (p *imp) fit(n *oracle.Net, from int, order uint64, own bool, more func(r *
 			}
 		}
 	})
-	return Outcome{Accuracy: n.Right(oracle.Whole(p.t, p.held(), p.j.Data.Norm)), Early: early}
+	return Outcome{Score: train.Score{Value: n.Right(oracle.Whole(p.t, p.held(), p.j.Data.Norm))}, Early: early}
 }
 
 // run searches, trains the controls and measures the stability.
@@ -136,7 +137,7 @@ func (p *imp) run() *oracle.Training {
 		}
 		p.facts.Kept = float64(left) / float64(all)
 	}
-	p.facts.Winning = p.facts.Ticket.Accuracy >= p.facts.Dense.Accuracy && p.facts.Ticket.Early <= p.facts.Dense.Early
+	p.facts.Winning = p.facts.Ticket.Value >= p.facts.Dense.Value && p.facts.Ticket.Early <= p.facts.Dense.Early
 	for _, kind := range set.Controls {
 		c, m := p.control(kind)
 		from := 0
@@ -253,7 +254,7 @@ func (p *imp) check(m model.Method) *Facts {
 	}
 	got, want := r.Facts.(*Facts), p.facts
 	near := func(a, b float64) bool { return math.Abs(a-b) < 1e-5 }
-	same := func(a, b Outcome) bool { return near(a.Accuracy, b.Accuracy) && a.Early == b.Early }
+	same := func(a, b Outcome) bool { return near(a.Value, b.Value) && a.Early == b.Early }
 	ok := near(got.Kept, want.Kept) && same(got.Dense, want.Dense) && same(got.Ticket, want.Ticket) && got.Winning == want.Winning &&
 		len(got.Controls) == len(want.Controls) && len(got.Stability) == len(want.Stability)
 	for i := range min(len(got.Controls), len(want.Controls)) {
