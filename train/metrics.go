@@ -91,7 +91,7 @@ func (e *Eval) bindMetric(v *View, u *measured) error {
 		if k < 0 && name == "" && optional(u.Metric.Targets[i]) {
 			continue
 		}
-		if name == "" {
+		if name == "" && k < 0 {
 			return fmt.Errorf("metric %s takes a target (%s), which no field is known to be: the fields are %s; name it, as in %[1]s(%s)", u.Metric.Name, u.Metric.Targets[i], fields(e.Loader.Set), list(u.Metric.Roles()))
 		}
 		if k < 0 || v.isInput(k) {
