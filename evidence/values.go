@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/stat"
@@ -14,8 +13,11 @@ type Values map[string][]float64
 // Mean is the mean over seeds.
 func (v Values) Mean(name string) float64 { return stat.Mean(v[name], nil) }
 
-// Diff is a-b seed by seed.
+// Diff is a-b seed by seed; nil where one of them was not measured.
 func (v Values) Diff(a, b string) []float64 {
+	if len(v[a]) != len(v[b]) {
+		return nil
+	}
 	out := make([]float64, len(v[a]))
 	for i := range out {
 		out[i] = v[a][i] - v[b][i]
@@ -31,13 +33,4 @@ func Interval(x []float64) float64 {
 	}
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(x) - 1)}.Quantile(.975)
 	return t * stat.StdDev(x, nil) / math.Sqrt(float64(len(x)))
-}
-
-// Points writes a difference of shares in percentage points with its interval,
-// which one seed does not have.
-func Points(x []float64) string {
-	if len(x) < 2 {
-		return fmt.Sprintf("%+.1f pp", 100*stat.Mean(x, nil))
-	}
-	return fmt.Sprintf("%+.1f ± %.1f pp", 100*stat.Mean(x, nil), 100*Interval(x))
 }

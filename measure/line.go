@@ -45,6 +45,16 @@ func byName(g *graph.Graph) map[string]*graph.Value {
 // the ends belong to none of them. It returns an error for fewer than 3 points, or
 // less than one batch of samples.
 func Line(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, norm dataset.Norm, batch int, opt engine.Options) ([]float64, error) {
+	return line(ctx, x, y, points, set, norm, batch, opt, true)
+}
+
+// LineAsIs is Line with the statistics of batch normalisation on the line too: what it
+// makes of them is told by the difference.
+func LineAsIs(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, norm dataset.Norm, batch int, opt engine.Options) ([]float64, error) {
+	return line(ctx, x, y, points, set, norm, batch, opt, false)
+}
+
+func line(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, norm dataset.Norm, batch int, opt engine.Options, anew bool) ([]float64, error) {
 	if points < 3 {
 		return nil, fmt.Errorf("%d points on a line between networks: at least 3 are needed", points)
 	}
@@ -54,7 +64,7 @@ func Line(ctx context.Context, x, y *graph.Graph, points int, set *dataset.Set, 
 	g, _ := x.Clone(true)
 	normed := false
 	for _, n := range g.Nodes {
-		normed = normed || n.Is("BatchNormalization")
+		normed = normed || anew && n.Is("BatchNormalization")
 	}
 	var out []float64
 	for i := range points {

@@ -1,5 +1,6 @@
-// Package reproduce puts the papers' claims to the test at small scale: one file a
-// paper, an experiment each. It stands above all methods.
+// Package reproduce puts the papers' claims to the test at small scale: an experiment a
+// method. Every arm is a method that runs as a user's does, through model.Run. It stands
+// above all methods.
 package reproduce
 
 import (
@@ -10,22 +11,34 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/model"
+	"pare/model/oneshot"
 	"pare/prune"
-	"pare/prune/hook"
+	"pare/prune/allocate"
+	"pare/prune/score"
 	"pare/train"
 	"pare/zoo"
 )
 
-// bench is the small set-up that experiments share: Glyph and an MLP, on one
-// thread, for seeds run side by side.
+// bench is the small set-up that experiments share: samples, and methods that run on
+// one thread, for seeds run side by side.
 type bench struct {
 	data *dataset.Data
 	seed uint64
+	put  func(name string, x float64)
 }
 
-func newBench(seed uint64) *bench {
-	tr, te := dataset.Glyph(4, .6, 2000, 2000, seed)
-	return &bench{&dataset.Data{Train: tr, Test: te, Norm: dataset.Raw}, seed}
+// newBench has Glyph(4, 0.6), 2,000 samples to train on and 2,000 to test with.
+func newBench(seed uint64, put func(string, float64)) *bench { return glyphs(4, .6, 2000, seed, put) }
+
+func glyphs(prototypes int, noise float64, samples int, seed uint64, put func(string, float64)) *bench {
+	tr, te := dataset.Glyph(prototypes, noise, samples, 2000, seed)
+	return &bench{&dataset.Data{Train: tr, Test: te, Norm: dataset.Raw}, seed, put}
+}
+
+// digits has the handwritten digits, split by the seed.
+func digits(seed uint64, put func(string, float64)) (*bench, error) {
+	d, err := dataset.Open(fmt.Sprintf("digits?seed=%d", seed))
+	return &bench{d, seed, put}, err
 }
 
 func (b *bench) mlp(sizes ...int) (*graph.Graph, error) {
@@ -39,15 +52,20 @@ func (b *bench) mlp(sizes ...int) (*graph.Graph, error) {
 	return zoo.New(name, zoo.Options{In: []int{1, 8, 8}, Seed: b.seed})
 }
 
-// job trains a network on the bench's training set, and holds nothing out.
+// glyphMLP is the network of most experiments.
+func (b *bench) glyphMLP() (*graph.Graph, error) { return b.mlp(64, 100, 50, 10) }
+
+// job works on a copy of a network with the bench's training set, and holds nothing out.
 func (b *bench) job(g *graph.Graph, r model.Recipe) *model.Job {
-	return &model.Job{Graph: g, Data: &dataset.Data{Train: b.data.Train, Norm: b.data.Norm}, Recipe: r, Seed: b.seed, Engine: engine.Options{Threads: 1}}
+	c, _ := g.Clone(true)
+	return &model.Job{Graph: c, Data: &dataset.Data{Train: b.data.Train, Norm: b.data.Norm}, Recipe: r, Seed: b.seed, Engine: engine.Options{Threads: 1}}
 }
 
-// fit trains by a recipe; hooks as for training.
-func (b *bench) fit(ctx context.Context, g *graph.Graph, r model.Recipe, hooks ...train.Hook) error {
-	_, err := b.job(g, r).Fit(ctx, g, hooks...)
-	return err
+// judged is such a job whose networks are judged, not chosen, by the test set.
+func (b *bench) judged(g *graph.Graph, r model.Recipe) *model.Job {
+	j := b.job(g, r)
+	j.Data.Test = b.data.Test
+	return j
 }
 
 func (b *bench) accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
@@ -55,63 +73,60 @@ func (b *bench) accuracy(ctx context.Context, g *graph.Graph) (float64, error) {
 	return m.Value(), err
 }
 
-// masked fine-tunes a copy of a network with masks chosen by pick.
-func (b *bench) masked(ctx context.Context, g *graph.Graph, r model.Recipe, pick func(ws []*prune.Weight) (*prune.Masks, error)) (float64, *prune.Masks, error) {
-	c, _ := g.Clone(true)
-	ws, err := prune.Weights(c, prune.Scope{})
-	if err != nil {
-		return 0, nil, err
-	}
-	m, err := pick(ws)
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := b.fit(ctx, c, r, &hook.Hold{Masks: m}); err != nil {
-		return 0, nil, err
-	}
-	a, err := b.accuracy(ctx, c)
-	return a, m, err
+// trained trains a network by a recipe.
+func (b *bench) trained(ctx context.Context, g *graph.Graph, r model.Recipe) error {
+	j := b.job(g, r)
+	j.Graph = g
+	_, err := j.Fit(ctx, g)
+	return err
 }
 
-// glyphMLP is the network of most experiments.
-func (b *bench) glyphMLP() (*graph.Graph, error) { return b.mlp(64, 100, 50, 10) }
+// pretrained is the recipe of networks that methods begin with.
+var pretrained = model.Recipe{Epochs: 15, Batch: 50, LR: .1, Schedule: "step:0.5,0.75:0.1", Optimizer: "sgd", Momentum: .9, Decay: 5e-4}
 
-// pretrainedMLP is the network that experiments on pretrained weights begin
-// with: the MLP 64-100-50-10 after 15 epochs on Glyph(4, 0.6).
+// pretrainedMLP is the MLP 64-100-50-10 after 15 epochs.
 func (b *bench) pretrainedMLP(ctx context.Context) (*graph.Graph, error) {
 	g, err := b.glyphMLP()
 	if err != nil {
 		return nil, err
 	}
-	return g, b.fit(ctx, g, model.Recipe{Epochs: 15, Batch: 50, LR: .1, Schedule: "step:0.5,0.75:0.1", Optimizer: "sgd", Momentum: .9, Decay: 5e-4})
+	return g, b.trained(ctx, g, pretrained)
 }
 
-// prune runs a method on a copy of a network and gives the test accuracy.
-func (b *bench) prune(ctx context.Context, m model.Method, g *graph.Graph, r model.Recipe) (float64, error) {
-	c, _ := g.Clone(true)
-	res, err := model.Run(ctx, m, b.job(c, r))
-	if err != nil {
-		return 0, err
-	}
-	return b.accuracy(ctx, res.Graph)
+// arm is a method under a name.
+type arm struct {
+	name string
+	m    model.Method
 }
 
-// train trains the MLP 64-100-50-10 by a method and gives its accuracy.
-func (b *bench) train(ctx context.Context, m model.Method, r model.Recipe) (float64, error) {
-	g, err := b.glyphMLP()
-	if err != nil {
-		return 0, err
+// arms runs methods on copies of a network and puts the test accuracies.
+func (b *bench) arms(ctx context.Context, g *graph.Graph, r model.Recipe, arms ...arm) error {
+	for _, a := range arms {
+		res, err := model.Run(ctx, a.m, b.job(g, r))
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+		x, err := b.accuracy(ctx, res.Graph)
+		if err != nil {
+			return err
+		}
+		b.put(a.name, x)
 	}
-	if _, err := model.Run(ctx, m, b.job(g, r)); err != nil {
-		return 0, err
-	}
-	return b.accuracy(ctx, g)
+	return nil
 }
 
-// trained trains a network as the recipe says and gives its accuracy.
-func (b *bench) trained(ctx context.Context, g *graph.Graph, r model.Recipe) (float64, error) {
-	if err := b.fit(ctx, g, r); err != nil {
-		return 0, err
+// dense puts the accuracy of a network as it is.
+func (b *bench) dense(ctx context.Context, name string, g *graph.Graph) error {
+	x, err := b.accuracy(ctx, g)
+	if err == nil {
+		b.put(name, x)
 	}
-	return b.accuracy(ctx, g)
+	return err
+}
+
+// atRandom keeps weights at random places, as many of each layer as an allocation says.
+func (b *bench) atRandom(sparsity float64, a allocate.Name) *oneshot.Ranked {
+	return &oneshot.Ranked{Sparsity: sparsity, Allocate: a, Score: func(_ context.Context, _ *model.Job, ws []*prune.Weight) ([][]float32, error) {
+		return score.Random(ws, b.seed), nil
+	}}
 }

@@ -9,7 +9,8 @@ import (
 
 // List gives every experiment in the order of the papers' numbers.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp}
+	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp,
+		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is

@@ -3,48 +3,71 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"slices"
 
 	"pare/evidence"
+	"pare/internal/kernel"
 	"pare/model/all"
 	"pare/reproduce"
 
 	"github.com/spf13/cobra"
 )
 
+// trialOptions are what reproduce is told.
+type trialOptions struct {
+	seeds  int
+	first  int
+	page   string
+	beside []string
+}
+
 func (c *cli) reproduce() *cobra.Command {
-	var seeds int
-	var page string
+	var o trialOptions
 	cmd := &cobra.Command{Use: "reproduce ID|NAME|all", Short: "Test a paper's claims at small scale; exit status 1 where one does not hold", Args: args("ID|NAME|all"),
-		Example: "  pare reproduce 08\n  pare reproduce all --seeds 6",
-		RunE:    func(cmd *cobra.Command, a []string) error { return c.runReproduce(cmd.Context(), a[0], seeds, page) }}
-	cmd.Flags().IntVar(&seeds, "seeds", 0, "number of seeds (0: the experiment's own)")
-	cmd.Flags().StringVar(&page, "page", "", "write a page of documentation (.md)")
+		Long: "Test a paper's claims at small scale. A claim holds where the method keeps its bound and the same method without its ingredient, in its place, does not. " +
+			"Exit status 1 where one does not hold.",
+		Example: "  pare reproduce 08\n  pare reproduce all --first-seed 101\n  PARE_ISA=avx2 pare reproduce all --json > avx2.json\n  pare reproduce all --page claims.md --beside avx2.json",
+		RunE:    func(cmd *cobra.Command, a []string) error { return c.runReproduce(cmd.Context(), a[0], o) }}
+	cmd.Flags().IntVar(&o.seeds, "seeds", 0, "number of seeds (0: the experiment's own)")
+	cmd.Flags().IntVar(&o.first, "first-seed", 1, "first of the seeds, which follow each other")
+	cmd.Flags().StringVar(&o.page, "page", "", "write a page of documentation (.md)")
+	cmd.Flags().StringSliceVar(&o.beside, "beside", nil, "with --page: other runs, as --json printed them, that stand beside this one")
 	return cmd
 }
 
-func (c *cli) runReproduce(ctx context.Context, name string, seeds int, page string) error {
+func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) error {
 	es, err := claimants(name)
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(atLeast(0, "seeds", seeds), c.claim(places{out: []file{{"page", page, docPages}}})); err != nil {
+	if err := cmp.Or(atLeast(0, "seeds", o.seeds), atLeast(0, "first-seed", o.first), c.claim(places{out: []file{{"page", o.page, docPages}}})); err != nil {
+		return err
+	}
+	if o.beside != nil && o.page == "" {
+		return usage("--beside is for the page: give --page")
+	}
+	others, err := besides(name, o.beside)
+	if err != nil {
 		return err
 	}
 	var trials []*evidence.Trial
 	for _, e := range es {
-		t, err := c.try(ctx, e, cmp.Or(seeds, e.Seeds))
+		t, err := c.try(ctx, e, uint64(o.first), cmp.Or(o.seeds, e.Seeds))
 		if err != nil {
 			return err
 		}
 		trials = append(trials, t)
-		if !c.json && page == "" {
+		if !c.json && o.page == "" {
 			fmt.Fprintf(c.out, "%s: %s\n", t.Name, t.Summary())
 			t.Table().Print(c.out, c.width())
 		}
 	}
-	if page != "" {
-		if err := evidence.Page(trials, "pare reproduce "+name).SaveMarkdown(page, writtenBy("pare reproduce")); err != nil {
+	if o.page != "" {
+		if err := evidence.Page(runOf(name, trials), others).SaveMarkdown(o.page, writtenBy("pare reproduce")); err != nil {
 			return err
 		}
 	}
@@ -56,11 +79,48 @@ func (c *cli) runReproduce(ctx context.Context, name string, seeds int, page str
 	} else {
 		fmt.Fprintln(c.out)
 		verdicts.Print(c.out, c.width())
+		if a := evidence.Answers(trials); a != nil {
+			fmt.Fprintln(c.out)
+			a.Print(c.out, c.width())
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d claims do not hold", failed)
 	}
 	return nil
+}
+
+// runOf is trials with the command that makes them.
+func runOf(name string, ts []*evidence.Trial) evidence.Run {
+	r := evidence.Run{Command: "pare reproduce " + name, Trials: ts}
+	if len(ts) > 0 {
+		r.Command = fmt.Sprintf("PARE_ISA=%s %s --first-seed %d", ts[0].Level, r.Command, ts[0].First)
+	}
+	return r
+}
+
+// mostBeside bounds a file of trials: all experiments take a tenth of a megabyte.
+const mostBeside = 16 << 20
+
+// besides reads runs that --json printed.
+func besides(name string, files []string) ([]evidence.Run, error) {
+	var out []evidence.Run
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		var ts []*evidence.Trial
+		if err := json.NewDecoder(io.LimitReader(f, mostBeside)).Decode(&ts); err != nil {
+			return nil, fmt.Errorf("%s is not what --json printed: %w", file, err)
+		}
+		if slices.Contains(ts, nil) {
+			return nil, fmt.Errorf("%s is not what --json printed: it has an empty trial", file)
+		}
+		out = append(out, runOf(name, ts))
+	}
+	return out, nil
 }
 
 // claimants are the experiments that a name stands for.
@@ -79,8 +139,12 @@ func claimants(name string) ([]*evidence.Experiment, error) {
 }
 
 // try makes an experiment under a progress bar.
-func (c *cli) try(ctx context.Context, e *evidence.Experiment, seeds int) (*evidence.Trial, error) {
+func (c *cli) try(ctx context.Context, e *evidence.Experiment, first uint64, seeds int) (*evidence.Trial, error) {
 	b := c.bar(seeds, e.Name)
 	defer b.done()
-	return e.Try(ctx, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
+	t, err := e.Try(ctx, first, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
+	if t != nil {
+		t.Level = kernel.Level().String()
+	}
+	return t, err
 }

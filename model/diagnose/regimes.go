@@ -29,6 +29,9 @@ type Regimes struct {
 	Take      string   `flag:"take" choice:"rule,error" doc:"which retrained network is the result: rule (the paper's, by regime and similarity) or error (the least on held-out samples)"`
 	model.Fresh
 	model.Layers
+
+	OneOrder bool // retrainings have the same order of samples, to compare with
+	AsIs     bool // statistics of batch normalisation are interpolated on lines, not estimated anew, to compare with
 }
 
 //go:embed regimes.md

@@ -79,6 +79,9 @@ func (v *Survey) hotter(x float64) (*model.Job, error) {
 // again is the job of a retraining by seed.
 func (v *Survey) again(seed int) *model.Job {
 	k := *v.Job
+	if v.set.OneOrder {
+		seed = 0
+	}
 	k.Order = v.Seed*1000003 + uint64(seed) + 1
 	if v.set.Epochs > 0 {
 		k.Recipe.Epochs = v.set.Epochs
@@ -204,7 +207,11 @@ func (v *Survey) compare(ctx context.Context, c *Cell, nets []*graph.Graph, outs
 	pairs, similarity := 0.0, 0.0
 	for a := range nets {
 		for b := a + 1; b < len(nets); b++ {
-			e, err := measure.Line(ctx, nets[a], nets[b], v.set.Points, v.Data.Train, v.Data.Norm, v.Recipe.Batch, v.Engine)
+			line := measure.Line
+			if v.set.AsIs {
+				line = measure.LineAsIs
+			}
+			e, err := line(ctx, nets[a], nets[b], v.set.Points, v.Data.Train, v.Data.Norm, v.Recipe.Batch, v.Engine)
 			if err != nil {
 				return err
 			}

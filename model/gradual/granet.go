@@ -3,6 +3,7 @@ package gradual
 import (
 	_ "embed"
 
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -31,6 +32,8 @@ type GraNet struct {
 	Batches  int           `flag:"grow-batches" range:"[1,)" doc:"number of batches whose gradients say what grows"`
 	model.Fresh
 	model.Layers
+
+	Power float64 // of the polynomial along which the sparsity rises, to compare with the paper's cubic; 0: 3
 }
 
 // least is the share that is exchanged at the end of the training.
@@ -97,7 +100,7 @@ func (s *GraNet) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 // schedules are those of the sparsity and of the exchange.
 func (s *GraNet) schedules(j *model.Job) (schedule.Gradual, schedule.Exchange, error) {
 	n := j.Steps()
-	sch, err := j.Window(schedule.Gradual{Initial: s.Initial, Final: s.Sparsity, Every: s.Every, Power: 3}, s.Begin, s.End)
+	sch, err := j.Window(schedule.Gradual{Initial: s.Initial, Final: s.Sparsity, Every: s.Every, Power: cmp.Or(s.Power, 3)}, s.Begin, s.End)
 	if err != nil {
 		return sch, schedule.Exchange{}, err
 	}

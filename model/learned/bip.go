@@ -21,6 +21,8 @@ type BiP struct {
 	Implicit string  `flag:"implicit" choice:"theorem,reference-ig,none" doc:"implicit gradient: theorem, reference-ig (as the authors' loop computes it) or none"`
 	Scored
 	model.Layers
+
+	OneBatch bool // the scores move by the batch that moves the weights, to compare with two
 }
 
 //go:embed bip.md
@@ -71,7 +73,12 @@ func (s *BiP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	h.Grad = func(l int, theta, g, d []float32) { s.gradient(theta, g, h.Score[l], h.Mask[l], d) }
-	h.Other = func(r *train.Run) (int, int) { return r.Epochs + r.Epoch, r.Index }
+	h.Other = func(r *train.Run) (int, int) {
+		if s.OneBatch {
+			return r.Epoch, r.Index
+		}
+		return r.Epochs + r.Epoch, r.Index
+	}
 
 	hooks, best := []train.Hook{h}, &hook.Best{Of: h.Masks, Whole: true}
 	if s.Mode == "filter" { // silent when the scores move, and after the masks have

@@ -32,6 +32,8 @@ type Curves struct {
 	Noise   bool    `flag:"noise" doc:"no data: measure curves on normal noise"`
 	Worst   bool    `flag:"worst" doc:"count the sample whose output moves most in place of the mean"`
 	Least   float64 `flag:"least" range:"[0,1)" doc:"share of its weights that every layer keeps at least (one an output it keeps anyway)"`
+
+	Other func(curves []allocate.Curve) // puts others in the place of what was measured, to compare with; nil: none
 }
 
 //go:embed rd.md
@@ -98,6 +100,9 @@ func (s *Curves) Pick(ctx context.Context, j *model.Job, m *prune.Masks, sparsit
 	curves, err := p.Curves(ctx, m, sc)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.Other != nil {
+		s.Other(curves)
 	}
 	keep, err := Shares(curves, prune.Total(m.Weights), sparsity)
 	if err != nil {

@@ -29,6 +29,8 @@ type Share struct {
 	MinSize        int     `flag:"min-size" range:"[0,)" doc:"leave weights with fewer entries as they are"`
 	model.Layers
 	model.Fresh
+
+	Scale func(w []float32) float64 // deviation that a tensor's weights are given, to compare with; nil: that which they have
 }
 
 //go:embed share.md
@@ -110,6 +112,9 @@ func (s *Share) layout(j *model.Job) (*sharing.Layout, []*prune.Weight, error) {
 			continue
 		}
 		d := deviation(w.Data())
+		if s.Scale != nil {
+			d = s.Scale(w.Data())
+		}
 		if !(d > 0) {
 			return nil, nil, catalog.Errorf("all entries of weight %q are alike, so it has no scale: leave it out with {Exclude}, or draw initial weights with {Fresh}", w.Name)
 		}

@@ -19,6 +19,8 @@ type Channels struct {
 	Score   string `flag:"score" choice:"norm,activations,reconstruction" doc:"what a channel is worth: norm (of the weights that go with it), activations (what it brings to the layers that read it, on samples), or reconstruction (what these lose without it for each multiply-accumulate, when the other weights take over what they can)"`
 	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set, without their labels, that activations and reconstruction look at"`
 	model.Layers
+
+	Rate model.ChannelScore // in the place of Score, to compare with or of one's own; nil: Score
 }
 
 //go:embed channels.md
@@ -65,6 +67,9 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 
 // rate is the score that the settings name. What has no say in it goes to skips.
 func (s *Channels) rate(ctx context.Context, j *model.Job, skips *[]prune.Skip) model.ChannelScore {
+	if s.Rate != nil {
+		return s.Rate
+	}
 	if s.Score == "norm" {
 		return model.Squares
 	}

@@ -26,6 +26,16 @@ type SAP struct {
 	Scope  string  `flag:"scope" choice:"neuron,layer,global" doc:"what is measured and cut together: neuron (the weights of one output), layer or global"`
 	model.Fresh
 	model.Layers
+
+	Index func(x []float32) float64 // of the weights that are left of a scope, to compare with; nil: the PQ index
+}
+
+// index is the PQ index of what is left of a scope.
+func (s *SAP) index(x []float32) float64 {
+	if s.Index != nil {
+		return s.Index(x)
+	}
+	return measure.PQ(x, s.P, s.Q)
 }
 
 //go:embed sap.md
@@ -130,7 +140,7 @@ func (s *SAP) Pick(m *prune.Masks) (*prune.Masks, error) {
 	switch s.Scope {
 	case "global":
 		x := m.Kept()
-		masks, err := prune.Global(sc, len(x)-s.cut(len(x), measure.PQ(x, s.P, s.Q)), nil)
+		masks, err := prune.Global(sc, len(x)-s.cut(len(x), s.index(x)), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -167,5 +177,5 @@ func (s *SAP) fewer(score []float32) *prune.Mask {
 			x = append(x, v)
 		}
 	}
-	return prune.TopK(score, len(x)-s.cut(len(x), measure.PQ(x, s.P, s.Q)), prune.CutFirst)
+	return prune.TopK(score, len(x)-s.cut(len(x), s.index(x)), prune.CutFirst)
 }
