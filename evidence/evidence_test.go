@@ -44,18 +44,9 @@ func TestInterval(t *testing.T) {
 	}
 }
 
-func TestPoints(t *testing.T) {
-	for want, x := range map[string][]float64{"+1.0 pp": {.01}, "-2.5 pp": {-.025}, "+2.0 ± 2.5 pp": {.01, .02, .03}} {
-		if got := Points(x); got != want {
-			t.Errorf("%v: %s, want %s", x, got, want)
-		}
-	}
-}
-
-// Claims hold at their limit, and fail beside it, in one seed of several, the wrong way
-// round, and where there is nothing to judge.
+// A claim holds where the method keeps its bound and no arm without an ingredient does.
 func TestClaims(t *testing.T) {
-	v := Values{"a": {.90, .92, .94}, "b": {.89, .90, .91}, "c": {.93, .90, .90}, "nan": {math.NaN(), math.NaN(), math.NaN()}}
+	v := Values{"a": {.90, .92, .94}, "b": {.89, .90, .91}, "c": {.93, .90, .90}, "nan": {math.NaN(), math.NaN(), math.NaN()}, "short": {.9}}
 	if d := v.Diff("a", "b"); len(d) != 3 || math.Abs(d[2]-.03) > 1e-12 || math.Abs(v.Mean("a")-.92) > 1e-12 {
 		t.Errorf("differences %v, mean %v", d, v.Mean("a"))
 	}
@@ -65,34 +56,51 @@ func TestClaims(t *testing.T) {
 		c     Claim
 		holds bool
 	}{
-		{"2 points in the mean", AtLeast("", "a", "b", 2-eps, false), true},
-		{"more", AtLeast("", "a", "b", 2+eps, false), false},
-		{"in every seed", AtLeast("", "a", "b", 2-eps, true), true},
-		{"the wrong way round", AtLeast("", "b", "a", 0, false), false},
-		{"in the mean", AtLeast("", "a", "c", 1-eps, false), true},
-		{"in the mean, but not in every seed", AtLeast("", "a", "c", 1-eps, true), false},
-		{"at most so much worse", AtLeast("", "b", "a", -2-eps, false), true},
-		{"1 point in every seed", EveryAtLeast("", "a", "b", 1-eps), true},
-		{"one seed has less", EveryAtLeast("", "a", "b", 1+eps), false},
-		{"every seed the wrong way round", EveryAtLeast("", "b", "a", 0), false},
-		{"within 2 points", Within("", "a", "b", 2+eps), true},
-		{"within less", Within("", "a", "b", 2-eps), false},
-		{"within, either way round", Within("", "b", "a", 2+eps), true},
-		{"less, either way round", Within("", "b", "a", 2-eps), false},
-		{"nothing to judge", AtLeast("", "none", "b", -100, false), false},
-		{"nothing to judge in every seed", EveryAtLeast("", "none", "b", -100), false},
-		{"nothing to be within", Within("", "none", "b", 100), false},
-		{"no number", AtLeast("", "nan", "b", -100, false), false},
-		{"no number in every seed", EveryAtLeast("", "nan", "b", -100), false},
-		{"no number within", Within("", "nan", "b", 100), false},
+		{"2 points in the mean", Beats("", "a", "b", 2-eps, "b"), true},
+		{"more", Beats("", "a", "b", 2+eps, "b"), false},
+		{"without the ingredient too", Beats("", "a", "b", 1-eps, "c"), false},
+		{"one of two without it", Beats("", "a", "b", 1-eps, "b", "c"), false},
+		{"the wrong way round", Beats("", "b", "a", 0, "none"), false},
+		{"at most so much worse", Beats("", "b", "a", -2-eps, "nothing"), false},
+		{"within 2 points", Near("", "a", "b", 2+eps, "nan"), false},
+		{"within 1.5 points, and not without", Near("", "c", "b", 1.5, "a"), true},
+		{"within less", Near("", "a", "b", 2-eps, "b"), false},
+		{"a claim that nothing can refute", Beats("", "a", "b", 1), false},
+		{"an arm that was not measured", Beats("", "a", "b", 1, "none"), false},
+		{"an arm of fewer seeds", Beats("", "a", "b", 1, "short"), false},
+		{"no number", Beats("", "nan", "b", -100, "b"), false},
+		{"a ratio at most", Claim{Method: "b", Without: []string{"a"}, Figure: Ratio("", "a"), Side: AtMost, Bound: .99}, true},
+		{"less", Claim{Method: "b", Without: []string{"a"}, Figure: Ratio("", "a"), Side: AtMost, Bound: .9}, false},
 	} {
-		measured, holds := c.c.Check(v)
-		if holds != c.holds || measured == "" {
-			t.Errorf("%s: holds %v (%s)", c.name, holds, measured)
+		if got := c.c.Judge(v); got.Holds != c.holds || got.Measured == "" || len(got.Without) != len(c.c.Without) {
+			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
-	if m, _ := EveryAtLeast("", "a", "b", 0).Check(v); !strings.HasSuffix(m, ", at least +1.0") {
-		t.Error(m)
+}
+
+// There are enough seeds where the interval is at most half of the distance to the bound.
+func TestSure(t *testing.T) {
+	v := Values{"a": {.01, .02, .03, .04, .05}, "b": {0, 0, 0, 0, 0}} // +3.0 ± 1.963
+	for bound, sure := range map[float64]bool{-1: true, -.9: false} {
+		c := Beats("", "a", "b", bound, "c")
+		v["c"] = []float64{-.5, -.5, -.5, -.5, -.5}
+		if got := c.Judge(v); !got.Holds || got.Sure() != sure || got.Measured != "+3.0 ± 2.0 pp" {
+			t.Errorf("from %v: %+v", bound, got)
+		}
+	}
+	c := Beats("", "a", "b", 1, "c")
+	if got := c.Judge(Values{"a": {.5}, "b": {0}, "c": {0}}); !got.Holds || got.Sure() {
+		t.Errorf("one seed: %+v", got)
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	v := Values{"a": {.5, .52, .51}, "b": {.4, .41, .42}, "c": {.5, .6, .4}}
+	for _, c := range []struct{ method, without, says string }{{"a", "b", "helps"}, {"b", "a", "did not help"}, {"a", "c", "not shown at this scale"}, {"a", "none", "not shown at this scale"}} {
+		q := Comparison{"x", c.method, c.without}
+		if got := q.Answer(v); got.Says != c.says || got.Measured == "" {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 
@@ -106,13 +114,13 @@ func TestValues(t *testing.T) {
 		return nil
 	}}
 	var told, most atomic.Int64
-	v, err := e.Values(context.Background(), 6, func(n int) {
+	v, err := e.Values(context.Background(), 4, 6, func(n int) {
 		told.Add(1)
 		if int64(n) > most.Load() {
 			most.Store(int64(n))
 		}
 	})
-	if err != nil || !slices.Equal(v["seed"], []float64{1, 2, 3, 4, 5, 6}) || !slices.Equal(v["twice"], []float64{2, 4, 6, 8, 10, 12}) {
+	if err != nil || !slices.Equal(v["seed"], []float64{4, 5, 6, 7, 8, 9}) || !slices.Equal(v["twice"], []float64{8, 10, 12, 14, 16, 18}) {
 		t.Errorf("%v, %v", v, err)
 	}
 	if told.Load() != 6 || most.Load() != 6 {
@@ -123,7 +131,7 @@ func TestValues(t *testing.T) {
 func TestTry(t *testing.T) {
 	var seeds atomic.Int64
 	broken := errors.New("broken")
-	e := &Experiment{ID: "07", Name: "x", About: "y", Seeds: 3, Claims: []Claim{AtLeast("a beats b", "a", "b", 1, true), Within("they differ by little", "a", "b", 1)},
+	e := &Experiment{ID: "07", Name: "x", About: "y", Seeds: 3, Claims: []Claim{Beats("a beats b", "a", "b", 1, "b"), Near("they differ by little", "a", "b", 1, "b")},
 		Run: func(_ context.Context, seed uint64, put func(string, float64)) error {
 			seeds.Add(1)
 			put("a", .9)
@@ -134,20 +142,20 @@ func TestTry(t *testing.T) {
 			return nil
 		}}
 	quiet := func(int) {}
-	r, err := e.Try(context.Background(), 0, quiet)
+	r, err := e.Try(context.Background(), 1, 0, quiet)
 	if err != nil || r.Seeds != 3 || seeds.Load() != 3 || r.ID != "07" || r.Name != "x" || r.About != "y" || len(r.Values["a"]) != 3 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if want := []Verdict{{"a beats b", "+10.0 ± 0.0 pp", true}, {"they differ by little", "+10.0 ± 0.0 pp", false}}; !slices.Equal(r.Claims, want) {
-		t.Errorf("%+v, want %+v", r.Claims, want)
+	if c := r.Claims; len(c) != 2 || !c[0].Holds || c[0].Measured != "+10.0 ± 0.0 pp" || c[0].Needed != "≥ 1 pp" || c[1].Holds || c[0].Without[0] != (Without{"b", "+0.0 ± 0.0 pp", false}) {
+		t.Errorf("%+v", c)
 	}
-	if r, err := e.Try(context.Background(), 2, quiet); err != nil || r.Seeds != 2 {
+	if r, err := e.Try(context.Background(), 1, 2, quiet); err != nil || r.Seeds != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := e.Try(context.Background(), -1, quiet); err == nil || !strings.Contains(err.Error(), "at least 1") {
+	if _, err := e.Try(context.Background(), 1, -1, quiet); err == nil || !strings.Contains(err.Error(), "at least 1") {
 		t.Error(err)
 	}
-	if _, err := e.Try(context.Background(), 4, quiet); !errors.Is(err, broken) || !strings.Contains(err.Error(), "x: seed 4: ") {
+	if _, err := e.Try(context.Background(), 1, 4, quiet); !errors.Is(err, broken) || !strings.Contains(err.Error(), "x: seed 4: ") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -156,7 +164,7 @@ func TestTry(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}}
-	if _, err := wait.Try(ctx, 0, quiet); !errors.Is(err, context.Canceled) {
+	if _, err := wait.Try(ctx, 1, 0, quiet); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -17,8 +17,9 @@ func TestPage(t *testing.T) {
 			put("speed (ms)", 12)
 			return nil
 		},
-		Claims: []Claim{AtLeast("a beats b", "a 0.5", "b 0.5", 10, true), Within("a is b", "a 0.5", "b 0.5", 1)}}
-	x, err := e.Try(context.Background(), 0, func(int) {})
+		Claims: []Claim{Beats("a beats b", "a 0.5", "b 0.5", 10, "b 0.5"), Near("a is b", "a 0.5", "b 0.5", 1, "b 0.5")},
+		Asks:   []Comparison{{"of a", "a 0.5", "b 0.5"}}}
+	x, err := e.Try(context.Background(), 1, 0, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,11 +27,11 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d claims fail, want 1", failed)
 	}
 	var b strings.Builder
-	if err := Page([]*Trial{x}, "toy").Markdown(&b, "", nil); err != nil {
+	if err := Page(Run{"toy", []*Trial{x}}, []Run{{"other toy", []*Trial{x}}}).Markdown(&b, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	at := -1
-	for _, want := range []string{"1 of 2 claims do not hold.", "| a beats b |", "| NO |", "## toy (00)", "A toy. 2 seeds, 0.0 s.", "| speed (ms) | 12 |", "| a 0.5 | 76.50 % |", "| b 0.5 |", "| a 0.9 | 25.00 % |"} {
+	for _, want := range []string{"1 of 2 claims do not hold.", "| a beats b |", "| NO |", "| of a | a 0.5 | b 0.5 | +26.5 ± 6.4 pp | helps |", "| other toy | 1 |", "| b 0.5: +0.0 ± 0.0 pp |", "## toy (00)", "A toy. 2 seeds from 1, 0.0 s.", "| speed (ms) | 12 |", "| a 0.5 | 76.50 % |", "| b 0.5 |", "| a 0.9 | 25.00 % |"} {
 		i := strings.Index(b.String(), want)
 		if i < 0 {
 			t.Errorf("no %q in\n%s", want, b.String())

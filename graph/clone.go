@@ -38,7 +38,7 @@ func (g *Graph) Inline(body *Graph, args []*Value) []*Value {
 }
 
 func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
-	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown), Usage: Usage{maps.Clone(g.Usage.Sizes), g.Usage.OutputOf}}
+	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown), Usage: Usage{Sizes: maps.Clone(g.Usage.Sizes), Drawn: g.Usage.Drawn, OutputOf: g.Usage.OutputOf}}
 	c.Meta.Props, c.Meta.Stored = slices.Clone(g.Meta.Props), slices.Clone(g.Meta.Stored)
 	own := map[*Value]bool{}
 	for _, v := range g.Inputs {

@@ -14,6 +14,7 @@ type Usage struct {
 	// Sizes of symbols in the shapes of the inputs, but for the batch: the network is
 	// counted, measured and trained at these (see SetSize, SetShape).
 	Sizes    map[string]int
+	Drawn    bool   // its weights are as they were drawn, before any training
 	OutputOf string // the output that answers, where there are several; "": it is found by its shape
 }
 

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 
+	"pare/catalog"
 	"pare/graph"
 	"pare/prune"
 )
@@ -33,6 +34,19 @@ func (s Fresh) Redraw(j *Job) error {
 		return nil
 	}
 	return prune.Init{Seed: j.Seed}.Apply(j.Graph)
+}
+
+// StartsSparse is a Method that masks an untrained network. It says whether the weights
+// that it masks are those of the network as it is given.
+type StartsSparse interface{ StartsSparse() bool }
+
+// noteTrained says that a method which is made for untrained networks masks trained
+// weights: a network that was read from a file is taken for trained.
+func (j *Job) noteTrained(m Method) []catalog.Text {
+	if s, ok := m.(StartsSparse); !ok || !s.StartsSparse() || j.Graph.Usage.Drawn {
+		return nil
+	}
+	return []catalog.Text{"the method masks an untrained network, and this one is taken for trained: its weights are masked before any training, whatever they have learnt; {Fresh} draws initial weights"}
 }
 
 // Candidates draws initial weights where that is asked for, and lists the candidates.

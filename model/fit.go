@@ -44,6 +44,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
 	}
 	cfg.OnEpoch = j.Epoch
+	g.Usage.Drawn = false
 	r, err := train.Fit(ctx, cfg)
 	if r == nil {
 		return nil, err

@@ -83,6 +83,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	notes = append(notes, k.noteTrained(m)...)
 	if k.Dense == nil && k.Steps() > 0 && k.Loss.Teacher == nil {
 		if distils, err := k.distils(); err != nil {
 			return nil, err

@@ -1,13 +1,13 @@
 package reproduce
 
 import (
-	"fmt"
 	"strings"
 
 	"pare/evidence"
 )
 
-// List gives every experiment in the order of the papers' numbers.
+// List gives every experiment in the order of the papers' numbers,
+// those of baselines last.
 func List() []*evidence.Experiment {
 	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp,
 		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels}
@@ -17,7 +17,7 @@ func List() []*evidence.Experiment {
 // none.
 func Find(name string) *evidence.Experiment {
 	for _, e := range List() {
-		if e.ID == name || e.Name == name {
+		if e.Name == name || e.ID != "" && e.ID == name {
 			return e
 		}
 	}
@@ -28,7 +28,11 @@ func Find(name string) *evidence.Experiment {
 func Names() string {
 	var out []string
 	for _, e := range List() {
-		out = append(out, fmt.Sprintf("%s (%s)", e.Name, e.ID))
+		name := e.Name
+		if e.ID != "" {
+			name += " (" + e.ID + ")"
+		}
+		out = append(out, name)
 	}
 	return strings.Join(out, ", ")
 }

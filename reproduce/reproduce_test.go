@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,25 +13,34 @@ import (
 func TestList(t *testing.T) {
 	last := ""
 	for _, e := range List() {
-		m, err := all.New(e.ID)
-		if err != nil || m.Card().Name != e.Name {
+		m, err := all.New(e.Name)
+		if err != nil || m.Card().Name != e.Name || m.Card().ID != e.ID {
 			t.Errorf("%s, %s: %v", e.ID, e.Name, err)
 		}
-		if e.ID <= last || e.About == "" || e.Seeds < 2 || e.Run == nil || len(e.Claims) == 0 {
+		if e.ID != "" && e.ID <= last || e.About == "" || e.Seeds < 2 || e.Run == nil || len(e.Claims) == 0 {
 			t.Errorf("%s follows %s: %+v", e.ID, last, e)
 		}
 		last = e.ID
 		for _, c := range e.Claims {
-			if c.Text == "" || c.Check == nil {
+			if c.Text == "" || c.Method == "" || c.Figure.Of == nil || len(c.Without) == 0 || slices.Contains(c.Without, c.Method) {
 				t.Errorf("%s: claim %+v", e.Name, c)
 			}
 		}
-		if Find(e.ID) != e || Find(e.Name) != e || !strings.Contains(Names(), e.Name+" ("+e.ID+")") {
+		if e.ID != "" && Find(e.ID) != e || Find(e.Name) != e || !strings.Contains(Names(), e.Name) {
 			t.Errorf("%s is not found", e.Name)
 		}
 	}
-	if Find("channels") != nil || Find("") != nil {
-		t.Error("an experiment of no paper was found")
+	if Find("") != nil {
+		t.Error("an experiment of no name was found")
+	}
+}
+
+// Every method has an experiment.
+func TestAll(t *testing.T) {
+	for _, m := range all.List() {
+		if Find(m.Card().Name) == nil {
+			t.Errorf("%s has no experiment", m.Card().Name)
+		}
 	}
 }
 
@@ -44,8 +54,8 @@ func TestClaimsOfNothing(t *testing.T) {
 						t.Errorf("%s, %q: %v", e.Name, c.Text, r)
 					}
 				}()
-				if measured, holds := c.Check(nil); holds {
-					t.Errorf("%s, %q holds: %s", e.Name, c.Text, measured)
+				if v := c.Judge(nil); v.Holds {
+					t.Errorf("%s, %q holds: %s", e.Name, c.Text, v.Measured)
 				}
 			}()
 		}

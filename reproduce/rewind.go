@@ -60,4 +60,3 @@ var rewind = &evidence.Experiment{
 func atMost(text, prefix, method, other string, most float64, without ...string) evidence.Claim {
 	return evidence.Claim{Text: text, Method: method, Without: without, Figure: evidence.Ratio(prefix, other), Side: evidence.AtMost, Bound: most}
 }
-

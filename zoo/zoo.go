@@ -113,7 +113,11 @@ func New(name string, o Options) (*graph.Graph, error) {
 		if o.Classes == 0 {
 			o.Classes = f.def
 		}
-		return f.within(name, o, args)
+		g, err := f.within(name, o, args)
+		if g != nil {
+			g.Usage.Drawn = true
+		}
+		return g, err
 	}
 	var names []string
 	for _, f := range families {

@@ -41,6 +41,9 @@ func NewGraSP() *GraSP {
 // Card describes the method.
 func (*GraSP) Card() *catalog.Card { return graspCard }
 
+// StartsSparse says that weights are masked before training.
+func (s *GraSP) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run keeps what preserves the gradient's flow over all layers and trains it.
 func (s *GraSP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.GradientFlow(s.Temperature))

@@ -41,6 +41,9 @@ func NewRandom() *Random {
 // Card describes the method.
 func (*Random) Card() *catalog.Card { return randomCard }
 
+// StartsSparse says that weights are masked before training.
+func (s *Random) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run draws masks and trains with them held.
 func (s *Random) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	ws, err := model.Candidates(j, s.Fresh, s.Layers)

@@ -35,6 +35,9 @@ func NewSNIP() *SNIP { return &SNIP{Sparsity: .9, Sampled: Sampled{PerClass: 10}
 // Card describes the method.
 func (*SNIP) Card() *catalog.Card { return snipCard }
 
+// StartsSparse says that weights are masked before training.
+func (s *SNIP) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run keeps the most sensitive connections over all layers and trains them.
 func (s *SNIP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.Sensitivity)

@@ -37,6 +37,9 @@ func NewSynFlow() *SynFlow { return &SynFlow{Sparsity: .9, Iterations: 100} }
 // Card describes the method.
 func (*SynFlow) Card() *catalog.Card { return synflowCard }
 
+// StartsSparse says that weights are masked before training.
+func (s *SynFlow) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run cuts in iterations and trains what is left.
 func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	ws, err := model.Candidates(j, s.Fresh, s.Layers)

@@ -59,6 +59,9 @@ func (*GraNet) Card() *catalog.Card { return granetCard }
 // Drives says that the trainings are the method's own.
 func (*GraNet) Drives() bool { return true }
 
+// StartsSparse says that weights are masked before training, where it does not start dense.
+func (s *GraNet) StartsSparse() bool { return s.Initial > 0 && !s.Fresh.Fresh }
+
 // GraNetFacts are what a training came to beside its masks.
 type GraNetFacts struct {
 	Density float64 `json:"density"` // mean share of the weights that were there while training

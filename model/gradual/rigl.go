@@ -46,6 +46,9 @@ func (*RigL) Card() *catalog.Card { return riglCard }
 // Drives says that the trainings are the method's own.
 func (*RigL) Drives() bool { return true }
 
+// StartsSparse says that weights are masked before training.
+func (s *RigL) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run trains a sparse network and exchanges its weights by gradient.
 func (s *RigL) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("masks move while training"); err != nil {

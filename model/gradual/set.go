@@ -41,6 +41,9 @@ func (*SET) Card() *catalog.Card { return setCard }
 // Drives says that the trainings are the method's own.
 func (*SET) Drives() bool { return true }
 
+// StartsSparse says that weights are masked before training.
+func (s *SET) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
+
 // Run trains a sparse network and exchanges its weights at random.
 func (s *SET) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("masks move while training"); err != nil {
