@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 			at = i
 		}
 	}
-	if i, j, k := strings.Index(b.String(), "| a 0.5"), strings.Index(b.String(), "| b 0.5"), strings.Index(b.String(), "| a 0.9"); !(at < i && i < j && j < k) {
+	if i, j, k := strings.LastIndex(b.String(), "| a 0.5"), strings.LastIndex(b.String(), "| b 0.5"), strings.LastIndex(b.String(), "| a 0.9"); !(at < i && i < j && j < k) {
 		t.Errorf("order:\n%s", b.String())
 	}
 }

@@ -44,7 +44,7 @@ func TestTrainedStart(t *testing.T) {
 	}
 	for name, make := range map[string]func() model.Method{
 		"granet": func() model.Method { return granet(.5) },
-		"rigl":   func() model.Method { return gradual.NewRigL() }, "set": func() model.Method { return gradual.NewSET() },
+		"rigl":   func() model.Method { m := gradual.NewRigL(); m.Every = 1; return m }, "set": func() model.Method { return gradual.NewSET() },
 		"random": func() model.Method { return atinit.NewRandom() }, "snip": func() model.Method { return atinit.NewSNIP() },
 		"grasp": func() model.Method { return atinit.NewGraSP() }, "synflow": func() model.Method { return atinit.NewSynFlow() },
 	} {
