@@ -124,7 +124,9 @@ func TestWrongUse(t *testing.T) {
 		{1, "neither a file nor", []string{"model", "train", "nosuch", "--data", "digits", "-o", out}},
 		{2, "--lr -1: a number above 0, or auto is needed", []string{"model", "prune", n, "-o", out, "--data", "digits", "--lr", "-1"}},
 		{1, "the loss became", []string{"model", "prune", n, "-o", out, "--data", "digits", "--batch", "32", "--lr", "1e30", "--epochs", "1"}},
-		{2, "no claim", []string{"reproduce", "channels"}},
+		{2, "did you mean", []string{"reproduce", "chanels"}},
+		{2, "--page", []string{"reproduce", "08", "--beside", "x.json"}},
+		{2, "--first-seed", []string{"reproduce", "08", "--first-seed", "-1"}},
 		{2, "--seeds", []string{"reproduce", "08", "--seeds", "-1"}},
 	} {
 		s, _, e := pare(t, c.args...)

@@ -131,11 +131,10 @@ func claimants(name string) ([]*evidence.Experiment, error) {
 	if e := reproduce.Find(name); e != nil {
 		return []*evidence.Experiment{e}, nil
 	}
-	m, err := all.New(name)
-	if err != nil {
+	if _, err := all.New(name); err != nil { // it suggests the nearest name
 		return nil, usageError{err}
 	}
-	return nil, usage("%s is a baseline and has no claim of its own; those that have are %s", m.Card().Name, reproduce.Names())
+	return nil, usage("%s has no experiment; those that have are %s", name, reproduce.Names())
 }
 
 // try makes an experiment under a progress bar.
