@@ -27,12 +27,12 @@ var lottery = &evidence.Experiment{
 				return err
 			}
 			f := res.Facts.(*tickets.Facts)
-			put(fmt.Sprintf("ticket %d%%", c.percent), f.Ticket.Accuracy)
+			put(fmt.Sprintf("ticket %d%%", c.percent), f.Ticket.Value)
 			for _, x := range f.Controls {
-				put(fmt.Sprintf("%s %d%%", x.Control, c.percent), x.Accuracy)
+				put(fmt.Sprintf("%s %d%%", x.Control, c.percent), x.Value)
 			}
 			if c.rounds == 6 {
-				put("dense", f.Dense.Accuracy)
+				put("dense", f.Dense.Value)
 			}
 		}
 		return nil

@@ -32,10 +32,10 @@ var rewind = &evidence.Experiment{
 			}
 			f := res.Facts.(*tickets.Facts)
 			if k == "0" {
-				put("dense", f.Dense.Accuracy)
+				put("dense", f.Dense.Value)
 			}
-			put("ticket k="+k, f.Ticket.Accuracy)
-			put("random k="+k, f.Controls[0].Accuracy)
+			put("ticket k="+k, f.Ticket.Value)
+			put("random k="+k, f.Controls[0].Value)
 			for i, name := range []string{"ticket", "random"} {
 				put(fmt.Sprintf("D_O (L2) %s k=%s", name, k), f.Stability[i].Order.L2)
 				put(fmt.Sprintf("D_P (L2) %s k=%s", name, k), f.Stability[i].Prune.L2)

@@ -65,7 +65,7 @@ var sap = &evidence.Experiment{
 			return err
 		}
 		f := res.Facts.(*tickets.Facts)
-		put("lottery", f.Ticket.Accuracy)
+		put("lottery", f.Ticket.Value)
 		put("left lottery", f.Kept)
 		return nil
 	},

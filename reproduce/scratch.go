@@ -42,12 +42,12 @@ var scratch = &evidence.Experiment{
 					if equal {
 						name = "tuned as long"
 					}
-					put(fmt.Sprintf("%s %.1f", name, q), stat.Mean(a.Accuracy, nil))
+					put(fmt.Sprintf("%s %.1f", name, q), stat.Mean(a.Values, nil))
 				}
 				if !equal {
-					put(fmt.Sprintf("not-trained %.1f", q), f.NotTrained)
+					put(fmt.Sprintf("not-trained %.1f", q), f.NotTrained.Value)
 					if q == .5 {
-						put("dense", f.Dense)
+						put("dense", f.Dense.Value)
 					}
 				}
 			}
