@@ -1,0 +1,7 @@
+package main
+
+import "slices"
+
+// list is all mutants. A new method gets three at least: see CONTRIBUTING.md.
+var list = slices.Concat(oneshotMutants, atinitMutants, gradualMutants, learnedMutants, ticketMutants, structuredMutants,
+	calibratedMutants, diagnoseMutants, allocateMutants, hookMutants, modelMutants, trainMutants)
