@@ -151,15 +151,18 @@ func (l *lab) one(ctx context.Context, m *Mutant) (*result, error) {
 	return r, nil
 }
 
-// test runs tests until one notices.
+// test runs tests until one notices. Those of packages that the mutant does not name
+// begin within the time for a mutant alone.
 func (l *lab) test(ctx context.Context, r *result, overlay string) error {
-	short, stop := context.WithTimeout(ctx, l.timeout)
-	defer stop()
+	begin := time.Now()
 	folders := r.Tests
 	if !l.near {
 		folders = append(slices.Clone(folders), l.above(r.Mutant)...)
 	}
-	for _, p := range folders {
+	for i, p := range folders {
+		if i >= len(r.Tests) && time.Since(begin) > l.timeout {
+			break
+		}
 		if err := l.sound(ctx, "tests of "+p, func() error {
 			by, err := l.goTest(ctx, p, "")
 			if err == nil && by != "" {
@@ -169,9 +172,9 @@ func (l *lab) test(ctx context.Context, r *result, overlay string) error {
 		}); err != nil {
 			return late(ctx, r, err)
 		}
-		by, err := l.goTest(short, p, overlay)
+		by, err := l.goTest(ctx, p, overlay)
 		if err != nil {
-			return late(short, r, fmt.Errorf("mutant %s: %w", r.Name, err))
+			return late(ctx, r, fmt.Errorf("mutant %s: %w", r.Name, err))
 		}
 		r.ran = append(r.ran, p)
 		if r.by = by; by != "" {
@@ -267,7 +270,7 @@ func (l *lab) goTest(ctx context.Context, folder, overlay string) (string, error
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	by, said := "", ""
+	by, said, end := "", "", "ended without a test's word"
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
@@ -276,6 +279,8 @@ func (l *lab) goTest(ctx context.Context, folder, overlay string) (string, error
 			continue
 		}
 		switch {
+		case strings.HasPrefix(e.Output, "panic: test timed out"):
+			end = "takes too long"
 		case e.Action == "build-output":
 			said += e.Output
 		case e.FailedBuild != "":
@@ -288,7 +293,7 @@ func (l *lab) goTest(ctx context.Context, folder, overlay string) (string, error
 		if len(b) == 0 {
 			return "", fmt.Errorf("go test: %w\n%s", err, stderr.Bytes())
 		}
-		by = folder + " ended without a test's word"
+		by = folder + " " + end
 	}
 	return by, nil
 }

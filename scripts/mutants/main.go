@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, out, usage io.Writer) (int, error) 
 	f.Uint64Var(&s.seed, "seed", 1, "seed of the sample")
 	f.IntVar(&s.seeds, "seeds", 0, "seeds of an experiment (0: its own number)")
 	f.IntVar(&s.jobs, "jobs", 1, "mutants at a time")
-	f.DurationVar(&s.timeout, "timeout", 5*time.Minute, "time for a mutant's tests, and for its experiment: what takes longer counts as noticed within a test, else as left out")
+	f.DurationVar(&s.timeout, "timeout", 3*time.Minute, "time for a package's tests, which have noticed where they take longer; for a mutant before tests that it does not name; and for an experiment")
 	f.DurationVar(&s.limit, "limit", 0, "time for all: mutants that are not done then are left out (0: no limit)")
 	f.StringVar(&s.page, "page", "", "write a page of documentation (.md)")
 	f.Usage = func() {
