@@ -60,6 +60,7 @@ type lab struct {
 	level    map[string]int
 
 	mu    sync.Mutex
+	known map[string]outcome
 	whole map[string]*sync.Once // what is known of tests and claims without a mutant
 	wrong map[string]error
 }
@@ -69,8 +70,12 @@ func newLab(root string, s settings, out io.Writer) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := readDone(s.done)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "mutants-")
-	return &lab{settings: s, root: root, dir: dir, out: out, packages: ps, level: house.Level(), whole: map[string]*sync.Once{}, wrong: map[string]error{}}, err
+	return &lab{settings: s, root: root, dir: dir, out: out, packages: ps, level: house.Level(), known: known, whole: map[string]*sync.Once{}, wrong: map[string]error{}}, err
 }
 
 func (l *lab) close() { os.RemoveAll(l.dir) }
@@ -90,11 +95,14 @@ func (l *lab) all(ctx context.Context, ms []*Mutant) ([]*result, error) {
 	for range l.jobs {
 		wait.Go(func() {
 			for i := range next {
+				if o, ok := l.known[ms[i].Name]; ok {
+					out[i] = &result{Mutant: ms[i], by: o.By, ran: o.Ran}
+					continue
+				}
 				begin := time.Now()
 				r, err := l.one(short, ms[i])
 				r.seconds = time.Since(begin).Seconds()
-				out[i], errs[i] = r, err
-				l.say(r, err)
+				out[i], errs[i] = r, errors.Join(err, l.say(r, err))
 			}
 		})
 	}
@@ -109,8 +117,8 @@ func (l *lab) all(ctx context.Context, ms []*Mutant) ([]*result, error) {
 	return out, errors.Join(errs...)
 }
 
-// say prints what came of a mutant.
-func (l *lab) say(r *result, err error) {
+// say prints what came of a mutant, and remembers it.
+func (l *lab) say(r *result, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	what := r.by
@@ -121,6 +129,10 @@ func (l *lab) say(r *result, err error) {
 		what = strings.TrimPrefix(strings.Join([]string{r.cut, "ran " + strings.Join(r.ran, " ")}, "; "), "; ")
 	}
 	fmt.Fprintf(l.out, "%-8s  %-34s %5.0f s  %s\n", r.word(), r.Name, r.seconds, what)
+	if err != nil || r.cut != "" {
+		return nil
+	}
+	return addDone(l.done, outcome{r.Name, r.by, r.ran})
 }
 
 // one runs a mutant: the tests that must notice, those of what depends on the package,

@@ -197,3 +197,31 @@ func TestPage(t *testing.T) {
 		}
 	}
 }
+
+// What is done is remembered, and not done again.
+func TestDone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "done")
+	for _, o := range []outcome{{"one", "", []string{"a"}}, {"two", "b TestB", []string{"b"}}, {"one", "a TestA", []string{"a"}}} {
+		if err := addDone(file, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &lab{settings: settings{jobs: 1}, out: io.Discard}
+	var err error
+	if l.known, err = readDone(file); err != nil {
+		t.Fatal(err)
+	}
+	rs, err := l.all(context.Background(), []*Mutant{{Name: "one"}, {Name: "two"}})
+	if err != nil || rs[0].by != "a TestA" || rs[1].by != "b TestB" {
+		t.Errorf("%+v, %v", rs, err)
+	}
+	if err := os.WriteFile(file, []byte("{\"mutant\":\"one\"}\n{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readDone(file); err == nil {
+		t.Error("half a line was taken")
+	}
+	if got, err := readDone(file + "x"); err != nil || len(got) != 0 {
+		t.Errorf("no file: %v, %v", got, err)
+	}
+}

@@ -44,7 +44,7 @@ type settings struct {
 	seed                uint64
 	seeds, jobs         int
 	timeout, limit      time.Duration
-	page                string
+	page, done          string
 }
 
 // run is the command. It gives the exit status.
@@ -61,6 +61,7 @@ func run(ctx context.Context, args []string, out, usage io.Writer) (int, error) 
 	f.IntVar(&s.jobs, "jobs", 1, "mutants at a time")
 	f.DurationVar(&s.timeout, "timeout", 3*time.Minute, "time for a package's tests, which have noticed where they take longer; for a mutant before tests that it does not name; and for an experiment")
 	f.DurationVar(&s.limit, "limit", 0, "time for all: mutants that are not done then are left out (0: no limit)")
+	f.StringVar(&s.done, "done", "", "file of what came of mutants, a line each: they are not run again, and more lines are added; to go on where a run was stopped")
 	f.StringVar(&s.page, "page", "", "write a page of documentation (.md)")
 	f.Usage = func() {
 		fmt.Fprintln(usage, "usage: mutants [FLAG…] [NAME|METHOD…]")
