@@ -63,3 +63,25 @@ func TestInit(t *testing.T) {
 		}
 	}
 }
+
+// Every weight has numbers of its own, also where two have the same shape.
+func TestInitStreams(t *testing.T) {
+	g, err := zoo.New("mlp:16-16-16-16", zoo.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (Init{Seed: 5}).Apply(g); err != nil {
+		t.Fatal(err)
+	}
+	ws, err := Weights(g, Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[float32]string{}
+	for _, w := range ws {
+		if other := seen[w.Data()[0]]; other != "" {
+			t.Errorf("%s begins as %s does", w.Name, other)
+		}
+		seen[w.Data()[0]] = w.Name
+	}
+}

@@ -101,3 +101,17 @@ func TestRecurrentInputs(t *testing.T) {
 		t.Errorf("%d inputs, fan-in %v", w.Inputs(), w.FanIn())
 	}
 }
+
+// Slabs are ranked by their L2 norms: one large score outweighs several small ones whose
+// sum is larger, whatever its sign.
+func TestSlabsByNorm(t *testing.T) {
+	w := tensorWeight(0, Conv, 2, 2, 2, 1)
+	filters := []float32{2, 2, 2, 2, 0, -5, 0, 0} // sums of 8 and 5, norms of 4 and 5
+	if m := Filters(w, filters, 1); m.Kept(0) || !m.Kept(5) {
+		t.Errorf("filters kept: %v", kept(m))
+	}
+	channels := []float32{2, 2, 0, -5, 2, 2, 0, 0}
+	if m := Channels(w, channels, 1); m.Kept(0) || !m.Kept(3) {
+		t.Errorf("channels kept: %v", kept(m))
+	}
+}

@@ -89,3 +89,41 @@ func TestRoundBad(t *testing.T) {
 		}
 	}
 }
+
+// What is cut stays cut, however high it scores, in a layer by itself and in all together.
+func TestRoundNested(t *testing.T) {
+	ws := weights([]float32{5, 1, 2, 3, 4}, []float32{9, 6, 7})
+	m := prune.Dense(ws)
+	m.Mask[0].Set(0, false)
+	m.Mask[1].Set(0, false)
+	a, err := Round(m, score.Magnitude(ws), []float64{.25, .5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := RoundGlobal(m, score.Magnitude(ws), .34, []bool{true, true}) // two of six
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		got  *prune.Masks
+		want []float32
+	}{{a, []float32{2, 3, 4, 7}}, {b, []float32{3, 4, 6, 7}}} {
+		if got := c.got.Kept(); !slices.Equal(got, c.want) {
+			t.Errorf("%v stay, want %v", got, c.want)
+		}
+	}
+}
+
+// A layer of n inputs and m outputs keeps epsilon (n+m)/(n m) of its weights: of 20 x 30
+// at 3 a quarter; of 3 x 2 at 3 all.
+func TestEpsilon(t *testing.T) {
+	got, err := Epsilon(layers([]int{20, 30}, []int{3, 2}), 3)
+	if err != nil || !slices.Equal(got, []int{150, 6}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []float64{0, -1, math.NaN(), math.Inf(1)} {
+		if _, err := Epsilon(layers([]int{2, 2}), bad); err == nil {
+			t.Errorf("epsilon %v was taken", bad)
+		}
+	}
+}

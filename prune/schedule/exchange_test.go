@@ -5,10 +5,11 @@ import (
 	"testing"
 )
 
-// The check values of GraNet: .5 at first, .2525 half way, .005 at the end.
+// The check values of GraNet: .5 at first, .2525 half way, .005 at the end; a cosine
+// between, which at a quarter has fallen by less than a quarter.
 func TestExchangeRate(t *testing.T) {
 	e := Exchange{Rate: .5, Least: .005, Over: 1000, End: 1000, Every: 10}
-	for at, want := range map[int]float64{0: .5, 500: .2525, 1000: .005, 2000: .005} {
+	for at, want := range map[int]float64{0: .5, 250: .005 + .495*(1+math.Sqrt2/2)/2, 500: .2525, 1000: .005, 2000: .005} {
 		if got := e.At(at); math.Abs(got-want) > 1e-12 {
 			t.Errorf("r_%d = %v, want %v", at, got, want)
 		}

@@ -3,6 +3,8 @@ package score
 import (
 	"math"
 	"testing"
+
+	"pare/prune"
 )
 
 // The sensitivity of a connection is |w g|: neither |g| nor with a sign (Lee, Ajanthan,
@@ -43,5 +45,25 @@ func TestMagnitude(t *testing.T) {
 	}
 	if negative == 0 {
 		t.Error("no weight is negative")
+	}
+}
+
+// Within masks, what is cut ranks below all that is kept, whatever it scores.
+func TestWithin(t *testing.T) {
+	_, ws := network(t, "mlp:64-12-10", 1, 8, 8)
+	m := prune.Dense(ws)
+	m.Mask[0].Set(3, false)
+	score := Magnitude(ws)
+	score[0][3] = 1e9
+	got := Within(m, score)
+	for l := range got {
+		for i, x := range got[l] {
+			if want := score[l][i]; m.Mask[l].Kept(i) && x != want || !m.Mask[l].Kept(i) && !(x < -math.MaxFloat32) {
+				t.Fatalf("%s[%d] ranks by %v, its score is %v", ws[l].Name, i, x, want)
+			}
+		}
+	}
+	if score[0][3] != 1e9 {
+		t.Error("the scores themselves are changed")
 	}
 }

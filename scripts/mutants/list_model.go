@@ -69,9 +69,9 @@ var modelMutants = []Broken{
 		{Name: "careful-not-clipped", Breaks: "gradients are not clipped", File: "model/careful.go",
 			Old: `cfg.Clip = r.Clip`,
 			New: `cfg.Clip = 0`},
-		{Name: "calibration-fewer", Breaks: "half of the samples are looked at", File: "model/calibration.go", Tests: []string{"model", "model/calibrated", "model/structured"},
-			Old: `for i := range max(1, min(n, set.Len())/batch) {`,
-			New: `for i := range max(1, min(n, set.Len())/batch/2) {`},
+		{Name: "calibration-one-batch", Breaks: "every batch of samples is the first", File: "model/calibration.go", Tests: []string{"model", "model/calibrated", "model/structured"},
+			Old: `l.Fill(0, i, f.to)`,
+			New: `l.Fill(0, 0*i, f.to)`},
 		{Name: "seek-weakest-ignored", Breaks: "the strongest good cut is sought where the weakest is asked for", File: "model/seek.go",
 			Old: `if ok != goal.Weakest {
 			lo = mid`,
