@@ -129,9 +129,10 @@ var learnedMutants = []Broken{
 			Old: `h.Mask[l] = prune.Channels(w, h.Score[l], stays(w.Inputs()))`,
 			New: `h.Mask[l] = prune.Filters(w, h.Score[l], stays(w.Const.Shape[w.Out]))`},
 		{Name: "bip-not-silenced", Breaks: "biases behind cut filters are trained on",
-			Old: `if s.Mode == "filter" {
-		hooks`,
-			New: `if false {
-		hooks`},
+			Old: `hooks = []train.Hook{silence, h, silence}`,
+			New: `_ = silence`},
+		{Name: "bip-silenced-late", Breaks: "biases behind cut filters are heard when the scores move",
+			Old: `hooks = []train.Hook{silence, h, silence}`,
+			New: `hooks = []train.Hook{h, silence}`},
 	}},
 }
