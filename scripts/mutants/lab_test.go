@@ -187,10 +187,10 @@ func TestPage(t *testing.T) {
 		{Mutant: &Mutant{Name: "one", Breaks: "a|b", File: "f.go", what: "gmp"}, by: "model/gradual TestGMP"},
 		{Mutant: &Mutant{Name: "two", Breaks: "c", File: "g.go", Survives: "it is the same", what: "gmp"}, ran: []string{"p", "q"}},
 		{Mutant: &Mutant{Name: "three", Breaks: "d", File: "g.go", what: "rd"}},
-	})
+	}, true)
 	for _, want := range []string{
 		"| one | a\\|b | f.go | model/gradual TestGMP |", "| two | c | p, q | it is the same |", "| two | c | g.go | argued |", "| three | d | g.go | SURVIVED |",
-		"these 3 breakages", "1 are killed", "2 survived, 1 of them as argued", "\n## rd\n",
+		"these 3 breakages", "the paper's claims", "1 are killed", "2 survived, 1 of them as argued", "\n## rd\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)

@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, out, usage io.Writer) (int, error) 
 		return 2, err
 	}
 	if s.page != "" {
-		if err := savePage(s.page, results); err != nil {
+		if err := savePage(s.page, results, s.claims); err != nil {
 			return 2, err
 		}
 	}
