@@ -15,17 +15,17 @@ type ChannelTarget struct {
 	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
-
-	Costs bool // see structure.Target
 }
 
-// ChannelScore rates the channels of groups: higher stays.
-type ChannelScore func(g *graph.Graph, groups []*structure.Group) ([][]float64, error)
+// ChannelScore rates the channels of groups: higher stays. costs says that the rates are
+// what channels cost for each multiply-accumulate that goes with them, which add up: see
+// structure.Target.
+type ChannelScore func(g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error)
 
 // Squares rates channels by the squared norm of all that goes with them, over its
 // group's mean.
-func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-	return structure.Score(groups, structure.Squares), nil
+func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	return structure.Score(groups, structure.Squares), false, nil
 }
 
 // Cut gives a copy of the job's network without the channels that a score rates
@@ -40,15 +40,16 @@ func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *g
 		return nil, nil, err
 	}
 	groups, whole := structure.Groups(j.Graph)
-	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even, Costs: s.Costs,
+	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even,
 		Whole: func(name string) bool { return !scope.Match(name) }, Why: whole}
 	if s.Round == 0 {
 		target.Round = structure.Auto
 	}
-	score, err := rate(j.Graph, groups)
+	score, costs, err := rate(j.Graph, groups)
 	if err != nil {
 		return nil, nil, err
 	}
+	target.Costs = costs && !s.Even
 	sel, rounded, err := structure.SelectRounded(j.Graph, groups, score, target)
 	if err != nil {
 		return nil, nil, err

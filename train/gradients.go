@@ -3,9 +3,11 @@ package train
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"pare/engine"
 	"pare/graph"
+	"pare/tensor"
 )
 
 // Gradients gives the mean over the batches of a source's first epoch of the loss's
@@ -45,6 +47,51 @@ func Gradients(ctx context.Context, g *graph.Graph, of []*graph.Value, d Source,
 		}
 	}
 	return out, nil
+}
+
+// EachGradient gives f the gradients of the loss by parameters of the network, in their
+// order, for one batch of a source's first epoch after the other; they hold until f
+// returns. The network is as it is used: batch normalisation takes its running
+// statistics. What Loss.Drawn asks for is drawn by seed.
+func EachGradient(ctx context.Context, g *graph.Graph, of []*graph.Value, d Source, l Loss, seed uint64, opt engine.Options, f func(grads [][]float32) error) error {
+	defer d.Close()
+	l.still = true
+	s, err := newStep(g, samplesOf(d), d.Batch(), l, opt, nil)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ps, err := s.parameters(of)
+	if err != nil {
+		return err
+	}
+	grads := make([][]float32, len(ps))
+	for i, p := range ps {
+		grads[i] = p.G
+	}
+	var to []*tensor.Tensor
+	for _, n := range s.view.noise {
+		to = append(to, s.prog.Input(n.in.Name))
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	for i := range d.Steps() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := d.Fill(0, i, s); err != nil {
+			return err
+		}
+		for k, n := range s.view.noise {
+			n.of.Noise(r, to[k].F32())
+		}
+		if _, err := s.RunContext(ctx); err != nil {
+			return err
+		}
+		if err := f(grads); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // HessianProduct is the sum over the batches of a source's first epoch of the

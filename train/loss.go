@@ -23,6 +23,12 @@ type Loss struct {
 	T         float64             // temperature of distillation
 	Temper    float64             // what outputs are divided by before they are compared; 0: nothing
 
+	// Drawn takes in the place of how a teacher is matched, which has no gradient where
+	// the network is the teacher, gradients that stand for its curvature: see
+	// objective.Term.Draw. It is for EachGradient, and the teacher is the network itself.
+	Drawn bool
+
+	still   bool // normalisation takes its running statistics
 	natural bool // the network's outputs are kept as they are, beside what is compared
 	gather  bool // inner values are the teacher's: of them what the student has
 	any     bool // where there is nothing to learn from, a loss of no meaning will do
@@ -58,6 +64,12 @@ type target struct {
 	in    *graph.Value
 }
 
+// noise is an input of a view that is filled with what objective.Term.Noise makes.
+type noise struct {
+	of objective.Term
+	in *graph.Value
+}
+
 // attach adds the loss behind the outputs of a view.
 func (l Loss) attach(v *View) (*graph.Value, error) {
 	if l.signs {
@@ -66,6 +78,9 @@ func (l Loss) attach(v *View) (*graph.Value, error) {
 	b := op.NewBuilder(v.Graph, "loss")
 	var terms, soft []*graph.Value
 	for _, c := range v.Terms {
+		if l.Drawn {
+			break
+		}
 		if l.Temper > 0 {
 			c.Out = slices.Clone(c.Out)
 			for i, o := range c.Out {
@@ -95,7 +110,16 @@ func (l Loss) attach(v *View) (*graph.Value, error) {
 		if c.Weight == 0 {
 			continue
 		}
-		t, err := c.Build(b, c.Out, []*graph.Value{x})
+		var t *graph.Value
+		var err error
+		if l.Drawn {
+			e := &graph.Value{Name: v.Graph.Fresh("noise"), DType: tensor.Float32, Shape: x.Shape}
+			v.Graph.Inputs = append(v.Graph.Inputs, e)
+			v.noise = append(v.noise, noise{c.Term, e})
+			t, err = c.Draw(b, c.Out[0], x, e)
+		} else {
+			t, err = c.Build(b, c.Out, []*graph.Value{x})
+		}
 		if err != nil {
 			return nil, err
 		}

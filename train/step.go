@@ -59,9 +59,11 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 	}
 	c, m := view.Graph, view.Of
 	op.Fuse(c)
-	norms, err := trainNorms(c)
-	if err != nil {
-		return nil, err
+	var norms []*norm
+	if !l.still {
+		if norms, err = trainNorms(c); err != nil {
+			return nil, err
+		}
 	}
 	s := &Step{Batch: batch, net: g, norms: norms, view: view}
 	loss, err := l.attach(view)

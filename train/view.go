@@ -38,6 +38,7 @@ type View struct {
 	against []target       // inputs for what is compared with
 	taught  []*graph.Value // inputs for what the teacher gives, one for each that is matched
 	signs   []*graph.Value // inputs for what outputs are multiplied by, where Loss has signs
+	noise   []noise        // inputs for what is drawn, where Loss.Drawn asks for it
 }
 
 // NewView sees a network with the samples of a set (nil: with what the inputs take)

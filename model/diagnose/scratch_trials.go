@@ -41,8 +41,8 @@ func (p *Pruned) Ratio() float64 { return float64(p.Dense) / float64(max(1, p.MA
 // Prune gives the architecture; the job's network stays as it is.
 func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 	p := &Pruned{}
-	rate := func(g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-		return structure.Filters(g, groups), nil
+	rate := func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+		return structure.Filters(g, groups), false, nil
 	}
 	if s.Pruner == "channels" {
 		rate = model.Squares
@@ -64,7 +64,7 @@ func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 		p.Masks.Apply()
 	case s.Keep > 0:
 		groups, _ := structure.Groups(j.Graph)
-		score, wrong := rate(j.Graph, groups)
+		score, _, wrong := rate(j.Graph, groups)
 		if wrong != nil {
 			return nil, wrong
 		}

@@ -8,16 +8,14 @@ import (
 	"pare/catalog"
 	"pare/graph"
 	"pare/model"
-	"pare/prune"
-	"pare/prune/calibrate"
 	"pare/prune/structure"
 )
 
-// Channels cuts coupled channels by norm.
+// Channels cuts coupled channels that are worth least.
 type Channels struct {
 	model.ChannelTarget
-	Score   string `flag:"score" choice:"norm,activations,reconstruction" doc:"what a channel is worth: norm (of the weights that go with it), activations (what it brings to the layers that read it, on samples), or reconstruction (what these lose without it for each multiply-accumulate, when the other weights take over what they can)"`
-	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set, without their labels, that activations and reconstruction look at"`
+	Score   string `flag:"score" choice:"auto,taylor,reconstruction,activations,norm" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), norm (of the weights that go with it), or auto: taylor where there is data, else norm"`
+	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set that all scores but norm look at"`
 	model.Layers
 
 	Rate model.ChannelScore // in the place of Score, to compare with or of one's own; nil: Score
@@ -27,14 +25,14 @@ type Channels struct {
 var channelsDoc string
 
 var channelsCard = &catalog.Card{
-	Name: "channels", Noun: "model", Title: "Coupled channels by norm",
-	Paper: "norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710; groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900; activations: Sun, Liu, Bair, Kolter 2023, arXiv 2306.11695; reconstruction: He, Zhang, Sun 2017, arXiv 1707.06168",
+	Name: "channels", Noun: "model", Title: "Coupled channels",
+	Paper: "groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900; taylor: Molchanov, Mallya, Tyree, Frosio, Kautz 2019, arXiv 1906.10771; norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710; activations: Sun, Liu, Bair, Kolter 2023, arXiv 2306.11695; reconstruction: He, Zhang, Sun 2017, arXiv 1707.06168",
 	Cuts:  "channels", Needs: catalog.Weights, Doc: channelsDoc,
 }
 
 // NewChannels gives the method with its defaults.
 func NewChannels() *Channels {
-	return &Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Score: "norm", Samples: 512}
+	return &Channels{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Score: "auto", Samples: 512}
 }
 
 // Card describes the method.
@@ -42,15 +40,15 @@ func (*Channels) Card() *catalog.Card { return channelsCard }
 
 // Run cuts to the target and fine-tunes the smaller network.
 func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	var notes []prune.Skip
-	target := s.ChannelTarget
-	target.Costs = s.Score == "reconstruction"
-	c, kept, err := target.Cut(j, s.rate(ctx, j, &notes), s.Scope())
+	r := &rating{Channels: s, job: j}
+	c, kept, err := s.ChannelTarget.Cut(j, func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+		return r.rate(ctx, g, groups)
+	}, s.Scope())
 	if err != nil {
 		return nil, err
 	}
-	res := &model.Result{Graph: c, Kept: kept}
-	for _, k := range notes {
+	res := &model.Result{Graph: c, Kept: kept, Notes: r.said}
+	for _, k := range r.skips {
 		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
 	if solved, err := j.Repair(ctx, res); err != nil {
@@ -64,33 +62,6 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	res.Epochs, err = j.Fit(ctx, c)
 	return res, err
 }
-
-// rate is the score that the settings name. What has no say in it goes to skips.
-func (s *Channels) rate(ctx context.Context, j *model.Job, skips *[]prune.Skip) model.ChannelScore {
-	if s.Rate != nil {
-		return s.Rate
-	}
-	if s.Score == "norm" {
-		return model.Squares
-	}
-	return func(g *graph.Graph, groups []*structure.Group) (score [][]float64, err error) {
-		batches, err := j.Calibration(s.Samples)
-		if err != nil {
-			return nil, err
-		}
-		opt := calibrate.Options{Engine: j.Engine}
-		if s.Score == "activations" {
-			score, *skips, err = calibrate.Activations(ctx, g, groups, batches, opt)
-		} else {
-			score, *skips, err = calibrate.Reconstruction(ctx, g, groups, batches, damp, opt)
-		}
-		return score, err
-	}
-}
-
-// damp is the share of the inputs' mean square that the second moments are damped with
-// where channels are rated by reconstruction.
-const damp = .01
 
 // calibrationBatch is the batch from which statistics are estimated where there is no
 // recipe.

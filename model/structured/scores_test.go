@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"pare/internal/modeltest"
+	"pare/model"
 )
 
 // Scores that look at samples let channels go that say nothing, however large their
 // weights are: here the first half of a hidden layer is never above zero.
 func TestScoresHearChannels(t *testing.T) {
-	for _, score := range []string{"activations", "reconstruction"} {
+	for _, score := range []string{"activations", "reconstruction", "taylor", "auto"} {
 		j := modeltest.Job(t, 0)
 		w, b := j.Graph.Value("fc1.weight").Const.F32(), j.Graph.Value("fc1.bias").Const.F32()
 		for i := range w[:640] {
@@ -57,9 +58,35 @@ func TestSolved(t *testing.T) {
 	}
 }
 
+// By default channels are rated by gradients where there is data: of the loss where the
+// training is by labels, else without them; by what goes into layers where there are
+// samples alone; and by norm where there is nothing.
+func TestScoreAuto(t *testing.T) {
+	for _, c := range []struct {
+		change func(*model.Job)
+		want   string
+	}{
+		{func(*model.Job) {}, "by gradients of the loss on 64 samples with their labels (Score taylor)"},
+		{func(j *model.Job) { j.Recipe.Recover = "solve" }, "by gradients of what the network before is matched by, on 64 samples without labels (Score taylor)"},
+		{func(j *model.Job) { j.Recipe.Recover = "distil" }, "on 64 samples without labels"},
+		{func(j *model.Job) { j.Recipe.Recover = "solve,train" }, "with their labels"},
+		{func(j *model.Job) { j.Recipe.Loss = "none" }, "without labels"},
+		{func(j *model.Job) { k := *j; j.Samples, _ = k.Calibration(64); j.Data = nil }, "lose on 64 samples at most (Score reconstruction)"},
+		{func(j *model.Job) { j.Data = nil }, "by the norm of their weights (Score norm)"},
+	} {
+		j := modeltest.Job(t, 0)
+		c.change(j)
+		m := NewChannels()
+		m.Samples = 64
+		if r := modeltest.Run(t, m, j); !strings.Contains(modeltest.Said(r), c.want) {
+			t.Errorf("said %q, want %q", modeltest.Said(r), c.want)
+		}
+	}
+}
+
 // What needs samples says so.
 func TestScoresNeedData(t *testing.T) {
-	for _, score := range []string{"activations", "reconstruction"} {
+	for _, score := range []string{"activations", "reconstruction", "taylor"} {
 		j := modeltest.Job(t, 0)
 		j.Data = nil
 		m := NewChannels()

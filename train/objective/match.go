@@ -49,11 +49,15 @@ const leastSpread = 1e-2
 // batch of a single sample, is matched relative to its size. x and target have one
 // shape; the gradient is that by x.
 func RelativeMSE(b *op.Builder, x, target *graph.Value) (*graph.Value, error) {
+	return b.Op("Div", mean(b, square(b, b.Op("Sub", x, target))), relativeTo(b, target)), b.Err()
+}
+
+// relativeTo is how much a target varies over the batch.
+func relativeTo(b *op.Builder, target *graph.Value) *graph.Value {
 	middle := b.Reduce("ReduceMean", target, true, 0)
 	spread := mean(b, square(b, b.Op("Sub", target, middle)))
 	size := times(b, mean(b, square(b, target)), leastSpread)
-	by := b.Op("Max", spread, size, b.Scalar(tiny, spread))
-	return b.Op("Div", mean(b, square(b, b.Op("Sub", x, target))), by), b.Err()
+	return b.Op("Max", spread, size, b.Scalar(tiny, spread))
 }
 
 // MatchBCE is the divergence of sigmoid(output/T) from sigmoid(teacher/T), as chances of

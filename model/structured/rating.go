@@ -1,0 +1,113 @@
+package structured
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"pare/catalog"
+	"pare/graph"
+	"pare/model"
+	"pare/prune"
+	"pare/prune/calibrate"
+	"pare/prune/score"
+	"pare/prune/structure"
+)
+
+// rating is how channels are rated in a job, and what is to be said of it.
+type rating struct {
+	*Channels
+	job   *model.Job
+	said  []catalog.Text
+	skips []prune.Skip // what has no say
+}
+
+// rate rates channels by the score that the settings name. costs is that of
+// model.ChannelScore.
+func (r *rating) rate(ctx context.Context, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error) {
+	switch r.Score {
+	case "norm":
+		return model.Squares(g, groups)
+	case "taylor":
+		rates, _, err = r.taylor(ctx, g, groups)
+		return rates, true, err
+	case "activations", "reconstruction":
+		return r.inputs(ctx, r.Score, g, groups)
+	}
+	return r.auto(ctx, g, groups)
+}
+
+// auto rates by the best score that there is data for, and says which that is.
+func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	why := ""
+	switch d := r.job.Data; {
+	case len(groups) == 0: // the cut says why
+	case d != nil && d.Train != nil && d.Train.Len() > 0:
+		rates, how, err := r.taylor(ctx, g, groups)
+		if err == nil || ctx.Err() != nil {
+			r.say("channels are rated by %s ({Score} taylor)", how)
+			return rates, true, err
+		}
+		why = fmt.Sprintf(" and not by gradients: %v", err)
+		fallthrough
+	case r.job.Samples != nil:
+		rates, costs, err := r.inputs(ctx, "reconstruction", g, groups)
+		if err == nil || ctx.Err() != nil {
+			r.say("channels are rated by what the layers that read them lose on %d samples at most ({Score} reconstruction)%s", r.Samples, why)
+			return rates, costs, err
+		}
+		why += fmt.Sprintf("; not by what goes into layers: %v", err)
+		fallthrough
+	default:
+		r.say("channels are rated by the norm of their weights ({Score} norm)%s", why)
+	}
+	return model.Squares(g, groups)
+}
+
+func (r *rating) say(format string, a ...any) {
+	r.said = append(r.said, catalog.Text(fmt.Sprintf(format, a...)))
+}
+
+// taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
+// with a channel; how says on what.
+func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) (rates [][]float64, how string, err error) {
+	ws, err := prune.Weights(g, prune.Scope{})
+	if err != nil {
+		return nil, "", err
+	}
+	t := score.NewTaylor(groups, ws)
+	labels, n, err := r.job.EachGradient(ctx, t.Weights, r.Samples, t.Add)
+	if err != nil {
+		return nil, "", err
+	}
+	rates = t.Rates()
+	for k, w := range structure.Worth(g, groups) {
+		for c := range rates[k] {
+			rates[k][c] /= math.Max(1, float64(w.MACs))
+		}
+	}
+	how = "gradients of what the network before is matched by, on %d samples without labels"
+	if labels {
+		how = "gradients of the loss on %d samples with their labels"
+	}
+	return rates, fmt.Sprintf(how, n), nil
+}
+
+// inputs rates by what goes into the layers that read channels.
+func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error) {
+	batches, err := r.job.Calibration(r.Samples)
+	if err != nil {
+		return nil, false, err
+	}
+	opt := calibrate.Options{Engine: r.job.Engine}
+	if by == "activations" {
+		rates, r.skips, err = calibrate.Activations(ctx, g, groups, batches, opt)
+		return rates, false, err
+	}
+	rates, r.skips, err = calibrate.Reconstruction(ctx, g, groups, batches, damp, opt)
+	return rates, true, err
+}
+
+// damp is the share of the inputs' mean square that the second moments are damped with
+// where channels are rated by reconstruction.
+const damp = .01
