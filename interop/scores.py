@@ -1,11 +1,13 @@
 """Computes pruning scores and masks in PyTorch, in float64.
 
 Usage: scores.py JOBS.json. JOBS is a list of {net, model, weights, input, label,
-sparsity, iterations and mask (of synflow, bytes), out}: net is mlp or resnetN, model the ONNX file of which only the
+sparsity, iterations and mask (of synflow, bytes), gates, out}: net is mlp or resnetN, model the ONNX file of which only the
 weights are read (by name), weights the names of the prunable ones in order, input
 and label a batch as {type, shape, file}. RESULT.json beside JOBS holds for each
-job {scores, masks, erk}: of each method the threshold that the scores of what
-stays reach, and of ERK the density by weight. Files OUT.METHOD.score (float64) and
+job {scores, masks, erk, taylor}: of each method the threshold that the scores of what
+stays reach, of ERK the density by weight, and of each group of channels in gates, a list
+of {weight, at} with the layers that read it and the positions of every channel there,
+the first-order Taylor importance. Files OUT.METHOD.score (float64) and
 OUT.METHOD.mask (bytes) hold those of all weights, one after another.
 
 The methods are written here from their papers.
@@ -113,6 +115,36 @@ def erk(ws, density):
         dense |= {k for k, r in raw.items() if r == max(raw.values())}
 
 
+def taylor(net, groups, x, y):
+    """Squares of the derivatives of the loss, in inference, by gates of 1 that multiply
+    what layers read (Molchanov et al. 2019, with gates)."""
+    net.eval()
+    gates = {}
+
+    def gated(name):
+        def hook(module, inputs):
+            shape = (1, -1) + (1,) * (inputs[0].dim() - 2)
+            gates[name] = torch.ones(inputs[0].shape[1], dtype=torch.float64, requires_grad=True)
+            return (inputs[0] * gates[name].view(shape),)
+        return hook
+
+    names = {p["weight"] for g in groups for p in g}
+    hooks = [m.register_forward_pre_hook(gated(k + ".weight")) for k, m in net.named_modules() if k + ".weight" in names]
+    loss = F.cross_entropy(net(x), y)
+    slope = dict(zip(gates, torch.autograd.grad(loss, list(gates.values()))))
+    for h in hooks:
+        h.remove()
+    net.train()
+    out = []
+    for g in groups:
+        sums = [0.0] * len(g[0]["at"])
+        for p in g:
+            for c, at in enumerate(p["at"]):
+                sums[c] += slope[p["weight"]][at].sum().item()
+        out.append([s * s for s in sums])
+    return out
+
+
 def write(job, method, scores, masks):
     stem = f"{job['out']}.{method}"
     for ext, t, kind in (("score", scores, "<f8"), ("mask", masks, "u1")):
@@ -124,6 +156,8 @@ def run(job):
     forward, params = network(job)
     ws = [params[k] for k in job["weights"]]
     x, y = read(job["input"]).double(), read(job["label"])
+    # first, as training passes move the running statistics
+    rates = taylor(forward, job["gates"], x, y) if job["gates"] else []
     density = 1 - job["sparsity"]
     n = sum(w.numel() for w in ws)
     keep = n - round(n * job["sparsity"])
@@ -145,7 +179,7 @@ def run(job):
     dense, rest, masks = synflow(forward, ws, params, x, density, job["iterations"], pare)
     write(job, "synflow", dense, masks)
     write(job, "synflow-masked", rest, pare)
-    return {"thresholds": thresholds, "erk": densities}
+    return {"thresholds": thresholds, "erk": densities, "taylor": rates}
 
 
 if __name__ == "__main__":

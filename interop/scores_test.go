@@ -18,6 +18,7 @@ import (
 	"pare/prune"
 	"pare/prune/allocate"
 	"pare/prune/score"
+	"pare/prune/structure"
 	"pare/tensor"
 	"pare/train"
 	"pare/zoo"
@@ -32,13 +33,21 @@ type scoreJob struct {
 	Sparsity   float64  `json:"sparsity"`
 	Iterations int      `json:"iterations"` // of synaptic flow
 	Mask       string   `json:"mask"`       // file of what it keeps here, a byte a weight
+	Gates      [][]gate `json:"gates"`      // by group of channels
 	Out        string   `json:"out"`
+}
+
+// gate is a weight that reads channels, and the positions of each channel there.
+type gate struct {
+	Weight string  `json:"weight"`
+	At     [][]int `json:"at"`
 }
 
 type scoreAnswer struct {
 	Error      string             `json:"error"`
 	Thresholds map[string]float64 `json:"thresholds"`
 	ERK        []float64          `json:"erk"`
+	Taylor     [][]float64        `json:"taylor"`
 }
 
 // fixed is a source of one batch.
@@ -59,6 +68,7 @@ type scored struct {
 	scores map[string][][]float32
 	masks  map[string]*prune.Masks
 	erk    []int
+	taylor [][]float64 // of coupled channels
 }
 
 func compute(t *testing.T, g *graph.Graph, data fixed, sparsity float64, iterations int) *scored {
@@ -92,6 +102,11 @@ func compute(t *testing.T, g *graph.Graph, data fixed, sparsity float64, iterati
 	check(err)
 	s, err := score.GraSP(ws, hg)
 	global("grasp", s, err)
+
+	groups, _ := structure.Groups(g)
+	rates := score.NewTaylor(groups, ws)
+	check(train.EachGradient(ctx, g, rates.Weights, data, train.Loss{}, 1, opt, rates.Add))
+	c.taylor = rates.Rates()
 
 	keep, err := allocate.Uniform(ws, sparsity)
 	check(err)
@@ -149,6 +164,9 @@ func TestScores(t *testing.T) {
 		for _, w := range c.ws {
 			job.Weights = append(job.Weights, w.Name)
 		}
+		if name == "resnet8" {
+			job.Gates = gates(g, c.ws)
+		}
 		var mask []byte
 		for l, m := range c.masks["synflow"].Mask {
 			for i := range c.ws[l].Len() {
@@ -173,12 +191,38 @@ func TestScores(t *testing.T) {
 		for _, name := range []string{"magnitude", "uniform", "snip", "grasp", "synflow", "synflow-masked"} {
 			t.Run(nets[k]+" "+name, func(t *testing.T) { got[k].compare(t, name, jobs[k].Out, a.Thresholds[name]) })
 		}
+		for i, want := range a.Taylor {
+			if d := apart(got[k].taylor[i], want); !(d <= 1e-3) {
+				t.Errorf("%s: the Taylor rates of group %d differ by %.2g of the largest", nets[k], i, d)
+			}
+		}
 		for l, w := range got[k].ws {
 			if n := a.ERK[l] * float64(w.Len()); math.Abs(float64(got[k].erk[l])-n) >= 1 {
 				t.Errorf("%s: ERK keeps %d of %s, PyTorch %v", nets[k], got[k].erk[l], w.Name, n)
 			}
 		}
 	}
+}
+
+// gates lists what reads each group of channels.
+func gates(g *graph.Graph, ws []*prune.Weight) (out [][]gate) {
+	groups, _ := structure.Groups(g)
+	for _, grp := range groups {
+		var of []gate
+		for _, w := range ws {
+			a := grp.Reads(w.Value)
+			if a < 0 {
+				continue
+			}
+			x := gate{Weight: w.Name}
+			for _, c := range grp.Channels {
+				x.At = append(x.At, c.At[a])
+			}
+			of = append(of, x)
+		}
+		out = append(out, of)
+	}
+	return out
 }
 
 // compare checks the scores layer by layer, and the masks.

@@ -40,6 +40,7 @@ func (r *rating) rate(ctx context.Context, g *graph.Graph, groups []*structure.G
 // auto rates by the best score that there is data for, and says which that is.
 func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 	why := ""
+	norm := r.job.Logf // what needs no samples is no news where there are none
 	switch d := r.job.Data; {
 	case len(groups) == 0: // the cut says why
 	case d != nil && d.Train != nil && d.Train.Len() > 0:
@@ -48,7 +49,7 @@ func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.G
 			r.say("channels are rated by %s ({Score} taylor)", how)
 			return rates, true, err
 		}
-		why = fmt.Sprintf(" and not by gradients: %v", err)
+		why, norm = fmt.Sprintf(", not by gradients: %v", err), r.say
 		fallthrough
 	case r.job.Samples != nil:
 		rates, costs, err := r.inputs(ctx, "reconstruction", g, groups)
@@ -56,10 +57,10 @@ func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.G
 			r.say("channels are rated by what the layers that read them lose on %d samples at most ({Score} reconstruction)%s", r.Samples, why)
 			return rates, costs, err
 		}
-		why += fmt.Sprintf("; not by what goes into layers: %v", err)
+		why, norm = why+fmt.Sprintf(", nor by what goes into layers: %v", err), r.say
 		fallthrough
 	default:
-		r.say("channels are rated by the norm of their weights ({Score} norm)%s", why)
+		norm("channels are rated by the norm of their weights, without samples ({Score} norm)%s", why)
 	}
 	return model.Squares(g, groups)
 }

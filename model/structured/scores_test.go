@@ -1,6 +1,7 @@
 package structured
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -72,14 +73,15 @@ func TestScoreAuto(t *testing.T) {
 		{func(j *model.Job) { j.Recipe.Recover = "solve,train" }, "with their labels"},
 		{func(j *model.Job) { j.Recipe.Loss = "none" }, "without labels"},
 		{func(j *model.Job) { k := *j; j.Samples, _ = k.Calibration(64); j.Data = nil }, "lose on 64 samples at most (Score reconstruction)"},
-		{func(j *model.Job) { j.Data = nil }, "by the norm of their weights (Score norm)"},
+		{func(j *model.Job) { j.Data = nil }, "by the norm of their weights"},
 	} {
 		j := modeltest.Job(t, 0)
 		c.change(j)
-		m := NewChannels()
+		m, said := NewChannels(), ""
 		m.Samples = 64
-		if r := modeltest.Run(t, m, j); !strings.Contains(modeltest.Said(r), c.want) {
-			t.Errorf("said %q, want %q", modeltest.Said(r), c.want)
+		j.Log = func(format string, a ...any) { said += fmt.Sprintf(format, a...) + "\n" }
+		if said += modeltest.Said(modeltest.Run(t, m, j)); !strings.Contains(said, c.want) {
+			t.Errorf("said %q, want %q", said, c.want)
 		}
 	}
 }
