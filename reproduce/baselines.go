@@ -284,8 +284,8 @@ var channels = &evidence.Experiment{
 		norm, lost, chance := structured.NewChannels(), structured.NewChannels(), structured.NewChannels()
 		norm.Round, lost.Round, chance.Round = 1, 1, 1
 		norm.MACs, lost.MACs, chance.MACs = .5, .5, .5
-		lost.Score = "reconstruction"
-		chance.Rate = func(_ *graph.Graph, groups []*structure.Group) ([][]float64, error) {
+		norm.Score, lost.Score = "norm", "reconstruction"
+		chance.Rate = func(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			out := make([][]float64, len(groups))
 			for i, c := range groups {
@@ -293,7 +293,7 @@ var channels = &evidence.Experiment{
 					out[i] = append(out[i], r.Float64())
 				}
 			}
-			return out, nil
+			return out, false, nil
 		}
 		return b.arms(ctx, g, model.Recipe{}, arm{"norm", norm}, arm{"reconstruction", lost}, arm{"random", chance})
 	},

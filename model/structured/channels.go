@@ -14,7 +14,7 @@ import (
 // Channels cuts coupled channels that are worth least.
 type Channels struct {
 	model.ChannelTarget
-	Score   string `flag:"score" choice:"auto,taylor,reconstruction,activations,norm" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), norm (of the weights that go with it), or auto: taylor where there is data, else norm"`
+	Score   string `flag:"score" choice:"auto,taylor,reconstruction,activations,norm" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), norm (of the weights that go with it), or auto: reconstruction where there is data, else norm"`
 	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set that all scores but norm look at"`
 	model.Layers
 

@@ -313,7 +313,7 @@ func TestChannelsOracle(t *testing.T) {
 				}
 			}
 			s := NewChannels()
-			s.Round, s.Samples = 1, 100
+			s.Score, s.Round, s.Samples = "norm", 1, 100
 			c.f(s)
 			r := oracle.NewTraining(t, j)
 			x := oracle.NewStream(t, j.Data.Train, j.Data.Norm, 100, true, j.Seed).Batch(0, 0).X

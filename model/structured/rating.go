@@ -25,11 +25,14 @@ type rating struct {
 // rate rates channels by the score that the settings name. costs is that of
 // model.ChannelScore.
 func (r *rating) rate(ctx context.Context, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error) {
+	if r.Rate != nil {
+		return r.Rate(g, groups)
+	}
 	switch r.Score {
 	case "norm":
 		return model.Squares(g, groups)
 	case "taylor":
-		rates, _, err = r.taylor(ctx, g, groups)
+		rates, err = r.taylor(ctx, g, groups)
 		return rates, true, err
 	case "activations", "reconstruction":
 		return r.inputs(ctx, r.Score, g, groups)
@@ -37,31 +40,21 @@ func (r *rating) rate(ctx context.Context, g *graph.Graph, groups []*structure.G
 	return r.auto(ctx, g, groups)
 }
 
-// auto rates by the best score that there is data for, and says which that is.
+// auto rates by reconstruction where there are samples, and says what it does.
 func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-	why := ""
-	norm := r.job.Logf // what needs no samples is no news where there are none
-	switch d := r.job.Data; {
+	why, norm := "", r.job.Logf // what needs no samples is no news where there are none
+	d := r.job.Data
+	switch {
 	case len(groups) == 0: // the cut says why
-	case d != nil && d.Train != nil && d.Train.Len() > 0:
-		rates, how, err := r.taylor(ctx, g, groups)
-		if err == nil || ctx.Err() != nil {
-			r.say("channels are rated by %s ({Score} taylor)", how)
-			return rates, true, err
-		}
-		why, norm = fmt.Sprintf(", not by gradients: %v", err), r.say
-		fallthrough
-	case r.job.Samples != nil:
+	case r.job.Samples != nil || d != nil && d.Train != nil && d.Train.Len() > 0:
 		rates, costs, err := r.inputs(ctx, "reconstruction", g, groups)
 		if err == nil || ctx.Err() != nil {
-			r.say("channels are rated by what the layers that read them lose on %d samples at most ({Score} reconstruction)%s", r.Samples, why)
+			r.say("channels are rated by what the layers that read them lose on %d samples at most ({Score} reconstruction)", r.Samples)
 			return rates, costs, err
 		}
-		why, norm = why+fmt.Sprintf(", nor by what goes into layers: %v", err), r.say
-		fallthrough
-	default:
-		norm("channels are rated by the norm of their weights, without samples ({Score} norm)%s", why)
+		why, norm = fmt.Sprintf(", not by what goes into layers: %v", err), r.say
 	}
+	norm("channels are rated by the norm of their weights ({Score} norm)%s", why)
 	return model.Squares(g, groups)
 }
 
@@ -70,28 +63,29 @@ func (r *rating) say(format string, a ...any) {
 }
 
 // taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
-// with a channel; how says on what.
-func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) (rates [][]float64, how string, err error) {
+// with a channel, and says on what.
+func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
 	ws, err := prune.Weights(g, prune.Scope{})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	t := score.NewTaylor(groups, ws)
 	labels, n, err := r.job.EachGradient(ctx, t.Weights, r.Samples, t.Add)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	rates = t.Rates()
+	rates := t.Rates()
 	for k, w := range structure.Worth(g, groups) {
 		for c := range rates[k] {
 			rates[k][c] /= math.Max(1, float64(w.MACs))
 		}
 	}
-	how = "gradients of what the network before is matched by, on %d samples without labels"
+	how := "gradients of what the network before is matched by, on %d samples without labels"
 	if labels {
 		how = "gradients of the loss on %d samples with their labels"
 	}
-	return rates, fmt.Sprintf(how, n), nil
+	r.say("channels are rated by "+how, n)
+	return rates, nil
 }
 
 // inputs rates by what goes into the layers that read channels.

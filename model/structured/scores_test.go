@@ -59,26 +59,28 @@ func TestSolved(t *testing.T) {
 	}
 }
 
-// By default channels are rated by gradients where there is data: of the loss where the
-// training is by labels, else without them; by what goes into layers where there are
-// samples alone; and by norm where there is nothing.
-func TestScoreAuto(t *testing.T) {
+// By default channels are rated by what goes into layers where there are samples, and by
+// norm where there are none; gradients are of the loss where the training is by labels,
+// else without them. What was done is said.
+func TestScoreSaid(t *testing.T) {
 	for _, c := range []struct {
+		score  string
 		change func(*model.Job)
 		want   string
 	}{
-		{func(*model.Job) {}, "by gradients of the loss on 64 samples with their labels (Score taylor)"},
-		{func(j *model.Job) { j.Recipe.Recover = "solve" }, "by gradients of what the network before is matched by, on 64 samples without labels (Score taylor)"},
-		{func(j *model.Job) { j.Recipe.Recover = "distil" }, "on 64 samples without labels"},
-		{func(j *model.Job) { j.Recipe.Recover = "solve,train" }, "with their labels"},
-		{func(j *model.Job) { j.Recipe.Loss = "none" }, "without labels"},
-		{func(j *model.Job) { k := *j; j.Samples, _ = k.Calibration(64); j.Data = nil }, "lose on 64 samples at most (Score reconstruction)"},
-		{func(j *model.Job) { j.Data = nil }, "by the norm of their weights"},
+		{"auto", func(*model.Job) {}, "lose on 64 samples at most (Score reconstruction)"},
+		{"auto", func(j *model.Job) { k := *j; j.Samples, _ = k.Calibration(64); j.Data = nil }, "lose on 64 samples at most (Score reconstruction)"},
+		{"auto", func(j *model.Job) { j.Data = nil }, "by the norm of their weights"},
+		{"taylor", func(*model.Job) {}, "by gradients of the loss on 64 samples with their labels"},
+		{"taylor", func(j *model.Job) { j.Recipe.Recover = "solve" }, "by gradients of what the network before is matched by, on 64 samples without labels"},
+		{"taylor", func(j *model.Job) { j.Recipe.Recover = "distil" }, "on 64 samples without labels"},
+		{"taylor", func(j *model.Job) { j.Recipe.Recover = "solve,train" }, "with their labels"},
+		{"taylor", func(j *model.Job) { j.Recipe.Loss = "none" }, "without labels"},
 	} {
 		j := modeltest.Job(t, 0)
 		c.change(j)
 		m, said := NewChannels(), ""
-		m.Samples = 64
+		m.Score, m.Samples = c.score, 64
 		j.Log = func(format string, a ...any) { said += fmt.Sprintf(format, a...) + "\n" }
 		if said += modeltest.Said(modeltest.Run(t, m, j)); !strings.Contains(said, c.want) {
 			t.Errorf("said %q, want %q", said, c.want)
