@@ -34,7 +34,7 @@ func TestWinning(t *testing.T) {
 			if f.Dense.Early != dense || f.Ticket.Early != ticket {
 				t.Errorf("least validation loss at %d and %d, want %d and %d", f.Dense.Early, f.Ticket.Early, dense, ticket)
 			}
-			good := f.Ticket.Accuracy >= f.Dense.Accuracy
+			good := f.Ticket.Value >= f.Dense.Value
 			if f.Winning != (good && ticket <= dense) {
 				t.Errorf("%+v against %+v: winning %v", f.Ticket, f.Dense, f.Winning)
 			}

@@ -2,39 +2,51 @@ package main
 
 var structuredMutants = []Broken{
 	{What: "channels", File: "model/structured/channels.go", Mutants: []Mutant{
-		{Name: "channels-strongest", Breaks: "the channels of the largest norm are cut",
-			Old: `return model.Squares`,
-			New: `return func(g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-			sc, err := model.Squares(g, groups)
-			for _, s := range sc {
-				for c := range s {
-					s[c] = -s[c]
-				}
+		{Name: "channels-strongest", Breaks: "the channels of the largest norm are cut", File: "model/structured/rating.go",
+			Old: `case "norm":
+		return model.Squares(g, groups)`,
+			New: `case "norm":
+		sc, costs, err := model.Squares(g, groups)
+		for _, s := range sc {
+			for c := range s {
+				s[c] = -s[c]
 			}
-			return sc, err
-		}`},
-		{Name: "channels-random", Breaks: "what is cut is drawn at random",
-			Old: `return model.Squares`,
-			New: `return func(g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-			sc, err := model.Squares(g, groups)
-			for i, s := range sc {
-				for c := range s {
-					s[c] = float64((7919*c + 104729*i) % 101)
-				}
+		}
+		return sc, costs, err`},
+		{Name: "channels-random", Breaks: "what is cut is drawn at random", File: "model/structured/rating.go",
+			Old: `case "norm":
+		return model.Squares(g, groups)`,
+			New: `case "norm":
+		sc, costs, err := model.Squares(g, groups)
+		for i, s := range sc {
+			for c := range s {
+				s[c] = float64((7919*c + 104729*i) % 101)
 			}
-			return sc, err
-		}`},
+		}
+		return sc, costs, err`},
 		{Name: "channels-makers-alone", Breaks: "a channel's norm is that of the filters that make it, not of all that goes with it", File: "model/channels.go", Tests: []string{"model/structured", "model"},
-			Old: `func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-	return structure.Score(groups, structure.Squares), nil`,
-			New: `func Squares(g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
-	return structure.Filters(g, groups), nil`},
-		{Name: "channels-score-ignored", Breaks: "the norm counts, whatever the score",
-			Old: `if s.Score == "norm" {`,
-			New: `if true {`},
-		{Name: "channels-reconstruction-as-activations", Breaks: "the score reconstruction is that of activations",
-			Old: `if s.Score == "activations" {`,
-			New: `if s.Score != "" {`},
+			Old: `func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	return structure.Score(groups, structure.Squares), false, nil`,
+			New: `func Squares(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	return structure.Filters(g, groups), false, nil`},
+		{Name: "channels-score-ignored", Breaks: "the norm counts, whatever the score", File: "model/structured/rating.go",
+			Old: `switch r.Score {`,
+			New: `switch "norm" {`},
+		{Name: "channels-auto-by-norm", Breaks: "the norm counts where nothing is said, although there is data", File: "model/structured/rating.go",
+			Old: `case len(groups) == 0:`,
+			New: `case true:`},
+		{Name: "channels-reconstruction-as-activations", Breaks: "the score reconstruction is that of activations", File: "model/structured/rating.go",
+			Old: `if by == "activations" {`,
+			New: `if by != "" {`},
+		{Name: "channels-taylor-not-per-mac", Breaks: "the score taylor is not for each multiply-accumulate", File: "model/structured/rating.go",
+			Old: `rates[k][c] /= math.Max(1, float64(w.MACs))`,
+			New: `rates[k][c] /= math.Max(1, 0*float64(w.MACs))`},
+		{Name: "taylor-weights-ignored", Breaks: "gradients count without the weights", File: "prune/score/taylor.go", Tests: []string{"prune/score", "model/structured"},
+			Old: `grads[i][k] * w`,
+			New: `grads[i][k] * (1 + 0*w)`},
+		{Name: "taylor-not-squared", Breaks: "gates of different batches cancel out", File: "prune/score/taylor.go", Tests: []string{"prune/score", "model/structured"},
+			Old: `t.sum[k][c] += x * x`,
+			New: `t.sum[k][c] += x`},
 		{Name: "channels-statistics-kept", Breaks: "without training, statistics of batch normalisation stay those before the cut",
 			Old: `return res, j.Recalibrate(ctx, c, calibrationBatch)`,
 			New: `return res, nil`},

@@ -74,25 +74,25 @@ var ticketMutants = []Broken{
 	}},
 	{What: "sap", File: "model/tickets/sap.go", Claims: "sap", Mutants: []Mutant{
 		{Name: "sap-index-of-all", Breaks: "the index is that of all weights, cut ones too",
-			Old: `return prune.TopK(score, len(x)-s.cut(len(x), measure.PQ(x, s.P, s.Q)), prune.CutFirst)`,
+			Old: `return prune.TopK(score, len(x)-s.cut(len(x), s.index(x)), prune.CutFirst)`,
 			New: `all := make([]float32, len(score))
 	for i, v := range score {
 		all[i] = max(v, 0)
 	}
-	return prune.TopK(score, len(x)-s.cut(len(x), measure.PQ(all, s.P, s.Q)), prune.CutFirst)`},
+	return prune.TopK(score, len(x)-s.cut(len(x), s.index(all)), prune.CutFirst)`},
 		{Name: "sap-not-reset", Breaks: "weights are not reset between rounds",
 			Old: `if err := train.CopyWeights(j.Graph, initial); err != nil {`,
 			New: `_, _ = train.CopyWeights, initial
 		if err := ctx.Err(); err != nil {`},
 		{Name: "sap-largest", Breaks: "the largest of what is left are cut",
-			Old: `return prune.TopK(score, len(x)-s.cut(len(x), measure.PQ(x, s.P, s.Q)), prune.CutFirst)`,
+			Old: `return prune.TopK(score, len(x)-s.cut(len(x), s.index(x)), prune.CutFirst)`,
 			New: `inverse := make([]float32, len(score))
 	for i, v := range score {
 		if inverse[i] = v; v >= 0 {
 			inverse[i] = 1 / (1 + v)
 		}
 	}
-	return prune.TopK(inverse, len(x)-s.cut(len(x), measure.PQ(x, s.P, s.Q)), prune.CutFirst)`},
+	return prune.TopK(inverse, len(x)-s.cut(len(x), s.index(x)), prune.CutFirst)`},
 		{Name: "sap-fixed-share", Breaks: "every round cuts 35 %, whatever the index",
 			Old: `return int(math.Floor(n*share + eps))`,
 			New: `return int(math.Floor(n*.35 + eps))`},
