@@ -24,6 +24,11 @@ func (d *Data) openColumns(files fileParts, o recordOptions, po parquetOptions) 
 					return nil, nil, err
 				}
 				r.marks.any, r.pages = true, map[[2]int]*pages{}
+				end := 0
+				for _, g := range r.groups {
+					end += int(g.NumRows)
+					r.marks.ends = append(r.marks.ends, end)
+				}
 			}
 			for _, l := range r.images {
 				if !o.wants(l.name) {

@@ -42,6 +42,12 @@ type column struct {
 	most    int     // values of a page: of the group
 	left    int     // values of the page
 
+	room    *pageRoom // nil: each page has its own
+	raw     bool      // the dictionary is kept as bytes, and only read where a page needs it:
+	dictAt  *pageHead // from here
+	dictRaw []byte
+	lengths bool // only levels are read
+
 	rows   int    // begun so far, of the group
 	pageAt int64  // where the page begins,
 	begun  bool   // and whether any of its values has been read
@@ -55,6 +61,9 @@ type pages struct {
 	dict  int64      // where the page of the dictionary begins; 0: there is none
 	of    [][2]int64 // where a page begins, and its first row
 	most  int64      // bytes of a page, packed and unpacked
+	rows  int        // of a page, at most; 0: not known
+
+	dictBytes int64 // packed and unpacked
 }
 
 // seek has the column go on where a page begins, of those that have been noted, so many
@@ -65,7 +74,11 @@ func (c *column) seek(p *pages, row int) (before int, err error) {
 	}
 	if p.dict > 0 {
 		c.at = p.dict
-		if err := c.page(); err != nil {
+		h, err := c.header()
+		if c.dictAt = &h; err == nil && !c.raw {
+			err = c.body(&h)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -73,6 +86,13 @@ func (c *column) seek(p *pages, row int) (before int, err error) {
 	at := p.of[max(0, k-1)]
 	c.at, c.left, c.rows = at[0], 0, int(at[1])
 	return row - c.rows, nil
+}
+
+// note notes a page that begins with a row.
+func (c *column) note() {
+	if p := c.pages; p != nil && !c.begun && (len(p.of) == 0 || c.pageAt-p.of[len(p.of)-1][0] >= p.every) {
+		p.of = append(p.of, [2]int64{c.pageAt, int64(c.rows)})
+	}
 }
 
 // kept are the types of values that are read.
@@ -142,9 +162,7 @@ func (c *column) entry() (rep, def int, v datum, err error) {
 		}
 	}
 	if rep == 0 {
-		if p := c.pages; p != nil && !c.begun && (len(p.of) == 0 || c.pageAt-p.of[len(p.of)-1][0] >= p.every) {
-			p.of = append(p.of, [2]int64{c.pageAt, int64(c.rows)})
-		}
+		c.note()
 		c.rows++
 	}
 	c.begun = true
@@ -231,44 +249,106 @@ func (c *column) take() (datum, error) {
 
 var errPage = errors.New("damaged: a page is cut short")
 
-// page reads the next page.
-func (c *column) page() error {
-	head := make([]byte, min(c.end-c.at, 1<<16)) // statistics may hold whole values
-	if len(head) == 0 {
-		return errors.New("damaged: fewer values than rows")
-	}
-	if _, err := c.f.ReadAt(head, c.at); err != nil {
-		return err
-	}
-	t := &thrift{b: head, ints: map[[2]int]int64{}}
-	if err := t.walk(0, 0); err != nil {
-		return err
-	}
-	at := c.at
-	kind, unpacked, packed := t.ints[[2]int{0, 1}], t.ints[[2]int{0, 2}], t.ints[[2]int{0, 3}]
-	c.at += int64(len(head) - len(t.b))
-	if packed < 0 || packed > c.end-c.at || unpacked < 0 || unpacked > mostKept(packed) {
-		return fmt.Errorf("damaged: a page of %d bytes, %d once unpacked", packed, unpacked)
-	}
-	b := make([]byte, packed)
-	if _, err := c.f.ReadAt(b, c.at); err != nil {
-		return err
-	}
-	c.at += packed
-	if p := c.pages; p != nil {
-		if p.most = max(p.most, packed+unpacked); kind == 2 {
-			p.dict = at
+// pageHead is what a page says of itself.
+type pageHead struct {
+	kind             int64 // 0 and 3: of data, version 1 and 2; 2: of the dictionary
+	packed, unpacked int64 // bytes
+	at, body         int64 // where the page begins, and what follows the header
+	values           int64 // of a page of data
+	ints             map[[2]int]int64
+}
+
+func (h *pageHead) data() bool { return h.kind == 0 || h.kind == 3 }
+
+// header reads the header of the next page, and goes on behind that page.
+func (c *column) header() (h pageHead, err error) {
+	t := &thrift{ints: map[[2]int]int64{}}
+	for n := int64(512); ; n <<= 2 { // statistics may hold whole values
+		head := make([]byte, min(c.end-c.at, n, 1<<16))
+		if len(head) == 0 {
+			return h, errors.New("damaged: fewer values than rows")
+		}
+		if _, err := c.f.ReadAt(head, c.at); err != nil {
+			return h, err
+		}
+		clear(t.ints)
+		t.b = head
+		if err = t.walk(0, 0); err == nil {
+			h.body = c.at + int64(len(head)-len(t.b))
+			break
+		}
+		if !errors.Is(err, errThrift) || int64(len(head)) < n {
+			return h, err
 		}
 	}
-	switch c.pageAt, c.begun = at, false; kind {
+	h.kind, h.unpacked, h.packed = t.ints[[2]int{0, 1}], t.ints[[2]int{0, 2}], t.ints[[2]int{0, 3}]
+	h.at, h.ints = c.at, t.ints
+	if h.packed < 0 || h.packed > c.end-h.body || h.unpacked < 0 || h.unpacked > mostKept(h.packed) {
+		return h, fmt.Errorf("damaged: a page of %d bytes, %d once unpacked", h.packed, h.unpacked)
+	}
+	if h.data() {
+		if h.values = t.ints[[2]int{5, 1}]; h.kind == 3 {
+			h.values = t.ints[[2]int{8, 1}]
+		}
+		if h.values < 0 || h.values > int64(c.most) {
+			return h, fmt.Errorf("damaged: a page of %d values for %d rows", h.values, c.most)
+		}
+	}
+	if p := c.pages; p != nil {
+		if n := h.packed + h.unpacked; h.kind == 2 {
+			p.dict, p.dictBytes = h.at, max(p.dictBytes, n)
+		} else {
+			p.most = max(p.most, n)
+		}
+	}
+	c.at = h.body + h.packed
+	return h, nil
+}
+
+// page reads the next page.
+func (c *column) page() error {
+	h, err := c.header()
+	if err != nil {
+		return err
+	}
+	return c.body(&h)
+}
+
+// body reads what follows the header of a page.
+func (c *column) body(h *pageHead) error {
+	var room *[]byte
+	if c.room != nil {
+		if room = &c.room.packed; h.kind == 2 {
+			room = &c.room.packedDict
+		}
+	}
+	b := sized(room, int(h.packed))
+	if _, err := c.f.ReadAt(b, h.body); err != nil {
+		return err
+	}
+	switch c.pageAt, c.begun = h.at, false; h.kind {
 	case 0:
-		return c.dataPage(b, int(unpacked), t.ints)
+		return c.dataPage(b, int(h.unpacked), h)
 	case 2:
-		return c.dictionary(b, int(unpacked), t.ints[[2]int{7, 1}], t.ints[[2]int{7, 2}])
+		return c.dictionary(b, int(h.unpacked), h.ints[[2]int{7, 1}], h.ints[[2]int{7, 2}])
 	case 3:
-		return c.dataPage2(b, int(unpacked), t.ints)
+		return c.dataPage2(b, int(h.unpacked), h)
 	}
 	return nil // an index
+}
+
+// pageRoom is room for pages, used again for the next.
+type pageRoom struct{ packed, unpacked, packedDict, dict []byte }
+
+// sized is room for n bytes: that which there is, where it is enough.
+func sized(room *[]byte, n int) []byte {
+	if room == nil {
+		return make([]byte, n)
+	}
+	if cap(*room) < n {
+		*room = make([]byte, n)
+	}
+	return (*room)[:n]
 }
 
 const (
@@ -281,12 +361,23 @@ const (
 )
 
 func (c *column) dictionary(b []byte, unpacked int, count, enc int64) error {
-	b, err := c.unpack(b, unpacked)
+	var room *[]byte
+	if c.room != nil {
+		room = &c.room.dict
+	}
+	b, err := c.unpack(b, unpacked, room)
 	if err != nil {
 		return err
 	}
 	if enc != encPlain && enc != encPlainDict || count < 0 || count > int64(len(b)) {
 		return fmt.Errorf("damaged: a dictionary of %d values in %d bytes, encoding %d", count, len(b), enc)
+	}
+	if c.dictRaw = nil; c.raw {
+		if int(count)*c.width > len(b) {
+			return errPage
+		}
+		c.dictRaw = b[:int(count)*c.width]
+		return nil
 	}
 	c.plain, c.bits, c.index, c.present, c.repeat = b, 0, nil, nil, nil
 	c.dict = nil
@@ -301,23 +392,30 @@ func (c *column) dictionary(b []byte, unpacked int, count, enc int64) error {
 }
 
 // dataPage reads a page of version 1: levels and values packed together.
-func (c *column) dataPage(b []byte, unpacked int, h map[[2]int]int64) error {
-	b, err := c.unpack(b, unpacked)
+func (c *column) dataPage(b []byte, unpacked int, h *pageHead) error {
+	b, err := c.unpack(b, unpacked, c.roomOfPage())
 	if err != nil {
 		return err
 	}
 	c.repeat, c.present = nil, nil
 	if c.repeats > 0 {
-		if c.repeat, b, err = runs(b, c.repeats, h[[2]int{5, 4}]); err != nil {
+		if c.repeat, b, err = runs(b, c.repeats, h.ints[[2]int{5, 4}]); err != nil {
 			return err
 		}
 	}
 	if c.levels > 0 {
-		if c.present, b, err = runs(b, c.levels, h[[2]int{5, 3}]); err != nil {
+		if c.present, b, err = runs(b, c.levels, h.ints[[2]int{5, 3}]); err != nil {
 			return err
 		}
 	}
-	return c.values(b, h[[2]int{5, 1}], h[[2]int{5, 2}])
+	return c.values(b, h.values, h.ints[[2]int{5, 2}])
+}
+
+func (c *column) roomOfPage() *[]byte {
+	if c.room == nil {
+		return nil
+	}
+	return &c.room.unpacked
 }
 
 // runs are numbers of at most most, after the number of their bytes.
@@ -333,8 +431,8 @@ func runs(b []byte, most int, enc int64) (*hybrid, []byte, error) {
 }
 
 // dataPage2 reads a page of version 2: levels as they are, values packed.
-func (c *column) dataPage2(b []byte, unpacked int, h map[[2]int]int64) error {
-	rep, def := h[[2]int{8, 6}], h[[2]int{8, 5}]
+func (c *column) dataPage2(b []byte, unpacked int, h *pageHead) error {
+	rep, def := h.ints[[2]int{8, 6}], h.ints[[2]int{8, 5}]
 	if rep < 0 || def < 0 || rep > int64(len(b)) || def > int64(len(b))-rep {
 		return errPage
 	}
@@ -345,29 +443,37 @@ func (c *column) dataPage2(b []byte, unpacked int, h map[[2]int]int64) error {
 	if c.levels > 0 {
 		c.present = &hybrid{b: b[rep : rep+def], width: bits.Len(uint(c.levels))}
 	}
+	if c.lengths {
+		return c.values(nil, h.values, encPlain)
+	}
 	b, unpacked = b[rep+def:], unpacked-int(rep+def)
-	if is, ok := h[[2]int{8, 7}]; !ok || is == 1 {
+	if is, ok := h.ints[[2]int{8, 7}]; !ok || is == 1 {
 		if unpacked < 0 {
 			return errPage
 		}
 		var err error
-		if b, err = c.unpack(b, unpacked); err != nil {
+		if b, err = c.unpack(b, unpacked, c.roomOfPage()); err != nil {
 			return err
 		}
 	}
-	return c.values(b, h[[2]int{8, 1}], h[[2]int{8, 4}])
+	return c.values(b, h.values, h.ints[[2]int{8, 4}])
 }
 
 // values starts reading a page's values.
 func (c *column) values(b []byte, count, enc int64) error {
-	if count < 0 || count > int64(c.most) {
-		return fmt.Errorf("damaged: a page of %d values for %d rows", count, c.most)
-	}
 	c.left, c.plain, c.bits, c.index, c.delta = int(count), b, 0, nil, nil
+	if c.lengths {
+		return nil
+	}
 	switch enc {
 	case encPlain:
 		return nil
 	case encPlainDict, encRLEDict:
+		if c.raw && c.dictRaw == nil && c.dictAt != nil {
+			if err := c.body(c.dictAt); err != nil {
+				return err
+			}
+		}
 		if len(b) == 0 {
 			c.index = &hybrid{}
 			return nil

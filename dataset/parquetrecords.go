@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -26,21 +27,37 @@ type parquetRows struct {
 	source *source
 	marks  *marks            // of rows, any of which may be the first
 	pages  map[[2]int]*pages // of each column of each row group; nil: they are not noted
+	noted  bool              // they all are
+	summed bool              // columns are read one after another
+	rooms  sync.Pool         // of *columnReader
 }
 
 func (r *parquetRows) places() *marks { return r.marks }
 
-// file says how much reading takes: a page of each column.
+// file says how much reading takes: a page of each column, or of one at a time.
 func (r *parquetRows) file() (*source, int64) {
 	sum := map[int]int64{}
+	most, page, dict := int64(0), int64(0), int64(0)
 	for k, p := range r.pages {
-		sum[k[0]] += p.most
+		sum[k[0]] += p.most + p.dictBytes
+		page, dict = max(page, p.most), max(dict, p.dictBytes)
 	}
-	most := int64(0)
+	if r.summed {
+		return r.source, page + dict
+	}
 	for _, n := range sum {
 		most = max(most, n)
 	}
 	return r.source, most
+}
+
+// longest is the most rows of a page, where that is known.
+func (r *parquetRows) longest() int {
+	n := 0
+	for _, p := range r.pages {
+		n = max(n, p.rows)
+	}
+	return n
 }
 
 // open is a column of a row group, whose pages are noted, or have been.
@@ -48,7 +65,7 @@ func (r *parquetRows) open(f io.ReaderAt, group int, l *leafColumn) (*column, er
 	c, err := openColumn(f, r.size, &r.groups[group], l.LeafColumn)
 	if err == nil && r.pages != nil {
 		k := [2]int{group, l.ColumnIndex}
-		if r.pages[k] == nil {
+		if r.pages[k] == nil && !r.noted {
 			r.pages[k] = &pages{every: r.marks.every}
 			c.pages = r.pages[k]
 		}

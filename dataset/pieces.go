@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sort"
 	"sync"
 )
 
@@ -22,7 +23,8 @@ type marks struct {
 	every   int64
 	of      []mark
 	records int
-	any     bool // any record can be the first that is read
+	any     bool  // any record can be the first that is read,
+	ends    []int // and these end what is best read as a whole
 }
 
 // pass notes where the record begins that follows those that have been read.
@@ -55,8 +57,13 @@ func (m *marks) pieces(file, n int) (out []piece) {
 		}
 		return m.records
 	}
-	for lo := 0; m.any && lo < m.records; lo += n {
-		out = append(out, piece{file, mark{record: lo}, min(n, m.records-lo)})
+	for lo := 0; m.any && lo < m.records; {
+		hi := min(lo+n, m.records)
+		if k := sort.SearchInts(m.ends, hi+1) - 1; k >= 0 && m.ends[k] > lo {
+			hi = m.ends[k]
+		}
+		out = append(out, piece{file, mark{record: lo}, hi - lo})
+		lo = hi
 	}
 	for from := 0; !m.any && from < len(m.of); {
 		to := from + 1
@@ -78,15 +85,23 @@ type pieced struct {
 	marks []*marks
 	read  func(p piece) (*Set, error)
 	more  int64 // bytes that reading a piece takes besides what it gives
+
+	// Nil, or what does the same as read at less cost:
+	like    *Set                             // a set of the same fields
+	fill    func(p piece, to []*Field) error // reads fields that are not nil
+	classes func(p piece) (*Set, error)      // reads only fields of classes
+	rows    int                              // that are best read together; 0: any number
 }
 
 // streamPieces makes a stream of a set that is read in pieces. Classes, one for each
 // sample, are held.
 func (d *Data) streamPieces(o pieced) (*Set, error) {
-	first := o.marks[0].of[0]
-	some, err := o.read(piece{0, first, 1})
-	if err != nil {
-		return nil, err
+	some := o.like
+	if some == nil {
+		var err error
+		if some, err = o.read(piece{0, o.marks[0].of[0], 1}); err != nil {
+			return nil, err
+		}
 	}
 	s := New("")
 	of, sample, held := make([]*Field, len(some.Fields)), int64(0), int64(0)
@@ -112,15 +127,21 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 	var all []piece
 	var n []int
 	longest := 0
+	together := o.together(d, sample)
 	for k, m := range o.marks {
-		for _, p := range m.pieces(k, int(max(1, d.partBytes()/max(1, sample)))) {
+		for _, p := range m.pieces(k, together) {
 			all, n, longest = append(all, p), append(n, p.n), max(longest, p.n)
 		}
 	}
-	// A piece that is read is there twice: as it is made, and as it is kept.
-	more := o.more + sample*int64(longest)
+	more := o.more
+	if o.fill == nil { // a piece is there twice: as it is made, and as it is kept
+		more += sample * int64(longest)
+	}
 	p := newParts(n, of, 0, more, d.cache, func(k int, to *partRoom) error {
-		g, err := o.piece(all[k])
+		if o.fill != nil {
+			return o.at(all[k], o.fill(all[k], to.fields))
+		}
+		g, err := o.piece(all[k], o.read)
 		if err != nil {
 			return err
 		}
@@ -137,7 +158,14 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 		return nil, fmt.Errorf("%s: what is read of it at a time takes %s, of which %s may be in memory: let samples take more%s", o.files[0].path, amount(p.bytes), amount(d.cache.most/2), o.hint())
 	}
 	if held > 0 {
-		if err := o.classes(s, all, p.bytes, d.cache.most); err != nil {
+		long := all
+		if o.classes != nil {
+			long = nil
+			for k, m := range o.marks {
+				long = append(long, m.pieces(k, max(together, 1<<16))...)
+			}
+		}
+		if err := o.hold(s, long, p.bytes, d.cache.most); err != nil {
 			return nil, err
 		}
 	}
@@ -152,6 +180,18 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 	s.Stream, s.Bound = p, d.bound
 	d.sayWindow(p)
 	return s, nil
+}
+
+// together is how many samples of so many bytes are read at a time: at best those of a
+// page, or equal shares of them.
+func (o *pieced) together(d *Data, sample int64) int {
+	n := max(1, d.partBytes()/max(1, sample))
+	if page := int64(o.rows); page > n {
+		n = max(n, d.cache.most/8/max(1, sample))
+		shares := (page + n - 1) / n
+		n = (page + shares - 1) / shares
+	}
+	return int(n)
 }
 
 // hint is how less is read at a time.
@@ -169,29 +209,38 @@ func empty[T any](of []T) []T {
 	return []T{}
 }
 
-// piece reads a piece, and says of an error where it is.
-func (o *pieced) piece(p piece) (*Set, error) {
-	s, err := o.read(p)
+// piece reads a piece, or the classes of it.
+func (o *pieced) piece(p piece, read func(p piece) (*Set, error)) (*Set, error) {
+	s, err := read(p)
 	if err == nil && s.stored() != p.n {
 		err = fmt.Errorf("%d records where there were %d: the file changed while it was read", s.stored(), p.n)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s, records %d to %d: %w", filepath.Base(o.files[p.file].path), p.at.record, p.at.record+p.n-1, err)
-	}
-	return s, nil
+	return s, o.at(p, err)
 }
 
-// classes reads the classes of all samples, several pieces at a time, of so many bytes
+// at says of an error where it is.
+func (o *pieced) at(p piece, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s, records %d to %d: %w", filepath.Base(o.files[p.file].path), p.at.record, p.at.record+p.n-1, err)
+}
+
+// hold reads the classes of all samples, several pieces at a time, of so many bytes
 // that they keep to those that there may be.
-func (o *pieced) classes(to *Set, all []piece, bytes, most int64) error {
+func (o *pieced) hold(to *Set, all []piece, bytes, most int64) error {
 	threads := int(max(1, min(int64(runtime.GOMAXPROCS(0)), most/max(1, bytes))))
+	read := o.read
+	if o.classes != nil {
+		read = o.classes
+	}
 	number := make([]map[string]int32, len(to.Fields))
 	got, errs := make([]*Set, threads), make([]error, threads)
 	for lo := 0; lo < len(all); lo += threads {
 		some := all[lo:min(lo+threads, len(all))]
 		var wg sync.WaitGroup
 		for i, p := range some {
-			wg.Go(func() { got[i], errs[i] = o.piece(p) })
+			wg.Go(func() { got[i], errs[i] = o.piece(p, read) })
 		}
 		wg.Wait()
 		for i := range some {
@@ -199,8 +248,8 @@ func (o *pieced) classes(to *Set, all []piece, bytes, most int64) error {
 				return errs[i]
 			}
 			for j, f := range to.Fields {
-				g := got[i].Fields[j]
-				if (g.Classes == 0 && g.spelled == nil) || f.Size() > 1 {
+				g := got[i].Field(f.Name)
+				if g == nil || (g.Classes == 0 && g.spelled == nil) || f.Size() > 1 {
 					continue
 				}
 				f.Classes = max(f.Classes, g.Classes)

@@ -66,10 +66,16 @@ type recordFile interface {
 	each(t *table, done func(at string) error) error
 	// some reads n records from a place on, as each does.
 	some(t *table, from mark, n int, done func(at string) error) error
-	// marks are where records begin, once each has read them.
+	// places are where records begin, once each has read them.
 	places() *marks
 	// file is where they are read from, and the most bytes that this takes at a time.
 	file() (s *source, takes int64)
+}
+
+// summed is a file of records that can tell what they have in common without reading
+// all of them, unless it says false.
+type summed interface {
+	sum(t *table, done int) (records int, ok bool, err error)
 }
 
 // table is columns of records of several files.
@@ -103,6 +109,15 @@ func (t *table) column(name string) (*cells, error) {
 	return c, nil
 }
 
+// absent notes that a column is missing in the records that it has not been seen in, of n.
+func (t *table) absent(c *cells, n int) {
+	if c.count < n && c.missing == 0 {
+		c.lacking = fmt.Sprintf("record %d", c.count)
+	}
+	c.missing += max(0, n-c.count)
+	c.count = max(c.count, n)
+}
+
 // readRecords reads files twice: once to learn what all records have in common, and
 // once to keep them.
 func (d *Data) readRecords(files fileParts, o recordOptions, open func(file string) (recordFile, error)) error {
@@ -120,17 +135,25 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 			for _, k := range t.count {
 				done += k
 			}
+			if g, ok := f.(summed); ok {
+				n, ok, err := g.sum(t, done)
+				if err == nil && ok && n == 0 {
+					err = fmt.Errorf("there are no records")
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", filepath.Base(file), err)
+				}
+				if ok {
+					t.count[part] += n
+					continue
+				}
+			}
 			err = f.each(t, func(at string) error {
 				if err := o.token.look(t); err != nil {
 					return fmt.Errorf("%s: %w", at, err)
 				}
 				for _, c := range t.cols {
-					for c.count < done { // records before the first that has the column
-						if c.count++; c.missing == 0 {
-							c.lacking = fmt.Sprintf("record %d", c.count-1)
-						}
-						c.missing++
-					}
+					t.absent(c, done) // in records before the first that has the column
 					if err := c.look(at); err != nil {
 						return err
 					}

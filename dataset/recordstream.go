@@ -79,22 +79,34 @@ func (t *table) stream(files fileParts, opened map[string]recordFile) (bool, err
 			of, o.files, o.marks = append(of, f), append(o.files, s), append(o.marks, f.places())
 			o.more = max(o.more, takes)
 		}
-		tables := sync.Pool{New: func() any { return t.again() }}
-		o.read = func(p piece) (*Set, error) {
-			u := tables.Get().(*table)
-			defer tables.Put(u)
-			u.count[part] = p.n
-			if err := u.allocate(p.n); err != nil {
-				return nil, err
+		reads := func(wanted func(c *cells) bool) func(p piece) (*Set, error) {
+			tables := sync.Pool{New: func() any { return t.again(wanted) }}
+			return func(p piece) (*Set, error) {
+				u := tables.Get().(*table)
+				defer tables.Put(u)
+				u.count[part] = p.n
+				if err := u.allocate(p.n); err != nil {
+					return nil, err
+				}
+				if err := of[p.file].some(u, p.at, p.n, u.keep); err != nil {
+					return nil, err
+				}
+				s, err := u.set(part)
+				if err == nil && t.o.gather != nil {
+					err = t.o.gather(u.d, s)
+				}
+				return s, err
 			}
-			if err := of[p.file].some(u, p.at, p.n, u.keep); err != nil {
-				return nil, err
-			}
-			s, err := u.set(part)
-			if err == nil && t.o.gather != nil {
-				err = t.o.gather(u.d, s)
-			}
-			return s, err
+		}
+		o.read = reads(func(*cells) bool { return true })
+		if t.o.gather == nil && t.o.token == nil {
+			o.classes = reads(func(c *cells) bool {
+				p := t.plans[c]
+				return p.spell || len(p.shape) == 0 && t.isClass(c.name)
+			})
+		}
+		if err := t.columnwise(&o, part, of); err != nil {
+			return true, err
 		}
 		s, err := t.d.streamPieces(o)
 		if err != nil {
@@ -105,13 +117,65 @@ func (t *table) stream(files fileParts, opened map[string]recordFile) (bool, err
 	return true, nil
 }
 
-// again is a table of the same columns, for other records.
-func (t *table) again() *table {
+// columnwise has files of columns be read so.
+func (t *table) columnwise(o *pieced, part string, files []recordFile) (err error) {
+	of := make([]*parquetRows, len(files))
+	for k, f := range files {
+		r, ok := f.(*parquetRows)
+		if !ok || !r.summed {
+			return nil
+		}
+		of[k], r.noted = r, true
+		o.rows = max(o.rows, r.longest())
+	}
+	if o.like, err = t.again(func(*cells) bool { return true }).blank(part); err != nil {
+		return err
+	}
+	fields := map[string]int{}
+	for j, f := range o.like.Fields {
+		fields[f.Name] = j
+	}
+	o.fill = func(p piece, to []*Field) error {
+		want := map[string]*columnRoom{}
+		for c, plan := range t.plans {
+			if f := to[fields[c.name]]; f != nil {
+				want[c.name] = &columnRoom{filling: plan.filling, shape: plan.shape, floats: f.Floats, ints: f.Ints}
+				if plan.mask {
+					want[c.name].mask = to[fields[c.name+"_mask"]].Ints
+				}
+			}
+		}
+		return of[p.file].fill(p.at.record, p.n, want)
+	}
+	return nil
+}
+
+// blank is a set of a sample of nothing.
+func (t *table) blank(part string) (*Set, error) {
+	t.count[part] = 1
+	if err := t.allocate(1); err != nil {
+		return nil, err
+	}
+	for _, c := range t.cols {
+		v, plan := c.part, t.plans[c]
+		if v.records = 1; plan.spell {
+			v.names = []string{""}
+		}
+		v.ints, v.floats, v.mask = v.ints[:cap(v.ints)], v.floats[:cap(v.floats)], v.mask[:cap(v.mask)]
+	}
+	return t.set(part)
+}
+
+// again is a table of the same columns that are fields and wanted, for other records.
+func (t *table) again(wanted func(c *cells) bool) *table {
 	u := &table{d: &Data{}, o: t.o, at: map[string]*cells{}, plans: map[*cells]*columnPlan{}, count: map[string]int{}}
 	for name := range t.at {
 		u.at[name] = nil
 	}
 	for _, c := range t.cols {
+		if (t.plans[c] == nil || !wanted(c)) && (t.o.token == nil || c != t.o.token.second) {
+			continue
+		}
 		k := *c
 		k.cell, k.part = cell{}, nil
 		u.cols, u.at[c.name] = append(u.cols, &k), &k
