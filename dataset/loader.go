@@ -43,6 +43,7 @@ type Loader struct {
 
 	order, sequence, counts []int32
 	epoch                   int
+	normed                  []bool    // by field
 	workers                 []*worker // one for samples in memory, for those of a stream one a thread
 }
 
@@ -80,6 +81,7 @@ func (l *Loader) Fill(epoch, i int, to []Buffer) (int, error) {
 // FillContext is Fill that ends with the context where it reads samples of a stream.
 func (l *Loader) FillContext(ctx context.Context, epoch, i int, to []Buffer) (int, error) {
 	l.arrange(epoch)
+	l.normed = l.Set.normed(l.normed[:0])
 	lo := i * l.Size
 	hi := min(lo+l.Size, l.Set.Len())
 	if l.Set.Stream != nil {
@@ -157,7 +159,7 @@ func (l *Loader) sample(wk *worker, epoch, s, j int, f *Field, at int, raw bool,
 		return
 	}
 	norm := l.Norm
-	if raw || !l.Set.normed(j) {
+	if raw || !l.normed[j] {
 		norm = Raw
 	}
 	c, h, w := 1, 1, len(x)
@@ -270,22 +272,21 @@ func (s *Set) chanceOf(f *Field) *Chance {
 	return nil
 }
 
-// normed says whether a field is normalised: images are, and where there is none that
-// is stored in bytes, the first field, whatever it is.
-func (s *Set) normed(j int) bool {
-	if slices.ContainsFunc(s.Fields, func(f *Field) bool { return f.image() && f.Bytes != nil }) {
-		f := s.Fields[j]
-		return f.image() && f.Bytes != nil
+// normed says of each field whether it is normalised: images are, and where there is
+// none that is stored in bytes, the first field, whatever it is.
+func (s *Set) normed(to []bool) []bool {
+	pictures := func(f *Field) bool { return f.image() && f.Bytes != nil }
+	some := slices.ContainsFunc(s.Fields, pictures)
+	for j, f := range s.Fields {
+		to = append(to, some && pictures(f) || !some && j == 0)
 	}
-	return j == 0
+	return to
 }
 
 // normal is the first field that is normalised.
 func (s *Set) normal() *Field {
-	for j, f := range s.Fields {
-		if s.normed(j) {
-			return f
-		}
+	if j := slices.Index(s.normed(nil), true); j >= 0 {
+		return s.Fields[j]
 	}
 	return s.X()
 }

@@ -23,11 +23,18 @@ type columnRoom struct {
 	floats []float32
 	ints   []int32
 	mask   []int32
+
+	rows  []float32 // or numbers that lie so far apart
+	width int
 }
 
-// rows is the room for the rows from lo to hi.
-func (f *columnRoom) rows(lo, hi int) columnRoom {
+// part is the room for the rows from lo to hi.
+func (f *columnRoom) part(lo, hi int) columnRoom {
 	g, n := *f, size(f.shape)
+	if f.rows != nil {
+		g.rows = f.rows[lo*f.width:]
+		return g
+	}
 	if f.floats != nil {
 		g.floats = f.floats[lo*n : hi*n]
 	} else {
@@ -45,6 +52,7 @@ type columnReader struct {
 	columnRoom
 	cell   cell
 	of     [1024]uint32 // entries of the dictionary
+	some   [1024]float32
 	reps   [1024]uint8
 	levels [1024]uint8
 }
@@ -85,7 +93,7 @@ func (r *parquetRows) fill(from, n int, want map[string]*columnRoom) error {
 		lo, hi := max(from, begin), min(from+n, end)
 		for _, l := range r.leaves {
 			if to := want[l.name]; to != nil && lo < hi {
-				if err := r.fillColumn(f, room, k, l, lo-begin, hi-begin, to.rows(lo-from, hi-from)); err != nil {
+				if err := r.fillColumn(f, room, k, l, lo-begin, hi-begin, to.part(lo-from, hi-from)); err != nil {
 					return fmt.Errorf("column %q: %w", l.name, err)
 				}
 			}
@@ -156,6 +164,13 @@ func (c *columnReader) flat(lo, hi int) error {
 		var err error
 		if before {
 			err = c.skip(n)
+		} else if c.columnRoom.rows != nil {
+			c.floats = c.some[:]
+			err = c.numbers(0, n)
+			for i, v := range c.some[:n] {
+				c.columnRoom.rows[(row-lo+i)*c.columnRoom.width] = v
+			}
+			row += n
 		} else {
 			err = c.numbers(row-lo, n)
 			row += n
@@ -331,14 +346,14 @@ func (c *columnReader) numbers(at, n int) error {
 		}
 		return nil
 	case c.index == nil:
-		if len(c.plain) < n*c.width {
+		if len(c.plain) < n*c.column.width {
 			return errPage
 		}
-		b := c.plain[:n*c.width]
+		b := c.plain[:n*c.column.width]
 		c.plain = c.plain[len(b):]
 		return c.decode(at, b)
 	}
-	entries := len(c.dictRaw) / c.width
+	entries := len(c.dictRaw) / c.column.width
 	for n > 0 {
 		of := c.of[:min(n, len(c.of))]
 		if err := fill(c.index, of); err != nil {
@@ -353,7 +368,7 @@ func (c *columnReader) numbers(at, n int) error {
 			}
 		} else {
 			for i, k := range of {
-				if err := c.decode(at+i, b[int(k)*c.width:(int(k)+1)*c.width]); err != nil {
+				if err := c.decode(at+i, b[int(k)*c.column.width:(int(k)+1)*c.column.width]); err != nil {
 					return err
 				}
 			}
@@ -419,10 +434,10 @@ func (c *columnReader) skip(n int) error {
 	case c.raw && c.index != nil:
 		return c.index.skip(n)
 	case c.raw && c.delta == nil:
-		if len(c.plain) < n*c.width {
+		if len(c.plain) < n*c.column.width {
 			return errPage
 		}
-		c.plain = c.plain[n*c.width:]
+		c.plain = c.plain[n*c.column.width:]
 	default:
 		for range n {
 			if _, err := c.column.value(); err != nil {

@@ -14,6 +14,9 @@ type parts struct {
 	window int
 	digest string
 
+	beside []int // by field: where in a row its one number lies, or -1; nil: each field lies by itself
+	width  int   // numbers of a row
+
 	longest int   // samples of a part
 	packed  int   // bytes of its packed samples
 	bytes   int64 // that one takes
@@ -22,8 +25,9 @@ type parts struct {
 // partRoom is room for a part.
 type partRoom struct {
 	fields []*Field
-	packed []byte // samples that are decoded when they are wanted, one after another
-	ends   []int  // of these
+	rows   []float32 // fields of one number each, sample after sample
+	packed []byte    // samples that are decoded when they are wanted, one after another
+	ends   []int     // of these
 }
 
 // newParts is a stream of parts of n samples each. Load reads one into room for it, and
@@ -49,6 +53,21 @@ func newParts(n []int, fields []*Field, packed int, more int64, c *cache, load f
 	return p
 }
 
+// interleave has fields of one number each lie beside each other, where they are so many
+// that a sample would otherwise have to be gathered from all over memory.
+func (p *parts) interleave() {
+	beside := make([]int, len(p.fields))
+	for j, f := range p.fields {
+		if beside[j] = -1; f != nil && f.Floats != nil && f.Size() == 1 {
+			beside[j] = p.width
+			p.width++
+		}
+	}
+	if p.width > 8 {
+		p.beside = beside
+	}
+}
+
 // bytes is what a sample of a field takes in memory.
 func (f *Field) bytes() int64 {
 	if f.Bytes != nil {
@@ -61,9 +80,12 @@ func (f *Field) bytes() int64 {
 func (p *parts) room() partRoom {
 	out := partRoom{fields: make([]*Field, len(p.fields))}
 	for j, f := range p.fields {
-		if f != nil {
+		if f != nil && (p.beside == nil || p.beside[j] < 0) {
 			out.fields[j] = f.like(p.longest)
 		}
+	}
+	if p.beside != nil {
+		out.rows = make([]float32, p.longest*p.width)
 	}
 	if p.decode != nil {
 		out.packed, out.ends = make([]byte, 0, p.packed), make([]int, 0, p.longest)
@@ -96,6 +118,10 @@ func (p *parts) Read(i int, to []*Field) error {
 	}
 	for j, f := range p.fields {
 		if f == nil || to[j] == nil {
+			continue
+		}
+		if p.beside != nil && p.beside[j] >= 0 {
+			to[j].Floats[0] = h.rows[i*p.width+p.beside[j]]
 			continue
 		}
 		n, from := f.Size(), h.fields[j]

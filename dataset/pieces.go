@@ -87,10 +87,10 @@ type pieced struct {
 	more  int64 // bytes that reading a piece takes besides what it gives
 
 	// Nil, or what does the same as read at less cost:
-	like    *Set                             // a set of the same fields
-	fill    func(p piece, to []*Field) error // reads fields that are not nil
-	classes func(p piece) (*Set, error)      // reads only fields of classes
-	rows    int                              // that are best read together; 0: any number
+	like    *Set                                         // a set of the same fields
+	fill    func(p piece, of *parts, to *partRoom) error // reads the fields of a part
+	classes func(p piece) (*Set, error)                  // reads only fields of classes
+	rows    int                                          // that are best read together; 0: any number
 }
 
 // streamPieces makes a stream of a set that is read in pieces. Classes, one for each
@@ -137,9 +137,10 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 	if o.fill == nil { // a piece is there twice: as it is made, and as it is kept
 		more += sample * int64(longest)
 	}
-	p := newParts(n, of, 0, more, d.cache, func(k int, to *partRoom) error {
+	var p *parts
+	p = newParts(n, of, 0, more, d.cache, func(k int, to *partRoom) error {
 		if o.fill != nil {
-			return o.at(all[k], o.fill(all[k], to.fields))
+			return o.at(all[k], o.fill(all[k], p, to))
 		}
 		g, err := o.piece(all[k], o.read)
 		if err != nil {
@@ -154,6 +155,9 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 		}
 		return nil
 	})
+	if o.fill != nil {
+		p.interleave()
+	}
 	if p.bytes > d.cache.most/2 {
 		return nil, fmt.Errorf("%s: what is read of it at a time takes %s, of which %s may be in memory: let samples take more%s", o.files[0].path, amount(p.bytes), amount(d.cache.most/2), o.hint())
 	}

@@ -135,14 +135,18 @@ func (t *table) columnwise(o *pieced, part string, files []recordFile) (err erro
 	for j, f := range o.like.Fields {
 		fields[f.Name] = j
 	}
-	o.fill = func(p piece, to []*Field) error {
+	o.fill = func(p piece, in *parts, to *partRoom) error {
 		want := map[string]*columnRoom{}
 		for c, plan := range t.plans {
-			if f := to[fields[c.name]]; f != nil {
+			switch j := fields[c.name]; {
+			case to.fields[j] != nil:
+				f := to.fields[j]
 				want[c.name] = &columnRoom{filling: plan.filling, shape: plan.shape, floats: f.Floats, ints: f.Ints}
 				if plan.mask {
-					want[c.name].mask = to[fields[c.name+"_mask"]].Ints
+					want[c.name].mask = to.fields[fields[c.name+"_mask"]].Ints
 				}
+			case in.beside != nil && in.beside[j] >= 0:
+				want[c.name] = &columnRoom{rows: to.rows[in.beside[j]:], width: in.width}
 			}
 		}
 		return of[p.file].fill(p.at.record, p.n, want)
