@@ -109,24 +109,26 @@ func readCSV(path string, o csvOptions) (*csvReader, error) {
 // csvReader reads samples.
 type csvReader struct {
 	csvOptions
-	rows    int // samples to come, -1: they are only counted; 0: not known
-	count   int
-	width   int      // columns
-	values  int      // of a sample
-	col     int      // of the class
-	columns []string // their names, where there is a header
-	drop    []bool   // columns that are left out
-	hollow  bool     // the last of them is empty
-	comma   int8     // the decimal mark is a comma: 1, a point: -1, not known: 0
-	counts  bool     // the first column counts the rows
-	start   float32  // from this
-	notes   []string
-	floats  []float32
-	labels  []int32
-	classes map[string]int32 // as spelled
-	number  map[string]int32 // by name
-	names   []string
-	rec     *csv.Reader
+	rows int // samples to come, -1: they are only counted; 0: not known
+
+	labelled bool // their classes are kept even so
+	count    int
+	width    int      // columns
+	values   int      // of a sample
+	col      int      // of the class
+	columns  []string // their names, where there is a header
+	drop     []bool   // columns that are left out
+	hollow   bool     // the last of them is empty
+	comma    int8     // the decimal mark is a comma: 1, a point: -1, not known: 0
+	counts   bool     // the first column counts the rows
+	start    float32  // from this
+	notes    []string
+	floats   []float32
+	labels   []int32
+	classes  map[string]int32 // as spelled
+	number   map[string]int32 // by name
+	names    []string
+	rec      *csv.Reader
 
 	dialect dialect
 	end     int64  // where the sample ends that is read, in bytes of the file
@@ -276,10 +278,7 @@ func (c *csvReader) row(rec []string, line int) error {
 			}
 		}
 		if i == 0 {
-			if c.count == 1 {
-				c.start, c.counts = v, v == 0 || v == 1
-			}
-			c.counts = c.counts && v == c.start+float32(c.count-1)
+			c.counted(v)
 		}
 		if c.rows >= 0 {
 			c.floats = append(c.floats, v)
@@ -289,6 +288,14 @@ func (c *csvReader) row(rec []string, line int) error {
 		c.marks.pass(c.end)
 	}
 	return nil
+}
+
+// counted looks whether the first column counts the samples.
+func (c *csvReader) counted(v float32) {
+	if c.count == 1 {
+		c.start, c.counts = v, v == 0 || v == 1
+	}
+	c.counts = c.counts && v == c.start+float32(c.count-1)
 }
 
 // class takes the class of a sample.
@@ -313,7 +320,7 @@ func (c *csvReader) class(w string, i, line int) error {
 			c.classes[strings.Clone(w)] = k
 		}
 	}
-	if c.rows >= 0 {
+	if c.rows >= 0 || c.labelled {
 		c.labels = append(c.labels, k)
 	}
 	return nil

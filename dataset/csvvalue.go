@@ -43,12 +43,12 @@ func (c *csvReader) value(w string) (float32, error) {
 	}
 	v, err := strconv.ParseFloat(number, 32)
 	switch {
+	case err == nil && !math.IsNaN(v) && !math.IsInf(v, 0):
+		return float32(v), nil
 	case missing[strings.ToLower(w)]:
 		return 0, fmt.Errorf("%q is not a number: a value is missing; fill it, or leave out the line", w)
 	case errors.Is(err, strconv.ErrRange):
 		return 0, fmt.Errorf("%q is not a number that 32 bits can hold", clip(w, 40))
-	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
-		return 0, fmt.Errorf("%q is not a number (skip= leaves out a column)", clip(w, 40))
 	}
-	return float32(v), nil
+	return 0, fmt.Errorf("%q is not a number (skip= leaves out a column)", clip(w, 40))
 }

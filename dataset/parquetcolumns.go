@@ -12,6 +12,7 @@ import (
 func (d *Data) openColumns(files fileParts, o recordOptions, po parquetOptions) (map[string]*parquetRows, []string, error) {
 	opened := map[string]*parquetRows{}
 	var images []string
+	values := int64(0)
 	for _, part := range partOrder {
 		for _, file := range files[part] {
 			r, err := openRows(file, po)
@@ -30,6 +31,7 @@ func (d *Data) openColumns(files fileParts, o recordOptions, po parquetOptions) 
 					r.marks.ends = append(r.marks.ends, end)
 				}
 			}
+			values += r.values(&o)
 			for _, l := range r.images {
 				if !o.wants(l.name) {
 					continue
@@ -39,6 +41,9 @@ func (d *Data) openColumns(files fileParts, o recordOptions, po parquetOptions) 
 				}
 			}
 		}
+	}
+	for _, r := range opened {
+		r.many = d.bound > 0 && len(r.groups) > 0 && 4*values > d.bound
 	}
 	return opened, images, nil
 }

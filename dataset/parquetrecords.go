@@ -28,6 +28,7 @@ type parquetRows struct {
 	marks  *marks            // of rows, any of which may be the first
 	pages  map[[2]int]*pages // of each column of each row group; nil: they are not noted
 	noted  bool              // they all are
+	many   bool              // all files together have more values than are held
 	summed bool              // columns are read one after another
 	rooms  sync.Pool         // of *columnReader
 }

@@ -15,18 +15,10 @@ import (
 // read; of lists it reads how long they are. False: all records must be read, as their
 // texts become tokens, or they are few.
 func (r *parquetRows) sum(t *table, done int) (rows int, ok bool, err error) {
-	values := int64(0)
-	for k := range r.groups {
-		rows += int(r.groups[k].NumRows)
-		for _, l := range r.leaves {
-			if l.ColumnIndex < len(r.groups[k].Columns) && t.o.wants(l.name) {
-				values += r.groups[k].Columns[l.ColumnIndex].MetaData.NumValues
-			}
-		}
-	}
-	if r.marks == nil || t.o.token != nil || t.o.beside > 0 || 4*values <= t.d.bound {
+	if !r.many || t.o.token != nil || t.o.beside > 0 {
 		return 0, false, nil
 	}
+	rows = r.marks.ends[len(r.marks.ends)-1]
 	f, err := r.source.stamp.open()
 	if err != nil {
 		return 0, false, err
@@ -60,6 +52,18 @@ func (r *parquetRows) sum(t *table, done int) (rows int, ok bool, err error) {
 		t.absent(c, done+rows)
 	}
 	return rows, true, r.source.stamp.same(f)
+}
+
+// values are how many values the columns have that are wanted.
+func (r *parquetRows) values(o *recordOptions) (n int64) {
+	for k := range r.groups {
+		for _, l := range r.leaves {
+			if l.ColumnIndex < len(r.groups[k].Columns) && o.wants(l.name) {
+				n += max(0, min(r.groups[k].Columns[l.ColumnIndex].MetaData.NumValues, math.MaxInt32))
+			}
+		}
+	}
+	return n
 }
 
 // sumColumn learns about a column of a row group, whose first row is one of the file's.

@@ -104,7 +104,7 @@ func shuffled(t *testing.T, s *Set, norm Norm) {
 // Tables of text are the same samples, streamed or not.
 func TestStreamedTables(t *testing.T) {
 	var c, r, j, list, text strings.Builder
-	const wide = 30 // columns more
+	const wide = 20 // columns more
 	names := ""
 	for k := range wide {
 		names += fmt.Sprintf("p%d,", k)
@@ -112,7 +112,7 @@ func TestStreamedTables(t *testing.T) {
 	c.WriteString("# a comment\na,b,c," + names + "kind\n")
 	r.WriteString("x1;x2;when;" + strings.ReplaceAll(names, ",", ";") + "kind;word;y\r\n")
 	list.WriteString("\xef\xbb\xbf[\n")
-	const n = 300
+	const n = 200
 	for i := range n {
 		more := ""
 		for k := range wide {
@@ -141,11 +141,11 @@ func TestStreamedTables(t *testing.T) {
 	csv, records := put("c.csv", c.String()), put("r.csv", r.String())
 	for name, spec := range map[string]string{
 		"classes":          "csv:" + csv,
-		"split":            "csv:" + csv + "?val=.2&seed=3&n=100",
+		"split":            "csv:" + csv + "?val=.2&seed=3&n=120",
 		"gzipped":          "csv:" + filepath.Join(dir, "c.csv.gz"),
 		"several files":    "csv:" + filepath.Join(dir, "parts"),
-		"cr":               "csv:" + put("cr.csv", strings.ReplaceAll("a,b,"+names+"k\n"+strings.Repeat("1,2,"+strings.Repeat("5,", wide)+"x\n3,4,"+strings.Repeat("6,", wide)+"y\n", 100), "\n", "\r")),
-		"no header":        "csv:" + put("bare.csv", strings.Repeat("1.5,"+strings.Repeat("2,", wide)+"0\n3.5,"+strings.Repeat("4,", wide)+"1\n", 100)),
+		"cr":               "csv:" + put("cr.csv", strings.ReplaceAll("a,b,"+names+"k\n"+strings.Repeat("1,2,"+strings.Repeat("5,", wide)+"x\n3,4,"+strings.Repeat("6,", wide)+"y\n", 80), "\n", "\r")),
+		"no header":        "csv:" + put("bare.csv", strings.Repeat("1.5,"+strings.Repeat("2,", wide)+"0\n3.5,"+strings.Repeat("4,", wide)+"1\n", 80)),
 		"columns":          "csv:" + records + "?fields=columns&class=word",
 		"targets":          "csv:" + records + "?target=y,x2&ints=when&drop=word,kind",
 		"several, records": "csv:" + filepath.Join(dir, "parts") + "?target=c,kind",
@@ -156,14 +156,14 @@ func TestStreamedTables(t *testing.T) {
 		"a json list":      "jsonl:" + put("l.json", list.String()) + "?pad=0&drop=label",
 		"class of lists":   "jsonl:" + put("j2.jsonl", j.String()) + "?pad=-1&class=b&ignore=3",
 	} {
-		t.Run(name, func(t *testing.T) { sameData(t, spec, 20<<10) })
+		t.Run(name, func(t *testing.T) { sameData(t, spec, 12<<10) })
 	}
-	d := streamed(t, "csv:"+filepath.Join(dir, "c.csv.gz"), 12<<10)
+	d := streamed(t, "csv:"+filepath.Join(dir, "c.csv.gz"), 8<<10)
 	if !noted(d, "temporary file") {
 		t.Errorf("notes of a gzipped file: %q", d.Notes)
 	}
 	put("c.csv", c.String()+rest[:strings.Index(rest, "\n")+1])
-	d = streamed(t, "csv:"+csv, 12<<10)
+	d = streamed(t, "csv:"+csv, 8<<10)
 	put("c.csv", c.String()[:c.Len()/2])
 	l := &Loader{Set: d.Train, Size: n, Norm: Raw}
 	if _, err := l.Fill(0, 0, []Buffer{{X: make([]float32, n*(3+wide))}}); err == nil || !strings.Contains(err.Error(), "has changed since it was opened") {
@@ -194,15 +194,15 @@ func TestStreamedParquet(t *testing.T) {
 		r.I = [][]int32{{int32(i), 1, 2}, {3, 4, int32(i)}}
 		return r
 	}
-	const n = 400
+	const n = 200
 	for v := 1; v <= 2; v++ {
-		for _, page := range []int{100, 700, 1 << 20} {
+		for _, page := range []int{100, 1 << 20} {
 			dir := t.TempDir()
 			o := []parquet.WriterOption{parquet.DataPageVersion(v), parquet.PageBufferSize(page), parquet.MaxRowsPerRowGroup(25)}
 			write(t, filepath.Join(dir, "train-0.parquet"), parquetOf(t, n, at, o...))
 			write(t, filepath.Join(dir, "train-1.parquet"), parquetOf(t, n, func(i int) row { return at(i + n) }, o...))
-			write(t, filepath.Join(dir, "test-0.parquet"), parquetOf(t, 90, at, o...))
-			sameData(t, "parquet:"+dir+"?pad=-1&masks=g", 60<<10)
+			write(t, filepath.Join(dir, "test-0.parquet"), parquetOf(t, 50, at, o...))
+			sameData(t, "parquet:"+dir+"?pad=-1&masks=g", 30<<10)
 		}
 	}
 }
