@@ -170,3 +170,50 @@ func TestParquetDamaged(t *testing.T) {
 		hostile.Read(t, len(b), func() error { _, err := Open("parquet:" + path + "?pad=0&length=2&masks=b"); return err }) //nolint:errcheck // what it refuses does not matter here
 	}
 }
+
+// So are those of a file that is streamed, when it is opened or when it is read.
+func TestParquetDamagedStream(t *testing.T) {
+	type row struct {
+		A     int32     `parquet:"a,delta"`
+		B     []float32 `parquet:"b,list,snappy"`
+		C     [][]int64 `parquet:"c,list"`
+		D     int64     `parquet:"d,dict,zstd"`
+		Label string    `parquet:"label,dict"`
+		E     *float32  `parquet:"e,optional"`
+	}
+	good := parquetOf(t, 96, func(i int) row {
+		e := float32(i)
+		return row{int32(i), make([]float32, i%64), [][]int64{{1}, {int64(i)}}, int64(i % 3), "x", &e}
+	}, parquet.PageBufferSize(40), parquet.MaxRowsPerRowGroup(12))
+	read := func(path string) error {
+		d, err := Options{Memory: 30 << 10}.Open("parquet:" + path + "?pad=0&length=64&masks=b")
+		if err != nil || d.Train.Stream == nil {
+			return err
+		}
+		l := &Loader{Set: d.Train, Size: 4, Norm: d.Norm, Threads: 1}
+		var to []Buffer
+		for j, f := range d.Train.Fields {
+			to = append(to, Buffer{Field: j, X: make([]float32, 4*f.Size())})
+		}
+		for i := 0; i < l.Steps() && err == nil; i++ {
+			_, err = l.Fill(0, i, to)
+		}
+		return err
+	}
+	path := write(t, filepath.Join(t.TempDir(), "a.parquet"), good)
+	if d := streamed(t, "parquet:"+path+"?pad=0&length=64&masks=b", 30<<10); d.Train.Stream == nil {
+		t.Fatal("it is held")
+	}
+	if err := read(path); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		b := bytes.Clone(good)
+		for range 1 + r.IntN(3) {
+			b[r.IntN(len(b))] = byte(r.IntN(256))
+		}
+		write(t, path, b)
+		hostile.Read(t, len(b), func() error { return read(path) }) //nolint:errcheck // what it refuses does not matter here
+	}
+}
