@@ -162,28 +162,29 @@ func (d *Data) streamPieces(o pieced) (*Set, error) {
 		return nil, fmt.Errorf("%s: what is read of it at a time takes %s, of which %s may be in memory: let samples take more%s", o.files[0].path, amount(p.bytes), amount(d.cache.most/2), o.hint())
 	}
 	if held > 0 {
-		long := all
-		if o.classes != nil {
-			long = nil
-			for k, m := range o.marks {
-				long = append(long, m.pieces(k, max(together, 1<<16))...)
-			}
-		}
-		if err := o.hold(s, long, p.bytes, d.cache.most); err != nil {
+		if err := o.hold(s, all, together, p.bytes, d.cache.most); err != nil {
 			return nil, err
 		}
 	}
+	var err error
+	if p.digest, err = o.digest(); err != nil {
+		return nil, err
+	}
+	s.Stream, s.Bound = p, d.bound
+	d.sayWindow(p)
+	return s, nil
+}
+
+// digest identifies the files.
+func (o *pieced) digest() (string, error) {
 	h := sha256.New()
 	for _, f := range o.files {
 		fmt.Fprintf(h, "%q %d;", filepath.Base(f.path), f.packed)
 		if err := f.stamp.digest(h); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
-	p.digest = hex.EncodeToString(h.Sum(nil))
-	s.Stream, s.Bound = p, d.bound
-	d.sayWindow(p)
-	return s, nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // together is how many samples of so many bytes are read at a time: at best those of a
@@ -232,11 +233,14 @@ func (o *pieced) at(p piece, err error) error {
 
 // hold reads the classes of all samples, several pieces at a time, of so many bytes
 // that they keep to those that there may be.
-func (o *pieced) hold(to *Set, all []piece, bytes, most int64) error {
+func (o *pieced) hold(to *Set, all []piece, together int, bytes, most int64) error {
 	threads := int(max(1, min(int64(runtime.GOMAXPROCS(0)), most/max(1, bytes))))
 	read := o.read
-	if o.classes != nil {
-		read = o.classes
+	if o.classes != nil { // more at a time, of which less is read
+		read, all = o.classes, nil
+		for k, m := range o.marks {
+			all = append(all, m.pieces(k, max(together, 1<<16))...)
+		}
 	}
 	number := make([]map[string]int32, len(to.Fields))
 	got, errs := make([]*Set, threads), make([]error, threads)

@@ -118,6 +118,37 @@ func (t *table) absent(c *cells, n int) {
 	c.count = max(c.count, n)
 }
 
+// learn learns what the records of a file of a part have in common, and gives their number.
+func (t *table) learn(f recordFile, part string) (int, error) {
+	before, done := t.count[part], 0
+	for _, k := range t.count {
+		done += k
+	}
+	if g, ok := f.(summed); ok {
+		n, ok, err := g.sum(t, done)
+		if err != nil || ok {
+			t.count[part] += n
+			return n, err
+		}
+	}
+	err := f.each(t, func(at string) error {
+		if err := t.o.token.look(t); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		for _, c := range t.cols {
+			t.absent(c, done) // in records before the first that has the column
+			if err := c.look(at); err != nil {
+				return err
+			}
+			c.cell.reset()
+		}
+		t.count[part]++
+		done++
+		return nil
+	})
+	return t.count[part] - before, err
+}
+
 // readRecords reads files twice: once to learn what all records have in common, and
 // once to keep them.
 func (d *Data) readRecords(files fileParts, o recordOptions, open func(file string) (recordFile, error)) error {
@@ -130,40 +161,8 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 				return err
 			}
 			opened[file] = f
-			before := t.count[part]
-			done := 0
-			for _, k := range t.count {
-				done += k
-			}
-			if g, ok := f.(summed); ok {
-				n, ok, err := g.sum(t, done)
-				if err == nil && ok && n == 0 {
-					err = fmt.Errorf("there are no records")
-				}
-				if err != nil {
-					return fmt.Errorf("%s: %w", filepath.Base(file), err)
-				}
-				if ok {
-					t.count[part] += n
-					continue
-				}
-			}
-			err = f.each(t, func(at string) error {
-				if err := o.token.look(t); err != nil {
-					return fmt.Errorf("%s: %w", at, err)
-				}
-				for _, c := range t.cols {
-					t.absent(c, done) // in records before the first that has the column
-					if err := c.look(at); err != nil {
-						return err
-					}
-					c.cell.reset()
-				}
-				t.count[part]++
-				done++
-				return nil
-			})
-			if err == nil && t.count[part] == before {
+			n, err := t.learn(f, part)
+			if err == nil && n == 0 {
 				err = fmt.Errorf("there are no records")
 			}
 			if err != nil {
