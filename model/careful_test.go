@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -109,6 +110,40 @@ func TestPlain(t *testing.T) {
 	j.Recipe.LR, j.Recipe.Clip, j.Recipe.Explosion, j.Recipe.Schedule = 1e20, 0, "", "constant"
 	if _, err := model.Run(context.Background(), &oneshot.GlobalMP{Sparsity: .8}, j); err == nil || !strings.Contains(err.Error(), train.ErrDiverged.Error()) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where an explosion is to be undone the training goes back, three times at most.
+func TestCarefulGoesBack(t *testing.T) {
+	for explosion, want := range map[string]string{"back": "going back 3 times", "auto": "going back 3 times", "stop": ""} {
+		j := careful(t, 1)
+		j.Recipe.LR, j.Recipe.Clip, j.Recipe.Explosion, j.Recipe.Schedule = 1e20, 0, explosion, "constant"
+		_, err := model.Run(context.Background(), &oneshot.GlobalMP{Sparsity: .8}, j)
+		if err == nil || !strings.Contains(err.Error(), train.ErrDiverged.Error()) || strings.Contains(err.Error(), "going back") != (want != "") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want something with %q", explosion, err, want)
+		}
+	}
+}
+
+// One step of plain descent is as long as the rate times the limit of the gradient's norm,
+// where that is above it.
+func TestCarefulClips(t *testing.T) {
+	const rate, limit = .5, .02
+	j := modeltest.Job(t, 1)
+	j.Recipe = model.Recipe{Epochs: 1, Batch: j.Data.Train.Len(), LR: rate, Schedule: "constant", Optimizer: "sgd", Clip: limit}
+	before, _ := j.Graph.Clone(true)
+	if _, err := j.Fit(context.Background(), j.Graph); err != nil {
+		t.Fatal(err)
+	}
+	square := 0.
+	for k, p := range j.Graph.Params() {
+		was := before.Params()[k].Const.F32()
+		for i, x := range p.Const.F32() {
+			square += math.Pow(float64(x)-float64(was[i]), 2)
+		}
+	}
+	if step := math.Sqrt(square); math.Abs(step-rate*limit) > 1e-5 {
+		t.Errorf("the weights moved by %v, want %v", step, rate*limit)
 	}
 }
 

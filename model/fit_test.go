@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -146,6 +147,25 @@ func TestSeries(t *testing.T) {
 	j.Clean()
 	if left, _ := filepath.Glob(j.Save + "*"); left != nil {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A training that begins at a step has the steps from there on, at their rates.
+func TestFitFrom(t *testing.T) {
+	j := modeltest.Job(t, 2)
+	j.From, j.Recipe.Schedule = 30, "linear"
+	var rates []float64
+	es, err := j.Fit(context.Background(), j.Graph, &modeltest.Watcher{F: func(r *train.Run) { rates = append(rates, r.Rate(r.Step-1)/j.Recipe.LR) }})
+	if err != nil || len(es) != 1 || es[0].Epoch != 2 {
+		t.Fatalf("epochs %+v, %v", es, err)
+	}
+	if len(rates) != 10 {
+		t.Fatalf("%d steps are left, want 10", len(rates))
+	}
+	for i, got := range rates {
+		if want := 1 - float64(30+i)/40; math.Abs(got-want) > 1e-12 {
+			t.Errorf("step %d: %v of the rate, want %v", 30+i, got, want)
+		}
 	}
 }
 

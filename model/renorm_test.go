@@ -96,6 +96,58 @@ func TestRenorm(t *testing.T) {
 	}
 }
 
+// looks is a method that changes nothing, and lets a function see the network.
+type looks struct {
+	oneshot.GlobalMP
+	f func(*graph.Graph)
+}
+
+func (l *looks) Run(_ context.Context, j *model.Job) (*model.Result, error) {
+	l.f(j.Graph)
+	return &model.Result{Graph: j.Graph}, nil
+}
+
+// What is put back shifts by the mean of what the convolution makes, bias and all, of the
+// whole training set: in inference the network stays what it was.
+func TestRenormStatistics(t *testing.T) {
+	j := foldedJob(t, 1)
+	folded, _ := j.Graph.Clone(true)
+	want := map[string][]float64{}
+	var convs []*graph.Node
+	for _, n := range folded.Nodes {
+		if n.Is("Conv") && n.In(2) != nil {
+			convs = append(convs, n)
+		}
+	}
+	for _, n := range convs {
+		folded.Outputs = []*graph.Value{n.Out(0)}
+		mean := make([]float64, n.In(1).Const.Shape[0])
+		out, width := outputs(t, j, folded)
+		per := width / len(mean)
+		for i, x := range out {
+			mean[i%width/per] += float64(x) * float64(len(mean)) / float64(len(out))
+		}
+		want[n.Out(0).Name] = mean
+	}
+	seen := 0
+	modeltest.Run(t, &looks{f: func(g *graph.Graph) {
+		for _, n := range g.Nodes {
+			if !n.Is("BatchNormalization") {
+				continue
+			}
+			seen++
+			for c, x := range n.In(2).Const.F32() {
+				if m := want[n.Out(0).Name][c]; math.Abs(float64(x)-m) > 1e-4 {
+					t.Fatalf("%s: channel %d is shifted by %v, its mean is %v", n.Name, c, x, m)
+				}
+			}
+		}
+	}}, j)
+	if seen == 0 || seen != len(convs) {
+		t.Errorf("normalisation is put back behind %d of %d convolutions", seen, len(convs))
+	}
+}
+
 // A target that is sought is sought in the network that is then cut: what the goal saw
 // is what fine-tuning starts from.
 func TestRenormSeek(t *testing.T) {

@@ -1,12 +1,18 @@
 package structured
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/prune"
+	"pare/prune/score"
+	"pare/prune/structure"
+	"pare/zoo"
 )
 
 // Scores that look at samples let channels go that say nothing, however large their
@@ -96,5 +102,43 @@ func TestScoresNeedData(t *testing.T) {
 		m := NewChannels()
 		m.Score = score
 		modeltest.Refused(t, m, j, "give Data")
+	}
+}
+
+// Scores by gradients are for each multiply-accumulate that goes with a channel: of a
+// hidden layer, with as many as the layer before it has values, and the layer after.
+func TestTaylorPerMAC(t *testing.T) {
+	j := modeltest.Job(t, 0)
+	g, err := zoo.New("mlp:64-20-30-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Graph = g
+	groups, _ := structure.Groups(g)
+	m := NewChannels()
+	rates, err := (&rating{Channels: m, job: j}).taylor(context.Background(), g, groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, err := prune.Weights(g, prune.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := score.NewTaylor(groups, ws)
+	if _, _, err := j.EachGradient(context.Background(), whole.Weights, m.Samples, whole.Add); err != nil {
+		t.Fatal(err)
+	}
+	macs := map[int]float64{20: 64 + 30, 30: 20 + 10}
+	for k, of := range whole.Rates() {
+		per := macs[len(of)]
+		delete(macs, len(of))
+		for c, x := range of {
+			if x == 0 || math.Abs(rates[k][c]*per-x) > 1e-12*x {
+				t.Fatalf("group %d, channel %d: %v for each of %v multiply-accumulates, want %v in all", k, c, rates[k][c], per, x)
+			}
+		}
+	}
+	if len(macs) != 0 {
+		t.Errorf("%d groups are rated", len(groups))
 	}
 }
