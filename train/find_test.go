@@ -355,3 +355,18 @@ func TestAdaptiveClip(t *testing.T) {
 		}
 	}
 }
+
+// The mean of the norms follows gradients that shrink: of what it was, a share of .98 is
+// left after each.
+func TestAdaptiveClipForgets(t *testing.T) {
+	var n norms
+	for range 100 {
+		n.see(5)
+	}
+	for range 200 {
+		n.see(1)
+	}
+	if want := 4 * (1 + 4*math.Pow(.98, 200)); math.Abs(n.limit()-want) > 1e-9 {
+		t.Errorf("the limit is %v, want %v", n.limit(), want)
+	}
+}

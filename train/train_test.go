@@ -364,28 +364,42 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// Over one batch, the statistics are that batch's.
+// The statistics are the mean of those of the batches that are looked at.
 func TestRecalibrate(t *testing.T) {
-	c := config(t, 1)
-	if err := Recalibrate(context.Background(), c.Graph, c.Train, 1, c.Engine); err != nil {
-		t.Fatal(err)
-	}
-	s, err := newStep(c.Graph, samplesOf(c.Train), 16, Loss{}, c.Engine, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := c.Train.Fill(0, 0, s); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Train.Close()
-	if _, err := s.Run(); err != nil {
-		t.Fatal(err)
-	}
-	for i, n := range s.norms {
-		for k, m := range n.mean.Const.F32() {
-			if v := s.bv[i][k] * float32(s.rows[i]) / float32(s.rows[i]-1); math.Abs(float64(m-s.bm[i][k])) > 1e-6 || math.Abs(float64(n.vari.Const.F32()[k]-v)) > 1e-5 {
-				t.Fatalf("%s channel %d: %v, %v, want %v, %v", n.name, k, m, n.vari.Const.F32()[k], s.bm[i][k], v)
+	for _, batches := range []int{1, 3} {
+		c := config(t, 1)
+		if err := Recalibrate(context.Background(), c.Graph, c.Train, batches, c.Engine); err != nil {
+			t.Fatal(err)
+		}
+		s, err := newStep(c.Graph, samplesOf(c.Train), 16, Loss{}, c.Engine, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		defer c.Train.Close()
+		mean, vari := make([][]float64, len(s.norms)), make([][]float64, len(s.norms))
+		for batch := range batches {
+			if err := c.Train.Fill(0, batch, s); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Run(); err != nil {
+				t.Fatal(err)
+			}
+			for i := range s.norms {
+				if batch == 0 {
+					mean[i], vari[i] = make([]float64, len(s.bm[i])), make([]float64, len(s.bm[i]))
+				}
+				for k, m := range s.bm[i] {
+					mean[i][k] += float64(m) / float64(batches)
+					vari[i][k] += float64(s.bv[i][k]) * float64(s.rows[i]) / float64(s.rows[i]-1) / float64(batches)
+				}
+			}
+		}
+		for i, n := range s.norms {
+			for k, m := range n.mean.Const.F32() {
+				if v := n.vari.Const.F32()[k]; math.Abs(float64(m)-mean[i][k]) > 1e-5 || math.Abs(float64(v)-vari[i][k]) > 1e-5 {
+					t.Fatalf("%d batches, %s channel %d: %v, %v, want %v, %v", batches, n.name, k, m, v, mean[i][k], vari[i][k])
+				}
 			}
 		}
 	}
