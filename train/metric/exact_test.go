@@ -35,6 +35,14 @@ func TestCounts(t *testing.T) {
 	fails(t, err, "every label is left out")
 }
 
+// A label counts among the best k and no further; of equal scores the first come first.
+func TestTopK(t *testing.T) {
+	b := tensors{f32([]int{4, 4}, 4, 3, 2, 1 /**/, 4, 3, 2, 1 /**/, 4, 3, 2, 1 /**/, 4, 3, 3, 1), tensor.Vector[int64](0, 1, 2, 2)}
+	for k, want := range map[string]float64{"1": 1. / 4, "2": 2. / 4, "3": 1} {
+		near(t, "top "+k, measured(t, "top-k(k="+k+")", b), want, 0)
+	}
+}
+
 // A yes or no for each class: three labels, the last of which is never there or said.
 func TestFlags(t *testing.T) {
 	x := f32([]int{4, 3}, .9, .2, .1 /**/, .8, .6, .1 /**/, .3, .7, .1 /**/, .6, .1, .1)
