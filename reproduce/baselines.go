@@ -71,9 +71,14 @@ func atInit(ctx context.Context, seed uint64, put func(string, float64), sparsit
 	if err != nil {
 		return err
 	}
-	uniform := atinit.NewRandom()
-	uniform.Sparsity, uniform.Allocate = sparsity, "uniform"
-	return b.arms(ctx, g, sparseStart, append(arms, arm{"random", uniform})...)
+	return b.arms(ctx, g, sparseStart, append(arms, arm{"random", masksAtRandom(sparsity, "uniform")})...)
+}
+
+// masksAtRandom are masks at initialisation, spread over the layers as an allocation says.
+func masksAtRandom(sparsity float64, a string) *atinit.Random {
+	m := atinit.NewRandom()
+	m.Sparsity, m.Allocate = sparsity, a
+	return m
 }
 
 var snip = &evidence.Experiment{
@@ -81,9 +86,9 @@ var snip = &evidence.Experiment{
 	About: "MLP 64-100-50-10 on Glyph(4, 0.6), 95 % cut before 20 epochs of training: by connection sensitivity, at random with its layer counts, and at random with the same share of every layer.",
 	Seeds: 16,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
-		m, counts := atinit.NewSNIP(), atinit.NewRandom()
-		m.Sparsity, counts.Sparsity, counts.Allocate = .95, .95, "snip"
-		return atInit(ctx, seed, put, .95, arm{"snip", m}, arm{"its counts", counts})
+		m := atinit.NewSNIP()
+		m.Sparsity = .95
+		return atInit(ctx, seed, put, .95, arm{"snip", m}, arm{"its counts", masksAtRandom(.95, "snip")})
 	},
 	Claims: []evidence.Claim{evidence.Beats("it beats random masks by 9 points", "snip", "random", 9, "random", "its counts")},
 }
@@ -93,9 +98,9 @@ var grasp = &evidence.Experiment{
 	About: "MLP 64-100-50-10 on Glyph(4, 0.6), 95 % cut before 20 epochs of training: by the preservation of gradient flow, at random with its layer counts, and at random with the same share of every layer.",
 	Seeds: 16,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
-		m, counts := atinit.NewGraSP(), atinit.NewRandom()
-		m.Sparsity, counts.Sparsity, counts.Allocate = .95, .95, "grasp"
-		return atInit(ctx, seed, put, .95, arm{"grasp", m}, arm{"its counts", counts})
+		m := atinit.NewGraSP()
+		m.Sparsity = .95
+		return atInit(ctx, seed, put, .95, arm{"grasp", m}, arm{"its counts", masksAtRandom(.95, "grasp")})
 	},
 	Claims: []evidence.Claim{evidence.Beats("it beats random masks by 13 points", "grasp", "random", 13, "random", "its counts")},
 }

@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"math"
 	"testing"
 )
 
@@ -12,22 +11,7 @@ func TestNorm(t *testing.T) {
 	Normalise(t, j)
 	n := Read(t, j.Graph)
 	b := Trained(t, j).Batch(0, 1)
-	n.Gradient(b)
-	grads := n.Clone()
-	const h = 1e-6
-	for l, p := range n.Tensors() {
-		for i := range p.X {
-			x := p.X[i]
-			p.X[i] = x + h
-			up := n.Gradient(b)
-			p.X[i] = x - h
-			down := n.Gradient(b)
-			p.X[i] = x
-			if g := grads.Tensors()[l].G[i]; math.Abs((up-down)/(2*h)-g) > 1e-8 {
-				t.Fatalf("%s[%d]: gradient %v, want %v", p.Name, i, g, (up-down)/(2*h))
-			}
-		}
-	}
+	compareDifferences(t, n, b)
 	j.Recipe.Optimizer, j.From = "adam", 3
 	j.Recipe.LR = .003
 	r := NewTraining(t, j)

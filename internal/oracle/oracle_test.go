@@ -11,6 +11,12 @@ func TestGradient(t *testing.T) {
 	n := Read(t, Job(t, "mlp:5-7-4-3", 12, 6, 1, 3).Graph)
 	n.Smoothing, n.Temper = .1, 2
 	b := Trained(t, Job(t, "mlp:5-7-4-3", 12, 6, 1, 3)).Batch(0, 1)
+	compareDifferences(t, n, b)
+}
+
+// compareDifferences holds the gradients of a batch to quotients of differences.
+func compareDifferences(t *testing.T, n *Net, b Batch) {
+	t.Helper()
 	n.Gradient(b)
 	grads := n.Clone()
 	const h = 1e-6
