@@ -152,16 +152,17 @@ def raw(boxes, scores, truth, labels, form, which):
     return coco(images, truth, labels, which)
 
 
-def coco(images, truth, labels, which):
+def coco(images, truth, labels, which, crowd=None, areas=None):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     notes, found, number = [], [], 1
     for i, (bs, ls) in enumerate(zip(truth.astype("f8"), labels)):
-        for b, l in zip(bs, ls):
+        for k, (b, l) in enumerate(zip(bs, ls)):
             if l >= 0:
                 w, h = b[2] - b[0], b[3] - b[1]
-                notes.append({"id": number, "image_id": i + 1, "category_id": int(l) + 1, "bbox": [b[0], b[1], w, h], "area": w * h, "iscrowd": 0})
+                area = w * h if areas is None else float(areas[i, k])
+                notes.append({"id": number, "image_id": i + 1, "category_id": int(l) + 1, "bbox": [b[0], b[1], w, h], "area": area, "iscrowd": 0 if crowd is None else int(crowd[i, k])})
                 number += 1
         for r in images[i]:
             if r[4] > 0:
@@ -223,9 +224,12 @@ REFERENCE = {
     "recall-at-1": lambda x, y: retrieval(x, y, 1, "cosine"),
     "recall-at-4": lambda x, y: retrieval(x, y, 4, "euclidean"),
     "ndcg": ndcg,
-    "ap": lambda d, t, y: coco(d, t, y, 0),
+    "ap": lambda d, t, y, *more: coco(d, t, y, 0, *more),
     "ap50": lambda d, t, y: coco(d, t, y, 1),
-    "ap75": lambda d, t, y: coco(d, t, y, 2),
+    "ap75": lambda d, t, y, *more: coco(d, t, y, 2, *more),
+    "ap-small": lambda d, t, y, *more: coco(d, t, y, 3, *more),
+    "ap-medium": lambda d, t, y, *more: coco(d, t, y, 4, *more),
+    "ap-large": lambda d, t, y, *more: coco(d, t, y, 5, *more),
     "ap-raw": lambda b, s, t, y: raw(b, s, t, y, "xyxy", 0),
     "ap-centre": lambda b, s, t, y: raw(b, s, t, y, "cxcywh", 1),
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"pare/tensor"
@@ -158,6 +160,21 @@ func metricCases() []metricCase {
 		b[0], b[1], b[2], b[3] = (b[0]+b[2])/2, (b[1]+b[3])/2, b[2]-b[0], b[3]-b[1]
 	}
 	logits := r.normal(12, 30, 3)
+	things, kinds, seen := r.objects(20, 10, 40, 3)
+	for i := range things.F32() { // of 7 to 220 pixels a side
+		things.F32()[i] *= 2.5
+	}
+	for i := range seen.Len() / 6 {
+		for k := range 4 {
+			seen.F32()[6*i+k] *= 2.5
+		}
+	}
+	crowd, areas := r.classes(4, 20, 10), tensor.New(tensor.Float32, 20, 10)
+	for i := range areas.F32() {
+		tensor.Of[int64](crowd)[i] /= 3
+		b := things.F32()[4*i:]
+		areas.F32()[i] = (b[2] - b[0]) * (b[3] - b[1]) * (.4 + .6*r.Float32())
+	}
 	t := func(x ...*tensor.Tensor) []*tensor.Tensor { return x }
 	return []metricCase{
 		{"accuracy", "accuracy", t(x, y)}, {"top-k(k=3)", "top-k", t(x, full)}, {"balanced-accuracy", "balanced-accuracy", t(x, y)},
@@ -176,6 +193,9 @@ func metricCases() []metricCase {
 		{"ndcg", "ndcg", t(r.normal(40, 30), r.classes(30, 40))},
 		{"ap", "ap", t(found, boxes, labels)}, {"ap50", "ap50", t(found, boxes, labels)}, {"ap75", "ap75", t(found, boxes, labels)},
 		{"ap", "ap-raw", t(candidates, logits, boxes, labels)}, {"ap50(format=cxcywh)", "ap-centre", t(centres, logits, boxes, labels)},
+		{"ap(area=small)", "ap-small", t(seen, things, kinds)}, {"ap(area=medium)", "ap-medium", t(seen, things, kinds)}, {"ap(area=large)", "ap-large", t(seen, things, kinds)},
+		{"ap(iscrowd=c)", "ap", t(seen, things, kinds, crowd)}, {"ap75(iscrowd=c)", "ap75", t(seen, things, kinds, crowd)},
+		{"ap(area=medium,iscrowd=c,areas=a)", "ap-medium", t(seen, things, kinds, crowd, areas)}, {"ap(area=small,iscrowd=c,areas=a)", "ap-small", t(seen, things, kinds, crowd, areas)},
 	}
 }
 
@@ -232,7 +252,7 @@ func inBatches(c metricCase, size int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	targets := len(uses[0].Metric.Targets)
+	u := uses[0]
 	n := c.x[0].Shape[0]
 	for at := 0; at < n; at += size {
 		var batch []*tensor.Tensor
@@ -248,8 +268,15 @@ func inBatches(c metricCase, size int) (float64, error) {
 			}
 			batch = append(batch, b)
 		}
-		k := len(batch) - targets
-		if err := a.Add(here, batch[:k], batch[k:]); err != nil {
+		var targets []*tensor.Tensor
+		for i, role := range slices.Backward(u.Metric.Targets) {
+			var y *tensor.Tensor
+			if !strings.HasSuffix(role, "?") || u.Arg(len(u.Metric.Outputs)+i) != "" {
+				y, batch = batch[len(batch)-1], batch[:len(batch)-1]
+			}
+			targets = slices.Insert(targets, 0, y)
+		}
+		if err := a.Add(here, batch, targets); err != nil {
 			return 0, err
 		}
 	}

@@ -88,7 +88,11 @@ func (e *Eval) bindMetric(v *View, u *measured) error {
 				k = all[0]
 			}
 		}
-		if k < 0 && name == "" && optional(u.Metric.Targets[i]) {
+		if role := u.Metric.Targets[i]; name == "" && optional(role) {
+			if k = field(role[:len(role)-1]); k < 0 || v.isInput(k) {
+				k = -1 // it is left out
+			}
+			u.targets = append(u.targets, k)
 			continue
 		}
 		if name == "" && k < 0 {

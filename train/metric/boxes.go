@@ -13,15 +13,24 @@ type box struct{ x0, y0, x1, y1 float64 }
 
 func (a box) area() float64 { return math.Max(0, a.x1-a.x0) * math.Max(0, a.y1-a.y0) }
 
-// iou is intersection over union of two boxes; 0 where both are empty.
-func (a box) iou(b box) float64 {
+// shared is the area of the intersection of two boxes.
+func (a box) shared(b box) float64 {
 	w := math.Min(a.x1, b.x1) - math.Max(a.x0, b.x0)
 	h := math.Min(a.y1, b.y1) - math.Max(a.y0, b.y0)
 	if w <= 0 || h <= 0 {
 		return 0
 	}
-	return ratio(w*h, a.area()+b.area()-w*h)
+	return w * h
 }
+
+// iou is intersection over union of two boxes; 0 where both are empty.
+func (a box) iou(b box) float64 {
+	s := a.shared(b)
+	return ratio(s, a.area()+b.area()-s)
+}
+
+// inside is the share of b that lies in a.
+func (a box) inside(b box) float64 { return ratio(a.shared(b), b.area()) }
 
 // readBox gives the box of four numbers.
 func readBox(format string, a, b, c, d float64) box {

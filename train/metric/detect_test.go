@@ -34,6 +34,75 @@ func TestAveragePrecisionOfBoxes(t *testing.T) {
 	fails(t, err, "holds no detections")
 }
 
+// A crowd need not be found, what lies in it is ignored as often as it is found, and
+// what lies in it by less than the overlap is wrong.
+func TestCrowds(t *testing.T) {
+	boxes := f32([]int{1, 3, 4}, 100, 100, 200, 200 /**/, 0, 0, 10, 10 /**/, 0, 0, 0, 0)
+	labels, crowd := tensor.From([]int64{1, 1, -1}, 1, 3), f32([]int{1, 3}, 1, 0, 0)
+	found := f32([]int{1, 5, 6},
+		80, 110, 130, 130, .95, 1, // three fifths of it in the crowd
+		110, 110, 130, 130, .9, 1 /**/, 150, 150, 170, 190, .85, 1, // in it
+		0, 0, 10, 10, .8, 1 /**/, 1, 0, 11, 10, .7, 1) // right; again, so wrong
+	b := tensors{found, boxes, labels, crowd}
+	near(t, "in the crowd", measured(t, "ap50(iscrowd=c)", b), 1, 1e-12)
+	near(t, "too little of it in the crowd", measured(t, "ap(iou=0.75,iscrowd=c)", b), .5, 1e-12)
+	near(t, "no crowd", measured(t, "ap50", b[:3]), 51./101*.25, 1e-12)
+	// a box inside the crowd that counts goes before it, and a second detection of it is the crowd's
+	inside := tensors{f32([]int{1, 2, 6}, 110, 110, 130, 131, .9, 1, 110, 110, 130, 130, .8, 1),
+		f32([]int{1, 2, 4}, 100, 100, 200, 200 /**/, 110, 110, 130, 130), tensor.From([]int64{1, 1}, 1, 2), f32([]int{1, 2}, 1, 0)}
+	near(t, "in a crowd", measured(t, "ap50(iscrowd=c)", inside), 1, 1e-12)
+	_, err := try(t, "ap50(iscrowd=c)", tensors{found, boxes, tensor.From([]int64{1, -1, -1}, 1, 3), crowd})
+	fails(t, err, "no true box that counts")
+	_, err = try(t, "ap50(iscrowd=c)", tensors{found, boxes, labels, f32([]int{1, 2}, 1, 0)})
+	fails(t, err, "a number for each box")
+}
+
+// Objects of another area are ignored, with what finds them, and what finds nothing
+// where it is of another area itself; the bounds belong to both sides.
+func TestAreas(t *testing.T) {
+	boxes, labels := f32([]int{1, 3, 4}, 0, 0, 32, 32 /**/, 100, 100, 150, 150 /**/, 200, 200, 400, 400), tensor.From([]int64{0, 0, 0}, 1, 3)
+	found := f32([]int{1, 5, 6},
+		500, 500, 510, 510, .95, 0, // small and wrong
+		500, 500, 600, 600, .9, 0, // large and wrong
+		0, 0, 32, 32, .8, 0 /**/, 100, 100, 150, 150, .7, 0 /**/, 200, 200, 400, 400, .6, 0)
+	b := tensors{found, boxes, labels}
+	near(t, "all", measured(t, "ap50", b), .6, 1e-12)
+	near(t, "small", measured(t, "ap50(area=small)", b), .5, 1e-12)
+	// 32 by 32 counts here too; nothing that is wrong is of this area
+	near(t, "medium", measured(t, "ap50(area=medium)", b), 1, 1e-12)
+	near(t, "large", measured(t, "ap50(area=large)", b), .5, 1e-12)
+	// areas of what does not fill its box: the last is medium, the first large
+	near(t, "large by areas", measured(t, "ap50(area=large,areas=a)", append(b, f32([]int{1, 3}, 9300, 2500, 4000))), .5, 1e-12)
+	near(t, "small by areas", measured(t, "ap50(area=small,areas=a)", append(b, f32([]int{1, 3}, 9300, 2500, 4))), .5, 1e-12)
+	_, err := try(t, "ap50(area=large)", tensors{found, f32([]int{1, 3, 4}, 0, 0, .5, .5, 0, 0, 1, 1, 0, 0, 1, .5), labels})
+	fails(t, err, "shares of the image", "give areas")
+}
+
+// Names that are given without roles are those that must be.
+func TestRolesThatMayBeLeftOut(t *testing.T) {
+	for text, want := range map[string][]string{
+		"ap(b,t,l)":                 {"b", "", "", "t", "l"},
+		"ap(b,s,t,l)":               {"b", "s", "", "t", "l"},
+		"ap(b,s,k,t,l)":             {"b", "s", "k", "t", "l"},
+		"ap(b,t,l,iscrowd=c)":       {"b", "", "", "t", "l", "c"},
+		"ap(areas=a,b,s,t,l)":       {"b", "s", "", "t", "l", "", "a"},
+		"ap(b,s,k,t,l,c,a)":         {"b", "s", "k", "t", "l", "c", "a"},
+		"ap(b,s,box=t,label=l)":     {"b", "s", "", "t", "l"},
+		"ap(b,class=k,t,l,areas=a)": {"b", "", "k", "t", "l", "", "a"},
+	} {
+		u, err := Parse(text)
+		if err != nil || !slices.Equal(u[0].Args, want) {
+			t.Errorf("%s: %q, %v", text, u[0].Args, err)
+			continue
+		}
+		if again, err := Parse(u[0].String()); err != nil || !slices.Equal(again[0].Args, want) {
+			t.Errorf("%s is written %s: %q, %v", text, u[0], again[0].Args, err)
+		}
+	}
+	_, err := Parse("ap(b,s,k,t,l,c,a,class=k)")
+	fails(t, err, "class is given twice")
+}
+
 // The same detections, given in every form that networks give, are as good.
 func TestFormsOfDetections(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 3))

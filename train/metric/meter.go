@@ -36,6 +36,14 @@ type array struct {
 	i     []int64 // of whole numbers only
 }
 
+// given is a target that may be left out; nil: it was.
+func (b *batch) given(i int) *array {
+	if i < len(b.target) && b.target[i].name != "" {
+		return &b.target[i]
+	}
+	return nil
+}
+
 // meter checks batches and gives them to a state as plain numbers.
 type meter struct {
 	m     *Metric
@@ -93,8 +101,13 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 	if err := count("target", t.m.Targets, len(targets)); err != nil {
 		return err
 	}
-	if slices.Contains(outputs, nil) || slices.Contains(targets, nil) {
+	if slices.Contains(outputs, nil) {
 		return errMissing
+	}
+	for i, y := range targets {
+		if y == nil && !strings.HasSuffix(t.m.Targets[i], "?") {
+			return errMissing
+		}
 	}
 	if n == 0 {
 		return nil
@@ -121,6 +134,10 @@ func (t *meter) add(n int, outputs, targets []*tensor.Tensor) error {
 		b.out = append(b.out, a)
 	}
 	for i, o := range targets {
+		if o == nil {
+			b.target = append(b.target, array{})
+			continue
+		}
 		whole := b.labelled || t.m.Target == Boxes && i == 1
 		a, err := t.read(len(t.m.Outputs)+i, o, n, size, whole)
 		if err != nil {

@@ -58,7 +58,7 @@ const (
 	None    Want = iota // the outputs of another network
 	Classes             // whole numbers from 0; where the target has the shape of the output, 0 or 1 for each of its scores
 	Numbers             // numbers, as many as the output has
-	Boxes               // boxes [N M 4] and their classes [N M], -1 where there is no box
+	Boxes               // boxes [N M 4] and their classes [N M], -1 where there is no box, and what may be known of each
 	Tokens              // sequences of whole numbers [N L], negative behind their ends
 )
 
@@ -153,7 +153,7 @@ type Accumulator interface {
 	// Add takes the first n samples of a batch. The first axis of every tensor is the
 	// samples; it may be a multiple of theirs where an output has its rows on it ([N*T C]
 	// with targets [N T]). Outputs stand in the order of Metric.Outputs, then targets in
-	// that of Metric.Targets. Nothing is kept of the tensors themselves. It is an error,
+	// that of Metric.Targets; a target that may be left out, and is, is nil. Nothing is kept of the tensors themselves. It is an error,
 	// which names the output and the sample, where a number is NaN or infinite or a label
 	// is outside its range.
 	Add(n int, outputs, targets []*tensor.Tensor) error

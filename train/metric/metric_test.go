@@ -2,6 +2,7 @@ package metric
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,11 +31,8 @@ func try(t *testing.T, text string, batches ...[]*tensor.Tensor) (float64, error
 		t.Fatal(err)
 	}
 	for _, b := range batches {
-		k := len(b) - len(uses[0].Metric.Targets)
-		if uses[0].Metric.Inputs != nil {
-			k = len(b)
-		}
-		if err := a.Add(b[len(b)-1].Shape[0], b[:k], b[k:]); err != nil {
+		outputs, targets := uses[0].divide(b)
+		if err := a.Add(b[len(b)-1].Shape[0], outputs, targets); err != nil {
 			if _, after := a.Value(); after == nil {
 				t.Fatalf("%s: a value after the error %v", text, err)
 			}
@@ -42,6 +40,25 @@ func try(t *testing.T, text string, batches ...[]*tensor.Tensor) (float64, error
 		}
 	}
 	return a.Value()
+}
+
+// divide tells outputs from targets; those that may be left out are there where they
+// have names.
+func (u Use) divide(b []*tensor.Tensor) (outputs, targets []*tensor.Tensor) {
+	if u.Metric.Inputs != nil {
+		return b, nil
+	}
+	k := len(b)
+	for i, role := range slices.Backward(u.Metric.Targets) {
+		if strings.HasSuffix(role, "?") && u.Arg(len(u.Metric.Outputs)+i) == "" {
+			targets = append(targets, nil)
+			continue
+		}
+		k--
+		targets = append(targets, b[k])
+	}
+	slices.Reverse(targets)
+	return b[:k], targets
 }
 
 func near(t *testing.T, what string, got, want, within float64) {

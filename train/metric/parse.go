@@ -180,7 +180,9 @@ func (p *parser) arguments(u Use) (Use, error) {
 		return u.finish(), nil
 	}
 	roles := u.Metric.Roles()
-	for next := 0; ; {
+	var given []string // without a role, and where they are
+	var at []int
+	for {
 		p.space()
 		start := p.at
 		quoted := p.at < len(p.text) && strings.IndexByte(`'"`, p.text[p.at]) >= 0
@@ -198,14 +200,10 @@ func (p *parser) arguments(u Use) (Use, error) {
 				return u, p.fail(start, "%v", err)
 			}
 		} else {
-			if next == len(roles) {
+			if len(given) == len(roles) {
 				return u, p.fail(start, "%s takes %s, and %q is one more", u.Metric.Name, takes(roles), word)
 			}
-			if u.Arg(next) != "" {
-				return u, p.fail(start, "%s is given twice", roles[next])
-			}
-			u.argument(next, word)
-			next++
+			given, at = append(given, word), append(at, start)
 		}
 		p.space()
 		switch {
@@ -213,6 +211,12 @@ func (p *parser) arguments(u Use) (Use, error) {
 			return u, p.fail(open, "the bracket is not closed")
 		case p.text[p.at] == ')':
 			p.at++
+			for i, k := range u.spread(len(given)) {
+				if u.Arg(k) != "" {
+					return u, p.fail(at[i], "%s is given twice", roles[k])
+				}
+				u.argument(k, given[i])
+			}
 			return u.finish(), nil
 		case p.text[p.at] != ',':
 			return u, p.fail(p.at, "%q is not expected: use a comma, or put the name in quotes", p.rest())
@@ -266,41 +270,60 @@ func (u *Use) set(name, value string, roles []string) error {
 	return nil
 }
 
-// finish puts names where they belong if there are only as many as must be given, and
-// gives a metric of a file what its parameters say of it.
+// finish gives a metric of a file what its parameters say of it.
 func (u Use) finish() Use {
-	u.Args = u.Metric.spread(u.Args)
 	if u.Metric.Inputs != nil {
 		u.Metric.Higher = u.Param("better") == "higher"
 	}
 	return u
 }
 
-// spread moves names past roles that may be left out, the last of them first, where there
-// are fewer names than roles.
-func (m *Metric) spread(args []string) []string {
-	roles := slices.Clone(m.Outputs)
-	if m.Target != None {
-		roles = append(roles, m.Targets...)
+// spread says which roles n names stand for that are given without one: the first, or,
+// where they are as many as must be given, those; of roles that may be left out the last
+// go first. One of these that is named already is none.
+func (u Use) spread(n int) []int {
+	roles := slices.Clone(u.Metric.Outputs)
+	if u.Metric.Target != None {
+		roles = append(roles, u.Metric.Targets...)
 	}
-	spare := len(roles) - len(args)
-	var must []int
-	for i := len(roles) - 1; i >= 0; i-- {
+	var free, must []int
+	for i, r := range roles {
+		if u.Arg(i) == "" || !strings.HasSuffix(r, "?") {
+			free = append(free, i)
+		}
+	}
+	spare := len(free) - n
+	for _, i := range slices.Backward(free) {
 		if spare > 0 && strings.HasSuffix(roles[i], "?") {
 			spare--
 		} else {
 			must = append(must, i)
 		}
 	}
-	if len(must) == len(roles) || len(args) != len(must) || slices.Contains(args, "") {
-		return args
+	switch {
+	case len(must) == n:
+		slices.Reverse(must)
+		return must
+	case n > len(free): // one has a name already
+		free = free[:0]
+		for i := range roles {
+			free = append(free, i)
+		}
 	}
-	slices.Reverse(must)
-	out := make([]string, len(roles))
-	for i, a := range args {
-		out[must[i]] = a
+	return free[:n]
+}
+
+// bare is how many names can be written without their roles.
+func (u Use) bare() int {
+	n := slices.Index(append(slices.Clone(u.Args), ""), "")
+	for ; n > 0; n-- {
+		rest := u
+		rest.Args = append(make([]string, n), u.Args[n:]...)
+		if at := rest.spread(n); at[n-1] == n-1 {
+			break
+		}
 	}
-	return out
+	return n
 }
 
 // String writes the use as Parse reads it.
@@ -310,15 +333,13 @@ func (u Use) String() string {
 		name = "onnx:" + quote(file)
 	}
 	var in []string
-	roles, gap := u.Metric.Roles(), false
+	roles, bare := u.Metric.Roles(), u.bare()
 	for i, a := range u.Args {
 		switch {
-		case a == "":
-			gap = true
-		case gap:
-			in = append(in, roles[i]+"="+quote(a))
-		default:
+		case i < bare:
 			in = append(in, quote(a))
+		case a != "":
+			in = append(in, roles[i]+"="+quote(a))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(u.Params)) {
