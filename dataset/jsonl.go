@@ -1,11 +1,12 @@
 package dataset
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,13 +34,18 @@ func openJSONL(d *Data, path string, o *options) error {
 type jsonFile struct {
 	*source
 	marks  *marks
-	t      *table
-	dec    *jsontext.Decoder
 	inList bool // objects are in one list
+	window int  // bytes of it that were in memory at a time
 }
 
-func (f *jsonFile) places() *marks         { return f.marks }
-func (f *jsonFile) file() (*source, int64) { return f.source, 0 }
+func (f *jsonFile) places() *marks { return f.marks }
+
+func (f *jsonFile) file() (*source, int64) {
+	if f.window <= leastWindow {
+		return f.source, 0
+	}
+	return f.source, 2 * int64(f.window)
+}
 
 func (f *jsonFile) some(t *table, from mark, n int, done func(at string) error) error {
 	r, err := f.from(from.at)
@@ -47,30 +53,10 @@ func (f *jsonFile) some(t *table, from mark, n int, done func(at string) error) 
 		return err
 	}
 	defer r.Close()
-	in := bufio.NewReader(r)
-	if f.inList { // what is left of the list is one, without the comma before it
-		for {
-			b, err := in.ReadByte()
-			if err != nil {
-				return err
-			}
-			if b == ',' {
-				break
-			}
-			if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
-				if err := in.UnreadByte(); err != nil {
-					return err
-				}
-				break
-			}
-		}
-	}
-	var all io.Reader = in
-	if f.inList {
-		all = io.MultiReader(strings.NewReader("["), in)
-	}
-	g := &jsonFile{source: f.source, t: t, dec: jsontext.NewDecoder(all, jsontext.AllowDuplicateNames(true))}
-	return first(n, done, func(done func(at string) error) error { return g.objects(0, done) })
+	return first(n, done, func(done func(at string) error) error {
+		o := &jsonObjects{t: t, in: r, inList: f.inList, begun: from.record > 0}
+		return o.each(nil, done)
+	})
 }
 
 func (f *jsonFile) each(t *table, done func(at string) error) error {
@@ -79,62 +65,190 @@ func (f *jsonFile) each(t *table, done func(at string) error) error {
 		return err
 	}
 	defer r.Close()
-	head := make([]byte, 4096)
-	n, err := io.ReadFull(r, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	o := &jsonObjects{t: t, in: r}
+	if o.fill(); o.err != nil && o.err != io.EOF {
+		return o.err
+	}
+	if err := notText(o.b); err != nil {
 		return err
 	}
-	head = head[:n]
-	if err := notText(head); err != nil {
-		return err
+	if bytes.HasPrefix(o.b, []byte("\xef\xbb\xbf")) {
+		o.lo = 3
 	}
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
-	f.t, f.dec = t, jsontext.NewDecoder(io.MultiReader(bytes.NewReader(head), r), jsontext.AllowDuplicateNames(true))
-	return f.objects(int64(n-len(head)), done)
-}
-
-// objects reads all objects; the decoder begins at a byte of the file.
-func (f *jsonFile) objects(start int64, done func(at string) error) error {
-	list := f.dec.PeekKind() == '['
-	if f.inList = list; list {
-		if _, err := f.dec.ReadToken(); err != nil {
-			return err
-		}
+	if f.inList = o.next() == '['; f.inList {
+		o.lo++
+		o.inList = true
 	}
 	if f.marks != nil {
-		f.marks.of[0].at = start + f.dec.InputOffset()
+		f.marks.of[0].at = o.offset()
 	}
-	for i := 0; ; i++ {
-		at := fmt.Sprintf("record %d", i)
-		switch k := f.dec.PeekKind(); {
-		case k == ']' && list:
-			_, err := f.dec.ReadToken()
-			return err
-		case k == '{':
-		default:
-			tok, err := f.dec.ReadToken()
-			if errors.Is(err, io.EOF) && !list {
-				return nil
+	err = o.each(f.marks, done)
+	f.window = max(f.window, cap(o.b))
+	return err
+}
+
+// leastWindow and mostWindow bound the bytes of a file that are looked at together. An
+// object of more is read by tokens.
+const (
+	leastWindow = 64 << 10
+	mostWindow  = 4 << 20
+)
+
+// jsonObjects reads objects of a file one after another.
+type jsonObjects struct {
+	t      *table
+	in     io.Reader
+	inList bool
+	begun  bool // an object of the list came before
+
+	b    []byte // what is in memory of the file,
+	lo   int    // of which so much was read,
+	at   int64  // and where in the file it begins
+	err  error  // why there is no more of it
+	scan jsonScan
+	dec  jsontext.Decoder
+}
+
+// offset is the place in the file up to which it was read.
+func (o *jsonObjects) offset() int64 { return o.at + int64(o.lo) }
+
+// fill reads on. What was not read yet stays, and where that is all there is room for,
+// there is more room.
+func (o *jsonObjects) fill() {
+	size := max(leastWindow, cap(o.b))
+	if o.lo == 0 && len(o.b) == cap(o.b) && len(o.b) > 0 {
+		size *= 2
+	}
+	b := o.b[:0]
+	if size > cap(b) {
+		b = make([]byte, 0, size)
+	}
+	o.at += int64(o.lo)
+	b = append(b, o.b[o.lo:]...)
+	o.lo = 0
+	for o.err == nil && len(b) < cap(b) {
+		var n int
+		n, o.err = o.in.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+	}
+	o.b = b
+}
+
+// next is the next byte that is no space; 0: there is none.
+func (o *jsonObjects) next() byte {
+	for {
+		for ; o.lo < len(o.b); o.lo++ {
+			switch c := o.b[o.lo]; c {
+			case ' ', '\t', '\r', '\n':
+			default:
+				return c
 			}
-			if err == nil {
-				err = fmt.Errorf("%s is %s, not an object {\"NAME\": VALUE, …}", at, clip(tok.String(), 40))
-			}
-			return err
 		}
-		if err := f.object(""); err != nil {
+		if o.err != nil {
+			return 0
+		}
+		o.fill()
+	}
+}
+
+// each reads all objects that there are.
+func (o *jsonObjects) each(m *marks, done func(at string) error) error {
+	for i := 0; ; i++ {
+		at := "record " + strconv.Itoa(i)
+		c := o.next()
+		if c == ',' && o.inList && (o.begun || i > 0) {
+			o.lo++
+			if c = o.next(); c == ']' {
+				return fmt.Errorf("%s: there is none behind the comma", at)
+			}
+		} else if o.inList && c != ']' && i > 0 && c != 0 {
+			return fmt.Errorf("%s: there is no comma before it", at)
+		}
+		switch {
+		case c == ']' && o.inList:
+			return nil
+		case c == 0 && o.lo == len(o.b):
+			if o.err == io.EOF && o.inList {
+				return fmt.Errorf("%s: %w: the list is not closed", at, io.ErrUnexpectedEOF)
+			} else if o.err != io.EOF {
+				return o.err
+			}
+			return nil
+		case c != '{':
+			return o.noObject(at)
+		}
+		if err := o.object(); err != nil {
 			return fmt.Errorf("%s: %w", at, err)
 		}
 		if err := done(at); err != nil {
 			return err
 		}
-		if f.marks != nil {
-			f.marks.pass(start + f.dec.InputOffset())
+		if m != nil {
+			m.pass(o.offset())
 		}
 	}
 }
 
+// object reads an object.
+func (o *jsonObjects) object() error {
+	for {
+		s := &o.scan
+		s.t, s.b, s.at, s.more = o.t, o.b[o.lo:], 0, false
+		if s.object(0) {
+			o.lo += s.at
+			return nil
+		}
+		for _, c := range o.t.cols {
+			c.cell.reset()
+		}
+		if !s.more || o.err != nil || o.lo == 0 && len(o.b) >= mostWindow {
+			break
+		}
+		o.fill()
+	}
+	return o.tokens(func(f *jsonTokens) error { return f.object("") })
+}
+
+// tokens has the library read what comes, from the bytes in memory and the rest.
+func (o *jsonObjects) tokens(read func(f *jsonTokens) error) error {
+	here := bytes.NewReader(o.b[o.lo:])
+	o.dec.Reset(io.MultiReader(here, o.in), jsontext.AllowDuplicateNames(true))
+	err := read(&jsonTokens{o.t, &o.dec})
+	var wrong *jsontext.SyntacticError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("from byte %d on: %w", o.offset(), err)
+	}
+	if err != nil {
+		return err
+	}
+	o.at += int64(o.lo) + o.dec.InputOffset()
+	rest := o.b[len(o.b)-here.Len():]
+	o.b = slices.Concat(o.dec.UnreadBuffer(), rest)
+	o.lo = 0
+	return nil
+}
+
+// noObject says what is there in the place of an object.
+func (o *jsonObjects) noObject(at string) error {
+	return o.tokens(func(f *jsonTokens) error {
+		tok, err := f.dec.ReadToken()
+		if err != nil {
+			err = fmt.Errorf("%s: %w", at, err)
+		} else {
+			err = fmt.Errorf("%s is %s, not an object {\"NAME\": VALUE, …}", at, clip(tok.String(), 40))
+		}
+		return err
+	})
+}
+
+// jsonTokens reads an object token by token.
+type jsonTokens struct {
+	t   *table
+	dec *jsontext.Decoder
+}
+
 // object reads an object's values into their columns.
-func (f *jsonFile) object(around string) error {
+func (f *jsonTokens) object(around string) error {
 	if strings.Count(around, ".") >= mostAxes {
 		return fmt.Errorf("objects in each other, more than %d deep", mostAxes)
 	}
@@ -173,7 +287,7 @@ func (f *jsonFile) object(around string) error {
 }
 
 // value reads a value, or a list at a depth.
-func (f *jsonFile) value(c *cell, depth int) error {
+func (f *jsonTokens) value(c *cell, depth int) error {
 	if f.dec.PeekKind() == '{' {
 		c.odd = "lists of objects"
 		return f.dec.SkipValue()
@@ -212,7 +326,7 @@ func (f *jsonFile) value(c *cell, depth int) error {
 }
 
 // list reads a list; where what is in it is not of one kind, it is passed over.
-func (f *jsonFile) list(c *cell, depth int) error {
+func (f *jsonTokens) list(c *cell, depth int) error {
 	n, leaf := 0, false
 	for f.dec.PeekKind() != ']' {
 		inner := f.dec.PeekKind() == '['

@@ -1,9 +1,15 @@
 package dataset
 
 import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Records of JSON objects become fields of their names.
@@ -62,4 +68,86 @@ func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(`[{"a":{"b":true}},{"a":{"b":1e3}}]`))
 	f.Add(gzipped([]byte(`{"a":[1,2.5]}{"a":[1]}`)))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, "jsonl:{0}?pad=0", b) })
+}
+
+// What is read at once is what the library's tokens come to; what those refuse it does
+// not read.
+func FuzzJSONScan(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` {"a":1}`, `{"a":-0,"b":-0.0,"c":1e3,"d":0.1,"e":123456789012345678,"f":1234567890123456789,"g":12345678901234567890}`,
+		`{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":1e999}`, `{"a":9007199254740993.5,"b":0.30000000000000004}`,
+		`{"a":[[1,2],[3]],"b":[1,"x"],"c":[null,{"d":[]}],"d":[[[[[[[[[1]]]]]]]]],"e":[],"f":[[]]}`, `{"a":"x\u00e9\ud83d\ude00\"","b":"é","c":"\ud800"}`,
+		"{\"a\":\"\x01\"}", "{\"a\":\"\xff\"}", `{"a":true,"a":false,"b":{"c":{"a":null},"c.a":2}}`, `{"a":[1,]}`, `{"a":1,}`, `{,}`, `{"a" 1}`, `{"a":tru}`,
+		`{"no":{"a":[1,{"b":"x"}],"n":-1.5e-3},"no":01}`, `{"no":[1 2]}`, `{"no":nul`, `{"a":1`, `{"a":"`, `{"a":[1`, `{"b":[[1,2],3],"b":[[1],[2,3]],"c":["x","y"]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 || b[0] != '{' {
+			return
+		}
+		fresh := func() *table {
+			return &table{d: &Data{}, o: recordOptions{fieldOptions: &fieldOptions{drop: []string{"no"}, left: map[string]bool{}}}, at: map[string]*cells{}}
+		}
+		s := jsonScan{t: fresh(), b: b}
+		ok := s.object(0)
+		k := jsonTokens{fresh(), jsontext.NewDecoder(bytes.NewBuffer(slices.Clone(b)), jsontext.AllowDuplicateNames(true))}
+		err := k.object("")
+		if !ok {
+			if s.more && err == nil {
+				t.Fatalf("%q is said to be longer", b)
+			}
+			return
+		}
+		if err != nil || int64(s.at) != k.dec.InputOffset() {
+			t.Fatalf("%q is read to byte %d, tokens read it to %d: %v", b, s.at, k.dec.InputOffset(), err)
+		}
+		if len(s.t.cols) != len(k.t.cols) {
+			t.Fatalf("%q has %d columns, by tokens %d", b, len(s.t.cols), len(k.t.cols))
+		}
+		for i, c := range s.t.cols {
+			w := k.t.cols[i]
+			if got, want := fmt.Sprintf("%s %+v", c.name, c.cell), fmt.Sprintf("%s %+v", w.name, w.cell); got != want {
+				t.Fatalf("%q has the column %s, by tokens %s", b, got, want)
+			}
+		}
+	})
+}
+
+// Objects that are larger than what is in memory of a file, or end anywhere in it, are
+// read like others.
+func TestJSONWindows(t *testing.T) {
+	var b, want strings.Builder
+	long := strings.Repeat("x", mostWindow+100)
+	r := rand.New(rand.NewPCG(1, 2))
+	const n = 3000
+	for i := range n {
+		fmt.Fprintf(&b, `%s{"a":%d,"b":[%s0]`, []string{"", " ", "\n"}[i%3], i, strings.Repeat("1,", r.IntN(60)))
+		if i == n/2 {
+			fmt.Fprintf(&b, `,"c":%q`, long)
+		}
+		if i%7 == 3 {
+			b.WriteString(`,"c":[{"d":"\u00e9"}]`)
+		}
+		b.WriteString("}")
+		fmt.Fprint(&want, " ", i)
+	}
+	path := write(t, filepath.Join(t.TempDir(), "a.jsonl"), []byte(b.String()))
+	list := "[" + strings.ReplaceAll(b.String(), `{"a"`, `,{"a"`)[1:] + "]"
+	for _, file := range []string{path, write(t, path+".gz", gzipped([]byte(b.String()))), write(t, path+".json", []byte(list))} {
+		d, err := Open("jsonl:" + file + "?only=a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(d.Train.Field("a").Ints); got != "["+want.String()[1:]+"]" {
+			t.Errorf("%s holds %.100s", file, got)
+		}
+	}
+	for in, bad := range map[string]string{
+		`[{"a":1} {"a":2}]`: "record 1: there is no comma", `[{"a":1},]`: "record 1: there is none", `[{"a":1}`: "the list is not closed", `{"a":1},{"a":2}`: "record 1",
+		"{\"a\":1}\n\n{\"a\":}": "record 1: from byte 9 on", `[{"a":1},2]`: "record 1 is 2, not an object",
+	} {
+		c := reads{name: in, bad: bad}
+		c.check(t, "jsonl:"+write(t, path, []byte(in)))
+	}
 }
