@@ -91,6 +91,7 @@ type cells struct {
 	lacking         string
 	odd             string // why it is no field
 
+	held *heldClasses // of all records that were seen; nil: none are
 	part *partCells
 }
 
@@ -150,13 +151,45 @@ func (c *cells) look(at string) error {
 			if f := v.nums[i]; math.IsNaN(f) || math.IsInf(float64(float32(f)), 0) {
 				return fmt.Errorf("%s: column %q holds %v, which is no number of 32 bits", at, c.name, f)
 			}
-			n = int64(max(-1<<53, min(v.nums[i], 1<<53)))
-		} else if c.inexact == "" && int64(float32(n)) != n {
+			c.tally(toward(v.nums[i]))
+		} else if !c.tally(n) && c.inexact == "" {
 			c.inexact = fmt.Sprintf("%d of %s", n, at)
 		}
-		c.negative, c.most = c.negative || n < 0, max(c.most, n)
-		c.large = c.large || n < math.MinInt32 || n > math.MaxInt32
 	}
+	return nil
+}
+
+// toward is a number without what is behind its point, for a whole number that is only
+// compared.
+func toward(x float64) int64 { return int64(max(-1<<53, min(x, 1<<53))) }
+
+// tally learns from a whole number, and says whether a number of 32 bits holds it exactly.
+func (c *cells) tally(n int64) bool {
+	if c.most = max(c.most, n); n < 0 {
+		c.negative = true
+	}
+	if -1<<24 <= n && n <= 1<<24 {
+		return true
+	}
+	c.large = c.large || n < math.MinInt32 || n > math.MaxInt32
+	return int64(float32(n)) == n
+}
+
+// join learns what n records of another file have in common, which are single numbers or
+// texts.
+func (c *cells) join(o *cells, n int) error {
+	c.count += n
+	if c.kind != absent && c.kind != o.kind {
+		return fmt.Errorf("column %q has %s, before it has %s", c.name, kindNames[o.kind], kindNames[c.kind])
+	}
+	if c.seen && len(c.shape) > 0 {
+		return c.unlike("row 0")
+	}
+	if c.inexact == "" {
+		c.inexact = o.inexact
+	}
+	c.kind, c.seen, c.float, c.negative = o.kind, true, c.float || o.float, c.negative || o.negative
+	c.most, c.large = max(c.most, o.most), c.large || o.large
 	return nil
 }
 

@@ -84,13 +84,8 @@ func readCSV(path string, o csvOptions) (*csvReader, error) {
 		return nil, err
 	}
 	pass := func(rows int) (*csvReader, error) {
-		r, err := f.open()
+		c, err := readSamples(f, func() *csvReader { return &csvReader{csvOptions: o, rows: rows} })
 		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		c := &csvReader{csvOptions: o, rows: rows}
-		if err := c.read(r); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return c, nil
@@ -131,6 +126,9 @@ type csvReader struct {
 	rec      *csv.Reader
 
 	dialect dialect
+	plain   bool   // the file can be scanned,
+	window  int    // with so many bytes of it in memory
+	first   int64  // where the first sample begins, in bytes of the file
 	end     int64  // where the sample ends that is read, in bytes of the file
 	marks   *marks // where samples begin; nil: that is not noted
 }
@@ -182,11 +180,14 @@ func (c *csvReader) divide(in io.Reader) *lines {
 
 // samples reads all lines; the first two tell what they are.
 func (c *csvReader) samples() error {
-	return c.each(func() {
-		if n := max(0, c.rows); n > 0 {
-			c.floats, c.labels = make([]float32, 0, n*c.values), make([]int32, 0, n)
-		}
-	}, c.row)
+	return c.each(c.room, c.row)
+}
+
+// room makes room for the samples, where their number is known.
+func (c *csvReader) room() {
+	if n := max(0, c.rows); n > 0 {
+		c.floats, c.labels = make([]float32, 0, n*c.values), make([]int32, 0, n)
+	}
 }
 
 // each reads all lines: it looks at the first two, calls ready, and row for each that
@@ -216,10 +217,11 @@ func (c *csvReader) each(ready func(), row func(rec []string, line int) error) e
 		return e
 	}
 	ready()
-	if c.marks != nil && header {
-		c.marks.of[0].at = ends
-	} else if c.marks != nil {
-		c.marks.of[0].at = start
+	if c.first = start; header {
+		c.first = ends
+	}
+	if c.marks != nil {
+		c.marks.of[0].at = c.first
 	}
 	if c.end = ends; !header {
 		if err := row(a, line); err != nil {

@@ -176,6 +176,9 @@ func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordO
 	d.scaled = true
 	first := true
 	r.gather = f.gather
+	r.label = func(name string) bool {
+		return name == f.label || slices.Contains(f.target, name) || f.label == "last" || f.label == "first"
+	}
 	target := slices.Concat(f.target, []string{f.label})
 	return d.readRecords(files, r, func(file string) (recordFile, error) {
 		rows, err := d.openCSVRows(file, o)

@@ -1,12 +1,8 @@
 package dataset
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // streamCSV makes a stream of samples with a class in one column where they are too
@@ -24,12 +20,10 @@ func (d *Data) streamCSV(files fileParts, o csvOptions) (bool, error) {
 			if err != nil {
 				return true, err
 			}
-			c := &csvReader{csvOptions: o, marks: d.marks(0)}
-			quick, err := c.scan(f)
-			if err == nil && !quick {
-				c = &csvReader{csvOptions: o, rows: -1, labelled: true, marks: d.marks(0)}
-				err = c.through(f)
+			counting := func() *csvReader {
+				return &csvReader{csvOptions: o, rows: -1, labelled: true, marks: d.marks(0)}
 			}
+			c, err := readSamples(f, counting)
 			if err != nil {
 				return true, fmt.Errorf("%s: %w", file, err)
 			}
@@ -64,7 +58,12 @@ func (d *Data) streamCSV(files fileParts, o csvOptions) (bool, error) {
 			defer r.Close()
 			like := readers[part][p.file]
 			c := &csvReader{rows: p.n, floats: make([]float32, 0, p.n*like.values), labels: make([]int32, 0, p.n)}
-			if err := c.some(like, r, p.n, c.row); err != nil {
+			if like.plain {
+				err = c.scanned(like, r, p.n, c.taken)
+			} else {
+				err = c.some(like, r, p.n, c.row)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("of these, %w", err)
 			}
 			return c.set(), nil
@@ -94,95 +93,10 @@ func (c *csvReader) through(f *source) error {
 	return c.read(r)
 }
 
-// scan finds where samples begin and their classes, but does not read their numbers, of
-// a file that is divided at commas and line ends alone. False: it is not, or it has an
-// error that reading it through will tell.
-func (c *csvReader) scan(f *source) (ok bool, err error) {
-	if f.gzip {
-		return false, nil
-	}
-	r, err := f.open()
-	if err != nil {
-		return false, err
-	}
-	defer r.Close()
-	if _, err := c.begin(r); err != nil || c.sep != ',' || c.dialect.cr {
-		return false, nil
-	}
-	if err := c.each(func() {}, func([]string, int) error { return errEnough }); !errors.Is(err, errEnough) {
-		return false, nil
-	}
-	in, err := f.from(int64(c.dialect.skip))
-	if err != nil {
-		return false, err
-	}
-	defer in.Close()
-	b, at, comments := bufio.NewReaderSize(in, maxLine), int64(c.dialect.skip), 0
-	for err == nil {
-		var line []byte
-		if line, err = b.ReadSlice('\n'); err != nil && err != io.EOF {
-			return false, nil
-		}
-		begin := at
-		at += int64(len(line))
-		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
-		switch {
-		case bytes.IndexByte(line, '"') >= 0:
-			return false, nil
-		case len(line) > 0 && line[0] == '#':
-			comments++
-		case len(line) > 0 && begin >= c.marks.of[0].at && !c.scanned(line):
-			return false, nil
-		case len(line) > 0 && begin >= c.marks.of[0].at:
-			c.marks.pass(at)
-		}
-	}
-	if c.count == 0 {
-		return false, nil
-	}
-	if comments > 0 {
-		c.say("%d lines that begin with # are left out", comments)
-	}
-	return true, c.finish()
-}
-
-// scanned takes the class of a line that is a sample.
-func (c *csvReader) scanned(line []byte) bool {
-	if bytes.Count(line, []byte{','}) != c.width-1 {
-		return false
-	}
-	c.count++
-	last := line[bytes.LastIndexByte(line, ',')+1:]
-	if c.hollow && len(bytes.TrimSpace(last)) > 0 {
-		return false
-	}
-	if !c.drop[0] && c.col != 0 {
-		w := string(line[:bytes.IndexByte(line, ',')])
-		v, ok := small(w)
-		if !ok {
-			var err error
-			if v, err = c.value(strings.TrimSpace(w)); err != nil {
-				return false
-			}
-		}
-		c.counted(v)
-	}
-	w := last
-	if c.col < c.width-1 {
-		w = line
-		for range c.col {
-			w = w[bytes.IndexByte(w, ',')+1:]
-		}
-		w = w[:bytes.IndexByte(w, ',')]
-	}
-	return c.class(strings.TrimSpace(string(w)), c.col, 1) == nil
-}
-
 // some reads n samples from a place in the file on, as another reader has found it to
 // be laid out.
 func (c *csvReader) some(like *csvReader, in io.Reader, n int, row func(rec []string, line int) error) error {
-	c.csvOptions, c.dialect, c.width, c.values, c.col = like.csvOptions, like.dialect, like.width, like.values, like.col
-	c.columns, c.drop, c.hollow, c.comma = like.columns, like.drop, like.hollow, like.comma
+	c.follow(like)
 	c.divide(in)
 	for range n {
 		rec, err := c.rec.Read()
@@ -194,4 +108,35 @@ func (c *csvReader) some(like *csvReader, in io.Reader, n int, row func(rec []st
 		}
 	}
 	return nil
+}
+
+// follow takes the layout that another reader has found.
+func (c *csvReader) follow(like *csvReader) {
+	c.csvOptions, c.dialect, c.width, c.values, c.col = like.csvOptions, like.dialect, like.width, like.values, like.col
+	c.columns, c.drop, c.hollow, c.comma = like.columns, like.drop, like.hollow, like.comma
+	c.classes, c.number = map[string]int32{}, map[string]int32{}
+}
+
+// taken takes a sample that a scan has read.
+func (c *csvReader) taken(s *csvScan) error {
+	floats, labels := len(c.floats), len(c.labels)
+	if c.sample(s) {
+		return nil
+	}
+	c.floats, c.labels = c.floats[:floats], c.labels[:labels]
+	return c.wrong(s)
+}
+
+// readSamples reads a file to its end with a reader that fresh makes.
+func readSamples(f *source, fresh func() *csvReader) (*csvReader, error) {
+	c := fresh()
+	ok, err := c.scan(f, c.room, c.sample)
+	if err == nil && ok {
+		return c, c.finish()
+	}
+	if err == nil {
+		c = fresh()
+		err = c.through(f)
+	}
+	return c, err
 }

@@ -54,7 +54,7 @@ func (f *jsonFile) some(t *table, from mark, n int, done func(at string) error) 
 	}
 	defer r.Close()
 	return first(n, done, func(done func(at string) error) error {
-		o := &jsonObjects{t: t, in: r, inList: f.inList, begun: from.record > 0}
+		o := &jsonObjects{window: window{in: r, at: from.at}, t: t, inList: f.inList, begun: from.record > 0}
 		return o.each(nil, done)
 	})
 }
@@ -65,7 +65,7 @@ func (f *jsonFile) each(t *table, done func(at string) error) error {
 		return err
 	}
 	defer r.Close()
-	o := &jsonObjects{t: t, in: r}
+	o := &jsonObjects{window: window{in: r}, t: t}
 	if o.fill(); o.err != nil && o.err != io.EOF {
 		return o.err
 	}
@@ -87,51 +87,15 @@ func (f *jsonFile) each(t *table, done func(at string) error) error {
 	return err
 }
 
-// leastWindow and mostWindow bound the bytes of a file that are looked at together. An
-// object of more is read by tokens.
-const (
-	leastWindow = 64 << 10
-	mostWindow  = 4 << 20
-)
-
-// jsonObjects reads objects of a file one after another.
+// jsonObjects reads objects of a file one after another. An object that is larger than a
+// window is read by tokens.
 type jsonObjects struct {
+	window
 	t      *table
-	in     io.Reader
 	inList bool
 	begun  bool // an object of the list came before
-
-	b    []byte // what is in memory of the file,
-	lo   int    // of which so much was read,
-	at   int64  // and where in the file it begins
-	err  error  // why there is no more of it
-	scan jsonScan
-	dec  jsontext.Decoder
-}
-
-// offset is the place in the file up to which it was read.
-func (o *jsonObjects) offset() int64 { return o.at + int64(o.lo) }
-
-// fill reads on. What was not read yet stays, and where that is all there is room for,
-// there is more room.
-func (o *jsonObjects) fill() {
-	size := max(leastWindow, cap(o.b))
-	if o.lo == 0 && len(o.b) == cap(o.b) && len(o.b) > 0 {
-		size *= 2
-	}
-	b := o.b[:0]
-	if size > cap(b) {
-		b = make([]byte, 0, size)
-	}
-	o.at += int64(o.lo)
-	b = append(b, o.b[o.lo:]...)
-	o.lo = 0
-	for o.err == nil && len(b) < cap(b) {
-		var n int
-		n, o.err = o.in.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-	}
-	o.b = b
+	scan   jsonScan
+	dec    jsontext.Decoder
 }
 
 // next is the next byte that is no space; 0: there is none.
@@ -193,7 +157,7 @@ func (o *jsonObjects) each(m *marks, done func(at string) error) error {
 func (o *jsonObjects) object() error {
 	for {
 		s := &o.scan
-		s.t, s.b, s.at, s.more = o.t, o.b[o.lo:], 0, false
+		s.t, s.b, s.at, s.more = o.t, o.rest(), 0, false
 		if s.object(0) {
 			o.lo += s.at
 			return nil
@@ -201,7 +165,7 @@ func (o *jsonObjects) object() error {
 		for _, c := range o.t.cols {
 			c.cell.reset()
 		}
-		if !s.more || o.err != nil || o.lo == 0 && len(o.b) >= mostWindow {
+		if !s.more || o.err != nil || o.full() {
 			break
 		}
 		o.fill()
@@ -211,7 +175,7 @@ func (o *jsonObjects) object() error {
 
 // tokens has the library read what comes, from the bytes in memory and the rest.
 func (o *jsonObjects) tokens(read func(f *jsonTokens) error) error {
-	here := bytes.NewReader(o.b[o.lo:])
+	here := bytes.NewReader(o.rest())
 	o.dec.Reset(io.MultiReader(here, o.in), jsontext.AllowDuplicateNames(true))
 	err := read(&jsonTokens{o.t, &o.dec})
 	var wrong *jsontext.SyntacticError

@@ -19,6 +19,7 @@ type recordOptions struct {
 	*fieldOptions
 
 	gather func(*Data, *Set) error // makes other fields of those of columns; nil: they stay
+	label  func(name string) bool  // says whether a column may be that of classes; nil: by name
 	beside int64                   // bytes of images that belong to each record
 }
 
@@ -85,7 +86,9 @@ type table struct {
 	cols  []*cells
 	at    map[string]*cells
 	plans map[*cells]*columnPlan
-	count map[string]int // records of each part
+	count map[string]int     // records of each part
+	first map[recordFile]int // of each file, among the records of all
+	room  int64              // bytes that classes may take yet
 }
 
 // maxColumns bounds what a record may have.
@@ -102,7 +105,9 @@ func (t *table) column(name string) (*cells, error) {
 	name = strings.Clone(name)
 	var c *cells
 	if t.o.wants(name) {
-		c = &cells{name: name}
+		if c = (&cells{name: name}); t.d.bound > 0 && (t.isClass(name) || t.o.label != nil && t.o.label(name)) {
+			c.held = &heldClasses{}
+		}
 		t.cols = append(t.cols, c)
 	}
 	t.at[name] = c
@@ -140,6 +145,7 @@ func (t *table) learn(f recordFile, part string) (int, error) {
 			if err := c.look(at); err != nil {
 				return err
 			}
+			c.held.take(&c.cell, &t.room)
 			c.cell.reset()
 		}
 		t.count[part]++
@@ -152,7 +158,7 @@ func (t *table) learn(f recordFile, part string) (int, error) {
 // readRecords reads files twice: once to learn what all records have in common, and
 // once to keep them.
 func (d *Data) readRecords(files fileParts, o recordOptions, open func(file string) (recordFile, error)) error {
-	t := &table{d: d, o: o, at: map[string]*cells{}, count: map[string]int{}}
+	t := &table{d: d, o: o, at: map[string]*cells{}, count: map[string]int{}, first: map[recordFile]int{}, room: d.bound / 4}
 	opened := map[string]recordFile{}
 	for _, part := range partOrder {
 		for _, file := range files[part] {
@@ -161,6 +167,9 @@ func (d *Data) readRecords(files fileParts, o recordOptions, open func(file stri
 				return err
 			}
 			opened[file] = f
+			for _, n := range t.count {
+				t.first[f] += n
+			}
 			n, err := t.learn(f, part)
 			if err == nil && n == 0 {
 				err = fmt.Errorf("there are no records")

@@ -105,6 +105,9 @@ func (t *table) stream(files fileParts, opened map[string]recordFile) (bool, err
 				return p.spell || len(p.shape) == 0 && t.isClass(c.name)
 			})
 		}
+		if err := t.heldClasses(&o, part, of, samples); err != nil {
+			return true, err
+		}
 		if err := t.columnwise(&o, part, of); err != nil {
 			return true, err
 		}
@@ -166,6 +169,9 @@ func (t *table) blank(part string) (*Set, error) {
 			v.names = []string{""}
 		}
 		v.ints, v.floats, v.mask = v.ints[:cap(v.ints)], v.floats[:cap(v.floats)], v.mask[:cap(v.mask)]
+		if k := v.ids; k != nil {
+			k.ids, k.mask, k.types = k.ids[:cap(k.ids)], k.mask[:cap(k.mask)], k.types[:cap(k.types)]
+		}
 	}
 	return t.set(part)
 }
