@@ -188,6 +188,9 @@ func (c *cells) join(o *cells, n int) error {
 	if c.inexact == "" {
 		c.inexact = o.inexact
 	}
+	if !c.seen {
+		c.least = math.MaxInt
+	}
 	c.kind, c.seen, c.float, c.negative = o.kind, true, c.float || o.float, c.negative || o.negative
 	c.most, c.large = max(c.most, o.most), c.large || o.large
 	return nil

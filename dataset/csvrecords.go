@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -50,10 +51,11 @@ type csvRows struct {
 	notes  []string
 	layout *csvReader // as it was when the file was looked at
 	where  *marks
+	cols   []csvColumn // that a scan has looked at; nil: it is no file for that
 }
 
 func (f *csvRows) places() *marks         { return f.where }
-func (f *csvRows) file() (*source, int64) { return f.source, 0 }
+func (f *csvRows) file() (*source, int64) { return f.source, f.layout.takes() }
 
 func (f *csvRows) some(t *table, from mark, n int, done func(at string) error) error {
 	r, err := f.from(from.at)
@@ -62,20 +64,36 @@ func (f *csvRows) some(t *table, from mark, n int, done func(at string) error) e
 	}
 	defer r.Close()
 	c := &csvReader{}
+	if f.cols != nil {
+		row, err := f.scanned(t, c, done)
+		if err != nil {
+			return err
+		}
+		return c.scanned(f.layout, r, n, row)
+	}
 	names := f.layout.columnNames()
 	return c.some(f.layout, r, n, func(rec []string, line int) error {
 		return f.row(c, names, rec, line, f.cells(t), func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
 	})
 }
 
-// openCSVRows reads a file through to see which columns hold texts.
-func (d *Data) openCSVRows(file string, o csvOptions) (*csvRows, error) {
+// openCSVRows reads a file through to see which columns hold texts. Classes says which of
+// n columns may be those of classes.
+func (d *Data) openCSVRows(file string, o csvOptions, classes func(name string, i, n int) bool) (*csvRows, error) {
 	s, err := d.openRecords(file)
 	if err != nil {
 		return nil, err
 	}
 	f := &csvRows{source: s, csvOptions: o, texts: map[string]bool{}}
 	f.label, f.like = "last", nil
+	if ok, err := f.learn(d, classes); ok || err != nil {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		f.notes = f.layout.notes
+		return f, nil
+	}
+	clear(f.texts)
 	c, err := f.rows(func(c *csvReader, name string, w string) error {
 		if !missing[strings.ToLower(w)] && !isNumber(w) {
 			f.texts[name] = true
@@ -96,7 +114,10 @@ func (f *csvRows) rows(cell func(c *csvReader, name, w string) error, done func(
 		return nil, err
 	}
 	defer r.Close()
-	c := &csvReader{csvOptions: f.csvOptions, marks: f.where}
+	c := &csvReader{csvOptions: f.csvOptions}
+	if f.cols == nil {
+		c.marks = f.where
+	}
 	if _, err := c.begin(r); err != nil {
 		return nil, err
 	}
@@ -145,6 +166,22 @@ func (c *csvReader) columnNames() []string {
 }
 
 func (f *csvRows) each(t *table, done func(at string) error) error {
+	if f.cols != nil {
+		c := &csvReader{csvOptions: f.csvOptions}
+		row, err := f.scanned(t, c, done)
+		if err != nil {
+			return err
+		}
+		ok, err := c.scan(f.source, func() {}, func(s *csvScan) bool {
+			c.count++
+			err = row(s)
+			return err == nil
+		})
+		if err == nil && (!ok || c.count != f.layout.count) {
+			err = errors.New("the file changed while it was read")
+		}
+		return err
+	}
 	_, err := f.rows(f.cells(t), func(c *csvReader) error { return done(fmt.Sprintf("row %d", c.count-1)) })
 	return err
 }
@@ -176,12 +213,17 @@ func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordO
 	d.scaled = true
 	first := true
 	r.gather = f.gather
-	r.label = func(name string) bool {
-		return name == f.label || slices.Contains(f.target, name) || f.label == "last" || f.label == "first"
+	ends := map[string]bool{}
+	r.label = func(name string) bool { return name == f.label || ends[name] || slices.Contains(f.target, name) }
+	classes := func(name string, i, n int) bool {
+		if f.label == "first" && i == 0 || f.label == "last" && i == n-1 {
+			ends[name] = true
+		}
+		return r.label(name) || isTarget(name) || slices.Contains(r.class, name)
 	}
 	target := slices.Concat(f.target, []string{f.label})
 	return d.readRecords(files, r, func(file string) (recordFile, error) {
-		rows, err := d.openCSVRows(file, o)
+		rows, err := d.openCSVRows(file, o, classes)
 		if err != nil {
 			return nil, err
 		}

@@ -213,10 +213,19 @@ func (c *csvReader) scan(f *source, ready func(), row func(s *csvScan) bool) (bo
 	return true, nil
 }
 
+// takes is what a scan needs besides what it gives.
+func (c *csvReader) takes() int64 {
+	if c.window <= leastWindow {
+		return 0
+	}
+	return 2 * int64(c.window)
+}
+
 // sample takes a sample, of which the numbers are only read where they are kept; false: it
 // is wrong.
 func (c *csvReader) sample(s *csvScan) bool {
 	c.count++
+	drop := c.drop[:len(s.fields)]
 	for i, w := range s.fields {
 		switch {
 		case i == c.col:
@@ -228,12 +237,15 @@ func (c *csvReader) sample(s *csvScan) bool {
 			} else if c.rows >= 0 || c.labelled {
 				c.labels = append(c.labels, k)
 			}
-		case c.drop[i]:
+		case drop[i]:
 			if c.hollow && i == c.width-1 && len(bytes.TrimSpace(w)) > 0 {
 				return false
 			}
 		case c.rows >= 0 || i == 0:
-			v, ok := c.quick(w)
+			v, ok := small(w)
+			if !ok {
+				v, ok = c.quick(w)
+			}
 			if !ok {
 				var err error
 				if v, err = c.value(string(bytes.TrimSpace(w))); err != nil {

@@ -44,7 +44,7 @@ func (d *Data) streamCSV(files fileParts, o csvOptions) (bool, error) {
 		}
 		o := pieced{files: sources[part]}
 		for k, c := range readers[part] {
-			o.marks = append(o.marks, c.marks)
+			o.marks, o.more = append(o.marks, c.marks), max(o.more, c.takes())
 			d.noteCSV(files[part][k], c)
 			if err := o.files[k].unpack(d); err != nil {
 				return true, err

@@ -9,7 +9,7 @@ import (
 )
 
 // small reads a whole number of few digits.
-func small(w string) (float32, bool) {
+func small[T string | []byte](w T) (float32, bool) {
 	if len(w) == 0 || len(w) > 7 {
 		return 0, false
 	}

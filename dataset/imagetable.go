@@ -127,7 +127,7 @@ func (d *Data) tableImages(files fileParts, dir string, c csvOptions, r *recordO
 
 // rowImages finds the images that the rows of a table name, and the column that does.
 func (t *tree) rowImages(d *Data, file string, c csvOptions) (string, []leaf, error) {
-	f, err := d.openCSVRows(file, c)
+	f, err := d.openCSVRows(file, c, func(string, int, int) bool { return false })
 	if err != nil {
 		return "", nil, err
 	}
