@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,6 +52,56 @@ func TestTokens(t *testing.T) {
 	} {
 		c.name = spec
 		c.check(t, spec)
+	}
+}
+
+// Tokens of texts are the same samples, streamed or not; those of a long text lie in a
+// file, wherever it was divided.
+func TestStreamedTokens(t *testing.T) {
+	dir := t.TempDir()
+	tok := "tokenizer=" + write(t, filepath.Join(dir, "tokenizer.json"), []byte(wordsOf))
+	var text, long, j, c strings.Builder
+	c.WriteString("text,stars,label\n")
+	type row struct {
+		Text  string `parquet:"text"`
+		Label string `parquet:"label"`
+	}
+	of := func(i int) row {
+		return row{strings.Repeat([]string{"good ", "bad ", "other "}[i%3], 1+i*7%9) + "food", fmt.Sprintf("k%d", i*11%6)}
+	}
+	const n = 400
+	for i := range n {
+		r := of(i)
+		text.WriteString(r.Text + "\n")
+		fmt.Fprintf(&j, `{"text":%q,"stars":%d,"label":%q}`+"\n", r.Text, i, r.Label)
+		fmt.Fprintf(&c, "\"%s\",%d,%s\n", r.Text, i, r.Label)
+	}
+	for i := range 30000 {
+		long.WriteString([]string{"good", "bad", "food", "other"}[i*i%4] + []string{" ", "\n", "\n ", "  "}[i*7%11%4])
+	}
+	put := func(name, s string) string { return write(t, filepath.Join(dir, name), []byte(s)) }
+	columns := write(t, filepath.Join(dir, "a.parquet"), parquetOf(t, n, of, parquet.DataPageVersion(2), parquet.PageBufferSize(512)))
+	for name, spec := range map[string]string{
+		"lines":         "lines:" + put("a.txt", text.String()) + "?" + tok,
+		"lines, length": "lines:" + put("a.txt", text.String()) + "?length=6&" + tok,
+		"json":          "jsonl:" + put("a.jsonl", j.String()) + "?" + tok,
+		"json, length":  "jsonl:" + put("a.jsonl", j.String()) + "?length=5&" + tok,
+		"csv":           "csv:" + put("a.csv", c.String()) + "?" + tok,
+		"csv, length":   "csv:" + put("a.csv", c.String()) + "?length=6&target=label&" + tok,
+	} {
+		t.Run(name, func(t *testing.T) { sameData(t, spec, 14<<10) })
+	}
+	sameData(t, "parquet:"+columns+"?length=40&"+tok, 48<<10)
+	packed := write(t, filepath.Join(dir, "long.txt.gz"), gzipped([]byte("\xef\xbb\xbf"+long.String())))
+	for _, spec := range []string{"text:" + put("long.txt", long.String()) + "?seq=16&", "text:" + packed + "?seq=8&", "text:" + packed + "?seq=100&"} {
+		d := sameData(t, spec+tok, 160<<10)
+		if !noted(d, "temporary file") {
+			t.Errorf("%s: notes %q", spec, d.Notes)
+		}
+	}
+	_, err := Options{Memory: 1 << 20}.Open("text:" + put("one.txt", strings.Repeat("good\n ", 2<<20)) + "?" + tok)
+	if err == nil || !strings.Contains(err.Error(), "cannot be divided") {
+		t.Errorf("a text that cannot be divided: %v", err)
 	}
 }
 
