@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Trains on a set of ten times the memory that samples may take, made on the fly and
-# removed after: bash scripts/tasks/big.sh DIR [BYTES [MEMORY]]. Prints the training's
+# removed after, in a new folder below DIR: bash scripts/tasks/big.sh DIR [BYTES [MEMORY]]. Prints the training's
 # line of the epoch, with the share of time that it waited for data; the most memory that
 # the process took, all told; and how fast the samples alone are read.
 set -euo pipefail
-dir=$1 bytes=${2:-2.5e9} memory=${3:-230M}
+mkdir -p "$1"
+dir=$(mktemp -d "$1/big-XXXXXX") bytes=${2:-2.5e9} memory=${3:-230M}
 pare=${PARE:-pare}
-trap 'rm -rf "$dir/big" "$dir/big.onnx" "$dir/big.log"' EXIT
+trap 'rm -rf "$dir"' EXIT
 
 go run ./scripts/tasks -o "$dir" -bytes "$bytes" big
 "$pare" model train "$dir/big/net.onnx" --data "npz:$dir/big/train,$dir/big/test.npz" --data-memory "$memory" \
