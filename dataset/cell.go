@@ -15,6 +15,7 @@ type cell struct {
 	nums  []float64 // as they are otherwise
 	text  []byte
 	kind  cellKind
+	hole  bool   // a list lacks a value
 	odd   string // why it cannot be a field
 }
 
@@ -89,6 +90,7 @@ type cells struct {
 	inexact         string
 	missing         int // records without, the first being
 	lacking         string
+	hole            bool   // in that one it is lacking in a list
 	odd             string // why it is no field
 
 	held *heldClasses // of all records that were seen; nil: none are
@@ -117,9 +119,9 @@ func (c *cells) look(at string) error {
 		return nil
 	case c.odd != "":
 		return nil
-	case v.kind == absent && len(v.shape) == 0:
+	case v.hole || v.kind == absent && len(v.shape) == 0:
 		if c.missing++; c.missing == 1 {
-			c.lacking = at
+			c.lacking, c.hole = at, v.hole
 		}
 		return nil
 	}
@@ -214,7 +216,11 @@ type filling struct {
 // plan refuses columns that cannot become fields, and gives the shape of the field.
 func (c *cells) plan(f filling) ([]int, error) {
 	if c.missing > 0 {
-		return nil, fmt.Errorf("column %q has no value in %d records, the first being %s (drop=%[1]s leaves the column out)", c.name, c.missing, c.lacking)
+		in := ""
+		if c.hole {
+			in = ", where a list has a null"
+		}
+		return nil, fmt.Errorf("column %q has no value in %d records, the first being %s%s: fill it, or leave these records out (drop=%[1]s leaves the column out)", c.name, c.missing, c.lacking, in)
 	}
 	if !c.isInt() && c.inexact != "" {
 		return nil, fmt.Errorf("column %q has the whole number %s, which numbers of 32 bits do not hold exactly: number what it stands for from 0, or leave it out by drop=%[1]s", c.name, c.inexact)

@@ -5,30 +5,6 @@ import (
 	"math"
 )
 
-// Check returns an error where a set cannot feed a network of the given input
-// shape (without the batch) and number of outputs.
-func (s *Set) Check(input []int, classes int) error {
-	if s.Len() == 0 {
-		return fmt.Errorf("the %s set is empty", s.Name)
-	}
-	n := 1
-	for _, d := range input {
-		n *= d
-	}
-	flat := len(input) == 1 || len(s.X().Shape) == 1
-	same := len(input) == len(s.X().Shape)
-	for i := range input {
-		same = same && input[i] == s.X().Shape[i]
-	}
-	if !same && !(flat && n == s.X().Size()) {
-		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v%s", input, s.Name, s.X().Shape, s.shapeHint(input))
-	}
-	if y := s.class(); y != nil && classes > 0 && y.Classes > classes {
-		return fmt.Errorf("the %s set has %d classes, the network %d outputs%s", s.Name, y.Classes, classes, s.classHint())
-	}
-	return s.Sound()
-}
-
 // Sound returns an error where fields do not go together, a class is outside its
 // classes, or a number is not finite. What memory does not hold of a stream is looked
 // at when it is read.
@@ -59,7 +35,7 @@ func (s *Set) Sound() error {
 			}
 			for _, v := range f.Floats[at*size : (at+1)*size] {
 				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-					return fmt.Errorf("field %q of sample %d of the %s set has a NaN or infinity", f.Name, i, s.Name)
+					return fmt.Errorf("field %q of sample %d of the %s set has a NaN or infinity: fill it, or leave the sample out (drop=%[1]s leaves the field out)", f.Name, i, s.Name)
 				}
 			}
 		}
@@ -67,33 +43,42 @@ func (s *Set) Sound() error {
 	return nil
 }
 
-// shapeHint is how samples may come to fit a network's input, where there is an
-// option for it.
-func (s *Set) shapeHint(input []int) string {
-	if len(input) != 3 || len(s.X().Shape) != 3 {
-		return ""
-	}
+// ShapeHint is how a field's samples may come to have another shape, where there is an
+// option for it; "" where there is none.
+func (f *Field) ShapeHint(want []int) string {
 	switch {
-	case s.X().Bytes != nil && s.X().Shape[0] == 1 && input[0] == 3:
+	case f.Tokens > 0 && len(want) == 1:
+		return fmt.Sprintf(" (length=%d makes texts as long)", want[0])
+	case f.Bytes == nil || len(want) != 3 || len(f.Shape) != 3:
+	case f.Shape[1] != want[1] || f.Shape[2] != want[2]:
+		return fmt.Sprintf(" (resize=%dx%d makes images of one size, in kinds of data that have the option)", want[1], want[2])
+	case f.Shape[0] == 1 && want[0] == 3:
 		return " (channels=3 makes three channels of gray images, in kinds of data that have the option)"
-	case s.X().Bytes != nil && s.X().Shape[0] == 3 && input[0] == 1:
+	case f.Shape[0] == 3 && want[0] == 1:
 		return " (channels=1 makes images gray, in kinds of data that have the option)"
 	}
 	return ""
 }
 
-// classHint is how classes may come to fit a network's outputs.
-func (s *Set) classHint() string {
-	y := s.class()
-	if y == nil {
-		return ""
-	}
-	for _, l := range y.Ints {
-		if l == 0 {
-			return ""
+// ClassHint is how a field's classes may come to be fewer than want; "" where no option
+// makes them so.
+func (f *Field) ClassHint(want int) string {
+	least, over, last := f.Classes, map[int32]bool{}, int32(0)
+	for _, l := range f.Ints {
+		if l >= 0 {
+			least = min(least, int(l))
+		}
+		if int(l) >= want {
+			over[l], last = true, l
 		}
 	}
-	return ": no sample has class 0; where classes are counted from 1, base=1 says so"
+	switch {
+	case least > 0 && f.Classes-want <= least && len(f.Ints) > 0:
+		return fmt.Sprintf(": no sample has a class below %d; where classes are counted from %[1]d, base=%[1]d says so", least)
+	case len(f.Shape) > 0 && len(over) == 1:
+		return fmt.Sprintf(": where %d stands for places that do not count, ignore=%[1]d says so, beside the data", last)
+	}
+	return ""
 }
 
 // CheckWhole returns an error where a field cannot feed a network of whole numbers:
@@ -101,7 +86,7 @@ func (s *Set) classHint() string {
 func (s *Set) CheckWhole(f *Field) error {
 	for i, v := range f.Floats {
 		if !whole(v) {
-			return fmt.Errorf("the network takes whole numbers, and value %v of sample %d of the %s set is none", v, i/f.Size(), s.Name)
+			return fmt.Errorf("the network takes whole numbers, and field %q of sample %d of the %s set has %v", f.Name, i/f.Size(), s.Name, v)
 		}
 	}
 	return nil

@@ -47,6 +47,7 @@ type csvRows struct {
 	*source
 	csvOptions
 	texts  map[string]bool
+	mixed  map[string]string // the first text of columns that hold numbers but for a few
 	notes  []string
 	layout *csvReader // as it was when the file was looked at
 	where  *marks
@@ -83,7 +84,7 @@ func (d *Data) openCSVRows(file string, o csvOptions, classes func(name string, 
 	if err != nil {
 		return nil, err
 	}
-	f := &csvRows{source: s, csvOptions: o, texts: map[string]bool{}}
+	f := &csvRows{source: s, csvOptions: o, texts: map[string]bool{}, mixed: map[string]string{}}
 	f.label, f.like = "last", nil
 	if ok, err := f.learn(d, classes); ok || err != nil {
 		if err != nil {
@@ -93,14 +94,27 @@ func (d *Data) openCSVRows(file string, o csvOptions, classes func(name string, 
 		return f, nil
 	}
 	clear(f.texts)
+	clear(f.mixed)
+	fractions, firsts := map[string]int{}, map[string]string{}
 	c, err := f.rows(func(c *csvReader, name string, w string) error {
-		if !missing[strings.ToLower(w)] && !isNumber(w) {
-			f.texts[name] = true
+		switch {
+		case missing[strings.ToLower(w)]:
+		case isNumber(w):
+			if c.fraction([]byte(w)) {
+				fractions[name]++
+			}
+		case !f.texts[name]:
+			f.texts[name], firsts[name] = true, fmt.Sprintf("row %d has %q", c.count-1, clip(w, 40))
 		}
 		return nil
 	}, func(*csvReader) error { return nil })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for name, n := range fractions {
+		if f.texts[name] && 2*n > c.count {
+			f.mixed[name] = firsts[name]
+		}
 	}
 	f.notes, f.layout, f.where = c.notes, c, d.marks(0)
 	return f, nil
@@ -233,6 +247,8 @@ func (d *Data) csvRecords(files fileParts, o csvOptions, f *csvFields, r recordO
 			first = false
 			for _, name := range slices.Sorted(maps.Keys(rows.texts)) {
 				switch {
+				case rows.mixed[name] != "" && !slices.Contains(r.class, name) && r.wants(name):
+					return nil, fmt.Errorf("column %q holds numbers, but %s: mend it, or leave the line out (drop=%[1]s leaves the column out, class=%[1]s takes all of it for names of classes)", name, rows.mixed[name])
 				case slices.Contains(target, name) || f.each:
 					r.texts[name] = true
 				case !slices.Contains(r.class, name) && !isTarget(name) && r.token == nil && r.wants(name):

@@ -12,6 +12,9 @@ type csvColumn struct {
 	cells
 	text    bool // one is no number
 	missing bool // one is missing
+
+	fractions int    // numbers that are not whole
+	word      string // the first that is no number, and where
 }
 
 // learn reads a file through by a scan; false: it is read by the library.
@@ -43,7 +46,9 @@ func (f *csvRows) learn(d *Data, classes func(name string, i, n int) bool) (bool
 		switch {
 		case c.drop[i]:
 		case k.text:
-			f.texts[name], k.kind = true, texts
+			if f.texts[name], k.kind = true, texts; 2*k.fractions > c.count {
+				f.mixed[name] = k.word
+			}
 		case k.missing: // the library says where
 			return false, nil
 		default:
@@ -59,6 +64,9 @@ func (k *csvColumn) look(c *csvReader, w []byte, room *int64) bool {
 	if h := k.held; h != nil && !h.over {
 		h.spell(w, room)
 	}
+	if c.fraction(w) {
+		k.fractions++
+	}
 	if k.text {
 		return true
 	}
@@ -67,7 +75,7 @@ func (k *csvColumn) look(c *csvReader, w []byte, room *int64) bool {
 	case !ok && missing[strings.ToLower(string(w))]:
 		k.missing = true
 	case !ok && !isNumber(string(w)):
-		k.text = true
+		k.text, k.word = true, fmt.Sprintf("row %d has %q", c.count-1, clip(string(w), 40))
 	case !ok:
 		return false
 	case !whole:
@@ -79,6 +87,15 @@ func (k *csvColumn) look(c *csvReader, w []byte, room *int64) bool {
 		k.inexact = fmt.Sprintf("%d of row %d", n, c.count-1)
 	}
 	return true
+}
+
+// fraction says whether a value is a number with a point that is not whole.
+func (c *csvReader) fraction(w []byte) bool {
+	if len(w) == 0 || strings.IndexByte("+-.0123456789", w[0]) < 0 || bytes.IndexByte(w, '.') < 0 {
+		return false
+	}
+	_, whole, _, ok := c.numeric(w)
+	return ok && !whole
 }
 
 // numeric reads a number, which is kept as one of 32 bits where it is not whole.

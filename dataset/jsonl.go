@@ -133,7 +133,7 @@ func (o *jsonObjects) each(m *marks, done func(at string) error) error {
 			return nil
 		case c == 0 && o.lo == len(o.b):
 			if o.err == io.EOF && o.inList {
-				return fmt.Errorf("%s: %w: the list is not closed", at, io.ErrUnexpectedEOF)
+				return fmt.Errorf("%s: the file is cut short: %w: the list is not closed", at, io.ErrUnexpectedEOF)
 			} else if o.err != io.EOF {
 				return o.err
 			}
@@ -142,7 +142,7 @@ func (o *jsonObjects) each(m *marks, done func(at string) error) error {
 			return o.noObject(at)
 		}
 		if err := o.object(); err != nil {
-			return fmt.Errorf("%s: %w", at, err)
+			return fmt.Errorf("%s: %w", at, notJSON(err))
 		}
 		if err := done(at); err != nil {
 			return err
@@ -197,12 +197,25 @@ func (o *jsonObjects) noObject(at string) error {
 	return o.tokens(func(f *jsonTokens) error {
 		tok, err := f.dec.ReadToken()
 		if err != nil {
-			err = fmt.Errorf("%s: %w", at, err)
+			err = fmt.Errorf("%s: %w", at, notJSON(err))
 		} else {
 			err = fmt.Errorf("%s is %s, not an object {\"NAME\": VALUE, …}", at, clip(tok.String(), 40))
 		}
 		return err
 	})
+}
+
+// notJSON says what the two usual mistakes mean: a file of which the end is missing, and
+// numbers that are none, which other programs write.
+func notJSON(err error) error {
+	var bad *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the file is cut short: %w", err)
+	case errors.As(err, &bad) && (strings.Contains(bad.Err.Error(), "'N'") || strings.Contains(bad.Err.Error(), "'I'")):
+		return fmt.Errorf("NaN and Infinity are no numbers in JSON: fill them, or leave the record out: %w", err)
+	}
+	return err
 }
 
 // jsonTokens reads an object token by token.
@@ -263,7 +276,7 @@ func (f *jsonTokens) value(c *cell, depth int) error {
 	switch tok.Kind() {
 	case 'n':
 		if depth > 0 {
-			c.odd = "null in a list"
+			c.hole = true
 		}
 	case 't', 'f':
 		v := int64(0)

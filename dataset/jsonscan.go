@@ -146,7 +146,7 @@ func (s *jsonScan) value(c *cell, depth int) bool {
 		return s.word("false")
 	case 'n':
 		if depth > 0 {
-			c.odd = "null in a list"
+			c.hole = true
 		}
 		return s.word("null")
 	}

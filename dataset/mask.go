@@ -12,6 +12,15 @@ type mask struct {
 	class         []int32 // row by row
 }
 
+// legible returns an error where an image cannot be read.
+func legible(b []byte) error {
+	h, err := readHeader(b)
+	if err == nil {
+		_, err = h.image()
+	}
+	return err
+}
+
 // readMask reads an image of which the values are classes, not colours: numbers of
 // a palette, or gray of up to 16 bits, as they are stored. Formats that lose
 // something are refused, and so are colours.
@@ -89,7 +98,7 @@ func (m *mask) turned(orientation int) *mask {
 // of refuses a mask that is not of a picture's size.
 func (m *mask) of(height, width int) error {
 	if m.height != height || m.width != width {
-		return fmt.Errorf("the mask has %dx%d pixels, its picture %dx%d", m.width, m.height, width, height)
+		return fmt.Errorf("the mask has %dx%d pixels, its picture %dx%d: they must be of one size", m.width, m.height, width, height)
 	}
 	return nil
 }

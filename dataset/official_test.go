@@ -72,15 +72,29 @@ func TestText(t *testing.T) {
 	}
 }
 
-// Labels of numbers beyond a network's outputs say how they may be meant.
-func TestClassHint(t *testing.T) {
+// Samples and classes that do not fit a network say which option makes them.
+func TestHints(t *testing.T) {
+	images := func(shape ...int) *Field { return &Field{Shape: shape, Bytes: []uint8{1}} }
+	for want, is := range map[string]string{
+		"channels=3": images(1, 8, 8).ShapeHint([]int{3, 8, 8}), "channels=1": images(3, 8, 8).ShapeHint([]int{1, 8, 8}),
+		"resize=4x5": images(3, 8, 8).ShapeHint([]int{3, 4, 5}), "length=9": (&Field{Shape: []int{8}, Tokens: 3}).ShapeHint([]int{9}),
+		"base=1":     (&Field{Classes: 3, Ints: []int32{1, 2}}).ClassHint(2),
+		"ignore=255": (&Field{Shape: []int{2}, Classes: 256, Ints: []int32{0, 255, 1, 255}}).ClassHint(2),
+	} {
+		if !strings.Contains(is, want) {
+			t.Errorf("%q, want something with %q", is, want)
+		}
+	}
+	for name, is := range map[string]string{
+		"numbers": (&Field{Shape: []int{3, 8, 8}, Floats: []float32{1}}).ShapeHint([]int{3, 4, 4}), "flat": images(3, 8, 8).ShapeHint([]int{9}),
+		"class 0 is there": (&Field{Classes: 3, Ints: []int32{0, 2}}).ClassHint(2), "too many": (&Field{Classes: 9, Ints: []int32{1, 8}}).ClassHint(2),
+		"two classes over": (&Field{Shape: []int{2}, Classes: 9, Ints: []int32{0, 7, 8, 1}}).ClassHint(2),
+	} {
+		if is != "" {
+			t.Errorf("%s: %q", name, is)
+		}
+	}
 	s := New("test", &Field{Shape: []int{1}, Floats: []float32{1, 2}}, &Field{Classes: 3, Ints: []int32{1, 2}})
-	if err := s.Check([]int{1}, 2); err == nil || !strings.Contains(err.Error(), "base=1") {
-		t.Error(err)
-	}
-	if err := s.Check([]int{1}, 4); err != nil {
-		t.Error(err)
-	}
 	b, err := s.Balanced(1, 1)
 	if err != nil || b.Len() != 2 {
 		t.Errorf("%v, %d samples", err, b.Len())

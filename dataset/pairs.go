@@ -55,6 +55,9 @@ func (t *tree) loadPairs(d *Data, o pictureOptions, image bool) error {
 		what := fmt.Sprintf("%s, the %s set", t.name, setNames[part])
 		p := &pairReader{t: t, pairs: pairs[part]}
 		p.pictureOptions, p.train = o, part == "train"
+		if o.skip && !image {
+			p.legible()
+		}
 		read := p.set
 		if d.cache != nil {
 			read = func(image bool) (*Set, error) { return p.stream(d.bound, image) }
@@ -104,6 +107,21 @@ func (p *pairReader) set(image bool) (*Set, error) {
 	p.both(s.X(), kept, y)
 	s.Fields = append(s.Fields, y.X())
 	return s, nil
+}
+
+// legible leaves out the pairs whose masks cannot be read.
+func (p *pairReader) legible() {
+	p.pairs = slices.DeleteFunc(slices.Clone(p.pairs), func(q pair) bool {
+		f := p.t.files[q.mask]
+		b, err := f.read()
+		if err == nil {
+			err = legible(b)
+		}
+		if err != nil {
+			p.cannot(f.show, err)
+		}
+		return err != nil
+	})
 }
 
 // still refuses random changes of pictures that are the target of others.
@@ -205,11 +223,15 @@ func (p *pairReader) mask(i int) (*mask, error) {
 		err = m.of(p.sizes[i][0], p.sizes[i][1])
 	}
 	if err != nil {
-		return nil, notMask(f.show, err)
+		return nil, notMask(f.show, b, err)
 	}
 	return m, nil
 }
 
-func notMask(name string, err error) error {
-	return fmt.Errorf("%s: %w (target=image: it is a picture, not a mask)", name, err)
+func notMask(name string, b []byte, err error) error {
+	way := "target=image: it is a picture, not a mask"
+	if legible(b) != nil {
+		way = "corrupt=skip leaves such pairs out"
+	}
+	return fmt.Errorf("%s: %w (%s)", name, err, way)
 }

@@ -41,6 +41,10 @@ func TestPairsOfFolders(t *testing.T) {
 		{reads{name: "spoilt", train: "x [1 1 1] bytes: 7 8; target [1 1 1] bytes: 1 2"}, map[string][]byte{
 			"images/a.png": grayOf(1, 7), "targets/a.png": grayOf(1, 1), "images/b.png": []byte("x"), "targets/b.png": grayOf(1, 5),
 			"images/c.png": grayOf(1, 8), "targets/c.png": grayOf(1, 2), "images/d.png": grayOf(1, 8), "targets/d.png": []byte("x")}, "target=image&corrupt=skip"},
+		{reads{name: "spoilt masks", train: "x [1 1 1] bytes: 7 8; mask [1 1] of 4: 1 3", note: "1 of 3 images cannot be read"}, map[string][]byte{
+			"images/a.png": grayOf(1, 7), "masks/a.png": grayOf(1, 1), "images/b.png": grayOf(1, 9), "masks/b.png": []byte("x"),
+			"images/c.png": grayOf(1, 8), "masks/c.png": grayOf(1, 3)}, "corrupt=skip"},
+		{reads{name: "a spoilt mask", bad: "corrupt=skip leaves such pairs out"}, map[string][]byte{"images/a.png": grayOf(1, 7), "masks/a.png": []byte("x")}, ""},
 		{reads{name: "resized", train: "x [1 1 1] bytes: 7; mask [1 1] of 1: 0"}, map[string][]byte{"images/a.png": grayOf(2, 7, 7), "masks/a.png": grayOf(2, 0, 0)}, "resize=1x1"},
 		{reads{name: "cropped", train: "x [1 1 2] bytes: 8 9; mask [1 2] of 5: 2 4"}, map[string][]byte{"images/a.png": grayOf(4, 7, 8, 9, 7), "masks/a.png": grayOf(4, 1, 2, 4, 3)}, "crop=1x2"},
 		{reads{name: "sizes", bad: "the mask has 1x1 pixels, its picture 2x1"}, map[string][]byte{"images/a.png": red, "masks/a.png": grayOf(1, 0)}, ""},

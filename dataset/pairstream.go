@@ -55,7 +55,7 @@ func (t *tree) largePairs(d *Data, pairs map[string][]pair, o pictureOptions, im
 func (p *pairReader) stream(bound int64, image bool) (*Set, error) {
 	load := func(of func(pair) int) (*part, *Set, error) {
 		a := &part{}
-		a.pictureOptions, a.train = p.pictureOptions, p.train
+		a.pictureOptions, a.train, a.bad, a.spoilt = p.pictureOptions, p.train, p.bad, p.spoilt
 		for i, q := range p.pairs {
 			a.leaves, a.labels = append(a.leaves, p.t.files[of(q)]), append(a.labels, int32(i))
 		}
@@ -94,10 +94,7 @@ func (p *pairReader) stream(bound int64, image bool) (*Set, error) {
 			masks[k] = p.t.files[p.pairs[i].mask]
 		}
 		out.second = func(i int, to []*Field) error {
-			if err := first.mask(i, &masks[i], to[0]); err != nil {
-				return notMask(masks[i].show, err)
-			}
-			return nil
+			return first.mask(i, &masks[i], to[0])
 		}
 		fmt.Fprint(h, first.digest)
 		for i := range masks {
@@ -148,7 +145,7 @@ func (a *album) mask(i int, l *leaf, to *Field) error {
 		err = m.of(h.upright())
 	}
 	if err != nil {
-		return err
+		return notMask(l.show, b, err)
 	}
 	m = a.prepareMask(m)
 	if to.wide != nil {

@@ -86,7 +86,7 @@ func (c *rowColumn) row() error {
 		case c.def == c.levels:
 			c.value(v)
 		case c.def >= lists[len(lists)-1]:
-			v.odd = "lists that lack values"
+			v.hole = true
 		}
 	}
 	c.finish(v, 0)

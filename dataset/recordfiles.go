@@ -234,6 +234,8 @@ func (t *table) plan() error {
 		switch {
 		case c.odd != "":
 			leave(c, c.odd)
+		case !c.seen && c.hole:
+			leave(c, "null in a list")
 		case !c.seen:
 			leave(c, "no record has a value")
 		case c.kind == texts && len(c.shape) > 0:
@@ -361,7 +363,7 @@ func (t *table) set(part string) (*Set, error) {
 		}
 		s.Fields = append(s.Fields, f)
 		if p.mask {
-			s.Fields = append(s.Fields, &Field{Name: c.name + "_mask", Shape: p.shape[:1:1], Ints: v.mask})
+			s.Fields = append(s.Fields, &Field{Name: c.name + "_mask", Shape: p.shape[:1:1], Ints: v.mask, Aside: true})
 		}
 		if isTarget(c.name) && c.isInt() && !c.negative && len(p.shape) == 0 && c.most <= maxClass && !slices.Contains(t.o.plain, c.name) {
 			f.Classes = int(c.most) + 1

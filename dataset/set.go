@@ -43,6 +43,8 @@ type Field struct {
 	Shape   []int    // of a sample: [channels height width], [features], [tokens]; empty: one number
 	Classes int      // Ints are classes, in [0, Classes), or negative where there is none; 0: they are plain numbers
 	Names   []string // of the classes, where known
+	Tokens  int      // Ints are a tokenizer's, which has as many; 0: they are something else
+	Aside   bool     // it says what the values of another field are, such as what is filled up: for networks that take it, and no target
 
 	Bytes  []uint8   // images as read, 0..255, and other small numbers
 	Floats []float32 // numbers

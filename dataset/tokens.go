@@ -207,9 +207,9 @@ func (k *tokenizing) fields(t *table, c *cells, part string) []*Field {
 		t.d.note("%d of %d texts of the %s set have more than %d tokens and are cut off", k.cut, t.count[part], setNames[part], k.length)
 	}
 	v := c.part.ids
-	out := []*Field{{Name: "input_ids", Ints: v.ids}, {Name: "attention_mask", Ints: v.mask}}
+	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
 	if k.types {
-		out = append(out, &Field{Name: "token_type_ids", Ints: v.types})
+		out = append(out, &Field{Name: "token_type_ids", Ints: v.types, Aside: true})
 	}
 	for _, f := range out {
 		f.Shape = []int{k.length}

@@ -72,10 +72,21 @@ func openLarge(path string) (*source, error) {
 		defer r.Close()
 		most := mostKept(16 * s.packed)
 		if s.size, err = io.Copy(io.Discard, io.LimitReader(r, max(most, maxFile)+1)); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, packed(err))
 		}
 	}
 	return s, nil
+}
+
+// packed says what it means that a gzipped file cannot be unpacked.
+func packed(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the gzipped file is cut short: %w", err)
+	case errors.Is(err, gzip.ErrChecksum):
+		return fmt.Errorf("the gzipped file is damaged: %w", err)
+	}
+	return err
 }
 
 // openRecords looks at a file of records. It may be of any size where it can be

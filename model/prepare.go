@@ -13,6 +13,7 @@ import (
 	"pare/measure"
 	"pare/tensor"
 	"pare/train"
+	"pare/train/metric"
 	"pare/train/objective"
 )
 
@@ -92,9 +93,9 @@ func Fits(g *graph.Graph, d *dataset.Data, by train.Judge) (notes []catalog.Text
 			return nil, err
 		}
 		if notes == nil {
-			notes = append(v.Notes, ofBatch(g, s, by.Objective)...)
+			notes = slices.Concat(v.Notes, unused(v, s, by), ofBatch(g, s, by.Objective))
 		}
-		if err := (&train.Eval{Loader: &dataset.Loader{Set: s, Norm: d.Norm}, Judge: by}).Fits(context.Background(), g); err != nil {
+		if err := (&train.Eval{Loader: &dataset.Loader{Set: s, Norm: d.Norm}, Judge: by}).Fits(context.Background(), g, s == d.Eval()); err != nil {
 			return nil, err
 		}
 		if len(g.Outputs) > 1 && by.Objective == nil && len(v.Terms) == 1 {
@@ -102,6 +103,27 @@ func Fits(g *graph.Graph, d *dataset.Data, by train.Judge) (notes []catalog.Text
 		}
 	}
 	return notes, nil
+}
+
+// unused names the fields that nothing takes, where the loss is named: they may have been
+// meant.
+func unused(v *train.View, s *dataset.Set, by train.Judge) (notes []catalog.Text) {
+	if len(by.Objective) == 0 {
+		return nil
+	}
+	taken := func(k int, name string) bool {
+		return slices.ContainsFunc(v.Feeds, func(f train.Feed) bool { return f.Field == k }) ||
+			slices.ContainsFunc(v.Terms, func(c train.Compared) bool { return slices.Contains(c.Target, k) }) ||
+			slices.ContainsFunc(by.Metrics, func(u metric.Use) bool {
+				return slices.Contains(u.Args, name) || slices.Contains(u.Metric.Inputs, name)
+			})
+	}
+	for k, f := range s.Fields {
+		if !f.Aside && !taken(k, f.Name) {
+			notes = append(notes, catalog.Text(fmt.Sprintf("field %q is used by nothing: no input takes it, and neither loss nor metric names it", f.Name)))
+		}
+	}
+	return notes
 }
 
 // ofBatch says what it means that a network fixes its batch.

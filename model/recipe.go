@@ -52,8 +52,7 @@ func (j *Job) Check() error {
 	if err != nil || j.Graph == nil {
 		return err
 	}
-	_, err = train.NewView(j.Graph, j.Data.Train, j.Recipe.Batch, cfg.Loss.Objective)
-	return err
+	return cfg.Loss.Learns(j.Graph, j.Data.Train, j.Recipe.Batch)
 }
 
 // config is the part of the training that the recipe alone decides.

@@ -153,7 +153,7 @@ func (v *View) read(o *graph.Value, y *dataset.Field) (*reply, error) {
 		if r.width == 1 && k == 2 {
 			more = "; one output is understood where it ends in a Sigmoid"
 		}
-		return nil, fmt.Errorf("the %s set has %d classes, the network %d outputs (%q %v)%s", v.samples.Name, k, r.width, o.Name, s, more)
+		return nil, fmt.Errorf("the %s set has %d classes, the network %d outputs (%q %v)%s%s", v.samples.Name, k, r.width, o.Name, s, more, y.ClassHint(r.width))
 	}
 	return r, nil
 }

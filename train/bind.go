@@ -74,13 +74,14 @@ func (v *View) bind(g *graph.Graph) error {
 	if err != nil {
 		return err
 	}
-	left = slices.DeleteFunc(left, func(i int) bool {
-		k := slices.IndexFunc(v.samples.Fields, func(f *dataset.Field) bool { return plain(f.Name) == plain(g.Inputs[i].Name) })
-		if k >= 0 {
-			v.Feeds[i].Field = k
+	for _, same := range []func(input, field string) bool{
+		func(input, field string) bool { return input == field },
+		func(input, field string) bool { return plain(input) == plain(field) },
+	} {
+		if left, err = v.named(g, left, same); err != nil {
+			return err
 		}
-		return k >= 0
-	})
+	}
 	if err := v.guess(g, left); err != nil {
 		return err
 	}
@@ -89,7 +90,34 @@ func (v *View) bind(g *graph.Graph) error {
 			return err
 		}
 	}
+	for k, f := range v.samples.Fields {
+		if f.Aside && !v.isInput(k) {
+			v.note("no input of the network takes field %q, which says what tokens are: it is left out", f.Name)
+		}
+	}
 	return nil
+}
+
+// named binds the inputs that are called as a field is, and gives the others. A field
+// that has gone to an input goes to no other.
+func (v *View) named(g *graph.Graph, inputs []int, same func(input, field string) bool) (left []int, err error) {
+	by := map[int]int{}
+	for _, i := range inputs {
+		k := slices.IndexFunc(v.samples.Fields, func(f *dataset.Field) bool { return same(g.Inputs[i].Name, f.Name) })
+		if k < 0 || slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field == k }) {
+			left = append(left, i)
+			continue
+		}
+		if other, twice := by[k]; twice {
+			a, b, f := g.Inputs[other].Name, g.Inputs[i].Name, v.samples.Fields[k].Name
+			return nil, fmt.Errorf("field %q is called as two inputs of the network are, %q and %q: say what each takes by bind=%[2]s=FIELD,%[3]s=FIELD; the fields are %[4]s", f, a, b, fields(v.samples))
+		}
+		by[k] = i
+	}
+	for k, i := range by {
+		v.Feeds[i].Field = k
+	}
+	return left, nil
 }
 
 // told binds the inputs that the samples say, and gives the others.
@@ -110,6 +138,9 @@ func (v *View) told(g *graph.Graph) (left []int, err error) {
 		x, err := strconv.ParseFloat(to, 64)
 		if k < 0 && err != nil {
 			return nil, fmt.Errorf("bind=%s=%s: there is no field %q: the fields are %s", in.Name, to, to, fields(s))
+		}
+		if j := slices.IndexFunc(v.Feeds, func(f Feed) bool { return k >= 0 && f.Field == k }); j >= 0 {
+			v.note("field %q goes to two inputs, %q and %q", to, g.Inputs[j].Name, in.Name)
 		}
 		if v.Feeds[i].Field = k; k < 0 {
 			v.Feeds[i].Value = x
@@ -137,7 +168,7 @@ func (v *View) guess(g *graph.Graph, left []int) error {
 	s := v.samples
 	free := func() (out []int) {
 		for k, f := range s.Fields {
-			if f.Classes == 0 && !slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field == k }) {
+			if f.Classes == 0 && !v.isInput(k) && !(f.Aside && len(g.Inputs) == 1) {
 				out = append(out, k)
 			}
 		}
@@ -158,8 +189,9 @@ func (v *View) guess(g *graph.Graph, left []int) error {
 			switch k := v.fitting(in, free()); {
 			case len(k) == 0:
 				return fmt.Errorf("no field of the %s set fits the network's input %q %v (%v): the fields are %s; say which by bind=%s=FIELD, or bind=%[6]s=NUMBER where it is the same for all", s.Name, in.Name, in.Shape, in.DType, fields(s), in.Name)
+			case len(k) > 1 && why != nil: // the first is named
 			case len(k) > 1:
-				why = fmt.Errorf("the network's input %q %v may take the fields %s: say which by bind=%[1]s=FIELD", in.Name, in.Shape, named(s, k))
+				why = fmt.Errorf("the network's input %q %v may take the fields %s: say which by bind=%[1]s=FIELD", in.Name, in.Shape, listed(s, k))
 			case slices.ContainsFunc(left, func(o int) bool { return o != i && slices.Equal(v.fitting(g.Inputs[o], free()), k) }):
 				return fmt.Errorf("field %q fits several inputs of the network, %s: say which takes it by bind=INPUT=%[1]s", s.Fields[k[0]].Name, described(g.Inputs))
 			default:
@@ -210,10 +242,11 @@ func fields(s *dataset.Set) string {
 	for i := range all {
 		all[i] = i
 	}
-	return named(s, all)
+	return listed(s, all)
 }
 
-func named(s *dataset.Set, of []int) string {
+// listed lists some of the fields.
+func listed(s *dataset.Set, of []int) string {
 	var out []string
 	for _, k := range of {
 		out = append(out, fmt.Sprintf("%q [batch %s]", s.Fields[k].Name, shapeText(s.Fields[k].Shape)))
@@ -246,16 +279,35 @@ func (v *View) fits(g *graph.Graph, i int) error {
 		return fmt.Errorf("the network's input %q has shape %v and no axis for the batch; samples have shape %v: export it with a batch", in.Name, in.Shape, sample)
 	}
 	if !ok && len(g.Inputs) > 1 {
-		return fmt.Errorf("the network's input %q takes samples of shape %v, field %q of the %s set has %v", in.Name, in.Shape[1:], field.Name, v.samples.Name, sample)
+		return fmt.Errorf("the network's input %q takes samples of shape %v, field %q of the %s set has %v%s", in.Name, in.Shape[1:], field.Name, v.samples.Name, sample, v.others(in, f.Field))
 	}
 	if !ok {
-		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v", in.Shape[1:], v.samples.Name, sample)
+		return fmt.Errorf("the network takes samples of shape %v, the %s set has %v%s", in.Shape[1:], v.samples.Name, sample, v.others(in, f.Field))
 	}
-	if err := tables(g, in, field, v.samples.Name); err != nil {
+	if err := v.lookedUp(g, in, field); err != nil {
 		return err
 	}
 	if !in.DType.IsFloat() && field.Floats != nil {
 		return v.samples.CheckWhole(field)
 	}
 	return nil
+}
+
+// others is how a field that does not fit an input may come to, or which ones do.
+func (v *View) others(in *graph.Value, field int) string {
+	if want, ok := in.Shape[1:].Ints(); ok {
+		if hint := v.samples.Fields[field].ShapeHint(want); hint != "" {
+			return hint
+		}
+	}
+	var fit []int
+	for k := range v.samples.Fields {
+		if _, ok := fitOf(in.Shape, v.samples.Fields[k].Shape); ok {
+			fit = append(fit, k)
+		}
+	}
+	if len(fit) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": what would fit is %s (bind=%s=FIELD)", listed(v.samples, fit), in.Name)
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"pare/dataset"
@@ -13,6 +14,11 @@ import (
 func (v *View) file(c *Compared, outs []*graph.Value) error {
 	if c.Graph == nil {
 		return fmt.Errorf("loss %s has not been read", c.File)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Bind)) {
+		if !slices.ContainsFunc(c.Graph.Inputs, func(in *graph.Value) bool { return in.Name == name }) {
+			return fmt.Errorf("loss %s: %s=%s: it has no input %q, but %s", c.File, name, c.Bind[name], name, described(c.Graph.Inputs))
+		}
 	}
 	for _, in := range c.Graph.Inputs {
 		name := in.Name
@@ -32,7 +38,11 @@ func (v *View) file(c *Compared, outs []*graph.Value) error {
 			if v.samples != nil {
 				have = fields(v.samples)
 			}
-			return fmt.Errorf("loss %s: its input %q is no output of the network, which are %s, and no field of the samples, which are %s: onnx:%[1]s(%[2]s=NAME) says which it is", c.File, name, described(outs), have)
+			what := fmt.Sprintf("its input %q", name)
+			if name != in.Name {
+				what = fmt.Sprintf("its input %q is to take %q, which", in.Name, name)
+			}
+			return fmt.Errorf("loss %s: %s is no output of the network, which are %s, and no field of the samples, which are %s: onnx:%[1]s(%[5]s=NAME) says which it is", c.File, what, described(outs), have, in.Name)
 		}
 		c.Target = append(c.Target, k)
 	}
@@ -62,7 +72,7 @@ func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields 
 	case v.samples == nil:
 		ys = []int{-1}
 	case len(ys) == 0:
-		return fmt.Errorf("loss %s: no target holds classes: %s", c.Loss.Name, named(v.samples, fields))
+		return fmt.Errorf("loss %s: no target holds classes: %s%s", c.Loss.Name, listed(v.samples, fields), v.classFields())
 	}
 	if c.Loss == objective.Triplet || c.Loss == objective.Contrastive {
 		return v.embedded(c, outs, ys)
@@ -81,7 +91,7 @@ func (v *View) classes(g *graph.Graph, c *Compared, outs []*graph.Value, fields 
 			continue
 		}
 		if c.Out != nil {
-			return fmt.Errorf("loss %s: output %q may be compared with several of the targets %s: name one, as in %s(%q,TARGET)", c.Loss.Name, c.Output, named(v.samples, ys), c.Loss.Name, c.Output)
+			return fmt.Errorf("loss %s: output %q may be compared with several of the targets %s: name one, as in %s(%q,TARGET)", c.Loss.Name, c.Output, listed(v.samples, ys), c.Loss.Name, c.Output)
 		}
 		x, why := v.rows(r, c.Loss, y)
 		if why != nil {
@@ -158,4 +168,18 @@ func withParam(p objective.Params, name string, x float64) objective.Params {
 		out[k] = v
 	}
 	return out
+}
+
+// classFields lists the fields that hold classes, where others were meant.
+func (v *View) classFields() string {
+	var out []int
+	for k, f := range v.samples.Fields {
+		if f.Classes > 0 {
+			out = append(out, k)
+		}
+	}
+	if len(out) == 0 {
+		return " (class=FIELD, beside the data, makes classes of whole numbers)"
+	}
+	return "; those that do are " + listed(v.samples, out)
 }

@@ -152,7 +152,7 @@ func (e *Eval) panel(g *graph.Graph, batch int, first bool) (*panel, error) {
 	p.in = v.Inputs(p.prog)
 	p.fed = append(v.Buffers(p.in), v.compared(func(x *graph.Value) *tensor.Tensor { return p.prog.Input(x.Name) })...)
 	for k, f := range e.Loader.Set.Fields { // metrics take targets as they are
-		if !slices.Contains(v.targets(), k) {
+		if v.isInput(k) {
 			continue
 		}
 		shape := append([]int{batch}, f.Shape...)

@@ -129,7 +129,7 @@ func (l Loss) attach(v *View) (*graph.Value, error) {
 		return b.Attr("ReduceMean", []graph.Attr{graph.MakeAttr("keepdims", 0)}, v.Graph.Outputs[0]), b.Err()
 	}
 	if terms == nil && soft == nil {
-		return nil, fmt.Errorf("there is nothing to learn from: every field of the samples is an input, and there is no teacher")
+		return nil, v.nothing()
 	}
 	if terms != nil {
 		hard, err := objective.Sum(b, terms)

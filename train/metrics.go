@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -71,7 +72,7 @@ func (e *Eval) bindMetric(v *View, u *measured) error {
 		}
 		o := v.natural(name)
 		if o == nil {
-			return fmt.Errorf("metric %s takes an output (%s), and %q is none: the outputs are %s; name it, as in %[1]s(%s)", u.Metric.Name, u.Metric.Outputs[i], name, described(v.Natural), list(u.Metric.Roles()))
+			return fmt.Errorf("metric %s takes an output (%s), and %q is none: the outputs are %s; name it, as in %s", u.Metric.Name, strings.TrimSuffix(u.Metric.Outputs[i], "?"), name, described(v.Natural), u.Metric.Form())
 		}
 		u.outputs = append(u.outputs, o)
 	}
@@ -96,10 +97,10 @@ func (e *Eval) bindMetric(v *View, u *measured) error {
 			continue
 		}
 		if name == "" && k < 0 {
-			return fmt.Errorf("metric %s takes a target (%s), which no field is known to be: the fields are %s; name it, as in %[1]s(%s)", u.Metric.Name, u.Metric.Targets[i], fields(e.Loader.Set), list(u.Metric.Roles()))
+			return fmt.Errorf("metric %s takes a target (%s), which no field is known to be: the fields are %s; name it, as in %s", u.Metric.Name, strings.TrimSuffix(u.Metric.Targets[i], "?"), fields(e.Loader.Set), u.Metric.Form())
 		}
 		if k < 0 || v.isInput(k) {
-			return fmt.Errorf("metric %s takes a target (%s), and %q is none: the fields are %s; name it, as in %[1]s(%s)", u.Metric.Name, u.Metric.Targets[i], name, fields(e.Loader.Set), list(u.Metric.Roles()))
+			return fmt.Errorf("metric %s takes a target (%s), and %q is none: the fields are %s; name it, as in %s", u.Metric.Name, strings.TrimSuffix(u.Metric.Targets[i], "?"), name, fields(e.Loader.Set), u.Metric.Form())
 		}
 		u.targets = append(u.targets, k)
 	}
@@ -108,20 +109,6 @@ func (e *Eval) bindMetric(v *View, u *measured) error {
 }
 
 func optional(role string) bool { return role[len(role)-1] == '?' }
-
-func list(names []string) string {
-	s := ""
-	for i, n := range names {
-		if i > 0 {
-			s += ","
-		}
-		s += n
-	}
-	return s
-}
-
-// isInput says whether a field is an input, which metrics are not given.
-func (v *View) isInput(k int) bool { return !slices.Contains(v.targets(), k) }
 
 // comparing is the term of the loss that compares what a metric's arguments name; the
 // first where they name nothing; nil: none does.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -63,11 +64,29 @@ func (v *View) pair(outs []*graph.Value, f *dataset.Field) (*graph.Value, *objec
 	}
 	switch len(fit) {
 	case 0:
-		return nil, nil, catalog.Errorf("no output of the network, %s, goes with the target %q [batch %s]: give {Recipe.Loss}, such as smooth-l1(OUTPUT,%[2]s), or onnx:FILE for any other", described(outs), f.Name, shapeText(f.Shape))
+		way := fmt.Sprintf(": give {Recipe.Loss}, such as smooth-l1(OUTPUT,%s), or onnx:FILE for any other", f.Name)
+		if sizes := places(outs, f); sizes != "" {
+			way = sizes + ", or {Recipe.Loss} onnx:FILE compares them"
+		}
+		return nil, nil, catalog.Errorf("no output of the network, %s, goes with the target %q [batch %s]%s; drop=%[2]s, beside the data, leaves it out", described(outs), f.Name, shapeText(f.Shape), way)
 	case 1:
 		return fit[0].o, fit[0].l, nil
 	}
 	return nil, nil, catalog.Errorf("several outputs of the network, %s, go with the target %q [batch %s]: give {Recipe.Loss}, such as %s(%q,%[2]s)", described(outs), f.Name, shapeText(f.Shape), fit[0].l.Name, fit[0].o.Name)
+}
+
+// places says where an output has a number for each place of an image, and a target one
+// for each of an image of another size.
+func places(outs []*graph.Value, f *dataset.Field) string {
+	n := len(f.Shape)
+	for _, o := range outs {
+		s, ok := o.Shape.Ints()
+		if !ok || len(s) != 4 || n != 2 && n != 3 || slices.Equal(s[2:], f.Shape[n-2:]) {
+			continue
+		}
+		return fmt.Sprintf(", which has %dx%d places where %q has %dx%d: they must be of one size", f.Shape[n-2], f.Shape[n-1], o.Name, s[2], s[3])
+	}
+	return ""
 }
 
 // kind is the loss that an output and a target suggest; nil where they do not go

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -96,12 +97,17 @@ func (v *View) targets() (out []int) {
 	if v.samples == nil {
 		return nil
 	}
-	for k := range v.samples.Fields {
-		if !slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field == k }) {
+	for k, f := range v.samples.Fields {
+		if !f.Aside && !v.isInput(k) {
 			out = append(out, k)
 		}
 	}
 	return out
+}
+
+// isInput says whether an input takes a field.
+func (v *View) isInput(k int) bool {
+	return slices.ContainsFunc(v.Feeds, func(f Feed) bool { return f.Field == k })
 }
 
 // term binds one term.
@@ -234,22 +240,39 @@ func (v *View) numbers(c *Compared, outs []*graph.Value, fields []int) error {
 			}
 		}
 	}
-	if len(fit) == 0 && c.Loss == objective.MSE { // 1 for the class and 0 elsewhere
+	whole := func(k int) bool { return v.samples.Fields[k].Floats == nil }
+	if len(fit) == 0 && c.Loss == objective.MSE && slices.ContainsFunc(fields, whole) { // 1 for the class and 0 elsewhere
 		c.Loss = objective.MSEClasses
 		return v.classes(nil, c, outs, fields)
 	}
 	if len(fit) == 0 {
-		return fmt.Errorf("loss %s: no target is as large as an output: outputs %s, targets %s", c.Loss.Name, described(outs), named(v.samples, fields))
+		return fmt.Errorf("loss %s: no target is as large as an output: outputs %s, targets %s%s", c.Loss.Name, described(outs), listed(v.samples, fields), v.pairs(c.Loss))
 	}
 	if len(fit) > 1 {
 		fit = slices.DeleteFunc(fit, func(f [2]int) bool { return plain(outs[f[0]].Name) != plain(v.samples.Fields[f[1]].Name) })
 	}
 	if len(fit) != 1 {
-		return fmt.Errorf("loss %s: several of the outputs %s may be compared with several of the targets %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, described(outs), named(v.samples, fields), c.Loss.Name)
+		return fmt.Errorf("loss %s: several of the outputs %s may be compared with several of the targets %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, described(outs), listed(v.samples, fields), c.Loss.Name)
 	}
 	o, k := outs[fit[0][0]], fit[0][1]
 	c.Output, c.Out, c.Target = o.Name, []*graph.Value{v.before(o, c.Loss, width(o))}, []int{k}
 	return nil
+}
+
+// pairs lists what a loss of numbers could compare.
+func (v *View) pairs(l *objective.Loss) string {
+	var out []string
+	for _, o := range v.Graph.Outputs {
+		for _, k := range v.targets() {
+			if f := v.samples.Fields[k]; v.alike(o, f) {
+				out = append(out, fmt.Sprintf("%s(%s,%s)", l.Name, o.Name, f.Name))
+			}
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "; what would fit is " + strings.Join(out, ", ")
 }
 
 // alike says whether an output has a number for each of a field.
@@ -287,7 +310,7 @@ func (v *View) tokens(c *Compared, outs []*graph.Value, fields []int) error {
 		}
 	}
 	if len(fit) != 1 {
-		return fmt.Errorf("loss %s takes an output [batch time classes] and a target of whole numbers [batch length], and there are %d such pairs of the outputs %s and the fields %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, len(fit), described(outs), named(v.samples, fields), c.Loss.Name)
+		return fmt.Errorf("loss %s takes an output [batch time classes] and a target of whole numbers [batch length], and there are %d such pairs of the outputs %s and the fields %s: name them, as in %s(OUTPUT,TARGET)", c.Loss.Name, len(fit), described(outs), listed(v.samples, fields), c.Loss.Name)
 	}
 	*c = fit[0]
 	return nil

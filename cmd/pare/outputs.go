@@ -158,13 +158,18 @@ func (c *cli) own(save string, resume, force bool) (*runs.Owned, error) {
 	return own, nil
 }
 
-// folder makes a folder for what a command writes, and takes it.
+// folder makes a folder for what a command writes, which goes again where nothing is
+// written.
 func (c *cli) folder(flag, dir string) error {
-	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+	st, err := os.Stat(dir)
+	if err == nil && !st.IsDir() {
 		return usage("--%s %s is a file; a folder is needed", flag, dir)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	if err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		c.held = append(c.held, func() { os.Remove(dir) }) //nolint:errcheck // it stays where there is something in it
 	}
 	return onnx.CheckWritable(filepath.Join(dir, "pare"))
 }

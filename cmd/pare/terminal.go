@@ -129,7 +129,11 @@ func (c *cli) work(j *model.Job, what string, f func() (*model.Result, error)) (
 			if e.Waiting >= .05 || j.Data.Train.Stream != nil {
 				wait = fmt.Sprintf(", waited for data %.1f %% of the time", 100*e.Waiting)
 			}
-			c.say("epoch %d: loss %.4f, held out: loss %.4f, %s %s%s", e.Epoch, e.Loss, e.ValLoss, e.Score.Metric, e.Score.Show(), wait)
+			held := ""
+			if e.Score.Metric != "" {
+				held = fmt.Sprintf(", held out: loss %.4f, %s %s", e.ValLoss, e.Score.Metric, e.Score.Show())
+			}
+			c.say("epoch %d: loss %.4f%s%s", e.Epoch, e.Loss, held, wait)
 		}
 	}
 	return f()

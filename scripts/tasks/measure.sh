@@ -8,7 +8,7 @@ pare=${PARE:-pare}
 
 train() { echo "train $1"; "$pare" model train "${@:2}" --optimizer adamw -o "$1.onnx" --force --no-bench 2>&1 | grep -E "^ $1 |pare:"; }
 prune() { echo "prune $1"; "$pare" model prune "${@:2}" --optimizer adamw -o "$1.onnx" --force --no-bench 2>&1 | grep -E "^ $1 |^ dense|pare:"; }
-half=(--method channels --score norm --flops 0.5)
+half=(--method channels --flops 0.5)
 
 D="csv:$T/regress/train.csv,$T/regress/test.csv?target=yield,energy,wear"
 train regress "$T/regress/net.onnx" --data "$D" --epochs 20 --lr 0.002

@@ -27,6 +27,9 @@ func (m *Metric) Roles() []string {
 	return roles
 }
 
+// Form is the metric with its roles, as it is written: ap(boxes,confidence,class,box,label).
+func (m *Metric) Form() string { return m.Name + "(" + strings.Join(m.Roles(), ",") + ")" }
+
 // Arg is the name that was given for role i, "" where none was.
 func (u Use) Arg(i int) string {
 	if i < len(u.Args) {
