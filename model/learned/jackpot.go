@@ -22,7 +22,7 @@ import (
 type Jackpot struct {
 	Sparsity   float64       `flag:"sparsity" range:"[0,1)" doc:"share of the searched weights that is cut"`
 	Allocate   allocate.Name `flag:"allocate" choice:"global,uniform" doc:"sparsity of the layers: global (by one magnitude cut) or uniform"`
-	Classifier bool          `flag:"classifier" doc:"search the last layer too; the paper leaves it whole"`
+	Classifier bool          `flag:"classifier" doc:"search the last layer, or layers, too; the paper leaves it whole"`
 	MaskStart  string        `flag:"mask-start" choice:"magnitude,random" doc:"where the search starts: magnitude or random"`
 	Restrict   float64       `flag:"restrict" range:"[0,)" doc:"short restriction: only ceil((1-e/E)^P Q) of Q swaps are made at epoch e of E; 0: all are"`
 	Scored
@@ -67,8 +67,16 @@ func (s *Jackpot) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !s.Classifier && len(ws) > 1 {
-		ws = ws[:len(ws)-1]
+	if !s.Classifier {
+		all, err := prune.Weights(j.Graph, prune.Scope{})
+		if err != nil {
+			return nil, err
+		}
+		last := prune.Last(j.Graph, all)
+		inner := slices.DeleteFunc(slices.Clone(ws), func(w *prune.Weight) bool { return last[w.Value] })
+		if len(inner) > 0 {
+			ws = inner
+		}
 	}
 	magnitude, err := s.Allocate.Masks(ws, score.Magnitude(ws), s.Sparsity, allocate.One(ws))
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 type Tickets struct {
 	Sparsity  float64  `flag:"sparsity" range:"[0,1)" doc:"share of every layer that is cut after the last round; sets the number of rounds where --rounds does not"`
 	Rate      float64  `flag:"rate" range:"[0,1)" doc:"share of the weights left that a round cuts"`
-	Output    float64  `flag:"output-rate" range:"[0,1)" also:"-1" doc:"that of the output layer (-1: half of --rate; with --global none)"`
+	Output    float64  `flag:"output-rate" range:"[0,1)" also:"-1" doc:"that of the output layer, or layers (-1: half of --rate; with --global none)"`
 	Rates     []string `flag:"rates" doc:"rates of layers by name, PATTERN=RATE,…; the first that matches counts"`
 	Rounds    int      `flag:"rounds" range:"[0,)" doc:"rounds of pruning, each a whole training (0: as many as --sparsity needs at --rate)"`
 	Global    bool     `flag:"global" doc:"rank the weights of all layers together, as for deep networks"`
@@ -91,11 +91,12 @@ func (s *Tickets) rates(g *graph.Graph, ws []*prune.Weight, rate float64) ([]flo
 			output = 0
 		}
 	}
+	last := prune.Last(g, all)
 	out := make([]float64, len(ws))
 	used := make([]bool, len(s.Rates))
 	for l, w := range ws {
 		out[l] = rate
-		if w.Value == all[len(all)-1].Value {
+		if last[w.Value] {
 			out[l] = output
 		}
 		for i, r := range slices.Backward(s.Rates) {
