@@ -103,7 +103,7 @@ func stored(t *tensor.Tensor) int {
 		return held[float64](t)
 	case tensor.Float16, tensor.BFloat16, tensor.Uint16:
 		return held[uint16](t)
-	case tensor.Int8:
+	case tensor.Int8, tensor.Int4:
 		return held[int8](t)
 	case tensor.Int16:
 		return held[int16](t)
@@ -111,7 +111,7 @@ func stored(t *tensor.Tensor) int {
 		return held[int32](t)
 	case tensor.Int64:
 		return held[int64](t)
-	case tensor.Uint8:
+	case tensor.Uint8, tensor.Uint4:
 		return held[uint8](t)
 	case tensor.Uint32:
 		return held[uint32](t)

@@ -166,3 +166,81 @@ func alike(got, want [][]float32) error {
 	}
 	return nil
 }
+
+// Numbers of 4 bits have the meaning that they have in ONNX Runtime: scaled by rows, by
+// blocks and with zero points, rounded to, cast, moved, and looked up in blocks.
+func TestFourBits(t *testing.T) {
+	py := python(t, "numpy", "onnx", "onnxruntime")
+	r := &ortRuns{dir: t.TempDir()}
+	four := func(d tensor.DType, shape ...int) *tensor.Tensor {
+		x := tensor.New(d, shape...)
+		for i := range x.Len() {
+			if d == tensor.Int4 {
+				tensor.Of[int8](x)[i] = int8(i*5%16) - 8
+			} else {
+				tensor.Of[uint8](x)[i] = uint8(i * 5 % 16)
+			}
+		}
+		return x
+	}
+	floats := func(shape ...int) *tensor.Tensor {
+		x := tensor.New(tensor.Float32, shape...)
+		for i := range x.F32() {
+			x.F32()[i] = float32(i%7)*.3 - .8
+		}
+		return x
+	}
+	var runs []int
+	var want [][][]float32
+	add := func(name string, build func(b *op.Builder, x *graph.Value) *graph.Value) {
+		g := graph.New(name, 21)
+		g.Opset[op.ContribDomain] = 1
+		x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(4, 6)}
+		g.Inputs = []*graph.Value{x}
+		b := op.NewBuilder(g, "v")
+		y := build(b, x)
+		if b.Err() != nil {
+			t.Fatalf("%s: %v", name, b.Err())
+		}
+		y.Name = "y"
+		g.Outputs = []*graph.Value{y}
+		in := map[string]*tensor.Tensor{"x": floats(4, 6)}
+		runs = append(runs, r.write(t, g, onnx.Options{}, in))
+		got, err := asRead(g, in)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want = append(want, got)
+	}
+	attr := graph.MakeAttr
+	for _, d := range []tensor.DType{tensor.Int4, tensor.Uint4} {
+		add("rows", func(b *op.Builder, x *graph.Value) *graph.Value {
+			return b.Op("Add", x, b.Attr("DequantizeLinear", []graph.Attr{attr("axis", 1)}, b.Const(four(d, 4, 6)), b.Const(floats(6)), b.Const(four(d, 6))))
+		})
+		add("blocks", func(b *op.Builder, x *graph.Value) *graph.Value {
+			return b.Op("Add", x, b.Attr("DequantizeLinear", []graph.Attr{attr("axis", 1), attr("block_size", 3)}, b.Const(four(d, 4, 6)), b.Const(floats(4, 2))))
+		})
+		add("rounded and turned", func(b *op.Builder, x *graph.Value) *graph.Value {
+			s, z := b.Const(tensor.Scalar(float32(.11))), b.Const(four(d, 1).Reshape())
+			q := b.Attr("Transpose", []graph.Attr{attr("perm", []int{1, 0})}, b.Op("QuantizeLinear", x, s, z))
+			return b.Op("DequantizeLinear", b.Op("Reshape", q, b.Ints(3, 8)), s, z)
+		})
+		add("cast", func(b *op.Builder, x *graph.Value) *graph.Value {
+			return b.Op("Mul", x, b.Attr("Cast", []graph.Attr{attr("to", int(tensor.Float32))}, b.Const(four(d, 4, 6))))
+		})
+		add("looked up", func(b *op.Builder, x *graph.Value) *graph.Value {
+			n := b.Node(op.ContribDomain, "GatherBlockQuantized", 1, []*graph.Value{b.Const(four(d, 5, 32)), b.Ints(4, 0, 3), b.Const(floats(5, 2))}, attr("block_size", 16), attr("quantize_axis", 1), attr("gather_axis", 0))
+			return b.Op("Add", n.Outputs[0], b.Op("ReduceMax", x))
+		})
+	}
+	r.run(t, py)
+	for i, run := range runs {
+		got, err := r.outputs(t, run)
+		if err == nil {
+			err = alike(want[i], got)
+		}
+		if err != nil {
+			t.Errorf("network %d: %v", i, err)
+		}
+	}
+}

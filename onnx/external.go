@@ -49,7 +49,7 @@ func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) erro
 	if off < 0 || length < 0 || off > f.size || length > f.size-off {
 		return fmt.Errorf("external data: %d bytes at %d are outside %q of %d bytes", length, off, loc, f.size)
 	}
-	if size := int64(out.DType.Size()); size == 0 || length%size != 0 || length/size != int64(n) {
+	if out.DType.Size() == 0 || int64(n) > 2*length || length != int64(out.DType.Bytes(n)) {
 		return fmt.Errorf("external data: %d bytes are not %v of shape %v", length, out.DType, out.Shape)
 	}
 	if f.left -= length; f.left < 0 {

@@ -107,17 +107,25 @@ func (r *reader) tensor(t *onnxpb.TensorProto) (*tensor.Tensor, error) {
 		return out, nil
 	}
 	if at, ok := r.inside[t]; ok {
-		if at.n%int64(d.Size()) != 0 || at.n/int64(d.Size()) != int64(n) {
-			return nil, bad(int(at.n / int64(d.Size())))
+		if n > 2*int(at.n) || at.n != int64(d.Bytes(n)) {
+			return nil, bad(int(at.n) * 8 / d.Bits())
 		}
 		r.late = append(r.late, func() error { return r.read(t.GetName(), out, r.body, at) })
 		return out, nil
 	}
 	if raw := t.RawData; raw != nil {
-		if len(raw)/d.Size() != n || len(raw)%d.Size() != 0 {
-			return nil, bad(len(raw) / d.Size())
+		if n > 2*len(raw) || len(raw) != d.Bytes(n) {
+			return nil, bad(len(raw) * 8 / d.Bits())
 		}
 		return tensor.FromRaw(raw, d, shape...)
+	}
+	if d.Bits() == 4 { // a number holds a byte, and that two elements
+		if b := len(t.Int32Data); n > 2*b || b != d.Bytes(n) {
+			return nil, bad(2 * b)
+		}
+		b := make([]byte, len(t.Int32Data))
+		narrow(b, t.Int32Data)
+		return tensor.FromRaw(b, d, shape...)
 	}
 	if have := typedLen(t, d); have != n {
 		return nil, bad(have)

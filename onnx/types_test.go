@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
+	"reflect"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"pare/graph"
 	"pare/graph/op"
+	"pare/onnx/onnxpb"
 	"pare/tensor"
 )
 
@@ -268,5 +273,53 @@ func TestSmallStaysSmall(t *testing.T) {
 		if got, err = op.Run(again, in); err != nil || fmt.Sprint(got["y"].Data) != fmt.Sprint(want["y"].Data) {
 			t.Errorf("%s, changed: %v, want %v (%v)", name, got["y"], want["y"], err)
 		}
+	}
+}
+
+// Weights of 4 bits keep their type and their bytes, however the file holds them.
+func TestFourBits(t *testing.T) {
+	dir := t.TempDir()
+	n, x := newNet(t, tensor.Float32, 2, 5)
+	n.Opset[""] = 21
+	w := tensor.New(tensor.Int4, 5, 3)
+	for i := range tensor.Of[int8](w) {
+		tensor.Of[int8](w)[i] = int8(i) - 8
+	}
+	scale := n.Const("scale", tensor.Vector[float32](.5, 1, 2), graph.Auto)
+	d := n.Graph.Add("DequantizeLinear", "", []*graph.Value{n.Const("w", w, graph.Auto), scale}, []string{"d"}, graph.MakeAttr("axis", 1)).Outputs[0]
+	g := n.output(n.op("MatMul", x, d))
+	if err := op.InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	want, err := op.Run(g, map[string]*tensor.Tensor{"x": noise(t, tensor.Float32, 2, 5)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]Options{"a.onnx": {}, "b.onnx": {External: true}, "c.pare": {}} {
+		path := filepath.Join(dir, name)
+		if err := Save(path, g, o); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Load(path)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		v := h.Value("w")
+		if v == nil || v.DType != tensor.Int4 || !reflect.DeepEqual(v.Const.Data, w.Data) {
+			t.Errorf("%s: %v", name, v)
+			continue
+		}
+		got, err := op.Run(h, map[string]*tensor.Tensor{"x": noise(t, tensor.Float32, 2, 5)})
+		if err != nil || !reflect.DeepEqual(got["y"].Data, want["y"].Data) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+	typed := &onnxpb.TensorProto{DataType: proto.Int32(int32(tensor.Uint4)), Dims: []int64{3}, Int32Data: []int32{0x98, 0x03}}
+	if x, err := (&reader{}).tensor(typed); err != nil || !reflect.DeepEqual(x.Data, []uint8{8, 9, 3}) {
+		t.Errorf("%v, %v", x, err)
+	}
+	typed.Dims = []int64{5}
+	if _, err := (&reader{}).tensor(typed); err == nil {
+		t.Error("two bytes were taken for five numbers")
 	}
 }

@@ -11,12 +11,12 @@ import (
 // le is the order of the bytes of elements in files.
 var le = binary.LittleEndian
 
-// FromRaw makes a tensor of little-endian elements, one after another, copied.
-// It returns an error where b is not as long as type and shape say, and for
-// strings.
+// FromRaw makes a tensor of little-endian elements, one after another, copied; those of
+// 4 bits lie two in a byte. It returns an error where b is not as long as type and shape
+// say, and for strings.
 func FromRaw(b []byte, d DType, shape ...int) (*Tensor, error) {
 	n, ok := Size(shape)
-	if size := d.Size(); !ok || size == 0 || len(b)%size != 0 || len(b)/size != n {
+	if size := d.Size(); !ok || size == 0 || n > 2*len(b) || len(b) != d.Bytes(n) {
 		return nil, fmt.Errorf("%d bytes are not %v of shape %v", len(b), d, shape)
 	}
 	return &Tensor{DType: d, Shape: slices.Clone(shape), Data: elements(b, d, n)}, nil
@@ -51,6 +51,18 @@ func elements(b []byte, d DType, n int) any {
 		return read2[uint16](b, n)
 	case Int8:
 		return read1[int8](b, n)
+	case Int4:
+		x := make([]int8, n)
+		for i := range x {
+			x[i] = int8(b[i/2]>>(4*(i&1))<<4) >> 4
+		}
+		return x
+	case Uint4:
+		x := make([]uint8, n)
+		for i := range x {
+			x[i] = b[i/2] >> (4 * (i & 1)) & 15
+		}
+		return x
 	case Bool:
 		x := make([]bool, n)
 		for i := range x {
@@ -99,6 +111,12 @@ func read8[T int64 | uint64](b []byte, n int) []T {
 // for strings.
 func (t *Tensor) Raw() []byte {
 	out := make([]byte, 0, t.Bytes())
+	switch t.DType {
+	case Int4:
+		return append4bits(out, Of[int8](t))
+	case Uint4:
+		return append4bits(out, Of[uint8](t))
+	}
 	switch x := t.Data.(type) {
 	case []float32:
 		for _, v := range x {
@@ -138,7 +156,8 @@ func (t *Tensor) Raw() []byte {
 	return out
 }
 
-// piece is the number of elements that are read or written at a time.
+// piece is the number of elements that are read or written at a time: even, for those
+// that lie two in a byte.
 const piece = 1 << 18
 
 // WriteRaw writes what Raw gives, without holding it.
@@ -222,6 +241,18 @@ func (t *Tensor) copyFrom(data any) {
 	case []bool:
 		copy(x, data.([]bool))
 	}
+}
+
+// append4bits appends whole numbers of 4 bits, two in a byte.
+func append4bits[T int8 | uint8](out []byte, x []T) []byte {
+	for i, v := range x {
+		if i&1 == 0 {
+			out = append(out, byte(v)&15)
+		} else {
+			out[len(out)-1] |= byte(v) << 4
+		}
+	}
+	return out
 }
 
 // append2, append4 and append8 append whole numbers of 2, 4 and 8 bytes.

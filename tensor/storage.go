@@ -32,5 +32,5 @@ var storages = [...]storage{
 	Float16: held[uint16](), BFloat16: held[uint16](),
 	Int8: held[int8](), Int16: held[int16](), Int32: held[int32](), Int64: held[int64](),
 	Uint8: held[uint8](), Uint16: held[uint16](), Uint32: held[uint32](), Uint64: held[uint64](),
-	Bool: held[bool](), String: held[string](),
+	Bool: held[bool](), String: held[string](), Int4: held[int8](), Uint4: held[uint8](),
 }

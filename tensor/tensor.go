@@ -129,7 +129,7 @@ func (t *Tensor) Len() int { n, _ := Size(t.Shape); return n }
 // Rank is the number of dimensions.
 func (t *Tensor) Rank() int { return len(t.Shape) }
 
-// Bytes is the size of the storage in bytes; strings count their text.
+// Bytes is the size of the elements in a file in bytes; strings count their text.
 func (t *Tensor) Bytes() int {
 	if s, ok := t.Data.([]string); ok {
 		n := 0
@@ -138,7 +138,7 @@ func (t *Tensor) Bytes() int {
 		}
 		return n
 	}
-	return t.Len() * t.DType.Size()
+	return t.DType.Bytes(t.Len())
 }
 
 // String describes the tensor: type and shape.

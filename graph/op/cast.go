@@ -82,13 +82,31 @@ func Convert(x *tensor.Tensor, to tensor.DType) (*tensor.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		return out, fillInts(out, v)
+		err = fillInts(out, v)
+		fewer(out)
+		return out, err
 	}
 	v, err := floats(x)
 	if err != nil {
 		return nil, err
 	}
-	return out, fill(out, v)
+	err = fill(out, v)
+	fewer(out)
+	return out, err
+}
+
+// fewer keeps the low 4 bits of numbers that have no more.
+func fewer(t *tensor.Tensor) {
+	switch t.DType {
+	case tensor.Int4:
+		for i, v := range tensor.Of[int8](t) {
+			tensor.Of[int8](t)[i] = v << 4 >> 4
+		}
+	case tensor.Uint4:
+		for i := range tensor.Of[uint8](t) {
+			tensor.Of[uint8](t)[i] &= 15
+		}
+	}
 }
 
 // toStrings writes numbers as the shortest decimals that read back the same.

@@ -159,6 +159,9 @@ func PackedBits(n *graph.Node, v *graph.Value) (numbers, nonZero int64, ok bool)
 // gatheredBits are the rows of a GatherBlockQuantized.
 func gatheredBits(n *graph.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	bits, t := n.Int("bits", 4), in[0]
+	if t.DType == tensor.Int4 || t.DType == tensor.Uint4 {
+		return gathered4(n, in)
+	}
 	if t.Rank() != 2 || n.Int("gather_axis", 0) != 0 || n.Int("quantize_axis", 1) != 1 && n.Int("quantize_axis", 1) != -1 || bits < 1 {
 		return nil, fmt.Errorf("%v is not a table whose rows are in blocks", t)
 	}
@@ -259,6 +262,13 @@ var _ = register(
 				c.Out(0, s.DType, nil)
 				return nil
 			}
+			if t.DType == tensor.Int4 || t.DType == tensor.Uint4 {
+				a, err := axis(c.Node.Int("gather_axis", 0), len(t.Shape))
+				if err == nil {
+					c.Out(0, s.DType, slices.Concat(t.Shape[:a], at.Shape, t.Shape[a+1:]))
+				}
+				return err
+			}
 			bits := c.Node.Int("bits", 4)
 			if t.DType != tensor.Uint8 || len(t.Shape) != 2 || !t.Shape[1].Known() || bits < 1 {
 				return fmt.Errorf("%v %v is not a table of bytes", t.DType, t.Shape)
@@ -269,3 +279,14 @@ var _ = register(
 		Eval:   func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) { return gatheredBits(n, in) },
 		Params: func(*graph.Node) []Param { return []Param{{In: 0, Part: Quantised}} }},
 )
+
+// gathered4 is a GatherBlockQuantized of numbers of 4 bits, which have a type of their
+// own: all are scaled, and then looked up.
+func gathered4(n *graph.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	scale := &graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axis", n.Int("quantize_axis", 1)), graph.MakeAttr("block_size", n.Int("block_size", 128))}}
+	x, err := Lookup("", "DequantizeLinear").Eval(scale, 21, []*tensor.Tensor{in[0], in[2], arg(in, 3)})
+	if err != nil {
+		return nil, err
+	}
+	return Lookup("", "Gather").Eval(&graph.Node{Attrs: []graph.Attr{graph.MakeAttr("axis", n.Int("gather_axis", 0))}}, 13, []*tensor.Tensor{x[0], in[1]})
+}

@@ -8,9 +8,9 @@ import (
 
 // bounds are the least and the greatest number of an integer type.
 func bounds(d tensor.DType) (lo, hi float64) {
-	bits := 8 * d.Size()
+	bits := d.Bits()
 	switch d {
-	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+	case tensor.Uint4, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
 		return 0, math.Ldexp(1, bits) - 1
 	}
 	return -math.Ldexp(1, bits-1), math.Ldexp(1, bits-1) - 1

@@ -21,8 +21,9 @@ plain = BitCast EyeLike
 T:int T:int = BitShift BitwiseAnd BitwiseOr BitwiseXor
 int = BitwiseNot
 index = BlackmanWindow HammingWindow HannWindow
-any = Cast DepthToSpace Flatten Identity NonZero RandomNormalLike RandomUniformLike Shape Size SpaceToDepth Transpose Unique
-any any = CastLike
+any = DepthToSpace NonZero RandomNormalLike RandomUniformLike SpaceToDepth Unique
+held = Cast Flatten Identity Shape Size Transpose
+held held = CastLike
 T:float T:float T:float T:float = CausalConvWithState
 any index = CenterCropPad Gather GatherElements
 T:num T:num T:num = Clip
@@ -35,11 +36,12 @@ T:byte U:byte T:byte U:byte = ConvInteger MatMulInteger
 wide index = CumProd CumSum
 float index int64 = DFT
 T:float T:float T:float T:float T:float = DeformConv
-T:int16|int32|int8|uint16|uint8 float T:int16|int32|int8|uint16|uint8 = DequantizeLinear
+T:int16|int32|int4|int8|uint16|uint4|uint8 float T:int16|int32|int4|int8|uint16|uint4|uint8 = DequantizeLinear
 float float bool = Dropout
 T:num... = Einsum Max Min
 T:any T:any = Equal
-any int64 = Expand GatherND Reshape ReverseSequence Split Squeeze Tile Trilu Unsqueeze
+any int64 = Expand GatherND ReverseSequence Split Tile Trilu
+held int64 = Reshape Squeeze Unsqueeze
 T:float T:float T:float T:float int32 T:float = GRU RNN
 T:wide T:wide T:wide = Gemm
 any float = GridSample Upsample
@@ -56,11 +58,11 @@ float|int16|index|int8 = Neg Relu
 T:float index T:float = NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss
 float float int64 float float = NonMaxSuppression
 num num any = OneHot
-T:any int64 T:any index = Pad
+T:held int64 T:held index = Pad
 float|index num = Pow
 T:byte float T:byte U:byte float U:byte float byte int32 = QLinearConv
 T:byte float T:byte U:byte float U:byte float byte = QLinearMatMul
-float|int32 float|int32 int16|int8|uint16|uint8 = QuantizeLinear
+float|int32 float|int32 int16|int4|int8|uint16|uint4|uint8 = QuantizeLinear
 float float = RMSNormalization
 T:float|int16|index T:float|int16|index T:float|int16|index = Range
 wide int64 = ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMean ReduceProd ReduceSum ReduceSumSquare
@@ -83,6 +85,7 @@ bool T:any T:any = Where
 // classes name sets of types; others are listed by their names.
 var classes = map[string]string{
 	"any":   "float int bool string",
+	"held":  "any int4 uint4",
 	"plain": "float int bool",
 	"num":   "float int",
 	"wide":  "float int32 int64 uint32 uint64",

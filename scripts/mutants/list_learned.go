@@ -32,7 +32,7 @@ var learnedMutants = []Broken{
 			Old: `if s.MaskStart == "random" {`,
 			New: `if false {`},
 		{Name: "jackpot-classifier-searched", Breaks: "the last layer is searched too",
-			Old: `if !s.Classifier && len(ws) > 1 {`,
+			Old: `if !s.Classifier {`,
 			New: `if false {`},
 		{Name: "jackpot-not-tuned", Breaks: "what stays is not trained although that is asked for",
 			Old: `tuned, err := runs.Fit(ctx, tune, j.Graph, &hook.Hold{Masks: res.Masks})`,
