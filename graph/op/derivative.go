@@ -22,8 +22,9 @@ var _ = func() bool {
 	}
 	noDerivative[key{ContribDomain, "GatherBlockQuantized"}] = "integers are looked up"
 	for why, names := range map[string][]string{
-		"what comes out is looked up": {"CategoryMapper", "LabelEncoder", "OneHotEncoder"},
-		"constant but for jumps":      {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"},
+		"what comes out is looked up":                  {"CategoryMapper", "LabelEncoder", "OneHotEncoder"},
+		"classes are chosen, and support vectors stay": {"SVMClassifier", "SVMRegressor"},
+		"constant but for jumps":                       {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"},
 	} {
 		for _, n := range names {
 			noDerivative[key{LearnedDomain, n}] = why

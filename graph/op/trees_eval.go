@@ -46,7 +46,7 @@ func followed(after string, y []float64) error {
 
 // regressed are the targets of rows of features.
 func (f *forest) regressed(x *tensor.Tensor, d tensor.DType) ([]*tensor.Tensor, error) {
-	rows, err := f.rows(x)
+	rows, err := rowsOf(x)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func (f *forest) regressed(x *tensor.Tensor, d tensor.DType) ([]*tensor.Tensor, 
 	return single(ofFloats(d, []int{len(rows), f.targets}, out))
 }
 
-// rows cuts [batch features] apart; a vector is one row.
-func (f *forest) rows(x *tensor.Tensor) ([][]float64, error) {
+// rowsOf cuts [batch features] apart; a vector is one row.
+func rowsOf(x *tensor.Tensor) ([][]float64, error) {
 	v, err := x.Float64s()
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (f *forest) rows(x *tensor.Tensor) ([][]float64, error) {
 
 // classified are the labels and the scores of rows.
 func (f *forest) classified(x *tensor.Tensor) ([]*tensor.Tensor, error) {
-	rows, err := f.rows(x)
+	rows, err := rowsOf(x)
 	if err != nil {
 		return nil, err
 	}

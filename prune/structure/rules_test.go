@@ -22,7 +22,7 @@ var waivers = map[string][]string{
 	"quantised networks are refused before pruning":                   {"ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
 	"quantised weights are left whole":                                {"com.microsoft.MatMulNBits", "com.microsoft.GatherBlockQuantized"},
 	"reads features by their numbers": {"ai.onnx.ml.CategoryMapper", "ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.TreeEnsemble",
-		"ai.onnx.ml.TreeEnsembleClassifier", "ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.ZipMap"},
+		"ai.onnx.ml.SVMClassifier", "ai.onnx.ml.SVMRegressor", "ai.onnx.ml.TreeEnsembleClassifier", "ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.ZipMap"},
 	"mixes all positions of the stacked matrices": {"com.microsoft.Inverse"},
 	"bits are not channels' contents":             {"BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"},
 }

@@ -27,6 +27,9 @@ func fusedNodes() []Runtime {
 	embed := in{ids, segments, f32(5, 4), f32(6, 4), f32(2, 4), f32(4), f32(4)}
 	tables := []int{2, 3, 4, 5, 6}
 	return append(out,
+		Runtime{Op: "FusedConv", In: in{f32(2, 3, 5, 5), f32(4, 3, 3, 3), f32(4)}, Attrs: as("activation", "Relu", "pads", []int{1, 1, 1, 1}), Const: []int{1, 2}},
+		Runtime{Op: "FusedConv", In: in{f32(2, 3, 5, 5), f32(4, 3, 3, 3), f32(4), f32(2, 4, 5, 5)}, Attrs: as("activation", "LeakyRelu", "activation_params", []float32{.1}, "pads", []int{1, 1, 1, 1}), Const: []int{1, 2}},
+		Runtime{Op: "FusedGemm", In: in{f32(3, 5), f32(4, 5), f32(4)}, Attrs: as("activation", "Relu", "transB", 1, "alpha", .5), Const: []int{1, 2}},
 		Runtime{Op: "BiasGelu", In: in{f32(2, 3, 4), f32(4)}, Const: []int{1}, Free: []Free{{0, 0, "batch"}, {0, 1, "length"}}},
 		Runtime{Op: "SkipLayerNormalization", In: in{f32(2, 3, 4), f32(3, 4), f32(4), f32(4), f32(4)}, Outs: []int{0, 3}, Const: []int{2, 3, 4}},
 		Runtime{Op: "SkipLayerNormalization", In: in{f32(2, 3, 4), f32(1, 3, 4), f32(4)}, Attrs: as("epsilon", .1), Const: []int{2}},

@@ -106,3 +106,43 @@ func treeNodes() []Runtime {
 		"leaf_targetids", []int{0, 1, 0, 1, 0}, "leaf_weights", tensor.Vector[float32](.5, -1, 2, .25, 3))})
 	return out
 }
+
+// vectorNodes are support vector machines: of three classes, of two, and of numbers; by
+// each kernel, with probabilities, and without vectors.
+func vectorNodes() []Runtime {
+	numbers := func(n int, by float32) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = by * (float32(i*7%11) - 5)
+		}
+		return x
+	}
+	var out []Runtime
+	add := func(op string, attrs ...any) {
+		r := Runtime{Domain: ml, Op: op, Version: 1, In: []Input{f32(5, 3)}, Whole: true, Flat: true, Attrs: as(attrs...)}
+		if op == "SVMClassifier" {
+			r.Outs = []int{0, 1}
+		}
+		out = append(out, r)
+	}
+	three := []any{"support_vectors", numbers(15, .3), "vectors_per_class", []int{2, 1, 2}, "coefficients", numbers(10, .2), "rho", []float32{.3, -.2, .1}, "classlabels_ints", []int{7, 3, 5}}
+	two := []any{"support_vectors", numbers(9, .3), "vectors_per_class", []int{2, 1}, "coefficients", numbers(3, .2), "rho", []float32{.15}, "classlabels_ints", []int{4, 2}}
+	with := func(base []any, more ...any) []any { return append(append([]any{}, base...), more...) }
+	params := []float32{.4, .3, 3}
+	for _, k := range []string{"LINEAR", "POLY", "RBF", "SIGMOID"} {
+		add("SVMClassifier", with(three, "kernel_type", k, "kernel_params", params)...)
+		add("SVMRegressor", "kernel_type", k, "kernel_params", params, "n_supports", 3, "support_vectors", numbers(9, .3), "coefficients", numbers(3, .2), "rho", []float32{.7})
+	}
+	rbf := []any{"kernel_type", "RBF", "kernel_params", params}
+	add("SVMClassifier", with(with(three, rbf...), "post_transform", "SOFTMAX")...)
+	add("SVMClassifier", with(with(three, rbf...), "prob_a", []float32{-1.5, -.7, -2}, "prob_b", []float32{.2, -.1, 0})...)
+	for _, after := range []string{"NONE", "LOGISTIC"} {
+		add("SVMClassifier", with(with(two, rbf...), "post_transform", after)...)
+	}
+	add("SVMClassifier", with(with(two, rbf...), "prob_a", []float32{-1.5}, "prob_b", []float32{.2})...)
+	add("SVMClassifier", "kernel_params", params, "coefficients", numbers(9, .2), "rho", []float32{.3}, "classlabels_ints", []int{1, 2, 3})
+	add("SVMClassifier", "kernel_params", params, "coefficients", numbers(6, .2), "rho", []float32{.3}, "classlabels_ints", []int{1, 2})
+	add("SVMRegressor", "kernel_params", params, "coefficients", numbers(3, .2), "rho", []float32{.3}, "n_supports", 0)
+	add("SVMRegressor", "kernel_params", params, "coefficients", numbers(3, .2), "rho", []float32{.3}, "n_supports", 0, "one_class", 1)
+	return out
+}
