@@ -43,8 +43,8 @@ func operatorsPage() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", n, gradient, kernel, rule)
 	}
 	otherDomains(&b)
-	b.WriteString("\n## Not known\n\nOperators on sequences, optional values, strings and images, and those of `ai.onnx.preview.training`; element types of less\n" +
-		"than 16 bits that are not int8, uint8, int4, uint4 or bool. A file with an operator that is not known opens: `pare model inspect` shows\n" +
+	b.WriteString("\n## Not known\n\nOperators on sequences, optional values, strings and images, and those of `ai.onnx.preview.training`; mixtures of experts\n" +
+		"(MoE and QMoE of `com.microsoft`); element types of less than 16 bits that are not int8, uint8, int4, uint4 or bool. A file with an operator that is not known opens: `pare model inspect` shows\n" +
 		"it, `pare model run` runs it up to that operator, and `pare model prune` leaves whole what the operator touches. It is not\n" +
 		"trained or timed; a program of its own adds the operator with `op.Register`.\n")
 	return b.String()
