@@ -121,7 +121,7 @@ const (
 	// filterSquare is the mean square norm of the filters: that of He's initial weights
 	// (He, Zhang, Ren, Sun 2015, arXiv 1502.01852, equation 10). The step that a filter
 	// takes behind a normalisation goes with the inverse square of its norm.
-	filterSquare = 2
+	filterSquare = 7
 	// leastNorm is that of a filter which the outputs hardly depend on: so small that it
 	// is the first to be cut, and not so small that it could not be normalised.
 	leastNorm = .02
