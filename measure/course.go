@@ -12,6 +12,7 @@ import (
 // that were held out from it.
 type Course struct {
 	Rate   float64      `json:"learning_rate"`        // the peak, before any return
+	Batch  int          `json:"batch,omitempty"`      // samples in each step
 	Tested int          `json:"range_test,omitempty"` // steps of the test that found it; 0: it was given, or is the usual one
 	Backs  []train.Back `json:"returns,omitempty"`    // to an earlier state, after explosions
 	Kept   int          `json:"kept_epoch,omitempty"` // the one that was best on the set; 0: the last
@@ -25,7 +26,7 @@ type Course struct {
 // Judge notes what a training of a run came to: was is what the network was worth
 // before it, nil where that was not measured.
 func (c *Course) Judge(r *train.Run, set *dataset.Set, was *train.Metrics) {
-	c.Rate, c.Tested, c.Backs, c.Kept, c.Epochs = r.Peak, r.Tested, r.Backs, r.Kept, len(r.Past)
+	c.Rate, c.Batch, c.Tested, c.Backs, c.Kept, c.Epochs = r.Peak, r.Train.Batch(), r.Tested, r.Backs, r.Kept, len(r.Past)
 	if was == nil || set == nil || len(r.Past) == 0 {
 		return
 	}

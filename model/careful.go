@@ -121,7 +121,7 @@ func (j *Job) holdOut() error {
 	}
 	n := j.Data.Train.Len()
 	held := min(heldMost, int(heldTenth*float64(n)), max(heldFew, int(heldShare*float64(n))))
-	if held < heldLeast || n-held < j.Recipe.Batch {
+	if held < heldLeast || n-held < j.batch() {
 		return nil
 	}
 	rest, val, err := j.Data.Train.Split(float64(held)/float64(n), j.Seed)

@@ -53,7 +53,7 @@ func (j *Job) gradientLoss() (l train.Loss, batch int, err error) {
 	} else if labels && !distils && (ways == nil || slices.Contains(ways, "train")) {
 		l, err = j.Objective()
 		if slices.ContainsFunc(l.Objective, comparesSamples) {
-			return l, j.Recipe.Batch, err
+			return l, j.batch(), err
 		}
 		return l, gradientSamples, err
 	}

@@ -51,11 +51,12 @@ type Job struct {
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
 
-	whole  *graph.Graph    // the network before, where what is cut is to be solved
-	solved *Result         // the notes of that, once it was done
-	course *measure.Course // of the training under way; nil: nobody asks
-	method Method          // whose settings a checkpoint belongs to
-	tried  bool            // the cut is made to be looked at, before a training that is to follow
+	whole   *graph.Graph    // the network before, where what is cut is to be solved
+	solved  *Result         // the notes of that, once it was done
+	implied bool            // nobody asked for that but the distillation
+	course  *measure.Course // of the training under way; nil: nobody asks
+	method  Method          // whose settings a checkpoint belongs to
+	tried   bool            // the cut is made to be looked at, before a training that is to follow
 }
 
 // Result is what came out.
@@ -79,6 +80,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	k := *j
 	k.method = m
+	k.sizeBatch()
 	notes, err := k.settle()
 	if err != nil {
 		return nil, err

@@ -12,14 +12,14 @@ import (
 // Recipe is how a network is trained or trained on.
 type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
-	Batch     int     `flag:"batch" range:"[1,)" doc:"samples in each step"`
+	Batch     int     `flag:"batch" range:"[1,)" auto:"-1" doc:"samples in each step (auto: 128, and fewer with distil where that makes too few steps)"`
 	LR        float64 `flag:"lr" range:"(0,)" auto:"0" doc:"peak learning rate (auto: found by a short range test); above 0, or auto"`
 	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`
 	Loss      string  `flag:"loss" doc:"what is made small: auto, by what outputs and targets suggest, or none, for labels are not used, or a sum of terms such as 'cross-entropy(logits,labels)+0.5*smooth-l1(boxes,box)', each one of cross-entropy, bce, mse, l1 … or onnx:FILE"`
-	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels; solve, by least squares layer by layer on samples without labels, alone (with 0 epochs) or before the training, as in solve,distil"`
+	Recover   string  `flag:"recover" doc:"how what a cut costs is won back: auto, by labels where there are any and else as distil; train, by labels; distil, by what the network before gives, without labels, where a cut comes first from what solve makes of it; solve, by least squares layer by layer on samples without labels, alone (with 0 epochs) or before the training, as in solve,train"`
 	Inner     string  `flag:"inner" choice:"auto,on,off" doc:"with distil: values inside the network are matched too, where it has a part of those before: on, off, or auto (sums of residual branches are, what stands behind activations is not)"`
 	Metric    string  `flag:"metric" doc:"how networks are judged, the first deciding: auto, by what the loss suggests, or some of accuracy, top-k(k=5), iou, ap(boxes,scores,box,label), r2, psnr … and onnx:FILE"`
 	Smoothing float64 `flag:"smoothing" range:"[0,1)" doc:"label smoothing"`
@@ -35,7 +35,7 @@ type Recipe struct {
 // whose rate is found, gradients clipped, explosions undone, and the best epoch kept.
 // The zero values of a recipe have none of these but the rate.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: 128, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "auto", Renorm: "auto",
+	return Recipe{Epochs: 10, Batch: AutoBatch, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "auto", Renorm: "auto",
 		Clip: train.Adaptive, Explosion: "auto", Keep: "auto"}
 }
 
@@ -52,19 +52,19 @@ func (j *Job) Check() error {
 	if err != nil || j.Graph == nil {
 		return err
 	}
-	return cfg.Loss.Learns(j.Graph, j.Data.Train, j.Recipe.Batch)
+	return cfg.Loss.Learns(j.Graph, j.Data.Train, j.batch())
 }
 
 // config is the part of the training that the recipe alone decides.
 func (j *Job) config() (*train.Config, error) {
 	r := j.Recipe
 	switch {
-	case r.Epochs < 0 || r.Batch < 1:
+	case r.Epochs < 0 || r.Batch < 1 && r.Batch != AutoBatch:
 		return nil, catalog.Errorf("{Recipe.Epochs} %d, {Recipe.Batch} %d: at least 0 epochs, and at least 1 sample in a batch, are needed", r.Epochs, r.Batch)
 	case j.Data == nil || j.Data.Train == nil:
 		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
-	case j.Data.Train.Len() < r.Batch:
-		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), r.Batch)
+	case j.Data.Train.Len() < j.batch():
+		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), j.batch())
 	case !(r.LR >= 0) || math.IsInf(r.LR, 0):
 		return nil, catalog.Errorf("{Recipe.LR} %v: the learning rate is not a positive number", r.LR)
 	case r.Clip < 0 && r.Clip != train.Adaptive || math.IsNaN(r.Clip):
@@ -139,10 +139,10 @@ func (r *Recipe) objective() (objective.Objective, error) {
 
 // Steps is the number of optimiser steps that the recipe makes.
 func (j *Job) Steps() int {
-	if j.Data == nil || j.Data.Train == nil || j.Recipe.Batch < 1 {
+	if j.Data == nil || j.Data.Train == nil || j.batch() < 1 {
 		return 0
 	}
-	return j.Recipe.Epochs * (j.Data.Train.Len() / j.Recipe.Batch)
+	return j.Recipe.Epochs * (j.Data.Train.Len() / j.batch())
 }
 
 // NeedsTraining returns an error that says why, where the recipe trains nothing.

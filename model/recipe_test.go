@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"pare/dataset"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/model/oneshot"
 	"pare/train"
 )
 
@@ -77,5 +79,35 @@ func TestNothingToLearn(t *testing.T) {
 	j.Data.Train, j.Data.Test = &s, nil
 	if _, err := j.Train(context.Background()); err == nil || !strings.Contains(err.Error(), "nothing to learn from") {
 		t.Error(err)
+	}
+}
+
+// The batch that is chosen is 128, less where there are fewer samples; and where a
+// distillation would have less than 400 steps half of it, and again, down to 16.
+func TestAutoBatch(t *testing.T) {
+	for _, c := range []struct {
+		recover                string
+		samples, epochs, batch int
+	}{
+		{"train", 400, 2, 128}, {"train", 100, 2, 64}, {"auto", 400, 2, 128},
+		{"distil", 400, 134, 128}, {"distil", 400, 133, 64}, {"distil", 400, 67, 64}, {"distil", 400, 40, 32}, {"distil", 400, 1, 16}, {"distil", 10, 1, 8},
+	} {
+		j := modeltest.Job(t, c.epochs)
+		j.Recipe.Recover, j.Recipe.Batch = c.recover, model.AutoBatch
+		j.Data.Train = j.Data.Train.First(c.samples)
+		if want := c.epochs * (c.samples / c.batch); j.Steps() != want {
+			t.Errorf("%+v: %d steps, want %d", c, j.Steps(), want)
+		}
+		if err := j.Check(); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	j := modeltest.Job(t, 1)
+	j.Recipe.Recover, j.Recipe.Batch = "distil", model.AutoBatch
+	auto := modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .5}, j)
+	j = modeltest.Job(t, 1)
+	j.Recipe.Recover, j.Recipe.Batch = "distil", 16
+	if !bytes.Equal(modeltest.Bits(auto.Graph), modeltest.Bits(modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .5}, j).Graph)) {
+		t.Error("a batch that is chosen makes another network than the same one given")
 	}
 }

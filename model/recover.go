@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func (j *Job) labelled() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, batch := j.Graph.Batch(j.Recipe.Batch)
+	_, batch := j.Graph.Batch(cmp.Or(max(j.Recipe.Batch, 0), usualBatch))
 	v, err := train.NewView(j.Graph, j.Data.Train, batch, o)
 	if err != nil {
 		return false, err

@@ -3,14 +3,18 @@ package model_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"pare/graph"
 	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/model/gradual"
 	"pare/model/oneshot"
+	"pare/tensor"
 	"pare/train"
 )
 
@@ -85,5 +89,54 @@ func TestDistilIgnoresLabels(t *testing.T) {
 	}
 	if !bytes.Equal(run(false), run(true)) {
 		t.Error("other labels make another network")
+	}
+}
+
+// A distillation begins with what least squares make of the cut, as solve,distil does,
+// and by itself where the samples have no labels.
+func TestDistilBeginsSolved(t *testing.T) {
+	run := func(recover string, labels bool) *model.Result {
+		j := modeltest.Job(t, 1)
+		if !labels {
+			s := *j.Data.Train
+			s.Fields = s.Fields[:1]
+			j.Data.Train, j.Data.Test = &s, nil
+		}
+		j.Recipe.Recover = recover
+		return modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .7}, j)
+	}
+	want := run("solve,distil", true)
+	for _, how := range []struct {
+		recover string
+		labels  bool
+	}{{"distil", true}, {"auto", false}} {
+		r := run(how.recover, how.labels)
+		if !bytes.Equal(modeltest.Bits(r.Graph), modeltest.Bits(want.Graph)) || !strings.Contains(modeltest.Said(r), "solved by least squares") {
+			t.Errorf("%+v is not what solve,distil makes: %q", how, r.Notes)
+		}
+	}
+	if r := run("train", true); strings.Contains(modeltest.Said(r), "solved") {
+		t.Errorf("learning labels solves too: %q", r.Notes)
+	}
+}
+
+// What cannot be solved before a distillation is trained as it was cut, and that is said;
+// where solving is asked for it is an error. A method that cuts while it trains is not
+// told of what nobody asked for.
+func TestDistilUnsolved(t *testing.T) {
+	job := func(recover string) *model.Job {
+		j := modeltest.Job(t, 1)
+		j.Recipe.Recover = recover
+		j.Samples = func(func(map[string]*tensor.Tensor) error) error { return errors.New("no samples today") }
+		return j
+	}
+	if r := modeltest.Run(t, &oneshot.GlobalMP{Sparsity: .7}, job("distil")); !strings.Contains(modeltest.Said(r), "no samples today") || len(r.Epochs) != 1 {
+		t.Errorf("%d epochs, %q", len(r.Epochs), r.Notes)
+	}
+	if _, err := model.Run(context.Background(), &oneshot.GlobalMP{Sparsity: .7}, job("solve,distil")); err == nil || !strings.Contains(err.Error(), "no samples today") {
+		t.Error(err)
+	}
+	if r := modeltest.Run(t, gradual.NewGMP(), job("distil")); strings.Contains(modeltest.Said(r), "solved") {
+		t.Errorf("%q", r.Notes)
 	}
 }

@@ -18,7 +18,7 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 	if j.Recipe.Renorm != "auto" || j.Steps() == 0 && !j.tried || train.Unnormalised(j.Graph) == nil {
 		return work()
 	}
-	src := train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.Recipe.Batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed})
+	src := train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed})
 	l, err := j.Objective()
 	if err != nil {
 		return nil, err
@@ -54,6 +54,7 @@ func (j *Job) Train(ctx context.Context) (*Result, error) {
 		}
 	}
 	k := *j
+	k.sizeBatch()
 	k.course = &measure.Course{}
 	if err := k.holdOut(); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"pare/model/learned"
 	"pare/model/oneshot"
 	"pare/model/rewrite"
+	"pare/model/structured"
 	"pare/tensor"
 	"pare/train"
 )
@@ -209,5 +211,23 @@ func TestRenormAsIs(t *testing.T) {
 		if r := modeltest.Run(t, m, foldedJob(t, 1)); strings.Contains(modeltest.Said(r), "put back") {
 			t.Errorf("%s: %q", name, r.Notes)
 		}
+	}
+}
+
+// A distillation of a network whose normalisation was put back begins with what least
+// squares make of the cut, too.
+func TestRenormSolved(t *testing.T) {
+	loss := func(samples bool) float64 {
+		j := foldedJob(t, 1)
+		j.Recipe.Recover, j.Recipe.LR, j.Recipe.Decay = "distil", 1e-30, 0 // moves nothing
+		if !samples {
+			j.Samples = func(func(map[string]*tensor.Tensor) error) error { return errors.New("none") }
+		}
+		m := structured.NewChannels()
+		m.Score = "norm"
+		return modeltest.Run(t, m, j).Epochs[0].Loss
+	}
+	if solved, cut := loss(true), loss(false); !(solved < .8*cut) {
+		t.Errorf("the distillation begins at %v, and at %v where nothing is solved", solved, cut)
 	}
 }

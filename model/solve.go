@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"pare/catalog"
@@ -37,9 +38,14 @@ func (j *Job) checkSolve() error {
 	return nil
 }
 
-// beforeSolve keeps the network as it is, where what is cut is to be solved.
+// beforeSolve keeps the network as it is, where what is cut is to be solved: where the
+// recipe says so, and before a distillation, which begins with it.
 func (j *Job) beforeSolve() error {
 	solve, _, err := j.Recipe.solves()
+	if err == nil && !solve && j.Steps() > 0 {
+		solve, err = j.distils()
+		j.implied = solve
+	}
 	if solve {
 		j.whole, _ = j.Graph.Clone(true)
 		j.solved = &Result{}
@@ -60,6 +66,10 @@ func (j *Job) Repair(ctx context.Context, res *Result) (done bool, err error) {
 	notes := res.Notes
 	err = j.Solve(ctx, j.whole, res)
 	j.solved.Notes, res.Notes = res.Notes[len(notes):], notes
+	if err != nil && j.implied && ctx.Err() == nil {
+		j.solved.Notes = []catalog.Text{catalog.Text(fmt.Sprintf("the training began with what was cut, which could not be solved by least squares: %v", err))}
+		return false, nil
+	}
 	return err == nil, err
 }
 
@@ -85,6 +95,9 @@ func (j *Job) afterWork(ctx context.Context, res *Result) error {
 		return nil
 	}
 	if j.solved.Notes == nil {
+		if j.implied {
+			return nil
+		}
 		if j.Steps() > 0 {
 			res.Note("nothing was solved by least squares: the method cuts while it trains")
 			return nil

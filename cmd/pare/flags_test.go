@@ -85,7 +85,7 @@ func TestWrongFlags(t *testing.T) {
 		{"--method granet --initial 1", "--initial 1: a number in [0,1) is needed\n"},
 		{"--method granet --begin 10q", `--begin: "10q" is no point of a training`},
 		{"--sparsity NaN", "--sparsity NaN: a number in [0,1) is needed\n"},
-		{"--batch 0", "--batch 0: a number of at least 1 is needed\n"},
+		{"--batch 0", "--batch 0: a number of at least 1, or auto is needed\n"},
 		{"--optimizer adm", `--optimizer "adm": sgd, nesterov, adam or adamw is needed; did you mean adam?`},
 		{"--latency 1", "--latency 1: a number in (0,1) is needed\n"},
 		{"--seed x", "--seed x: a whole number of at least 0 is needed\n"},
