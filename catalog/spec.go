@@ -49,13 +49,13 @@ func (s Spec) Apply(p any) error {
 		if err != nil {
 			return fmt.Errorf("method %s: %w", s.Name, err)
 		}
-		if before, again := given[a.Name]; again {
+		if before, again := given[x.Name]; again {
 			if !x.IsList() {
 				return fmt.Errorf("method %s: %s is set twice", s.Name, a.Name)
 			}
 			a.Value = before + "," + a.Value
 		}
-		given[a.Name] = a.Value
+		given[x.Name] = a.Value
 		if err := x.Set(a.Value); err != nil {
 			return fmt.Errorf("method %s: %w", s.Name, err)
 		}

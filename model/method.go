@@ -51,11 +51,12 @@ type Job struct {
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
 
-	whole  *graph.Graph    // the network before, where what is cut is to be solved
-	solved *Result         // the notes of that, once it was done
-	course *measure.Course // of the training under way; nil: nobody asks
-	method Method          // whose settings a checkpoint belongs to
-	tried  bool            // the cut is made to be looked at, before a training that is to follow
+	whole  *graph.Graph             // the network before, where what is cut is to be solved
+	solved *Result                  // the notes of that, once it was done
+	course *measure.Course          // of the training under way; nil: nobody asks
+	method Method                   // whose settings a checkpoint belongs to
+	fold   func(*graph.Graph) error // folds what was put in for the training again; nil: nothing was
+	tried  bool                     // the cut is made to be looked at, before a training that is to follow
 }
 
 // Result is what came out.

@@ -42,9 +42,13 @@ func settingOf(cmd *cobra.Command, p any, name string) {
 	}
 }
 
-// settingFlags makes the settings of a struct flags of a command, under a heading.
-func settingFlags(cmd *cobra.Command, p any, heading string) {
+// settingFlags makes the settings of a struct flags of a command, under a heading, but
+// for those of which one of without is true.
+func settingFlags(cmd *cobra.Command, p any, heading string, without ...func(name string) bool) {
 	for _, s := range catalog.Settings(p) {
+		if slices.ContainsFunc(without, func(not func(string) bool) bool { return not(s.Name) }) {
+			continue
+		}
 		f := cmd.Flags().VarPF(&settingFlag{Setting: s}, s.Name, "", s.Usage())
 		if s.Kind == "bool" {
 			f.NoOptDefVal = "true"
@@ -82,6 +86,9 @@ func (c *cli) choose() {
 // its own; both at once is an error.
 func (c *cli) given(cmd *cobra.Command, name string) (bool, error) {
 	flag, spec := cmd.Flags().Changed(name), c.spec.Has(name)
+	if s, err := catalog.Find(c.method, name); err == nil {
+		spec = spec || slices.ContainsFunc(s.Alias, c.spec.Has)
+	}
 	if flag && spec {
 		return true, usage("--%s is given twice: in --method and as a flag; leave one out", name)
 	}

@@ -65,9 +65,9 @@ func TestChannelsFreeSizes(t *testing.T) {
 func TestChannelsBadInput(t *testing.T) {
 	for want, s := range map[string]model.ChannelTarget{
 		"no cut of channels":             {MACs: 1e-9},
-		"no target: give MACs or Params": {},
-		"MACs 1.5: a number in [0,1]":    {MACs: 1.5},
-		"Params NaN: a number in [0,1]":  {Params: math.NaN()},
+		"no target: give MACs, Params":   {},
+		"MACs 1.5: a share is at most 1": {MACs: 1.5},
+		"Params NaN: a number of at":     {Params: model.Count(math.NaN())},
 		"Least 1: a number in [0,1)":     {MACs: .5, Least: 1},
 		"Round -1: a number of at least": {MACs: .5, Round: -1},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/catalog"
 	"pare/graph"
@@ -59,7 +60,9 @@ func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.G
 }
 
 func (r *rating) say(format string, a ...any) {
-	r.said = append(r.said, catalog.Text(fmt.Sprintf(format, a...)))
+	if text := catalog.Text(fmt.Sprintf(format, a...)); !slices.Contains(r.said, text) { // of a step before
+		r.said = append(r.said, text)
+	}
 }
 
 // taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
