@@ -15,6 +15,8 @@ type Timing struct {
 	Before  float64 `json:"before"` // of the network before
 	Ratio   float64 `json:"ratio"`  // of the two, taken in turn where both were
 	By      string  `json:"by"`     // the command that measured it; "" for Pare's engine
+
+	half float64 // half-width of the middle half of the ratios
 }
 
 // clock measures networks beside the one before the cut: on Pare's engine, in turn with
@@ -24,9 +26,9 @@ type clock struct {
 	command string
 	engine  engine.Options
 
-	dense          float64 // seconds of the network before, by the command
-	fastest        float64 // seconds of the fastest that was measured; 0: none was
-	slower, rounds int     // networks that were slower than the one before, of all
+	dense         float64 // seconds of the network before, by the command
+	fastest       float64 // seconds of the fastest cut that was tried; 0: none was
+	slower, tried int     // cuts that were slower than the network before, of all
 }
 
 // Latency of one sample is the median of so many rounds, each of so long.
@@ -42,13 +44,19 @@ func (c *clock) time(ctx context.Context, g *graph.Graph) (t Timing, err error) 
 	} else {
 		var s []measure.Speed
 		if s, err = measure.Latency(ctx, []*graph.Graph{c.before, g}, 1, clockRounds, clockRound, c.engine); err == nil {
-			t = Timing{Seconds: s[1].Seconds.Median, Before: s[0].Seconds.Median, Ratio: s[1].Ratio.Median}
+			t = Timing{Seconds: s[1].Seconds.Median, Before: s[0].Seconds.Median, Ratio: s[1].Ratio.Median, half: s[1].Ratio.Half}
 		}
 	}
+	return t, err
+}
+
+// try measures a cut network, and keeps count.
+func (c *clock) try(ctx context.Context, g *graph.Graph) (Timing, error) {
+	t, err := c.time(ctx, g)
 	if err != nil {
 		return t, err
 	}
-	if c.rounds++; t.Ratio > slowerThan {
+	if c.tried++; t.slower() {
 		c.slower++
 	}
 	if c.fastest == 0 || t.Seconds < c.fastest {
@@ -57,9 +65,9 @@ func (c *clock) time(ctx context.Context, g *graph.Graph) (t Timing, err error) 
 	return t, nil
 }
 
-// slowerThan is the ratio of times from which a network is called slower than the one
-// before: what is less is within the noise of a machine.
-const slowerThan = 1.02
+// slower says whether a network takes longer than the one before, beyond the noise of a
+// machine.
+func (t Timing) slower() bool { return t.Ratio-t.half > 1.05 }
 
 // share is the part that a time takes of what it may take.
 func (t Timing) share(most Time) float64 {

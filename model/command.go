@@ -52,21 +52,21 @@ func timeBy(ctx context.Context, command string, g *graph.Graph) (float64, error
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
 	case limited.Err() != nil:
-		return 0, catalog.Errorf("{LatencyCmd} %q has not ended after %v", command, commandTime)
+		return 0, fmt.Errorf("the latency command %q has not ended after %v", command, commandTime)
 	case err != nil:
 		var exit *exec.ExitError
 		if said := complaint.last(); errors.As(err, &exit) && said != "" {
-			return 0, catalog.Errorf("{LatencyCmd} %q fails: %v: %s", command, err, said)
+			return 0, fmt.Errorf("the latency command %q fails: %v: %s", command, err, said)
 		}
-		return 0, catalog.Errorf("{LatencyCmd} %q fails: %v", command, err)
+		return 0, fmt.Errorf("the latency command %q fails: %v", command, err)
 	}
 	last := out.last()
 	if last == "" {
-		return 0, catalog.Errorf("{LatencyCmd} %q prints nothing: its last line is to be a number of milliseconds", command)
+		return 0, fmt.Errorf("the latency command %q prints nothing: its last line is to be a number of milliseconds", command)
 	}
 	ms, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(last, "ms")), 64)
 	if err != nil || !(ms > 0) || math.IsInf(ms, 0) {
-		return 0, catalog.Errorf("{LatencyCmd} %q prints %q in its last line, which is no number of milliseconds above 0", command, last)
+		return 0, fmt.Errorf("the latency command %q prints %q in its last line, which is no number of milliseconds above 0", command, last)
 	}
 	return ms / 1000, nil
 }

@@ -267,7 +267,7 @@ func (c *cutting) timed(ctx context.Context, j *Job, groups []*structure.Group, 
 		if err != nil {
 			return nil, nil, err
 		}
-		c.first, c.clock.fastest, c.clock.slower, c.clock.rounds = &first, 0, 0, 0
+		c.first = &first
 	}
 	most := c.Latency
 	if c.done+1 < c.steps && most > 0 {
@@ -279,7 +279,11 @@ func (c *cutting) timed(ctx context.Context, j *Job, groups []*structure.Group, 
 	}
 	if most > 0 {
 		t.Within = func(g *graph.Graph) (float64, error) {
-			x, err := c.clock.time(ctx, g)
+			measure := c.clock.time
+			if structure.CostOf(g).MACs < c.whole.MACs { // else it is the network before
+				measure = c.clock.try
+			}
+			x, err := measure(ctx, g)
 			if err == nil {
 				j.Logf("a candidate takes %s, %.3g of what it took before", report.Millis(x.Seconds).Text, x.Ratio)
 			}
@@ -287,9 +291,10 @@ func (c *cutting) timed(ctx context.Context, j *Job, groups []*structure.Group, 
 		}
 	}
 	sel, rounded, err := structure.SelectRounded(j.Graph, groups, score, t)
-	if errors.Is(err, structure.ErrNotWithin) {
+	if none := (*structure.NotWithin)(nil); errors.As(err, &none) {
 		text, _ := most.MarshalText()
-		err = catalog.Errorf("{Latency} %s: the network takes %s, and the fastest cut of it %s: %v", text, report.Millis(c.first.Before).Text, report.Millis(c.clock.fastest).Text, err)
+		err = fmt.Errorf("no cut of channels reaches a latency of %s: the network takes %s, and the fastest of %d cuts %s%s",
+			text, report.Millis(c.first.Before).Text, c.clock.tried, report.Millis(c.clock.fastest).Text, none.Whole)
 	}
 	return sel, rounded, err
 }
@@ -308,10 +313,10 @@ func (c *cutting) said(now Timing) []catalog.Text {
 		after = fmt.Sprintf(" %d of %d", c.done+1, c.steps)
 	}
 	say("one sample takes %s after the cut%s and %s before, %s", report.Millis(now.Seconds).Text, after, report.Millis(now.Before).Text, by)
-	if now.Ratio > slowerThan {
+	if now.slower() {
 		say("the cut makes the network slower, %s: %.3g times the time", by, now.Ratio)
 	} else if c.clock.slower > 0 {
-		say("%d of the %d cuts that were tried make the network slower, %s", c.clock.slower, c.clock.rounds, by)
+		say("%d of the %d cuts that were tried make the network slower, %s", c.clock.slower, c.clock.tried, by)
 	}
 	return out
 }

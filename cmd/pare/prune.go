@@ -62,11 +62,12 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
 	f.BoolVar(&q.strict, "strict", false, strictHelp)
+	c.choose()
 	settingFlags(cmd, &q.goal, "", c.settingOfMethod)
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	c.answerFlags(cmd)
-	if c.choose(); c.wrong == nil {
+	if c.wrong == nil {
 		settingFlags(cmd, c.method, settingsOf(c.method.Card().Name))
 		otherNames(cmd, c.method)
 	}

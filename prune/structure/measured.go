@@ -1,9 +1,6 @@
 package structure
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // What is measured, such as time, says nothing of a cut before it is made. Of the cuts that
 // meet the rest of a target with ever fewer multiply-accumulates (or parameters, where
@@ -62,7 +59,7 @@ func (s *search) measured(from *found) (*found, error) {
 		}
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w: of %d networks that were measured the fastest takes %.3g of what it may take%s%s", ErrNotWithin, len(seen), least, s.held(), s.reasons("; "))
+		return nil, &NotWithin{Networks: len(seen), Least: least, Whole: s.held() + s.reasons("; ")}
 	}
 	for hi-lo > 1 {
 		*knob = max(2, float64(int64((hi+lo)/2)))
@@ -83,5 +80,14 @@ func (s *search) measured(from *found) (*found, error) {
 	return good, nil
 }
 
-// ErrNotWithin is returned where no cut is within what is measured.
-var ErrNotWithin = errors.New("no cut of channels is within what is measured")
+// NotWithin says that no cut is within what is measured.
+type NotWithin struct {
+	Networks int     // that were measured
+	Least    float64 // share of what may be taken that the best of them takes
+	Whole    string  // what stays whole and why, behind a semicolon
+}
+
+// Error says so.
+func (e *NotWithin) Error() string {
+	return fmt.Sprintf("no cut of channels is within what is measured: the best of %d networks takes %.3g of what it may%s", e.Networks, e.Least, e.Whole)
+}
