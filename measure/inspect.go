@@ -24,6 +24,8 @@ type Inspection struct {
 	Groups []InspectedGroup `json:"groups"`
 	Whole  []LeftWhole      `json:"left_whole"`
 
+	Sensitivity *Sensitivity `json:"sensitivity,omitempty"` // where it was measured
+
 	outline []structure.Layer
 }
 
@@ -124,6 +126,9 @@ func (x *Inspection) Report(few int) *report.Report {
 	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %s, output %s, opset %d", x.Name, x.Input, x.Output, x.Opset), Table: x.layerTable()})
 	r.Add(report.Section{Heading: "Whole", Table: x.wholeSize()})
 	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
+	if x.Sensitivity != nil && len(x.Groups) > 0 {
+		r.Add(x.Sensitivity.section(x, few))
+	}
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})
 	}

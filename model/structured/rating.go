@@ -20,7 +20,23 @@ type rating struct {
 	*Channels
 	job   *model.Job
 	said  []catalog.Text
+	fell  string       // why the score auto was not reconstruction although there is data
 	skips []prune.Skip // what has no say
+}
+
+// Rates rates the channels of a job's network as the method would before it cuts them, and
+// says how: by norm, reconstruction, activations or gradients.
+func (s *Channels) Rates(ctx context.Context, j *model.Job, groups []*structure.Group) (rates [][]float64, how string, err error) {
+	r := &rating{Channels: s, job: j}
+	rates, _, err = r.rate(ctx, j.Graph, groups)
+	how = "the norm of their weights"
+	switch {
+	case s.Score == "activations", s.Score == "taylor", s.Score == "reconstruction":
+		how = s.Score
+	case s.Score == "auto" && len(r.said) > 0 && r.fell == "":
+		how = "reconstruction"
+	}
+	return rates, how + r.fell, err
 }
 
 // rate rates channels by the score that the settings name. costs is that of
@@ -54,6 +70,7 @@ func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.G
 			return rates, costs, err
 		}
 		why, norm = fmt.Sprintf(", not by what goes into layers: %v", err), r.say
+		r.fell = why
 	}
 	norm("channels are rated by the norm of their weights ({Score} norm)%s", why)
 	return model.Squares(g, groups)
