@@ -192,12 +192,13 @@ func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prun
 	for _, r := range rounded {
 		j.Logf("%s: %d channels in place of %d, a multiple of %d", groups[r.Group].Name, r.Kept, r.Asked, r.Multiple)
 	}
+	kinds := structure.Kinds(j.Graph, groups)
 	step := &cutStep{kept: structure.KeptBy(groups, sel), facts: CutFacts{Latency: timing}}
 	for i, g := range groups {
 		n := sel[i].Count()
 		step.facts.Channels += n
 		if n < len(g.Channels) {
-			j.Logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
+			j.Logf("%s: %d of %d %s stay", g.Name, n, len(g.Channels), stays(kinds[i]))
 		}
 	}
 	if c.done == 0 {
@@ -212,6 +213,14 @@ func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prun
 	step.facts.MACs, step.facts.Params, step.facts.Bytes, step.facts.Activations = cost.MACs, cost.Params, cost.Bytes, cost.Activations
 	c.done++
 	return step, err
+}
+
+// stays calls what stays of a group: 12 of 16 heads, 96 of 128 of the embedding width.
+func stays(k structure.Kind) string {
+	if strings.HasSuffix(string(k), "width") {
+		return "of the " + string(k)
+	}
+	return string(k)
 }
 
 // decided is what was found by measuring.
