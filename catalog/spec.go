@@ -40,6 +40,12 @@ func (s Spec) Has(name string) bool {
 	return slices.ContainsFunc(s.Set, func(a Assignment) bool { return a.Name == name })
 }
 
+// Gives says whether the spec sets a setting of p, by any of its names.
+func (s Spec) Gives(p any, name string) bool {
+	x, err := Find(p, name)
+	return err == nil && slices.ContainsFunc(s.Set, func(a Assignment) bool { return x.Called(a.Name) })
+}
+
 // Apply gives the settings their values. It returns an error for a setting that
 // is set twice and is no list.
 func (s Spec) Apply(p any) error {

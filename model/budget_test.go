@@ -253,3 +253,13 @@ func TestHolds(t *testing.T) {
 		t.Error("the job's network was cut")
 	}
 }
+
+// The default share of multiply-accumulates goes where another budget is given alone.
+func TestOneTarget(t *testing.T) {
+	for given, want := range map[string]model.Count{"": .5, "params": 0, "bytes": 0, "latency": 0, "activations": 0, "widths": 0, "macs": .5, "macs params": .5, "least": .5} {
+		m := structured.NewChannels()
+		if err := model.OneTarget(m, func(name string) bool { return slices.Contains(strings.Fields(given), name) }); err != nil || m.MACs != want {
+			t.Errorf("%q: %v, %v", given, m.MACs, err)
+		}
+	}
+}

@@ -41,6 +41,20 @@ func (s *ChannelTarget) Asked() bool {
 	return s.MACs > 0 || s.Params > 0 || s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || len(s.Widths) > 0
 }
 
+// OneTarget lets the default share of multiply-accumulates go where another budget of
+// channels is given and it is not. given says of a setting's name whether it is.
+func OneTarget(m Method, given func(name string) bool) error {
+	if _, err := catalog.Find(m, "macs"); err != nil || given("macs") {
+		return nil
+	}
+	for _, name := range []string{"params", "bytes", "activations", "latency", "widths"} {
+		if given(name) {
+			return catalog.Set(m, "macs", "0")
+		}
+	}
+	return nil
+}
+
 // Check says what is wrong with the settings, before any work.
 func (s *ChannelTarget) Check() error {
 	for _, a := range []struct {

@@ -85,10 +85,7 @@ func (c *cli) choose() {
 // given says whether a setting of the method is given, in --method or by a flag of
 // its own; both at once is an error.
 func (c *cli) given(cmd *cobra.Command, name string) (bool, error) {
-	flag, spec := cmd.Flags().Changed(name), c.spec.Has(name)
-	if s, err := catalog.Find(c.method, name); err == nil {
-		spec = spec || slices.ContainsFunc(s.Alias, c.spec.Has)
-	}
+	flag, spec := cmd.Flags().Changed(name), c.spec.Gives(c.method, name)
 	if flag && spec {
 		return true, usage("--%s is given twice: in --method and as a flag; leave one out", name)
 	}

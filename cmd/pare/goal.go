@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"pare/catalog"
 	"pare/model"
 
@@ -24,17 +26,13 @@ func (c *cli) settingOfMethod(name string) bool {
 }
 
 // budgets lets the method's own target go where another budget is given and it is not.
-func (c *cli) budgets(cmd *cobra.Command) error {
-	if !c.settingOfMethod("macs") {
-		return nil
-	}
-	if given, err := c.given(cmd, "macs"); err != nil || given {
-		return err
-	}
-	if some, err := c.givenSome(cmd, budgets); err != nil || some == "" {
-		return err
-	}
-	return catalog.Set(c.method, "macs", "0")
+func (c *cli) budgets(cmd *cobra.Command) (err error) {
+	one := model.OneTarget(c.method, func(name string) bool {
+		given, wrong := c.given(cmd, name)
+		err = cmp.Or(err, wrong)
+		return given
+	})
+	return cmp.Or(err, one)
 }
 
 // givenSome is the first of some settings that is given, "" for none.
@@ -64,9 +62,6 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	if drop && latency {
 		return nil, usage("--max-drop and --latency are two goals of method %s: give one (methods that cut channels meet both)", c.method.Card().Name)
 	}
-	if drop && j.Data == nil {
-		return nil, usage("--max-drop measures on data: give --data")
-	}
 	target, err := c.givenSome(cmd, cutTargets)
 	if err != nil {
 		return nil, err
@@ -75,11 +70,14 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	if err != nil {
 		return nil, err
 	}
-	if drop && (target == "macs" || other != "") {
-		return nil, model.Holds(cmd.Context(), c.method, j, q.Drop)
-	}
-	if target != "" {
+	beside := drop && (target == "macs" || other != "")
+	switch {
+	case target != "" && !beside:
 		return nil, usage("--max-drop and --latency seek the target themselves: leave --%s out", target)
+	case drop && j.Data == nil:
+		return nil, usage("--max-drop measures on data: give --data")
+	case beside:
+		return nil, model.Holds(cmd.Context(), c.method, j, q.Drop)
 	}
 	var g model.Goal
 	if latency {
