@@ -10,6 +10,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -124,7 +125,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if res != nil {
 		res.Notes = append(notes, res.Notes...)
 		res.took(k.course)
-		res.noteLeft(left)
+		res.noteLeft(slices.DeleteFunc(left, func(s prune.Skip) bool { return res.Kept[s.Name] != nil })) // integers whose channels were cut
 	}
 	return res, err
 }

@@ -85,6 +85,9 @@ func (r *rating) say(format string, a ...any) {
 // taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
 // with a channel, and says on what.
 func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
+	if err := quantised(groups); err != nil {
+		return nil, err
+	}
 	ws, err := prune.Weights(g, prune.Scope{})
 	if err != nil {
 		return nil, err
@@ -110,6 +113,9 @@ func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure
 
 // inputs rates by what goes into the layers that read channels.
 func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error) {
+	if err := quantised(groups); err != nil {
+		return nil, false, err
+	}
 	batches, err := r.job.Calibration(r.Samples)
 	if err != nil {
 		return nil, false, err
@@ -121,6 +127,17 @@ func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups [
 	}
 	rates, r.skips, err = calibrate.Reconstruction(ctx, g, groups, batches, damp, opt)
 	return rates, true, err
+}
+
+// quantised returns an error where weights of channels are integers, whose layers neither
+// inputs nor gradients tell apart.
+func quantised(groups []*structure.Group) error {
+	for _, g := range groups {
+		if g.Integers() {
+			return catalog.Errorf("the weights of %s are integers, which samples say nothing of: give {Score} norm", g.Name)
+		}
+	}
+	return nil
 }
 
 // damp is the share of the inputs' mean square that the second moments are damped with

@@ -34,11 +34,18 @@ type meter struct {
 	live  *op.Lifetimes // of the copy; nil: nobody asks
 	bytes bool          // those of the file are counted
 	whole Cost
+
+	integers map[*graph.Value]bool // weights that a DequantizeLinear reads
 }
 
 func newMeter(g *graph.Graph) *meter {
 	c, m := op.OneSample(g)
-	t := &meter{m: m, macs: map[*graph.Node]int64{}, nodes: map[*graph.Value][]*graph.Node{}, copy: c}
+	t := &meter{m: m, macs: map[*graph.Node]int64{}, nodes: map[*graph.Value][]*graph.Node{}, copy: c, integers: map[*graph.Value]bool{}}
+	for _, n := range g.Nodes {
+		if x := n.In(0); n.Is("DequantizeLinear") && x.IsConst() && x.Role == graph.Packed {
+			t.integers[x] = true
+		}
+	}
 	for i, n := range c.Nodes {
 		macs, ok := op.MACs(n)
 		if !ok {
@@ -82,6 +89,9 @@ func (m *meter) entries(v *graph.Value) int64 {
 
 // params is the number of entries of an initialiser that count, as the copy has it.
 func (m *meter) params(v *graph.Value) int64 {
+	if m.integers[v] {
+		return m.entries(v)
+	}
 	if !v.IsConst() || !v.DType.IsFloat() || v.Role == graph.Stat || v.Role == graph.Frozen {
 		return 0
 	}

@@ -18,12 +18,13 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 	for i, g := range groups {
 		out[i] = make([]float64, len(g.Channels))
 		for k, a := range g.Axes {
-			if !a.Value.IsConst() || a.Value.Role == graph.Stat {
-				continue
-			}
 			e, ok := cache[a.Value]
 			if !ok {
-				e = entry(a.Value)
+				if w := a.Value; w.IsConst() && w.Role != graph.Stat {
+					e = entry(w)
+				} else if w = unquantised(w); w != nil {
+					e = entry(w)
+				}
 				cache[a.Value] = e
 			}
 			if e != nil {
@@ -39,7 +40,8 @@ func Score(groups []*Group, entry func(v *graph.Value) []float32) [][]float64 {
 // group, of those of the whole weight.
 func (g *Group) addTo(score []float64, k int, entries []float32) {
 	a := g.Axes[k]
-	per := sums(entries, a.Value.Const.Shape, a.Dim)
+	shape, _ := a.Value.Shape.Ints()
+	per := sums(entries, shape, a.Dim)
 	for c, ch := range g.Channels {
 		for _, p := range ch.At[k] {
 			score[c] += per[p]
