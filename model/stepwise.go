@@ -76,7 +76,9 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 		if res.Graph, res.Kept = step.graph, step.kept; i > 0 {
 			res.Kept = way.before.Then(step.kept)
 		}
-		way.before = res.Kept
+		if way.before = res.Kept; n == 1 && len(res.Kept) == 0 {
+			res.Note("the network is within all that is asked for as it is: no channel is cut")
+		}
 		facts.Steps = append(facts.Steps, StepFacts{CutFacts: step.facts, Epochs: k.Recipe.Epochs})
 		if err := c.recover(ctx, k, res, runs, facts, n); err != nil {
 			return nil, err

@@ -39,6 +39,9 @@ func TestBudgets(t *testing.T) {
 	}
 	whole, size := prune("channels", "--macs", "1")
 	was := whole.Networks[0].Size
+	if !strings.Contains(strings.Join(whole.Notes, ""), "no channel is cut") {
+		t.Errorf("all may stay: %q", whole.Notes)
+	}
 	if size != was.Bytes || whole.Networks[1].Size.Params != was.Params {
 		t.Errorf("all may stay, and %+v does of %+v", whole.Networks[1].Size, was)
 	}

@@ -71,6 +71,12 @@ var structuredMutants = []Broken{
 		{Name: "channels-measured-smallest", Breaks: "where a budget is measured the smallest network is taken", File: "prune/structure/measured.go", Tests: []string{"prune/structure"},
 			Old: `for hi-lo > 1 {`,
 			New: `for hi < lo {`},
+		{Name: "channels-steps-at-once", Breaks: "the first of several cuts goes all the way", File: "model/cutting.go", Tests: []string{"model"},
+			Old: `return whole * math.Pow(target/whole, c.way())`,
+			New: `return whole * math.Pow(target/whole, 1)`},
+		{Name: "channels-measured-again", Breaks: "a run that is resumed measures again", File: "model/cutting.go", Tests: []string{"model"},
+			Old: `if j.Resume && run.Recall(j.Save, key, &d) && fits(groups, d.Selection) {`,
+			New: `if j.Resume && run.Recall(j.Save, "", &d) && fits(groups, d.Selection) {`},
 		{Name: "channels-widths-worst", Breaks: "the worst channels stay where a width is given", File: "prune/structure/exact.go", Tests: []string{"prune/structure"},
 			Old: `case s[a] < s[b]:
 				return -1`,
