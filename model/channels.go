@@ -17,7 +17,7 @@ type ChannelTarget struct {
 	Bytes       Size     `flag:"bytes" kind:"size" range:"[0,)" doc:"bytes that the ONNX file may have: a share such as 0.4, or a size such as 1.2MB (0: not asked)"`
 	Activations Size     `flag:"activations" kind:"size" range:"[0,)" doc:"most bytes of activations that may lie in memory at once, for one sample in the order of the file: a share such as 0.5, or a size such as 256KiB (0: not asked; the bound of this process is --memory)"`
 	Latency     Time     `flag:"latency" kind:"time" range:"[0,)" doc:"time for one sample that may be taken, measured on this machine by Pare's engine or the latency command: a share such as 0.5, or a time such as 8ms (0: not asked)"`
-	LatencyCmd  string   `flag:"latency-cmd" kind:"command" doc:"a command that measures instead, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
+	LatencyCmd  string   `flag:"latency-cmd" doc:"a command that measures instead, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
 	Round       int      `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least       float64  `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	AtLeast     []string `flag:"at-least" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays at least in groups by pattern, such as 'layer3*=0.5,head*=16'; the last pattern that matches a group's layers counts"`

@@ -90,7 +90,7 @@ func TestWrongFlags(t *testing.T) {
 		{"--sparsity NaN", "--sparsity NaN: a number in [0,1) is needed\n"},
 		{"--batch 0", "--batch 0: a number of at least 1 is needed\n"},
 		{"--optimizer adm", `--optimizer "adm": sgd, nesterov, adam or adamw is needed; did you mean adam?`},
-		{"--latency 1", "--latency 1: a number in (0,1) is needed\n"},
+		{"--latency 1", "--latency 1: a share below 1, or a time such as 8ms, is needed\n"},
 		{"--seed x", "--seed x: a whole number of at least 0 is needed\n"},
 		{"--seed", "flag needs an argument: --seed"},
 		{"--resume=perhaps", "--resume perhaps: true or false is needed\n"},

@@ -56,8 +56,11 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	if q.LatencyCmd != "" && !latency {
 		return nil, usage("--latency-cmd measures what --latency asks for: give both")
 	}
-	if !drop && !latency {
+	switch {
+	case !drop && !latency:
 		return nil, nil
+	case q.Latency == 1:
+		return nil, usage("--latency 1: a share below 1, or a time such as 8ms, is needed")
 	}
 	if drop && latency {
 		return nil, usage("--max-drop and --latency are two goals of method %s: give one (methods that cut channels meet both)", c.method.Card().Name)
