@@ -18,6 +18,7 @@ type Setting struct {
 	Choices []string `json:"choices,omitempty"` // tag choice, separated by commas: the only values allowed
 	Range   string   `json:"range,omitempty"`   // tag range, such as [0,1): the interval that numbers lie in
 	Also    []string `json:"also,omitempty"`    // tag also: values allowed outside the range, with a meaning of their own
+	Alias   []string `json:"alias,omitempty"`   // tag alias: other names for it
 	Auto    string   `json:"auto,omitempty"`    // tag auto: the number that the word auto stands for
 	Default string   `json:"default"`           // the value that the struct held when it was listed
 
@@ -50,6 +51,9 @@ func list(v reflect.Value) []*Setting {
 		if a := f.Tag.Get("also"); a != "" {
 			s.Also = strings.Split(a, ",")
 		}
+		if a := f.Tag.Get("alias"); a != "" {
+			s.Alias = strings.Split(a, ",")
+		}
 		s.Default = s.String()
 		out = append(out, s)
 	}
@@ -72,6 +76,9 @@ func kind(v reflect.Value) string {
 	}
 	return "text"
 }
+
+// Called says whether a name is the setting's, or one of its others.
+func (s *Setting) Called(name string) bool { return s.Name == name || slices.Contains(s.Alias, name) }
 
 // IsList says whether the setting is a list, which may be given item by item.
 func (s *Setting) IsList() bool { return s.value.IsValid() && s.value.Kind() == reflect.Slice }
@@ -218,7 +225,7 @@ func words(w []string) string {
 func Find(p any, name string) (*Setting, error) {
 	var names []string
 	for _, s := range Settings(p) {
-		if s.Name == name {
+		if s.Called(name) {
 			return s, nil
 		}
 		names = append(names, s.Name)

@@ -40,6 +40,12 @@ func (s Spec) Has(name string) bool {
 	return slices.ContainsFunc(s.Set, func(a Assignment) bool { return a.Name == name })
 }
 
+// Gives says whether the spec sets a setting of p, by any of its names.
+func (s Spec) Gives(p any, name string) bool {
+	x, err := Find(p, name)
+	return err == nil && slices.ContainsFunc(s.Set, func(a Assignment) bool { return x.Called(a.Name) })
+}
+
 // Apply gives the settings their values. It returns an error for a setting that
 // is set twice and is no list.
 func (s Spec) Apply(p any) error {
@@ -49,13 +55,13 @@ func (s Spec) Apply(p any) error {
 		if err != nil {
 			return fmt.Errorf("method %s: %w", s.Name, err)
 		}
-		if before, again := given[a.Name]; again {
+		if before, again := given[x.Name]; again {
 			if !x.IsList() {
 				return fmt.Errorf("method %s: %s is set twice", s.Name, a.Name)
 			}
 			a.Value = before + "," + a.Value
 		}
-		given[a.Name] = a.Value
+		given[x.Name] = a.Value
 		if err := x.Set(a.Value); err != nil {
 			return fmt.Errorf("method %s: %w", s.Name, err)
 		}

@@ -57,8 +57,8 @@ func (x *Inspection) diagram() *report.Diagram {
 	for i := range x.Groups {
 		g := &x.Groups[i]
 		d.Groups = append(d.Groups, report.DiagramGroup{
-			Name: fmt.Sprintf("%d. %s channels, %.1f %% of parameters, %.1f %% of MACs", i+1, g.count().Text, 100*g.Params, 100*g.MACs),
-			Text: g.ties(),
+			Name: fmt.Sprintf("%d. %s %s, %.1f %% of parameters, %.1f %% of MACs", i+1, g.count().Text, g.Kind, 100*g.Params, 100*g.MACs),
+			Text: g.ties() + x.Sensitivity.inWords(i),
 		})
 	}
 	return d

@@ -24,6 +24,8 @@ type Inspection struct {
 	Groups []InspectedGroup `json:"groups"`
 	Whole  []LeftWhole      `json:"left_whole"`
 
+	Sensitivity *Sensitivity `json:"sensitivity,omitempty"` // where it was measured
+
 	outline []structure.Layer
 }
 
@@ -44,6 +46,7 @@ type Unevenness struct {
 // InspectedGroup is a group of channels that can only be cut together.
 type InspectedGroup struct {
 	Name     string   `json:"name"`
+	Kind     string   `json:"kind"` // channels, heads, grouped-query heads, head width, feed-forward width, embedding width
 	Channels int      `json:"channels"`
 	Wide     int      `json:"-"`       // positions that each channel takes
 	Weights  []string `json:"weights"` // with the axis that the channels lie on: NAME[AXIS]
@@ -75,10 +78,10 @@ func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
 		x.Layers = append(x.Layers, InspectedLayer{l, unevenness(g.Value(l.Name))})
 	}
 	groups, whole := structure.Groups(g)
-	explained := structure.Explain(g, groups)
+	explained, kinds := structure.Explain(g, groups), structure.Kinds(g, groups)
 	for i, group := range groups {
 		e := &explained[i]
-		y := InspectedGroup{Name: group.Name, Channels: len(group.Channels), Wide: e.Wide, Made: e.Made, Read: e.Read, Through: e.Through, Params: e.Params, MACs: e.MACs}
+		y := InspectedGroup{Name: group.Name, Kind: string(kinds[i]), Channels: len(group.Channels), Wide: e.Wide, Made: e.Made, Read: e.Read, Through: e.Through, Params: e.Params, MACs: e.MACs}
 		for _, a := range group.Weights() {
 			y.Weights = append(y.Weights, fmt.Sprintf("%s[%d]", a.Value.Name, a.Dim))
 		}
@@ -124,6 +127,9 @@ func (x *Inspection) Report(few int) *report.Report {
 	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %s, output %s, opset %d", x.Name, x.Input, x.Output, x.Opset), Table: x.layerTable()})
 	r.Add(report.Section{Heading: "Whole", Table: x.wholeSize()})
 	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
+	if x.Sensitivity != nil && len(x.Groups) > 0 {
+		r.Add(x.Sensitivity.section(x, few))
+	}
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})
 	}
@@ -163,10 +169,10 @@ func (x *Inspection) layerTable() *report.Table {
 }
 
 func (x *Inspection) groupTable(few int) *report.Table {
-	t := &report.Table{Columns: []string{"group", "channels", "parameters", "MACs", "made by", "read by", "tied through"}}
+	t := &report.Table{Columns: []string{"group", "channels", "what", "parameters", "MACs", "made by", "read by", "tied through"}}
 	for i := range x.Groups {
 		g := &x.Groups[i]
-		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Percent(g.Params), report.Percent(g.MACs),
+		t.Rows = append(t.Rows, []report.Cell{report.Text(fmt.Sprint(i + 1)), g.count(), report.Text(g.Kind), report.Percent(g.Params), report.Percent(g.MACs),
 			report.Text(names(g.Made, few)), report.Text(names(g.Read, few)), report.Text(names(g.Through, few))})
 	}
 	return t

@@ -1,20 +1,28 @@
 package model
 
 import (
+	"context"
+
 	"pare/catalog"
 	"pare/graph"
 	"pare/prune"
 	"pare/prune/structure"
 )
 
-// ChannelTarget are the settings of methods that cut coupled channels down to a
-// target.
+// ChannelTarget are the settings of methods that cut coupled channels down to what may
+// stay: the largest network, by the method's ranking, that is within all budgets asked for.
 type ChannelTarget struct {
-	MACs   float64 `flag:"flops" range:"[0,1]" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
-	Params float64 `flag:"params" range:"[0,1]" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
-	Round  int     `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
-	Least  float64 `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
-	Even   bool    `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
+	MACs        Count    `flag:"macs" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
+	Params      Count    `flag:"params" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
+	Bytes       Size     `flag:"bytes" kind:"size" range:"[0,)" doc:"bytes that the ONNX file may have: a share such as 0.4, or a size such as 1.2MB (0: not asked)"`
+	Activations Size     `flag:"activations" kind:"size" range:"[0,)" doc:"most bytes of activations that may lie in memory at once, for one sample in the order of the file: a share such as 0.5, or a size such as 256KiB (0: not asked; the bound of this process is --memory)"`
+	Latency     Time     `flag:"latency" kind:"time" range:"[0,)" doc:"time for one sample that may be taken, measured on this machine by Pare's engine or the latency command: a share such as 0.5, or a time such as 8ms (0: not asked)"`
+	LatencyCmd  string   `flag:"latency-cmd" doc:"a command that measures instead, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
+	Round       int      `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
+	Least       float64  `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
+	AtLeast     []string `flag:"at-least" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays at least in groups by pattern, such as 'layer3*=0.5,head*=16'; the last pattern that matches a group's layers counts"`
+	Widths      []string `flag:"widths" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays in groups by pattern, whatever the budgets, such as 'layer1*=0.8,conv1=1'; the last pattern that matches a group's layers counts"`
+	Even        bool     `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
 }
 
 // ChannelScore rates the channels of groups: higher stays. costs says that the rates are
@@ -28,43 +36,66 @@ func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, erro
 	return structure.Score(groups, structure.Squares), false, nil
 }
 
+// Asked says whether there is anything to cut to.
+func (s *ChannelTarget) Asked() bool {
+	return s.MACs > 0 || s.Params > 0 || s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || len(s.Widths) > 0
+}
+
+// OneTarget lets the default share of multiply-accumulates go where another budget of
+// channels is given and it is not. given says of a setting's name whether it is.
+func OneTarget(m Method, given func(name string) bool) error {
+	if _, err := catalog.Find(m, "macs"); err != nil || given("macs") {
+		return nil
+	}
+	for _, name := range []string{"params", "bytes", "activations", "latency", "widths"} {
+		if given(name) {
+			return catalog.Set(m, "macs", "0")
+		}
+	}
+	return nil
+}
+
+// Check says what is wrong with the settings, before any work.
+func (s *ChannelTarget) Check() error {
+	for _, a := range []struct {
+		field string
+		x     float64
+		like  string
+	}{{"MACs", float64(s.MACs), "0.5 or 20M"}, {"Params", float64(s.Params), "0.4 or 100k"}, {"Bytes", float64(s.Bytes), "0.4 or 1.2MB"},
+		{"Activations", float64(s.Activations), "0.5 or 256KiB"}} {
+		if err := amount(a.x, a.like); err != nil {
+			return catalog.Errorf("{%s} %v: %v", a.field, a.x, err)
+		}
+	}
+	switch {
+	case !s.Asked():
+		return catalog.Errorf("no target: give {MACs}, {Params}, {Bytes}, {Activations}, {Latency} or {Widths}")
+	case s.LatencyCmd != "":
+		return checkCommand(s.LatencyCmd)
+	}
+	return nil
+}
+
 // Cut gives a copy of the job's network without the channels that a score rates
 // lowest, as many as the targets ask for; the channels that weights out of scope make
 // stay. It says what was rounded and what stays whole. kept are the positions that are
 // left.
 func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
-	if s.MACs == 0 && s.Params == 0 {
-		return nil, nil, catalog.Errorf("no target: give {MACs} or {Params}")
-	}
-	if err := scope.Check(j.Graph); err != nil {
-		return nil, nil, err
-	}
-	groups, whole := structure.Groups(j.Graph)
-	target := structure.Target{MACs: s.MACs, Params: s.Params, Round: s.Round, Least: s.Least, Even: s.Even,
-		Whole: func(name string) bool { return !scope.Match(name) }, Why: whole}
-	if s.Round == 0 {
-		target.Round = structure.Auto
-	}
-	score, costs, err := rate(j.Graph, groups)
+	return s.CutContext(context.Background(), j, rate, scope)
+}
+
+// CutContext is Cut that the end of the context ends while it measures.
+func (s ChannelTarget) CutContext(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
+	c, err := s.newCutting(j, 1)
 	if err != nil {
 		return nil, nil, err
 	}
-	target.Costs = costs && !s.Even
-	sel, rounded, err := structure.SelectRounded(j.Graph, groups, score, target)
+	step, err := c.cut(ctx, j, rate, scope)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, r := range rounded {
-		j.Logf("%s: %d channels in place of %d, a multiple of %d", groups[r.Group].Name, r.Kept, r.Asked, r.Multiple)
+	for _, n := range c.notes {
+		j.Logf("%s", n)
 	}
-	for i, g := range groups {
-		if n := sel[i].Count(); n < len(g.Channels) {
-			j.Logf("%s: %d of %d channels stay", g.Name, n, len(g.Channels))
-		}
-	}
-	for _, p := range whole {
-		j.Logf("%s stays whole: %s", p.Value.Name, p.Why)
-	}
-	cut, err = structure.Cut(j.Graph, groups, sel)
-	return cut, structure.KeptBy(groups, sel), err
+	return step.graph, step.kept, nil
 }

@@ -10,6 +10,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -51,12 +52,13 @@ type Job struct {
 	OnStep func(step, total int, loss float64)
 	Epoch  func(train.Epoch)
 
-	whole   *graph.Graph    // the network before, where what is cut is to be solved
-	solved  *Result         // the notes of that, once it was done
-	implied bool            // nobody asked for that but the distillation
-	course  *measure.Course // of the training under way; nil: nobody asks
-	method  Method          // whose settings a checkpoint belongs to
-	tried   bool            // the cut is made to be looked at, before a training that is to follow
+	whole   *graph.Graph             // the network before, where what is cut is to be solved
+	solved  *Result                  // the notes of that, once it was done
+	implied bool                     // nobody asked for that but the distillation
+	course  *measure.Course          // of the training under way; nil: nobody asks
+	method  Method                   // whose settings a checkpoint belongs to
+	tried   bool                     // the cut is made to be looked at, before a training that is to follow
+	fold    func(*graph.Graph) error // folds what was put in for the training again; nil: nothing was
 }
 
 // Result is what came out.
@@ -125,7 +127,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if res != nil {
 		res.Notes = append(notes, res.Notes...)
 		res.took(k.course)
-		res.noteLeft(left)
+		res.noteLeft(slices.DeleteFunc(left, func(s prune.Skip) bool { return res.Kept[s.Name] != nil })) // integers whose channels were cut
 	}
 	return res, err
 }

@@ -28,6 +28,7 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 		return nil, err
 	}
 	j.Logf("batch normalisation is put back behind %d convolutions, from statistics of the training set", len(r.Names))
+	j.fold = r.Fold
 	res, err := work()
 	if err != nil {
 		return res, err

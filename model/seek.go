@@ -14,6 +14,17 @@ import (
 type Goal struct {
 	Good    func(g *graph.Graph) (bool, error)
 	Weakest bool
+
+	last func() float64 // what was found of the network judged last
+}
+
+// try lets a method work without training, on a copy of the job's network.
+func try(ctx context.Context, m Method, j *Job) (*Result, error) {
+	g, _ := j.Graph.Clone(true)
+	k := j.On(g)
+	k.tried = k.Steps() > 0
+	k.Recipe.Epochs, k.Save, k.Log = 0, "", nil
+	return Run(ctx, m, k)
 }
 
 // Seek finds the strongest cut of a method whose result is still good (or the
@@ -24,7 +35,7 @@ type Goal struct {
 func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assignment, err error) {
 	var target *catalog.Setting
 	for _, s := range catalog.Settings(m) {
-		if s.Name == "sparsity" || s.Name == "flops" {
+		if s.Name == "sparsity" || s.Name == "macs" {
 			target = s
 		}
 	}
@@ -32,25 +43,21 @@ func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assi
 		return nil, fmt.Errorf("method %s has no target that can be sought before training", m.Card().Name)
 	}
 	set := func(cut float64) (*catalog.Assignment, error) {
-		if target.Name == "flops" {
+		if target.Name == "macs" {
 			cut = 1 - cut
 		}
 		a := &catalog.Assignment{Name: target.Name, Value: fmt.Sprintf("%.4f", cut)}
 		return a, target.Set(a.Value)
 	}
 	best := -1.0 // the last cut that was made and good
-	try := func(cut float64) (bool, error) {
+	good := func(cut float64) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
 		if _, err := set(cut); err != nil {
 			return false, err
 		}
-		g, _ := j.Graph.Clone(true)
-		k := j.On(g)
-		k.tried = k.Steps() > 0
-		k.Recipe.Epochs, k.Save, k.Log = 0, "", nil
-		r, err := Run(ctx, m, k)
+		r, err := try(ctx, m, j)
 		if err != nil {
 			return goal.Weakest, ctx.Err() // a cut that cannot be made is too strong
 		}
@@ -66,7 +73,7 @@ func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assi
 	if goal.Weakest {
 		end = hi
 	}
-	if ok, err := try(end); err != nil || !ok {
+	if ok, err := good(end); err != nil || !ok {
 		if err == nil {
 			err = none
 		}
@@ -74,7 +81,7 @@ func Seek(ctx context.Context, m Method, j *Job, goal Goal) (found *catalog.Assi
 	}
 	for range 8 {
 		mid := (lo + hi) / 2
-		ok, err := try(mid)
+		ok, err := good(mid)
 		if err != nil {
 			return nil, err
 		}

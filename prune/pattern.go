@@ -25,6 +25,23 @@ func (s Scope) Match(name string) bool {
 	return (len(s.Include) == 0 || any(s.Include)) && !any(s.Exclude)
 }
 
+// Matching says which of some names a pattern (see Match) matches. It returns an error
+// where the pattern is none, or matches none of them.
+func Matching(pattern string, names []string) ([]bool, error) {
+	if err := (Scope{Include: []string{pattern}}).check(names); err != nil {
+		return nil, err
+	}
+	r, err := compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]bool, len(names))
+	for i, n := range names {
+		out[i] = r.MatchString(n)
+	}
+	return out, nil
+}
+
 // check returns an error where a pattern is none, or matches none of the names.
 func (s Scope) check(names []string) error {
 	for _, p := range append(append([]string{}, s.Include...), s.Exclude...) {

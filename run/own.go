@@ -36,6 +36,9 @@ func Own(save string, resume, force bool) (*Owned, error) {
 		return nil, err
 	}
 	switch {
+	case !o.Found && !resume:
+		os.Remove(memo(save)) //nolint:errcheck // of a run that came to no checkpoint, if at all
+		return o, nil
 	case !o.Found || resume:
 		return o, nil
 	case force:
@@ -78,7 +81,7 @@ const temporary = `[0-9]{9,20}$`
 // or the data beside it left: .NAME and a number. Whoever calls it has taken the path.
 func Tidy(path string) {
 	name := regexp.QuoteMeta("." + filepath.Base(path))
-	tidy(filepath.Dir(path), regexp.MustCompile(`^`+name+`(\.data|\.[0-9]{1,4})?`+temporary))
+	tidy(filepath.Dir(path), regexp.MustCompile(`^`+name+`(\.data|\.memo|\.[0-9]{1,4})?`+temporary))
 }
 
 // TidyFolder does so for all files of a folder with one of the given endings.

@@ -45,7 +45,8 @@ func Clean(save string) {
 	if save == "" {
 		return
 	}
-	os.Remove(save) //nolint:errcheck // there may be none
+	os.Remove(save)       //nolint:errcheck // there may be none
+	os.Remove(memo(save)) //nolint:errcheck // as well
 	for i := 0; os.Remove(part(save, i)) == nil; i++ {
 	}
 }

@@ -42,7 +42,7 @@ trained alike beside them. It writes a table and a plot of the metric against we
 
 A method may have settings of its own: gmp:variant=keep:every=50 (a list is given by repeating its setting). Where
 weights read from a shared array, a sparsity of 0.9 is a budget of 0.1. A method whose sparsity is set there, or that
-has none (channels:flops=0.5), is run once for each seed. With an architecture of the zoo in place of a file each seed
+has none (channels:macs=0.5), is run once for each seed. With an architecture of the zoo in place of a file each seed
 starts from its own initial weights. No method sees the test set.
 
 Every run that ends is a line of results.jsonl in the folder, with its network in a file beside it; the same command

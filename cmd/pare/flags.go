@@ -42,9 +42,13 @@ func settingOf(cmd *cobra.Command, p any, name string) {
 	}
 }
 
-// settingFlags makes the settings of a struct flags of a command, under a heading.
-func settingFlags(cmd *cobra.Command, p any, heading string) {
+// settingFlags makes the settings of a struct flags of a command, under a heading, but
+// for those of which one of without is true.
+func settingFlags(cmd *cobra.Command, p any, heading string, without ...func(name string) bool) {
 	for _, s := range catalog.Settings(p) {
+		if slices.ContainsFunc(without, func(not func(string) bool) bool { return not(s.Name) }) {
+			continue
+		}
 		f := cmd.Flags().VarPF(&settingFlag{Setting: s}, s.Name, "", s.Usage())
 		if s.Kind == "bool" {
 			f.NoOptDefVal = "true"
@@ -81,7 +85,7 @@ func (c *cli) choose() {
 // given says whether a setting of the method is given, in --method or by a flag of
 // its own; both at once is an error.
 func (c *cli) given(cmd *cobra.Command, name string) (bool, error) {
-	flag, spec := cmd.Flags().Changed(name), c.spec.Has(name)
+	flag, spec := cmd.Flags().Changed(name), c.spec.Gives(c.method, name)
 	if flag && spec {
 		return true, usage("--%s is given twice: in --method and as a flag; leave one out", name)
 	}

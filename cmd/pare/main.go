@@ -159,7 +159,7 @@ It takes any ONNX file; there is nothing else to install.
 
   pare quickstart                              see the whole of it on built-in data, in under a minute
   pare model inspect net.onnx                  what is in a network, and what can be cut
-  pare model prune net.onnx -o small.onnx --method channels --flops 0.5 --data cifar10:DIR
+  pare model prune net.onnx -o small.onnx --method channels --macs 0.5 --data cifar10:DIR
   pare model bench small.onnx --vs net.onnx    is it faster? side by side
 
 Exit status: 0 done; 1 failed; 2 wrong use; 130 stopped by Ctrl-C, 143 by SIGTERM, 129 where the terminal is gone, each

@@ -28,10 +28,12 @@ type pruning struct {
 	recipe          model.Recipe
 }
 
-// goal are the flags that seek the target of a method.
+// goal are the flags that seek the target of a method. Methods that cut channels have
+// latency among their own budgets.
 type goal struct {
-	Drop    float64 `flag:"max-drop" range:"[0,100)" doc:"seek the strongest cut that loses at most this much before fine-tuning, in the units of the metric: points of per cent, decibels"`
-	Latency float64 `flag:"latency" range:"(0,1)" doc:"seek the weakest cut whose time is at most this share of the dense network's"`
+	Drop       float64    `flag:"max-drop" range:"[0,)" doc:"seek the strongest cut that loses at most this much before fine-tuning, in the units of the metric: points of per cent, decibels; with budgets of channels: refuse a cut to them that loses more"`
+	Latency    model.Time `flag:"latency" kind:"time" range:"[0,)" doc:"seek the weakest cut whose time for one sample is at most this: a share of the dense network's such as 0.5, or a time such as 8ms"`
+	LatencyCmd string     `flag:"latency-cmd" doc:"a command that measures the time instead of Pare's engine, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
 }
 
 func (c *cli) prune() *cobra.Command {
@@ -43,7 +45,8 @@ without, methods that need only the weights prune at once. OUT ends in .onnx, or
 The settings of the method are flags: pare model prune --method NAME --help shows those of NAME. They may also be
 given with the method, as in --method gmp:every=50:power=1; what is given there is not given again as a flag.`,
 		Example: `  pare model prune net.onnx -o net90.pare --sparsity 0.9 --data cifar10:DIR --epochs 8 --crop 4 --flip
-  pare model prune net.onnx -o small.onnx --method channels --flops 0.5 --data cifar10:DIR --report small.html
+  pare model prune net.onnx -o small.onnx --method channels --macs 0.5 --data cifar10:DIR --report small.html
+  pare model prune net.onnx -o small.onnx --method channels --bytes 1.2MB --latency 8ms --data cifar10:DIR --steps 3
   pare model prune net.onnx -o net50.onnx --sparsity 0.5 --epochs 0          # no data, no training
 
 ` + dataset.Help,
@@ -59,12 +62,14 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
 	f.BoolVar(&q.strict, "strict", false, strictHelp)
-	settingFlags(cmd, &q.goal, "")
+	c.choose()
+	settingFlags(cmd, &q.goal, "", c.settingOfMethod)
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	c.answerFlags(cmd)
-	if c.choose(); c.wrong == nil {
+	if c.wrong == nil {
 		settingFlags(cmd, c.method, settingsOf(c.method.Card().Name))
+		otherNames(cmd, c.method)
 	}
 	inSections(cmd)
 	help := cmd.HelpFunc()
@@ -98,6 +103,9 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	}
 	j, err := c.pruneJob(cmd, name, q)
 	if err != nil {
+		return err
+	}
+	if err := c.budgets(cmd); err != nil {
 		return err
 	}
 	again := j.Data == nil && q.goal.Latency == 0 && !samePlace(name, q.out) // nobody asks for the dense network before the end
@@ -160,38 +168,6 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 		return nil, err
 	}
 	return j, j.Check()
-}
-
-// seek finds the target of the method that --max-drop or --latency asks for, and
-// leaves it in the method's settings; nil where neither is given.
-func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignment, error) {
-	drop, latency := cmd.Flags().Changed("max-drop"), cmd.Flags().Changed("latency")
-	if !drop && !latency {
-		return nil, nil
-	}
-	if drop && latency {
-		return nil, usage("--max-drop and --latency are two goals: give one")
-	}
-	for _, name := range []string{"sparsity", "flops"} {
-		if given, err := c.given(cmd, name); err != nil || given {
-			return nil, usage("--max-drop and --latency seek the target themselves: leave --%s out", name)
-		}
-	}
-	var g model.Goal
-	var err error
-	if latency {
-		g = model.MaxLatency(cmd.Context(), j, q.Latency)
-	} else if j.Data == nil {
-		return nil, usage("--max-drop measures on data: give --data")
-	} else if g, err = model.MaxDrop(cmd.Context(), j, q.Drop); err != nil {
-		return nil, err
-	}
-	found, err := model.Seek(cmd.Context(), c.method, j, g)
-	if err != nil {
-		return nil, err
-	}
-	c.say("found: --%s %s", found.Name, found.Value)
-	return found, nil
 }
 
 // tell prints the notes of a result, in which fields are flags from now on.

@@ -18,7 +18,7 @@ import (
 type Scratch struct {
 	Arm      string        `flag:"arm" choice:"e,b,finetuned,all" doc:"what is trained and written: e (from scratch, as many epochs as the dense network), b (from scratch, as much computation), finetuned, or all of them, of which the most accurate is written"`
 	Pruner   string        `flag:"pruner" choice:"l1,channels,magnitude" doc:"what gives the architecture: l1 (channels by the L1 norm of their filters), channels (as method channels rates them), or magnitude (masks)"`
-	Keep     float64       `flag:"keep" range:"[0,1]" doc:"share of every group's channels that stays, in place of --flops and --params (0: not asked)"`
+	Keep     float64       `flag:"keep" range:"[0,1]" doc:"share of every group's channels that stays, in place of all budgets (0: not asked)"`
 	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"with --pruner magnitude: share of the weights that is cut, in (0,1)"`
 	Allocate allocate.Name `flag:"allocate" choice:"global,uniform,er,erk" doc:"with --pruner magnitude: how much of each layer, global, uniform, er or erk"`
 	Tune     int           `flag:"tune-epochs" range:"[0,)" doc:"epochs of fine-tuning (0: a quarter of --epochs)"`
@@ -122,8 +122,8 @@ func (s *Scratch) check(j *model.Job) error {
 		return catalog.Errorf("{Sparsity} is of masks, which leave the architecture as it is: give {MACs}, {Params} or {Keep}, or {Pruner} magnitude")
 	case !mask && s.Include != nil || !mask && s.Exclude != nil:
 		return catalog.Errorf("{Include} and {Exclude} choose the weights of {Pruner} magnitude; channels are tied over layers")
-	case !mask && s.Keep == 0 && s.MACs == 0 && s.Params == 0:
-		return catalog.Errorf("no target: give {MACs}, {Params} or {Keep}")
+	case !mask && s.Keep == 0 && !s.Asked():
+		return catalog.Errorf("no target: give {MACs}, {Params}, another budget or {Keep}")
 	case s.Arm == "all" && s.Runs == 1:
 		return catalog.Errorf("one run of each arm allows no verdict: give {Runs} 2 or more (the paper averages 5), or one {Arm}")
 	}

@@ -16,6 +16,7 @@ type Channels struct {
 	model.ChannelTarget
 	Score   string `flag:"score" choice:"auto,taylor,reconstruction,activations,norm" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), norm (of the weights that go with it), or auto: reconstruction where there is data, else norm"`
 	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set that all scores but norm look at"`
+	model.InSteps
 	model.Layers
 
 	Rate model.ChannelScore // in the place of Score, to compare with or of one's own; nil: Score
@@ -40,27 +41,28 @@ func (*Channels) Card() *catalog.Card { return channelsCard }
 
 // Run cuts to the target and fine-tunes the smaller network.
 func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	r := &rating{Channels: s, job: j}
-	c, kept, err := s.ChannelTarget.Cut(j, func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-		return r.rate(ctx, g, groups)
-	}, s.Scope())
+	r := &rating{Channels: s}
+	cutter := &model.Cutter{Target: s.ChannelTarget, InSteps: s.InSteps, Scope: s.Scope(),
+		Rate: func(ctx context.Context, j *model.Job, g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+			r.job = j
+			return r.rate(ctx, g, groups)
+		},
+		Untrained: func(ctx context.Context, j *model.Job, g *graph.Graph) error {
+			if j.Data == nil || j.Data.Train == nil || j.Data.Train.Len() < calibrationBatch {
+				return nil
+			}
+			return j.Recalibrate(ctx, g, calibrationBatch)
+		}}
+	res, err := cutter.Run(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	res := &model.Result{Graph: c, Kept: kept, Notes: r.said}
+	said := &model.Result{Notes: r.said}
 	for _, k := range r.skips {
-		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
+		said.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
-	if solved, err := j.Repair(ctx, res); err != nil {
-		return nil, err
-	} else if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
-		return res, j.Recalibrate(ctx, c, calibrationBatch)
-	}
-	if err := j.LogUntuned(ctx, c); err != nil {
-		return nil, err
-	}
-	res.Epochs, err = j.Fit(ctx, c)
-	return res, err
+	res.Notes = append(said.Notes, res.Notes...)
+	return res, nil
 }
 
 // calibrationBatch is the batch from which statistics are estimated where there is no

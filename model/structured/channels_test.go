@@ -10,6 +10,7 @@ import (
 	"pare/internal/modeltest"
 	"pare/measure"
 	"pare/model"
+	"pare/tensor"
 )
 
 // Channels are cut down to what may stay, and the smaller network is trained.
@@ -65,9 +66,9 @@ func TestChannelsFreeSizes(t *testing.T) {
 func TestChannelsBadInput(t *testing.T) {
 	for want, s := range map[string]model.ChannelTarget{
 		"no cut of channels":             {MACs: 1e-9},
-		"no target: give MACs or Params": {},
-		"MACs 1.5: a number in [0,1]":    {MACs: 1.5},
-		"Params NaN: a number in [0,1]":  {Params: math.NaN()},
+		"no target: give MACs, Params":   {},
+		"MACs 1.5: a share is at most 1": {MACs: 1.5},
+		"Params NaN: a number of at":     {Params: model.Count(math.NaN())},
 		"Least 1: a number in [0,1)":     {MACs: .5, Least: 1},
 		"Round -1: a number of at least": {MACs: .5, Round: -1},
 	} {
@@ -103,4 +104,58 @@ func TestChannelsScopeAndWidth(t *testing.T) {
 		}
 	}
 	modeltest.Refused(t, &Channels{Score: "norm", Samples: 64, ChannelTarget: model.ChannelTarget{MACs: .5}, Layers: model.Layers{Include: []string{"layr3*"}}}, modeltest.ConvJob(t, "resnet8"), "layr3")
+}
+
+// Channels of a network with int8 weights are rated by norm, cut, and stay int8; what
+// samples cannot say is said, and asked for it is refused.
+func TestChannelsOfIntegers(t *testing.T) {
+	mk := func() *model.Job {
+		j := modeltest.Job(t, 0)
+		g := j.Graph
+		for _, v := range g.Params() {
+			if len(v.Shape) != 2 {
+				continue
+			}
+			x, scale := v.Const.F32(), float32(0)
+			for _, w := range x {
+				scale = max(scale, w, -w)
+			}
+			ints := tensor.New(tensor.Int8, v.Const.Shape...)
+			for i, w := range x {
+				tensor.Of[int8](ints)[i] = int8(math.Round(float64(w / scale * 127)))
+			}
+			c := g.Const(v.Name+".int8", ints, graph.Packed)
+			s := g.Const(v.Name+".scale", tensor.Scalar(scale/127), graph.Frozen)
+			d := g.Add("DequantizeLinear", "", []*graph.Value{c, s}, []string{v.Name + ".numbers"})
+			for _, n := range g.Nodes {
+				for i, in := range n.Inputs {
+					if in == v {
+						n.Inputs[i] = d.Outputs[0]
+					}
+				}
+			}
+		}
+		if err := g.Sort(); err != nil {
+			t.Fatal(err)
+		}
+		g.Prune()
+		if err := op.InferAll(g); err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	m := NewChannels()
+	r := modeltest.Run(t, m, mk())
+	w := r.Graph.Value("fc1.weight.int8")
+	if w == nil || w.Const.DType != tensor.Int8 || w.Const.Shape[0] > 10 && w.Const.Shape[1] > 10 {
+		t.Errorf("%v", w)
+	}
+	if said := modeltest.Said(r); !strings.Contains(said, "rated by the norm of their weights (Score norm), not by what goes into layers: the weights of fc1.weight.int8 are integers") || strings.Contains(said, "fc1.weight.int8 is stored as") {
+		t.Error(said)
+	}
+	for _, score := range []string{"reconstruction", "taylor", "activations"} {
+		m := NewChannels()
+		m.Score = score
+		modeltest.Refused(t, m, mk(), "give Score norm")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/catalog"
 	"pare/graph"
@@ -19,7 +20,23 @@ type rating struct {
 	*Channels
 	job   *model.Job
 	said  []catalog.Text
+	fell  string       // why the score auto was not reconstruction although there is data
 	skips []prune.Skip // what has no say
+}
+
+// Rates rates the channels of a job's network as the method would before it cuts them, and
+// says how: by norm, reconstruction, activations or gradients.
+func (s *Channels) Rates(ctx context.Context, j *model.Job, groups []*structure.Group) (rates [][]float64, how string, err error) {
+	r := &rating{Channels: s, job: j}
+	rates, _, err = r.rate(ctx, j.Graph, groups)
+	how = "the norm of their weights"
+	switch {
+	case s.Score == "activations", s.Score == "taylor", s.Score == "reconstruction":
+		how = s.Score
+	case s.Score == "auto" && len(r.said) > 0 && r.fell == "":
+		how = "reconstruction"
+	}
+	return rates, how + r.fell, err
 }
 
 // rate rates channels by the score that the settings name. costs is that of
@@ -53,18 +70,24 @@ func (r *rating) auto(ctx context.Context, g *graph.Graph, groups []*structure.G
 			return rates, costs, err
 		}
 		why, norm = fmt.Sprintf(", not by what goes into layers: %v", err), r.say
+		r.fell = why
 	}
 	norm("channels are rated by the norm of their weights ({Score} norm)%s", why)
 	return model.Squares(g, groups)
 }
 
 func (r *rating) say(format string, a ...any) {
-	r.said = append(r.said, catalog.Text(fmt.Sprintf(format, a...)))
+	if text := catalog.Text(fmt.Sprintf(format, a...)); !slices.Contains(r.said, text) { // of a step before
+		r.said = append(r.said, text)
+	}
 }
 
 // taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
 // with a channel, and says on what.
 func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
+	if err := quantised(groups); err != nil {
+		return nil, err
+	}
 	ws, err := prune.Weights(g, prune.Scope{})
 	if err != nil {
 		return nil, err
@@ -90,6 +113,9 @@ func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure
 
 // inputs rates by what goes into the layers that read channels.
 func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error) {
+	if err := quantised(groups); err != nil {
+		return nil, false, err
+	}
 	batches, err := r.job.Calibration(r.Samples)
 	if err != nil {
 		return nil, false, err
@@ -101,6 +127,17 @@ func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups [
 	}
 	rates, r.skips, err = calibrate.Reconstruction(ctx, g, groups, batches, damp, opt)
 	return rates, true, err
+}
+
+// quantised returns an error where weights of channels are integers, whose layers neither
+// inputs nor gradients tell apart.
+func quantised(groups []*structure.Group) error {
+	for _, g := range groups {
+		if g.Integers() {
+			return catalog.Errorf("the weights of %s are integers, which samples say nothing of: give {Score} norm", g.Name)
+		}
+	}
+	return nil
 }
 
 // damp is the share of the inputs' mean square that the second moments are damped with

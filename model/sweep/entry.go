@@ -78,7 +78,7 @@ func (e *Entry) method(at string) (model.Method, error) {
 	if err := spec.Apply(m); err != nil {
 		return nil, fmt.Errorf("%q: %s", e.Text, catalog.Rename(err, (&Cell{Method: m}).setting))
 	}
-	return m, nil
+	return m, model.OneTarget(m, func(name string) bool { return spec.Gives(m, name) })
 }
 
 // Cell is one run of a sweep.

@@ -42,7 +42,7 @@ func TestEntries(t *testing.T) {
 	} else if p, err := e.method("0.9"); err != nil || p.(*rewrite.Share).Budget != .1 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for text, fixed := range map[string]bool{"share:budget=0.2": true, "gmp": false, "65": false, "gmp:sparsity=0.7": true, "channels": true, "channels:flops=0.7": true} {
+	for text, fixed := range map[string]bool{"share:budget=0.2": true, "gmp": false, "65": false, "gmp:sparsity=0.7": true, "channels": true, "channels:flops=0.7": true, "channels:params=0.4": true} {
 		if e, err := ParseEntry(text, all.New); err != nil || e.fixed() != fixed {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -64,6 +64,14 @@ func TestAttentionByHeads(t *testing.T) {
 			if len(groups) == 0 || len(groups[0].Channels) != c.channels {
 				t.Errorf("groups %v, want one of %d heads", groups, c.channels)
 			}
+			kinds := structure.Kinds(g, groups)
+			want := structure.Heads
+			if c.hkv != c.hq && c.hkv > 1 {
+				want = structure.GroupedHead
+			}
+			if len(kinds) > 0 && kinds[0] != want || c.open && len(kinds) > 1 && kinds[1] != structure.HeadWidth {
+				t.Errorf("kinds %v, want %v first", kinds, want)
+			}
 			in := map[string]*tensor.Tensor{"x": tensor.New(tensor.Float32, 2, length, size)}
 			for i := range in["x"].F32() {
 				in["x"].F32()[i] = float32(r.NormFloat64())

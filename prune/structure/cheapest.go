@@ -22,7 +22,7 @@ type block struct {
 // block: then its group keeps it, and the others go on. nil: the target is not met so.
 func (t Target) cheapest(g *graph.Graph, groups []*Group, score [][]float64, met func(Selection) bool) Selection {
 	blocks := t.blocks(g, groups, score)
-	sel := All(groups)
+	sel := t.begin(groups)
 	set := func(b *block, keep bool) {
 		for _, c := range b.channels {
 			sel[b.group].Set(c, keep)
@@ -75,7 +75,7 @@ func (t Target) blocks(g *graph.Graph, groups []*Group, score [][]float64) []*bl
 	worth := Worth(g, groups)
 	var out []*block
 	for i, s := range score {
-		if t.left(groups[i]) {
+		if t.left(groups[i]) || t.widths(i).Exactly > 0 {
 			continue
 		}
 		order := make([]int, len(s))
@@ -83,7 +83,7 @@ func (t Target) blocks(g *graph.Graph, groups []*Group, score [][]float64) []*bl
 			order[c] = c
 		}
 		sort.SliceStable(order, func(a, b int) bool { return s[order[a]] < s[order[b]] })
-		free := len(s) - max(1, int(math.Ceil(t.Least*float64(len(s))-1e-9)))
+		free := len(s) - t.least(i, len(s))
 		_, multiple := t.up(groups[i], 1)
 		rate := math.Inf(-1)
 		for lo := 0; lo < len(order); {

@@ -6,6 +6,7 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
+	"pare/prune/structure"
 	"pare/tensor"
 )
 
@@ -70,6 +71,13 @@ func TestContribByHeads(t *testing.T) {
 			groups := zeroedIsCut(t, c.op, g)
 			if len(groups) != 1 || len(groups[0].Channels) != c.channels {
 				t.Errorf("groups %v, want one of %d heads", groups, c.channels)
+			}
+			want := structure.Heads
+			if c.kv < heads {
+				want = structure.GroupedHead
+			}
+			if kinds := structure.Kinds(g, groups); kinds[0] != want {
+				t.Errorf("kinds %v, want %v", kinds, want)
 			}
 		})
 	}

@@ -116,6 +116,12 @@ func Zero(g *graph.Graph, groups []*Group, s Selection) *graph.Graph {
 				zero(x, v.Const.Shape, d, keep)
 			case []uint16: // half precision
 				zero(x, v.Const.Shape, d, keep)
+			case []int8: // quantised
+				zero(x, v.Const.Shape, d, keep)
+			case []uint8:
+				zero(x, v.Const.Shape, d, keep)
+			case []int32:
+				zero(x, v.Const.Shape, d, keep)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 				continue
 			}
 			for d := range v.Shape {
-				if a, ok := weight(v, d); ok && a.Value.Role == graph.Param {
+				if a, ok := weight(v, d); ok && isWeight(a.Value) {
 					reader[a] = Label(n, i)
 				}
 			}
@@ -82,6 +82,9 @@ func Explain(g *graph.Graph, groups []*Group) []Explanation {
 	}
 	return out
 }
+
+// isWeight says whether a constant is a weight, of numbers or of integers for them.
+func isWeight(v *graph.Value) bool { return v.Role == graph.Param || v.Role == graph.Packed }
 
 // joins are the nodes that join what others computed, by the values that they
 // read, and their places in the network.

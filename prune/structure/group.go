@@ -161,6 +161,11 @@ func (g *Group) Weights() []Axis {
 	return out
 }
 
+// Integers says whether weights of the group are integers that a DequantizeLinear reads.
+func (g *Group) Integers() bool {
+	return slices.ContainsFunc(g.Axes, func(a Axis) bool { return a.Value.IsConst() && a.Value.Role == graph.Packed })
+}
+
 // String lists what is tied: "16 channels of conv1.weight: conv1.weight[0] bn1.weight[0] ...".
 func (g *Group) String() string {
 	var w []string

@@ -1,6 +1,8 @@
 package structure
 
 import (
+	"slices"
+
 	"pare/prune"
 	"pare/tensor"
 )
@@ -30,4 +32,36 @@ func (k Kept) Take(name string, t *tensor.Tensor) *tensor.Tensor {
 		}
 	}
 	return t
+}
+
+// Then is what is left after a further cut, of the network that k has left: its masks are
+// of the positions that k keeps.
+func (k Kept) Then(next Kept) Kept {
+	out := Kept{}
+	for name, masks := range k {
+		out[name] = slices.Clone(masks)
+	}
+	for name, masks := range next {
+		if out[name] == nil {
+			out[name] = slices.Clone(masks)
+			continue
+		}
+		for d, m := range masks {
+			switch before := out[name][d]; {
+			case m == nil:
+			case before == nil:
+				out[name][d] = m
+			default:
+				both, i := before.Clone(), 0
+				for p := range before.Len {
+					if before.Kept(p) {
+						both.Set(p, m.Kept(i))
+						i++
+					}
+				}
+				out[name][d] = both
+			}
+		}
+	}
+	return out
 }

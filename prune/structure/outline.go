@@ -103,7 +103,7 @@ func weightOf(n *graph.Node) (*graph.Value, string) {
 		if v == nil || len(v.Shape) < 2 {
 			continue
 		}
-		if a, ok := weight(v, 0); ok && a.Value.Role == graph.Param {
+		if a, ok := weight(v, 0); ok && isWeight(a.Value) {
 			return a.Value, Label(n, i)
 		}
 	}

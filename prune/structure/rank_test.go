@@ -166,23 +166,6 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// Channels of quantised networks stay whole, with the way on.
-func TestQuantised(t *testing.T) {
-	g := chain(t, 4, 6)
-	b := op.NewBuilder(g, "q")
-	scale, zero := g.Const("scale", tensor.New(tensor.Float32), graph.Frozen), g.Const("zero", tensor.New(tensor.Int8), graph.Frozen)
-	x := b.Op("DequantizeLinear", b.Op("QuantizeLinear", g.Outputs[0], scale, zero), scale, zero)
-	g.Outputs = []*graph.Value{b.Op("MatMul", x, g.Const("last", tensor.New(tensor.Float32, 6, 2), graph.Param))}
-	if err := b.Err(); err != nil {
-		t.Fatal(err)
-	}
-	groups, whole := structure.Groups(g)
-	_, err := structure.Select(g, groups, nil, structure.Target{MACs: .5, Why: whole})
-	if err == nil || !strings.Contains(err.Error(), "cut channels of the float32 network that it was made from, and quantise what is left") {
-		t.Error(err)
-	}
-}
-
 // The cheapest cut is that of all cuts by whole widths, where costs add up; and a group
 // whose next width would go far beyond the target keeps it.
 func TestCheapest(t *testing.T) {

@@ -88,7 +88,7 @@ func relateOnce(g *graph.Graph, c *choices) *Relation {
 // ruleless says why there is no rule for a node.
 func ruleless(n *graph.Node) string {
 	switch n.Op {
-	case "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger":
+	case "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger":
 		return "is of a quantised network: cut channels of the float32 network that it was made from, and quantise what is left"
 	}
 	return "has no rule for its channels"

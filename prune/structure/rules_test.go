@@ -19,7 +19,7 @@ var waivers = map[string][]string{
 	"mixes all positions of the matrix":                               {"Det"},
 	"what comes out depends on which values there are":                {"Compress", "NonMaxSuppression", "NonZero", "OneHot", "TfIdfVectorizer", "Unique"},
 	"a loss, which is not part of a network that is cut":              {"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"},
-	"quantised networks are refused before pruning":                   {"ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear"},
+	"quantised networks are refused before pruning":                   {"ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul"},
 	"quantised weights are left whole":                                {"com.microsoft.MatMulNBits", "com.microsoft.GatherBlockQuantized"},
 	"reads features by their numbers": {"ai.onnx.ml.CategoryMapper", "ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.TreeEnsemble",
 		"ai.onnx.ml.SVMClassifier", "ai.onnx.ml.SVMRegressor", "ai.onnx.ml.TreeEnsembleClassifier", "ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.ZipMap"},

@@ -11,7 +11,7 @@ func Worth(g *graph.Graph, groups []*Group) []Cost {
 		one := All([]*Group{grp})
 		one[0].Set(0, false)
 		c := m.cost(one.removed([]*Group{grp}))
-		out[i] = Cost{m.whole.MACs - c.MACs, m.whole.Params - c.Params}
+		out[i] = Cost{MACs: m.whole.MACs - c.MACs, Params: m.whole.Params - c.Params}
 	}
 	return out
 }

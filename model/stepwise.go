@@ -1,0 +1,128 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"pare/catalog"
+	"pare/graph"
+	"pare/prune"
+	"pare/prune/structure"
+	"pare/report"
+	"pare/train"
+)
+
+// InSteps is the setting of methods that may cut several times, with training between.
+type InSteps struct {
+	Steps int `flag:"steps" range:"[0,)" doc:"cuts in which the targets are approached in equal ratios, each followed by its part of the epochs, the score taken anew each time (0 and 1: one cut)"`
+}
+
+// Cutter cuts channels to a target in steps: it rates, cuts, recovers, and again.
+type Cutter struct {
+	Target ChannelTarget
+	InSteps
+	Scope prune.Scope
+	// Rate rates the channels of the job's network, which is another at each step.
+	Rate func(ctx context.Context, j *Job, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error)
+	// Untrained is what follows a cut after which nothing is solved and nothing trained;
+	// nil: nothing.
+	Untrained func(ctx context.Context, j *Job, g *graph.Graph) error
+}
+
+// StepFacts are what one cut and the training behind it came to.
+type StepFacts struct {
+	CutFacts
+	Epochs  int          `json:"epochs"`
+	Cut     *train.Score `json:"cut,omitempty"`     // before the training, on what is held out
+	Trained *train.Score `json:"trained,omitempty"` // after it
+}
+
+// ChannelFacts are what cutting channels came to, by steps.
+type ChannelFacts struct {
+	Before CutFacts    `json:"before"`
+	Steps  []StepFacts `json:"steps"`
+}
+
+// Run cuts and recovers. The epochs of the job's recipe are those of all steps.
+func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
+	n := max(1, c.Steps)
+	total := j.Recipe.Epochs
+	if n > 1 && total > 0 && total < n {
+		return nil, catalog.Errorf("{Steps} %d and {Recipe.Epochs} %d: every cut is followed by an epoch at least", n, total)
+	}
+	way, err := c.Target.newCutting(j, n)
+	if err != nil {
+		return nil, err
+	}
+	facts := &ChannelFacts{Before: CutFacts{MACs: way.whole.MACs, Params: way.whole.Params, Bytes: way.whole.Bytes, Activations: way.whole.Activations}}
+	res := &Result{Graph: j.Graph, Facts: facts}
+	runs := j.NewSeries(n)
+	runs.Steps = j.Steps()
+	for i := range n {
+		k := j.On(res.Graph)
+		k.Recipe.Epochs = (i+1)*total/n - i*total/n
+		step, err := way.cut(ctx, k, func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+			return c.Rate(ctx, k, g, groups)
+		}, c.Scope)
+		if err != nil {
+			if n > 1 {
+				err = fmt.Errorf("step %d of %d: %w", i+1, n, err)
+			}
+			return nil, err
+		}
+		if n > 1 {
+			j.Logf("step %d of %d: %d multiply-accumulates and %d parameters stay", i+1, n, step.facts.MACs, step.facts.Params)
+		}
+		if res.Graph, res.Kept = step.graph, step.kept; i > 0 {
+			res.Kept = way.before.Then(step.kept)
+		}
+		if way.before = res.Kept; n == 1 && len(res.Kept) == 0 {
+			res.Note("the network is within all that is asked for as it is: no channel is cut")
+		}
+		facts.Steps = append(facts.Steps, StepFacts{CutFacts: step.facts, Epochs: k.Recipe.Epochs})
+		if err := c.recover(ctx, k, res, runs, facts, n); err != nil {
+			return nil, err
+		}
+	}
+	res.Notes = append(unique(way.notes), res.Notes...)
+	return res, nil
+}
+
+// recover wins back what a cut has cost.
+func (c *Cutter) recover(ctx context.Context, j *Job, res *Result, runs *Series, facts *ChannelFacts, steps int) error {
+	f := &facts.Steps[len(facts.Steps)-1]
+	solved, err := j.Repair(ctx, res)
+	if err != nil {
+		return err
+	}
+	if j.Recipe.Epochs == 0 && !solved && c.Untrained != nil {
+		if err := c.Untrained(ctx, j, res.Graph); err != nil {
+			return err
+		}
+	}
+	if steps > 1 && j.Held() != nil {
+		s, err := j.Score(ctx, res.Graph)
+		if err != nil {
+			return err
+		}
+		f.Cut = &s
+	}
+	if err := j.LogUntuned(ctx, res.Graph); err != nil {
+		return err
+	}
+	epochs, err := runs.Fit(ctx, j, res.Graph)
+	if err != nil {
+		return err
+	}
+	res.Add(epochs)
+	if steps > 1 && f.Epochs > 0 && j.Held() != nil {
+		s, err := j.Score(ctx, res.Graph)
+		if err != nil {
+			return err
+		}
+		f.Trained = &s
+		res.Note("cut %d of %d: %s multiply-accumulates stay; %s %s before the %d epochs behind it, %s after",
+			len(facts.Steps), steps, report.Scaled(float64(f.MACs)).Text, s.Metric, f.Cut.Show(), f.Epochs, s.Show())
+	}
+	return nil
+}
