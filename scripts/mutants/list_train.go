@@ -77,7 +77,7 @@ var trainMutants = []Broken{
 			Old: `if before < t.k {`,
 			New: `if before <= t.k {`},
 		{Name: "iou-union", Breaks: "the overlap of boxes is counted twice in their union", File: "train/metric/boxes.go", Tests: []string{"train/metric"},
-			Old: `a.area()+b.area()-w*h)`,
+			Old: `a.area()+b.area()-s)`,
 			New: `a.area()+b.area())`},
 	}},
 }
