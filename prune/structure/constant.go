@@ -56,10 +56,10 @@ type folding struct {
 	Folded
 	g     *graph.Graph // the copy
 	gone  map[Axis]*prune.Mask
-	bare  map[Axis]bool                 // of groups without scales
-	known map[Axis][]float64            // what channels that go send, by position; NaN: not known
-	uses  map[*graph.Value][]graph.Use  // of the copy
-	added bool                          // nodes were added to the copy
+	bare  map[Axis]bool                // of groups without scales
+	known map[Axis][]float64           // what channels that go send, by position; NaN: not known
+	uses  map[*graph.Value][]graph.Use // of the copy
+	added bool                         // nodes were added to the copy
 }
 
 // follow finds what a node sends in the channels that go.
