@@ -39,7 +39,7 @@ var lappCard = &catalog.Card{
 
 // NewLAPP gives the method with its defaults.
 func NewLAPP() *LAPP {
-	return &LAPP{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .05}, Until: train.Share(.3), Constraint: 10, ThresholdLR: .1, Sharpness: 20, Importance: "filters", Bypass: "beside"}
+	return &LAPP{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .05}, Until: train.Share(.3), Constraint: 10, ThresholdLR: .1, Sharpness: 20, Importance: "filters", Bypass: "none"}
 }
 
 // Card describes the method.

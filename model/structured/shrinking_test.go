@@ -397,6 +397,37 @@ func TestShrinking(t *testing.T) {
 	}
 }
 
+// A channel is as large as the largest of its scales; without any, as the norm of its
+// filters, over the group's mean.
+func TestShrinkingRate(t *testing.T) {
+	j := modeltest.ConvJob(t, "resnet8")
+	groups, _ := structure.Groups(j.Graph)
+	h := &shrinking{Shrinking: shrinkingDefaults(1), job: j}
+	for i, of := range structure.Scales(j.Graph, groups) {
+		if len(of) < 2 {
+			continue
+		}
+		for n, k := range of {
+			for _, e := range groups[i].Entries(k, 0) {
+				groups[i].Axes[k].Value.Const.F32()[e] = -.25 * float32(n+1)
+			}
+		}
+		rates, _, err := h.rate(j.Graph, groups)
+		if err != nil || rates[i][0] != .25*float64(len(of)) {
+			t.Errorf("%v with %d scales (%v)", rates[i][0], len(of), err)
+		}
+		break
+	}
+	k := modeltest.Job(t, 1)
+	for i := range k.Graph.Value("fc1.weight").Const.F32() {
+		k.Graph.Value("fc1.weight").Const.F32()[i] = 3
+	}
+	groups, _ = structure.Groups(k.Graph)
+	if rates, _, err := h.rate(k.Graph, groups); err != nil || math.Abs(rates[0][0]-1) > 1e-6 {
+		t.Errorf("%v (%v), want 1", rates[0][0], err)
+	}
+}
+
 func TestShrinkingBadInput(t *testing.T) {
 	for want, f := range map[string]func(*MaskSparsity){
 		"Lambda -1: a number of at least 0": func(s *MaskSparsity) { s.Lambda = -1 },

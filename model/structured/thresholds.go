@@ -11,7 +11,7 @@ import (
 )
 
 // sharpBegin is the sharpness k that soft masks begin with.
-var sharpBegin = 2.0
+const sharpBegin = 2.
 
 // thresholds learn one threshold for each layer, a group of coupled channels, while the
 // weights are trained. Channel j of layer l has an importance I in [0,1], that of the most
