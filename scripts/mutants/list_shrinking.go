@@ -113,4 +113,41 @@ var shrinkingMutants = []Broken{
 			Old: `macs += t.macs * gone[t.g] * gone[t.h]`,
 			New: `macs += 0 * t.macs * gone[t.g] * gone[t.h]`},
 	}},
+	{What: "consensus", File: "model/structured/gumbel.go", Claims: "consensus", Mutants: []Mutant{
+		{Name: "consensus-no-polarisation", Breaks: "gates need not agree",
+			Old: `polarisation(h.q, h.beta(r), d)`,
+			New: `polarisation(h.q, 0*h.beta(r), d)`},
+		{Name: "consensus-polarisation-reversed", Breaks: "gates of different samples are driven apart",
+			Old: `d[u] += weight * (1 - 2*p) / float64(len(q))`,
+			New: `d[u] -= weight * (1 - 2*p) / float64(len(q))`},
+		{Name: "consensus-at-once", Breaks: "the polarisation has its whole weight from the first step on",
+			Old: `return h.Beta * math.Min(1, float64(r.Step+1)/math.Max(1, h.Warm*float64(r.Total)))`,
+			New: `return h.Beta + 0*math.Min(1, float64(r.Step))`},
+		{Name: "consensus-no-noise", Breaks: "gates are not drawn",
+			Old: `math.Log(x/(1-x))`,
+			New: `0*math.Log(x/(1-x))`},
+		{Name: "consensus-one-gate-for-all", Breaks: "all samples of a batch have the same gates",
+			Old: `	for b := range batch {
+		row,`,
+			New: `	for b := range batch {
+		draw = rand.New(rand.NewPCG(h.Seed, 0x6a<<48|uint64(r.Step)))
+		row,`},
+		{Name: "consensus-no-task", Breaks: "gates have no gradient of the loss",
+			Old: `d[c] += float64(h.own.G[b*(u+1)+c]) * h.slope[b*u+c]`,
+			New: `d[c] += 0 * float64(h.own.G[b*(u+1)+c]) * h.slope[b*u+c]`},
+		{Name: "consensus-layer-emptied", Breaks: "a layer may have no gate on",
+			Old: `if !on {`,
+			New: `if false && !on {`},
+		{Name: "consensus-statistics-kept", Breaks: "statistics stay those of the gated network", File: "model/structured/consensus.go",
+			Old: `j.Recalibrate(ctx, cut, j.Recipe.Batch)`,
+			New: `ctx.Err()`},
+		{Name: "consensus-lowest-stay", Breaks: "the channels whose gates are off stay", File: "model/structured/consensus.go",
+			Old: `copy(out[of.Group], h.Logit[of.First:of.First+of.N])`,
+			New: `for c := range of.N {
+			out[of.Group][c] = -h.Logit[of.First+c]
+		}`},
+		{Name: "gate-not-where-read", Breaks: "gates stand on the wrong columns", File: "prune/structure/gate.go", Tests: []string{"model/structured"},
+			Old: `at[p] = int64(first[i] + c)`,
+			New: `at[p] = int64(first[i] + p)`},
+	}},
 }
