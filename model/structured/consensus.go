@@ -40,7 +40,7 @@ var consensusCard = &catalog.Card{
 
 // NewConsensus gives the method with its defaults.
 func NewConsensus() *Consensus {
-	return &Consensus{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .05}, Alpha: 5, Beta: 1, Warm: .5, Tau: 1, Begin: 2, GatesLR: 1, Tuned: model.Tuned{TuneLR: .01}}
+	return &Consensus{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .05}, Alpha: 20, Beta: 10, Warm: .5, Tau: 1, Begin: 1, GatesLR: 20, Tuned: model.Tuned{TuneLR: .01}}
 }
 
 // Card describes the method.
