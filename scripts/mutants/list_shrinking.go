@@ -148,6 +148,6 @@ var shrinkingMutants = []Broken{
 		}`},
 		{Name: "gate-not-where-read", Breaks: "gates stand on the wrong columns", File: "prune/structure/gate.go", Tests: []string{"model/structured"},
 			Old: `at[p] = int64(first[i] + c)`,
-			New: `at[p] = int64(first[i] + p)`},
+			New: `at[p] = int64(first[i] + p + 0*c)`},
 	}},
 }
