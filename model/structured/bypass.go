@@ -265,10 +265,7 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 			out[f.l]++
 		}
 		for l, of := range rates {
-			r := max(1, b.target.Round)
-			if b.target.Round == 0 {
-				r = structure.Width(len(of))
-			}
+			r := b.multiple(len(of))
 			kept := min(len(of), (len(of)-int(out[l])+r-1)/r*r)
 			out[l] = float64(len(of) - kept)
 		}
@@ -283,6 +280,13 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 		return nil, fmt.Errorf("no cut of filters beside branches reaches the target: the least is %.3g of the MACs and %.3g of the parameters", least[0], least[1])
 	}
 	left := gone(n)
+	for _, f := range slices.Backward(all[:n]) { // the last may have gone further than was needed
+		if r := float64(b.multiple(len(rates[f.l]))); left[f.l] >= r {
+			if left[f.l] -= r; !met(b.Shares(left)) {
+				left[f.l] += r
+			}
+		}
+	}
 	masks := make([]*prune.Mask, len(rates))
 	for l, of := range rates {
 		masks[l] = prune.NewMask(len(of), true)
@@ -294,6 +298,14 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 		}
 	}
 	return masks, nil
+}
+
+// multiple is what the filters that stay of n come in multiples of.
+func (b *besides) multiple(n int) int {
+	if b.target.Round == 0 {
+		return structure.Width(n)
+	}
+	return b.target.Round
 }
 
 // cut removes filters from the network. What they gave is zeros, beside which the branch
