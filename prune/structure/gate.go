@@ -49,14 +49,14 @@ func Gate(g *graph.Graph, groups []*Group, first []int, gates *tensor.Tensor) (*
 				continue
 			}
 			for d := 1; d < len(x.Shape); d++ {
-				a := Axis{x, d}
-				if column[a] == nil {
+				at := Axis{n.Inputs[i], d} // of what has other axes gated already
+				if column[Axis{x, d}] == nil {
 					continue
 				}
-				if gated[a] == nil {
-					gated[a] = gate(g, m, a, column[a])
+				if gated[at] == nil {
+					gated[at] = gate(g, m, at, column[Axis{x, d}])
 				}
-				n.Inputs[i] = gated[a]
+				n.Inputs[i] = gated[at]
 			}
 		}
 	}
