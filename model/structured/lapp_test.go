@@ -307,6 +307,17 @@ func TestLAPPMaskedIsCut(t *testing.T) {
 	}
 }
 
+// What is cut first is what lies furthest below the threshold of its layer, whatever its
+// importance; a group without a threshold goes last.
+func TestMargins(t *testing.T) {
+	h := &thresholds{Layers: []layerOf{{Group: 2, First: 0, N: 2}, {Group: 0, First: 2, N: 1}}, T: []float64{.5, .1}, importance: []float64{.75, 1, .5}}
+	groups := []*structure.Group{{Channels: make([]structure.Channel, 1)}, {Channels: make([]structure.Channel, 1)}, {Channels: make([]structure.Channel, 2)}}
+	rates, _, err := h.rates(nil, groups)
+	if err != nil || !slices.Equal(rates[2], []float64{.25, .5}) || !slices.Equal(rates[0], []float64{.4}) || !math.IsInf(rates[1][0], 1) {
+		t.Errorf("%v (%v)", rates, err)
+	}
+}
+
 // Without branches, and with nothing that moves thresholds, the training is the plain one,
 // byte for byte.
 func TestLAPPPlain(t *testing.T) {
