@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pare/graph"
 	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/internal/oracle"
@@ -351,6 +352,17 @@ func TestConsensus(t *testing.T) {
 	}
 	if !strings.Contains(modeltest.Said(r), "do not agree yet") || r.Graph.Value("gates") != nil {
 		t.Errorf("said %s", modeltest.Said(r))
+	}
+	j = modeltest.ConvJob(t, "cnn-8") // statistics are those of the cut network
+	r = modeltest.Run(t, NewConsensus(), j)
+	again, _ := r.Graph.Clone(true)
+	if err := j.Recalibrate(t.Context(), again, j.Recipe.Batch); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range r.Graph.Consts() {
+		if v.Role == graph.Stat && !slices.Equal(v.Const.F32(), again.Consts()[i].Const.F32()) {
+			t.Errorf("%s is not that of the cut network", v.Name)
+		}
 	}
 	j = modeltest.Job(t, 1)
 	j.Recipe.Batch, j.Recipe.LR, j.Data.Train = 1, .001, j.Data.Train.First(20)
