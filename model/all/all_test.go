@@ -63,7 +63,7 @@ func TestCards(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for name, want := range map[string]string{"grane": "did you mean granet?", "xyz": "there are share, sap,", "": "there are"} {
+	for name, want := range map[string]string{"grane": "did you mean granet?", "xyz": "there are share, ", "": "there are"} {
 		if _, err := New(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", name, err)
 		}

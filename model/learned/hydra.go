@@ -19,7 +19,7 @@ type Hydra struct {
 	Sparsity float64       `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Allocate allocate.Name `flag:"allocate" choice:"uniform,global" doc:"how much of each layer: uniform, or global by the scores of all"`
 	Scored
-	Tuned
+	model.Tuned
 	model.Layers
 }
 
@@ -34,7 +34,7 @@ var hydraCard = &catalog.Card{
 
 // NewHydra gives the method with its defaults.
 func NewHydra() *Hydra {
-	return &Hydra{Sparsity: .9, Allocate: "uniform", Tuned: Tuned{Tune: 10, TuneLR: .01},
+	return &Hydra{Sparsity: .9, Allocate: "uniform", Tuned: model.Tuned{Tune: 10, TuneLR: .01},
 		Scored: Scored{ScoreLR: .1, ScoreSchedule: "cosine", ScoreMomentum: .9, ScoreDecay: 1e-4}}
 }
 
@@ -43,6 +43,9 @@ func (*Hydra) Card() *catalog.Card { return hydraCard }
 
 // Drives says that the trainings are the method's own.
 func (*Hydra) Drives() bool { return true }
+
+// AsIs says whether the weights stay those of the file.
+func (s *Hydra) AsIs() bool { return s.Tune == 0 }
 
 // Run searches masks of the frozen weights, then trains what stays.
 func (s *Hydra) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
@@ -76,7 +79,7 @@ func (s *Hydra) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := h.Project(nil); err != nil {
 		return nil, err
 	}
-	tune, runs := s.jobs(j, j.Recipe.Decay)
+	tune, runs := s.Jobs(j, j.Recipe.Decay)
 	if res.Epochs, err = runs.Fit(ctx, j, j.Graph, h); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type Jackpot struct {
 	MaskStart  string        `flag:"mask-start" choice:"magnitude,random" doc:"where the search starts: magnitude or random"`
 	Restrict   float64       `flag:"restrict" range:"[0,)" doc:"short restriction: only ceil((1-e/E)^P Q) of Q swaps are made at epoch e of E; 0: all are"`
 	Scored
-	Tuned
+	model.Tuned
 	model.Layers
 }
 
@@ -42,7 +42,7 @@ var jackpotCard = &catalog.Card{
 // NewJackpot gives the method with its defaults.
 func NewJackpot() *Jackpot {
 	return &Jackpot{Sparsity: .9, Allocate: "global", MaskStart: "magnitude", Restrict: 4,
-		Scored: Scored{ScoreLR: .1, ScoreSchedule: "cosine", ScoreMomentum: .9, ScoreDecay: 5e-4}, Tuned: Tuned{TuneLR: .01}}
+		Scored: Scored{ScoreLR: .1, ScoreSchedule: "cosine", ScoreMomentum: .9, ScoreDecay: 5e-4}, Tuned: model.Tuned{TuneLR: .01}}
 }
 
 // Card describes the method.
@@ -50,6 +50,9 @@ func (*Jackpot) Card() *catalog.Card { return jackpotCard }
 
 // Drives says that the trainings are the method's own.
 func (*Jackpot) Drives() bool { return true }
+
+// AsIs says whether the weights stay those of the file.
+func (s *Jackpot) AsIs() bool { return s.Tune == 0 }
 
 // JackpotFacts are what a search found.
 type JackpotFacts struct {
@@ -89,7 +92,7 @@ func (s *Jackpot) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	if err := logMasked(ctx, j, magnitude); err != nil {
 		return nil, err
 	}
-	tune, runs := s.jobs(j, 0)
+	tune, runs := s.Jobs(j, 0)
 	if err := s.search(ctx, j, runs, magnitude, res); err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func (b *byHand) freeze() {
 
 // tuned is the training of what stays that follows a search: by a number of epochs at a
 // rate of its own, with another decay.
-func tuned(t testing.TB, j *model.Job, search *oracle.Training, s Tuned, decay float64) *oracle.Training {
+func tuned(t testing.TB, j *model.Job, search *oracle.Training, s model.Tuned, decay float64) *oracle.Training {
 	k := *j
 	k.Recipe.Epochs, k.Recipe.LR, k.Recipe.Decay = s.Tune, s.TuneLR, decay
 	tune := oracle.NewTraining(t, &k)

@@ -67,30 +67,6 @@ func copies(ws []*prune.Weight) [][]float32 {
 	return out
 }
 
-// Tuned are the settings of methods that train the weights that stay, after the
-// search for masks.
-type Tuned struct {
-	Tune   int     `flag:"tune" range:"[0,)" doc:"epochs of training the weights that stay, after the search (0: none)"`
-	TuneLR float64 `flag:"tune-lr" range:"(0,)" doc:"peak learning rate of that training"`
-}
-
-// jobs are the search for masks, the tuning after it by the recipe but for epochs,
-// rate and decay, and the two trainings as a series.
-func (s Tuned) jobs(j *model.Job, decay float64) (tune *model.Job, runs *model.Series) {
-	k := *j
-	k.Recipe.Epochs, k.Recipe.LR, k.Recipe.Decay = s.Tune, s.TuneLR, decay
-	n := 1
-	if s.Tune > 0 {
-		n = 2
-	}
-	runs = j.NewSeries(n)
-	runs.Steps = j.Steps() + k.Steps()
-	return &k, runs
-}
-
-// AsIs says whether the weights stay those of the file.
-func (s Tuned) AsIs() bool { return s.Tune == 0 }
-
 // learns returns an error where there is nothing to learn masks with.
 func learns(j *model.Job) error { return j.NeedsTraining("masks are learnt by training") }
 
