@@ -75,7 +75,7 @@ func complete(c *cobra.Command) {
 		c.ValidArgsFunction = first(words(false, append(methodWords(true), "all")...))
 	case "train", "compare":
 		c.ValidArgsFunction = first(words(true, archWords()...))
-	case "inspect", "prune", "eval", "bench", "convert":
+	case "inspect", "prune", "eval", "bench", "advise", "convert":
 		c.ValidArgsFunction = first(words(true))
 	case "quickstart", "pare":
 		c.ValidArgsFunction = words(false)
