@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"pare/dataset"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/model/advise"
 
@@ -96,5 +99,6 @@ func (c *cli) runAdvise(ctx context.Context, name string, q *advising) error {
 		return c.printJSON(map[string]any{"study": s, "advice": as})
 	}
 	s.Report(as).Print(c.out, c.width())
+	fmt.Fprintf(c.out, "\nAdvice\n%s\n", printable.Text(strings.Join(advise.Paragraphs(as), "\n\n")))
 	return nil
 }

@@ -39,9 +39,9 @@ func (s *Study) Advise() (out []Advice) {
 		}
 		a := Advice{Rule: r.Name, Cites: cites, Why: r.Why, Source: r.Source}
 		if r.Do != nil {
-			a.Args = append([]string{"model"}, s.filled(r.Do)...)
+			a.Args = append([]string{"model"}, s.filled(r.Name, r.Do)...)
 			a.Command = measure.Quote(append([]string{"pare"}, a.Args...)...)
-			if slices.ContainsFunc(out, func(b Advice) bool { return b.Command == a.Command }) {
+			if slices.ContainsFunc(out, a.same) {
 				continue
 			}
 			rank++
@@ -50,6 +50,18 @@ func (s *Study) Advise() (out []Advice) {
 		out = append(out, a)
 	}
 	return out
+}
+
+// same says whether another's command does the same, under whatever name.
+func (a Advice) same(b Advice) bool {
+	name := func(args []string) []string {
+		args = slices.Clone(args)
+		if i := slices.Index(args, "-o"); i >= 0 {
+			args[i+1] = ""
+		}
+		return args
+	}
+	return slices.Equal(name(a.Args), name(b.Args))
 }
 
 // holds says whether all conditions do.
@@ -78,10 +90,10 @@ func (s *Study) cite(text string) (string, bool) {
 
 // filled puts what is known in the place of words in braces. {budget} and {recover} are
 // several arguments.
-func (s *Study) filled(do []string) (out []string) {
+func (s *Study) filled(rule string, do []string) (out []string) {
 	num := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 	stem := strings.TrimSuffix(filepath.Base(s.File), filepath.Ext(s.File))
-	word := strings.NewReplacer("{file}", s.File, "{stem}", stem, "{data}", s.Data, "{sparsity}", num(s.Sparsity), "{macs}", num(s.MACs),
+	word := strings.NewReplacer("{file}", s.File, "{stem}", stem, "{rule}", rule, "{data}", s.Data, "{sparsity}", num(s.Sparsity), "{macs}", num(s.MACs),
 		"{third}", fmt.Sprint(max(1, s.Epochs/4)), "{least-epochs}", fmt.Sprint(max(1, s.Epochs)))
 	for _, w := range do {
 		switch w {

@@ -24,19 +24,23 @@ func (s *Study) Report(as []Advice) *report.Report {
 		r.Add(report.Section{Heading: "Half of each group of channels alone", Table: t})
 	}
 	r.Add(report.Section{Heading: "What budgets cost, with nothing trained", Table: s.budgetTable()})
-	var text []string
+	r.Add(report.Section{Heading: "Advice", Text: strings.Join(Paragraphs(as), "\n\n")})
+	return r
+}
+
+// Paragraphs are the advice in words: commands by rank, then cautions.
+func Paragraphs(as []Advice) (out []string) {
 	for _, a := range as {
 		if a.Rank > 0 {
-			text = append(text, fmt.Sprintf("%d. %s\n\n   Measured: %s.\n   Why: %s.\n   Source: %s.", a.Rank, a.Command, a.Cites, a.Why, a.Source))
+			out = append(out, fmt.Sprintf("%d. %s\n   Measured: %s.\n   Why: %s.\n   Source: %s.", a.Rank, a.Command, a.Cites, a.Why, a.Source))
 		}
 	}
 	for _, a := range as {
 		if a.Rank == 0 {
-			text = append(text, fmt.Sprintf("Beware: %s.\n   Measured: %s.\n   Source: %s.", a.Why, a.Cites, a.Source))
+			out = append(out, fmt.Sprintf("Beware: %s.\n   Measured: %s.\n   Source: %s.", a.Why, a.Cites, a.Source))
 		}
 	}
-	r.Add(report.Section{Heading: "Advice", Text: strings.Join(text, "\n\n")})
-	return r
+	return out
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -20,8 +20,8 @@ type Condition struct {
 
 // The outputs and the data of a command, and how it wins back what the cut costs.
 const (
-	dense   = "{stem}-small.onnx"
-	sparse  = "{stem}-sparse.pare"
+	dense   = "{stem}-{rule}.onnx"
+	sparse  = "{stem}-{rule}.pare"
 	recover = "{recover}"
 )
 
@@ -90,5 +90,5 @@ var Rules = []Rule{
 	{"always-compare", nil, []Condition{{Fact: "data", Min: 2}},
 		"at a sparsity of {sparsity} magnitude alone is the bar; at 90 % it costs {weights-0.9-worse} before training",
 		"simple magnitude is a strong baseline, and random pruning shows what pruning at all comes to", "survey, recommendations (arXiv 2308.06767); random: arXiv 2202.02643",
-		[]string{"compare", "{file}", "-o", "{stem}-compare", "--methods", "global-mp,magnitude,random", "--sparsity", "{sparsity}", "--data", "{data}", "--epochs", "{least-epochs}"}},
+		[]string{"compare", "{file}", "-o", "{stem}-{rule}", "--methods", "global-mp,magnitude,random", "--sparsity", "{sparsity}", "--data", "{data}", "--epochs", "{least-epochs}"}},
 }
