@@ -83,6 +83,7 @@ func complete(c *cobra.Command) {
 	for flag, f := range map[string]completer{
 		"method":   words(false, methodWords(false)...),
 		"methods":  words(false, methodWords(false)...),
+		"contrast": words(false, contrastNames()...),
 		"schedule": words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
 		"pattern":  words(false, "2:4", "1:4", "block:4x4"),
 		"data":     words(true, dataset.Kinds()...),

@@ -56,21 +56,22 @@ func TestAdvice(t *testing.T) {
 		first string // command
 		rules string // those with a command
 		not   string
+		times int // that it is asked
 	}{
 		{"resnet with data", func() *Ask {
 			return fixture(t, "resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: .5}, true, "macs=0.5", time.Hour)
 		}, "pare model prune dir/net.onnx -o net-channels-within-the-goal.onnx --method channels --macs 0.5 --data 'digits?n=400' --epochs ",
-			"channels-within-the-goal solve-in-place-of-training gradual always-compare", "smallest-weights"},
+			"channels-within-the-goal solve-in-place-of-training gradual always-compare", "smallest-weights", 2},
 		{"language model without data", func() *Ask {
-			return fixture(t, "gpt-tiny", zoo.Options{Seed: 1, Classes: 32, Width: .25}, false, "bytes=0.5", 0)
-		}, "pare model prune dir/net.onnx -o net-sparse-file.pare --method global-mp --sparsity 0.", "sparse-file small-file-for-any-runtime weights-of-attention smallest-weights", "always-compare"},
+			return fixture(t, "gpt-tiny", zoo.Options{Seed: 1, Classes: 32, Width: .25}, false, "bytes=0.6", 0)
+		}, "pare model prune dir/net.onnx -o net-sparse-file.pare --method global-mp --sparsity 0.", "sparse-file small-file-for-any-runtime weights-of-attention smallest-weights", "always-compare", 1},
 		{"perceptron on disk", func() *Ask {
-			return fixture(t, "mlp:64-40-20-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1}, true, "bytes=0.1", 0)
-		}, "pare model prune dir/net.onnx -o net-sparse-file.pare --method global-mp --sparsity 0.", "sparse-file small-file-for-any-runtime solve-in-place-of-training always-compare", "reconstruct-attention"},
+			return fixture(t, "mlp:64-40-20-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1}, true, "bytes=0.3", 0)
+		}, "pare model prune dir/net.onnx -o net-sparse-file.pare --method global-mp --sparsity 0.", "sparse-file small-file-for-any-runtime solve-in-place-of-training always-compare", "reconstruct-attention", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var before []string
-			for range 2 {
+			for range c.times {
 				a := c.ask()
 				digest := weightsOf(a.Graph)
 				s, err := Measure(context.Background(), a)

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
+	"pare/catalog"
 	"pare/graph"
 	"pare/measure"
 	"pare/model"
 	"pare/model/oneshot"
 	"pare/model/structured"
+	"pare/prune"
 	"pare/prune/structure"
 )
 
@@ -89,8 +92,13 @@ func share(x, of int64) float64 { return float64(x) / float64(max(1, of)) }
 func (s *study) channels(ctx context.Context, macs float64) (*graph.Graph, error) {
 	m := structured.NewChannels()
 	m.MACs = model.Count(macs)
-	m.Rate = func(*graph.Graph, []*structure.Group) ([][]float64, bool, error) { return s.rates, s.costs, nil }
+	m.Rate = s.rate
 	return s.cut(ctx, m)
+}
+
+// rate is how channels were rated once.
+func (s *study) rate(*graph.Graph, []*structure.Group) ([][]float64, bool, error) {
+	return s.rates, s.costs, nil
 }
 
 // weights cuts single weights of a copy, the smallest of all layers together.
@@ -114,16 +122,22 @@ func (s *study) cut(ctx context.Context, m model.Method) (*graph.Graph, error) {
 // multiply-accumulates that is within a goal of energy.
 func (s *study) goal(ctx context.Context) error {
 	s.Sparsity, s.MACs = .9, .5
+	if err := s.within(ctx); err != nil {
+		return err
+	}
 	switch s.Goal.Of {
 	case "bytes":
 		most := s.Goal.Share(float64(s.size.Bytes)) * float64(s.size.Bytes)
 		x, bytes, err := search(func(x float64) (float64, error) {
 			g, err := s.weights(ctx, x)
+			if err == nil && s.Data != "" {
+				err = stir(g)
+			}
 			if err != nil {
 				return 0, err
 			}
 			size, _, err := measure.OfContext(ctx, g)
-			return float64(size.SparseBytes) * margin, err
+			return float64(size.SparseBytes)*margin + about, err
 		}, most)
 		if err != nil {
 			return err
@@ -132,7 +146,7 @@ func (s *study) goal(ctx context.Context) error {
 			s.Sparsity = .99
 		}
 		s.fact("found-sparsity", x, "%")
-		s.fact("found-bytes", bytes/margin, "bytes")
+		s.fact("found-bytes", bytes, "bytes")
 	case "energy":
 		if s.rates == nil {
 			return nil
@@ -159,8 +173,73 @@ func (s *study) goal(ctx context.Context) error {
 	return nil
 }
 
-// margin is what training may add to a sparse form: values that are trained are less alike.
-const margin = 1.02
+// within cuts channels to a goal that is among their budgets, to learn whether it can be
+// reached, and at what cost.
+func (s *study) within(ctx context.Context) error {
+	m := structured.NewChannels()
+	if _, err := catalog.Find(m, s.Goal.Of); err != nil || s.rates == nil {
+		return nil
+	}
+	m.MACs = 0
+	if err := catalog.Set(m, s.Goal.Of, s.Goal.Text); err != nil {
+		return err
+	}
+	m.Rate = s.rate
+	g, err := s.cut(ctx, m)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.Notes = append(s.Notes, fmt.Sprintf("channels do not reach the goal: %v", err))
+		return nil
+	}
+	score, err := s.judge(ctx, g)
+	if err != nil {
+		return err
+	}
+	size, _, err := measure.OfContext(ctx, g)
+	if err != nil {
+		return err
+	}
+	s.fact("goal-macs", share(size.MACs, s.size.MACs), "%")
+	s.fact("goal-bytes", float64(size.Bytes), "bytes")
+	s.fact("goal-worse", s.Whole.Worse(score.Value), s.unit())
+	return nil
+}
+
+// A trained sparse form takes about so much more than one that is cut alone: a share, as
+// masks of trained weights are not the same, and bytes, for what a file says of its making.
+const (
+	margin = 1.02
+	about  = 256
+)
+
+// stir makes a network's numbers as unlike as training does, so that a sparse form of
+// initial biases, which are all zero, or of weights of few values is not thought small:
+// every number moves by up to a thousandth of itself, and zeros become numbers where no
+// weight was cut.
+func stir(g *graph.Graph) error {
+	ws, err := prune.Weights(g, prune.Scope{})
+	if err != nil {
+		return err
+	}
+	cut := map[*graph.Value]bool{}
+	for _, w := range ws {
+		cut[w.Value] = true
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, v := range g.Params() {
+		x := v.Const.F32()
+		for i := range x {
+			by := 1e-3 * r.Float32()
+			if x[i] == 0 && !cut[v] {
+				x[i] = by
+			}
+			x[i] *= 1 + by
+		}
+	}
+	return nil
+}
 
 // search finds the least of 0.01 to 0.99, in hundredths, whose cost is at most what is
 // allowed, where cost falls; 0: none is.

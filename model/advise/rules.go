@@ -27,8 +27,8 @@ const (
 
 // Rules is the table.
 var Rules = []Rule{
-	{"channels-within-the-goal", []string{"latency", "macs"}, []Condition{{Fact: "groups", Min: 1}},
-		"{groups} groups of channels can be cut; at half the multiply-accumulates the network takes {channels-0.5-time} of the time and is worse by {channels-0.5-worse} before training",
+	{"channels-within-the-goal", []string{"latency", "macs"}, []Condition{{Fact: "goal-macs"}},
+		"{groups} groups of channels can be cut; the largest network within the goal has {goal-macs} of the multiply-accumulates and is worse by {goal-worse} before training",
 		"channels that are gone make every runtime faster; zeros do not", "survey, universal and specific speed-up (arXiv 2308.06767); groups: arXiv 2301.12900",
 		[]string{"prune", "{file}", "-o", dense, "--method", "channels", "{budget}", recover}},
 	{"channels-within-the-energy", []string{"energy"}, []Condition{{Fact: "found-macs"}},
@@ -39,8 +39,8 @@ var Rules = []Rule{
 		"with {found-sparsity} of the weights cut the sparse form takes {found-bytes}, the ONNX file {bytes}; the PQ index of the weights is {pq}",
 		"where only storage counts single weights keep the most accuracy, and a sparse file leaves the zeros out", "survey, unstructured and structured (arXiv 2308.06767); global magnitude: arXiv 2209.14624",
 		[]string{"prune", "{file}", "-o", sparse, "--method", "global-mp", "--sparsity", "{sparsity}", recover}},
-	{"small-file-for-any-runtime", []string{"bytes"}, []Condition{{Fact: "groups", Min: 1}},
-		"{groups} groups of channels can be cut; at half the multiply-accumulates the ONNX file has {channels-0.5-bytes} of the bytes",
+	{"small-file-for-any-runtime", []string{"bytes"}, []Condition{{Fact: "goal-macs"}},
+		"{groups} groups of channels can be cut; the largest network within the goal takes {goal-bytes} and is worse by {goal-worse} before training",
 		"an ONNX file with fewer channels is small wherever it is read", "survey, universal speed-up (arXiv 2308.06767)",
 		[]string{"prune", "{file}", "-o", dense, "--method", "channels", "{budget}", recover}},
 	{"weights-within-the-drop", []string{"drop"}, []Condition{{Fact: "data", Min: 1}},
@@ -51,8 +51,8 @@ var Rules = []Rule{
 		"with 90 % of the weights cut the network takes {weights-0.9-time} of the time in this engine",
 		"this engine leaves zeros out; other runtimes multiply by them", "measured; survey, specific speed-up (arXiv 2308.06767)",
 		[]string{"prune", "{file}", "-o", sparse, "--method", "global-mp", "{budget}", recover}},
-	{"solve-in-place-of-training", []string{"latency", "macs", "bytes"}, []Condition{{Fact: "groups", Min: 1}, {Fact: "data", Min: 1}},
-		"half the multiply-accumulates cost {channels-0.5-worse} with nothing done after the cut",
+	{"solve-in-place-of-training", []string{"latency", "macs", "bytes"}, []Condition{{Fact: "goal-macs"}, {Fact: "data", Min: 1}},
+		"the cut costs {goal-worse} with nothing done after it",
 		"what stays is solved for what the layers gave before: minutes, no labels", "post-training reconstruction: arXiv 1707.06168; survey, post-training pruning (arXiv 2308.06767)",
 		[]string{"prune", "{file}", "-o", dense, "--method", "channels", "{budget}", "--data", "{data}", "--epochs", "0", "--recover", "solve"}},
 	{"reconstruct-attention", nil, []Condition{{Fact: "attentions", Min: 1}, {Fact: "data", Min: 1}},
