@@ -193,7 +193,7 @@ func TestGoal(t *testing.T) {
 		}
 	}
 	a := fixture(t, "mlp:64-10-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1}, false, "drop=1", 0)
-	if _, err := Measure(context.Background(), a); err == nil || !strings.Contains(err.Error(), "give --data") {
+	if _, err := Measure(context.Background(), a); err == nil || !strings.Contains(err.Error(), "give Data") {
 		t.Errorf("%v", err)
 	}
 }

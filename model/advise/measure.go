@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
@@ -36,7 +37,7 @@ type study struct {
 // random inputs.
 func Measure(ctx context.Context, a *Ask) (*Study, error) {
 	if a.Goal.Of == "drop" && a.Data == nil {
-		return nil, fmt.Errorf("goal drop=%s cannot be measured without data: give --data SPEC, or another goal (latency, bytes, macs, energy)", a.Goal.Text)
+		return nil, catalog.Errorf("goal drop=%s cannot be measured without data: give {Data}, or another goal (latency, bytes, macs, energy)", a.Goal.Text)
 	}
 	s := &study{ask: a, Study: Study{File: a.File, Goal: a.Goal, Facts: Facts{}, Kind: kindOf(a.Graph), Notes: []string{}}}
 	if err := s.setUp(ctx); err != nil {
