@@ -60,9 +60,7 @@ must have every value that is given, of all axes together.`,
 func (c *cli) listMethods(f catalog.Filter) error {
 	out := []catalog.Entry{}
 	t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
-	for _, name := range filterColumns(f) {
-		t.Columns = append(t.Columns, name)
-	}
+	t.Columns = append(t.Columns, filterColumns(f)...)
 	for _, m := range all.List() {
 		k := m.Card()
 		if !f.Has(k) {
