@@ -15,6 +15,8 @@ import (
 	"pare/measure"
 	"pare/model"
 	"pare/model/all"
+	"pare/model/oneshot"
+	"pare/prune"
 	"pare/zoo"
 )
 
@@ -127,6 +129,50 @@ func weightsOf(g *graph.Graph) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// Without the smaller half of a weight's entries a linear layer moves its output by what
+// they bring: of weights 1 and 8 on equal inputs that is less than a seventh of it.
+func TestHalved(t *testing.T) {
+	a := fixture(t, "mlp:2-1", zoo.Options{In: []int{2}, Seed: 1, Classes: 1}, false, "macs=0.5", 0)
+	ws, err := prune.Weights(a.Graph, prune.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(ws[0].Const.F32(), []float32{1, -8})
+	s := &study{ask: a, Study: Study{Facts: Facts{}}}
+	if err := s.setUp(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	worse, err := s.halved(context.Background(), ws[0].Value)
+	if err != nil || !(worse > 0 && worse < .5) {
+		t.Errorf("%v, %v", worse, err)
+	}
+}
+
+// The sparsity that is advised for a goal of bytes meets it when the network is trained,
+// whose many biases were all zero before.
+func TestTrainedBytes(t *testing.T) {
+	a := fixture(t, "mlp:64-4-300-10", zoo.Options{In: []int{1, 8, 8}, Seed: 1}, true, "bytes=0.4", 0)
+	s, err := Measure(context.Background(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := oneshot.NewGlobalMP()
+	m.Sparsity = s.Sparsity
+	r := model.Recipe{Epochs: 1, Batch: 20, LR: .05, Schedule: "cosine", Optimizer: "sgd"}
+	before, _, err := measure.Of(a.Graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := model.Run(context.Background(), m, &model.Job{Graph: a.Graph, Data: a.Data, Recipe: r, Seed: 1, Engine: a.Engine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, _, err := measure.Of(res.Graph)
+	if err != nil || float64(after.SparseBytes) > .4*float64(before.Bytes) || s.Sparsity > .9 {
+		t.Errorf("a sparsity of %v takes %d of %d bytes: %v", s.Sparsity, after.SparseBytes, before.Bytes, err)
+	}
 }
 
 // Every rule names facts that are measured, cites a number, gives reason and source, and
