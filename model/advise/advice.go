@@ -103,7 +103,7 @@ func (s *Study) filled(rule string, do []string) (out []string) {
 				flag = "max-drop"
 			}
 			out = append(out, "--"+flag, s.Goal.Text)
-		case recover:
+		case repair:
 			out = append(out, s.recovery()...)
 		default:
 			out = append(out, word.Replace(w))
