@@ -42,4 +42,5 @@ type Card struct {
 	Doc   string `json:"doc"`   // Markdown: what it does, and where it departs from the paper; never a measured figure
 	Cuts  string `json:"cuts"`  // weights, channels, …
 	Needs Need   `json:"needs"`
+	Axes  Axes   `json:"axes"` // its place in the field: see Placed
 }

@@ -9,7 +9,7 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, lapp, consensus, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, maskSparsity, gmp,
+	return []*evidence.Experiment{share, lapp, consensus, sap, globalMP, lottery, bip, scratch, survey, granet, rewind, jackpot, rd, regimes, random, maskSparsity, gmp,
 		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, slimming}
 }
 

@@ -28,6 +28,8 @@ import (
 type comparison struct {
 	methods, sparsities []string
 	data, dir           string
+	contrast            string
+	pair                *sweep.Contrast // of that name
 	html, page, plot    string
 	seeds, jobs         int
 	retry, strict       bool
@@ -49,12 +51,14 @@ Every run that ends is a line of results.jsonl in the folder, with its network i
 again makes only the runs that are missing, and a run that was stopped goes on from its checkpoint. A run that fails is
 shown as such and does not stop the others; it is repeated only with --retry. The exit status is 1 then.`,
 		Example: `  pare model compare net.onnx --data cifar10:DIR --methods global-mp,gmp,magnitude:allocate=erk --sparsity 0.8,0.9,0.95 --seeds 2 --epochs 8 --crop 4 --flip
+  pare model compare net.onnx --data cifar10:DIR --contrast one-shot-iterative --epochs 8
   pare model compare mlp:64-100-10 --data digits --methods gmp,gmp:variant=keep --epochs 20 --report page.html
 
 ` + dataset.Help,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runCompare(cmd, a[0], q) }}
 	f := cmd.Flags()
 	f.StringSliceVar(&q.methods, "methods", nil, "methods of the catalogue, by name or number, with settings as NAME:SETTING=VALUE")
+	f.StringVar(&q.contrast, "contrast", "", "a ready comparison in place of --methods: "+strings.Join(contrastNames(), ", ")+" (3 seeds and sparsities 0.5, 0.8, 0.9, 0.95 where they are not given)")
 	f.StringSliceVar(&q.sparsities, "sparsity", []string{"0.8", "0.9", "0.95"}, "sparsities that each method is run at")
 	c.dataFlags(cmd, &q.data, "data to train on and to measure with")
 	f.IntVar(&q.seeds, "seeds", 2, "number of runs of each, with seeds from 1")
@@ -72,8 +76,11 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 }
 
 func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
-	if q.data == "" || len(q.methods) == 0 {
-		return usage("give --data SPEC and --methods NAME,NAME\nSee: pare model compare --help")
+	if err := q.contrasted(cmd, name); err != nil {
+		return err
+	}
+	if q.data == "" || len(q.methods) == 0 && q.pair == nil {
+		return usage("give --data SPEC and --methods NAME,NAME, or --contrast NAME\nSee: pare model compare --help")
 	}
 	if err := cmp.Or(atLeast(1, "seeds", q.seeds), atLeast(0, "jobs", q.jobs)); err != nil {
 		return err
@@ -127,8 +134,42 @@ func (q *comparison) files() []file {
 	return out
 }
 
+// contrastNames are the ready comparisons.
+func contrastNames() (out []string) {
+	for _, c := range sweep.Contrasts {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// contrasted finds the ready comparison that is asked for, with its own defaults.
+func (q *comparison) contrasted(cmd *cobra.Command, name string) (err error) {
+	switch {
+	case q.contrast == "":
+		return nil
+	case len(q.methods) > 0:
+		return usage("--contrast has methods of its own: leave --methods out")
+	}
+	if q.pair, err = sweep.FindContrast(q.contrast); err != nil {
+		return usageError{err}
+	}
+	if _, err := os.Stat(name); err != nil {
+		return usage("contrasts are of a trained network, and there is no file %s: pare model train ARCH -o net.onnx makes one", name)
+	}
+	if !cmd.Flags().Changed("seeds") {
+		q.seeds = 3
+	}
+	if !cmd.Flags().Changed("sparsity") {
+		q.sparsities = []string{"0.5", "0.8", "0.9", "0.95"}
+	}
+	return nil
+}
+
 // cells are the runs that are asked for.
 func (q *comparison) cells() ([]*sweep.Cell, error) {
+	if q.pair != nil {
+		return q.pair.Cells(all.New, q.sparsities, q.seeds)
+	}
 	var es []*sweep.Entry
 	for _, text := range q.methods {
 		e, err := sweep.ParseEntry(text, all.New)
@@ -206,11 +247,20 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 	name = filepath.Base(name)
 	warnings := sweep.Warnings(outs)
 	rep := s.Page(name, from, rows, outs)
+	var effects []sweep.Effect
+	if q.pair != nil {
+		effects = q.pair.Effects(outs, q.sparsities)
+		rep.Add(q.pair.Section(effects, sweep.Scored(rows)))
+	}
 	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	if c.json {
-		if err := c.printJSON(map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}); err != nil {
+		said := map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}
+		if q.pair != nil {
+			said["contrast"], said["expects"], said["effects"] = q.pair.Name, q.pair.Expects, effects
+		}
+		if err := c.printJSON(said); err != nil {
 			return err
 		}
 	} else {
@@ -242,6 +292,9 @@ func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, r
 		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
 	}
 	r := s.Page(name, &pub, rows, outs)
+	if q.pair != nil {
+		r.Add(q.pair.Section(q.pair.Effects(outs, q.sparsities), sweep.Scored(rows)))
+	}
 	r.Subtitle = q.command(name, s.Engine.Threads)
 	return r
 }
@@ -284,7 +337,11 @@ func (q *comparison) dataName() string {
 
 // command is what makes the page again, without the paths of files.
 func (q *comparison) command(name string, threads int) string {
-	out := []string{"pare model compare", name, "--data", q.dataName(), "--methods", strings.Join(q.methods, ","), "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	what := []string{"--methods", strings.Join(q.methods, ",")}
+	if q.pair != nil {
+		what = []string{"--contrast", q.pair.Name}
+	}
+	out := []string{"pare model compare", name, "--data", q.dataName(), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
 	for _, x := range catalog.Settings(&q.recipe) {
 		switch v := x.String(); v {
 		case "0", "false", "":

@@ -75,7 +75,7 @@ func complete(c *cobra.Command) {
 		c.ValidArgsFunction = first(words(false, append(methodWords(true), "all")...))
 	case "train", "compare":
 		c.ValidArgsFunction = first(words(true, archWords()...))
-	case "inspect", "prune", "eval", "bench", "convert":
+	case "inspect", "prune", "eval", "bench", "advise", "convert":
 		c.ValidArgsFunction = first(words(true))
 	case "quickstart", "pare":
 		c.ValidArgsFunction = words(false)
@@ -83,6 +83,7 @@ func complete(c *cobra.Command) {
 	for flag, f := range map[string]completer{
 		"method":   words(false, methodWords(false)...),
 		"methods":  words(false, methodWords(false)...),
+		"contrast": words(false, contrastNames()...),
 		"schedule": words(false, "constant", "cosine", "linear", "step:0.5,0.75", "wsd"),
 		"pattern":  words(false, "2:4", "1:4", "block:4x4"),
 		"data":     words(true, dataset.Kinds()...),

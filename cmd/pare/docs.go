@@ -41,9 +41,10 @@ func methodsPage() string {
 	var b strings.Builder
 	b.WriteString("# Methods\n\n" + generated)
 	b.WriteString("Settings are flags of `pare model prune --method NAME`, and `NAME:SETTING=VALUE` in `pare model compare`.\n\n")
+	taxonomy(&b)
 	for _, m := range all.List() {
 		k := m.Card()
-		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s.\n\n", k.Name, cmp.Or(k.ID, "baseline"), k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
+		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s. %s.\n\n", k.Name, cmp.Or(k.ID, "baseline"), k.Title, k.Paper, k.Doc, k.Cuts, k.Needs, place(k))
 		b.WriteString("| setting | default | allowed | meaning |\n|---|---|---|---|\n")
 		for _, s := range catalog.Settings(m) {
 			row(&b, "`--"+s.Name+"`", s.Default, s.Allowed(), s.Doc)
@@ -57,6 +58,48 @@ func methodsPage() string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// taxonomy writes the axes, what their values mean, and the place of every method.
+func taxonomy(b *strings.Builder) {
+	b.WriteString("## Taxonomy\n\nThe axes are those of Cheng, Zhang, Shi: A Survey on Deep Neural Network Pruning: Taxonomy, Comparison, Analysis, and Recommendations " +
+		"(2023), arXiv 2308.06767, read in its abstract; the values are the field's own words. `pare methods` filters by them, as in `pare methods --when before --how gradient`. " +
+		"A method has all values that its settings can give it; how a sparsity is shared out between layers is not among them.\n\n| axis | value | meaning |\n|---|---|---|\n")
+	for _, x := range catalog.Taxonomy {
+		for _, p := range x.Parts {
+			name := x.Name
+			if p.Name != "" {
+				name += ", " + p.Name
+			}
+			for _, v := range p.Values {
+				row(b, name, v.Name, v.Doc)
+			}
+		}
+	}
+	b.WriteString("\n| method |")
+	for _, x := range catalog.Taxonomy {
+		fmt.Fprintf(b, " %s |", x.Name)
+	}
+	b.WriteString("\n|" + strings.Repeat("---|", 1+len(catalog.Taxonomy)) + "\n")
+	for _, m := range all.List() {
+		cells := []string{fmt.Sprintf("[%s](#%s-%s)", m.Card().Name, m.Card().Name, cmp.Or(m.Card().ID, "baseline"))}
+		for i := range catalog.Taxonomy {
+			cells = append(cells, strings.Join(catalog.Taxonomy[i].Of(m.Card()).All(), ", "))
+		}
+		row(b, cells...)
+	}
+	b.WriteString("\n")
+}
+
+// place writes a method's values on all axes.
+func place(k *catalog.Card) string {
+	var out []string
+	for i := range catalog.Taxonomy {
+		x := &catalog.Taxonomy[i]
+		out = append(out, x.Name+": "+strings.Join(x.Of(k).All(), ", "))
+	}
+	s := strings.Join(out, "; ")
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func commandsPage(root *cobra.Command) string {

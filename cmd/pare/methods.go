@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"pare/catalog"
 	"pare/model"
@@ -13,11 +14,26 @@ import (
 )
 
 func (c *cli) methods() *cobra.Command {
-	return &cobra.Command{Use: "methods [NAME]", Short: "The catalogue of methods; NAME shows one with its settings", Args: atMostOne,
-		Example: "  pare methods\n  pare methods gmp",
+	asked := map[string]*[]string{}
+	cmd := &cobra.Command{Use: "methods [NAME]", Short: "The catalogue of methods; NAME shows one with its settings", Args: atMostOne,
+		Long: `The catalogue of methods; NAME shows one with its settings. Flags show those that have a place in the field: a method
+must have every value that is given, of all axes together.`,
+		Example: "  pare methods\n  pare methods gmp\n  pare methods --when before --how gradient\n  pare methods --speed-up universal --supervision none",
 		RunE: func(cmd *cobra.Command, a []string) error {
+			filter := catalog.Filter{}
+			for name, words := range asked {
+				if cmd.Flags().Changed(name) {
+					filter[name] = *words
+				}
+			}
+			if err := filter.Check(); err != nil {
+				return usageError{err}
+			}
 			if len(a) == 0 {
-				return c.listMethods()
+				return c.listMethods(filter)
+			}
+			if len(filter) > 0 {
+				return usage("flags choose among all methods: leave %s out, or the flags", a[0])
 			}
 			m, err := all.New(a[0])
 			if err != nil {
@@ -28,21 +44,41 @@ func (c *cli) methods() *cobra.Command {
 			}
 			k := m.Card()
 			fmt.Fprintf(c.out, "%s — %s\n\n%s\n\n%s\nCuts %s; needs %s.\n\n", k.Name, k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
+			axisTable(k).Print(c.out, c.width())
+			fmt.Fprintln(c.out)
 			settingTable(m).Print(c.out, c.width())
 			return nil
 		}}
+	for i := range catalog.Taxonomy {
+		x := &catalog.Taxonomy[i]
+		asked[x.Name] = cmd.Flags().StringSlice(x.Name, nil, x.Doc+": "+strings.Join(x.Words(), ", "))
+	}
+	return cmd
 }
 
-func (c *cli) listMethods() error {
-	var out []catalog.Entry
+// listMethods lists the methods that a filter lets through.
+func (c *cli) listMethods(f catalog.Filter) error {
+	out := []catalog.Entry{}
 	t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
+	t.Columns = append(t.Columns, filterColumns(f)...)
 	for _, m := range all.List() {
 		k := m.Card()
+		if !f.Has(k) {
+			continue
+		}
 		out = append(out, entry(m))
 		t.Rows = append(t.Rows, []report.Cell{report.Text(k.ID), report.Text(k.Name), report.Text(k.Cuts), report.Text(k.Needs.String()), report.Text(k.Title)})
+		for _, name := range filterColumns(f) {
+			last := &t.Rows[len(t.Rows)-1]
+			*last = append(*last, report.Text(strings.Join(catalog.FindAxis(name).Of(k).All(), ", ")))
+		}
 	}
 	if c.json {
 		return c.printJSON(out)
+	}
+	if len(out) == 0 {
+		c.say("no method of the catalogue has all of that")
+		return nil
 	}
 	t.Print(c.out, c.width())
 	return nil
@@ -51,6 +87,26 @@ func (c *cli) listMethods() error {
 // entry is a method for machines.
 func entry(m model.Method) catalog.Entry {
 	return catalog.Entry{Card: m.Card(), Settings: catalog.Settings(m), Reproduces: reproduce.Find(m.Card().Name) != nil}
+}
+
+// filterColumns are the axes that a filter asks for, in their order.
+func filterColumns(f catalog.Filter) (out []string) {
+	for _, x := range catalog.Taxonomy {
+		if _, asked := f[x.Name]; asked {
+			out = append(out, x.Name)
+		}
+	}
+	return out
+}
+
+// axisTable has a row for each axis, with a method's place on it.
+func axisTable(k *catalog.Card) *report.Table {
+	t := &report.Table{Columns: []string{"axis", "of this method", "which is"}}
+	for i := range catalog.Taxonomy {
+		x := &catalog.Taxonomy[i]
+		t.Rows = append(t.Rows, []report.Cell{report.Text(x.Name), report.Text(strings.Join(x.Of(k).All(), ", ")), report.Text(x.Doc)})
+	}
+	return t
 }
 
 // settingTable has a row for each setting of a method.

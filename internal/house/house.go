@@ -40,7 +40,7 @@ var Floors = []Floor{
 	{"What a method that pares networks is and works on", []string{"model"}},
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite"}},
 	{"Was it worth it?", []string{"model/diagnose"}},
-	{"The catalogue; sweeps", []string{"model/all", "model/sweep"}},
+	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
 	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/mutants", "scripts/tasks"}},

@@ -31,6 +31,7 @@ var graspCard = &catalog.Card{
 	Name: "grasp", Noun: "model", Title: "Pruning before training by gradient signal preservation (GraSP)",
 	Paper: "Wang, Zhang, Grosse: Picking Winning Tickets Before Training by Preserving Gradient Flow (2020). arXiv 2002.07376",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: graspDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "before", How: "gradient curvature one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewGraSP gives the method with its defaults.

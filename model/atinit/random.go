@@ -31,6 +31,7 @@ var randomCard = &catalog.Card{
 	ID: "33", Name: "random", Noun: "model", Title: "Random pruning at initialisation",
 	Paper: "Liu, Chen, Chen, Shen, Mocanu, Wang, Pechenizkiy: The Unreasonable Effectiveness of Random Pruning: Return of the Most Naive Baseline for Sparse Training (2022). arXiv 2202.02643",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: randomDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "before", How: "random one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewRandom gives the method with its defaults.

@@ -27,6 +27,7 @@ var snipCard = &catalog.Card{
 	Name: "snip", Noun: "model", Title: "Pruning before training by connection sensitivity (SNIP)",
 	Paper: "Lee, Ajanthan, Torr: SNIP: Single-shot Network Pruning based on Connection Sensitivity (2019). arXiv 1810.02340",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: snipDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "before", How: "sensitivity gradient one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewSNIP gives the method with its defaults.

@@ -29,6 +29,7 @@ var synflowCard = &catalog.Card{
 	Name: "synflow", Noun: "model", Title: "Pruning before training by iterative synaptic flow (SynFlow)",
 	Paper: "Tanaka, Kunin, Yamins, Ganguli: Pruning neural networks without any data by iteratively conserving synaptic flow (2020). arXiv 2006.05467",
 	Cuts:  "weights", Needs: catalog.Weights, Doc: synflowDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "before", How: "gradient iterative retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewSynFlow gives the method with its defaults.

@@ -31,6 +31,7 @@ var sparseGPTCard = &catalog.Card{
 	Name: "sparsegpt", Noun: "model", Title: "Pruning with layer-wise reconstruction (SparseGPT)",
 	Paper: "Frantar, Alistarh: SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot (2023). arXiv 2301.00774",
 	Cuts:  "weights, N:M groups, blocks", Needs: catalog.Samples, Doc: sparseGPTDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "curvature activation one-shot reconstruct retrain", Supervision: "unlabelled labels", Fusion: "none"},
 }
 
 // NewSparseGPT gives the method with its defaults.

@@ -26,6 +26,7 @@ var wandaCard = &catalog.Card{
 	Name: "wanda", Noun: "model", Title: "Pruning by weights and activations (Wanda)",
 	Paper: "Sun, Liu, Bair, Kolter: A Simple and Effective Pruning Approach for Large Language Models (2023). arXiv 2306.11695",
 	Cuts:  "weights, N:M groups, blocks", Needs: catalog.Samples, Doc: wandaDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude activation one-shot none retrain", Supervision: "unlabelled labels", Fusion: "none"},
 }
 
 // NewWanda gives the method with its defaults.

@@ -41,6 +41,7 @@ var regimesCard = &catalog.Card{
 	ID: "30", Name: "regimes", Noun: "model", Title: "Three-regime diagnosis of pruning",
 	Paper: "Zhou, Yang, Chang, Mahoney: A Three-regime Model of Network Pruning. ICML 2023, arXiv 2305.18383",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: regimesDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewRegimes gives the method with its defaults.

@@ -38,6 +38,7 @@ var scratchCard = &catalog.Card{
 	ID: "11", Name: "scratch", Noun: "model", Title: "Training the pruned architecture from scratch",
 	Paper: "Liu, Sun, Zhou, Huang, Darrell: Rethinking the Value of Network Pruning (2019). arXiv 1810.05270; filters by norm: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710",
 	Cuts:  "channels, or weights", Needs: catalog.Trains, Doc: scratchDoc,
+	Axes: catalog.Axes{SpeedUp: "universal specific", When: "after", How: "norm magnitude one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewScratch gives the method with its defaults.

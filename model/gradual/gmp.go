@@ -34,6 +34,7 @@ var gmpCard = &catalog.Card{
 	ID: "65", Name: "gmp", Noun: "model", Title: "Gradual magnitude pruning",
 	Paper: "Zhu, Gupta: To prune, or not to prune: exploring the efficacy of pruning for model compression (2017). arXiv 1710.01878",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: gmpDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "during", How: "magnitude iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewGMP gives the method with its defaults.

@@ -46,6 +46,7 @@ var granetCard = &catalog.Card{
 	ID: "14", Name: "granet", Noun: "model", Title: "GraNet: gradual pruning with zero-cost neuroregeneration",
 	Paper: "Liu, Chen, Chen, Atashgahi, Yin, Kou, Shen, Pechenizkiy, Wang, Mocanu: Sparse Training via Boosting Pruning Plasticity with Neuroregeneration (NeurIPS 2021). arXiv 2106.10404",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: granetDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "during", How: "magnitude gradient iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewGraNet gives the method with its defaults.

@@ -33,6 +33,7 @@ var riglCard = &catalog.Card{
 	Name: "rigl", Noun: "model", Title: "RigL: sparse training that drops by magnitude and grows by gradient",
 	Paper: "Evci, Gale, Menick, Castro, Elsen: Rigging the Lottery: Making All Tickets Winners (ICML 2020). arXiv 1911.11134",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: riglDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "during", How: "magnitude gradient iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewRigL gives the method with its defaults.

@@ -30,6 +30,7 @@ var setCard = &catalog.Card{
 	Name: "set", Noun: "model", Title: "SET: sparse evolutionary training, which drops by magnitude and grows at random",
 	Paper: "Mocanu, Mocanu, Stone, Nguyen, Gibescu, Liotta: Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science (Nature Communications 2018). arXiv 1707.04780",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: setDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "during", How: "magnitude random iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewSET gives the method with its defaults.

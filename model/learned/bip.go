@@ -32,6 +32,7 @@ var bipCard = &catalog.Card{
 	ID: "10", Name: "bip", Noun: "model", Title: "Bi-level pruning",
 	Paper: "Zhang, Yao, Ram, Zhao, Chen, Hong, Wang, Liu: Advancing Model Pruning via Bi-level Optimization (NeurIPS 2022). arXiv 2210.04092",
 	Cuts:  "weights, filters, channels", Needs: catalog.Trains, Doc: bipDoc,
+	Axes: catalog.Axes{SpeedUp: "universal specific", When: "during", How: "scores iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewBiP gives the method with its defaults.

@@ -30,6 +30,7 @@ var hydraCard = &catalog.Card{
 	Name: "hydra", Noun: "model", Title: "HYDRA: learnt masks, then fine-tuning",
 	Paper: "Sehwag, Wang, Mittal, Jana: HYDRA: Pruning Adversarially Robust Neural Networks (NeurIPS 2020). arXiv 2002.10509",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: hydraDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "scores iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewHydra gives the method with its defaults.

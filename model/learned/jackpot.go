@@ -37,6 +37,7 @@ var jackpotCard = &catalog.Card{
 	ID: "20", Name: "jackpot", Noun: "model", Title: "Lottery jackpots: masks searched in frozen pretrained weights",
 	Paper: "Zhang, Lin, Zhong, Chao, Ji: Lottery Jackpots Exist in Pre-trained Models (TPAMI 2023). arXiv 2104.08700",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: jackpotDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "scores iterative regrow none retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewJackpot gives the method with its defaults.

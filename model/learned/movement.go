@@ -34,6 +34,7 @@ var movementCard = &catalog.Card{
 	Name: "movement", Noun: "model", Title: "Movement pruning",
 	Paper: "Sanh, Wolf, Rush: Movement Pruning: Adaptive Sparsity by Fine-Tuning (NeurIPS 2020). arXiv 2005.07683",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: movementDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "during", How: "scores gradient iterative regrow retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewMovement gives the method with its defaults.

@@ -27,6 +27,7 @@ var globalmpCard = &catalog.Card{
 	ID: "08", Name: "global-mp", Noun: "model", Title: "Global magnitude pruning with a minimum threshold",
 	Paper: "Gupta, Camci, Keneta, Vaidyanathan, Kanodia, James, Foo, Wu, Lin: Is Complexity Required for Neural Network Pruning? A Case Study on Global Magnitude Pruning. arXiv 2209.14624",
 	Cuts:  "weights", Needs: catalog.Weights, Doc: globalmpDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude one-shot iterative retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewGlobalMP gives the method with its defaults.

@@ -24,6 +24,7 @@ var lampCard = &catalog.Card{
 	Name: "lamp", Noun: "model", Title: "Layer-adaptive magnitude pruning (LAMP)",
 	Paper: "Lee, Park, Mo, Ahn, Shin: Layer-adaptive Sparsity for the Magnitude-based Pruning (2021). arXiv 2010.07611",
 	Cuts:  "weights", Needs: catalog.Weights, Doc: lampDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude one-shot retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewLAMP gives the method with its defaults.

@@ -29,6 +29,7 @@ var magnitudeCard = &catalog.Card{
 	Name: "magnitude", Noun: "model", Title: "Magnitude pruning by layer, pattern and round",
 	Paper: "Han, Pool, Tran, Dally 2015, arXiv 1506.02626 (rounds); Evci, Gale, Menick, Castro, Elsen 2020, arXiv 1911.11134 (erk); Mishra et al. 2021, arXiv 2104.08378 (N:M)",
 	Cuts:  "weights, N:M groups, blocks", Needs: catalog.Weights, Doc: magnitudeDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude one-shot iterative retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewMagnitude gives the method with its defaults.

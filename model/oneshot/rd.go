@@ -43,6 +43,7 @@ var rdCard = &catalog.Card{
 	ID: "28", Name: "rd", Noun: "model", Title: "Layer shares by rate-distortion curves",
 	Paper: "Xu, Wang, Geng, Lin, Wu, Li, Lin: Efficient Joint Optimization of Layer-Adaptive Weight Pruning in Deep Neural Networks. ICCV 2023, arXiv 2308.10438",
 	Cuts:  "weights", Needs: catalog.Weights, Doc: rdDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude sensitivity one-shot iterative retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewRD gives the method with its defaults.

@@ -40,6 +40,7 @@ var shareCard = &catalog.Card{
 	ID: "01", Name: "share", Noun: "model", Title: "Randomised parameter sharing (STABLE-RPS)",
 	Paper: "Desai, Shrivastava: In defense of parameter sharing for model-compression (ICLR 2024). arXiv 2310.11611",
 	Cuts:  "stored weights", Needs: catalog.Trains, Doc: shareDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "before", How: "random one-shot retrain", Supervision: "labels", Fusion: "sharing"},
 }
 
 // NewShare gives the method with its defaults.

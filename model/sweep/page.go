@@ -79,7 +79,7 @@ func scoreCell(r *Row) report.Cell {
 
 // costTable has a row for each method and sparsity.
 func costTable(rows []*Row) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", scored(rows).Metric, "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
+	t := &report.Table{Columns: []string{"method", "asked", Scored(rows).Metric, "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
 	dense, _ := densest(rows)
 	for _, r := range rows {
 		asked := report.Missing()
@@ -117,8 +117,8 @@ func toDense(r, dense *Row) report.Cell {
 	return report.Cell{Text: shown, Value: d, IsNum: true}
 }
 
-// scored is a score of the rows' metric.
-func scored(rows []*Row) train.Score {
+// Scored is a score of the rows' metric.
+func Scored(rows []*Row) train.Score {
 	for _, r := range rows {
 		if r.Seeds > 0 {
 			return r.Score
@@ -129,13 +129,13 @@ func scored(rows []*Row) train.Score {
 
 // heading is the metric's name at the beginning of a line.
 func heading(rows []*Row) string {
-	s := scored(rows).Name()
+	s := Scored(rows).Name()
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func scoreAxis(rows []*Row) report.Axis {
-	a := report.Axis{Name: scored(rows).Name()}
-	if scored(rows).Unit == "%" {
+	a := report.Axis{Name: Scored(rows).Name()}
+	if Scored(rows).Unit == "%" {
 		a.Format, a.Span = report.Share, .01
 	}
 	return a

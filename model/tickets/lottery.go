@@ -18,6 +18,7 @@ var lotteryCard = &catalog.Card{
 	ID: "09", Name: "lottery", Noun: "model", Title: "Lottery tickets by iterative magnitude pruning",
 	Paper: "Frankle, Carbin: The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks (2019). arXiv 1803.03635",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: lotteryDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude iterative rewind", Supervision: "labels", Fusion: "none"},
 }
 
 // NewLottery gives the method with its defaults.

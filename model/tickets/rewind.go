@@ -24,6 +24,7 @@ var rewindCard = &catalog.Card{
 	ID: "15", Name: "rewind", Noun: "model", Title: "Lottery tickets with rewinding to an early step",
 	Paper: "Frankle, Dziugaite, Roy, Carbin: Stabilizing the Lottery Ticket Hypothesis (2019). arXiv 1903.01611; learning-rate rewinding: Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning (2020). arXiv 2003.02389",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: rewindDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude iterative rewind retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewRewind gives the method with its defaults.

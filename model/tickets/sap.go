@@ -45,6 +45,7 @@ var sapCard = &catalog.Card{
 	ID: "05", Name: "sap", Noun: "model", Title: "Sparsity-informed adaptive pruning by the PQ index",
 	Paper: "Diao, Wang, Zhan, Yang, Ding, Tarokh: Pruning Deep Neural Networks from a Sparsity Perspective. ICLR 2023, arXiv 2302.05601",
 	Cuts:  "weights", Needs: catalog.Trains, Doc: sapDoc,
+	Axes: catalog.Axes{SpeedUp: "specific", When: "after", How: "magnitude iterative rewind", Supervision: "labels", Fusion: "none"},
 }
 
 // NewSAP gives the method with its defaults.

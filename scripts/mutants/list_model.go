@@ -1,6 +1,34 @@
 package main
 
 var modelMutants = []Broken{
+	{What: "advice", File: "model/advise/advice.go", Mutants: []Mutant{
+		{Name: "advice-unmeasured", Breaks: "a fact that was not measured holds every condition",
+			Old: `if !measured || f.Value < c.Min`,
+			New: `if measured && f.Value < c.Min`},
+		{Name: "advice-other-goals", Breaks: "rules hold for goals that they are not for",
+			Old: `r.Goals != nil && !slices.Contains(r.Goals, s.Goal.Of) || !s.holds(r.If)`,
+			New: `!s.holds(r.If)`},
+		{Name: "advice-unstirred", Breaks: "a sparse form is measured with the zeros of biases that training fills", File: "model/advise/budgets.go",
+			Old: `if err == nil && s.Data != "" {`,
+			New: `if false {`},
+		{Name: "advice-too-sparse", Breaks: "the strongest cut within the goal is taken, not the weakest", File: "model/advise/budgets.go",
+			Old: `if c <= most {`,
+			New: `if c > most {`},
+		{Name: "advice-larger-half", Breaks: "the larger half of a layer goes where what it costs is measured", File: "model/advise/measure.go",
+			Old: `order[:len(order)/2]`,
+			New: `order[len(order)/2:]`},
+	}},
+	{What: "contrasts", File: "model/sweep/contrast.go", Mutants: []Mutant{
+		{Name: "contrast-turned", Breaks: "a difference is that of the second side over the first",
+			Old: `d := x.Worse(y.Value)`,
+			New: `d := y.Worse(x.Value)`},
+		{Name: "contrast-certain", Breaks: "a difference within its interval counts",
+			Old: `case math.Abs(e.Mean) <= half:`,
+			New: `case math.Abs(e.Mean) < 0:`},
+		{Name: "contrast-effect", Breaks: "the effect size is over the interval, not the deviation",
+			Old: `size := e.Mean / sd`,
+			New: `size := e.Mean / half`},
+	}},
 	{What: "jobs", File: "model/fit.go", Tests: []string{"model", "model/oneshot", "model/all"}, Mutants: []Mutant{
 		{Name: "fit-masks-not-held", Breaks: "masks are not held while what is left is trained",
 			Old: `epochs, err := j.Fit(ctx, j.Graph, &hook.Hold{Masks: m})`,
