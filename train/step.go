@@ -221,6 +221,10 @@ func (s *Step) MoveStats() {
 	}
 }
 
+// Bytes is how much memory the plan holds for values of forward and backward pass,
+// gradients among them; weights, the optimiser's state and a teacher are not counted.
+func (s *Step) Bytes() int { return s.prog.Bytes() }
+
 // Plan lists the steps of the program.
 func (s *Step) Plan() []engine.StepInfo { return s.prog.Plan() }
 
