@@ -7,10 +7,8 @@ import (
 	"fmt"
 
 	"pare/catalog"
-	"pare/graph"
 	"pare/model"
 	"pare/prune"
-	"pare/train"
 )
 
 // PreCrop crops channels before training.
@@ -105,35 +103,15 @@ func (s *PreCrop) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 		res.Kept = kept
 	}
 	f := res.Facts.(*PreCropFacts)
-	if err := s.measure(j, cut, f); err != nil {
+	if f.MemoryBefore, err = j.TrainingMemory(j.Graph); err != nil {
+		return nil, err
+	}
+	if f.MemoryAfter, err = j.TrainingMemory(cut); err != nil {
 		return nil, err
 	}
 	s.say(j, res, f, c.rigid)
 	res.Epochs, err = j.Fit(ctx, cut)
 	return res, err
-}
-
-// measure plans a training step of the network before and after.
-func (s *PreCrop) measure(j *model.Job, cut *graph.Graph, f *PreCropFacts) error {
-	if j.Steps() == 0 {
-		return nil
-	}
-	loss, err := j.Objective()
-	if err != nil {
-		return err
-	}
-	for _, k := range []struct {
-		g  *graph.Graph
-		to *int
-	}{{j.Graph, &f.MemoryBefore}, {cut, &f.MemoryAfter}} {
-		step, err := train.NewStep(k.g, j.Recipe.Batch, loss, j.Engine)
-		if err != nil {
-			return err
-		}
-		*k.to = step.Bytes()
-		step.Close()
-	}
-	return nil
 }
 
 // say notes what stays, how much less it takes, and what could not grow.
