@@ -31,3 +31,48 @@ func (k Kept) Take(name string, t *tensor.Tensor) *tensor.Tensor {
 	}
 	return t
 }
+
+// Then is what is left after a further cut, whose masks are over the positions that k
+// leaves.
+func (k Kept) Then(next Kept) Kept {
+	if k == nil {
+		return next
+	}
+	out := Kept{}
+	for name, masks := range k {
+		out[name] = masks
+	}
+	for name, more := range next {
+		was := k[name]
+		if was == nil {
+			out[name] = more
+			continue
+		}
+		all := make([]*prune.Mask, len(more))
+		for d := range more {
+			switch {
+			case was[d] == nil:
+				all[d] = more[d]
+			case more[d] == nil:
+				all[d] = was[d]
+			default:
+				all[d] = nested(was[d], more[d])
+			}
+		}
+		out[name] = all
+	}
+	return out
+}
+
+// nested is a mask of what a second one keeps of the positions that a first one keeps.
+func nested(first, second *prune.Mask) *prune.Mask {
+	m := prune.NewMask(first.Len, false)
+	at := 0
+	for i := range first.Len {
+		if first.Kept(i) {
+			m.Set(i, second.Kept(at))
+			at++
+		}
+	}
+	return m
+}
