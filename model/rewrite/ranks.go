@@ -21,7 +21,7 @@ type Ranks struct {
 	Keep   float64 `flag:"keep-energy" range:"[0,1]" doc:"share of the squares of a weight's singular values that its rank keeps, at least (0: not asked)"`
 	Value  float64 `flag:"value" range:"[0,)" doc:"singular values below this are dropped (0: not asked)"`
 	Rank   float64 `flag:"rank" range:"[0,1]" doc:"largest rank of every weight, as a share of the full one (0: not asked)"`
-	Scheme string  `flag:"scheme" choice:"auto,channel,spatial,decouple" doc:"how a convolution becomes two: channel (the kernel to few channels, then 1 by 1), spatial (the first axis of the kernel, then the others), decouple (1 by 1, then the kernel on every channel by itself), or auto, by layer; whatever has no kernel has one way"`
+	Scheme string  `flag:"scheme" choice:"auto,channel,spatial,decouple" doc:"how a convolution becomes two: channel (the kernel to few channels, then 1 by 1), spatial (the first axis of the kernel, then the others), decouple (1 by 1, then the kernel on every channel by itself), or auto: channel or spatial, by layer; whatever has no kernel has one way"`
 }
 
 // asked returns an error where nothing says what ranks there are to be.
@@ -32,11 +32,12 @@ func (s Ranks) asked() error {
 	return nil
 }
 
-// ways lays a layer out as the scheme says. What has no such way has that of channels.
+// ways lays a layer out as the scheme says. What has no such way has that of channels. auto
+// leaves decouple out: its grouped convolutions multiply little and take long.
 func (s Ranks) ways(l *lowrank.Layer) []*lowrank.Unfolding {
 	var out []*lowrank.Unfolding
 	for _, name := range []lowrank.Scheme{lowrank.Channel, lowrank.Spatial, lowrank.Decouple} {
-		if s.Scheme == "auto" || s.Scheme == string(name) {
+		if s.Scheme == "auto" && name != lowrank.Decouple || s.Scheme == string(name) {
 			if u := l.Unfold(name); u != nil {
 				out = append(out, u)
 			}

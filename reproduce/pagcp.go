@@ -1,0 +1,132 @@
+package reproduce
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"pare/dataset"
+	"pare/engine"
+	"pare/evidence"
+	"pare/graph"
+	"pare/graph/op"
+	"pare/model"
+	"pare/model/structured"
+	"pare/tensor"
+	"pare/train"
+	"pare/train/objective"
+	"pare/zoo"
+)
+
+var pagcp = &evidence.Experiment{
+	ID: "19", Name: "pagcp",
+	Seeds: 3,
+	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
+		b := newBench(seed, put)
+		g, err := twoHeads(b, seed)
+		if err != nil {
+			return err
+		}
+		r := model.Recipe{Epochs: 10, Batch: 50, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4, Loss: twoTasks}
+		if err := b.trained(ctx, g, r); err != nil {
+			return err
+		}
+		r.Epochs, r.LR = 2, .02
+		put0 := func(name string, g *graph.Graph) error {
+			least, sum := 1., 0.
+			for _, term := range []string{"cross-entropy(glyph,label)", "cross-entropy(turn,turned)"} {
+				o, err := objective.Parse(term)
+				if err != nil {
+					return err
+				}
+				e := train.NewEval(b.data.Test, b.data.Norm, 200, engine.Options{Threads: 1})
+				e.Judge = train.Judge{Objective: o}
+				m, err := e.Run(ctx, g)
+				if err != nil {
+					return err
+				}
+				put(term+" "+name, m.Value())
+				least, sum = min(least, m.Value()), sum+m.Value()/2
+			}
+			put("worst "+name, least)
+			put("mean "+name, sum)
+			return nil
+		}
+		if err := put0("dense", g); err != nil {
+			return err
+		}
+		for _, x := range []float64{.5, .25} {
+			both, one, even, norm := structured.NewPAGCP(), structured.NewPAGCP(), structured.NewChannels(), structured.NewChannels()
+			both.MACs, one.MACs, even.MACs, norm.MACs = x, x, x, x
+			even.Even, even.Score, norm.Score = true, "norm", "norm"
+			even.Round, norm.Round = 1, 1
+			for _, a := range []struct {
+				name string
+				m    model.Method
+				loss string
+			}{{"pagcp", both, twoTasks}, {"one task", one, "cross-entropy(glyph,label)"}, {"uniform", even, twoTasks}, {"norm", norm, twoTasks}} {
+				for _, tune := range []int{0, 1} {
+					k := r
+					k.Epochs, k.Loss = tune, a.loss
+					if tune == 0 {
+						both.Rounds, one.Rounds = 1, 1
+					} else {
+						both.Rounds, one.Rounds = 3, 3
+					}
+					res, err := model.Run(ctx, a.m, b.job(g, k))
+					if err != nil {
+						return err
+					}
+					if err := put0(fmt.Sprintf("%s %.2f tune %d", a.name, x, tune), res.Graph); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	},
+}
+
+// twoTasks is what the network of two outputs is trained for.
+const twoTasks = "cross-entropy(glyph,label)+cross-entropy(turn,turned)"
+
+// twoHeads is a ResNet-8 that says of an image which glyph it is and how it was turned: by
+// quarters, of the samples, which get a second label.
+func twoHeads(b *bench, seed uint64) (*graph.Graph, error) {
+	r := rand.New(rand.NewPCG(seed, 0x7047))
+	for _, s := range []*dataset.Set{b.data.Train, b.data.Test} {
+		x := s.X()
+		turned := &dataset.Field{Name: "turned", Classes: 4}
+		n := x.Shape[1]
+		for i := range s.Len() {
+			k := r.IntN(4)
+			turned.Ints = append(turned.Ints, int32(k))
+			image := x.Floats[i*n*n : (i+1)*n*n]
+			for range k {
+				was := append([]float32{}, image...)
+				for a := range n {
+					for c := range n {
+						image[c*n+n-1-a] = was[a*n+c]
+					}
+				}
+			}
+		}
+		s.Fields = append(s.Fields, turned)
+	}
+	g, err := zoo.New("resnet8-b", zoo.Options{In: []int{1, 8, 8}, Seed: seed, Width: .5})
+	if err != nil {
+		return nil, err
+	}
+	first := g.Outputs[0]
+	features := first.From.In(0)
+	w := tensor.New(tensor.Float32, 4, features.Shape[1].Mul)
+	for i := range w.F32() {
+		w.F32()[i] = float32(.1 * r.NormFloat64())
+	}
+	build := op.NewBuilder(g, "turn")
+	y := build.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, features, g.Const("turn.weight", w, graph.Param), g.Const("turn.bias", tensor.New(tensor.Float32, 4), graph.Param))
+	first.Name, y.Name = "glyph", "turn"
+	g.Outputs = append(g.Outputs, y)
+	op.Classify(g)
+	return g, build.Err()
+}
