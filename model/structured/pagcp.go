@@ -24,6 +24,8 @@ type PAGCP struct {
 	From      string  `flag:"from" choice:"last,start" doc:"what losses are compared with: last (the highest after an accepted cut of the round, or its start), or start"`
 	Samples   int     `flag:"samples" range:"[1,)" doc:"samples of the training set that losses are measured on"`
 	model.Layers
+
+	Judges func(output string) bool // whether an output's task judges the cuts, to compare with; nil: each does
 }
 
 //go:embed pagcp.md

@@ -31,6 +31,9 @@ func (s *PAGCP) tasks(j *model.Job) ([]*task, error) {
 	}
 	var out []*task
 	for _, c := range v.Terms {
+		if s.Judges != nil && !s.Judges(c.Output) {
+			continue
+		}
 		term := c.Term
 		if term.Weight = 1; c.Output != "" && len(c.Target) == 1 { // by their names, whatever other outputs there are
 			term.Args = []string{c.Output, set.Fields[c.Target[0]].Name}
