@@ -22,7 +22,7 @@ type PAGCP struct {
 	Step      float64 `flag:"step" range:"(0,1)" doc:"shares of a group that are tried are multiples of this"`
 	Top       float64 `flag:"top" range:"(0,1]" doc:"share of the groups that are cut in the end: those whose cut cost least for what it saved"`
 	From      string  `flag:"from" choice:"last,start" doc:"what losses are compared with: last (the highest after an accepted cut of the round, or its start), or start"`
-	Samples   int     `flag:"samples" range:"[1,)" doc:"samples of the training set that losses are measured on"`
+	Samples   int     `flag:"samples" range:"[1,)" doc:"samples that losses are measured on, of the validation set where there is one, else of the training set"`
 	model.Layers
 
 	Judges func(output string) bool // whether an output's task judges the cuts, to compare with; nil: each does
@@ -121,6 +121,11 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 			return nil, err
 		}
 		res.Add(epochs)
+	}
+	if j.Recipe.Epochs == 0 && j.Data.Train.Len() >= calibrationBatch {
+		if err := j.Recalibrate(ctx, res.Graph, calibrationBatch); err != nil {
+			return nil, err
+		}
 	}
 	is := structure.CostOf(res.Graph)
 	f.MACs, f.Params = float64(is.MACs)/float64(max(1, whole.MACs)), float64(is.Params)/float64(max(1, whole.Params))

@@ -23,7 +23,11 @@ func (s *PAGCP) tasks(j *model.Job) ([]*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := j.Data.Train.Draw(s.Samples, j.Seed)
+	from := j.Data.Train
+	if j.Data.Val != nil { // whose loss is not near zero after a training
+		from = j.Data.Val
+	}
+	set := from.Draw(s.Samples, j.Seed)
 	_, batch := j.Graph.Batch(min(taskBatch, set.Len()))
 	v, err := train.NewView(j.Graph, set, batch, loss.Objective)
 	if err != nil {
