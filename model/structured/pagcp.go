@@ -122,11 +122,6 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		}
 		res.Add(epochs)
 	}
-	if j.Recipe.Epochs == 0 && j.Data.Train.Len() >= calibrationBatch {
-		if err := j.Recalibrate(ctx, res.Graph, calibrationBatch); err != nil {
-			return nil, err
-		}
-	}
 	is := structure.CostOf(res.Graph)
 	f.MACs, f.Params = float64(is.MACs)/float64(max(1, whole.MACs)), float64(is.Params)/float64(max(1, whole.Params))
 	s.say(res, f)
