@@ -9,7 +9,7 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp, trp, pagcp, precrop,
+	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, gmp,
 		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels}
 }
 
