@@ -10,7 +10,7 @@ import (
 // those of baselines last.
 func List() []*evidence.Experiment {
 	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, gmp,
-		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels}
+		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, lowRank}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is
