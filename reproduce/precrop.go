@@ -41,9 +41,10 @@ var precrop = &evidence.Experiment{
 		return nil
 	},
 	Claims: []evidence.Claim{
-		evidence.Beats("with an eighth of the parameters it beats one share of every layer's channels by 3 points", "precrop 0.125", "one width 0.125", 3, "one width 0.125"),
-		evidence.Beats("with a twentieth by 4 points", "precrop 0.050", "one width 0.050", 4, "one width 0.050"),
-		evidence.Near("with an eighth it is within 3 points of the masks whose densities it has", "precrop 0.125", "synflow 0.125", 3, "one width 0.125"),
+		evidence.Beats("with an eighth of the parameters it beats one share of every layer's channels by 1 point", "precrop 0.125", "one width 0.125", 1, "one width 0.125"),
+		evidence.Beats("with a twentieth by 2 points", "precrop 0.050", "one width 0.050", 2, "one width 0.050"),
+		evidence.Near("with an eighth it is within 1.5 points of the masks whose densities it has", "precrop 0.125", "synflow 0.125", 1.5, "one width 0.125"),
+		evidence.Near("these masks shuffled within each layer are within 2 points of them", "shuffled 0.125", "synflow 0.125", 2, "one density 0.125"),
 		{Text: "a training step then holds at most half of the memory", Method: "precrop 0.125", Without: []string{"synflow 0.125"}, Side: evidence.AtMost, Bound: .5,
 			Figure: evidence.Figure{Of: func(v evidence.Values, arm string) []float64 { return v["(memory of a step) "+arm] }}},
 	},
