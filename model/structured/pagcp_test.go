@@ -355,6 +355,39 @@ func TestPAGCPTop(t *testing.T) {
 	if w := r.Graph.Value(round.Kept[0]); w.Const.Shape[0] != j.Graph.Value(round.Kept[0]).Const.Shape[0] {
 		t.Errorf("%s has %v", round.Kept[0], w.Const.Shape)
 	}
+	width, price, start := map[string]int{"fc1.weight": 12, "fc2.weight": 8}, map[string]float64{}, round.Steps[0].Reference
+	for _, x := range round.Steps {
+		if x.Accepted {
+			width[x.Group] = x.Channels
+			rose := 0.
+			for i := range start {
+				rose += x.Loss[i]/start[i] - 1
+			}
+			price[x.Group] = rose / float64(multiplies(12, 8)-multiplies(width["fc1.weight"], width["fc2.weight"]))
+		}
+	}
+	for name, p := range price {
+		if p > price[round.Kept[0]] {
+			t.Errorf("%s was taken back at a price of %v, and %s cost %v", round.Kept[0], price[round.Kept[0]], name, p)
+		}
+	}
+}
+
+// multiplies counts the multiply-accumulates of heads with layers of so many channels.
+func multiplies(a, b int) int { return 10*a + a*b + 5*b }
+
+// Of the group that is cut last no more goes than the target asks for, however coarse the
+// shares are that are tried.
+func TestPAGCPFewest(t *testing.T) {
+	j := heads(t, true, 5)
+	s := once(j)
+	s.MACs, s.Tolerance, s.Step, s.Relax = .62, 5, .35, 2
+	r := modeltest.Run(t, s, j)
+	a, b := r.Graph.Value("fc1.weight").Const.Shape[0], r.Graph.Value("fc2.weight").Const.Shape[0]
+	most := .62 * float64(multiplies(12, 8))
+	if float64(multiplies(a, b)) > most || float64(multiplies(a+1, b)) <= most && float64(multiplies(a, b+1)) <= most {
+		t.Errorf("%d and %d channels are left", a, b)
+	}
 }
 
 func TestPAGCPResume(t *testing.T) {
