@@ -80,6 +80,19 @@ func (j *Job) LogUntuned(ctx context.Context, g *graph.Graph) error {
 	return err
 }
 
+// TrainingMemory is how many bytes the plan of one step of the recipe's training holds for a
+// network; 0 where nothing is trained.
+func (j *Job) TrainingMemory(g *graph.Graph) (int, error) {
+	if j.Steps() == 0 {
+		return 0, nil
+	}
+	cfg, err := j.config()
+	if err != nil {
+		return 0, err
+	}
+	return train.StepBytes(g, j.Data.Train, j.Recipe.Batch, cfg.Loss, j.Engine)
+}
+
 // Recalibrate estimates the running statistics of batch normalisation anew, where
 // there is any, from 50 batches of the training set.
 func (j *Job) Recalibrate(ctx context.Context, g *graph.Graph, batch int) error {

@@ -221,6 +221,20 @@ func (s *Step) MoveStats() {
 	}
 }
 
+// Bytes is how much memory the plan holds for values of forward and backward pass,
+// gradients among them; weights, the optimiser's state and a teacher are not counted.
+func (s *Step) Bytes() int { return s.prog.Bytes() }
+
+// StepBytes is Bytes of a step that learns from samples of a set (see Fit).
+func StepBytes(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Options) (int, error) {
+	s, err := newStep(g, set, batch, l, opt, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	return s.Bytes(), nil
+}
+
 // Plan lists the steps of the program.
 func (s *Step) Plan() []engine.StepInfo { return s.prog.Plan() }
 

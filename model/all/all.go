@@ -24,9 +24,9 @@ import (
 func List() []model.Method {
 	return []model.Method{
 		rewrite.NewShare(), structured.NewLAPP(), structured.NewConsensus(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
-		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), structured.NewMaskSparsity(), gradual.NewGMP(),
+		gradual.NewGraNet(), tickets.NewRewind(), rewrite.NewTRP(), structured.NewPAGCP(), learned.NewJackpot(), atinit.NewPreCrop(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), structured.NewMaskSparsity(), gradual.NewGMP(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
-		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewSlimming(),
+		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewSlimming(), rewrite.NewLowRank(),
 	}
 }
 

@@ -82,7 +82,7 @@ func twoByTwo(t *testing.T, labels bool) *model.Job {
 }
 
 // needsLabels are the methods that cannot do without, and what they say.
-var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels"}
+var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels"}
 
 // Every method works on a network of several inputs and outputs, by labels of several
 // kinds or by none, or says what it needs.

@@ -251,6 +251,12 @@ func TestRandomOracle(t *testing.T) {
 		"igq":      {"igq", "none", fixed(share(1/(force*120+1), 1/(force*72+1), 1/(force*24+1)))},
 		"snip":     {"snip", "none", counts(sensitivity)},
 		"grasp":    {"grasp", "none", counts(func(n *oracle.Net, b oracle.Batch) [][]float64 { return flow(n, b, 200) })},
+		"synflow": {"synflow", "none", func(n *oracle.Net, _ oracle.Batch) (out []int) {
+			for _, m := range synflow(t, n, .8, 100) {
+				out = append(out, oracle.Count(m))
+			}
+			return out
+		}},
 		"magnitude": {"magnitude", "layer", counts(func(n *oracle.Net, _ oracle.Batch) (out [][]float64) {
 			for _, w := range n.Weights() {
 				out = append(out, oracle.Sizes(w.X))

@@ -16,7 +16,7 @@ import (
 // Random is random pruning at initialisation.
 type Random struct {
 	Sparsity  float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
-	Allocate  string  `flag:"allocate" choice:"uniform,uniform+,er,erk,erk+,igq,snip,grasp,magnitude" doc:"how much of each layer: uniform, uniform+, er, erk, erk+, igq, or what snip, grasp or global magnitude keep of it"`
+	Allocate  string  `flag:"allocate" choice:"uniform,uniform+,er,erk,erk+,igq,snip,grasp,synflow,magnitude" doc:"how much of each layer: uniform, uniform+, er, erk, erk+, igq, or what snip, grasp, synflow or global magnitude keep of it"`
 	FCDensity float64 `flag:"fc-density" range:"(0,1]" doc:"erk+: share of the last linear layer that stays"`
 	Scale     string  `flag:"scale" choice:"none,overall,layer" doc:"initial weights for the smaller fan-in: none, overall (divided by the root of the network's density) or layer (of the layer's)"`
 	Sampled
@@ -74,6 +74,15 @@ func (s *Random) keep(ctx context.Context, j *model.Job, ws []*prune.Weight) ([]
 	}
 	if rule := rules[s.Allocate]; rule != nil {
 		return rule(ws, s.Sparsity)
+	}
+	if s.Allocate == "synflow" {
+		flow := NewSynFlow()
+		flow.Sparsity = s.Sparsity
+		m, err := flow.masks(ctx, j, ws)
+		if err != nil {
+			return nil, err
+		}
+		return allocate.Counts(m), nil
 	}
 	scores := map[string]model.Score{
 		"snip": s.Sampled.Sensitivity, "grasp": s.Sampled.GradientFlow(temperature),

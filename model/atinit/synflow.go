@@ -56,15 +56,7 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 
 // masks chooses masks by iterative synaptic flow.
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
-	_, batch := j.Graph.Batch(1)
-	v, err := train.NewView(j.Graph, nil, batch, nil) // before a softmax, whose sum would be 1 whatever flows
-	if err == nil {
-		err = v.Join()
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
+	f, err := flowOf(j, ws)
 	if err != nil {
 		return nil, err
 	}
@@ -87,4 +79,17 @@ func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (
 		}
 	}
 	return m, nil
+}
+
+// flowOf plans the synaptic flow of weights of the job's network.
+func flowOf(j *model.Job, ws []*prune.Weight) (*score.Flow, error) {
+	_, batch := j.Graph.Batch(1)
+	v, err := train.NewView(j.Graph, nil, batch, nil) // before a softmax, whose sum would be 1 whatever flows
+	if err == nil {
+		err = v.Join()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
 }

@@ -272,7 +272,7 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 		return out
 	}
 	met := func(share [2]float64) bool {
-		return (b.target.MACs == 0 || share[0] <= b.target.MACs) && (b.target.Params == 0 || share[1] <= b.target.Params)
+		return (b.target.MACs == 0 || share[0] <= float64(b.target.MACs)) && (b.target.Params == 0 || share[1] <= float64(b.target.Params))
 	}
 	n := sort.Search(len(all)+1, func(n int) bool { return n > len(all) || met(b.Shares(gone(n))) })
 	if n > len(all) {

@@ -112,7 +112,7 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 func (s *Consensus) gates(j *model.Job) (*graph.Graph, *gumbel, error) {
 	c, _ := j.Graph.Clone(false)
 	groups, _ := structure.Groups(c)
-	h := &gumbel{Costs: structure.NewCosts(c, groups), Targets: [2]float64{s.MACs, s.Params}, Alpha: s.Alpha, Beta: s.Beta, Warm: s.Warm, Tau: s.Tau, Rate: s.GatesLR, Momentum: .9, Seed: j.Seed}
+	h := &gumbel{Costs: structure.NewCosts(c, groups), Targets: [2]float64{float64(s.MACs), float64(s.Params)}, Alpha: s.Alpha, Beta: s.Beta, Warm: s.Warm, Tau: s.Tau, Rate: s.GatesLR, Momentum: .9, Seed: j.Seed}
 	first := make([]int, len(groups))
 	for i, g := range groups {
 		if first[i] = -1; len(g.Readers()) == 0 || slices.ContainsFunc(g.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {

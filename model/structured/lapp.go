@@ -72,7 +72,7 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := s.Scope().Check(j.Graph); err != nil {
 		return nil, err
 	}
-	h := &thresholds{Targets: [2]float64{s.MACs, s.Params}, Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
+	h := &thresholds{Targets: [2]float64{float64(s.MACs), float64(s.Params)}, Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
 	cut, err := s.begin(j, h)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	res.Epochs, res.Facts = epochs, facts
-	if s.MACs > 0 && facts.Reached > 1.1*s.MACs {
+	if s.MACs > 0 && facts.Reached > 1.1*float64(s.MACs) {
 		res.Note("the thresholds left %.2f of the multiply-accumulates, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", facts.Reached, s.MACs)
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {

@@ -144,3 +144,8 @@ func (m *meter) cost(gone map[Axis]*prune.Mask) Cost {
 	}
 	return c
 }
+
+// Counted is what a network takes of which a selection is left, without cutting it.
+func Counted(g *graph.Graph, groups []*Group, s Selection) Cost {
+	return newMeter(g).cost(s.removed(groups))
+}
