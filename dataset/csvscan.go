@@ -68,6 +68,9 @@ func (s *csvScan) split(b []byte) int {
 	} else if s.err != io.EOF {
 		return -1
 	}
+	if s.odd = len(line) > maxLine; s.odd {
+		return -1
+	}
 	if len(line) > 0 && line[len(line)-1] == '\r' {
 		line = line[:len(line)-1]
 	}

@@ -39,20 +39,29 @@ func (h *heldClasses) add(v int32, room *int64) {
 
 // spell keeps a class by its name.
 func (h *heldClasses) spell(name []byte, room *int64) {
-	k, ok := h.number[string(name)]
-	if !ok {
-		if k = int32(len(h.names)); k == maxNames {
-			h.drop()
-			return
-		}
-		if h.number == nil {
-			h.number = map[string]int32{}
-		}
-		*room -= int64(len(name))
-		h.names = append(h.names, string(name))
-		h.number[h.names[k]] = k
+	if k, ok := h.named(name, room); ok {
+		h.add(k, room)
 	}
-	h.add(k, room)
+}
+
+// named is the number of a class by its name, a new one where it has none yet; false:
+// there are too many.
+func (h *heldClasses) named(name []byte, room *int64) (int32, bool) {
+	k, ok := h.number[string(name)]
+	if ok {
+		return k, true
+	}
+	if k = int32(len(h.names)); k == maxNames {
+		h.drop()
+		return 0, false
+	}
+	if h.number == nil {
+		h.number = map[string]int32{}
+	}
+	*room -= int64(len(name))
+	h.names = append(h.names, string(name))
+	h.number[h.names[k]] = k
+	return k, true
 }
 
 // join appends the classes of another file, which are as its columns spell them; texts
@@ -68,17 +77,9 @@ func (h *heldClasses) join(g *heldClasses, texts bool, room *int64) {
 	to := make([]int32, len(g.names))
 	for i, n := range g.names {
 		if texts {
-			k, ok := h.number[n]
+			k, ok := h.named([]byte(n), room)
 			if !ok {
-				if k = int32(len(h.names)); k == maxNames {
-					h.drop()
-					return
-				}
-				if h.number == nil {
-					h.number = map[string]int32{}
-				}
-				h.number[n] = k
-				h.names = append(h.names, n)
+				return
 			}
 			to[i] = k
 			continue

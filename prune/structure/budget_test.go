@@ -271,9 +271,15 @@ func TestWidths(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	slices.Reverse(score[1]) // now a column is worth less than those before
 	s, err := structure.Select(g, groups, score, structure.Target{Widths: []structure.Widths{{}, {Exactly: 3}, {}}})
 	if err != nil || s[0].Count() != 20 || s[1].Count() != 3 || s[2].Count() != 16 {
 		t.Errorf("widths alone: %v, %v", s, err)
+	}
+	for c := range 3 {
+		if !s[1].Kept(c) {
+			t.Errorf("channel %d goes", c)
+		}
 	}
 }
 
@@ -282,23 +288,25 @@ func TestFinal(t *testing.T) {
 	g := chain(t, 4, 20, 12, 2)
 	groups, _ := structure.Groups(g)
 	score := structure.Score(groups, structure.Squares)
-	final := func(g *graph.Graph) (*graph.Graph, error) { // a file that is larger by 64 numbers a network
-		c, _ := g.Clone(true)
-		c.Outputs = append(c.Outputs, c.Const("more", tensor.New(tensor.Float32, 64), graph.Frozen))
-		return c, nil
-	}
-	for _, most := range []float64{1200, 1000, 800} {
-		s, err := structure.Select(g, groups, score, structure.Target{Bytes: most, Final: final})
-		if err != nil {
-			t.Fatal(err)
+	for _, more := range []int{64, 10} { // numbers by which a file is larger in the end, whatever was cut
+		final := func(g *graph.Graph) (*graph.Graph, error) {
+			c, _ := g.Clone(true)
+			c.Outputs = append(c.Outputs, c.Const("more", tensor.New(tensor.Float32, more), graph.Frozen))
+			return c, nil
 		}
-		cut, err := structure.Cut(g, groups, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end, _ := final(cut)
-		if n := takes(t, end)[2]; n > most || n < most-200 {
-			t.Errorf("%v bytes, %v are asked for", n, most)
+		for _, most := range []float64{1200, 1000, 800} {
+			s, err := structure.Select(g, groups, score, structure.Target{Bytes: most, Final: final})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut, err := structure.Cut(g, groups, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end, _ := final(cut)
+			if n := takes(t, end)[2]; n > most || n < most-200 {
+				t.Errorf("%v bytes, %v are asked for", n, most)
+			}
 		}
 	}
 }
