@@ -27,6 +27,14 @@ func (c *Count) UnmarshalText(b []byte) error {
 	return readAmount((*float64)(c), string(b), "0.5, 50% or 20M", units(1000, "", "k", "M", "G", "T"))
 }
 
+// Share is what may stay of a whole as a share of it, at most 1.
+func (c Count) Share(whole int64) float64 {
+	if c <= 1 || whole == 0 {
+		return min(1, float64(c))
+	}
+	return min(1, float64(c)/float64(whole))
+}
+
 // MarshalText writes it as UnmarshalText reads it.
 func (c Count) MarshalText() ([]byte, error) {
 	return []byte(strconv.FormatFloat(float64(c), 'f', -1, 64)), nil

@@ -16,6 +16,7 @@ import (
 	"pare/model/structured"
 	"pare/onnx"
 	"pare/prune/structure"
+	"pare/zoo"
 )
 
 // channels is the method that cuts by the norm.
@@ -228,7 +229,11 @@ func TestLatencyCommandBad(t *testing.T) {
 
 // A share of the time on Pare's engine is met by a cut that takes less.
 func TestLatencyOnEngine(t *testing.T) {
-	r := modeltest.Run(t, channels(model.ChannelTarget{Latency: .999}, 1), modeltest.Job(t, 0))
+	g, err := zoo.New("mlp:64-1024-1024-10", zoo.Options{In: []int{64}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := modeltest.Run(t, channels(model.ChannelTarget{Latency: .9}, 1), &model.Job{Graph: g})
 	if f := r.Facts.(*model.ChannelFacts).Steps[0].Latency; f == nil || f.By != "" || f.Seconds <= 0 || f.Before <= 0 {
 		t.Errorf("facts %+v", f)
 	}

@@ -55,6 +55,21 @@ func OneTarget(m Method, given func(name string) bool) error {
 	return nil
 }
 
+// Shares are Counts.Shares of the target's, for methods that steer towards them before they
+// cut.
+func (s *ChannelTarget) Shares(g *graph.Graph) (macs, params float64) {
+	return Counts{s.MACs, s.Params}.Shares(g)
+}
+
+// CountsAlone refuses what is neither a target of multiply-accumulates nor one of
+// parameters; why says what does not go with it.
+func (s *ChannelTarget) CountsAlone(why string) error {
+	if s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || len(s.Widths) > 0 || len(s.AtLeast) > 0 {
+		return catalog.Errorf("%s goes by {MACs} and {Params} alone: {Bytes}, {Activations}, {Latency}, {Widths} and {AtLeast} do not go with it", why)
+	}
+	return nil
+}
+
 // Check says what is wrong with the settings, before any work.
 func (s *ChannelTarget) Check() error {
 	for _, a := range []struct {

@@ -56,7 +56,7 @@ var pagcp = &evidence.Experiment{
 			}
 			left := float64(structure.CostOf(res.Graph).MACs) / float64(structure.CostOf(g).MACs)
 			if a.name == "pagcp" {
-				even.MACs, norm.MACs = left, left
+				even.MACs, norm.MACs = model.Count(left), model.Count(left)
 			}
 			rise, err := b.rise(ctx, g, res.Graph)
 			if err != nil {

@@ -29,7 +29,7 @@ var precrop = &evidence.Experiment{
 		for _, x := range []float64{.125, .05} {
 			at := fmt.Sprintf(" %.3f", x)
 			crop, even, masked := atinit.NewPreCrop(), atinit.NewPreCrop(), atinit.NewSynFlow()
-			crop.Params, even.Params, masked.Sparsity, even.Even = x, x, 1-x, true
+			crop.Params, even.Params, masked.Sparsity, even.Even = model.Count(x), model.Count(x), 1-x, true
 			if err := b.arms(ctx, g, r, arm{"precrop" + at, crop}, arm{"one width" + at, even}, arm{"synflow" + at, masked},
 				arm{"shuffled" + at, masksAtRandom(1-x, "synflow")}, arm{"one density" + at, masksAtRandom(1-x, "uniform")}); err != nil {
 				return err

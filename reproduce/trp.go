@@ -24,7 +24,7 @@ var trp = &evidence.Experiment{
 		for _, x := range []float64{.5, .35} {
 			set := func(energy, nuclear float64) *rewrite.TRP {
 				s := rewrite.NewTRP()
-				s.Energy, s.Nuclear, s.Value, s.MACs = energy, nuclear, 0, x
+				s.Energy, s.Nuclear, s.Value, s.MACs = energy, nuclear, 0, model.Count(x)
 				return s
 			}
 			at := fmt.Sprintf(" %.2f", x)

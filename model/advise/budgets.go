@@ -280,12 +280,13 @@ func (s *study) training(ctx context.Context) error {
 	j := *s.job
 	j.Recipe = model.Defaults()
 	j.Recipe.Epochs, j.Recipe.LR, j.Recipe.Inner = 1, 1e-4, "off"
-	j.Recipe.Batch = min(j.Recipe.Batch, j.Data.Train.Len())
 	j.Graph, _ = s.ask.Graph.Clone(true)
 	timed, stop := context.WithCancel(ctx)
 	defer stop()
 	var at []time.Time
-	j.OnStep = func(int, int, float64) {
+	epoch := 0 // steps
+	j.OnStep = func(_, of int, _ float64) {
+		epoch = of
 		if at = append(at, time.Now()); len(at) == steps {
 			stop()
 		}
@@ -304,7 +305,7 @@ func (s *study) training(ctx context.Context) error {
 		return nil
 	}
 	s.Step = at[len(at)-1].Sub(at[warm-1]).Seconds() / float64(len(at)-warm)
-	s.Epoch = s.Step * math.Ceil(float64(j.Data.Train.Len())/float64(j.Recipe.Batch))
+	s.Epoch = s.Step * float64(epoch)
 	// A tenth is left for the range test, validation, and what is measured at the end.
 	s.Epochs = int(.9 * s.ask.Budget.Seconds() / s.Epoch)
 	s.fact("epoch", s.Epoch, "s")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
+	"pare/model"
 	"pare/prune/structure"
 )
 
@@ -53,9 +54,14 @@ func (s *PreCrop) wider(g *graph.Graph) (*crop, error) {
 	return c, nil
 }
 
-// scaled are targets as shares of the wider network.
-func (c *crop) scaled(macs, params float64) (float64, float64) {
-	return macs * float64(c.costs.is.MACs) / float64(max(1, c.costs.wide.MACs)), params * float64(c.costs.is.Params) / float64(max(1, c.costs.wide.Params))
+// scale makes shares of the network those of the wider one.
+func (c *crop) scale(t *model.ChannelTarget) {
+	if t.MACs <= 1 {
+		t.MACs *= model.Count(float64(c.costs.is.MACs) / float64(max(1, c.costs.wide.MACs)))
+	}
+	if t.Params <= 1 {
+		t.Params *= model.Count(float64(c.costs.is.Params) / float64(max(1, c.costs.wide.Params)))
+	}
 }
 
 // rates gives each channel of the wider network the factor, as a loss, by which all widths

@@ -26,9 +26,9 @@ func (s *PreCrop) densities(ctx context.Context, j *model.Job, ws []*prune.Weigh
 	for _, w := range ws {
 		out = append(out, &layer{Weight: w, cost: float64(w.Len())})
 	}
-	share := s.Params
-	if s.MACs > 0 {
-		share = s.MACs
+	macs, share := s.Shares(j.Graph)
+	if macs > 0 {
+		share = macs
 		if err := weigh(j, out); err != nil {
 			return nil, err
 		}

@@ -32,6 +32,7 @@ var preCropCard = &catalog.Card{
 	ID: "22", Name: "precrop", Noun: "model", Title: "Cropping channels before training (PreCrop)",
 	Paper: "Cai, Hua, Chen, Suh, De Sa, Zhang: Structured Pruning is All You Need for Pruning CNNs at Initialization (2022). arXiv 2203.02549",
 	Cuts:  "channels", Needs: catalog.Weights, Doc: preCropDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "before", How: "gradient sensitivity one-shot retrain", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewPreCrop gives the method with its defaults.
@@ -75,8 +76,16 @@ func (s *PreCrop) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
 	if s.MACs == 0 && s.Params == 0 {
-		return nil, catalog.Errorf("no target: give {MACs} or {Params}")
+		return nil, catalog.Errorf("no target: give {MACs} or {Params}, which densities come from")
+	}
+	if s.Grow > 1 {
+		if err := s.CountsAlone("{Grow} above 1"); err != nil {
+			return nil, err
+		}
 	}
 	d, err := s.densities(ctx, j, ws)
 	if err != nil {
@@ -88,7 +97,7 @@ func (s *PreCrop) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	}
 	c.layers = d
 	target := s.ChannelTarget
-	target.MACs, target.Params = c.scaled(target.MACs, target.Params)
+	c.scale(&target)
 	cut, kept, err := target.Cut(j.On(c.wide), c.rates, s.Scope())
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func close(a, b []float64, within float64) bool {
 func preCropByHand(t *testing.T, j *model.Job, s *PreCrop) []int {
 	n := oracle.Read(t, j.Graph)
 	var size, d []float64
-	for _, mask := range synflow(t, n, 1-s.Params, s.Iterations) {
+	for _, mask := range synflow(t, n, 1-float64(s.Params), s.Iterations) {
 		size = append(size, float64(len(mask)))
 		d = append(d, math.Log(float64(oracle.Count(mask))/float64(len(mask))))
 	}
@@ -121,7 +121,7 @@ func preCropByHand(t *testing.T, j *model.Job, s *PreCrop) []int {
 	}
 	best := width(0)
 	for by := 0.; by < 20; by += 1e-4 {
-		if w := width(by); float64(params(w)) <= s.Params*float64(params(all)) {
+		if w := width(by); float64(params(w)) <= float64(s.Params)*float64(params(all)) {
 			best = w
 		}
 	}
@@ -133,7 +133,7 @@ func preCropByHand(t *testing.T, j *model.Job, s *PreCrop) []int {
 func TestPreCropOracle(t *testing.T) {
 	for _, params := range []float64{.3, .5, .75} {
 		s := NewPreCrop()
-		s.Params, s.Iterations = params, 20
+		s.Params, s.Iterations = model.Count(params), 20
 		j := oracle.Job(t, "mlp:10-24-16-12-4", 400, 20, 2, 8)
 		w := preCropByHand(t, j, s)
 		name := "mlp:10"
@@ -188,8 +188,8 @@ func TestPreCropTargets(t *testing.T) {
 			f := r.Facts.(*PreCropFacts)
 			is, was := structure.CostOf(r.Graph), structure.CostOf(j.Graph)
 			macs, params := float64(is.MACs)/float64(was.MACs), float64(is.Params)/float64(was.Params)
-			near := math.Max(macs/target.MACs, params/target.Params)
-			if target.MACs > 0 && macs > target.MACs || target.Params > 0 && params > target.Params || near < .85 || macs != f.MACs || params != f.Params {
+			near := math.Max(macs/float64(target.MACs), params/float64(target.Params))
+			if target.MACs > 0 && macs > float64(target.MACs) || target.Params > 0 && params > float64(target.Params) || near < .85 || macs != f.MACs || params != f.Params {
 				t.Errorf("%s, %+v: %v of the multiply-accumulates and %v of the parameters are left (%+v)", from, target, macs, params, f)
 			}
 			for i, l := range f.Layers {
@@ -307,8 +307,8 @@ func TestPreCropResume(t *testing.T) {
 
 func TestPreCropBad(t *testing.T) {
 	for want, f := range map[string]func(j *model.Job, s *PreCrop){
-		"no target: give MACs or Params":        func(_ *model.Job, s *PreCrop) { s.Params = 0 },
-		"Params 1.5: a number in [0,1]":         func(_ *model.Job, s *PreCrop) { s.Params = 1.5 },
+		"no target: give MACs, Params":          func(_ *model.Job, s *PreCrop) { s.Params = 0 },
+		"Params 1.5: a share is at most":        func(_ *model.Job, s *PreCrop) { s.Params = 1.5 },
 		`Densities "nosuch"`:                    func(_ *model.Job, s *PreCrop) { s.Densities = "nosuch" },
 		"Iterations 0":                          func(_ *model.Job, s *PreCrop) { s.Iterations = 0 },
 		"Grow 0.5":                              func(_ *model.Job, s *PreCrop) { s.Grow = .5 },

@@ -71,10 +71,10 @@ func (b *budget) room() (macs, params int64) {
 	c := b.cost()
 	macs, params = math.MaxInt64, math.MaxInt64
 	if b.MACs > 0 {
-		macs = int64(b.MACs*float64(b.whole.MACs)+1e-9) - c.MACs
+		macs = int64(b.MACs.Share(b.whole.MACs)*float64(b.whole.MACs)+1e-9) - c.MACs
 	}
 	if b.Params > 0 {
-		params = int64(b.Params*float64(b.whole.Params)+1e-9) - c.Params
+		params = int64(b.Params.Share(b.whole.Params)*float64(b.whole.Params)+1e-9) - c.Params
 	}
 	return macs, params
 }

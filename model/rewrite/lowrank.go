@@ -23,10 +23,13 @@ var lowRankCard = &catalog.Card{
 	Name: "lowrank", Noun: "model", Title: "Low-rank factors of trained weights",
 	Paper: "channel: Zhang, Zou, He, Sun 2016, arXiv 1505.06798; spatial: Jaderberg, Vedaldi, Zisserman 2014, arXiv 1405.3866; decouple: Guo, Li, Lin, Wang 2018, arXiv 1808.05517; matrices: Denton, Zaremba, Bruna, LeCun, Fergus 2014, arXiv 1404.0736",
 	Cuts:  "ranks", Needs: catalog.Weights, Doc: lowRankDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "norm one-shot retrain", Supervision: "none unlabelled labels", Fusion: "low-rank"},
 }
 
 // NewLowRank gives the method with its defaults.
-func NewLowRank() *LowRank { return &LowRank{Ranks: Ranks{MACs: .5, Scheme: "auto"}} }
+func NewLowRank() *LowRank {
+	return &LowRank{Ranks: Ranks{Counts: model.Counts{MACs: .5}, Scheme: "auto"}}
+}
 
 // Card describes the method.
 func (*LowRank) Card() *catalog.Card { return lowRankCard }

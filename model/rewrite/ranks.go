@@ -16,8 +16,7 @@ import (
 
 // Ranks are the settings of methods that put two thin layers in the place of one.
 type Ranks struct {
-	MACs   float64 `flag:"flops" range:"[0,1]" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
-	Params float64 `flag:"params" range:"[0,1]" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
+	model.Counts
 	Keep   float64 `flag:"keep-energy" range:"[0,1]" doc:"share of the squares of a weight's singular values that its rank keeps, at least (0: not asked)"`
 	Value  float64 `flag:"value" range:"[0,)" doc:"singular values below this are dropped (0: not asked)"`
 	Rank   float64 `flag:"rank" range:"[0,1]" doc:"largest rank of every weight, as a share of the full one (0: not asked)"`
@@ -87,7 +86,7 @@ type FactoredLayer struct {
 // came of it.
 func (s Ranks) factor(ctx context.Context, j *model.Job, layers []*lowrank.Layer, ways func(*lowrank.Layer) []*lowrank.Unfolding) (*model.Result, error) {
 	whole := structure.CostOf(j.Graph)
-	b := &budget{Ranks: s, whole: lowrank.Cost(whole)}
+	b := &budget{Ranks: s, whole: lowrank.Cost{MACs: whole.MACs, Params: whole.Params}}
 	var broken []string
 	for i, l := range layers {
 		c := &choice{layer: l}

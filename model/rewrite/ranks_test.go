@@ -20,10 +20,10 @@ import (
 // higher.
 func TestTargets(t *testing.T) {
 	for name, of := range map[string][]Ranks{
-		"resnet8":     {{MACs: .5, Scheme: "auto"}, {Params: .4, Scheme: "spatial"}, {MACs: .7, Params: .6, Scheme: "channel"}, {MACs: .8, Rank: .6, Scheme: "auto"}},
-		"unet-8":      {{MACs: .5, Scheme: "auto"}},
-		"vit-tiny":    {{MACs: .5, Scheme: "channel"}},
-		"mobilenetv2": {{MACs: .8, Scheme: "spatial"}},
+		"resnet8":     {{Counts: model.Counts{MACs: .5}, Scheme: "auto"}, {Counts: model.Counts{Params: .4}, Scheme: "spatial"}, {Counts: model.Counts{MACs: .7, Params: .6}, Scheme: "channel"}, {Counts: model.Counts{MACs: .8}, Rank: .6, Scheme: "auto"}},
+		"unet-8":      {{Counts: model.Counts{MACs: .5}, Scheme: "auto"}},
+		"vit-tiny":    {{Counts: model.Counts{MACs: .5}, Scheme: "channel"}},
+		"mobilenetv2": {{Counts: model.Counts{MACs: .8}, Scheme: "spatial"}},
 	} {
 		for _, c := range of {
 			g, err := zoo.New(name, zoo.Options{Seed: 1, Width: .5})
@@ -43,8 +43,8 @@ func TestTargets(t *testing.T) {
 			if f.MACs != macs || f.Params != params {
 				t.Errorf("%s: facts say %v and %v, and %v and %v are left", name, f.MACs, f.Params, macs, params)
 			}
-			near := math.Max(macs/c.MACs, params/c.Params)
-			if c.MACs > 0 && macs > c.MACs || c.Params > 0 && params > c.Params || near < .97 {
+			near := math.Max(macs/float64(c.MACs), params/float64(c.Params))
+			if c.MACs > 0 && macs > float64(c.MACs) || c.Params > 0 && params > float64(c.Params) || near < .97 {
 				t.Errorf("%s, %+v: %.4f of the multiply-accumulates and %.4f of the parameters are left", name, c, macs, params)
 			}
 			for _, l := range f.Layers {
@@ -74,8 +74,10 @@ func TestBest(t *testing.T) {
 			}
 		}
 		layers, _ := lowrank.Layers(g, ws)
-		s := Ranks{MACs: .5, Scheme: "auto"}
-		b := &budget{Ranks: s, whole: lowrank.Cost(structure.CostOf(g))}
+		s := Ranks{Counts: model.Counts{MACs: .5}, Scheme: "auto"}
+		is := structure.CostOf(g)
+		whole := lowrank.Cost{MACs: is.MACs, Params: is.Params}
+		b := &budget{Ranks: s, whole: whole}
 		for _, l := range layers {
 			c := &choice{layer: l, ways: []*lowrank.Spectrum{l.Unfold(lowrank.Channel).Decompose(l.Data())}}
 			c.begin(s)

@@ -31,6 +31,7 @@ var trpCard = &catalog.Card{
 	ID: "17", Name: "trp", Noun: "model", Title: "Trained rank pruning (TRP)",
 	Paper: "Xu, Li, Zhang, Wen, Wang, Qi, Chen, Lin, Xiong: TRP: Trained Rank Pruning for Efficient Deep Neural Networks (IJCAI 2020). arXiv 2004.14566",
 	Cuts:  "ranks", Needs: catalog.Trains, Doc: trpDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "during", How: "norm regularisation iterative retrain", Supervision: "labels", Fusion: "low-rank"},
 }
 
 // NewTRP gives the method with its defaults.

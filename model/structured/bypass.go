@@ -23,7 +23,8 @@ type besides struct {
 	dense        structure.Cost // of the network without branches
 	whole        structure.Cost // with them
 	target       model.ChannelTarget
-	macs, params []float64 // that go with one filter
+	share        [2]float64 // of its multiply-accumulates and parameters that may stay; 0: not asked
+	macs, params []float64  // that go with one filter
 }
 
 // beside is one of them.
@@ -44,6 +45,7 @@ const mostBypass = .25
 // sum stands behind the normalisation that alone reads the convolution, where there is one.
 func putBeside(g *graph.Graph, scope prune.Scope, target model.ChannelTarget, seed uint64) (*besides, error) {
 	b := &besides{dense: structure.CostOf(g), target: target}
+	b.share[0], b.share[1] = target.Shares(g)
 	uses := g.Uses()
 	for _, n := range slices.Clone(g.Nodes) {
 		c := besideOf(g, n, uses)
@@ -272,7 +274,7 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 		return out
 	}
 	met := func(share [2]float64) bool {
-		return (b.target.MACs == 0 || share[0] <= float64(b.target.MACs)) && (b.target.Params == 0 || share[1] <= float64(b.target.Params))
+		return (b.share[0] == 0 || share[0] <= b.share[0]) && (b.share[1] == 0 || share[1] <= b.share[1])
 	}
 	n := sort.Search(len(all)+1, func(n int) bool { return n > len(all) || met(b.Shares(gone(n))) })
 	if n > len(all) {

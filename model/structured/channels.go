@@ -29,7 +29,7 @@ var channelsCard = &catalog.Card{
 	Name: "channels", Noun: "model", Title: "Coupled channels",
 	Paper: "groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900; taylor: Molchanov, Mallya, Tyree, Frosio, Kautz 2019, arXiv 1906.10771; norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710; activations: Sun, Liu, Bair, Kolter 2023, arXiv 2306.11695; reconstruction: He, Zhang, Sun 2017, arXiv 1707.06168",
 	Cuts:  "channels", Needs: catalog.Weights, Doc: channelsDoc,
-	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "norm sensitivity gradient curvature activation one-shot retrain reconstruct", Supervision: "none unlabelled labels", Fusion: "none"},
+	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "norm sensitivity gradient curvature activation one-shot iterative retrain reconstruct", Supervision: "none unlabelled labels", Fusion: "none"},
 }
 
 // NewChannels gives the method with its defaults.

@@ -18,10 +18,10 @@ import (
 // Consensus learns a sub-network by binary gates that come to agree.
 type Consensus struct {
 	model.ChannelTarget
-	Alpha   float64 `flag:"alpha" range:"[0,)" doc:"weight of the target in the loss"`
-	Beta    float64 `flag:"beta" range:"[0,)" doc:"weight of the polarisation, which lets the gates of all samples agree"`
-	Warm    float64 `flag:"beta-warm" range:"[0,1]" doc:"share of the training over which that weight rises from 0"`
-	Tau     float64 `flag:"temperature" range:"(0,)" doc:"of the gates: the smaller, the steeper they are in the backward pass"`
+	Alpha   float64 `flag:"constraint" range:"[0,)" doc:"weight of the target in the loss"`
+	Beta    float64 `flag:"polarisation" range:"[0,)" doc:"weight of the polarisation, which lets the gates of all samples agree"`
+	Warm    float64 `flag:"polarisation-warm" range:"[0,1]" doc:"share of the training over which that weight rises from 0"`
+	Tau     float64 `flag:"gate-temperature" range:"(0,)" doc:"of the gates: the smaller, the steeper they are in the backward pass"`
 	Begin   float64 `flag:"gate-start" doc:"logit of the gates at the beginning: above 0 most are on"`
 	GatesLR float64 `flag:"gate-lr" range:"[0,)" doc:"learning rate of the logits, as a share of that of the weights"`
 	model.Tuned
@@ -36,6 +36,7 @@ var consensusCard = &catalog.Card{
 	ID: "04", Name: "consensus", Noun: "model", Title: "A consensus sub-network by polarised gates",
 	Paper: "Zhi, Babbar, Liu, Sun, Silavong, Shi, Moran: Learning a Consensus Sub-Network with Polarization Regularization and One Pass Training (2023). arXiv 2302.10798",
 	Cuts:  "channels", Needs: catalog.Trains, Doc: consensusDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "during", How: "gates regularisation one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewConsensus gives the method with its defaults.
@@ -112,7 +113,8 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 func (s *Consensus) gates(j *model.Job) (*graph.Graph, *gumbel, error) {
 	c, _ := j.Graph.Clone(false)
 	groups, _ := structure.Groups(c)
-	h := &gumbel{Costs: structure.NewCosts(c, groups), Targets: [2]float64{float64(s.MACs), float64(s.Params)}, Alpha: s.Alpha, Beta: s.Beta, Warm: s.Warm, Tau: s.Tau, Rate: s.GatesLR, Momentum: .9, Seed: j.Seed}
+	h := &gumbel{Costs: structure.NewCosts(c, groups), Alpha: s.Alpha, Beta: s.Beta, Warm: s.Warm, Tau: s.Tau, Rate: s.GatesLR, Momentum: .9, Seed: j.Seed}
+	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
 	first := make([]int, len(groups))
 	for i, g := range groups {
 		if first[i] = -1; len(g.Readers()) == 0 || slices.ContainsFunc(g.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {

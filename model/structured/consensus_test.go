@@ -373,12 +373,12 @@ func TestConsensus(t *testing.T) {
 
 func TestConsensusBadInput(t *testing.T) {
 	for want, f := range map[string]func(*Consensus, *model.Job){
-		"no cut of channels":             func(s *Consensus, _ *model.Job) { s.MACs = 1e-9 },
-		"no target: give MACs or Params": func(s *Consensus, _ *model.Job) { s.MACs = 0 },
-		"MACs 1.5: a number in [0,1]":    func(s *Consensus, _ *model.Job) { s.MACs = 1.5 },
-		"Tau 0: a number":                func(s *Consensus, _ *model.Job) { s.Tau = 0 },
-		"gates are learned by training":  func(_ *Consensus, j *model.Job) { j.Recipe.Epochs = 0 },
-		"nosuch":                         func(s *Consensus, _ *model.Job) { s.Include = []string{"nosuch*"} },
+		"no cut of channels":            func(s *Consensus, _ *model.Job) { s.MACs = 1e-9 },
+		"no target: give MACs, Params,": func(s *Consensus, _ *model.Job) { s.MACs = 0 },
+		"MACs 1.5: a share is at most":  func(s *Consensus, _ *model.Job) { s.MACs = 1.5 },
+		"Tau 0: a number":               func(s *Consensus, _ *model.Job) { s.Tau = 0 },
+		"gates are learned by training": func(_ *Consensus, j *model.Job) { j.Recipe.Epochs = 0 },
+		"nosuch":                        func(s *Consensus, _ *model.Job) { s.Include = []string{"nosuch*"} },
 	} {
 		s, j := NewConsensus(), modeltest.Job(t, 1)
 		f(s, j)

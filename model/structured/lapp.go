@@ -35,6 +35,7 @@ var lappCard = &catalog.Card{
 	ID: "03", Name: "lapp", Noun: "model", Title: "Layer-adaptive progressive pruning",
 	Paper: "Zhai, Guo, Liu, Xing, Xu: LAPP: Layer Adaptive Progressive Pruning for Compressing CNNs from Scratch (2023). arXiv 2309.14157",
 	Cuts:  "channels", Needs: catalog.Trains, Doc: lappDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "during", How: "thresholds regularisation iterative retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewLAPP gives the method with its defaults.
@@ -72,7 +73,8 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := s.Scope().Check(j.Graph); err != nil {
 		return nil, err
 	}
-	h := &thresholds{Targets: [2]float64{float64(s.MACs), float64(s.Params)}, Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
+	h := &thresholds{Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
+	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
 	cut, err := s.begin(j, h)
 	if err != nil {
 		return nil, err
@@ -90,8 +92,8 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	res.Epochs, res.Facts = epochs, facts
-	if s.MACs > 0 && facts.Reached > 1.1*float64(s.MACs) {
-		res.Note("the thresholds left %.2f of the multiply-accumulates, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", facts.Reached, s.MACs)
+	if asked := h.Targets[0]; asked > 0 && facts.Reached > 1.1*asked {
+		res.Note("the thresholds left %.2f of the multiply-accumulates, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", facts.Reached, asked)
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return nil, err
@@ -107,12 +109,15 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 // returns an error where the target cannot be reached.
 func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
 	if s.MACs == 0 && s.Params == 0 {
-		return nil, catalog.Errorf("no target: give {MACs} or {Params}")
+		return nil, catalog.Errorf("no target: give {MACs} or {Params}, which the thresholds steer towards")
 	}
 	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}
 	if s.Bypass == "beside" {
+		if err := s.CountsAlone("{Bypass} beside"); err != nil {
+			return nil, err
+		}
 		b, err := putBeside(j.Graph, s.Scope(), s.ChannelTarget, j.Seed)
 		if err != nil {
 			return nil, err

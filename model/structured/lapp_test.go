@@ -160,7 +160,7 @@ func lappNet(t *testing.T, name string, branches bool) (*graph.Graph, *threshold
 	}
 	s := NewLAPP()
 	s.MACs, s.Params = .45, .6
-	h := &thresholds{Targets: [2]float64{s.MACs, s.Params}, Lambda: 3, Rate: .1, Sharp: 20, Steps: 10}
+	h := &thresholds{Targets: [2]float64{float64(s.MACs), float64(s.Params)}, Lambda: 3, Rate: .1, Sharp: 20, Steps: 10}
 	if !branches {
 		groups, _ := structure.Groups(g)
 		if err := s.thresholds(h, g, groups); err != nil {
@@ -399,7 +399,7 @@ func TestLAPPBadInput(t *testing.T) {
 	for want, f := range map[string]func(*LAPP, *model.Job){
 		"no cut of channels":             func(s *LAPP, _ *model.Job) { s.MACs = 1e-9 },
 		"no target: give MACs or Params": func(s *LAPP, _ *model.Job) { s.MACs = 0 },
-		"MACs 1.5: a number in [0,1]":    func(s *LAPP, _ *model.Job) { s.MACs = 1.5 },
+		"MACs 1.5: a share is at most":   func(s *LAPP, _ *model.Job) { s.MACs = 1.5 },
 		"in 0 of 4 epochs":               func(s *LAPP, _ *model.Job) { s.Until = train.At{} },
 		"in 4 of 4 epochs":               func(s *LAPP, _ *model.Job) { s.Until = train.Share(1) },
 		"choose one within it":           func(s *LAPP, _ *model.Job) { s.Until = train.At{X: 5, Unit: train.Epochs} },

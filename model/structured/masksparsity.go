@@ -29,6 +29,7 @@ var maskSparsityCard = &catalog.Card{
 	ID: "50", Name: "masksparsity", Noun: "model", Title: "Pruning-aware sparse regularisation",
 	Paper: "Jiang, Zhao, Zhao, An, Tang, Wang: Pruning-aware Sparse Regularization for Network Pruning (Machine Intelligence Research 2023). arXiv 2201.06776",
 	Cuts:  "channels", Needs: catalog.Trains, Doc: maskSparsityDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "during", How: "bn-scale norm regularisation one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewMaskSparsity gives the method with its defaults.

@@ -35,6 +35,7 @@ var pagcpCard = &catalog.Card{
 	ID: "19", Name: "pagcp", Noun: "model", Title: "Performance-aware global channel pruning for several tasks (PAGCP)",
 	Paper: "Ye, Zhang, Chen, Fan, Wang: Performance-aware Approximation of Global Channel Pruning for Multitask CNNs (TPAMI 2023). arXiv 2303.11923",
 	Cuts:  "channels", Needs: catalog.Trains, Doc: pagcpDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "norm sensitivity iterative retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewPAGCP gives the method with its defaults.
@@ -85,6 +86,14 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.Even {
 		return nil, catalog.Errorf("{Even} does not go with this method: what the tasks lose says how much of each group is cut")
 	}
+	if s.Asked() {
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.CountsAlone("what the tasks may lose"); err != nil {
+		return nil, err
+	}
 	if err := s.Scope().Check(j.Graph); err != nil {
 		return nil, err
 	}
@@ -97,12 +106,13 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		f.Tasks = append(f.Tasks, t.name)
 	}
 	whole := structure.CostOf(j.Graph)
+	macs, params := s.Shares(j.Graph)
 	res := &model.Result{Graph: j.Graph, Facts: f}
 	runs := j.NewSeries(s.Rounds)
 	for i := range s.Rounds {
 		share := float64(i+1) / float64(s.Rounds)
 		r := &round{PAGCP: s, ctx: ctx, job: j.On(res.Graph), tasks: tasks,
-			macs: goal(s.MACs, share, whole.MACs), params: goal(s.Params, share, whole.Params)}
+			macs: goal(macs, share, whole.MACs), params: goal(params, share, whole.Params)}
 		cut, kept, err := r.cut()
 		if err != nil {
 			return nil, err
@@ -124,7 +134,7 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	}
 	is := structure.CostOf(res.Graph)
 	f.MACs, f.Params = float64(is.MACs)/float64(max(1, whole.MACs)), float64(is.Params)/float64(max(1, whole.Params))
-	s.say(res, f)
+	s.say(res, f, macs, params)
 	return res, nil
 }
 
@@ -137,8 +147,8 @@ func goal(target, rounds float64, whole int64) int64 {
 	return int64(math.Pow(target, rounds)*float64(whole) + 1e-6)
 }
 
-// say notes what came of the tasks' tolerance.
-func (s *PAGCP) say(res *model.Result, f *PAGCPFacts) {
+// say notes what came of the tasks' tolerance, where these shares were asked for.
+func (s *PAGCP) say(res *model.Result, f *PAGCPFacts, macs, params float64) {
 	most, tried, accepted := 0., 0, 0
 	for _, r := range f.Rounds {
 		for _, x := range r.Steps {
@@ -149,7 +159,7 @@ func (s *PAGCP) say(res *model.Result, f *PAGCPFacts) {
 		}
 	}
 	res.Note("%d tasks: of %d cuts that were tried %d raised no task's loss by more than the tolerance, which was %.3g at most; %.1f %% of the multiply-accumulates and %.1f %% of the parameters are left", len(f.Tasks), tried, accepted, most, 100*f.MACs, 100*f.Params)
-	if s.MACs > 0 && f.MACs > s.MACs || s.Params > 0 && f.Params > s.Params {
+	if macs > 0 && f.MACs > macs || params > 0 && f.Params > params {
 		res.Note("the targets are missed, for no further cut is within the tolerance: raise {Tolerance}, or {Relax}")
 	}
 }

@@ -69,8 +69,8 @@ func heads(t *testing.T, shared bool, seed uint64) *model.Job {
 		Recipe: model.Recipe{Epochs: 1, Batch: 20, LR: .02, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Loss: "cross-entropy(kind,class)+mse(size,numbers)"}}
 }
 
-// trained is heads with its layers shared, after 20 epochs.
-func trained(t *testing.T, seed uint64) *model.Job {
+// trainedHeads is heads with its layers shared, after 20 epochs.
+func trainedHeads(t *testing.T, seed uint64) *model.Job {
 	t.Helper()
 	j := heads(t, true, seed)
 	long := *j
@@ -260,7 +260,7 @@ func TestPAGCPUseless(t *testing.T) {
 	}
 	found := 0
 	for seed := range uint64(6) {
-		j := trained(t, seed)
+		j := trainedHeads(t, seed)
 		whole := structure.CostOf(j.Graph).Params
 		if left(j, j.Graph) < whole {
 			continue
@@ -284,7 +284,7 @@ func TestPAGCPUseless(t *testing.T) {
 // are met, by rounds with training between.
 func TestPAGCPTrace(t *testing.T) {
 	for _, relax := range []float64{1.5, 3} {
-		j := trained(t, 6)
+		j := trainedHeads(t, 6)
 		s := NewPAGCP()
 		s.Tolerance = .01
 		s.MACs, s.Params, s.Relax, s.Rounds = .4, .45, relax, 2
@@ -330,7 +330,7 @@ func TestPAGCPTrace(t *testing.T) {
 // The task that is left out of the judgement loses more.
 func TestPAGCPProtects(t *testing.T) {
 	square := func(judges func(string) bool) float64 {
-		j := trained(t, 5)
+		j := trainedHeads(t, 5)
 		s := once(j)
 		s.Judges = judges
 		s.MACs, s.Relax = .5, 1.2

@@ -432,7 +432,7 @@ func TestShrinkingBadInput(t *testing.T) {
 	for want, f := range map[string]func(*MaskSparsity){
 		"Lambda -1: a number of at least 0": func(s *MaskSparsity) { s.Lambda = -1 },
 		"no cut of channels":                func(s *MaskSparsity) { s.MACs = 1e-9 },
-		"no target: give MACs or Params":    func(s *MaskSparsity) { s.MACs = 0 },
+		"no target: give MACs, Params":      func(s *MaskSparsity) { s.MACs = 0 },
 		"no batch normalisation scales":     func(s *MaskSparsity) { s.Unscaled = "leave" },
 		"nosuch":                            func(s *MaskSparsity) { s.Include = []string{"nosuch*"} },
 	} {

@@ -24,6 +24,7 @@ var slimmingCard = &catalog.Card{
 	Name: "slimming", Noun: "model", Title: "Network slimming",
 	Paper: "Liu, Li, Shen, Huang, Yan, Zhang: Learning Efficient Convolutional Networks through Network Slimming (ICCV 2017). arXiv 1708.06519",
 	Cuts:  "channels", Needs: catalog.Trains, Doc: slimmingDoc,
+	Axes: catalog.Axes{SpeedUp: "universal", When: "during", How: "bn-scale regularisation one-shot retrain", Supervision: "labels", Fusion: "none"},
 }
 
 // NewSlimming gives the method with its defaults.

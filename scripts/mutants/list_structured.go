@@ -163,8 +163,8 @@ var structuredMutants = []Broken{
 		{Name: "pagcp-too-many", Breaks: "the last group is cut further than the targets ask for",
 			Old: `if few == least {`,
 			New: `if few >= least {`},
-		{Name: "pagcp-kept-of-last-round", Breaks: "what is kept is over the network of the last round", File: "prune/structure/kept.go", Tests: []string{"model/structured"},
-			Old: `m.Set(i, second.Kept(at))`,
-			New: `m.Set(i, second.Kept(at) || i >= 0)`},
+		{Name: "pagcp-kept-of-last-round", Breaks: "what is kept is over the network of the last round", File: "model/structured/pagcp.go",
+			Old: `res.Kept = cut, res.Kept.Then(kept)`,
+			New: `res.Kept = cut, kept`},
 	}},
 }

@@ -1,0 +1,19 @@
+package model
+
+import (
+	"pare/graph"
+	"pare/prune/structure"
+)
+
+// Counts are the budgets of methods that cut something else than channels.
+type Counts struct {
+	MACs   Count `flag:"macs" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
+	Params Count `flag:"params" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
+}
+
+// Shares are what may stay of a network's multiply-accumulates and of its parameters, as
+// shares of them, at most 1 (0: not asked).
+func (c Counts) Shares(g *graph.Graph) (macs, params float64) {
+	whole := structure.CostOf(g)
+	return c.MACs.Share(whole.MACs), c.Params.Share(whole.Params)
+}
