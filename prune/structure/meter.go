@@ -48,11 +48,14 @@ func newMeter(g *graph.Graph) *meter {
 }
 
 // params is the number of entries of an initialiser that count, as the copy has it.
-func (m *meter) params(v *graph.Value) int64 {
+func (m *meter) params(v *graph.Value) int64 { return Params(v, m.m[v]) }
+
+// Params is the number of entries of an initialiser that a Cost counts, by the shape of w,
+// a copy of it.
+func Params(v, w *graph.Value) int64 {
 	if !v.IsConst() || !v.DType.IsFloat() || v.Role == graph.Stat || v.Role == graph.Frozen {
 		return 0
 	}
-	w := m.m[v]
 	return int64(w.Shape.Size(0, len(w.Shape)).Mul)
 }
 
