@@ -23,7 +23,7 @@ import (
 // last. The values are the caller's to change.
 func List() []model.Method {
 	return []model.Method{
-		rewrite.NewShare(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
+		rewrite.NewShare(), structured.NewLayerLottery(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
 		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), gradual.NewGMP(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
 		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(),

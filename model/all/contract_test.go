@@ -33,7 +33,7 @@ import (
 var short = map[string]string{
 	"gmp": "every=4", "granet": "every=4", "rigl": "every=5", "rd": "points=20:samples=100", "sap": "rounds=2:gamma=2", "lottery": "rounds=2", "rewind": "rounds=2:rewind=5it:stability=2",
 	"regimes": "grid=1:grid=2:densities=0.5:points=3:samples=100", "scratch": "arm=all:runs=2:keep=0.5", "synflow": "iterations=20", "hydra": "tune=1", "jackpot": "tune=1", "channels": "flops=0.5",
-	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8",
+	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8", "layer-lottery": "flops=0.5:per-class=5",
 }
 
 // method gives a fresh method of the catalogue, its settings as short has them.
@@ -50,15 +50,27 @@ func method(t *testing.T, name string) model.Method {
 	return m
 }
 
-// networks are the two kinds: one without normalisation, one with.
-var networks = []struct {
+// network is one of the zoo's.
+type network struct {
 	name  string
 	width float64
-}{{"mlp:64-20-10", 1}, {"resnet8", .25}}
+}
 
-func job(t *testing.T, net int) *model.Job {
+// networks are the two kinds: one without normalisation, one with.
+var networks = [2]network{{"mlp:64-20-10", 1}, {"resnet8", .25}}
+
+// suited are the networks of methods that cut what those do not have.
+var suited = map[string][2]network{
+	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}},
+}
+
+func job(t *testing.T, method string, net int) *model.Job {
 	t.Helper()
-	g, err := zoo.New(networks[net].name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: networks[net].width})
+	nets, ok := suited[method]
+	if !ok {
+		nets = networks
+	}
+	g, err := zoo.New(nets[net].name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: nets[net].width})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +141,7 @@ func TestDeterministic(t *testing.T) {
 		for net := range networks {
 			m := method(t, name)
 			before := catalog.Values(m)
-			one, err := model.Run(context.Background(), m, job(t, net))
+			one, err := model.Run(context.Background(), m, job(t, name, net))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,14 +149,14 @@ func TestDeterministic(t *testing.T) {
 				t.Errorf("running it changed its settings from %v to %v", before, after)
 			}
 			for threads := 1; threads <= 3; threads++ {
-				j := job(t, net)
+				j := job(t, name, net)
 				j.Engine.Threads = threads
 				again, err := model.Run(context.Background(), m, j)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if err := same(one, again); err != nil {
-					t.Errorf("%s, %d threads: %v", networks[net].name, threads, err)
+					t.Errorf("network %d, %d threads: %v", net, threads, err)
 				}
 			}
 		}
@@ -156,7 +168,7 @@ func TestDeterministic(t *testing.T) {
 func TestResumes(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		total := 0
-		counting := job(t, 0)
+		counting := job(t, name, 0)
 		counting.OnStep = func(_, all int, _ float64) { total = all }
 		whole, err := model.Run(context.Background(), method(t, name), counting)
 		if err != nil {
@@ -170,7 +182,7 @@ func TestResumes(t *testing.T) {
 		last := 0
 		for range 3 {
 			last += 1 + r.IntN(max(1, (total-last)/2))
-			j := job(t, 0)
+			j := job(t, name, 0)
 			j.Save, j.Resume = save, true
 			ctx, cancel := context.WithCancel(context.Background())
 			j.OnStep = func(step, all int, _ float64) {
@@ -187,7 +199,7 @@ func TestResumes(t *testing.T) {
 				t.Fatalf("stopped at step %d of %d: %v", last, total, err)
 			}
 		}
-		j := job(t, 0)
+		j := job(t, name, 0)
 		j.Save, j.Resume = save, true
 		again, err := model.Run(context.Background(), method(t, name), j)
 		if err != nil {
@@ -208,7 +220,7 @@ func TestCancelled(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		j := job(t, 1)
+		j := job(t, name, 1)
 		j.OnStep = func(step, _ int, _ float64) { t.Errorf("step %d was made", step) }
 		if _, err := model.Run(ctx, method(t, name), j); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
@@ -221,7 +233,7 @@ func TestCancelled(t *testing.T) {
 func TestCounts(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		m := method(t, name)
-		j := job(t, 0)
+		j := job(t, name, 0)
 		before := structure.CostOf(j.Graph).MACs
 		r, err := model.Run(context.Background(), m, j)
 		if err != nil {
@@ -307,7 +319,7 @@ func TestRefuses(t *testing.T) {
 					t.Errorf("%s %s: %v", s.Name, x, err)
 				}
 				// Set leaves the value: whoever sets the field in code is refused by Run
-				j := job(t, 0)
+				j := job(t, name, 0)
 				j.OnStep = func(step, _ int, _ float64) { t.Fatalf("%s %s: step %d was made", s.Name, x, step) }
 				if _, err := model.Run(context.Background(), m, j); err == nil || !strings.Contains(err.Error(), s.Field) {
 					t.Errorf("run with %s %s: %v", s.Name, x, err)
@@ -320,7 +332,7 @@ func TestRefuses(t *testing.T) {
 // What a method found out reads back from JSON as it was.
 func TestFacts(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
-		r, err := model.Run(context.Background(), method(t, name), job(t, 0))
+		r, err := model.Run(context.Background(), method(t, name), job(t, name, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -350,7 +362,7 @@ func TestFacts(t *testing.T) {
 func TestNeeds(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		m := method(t, name)
-		j := job(t, 0)
+		j := job(t, name, 0)
 		j.Data, j.Recipe.Epochs = nil, 0
 		_, err := model.Run(context.Background(), m, j)
 		switch needs := m.Card().Needs; {
