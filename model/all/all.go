@@ -26,7 +26,7 @@ func List() []model.Method {
 		rewrite.NewShare(), structured.NewLayerLottery(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
 		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), gradual.NewGMP(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
-		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(),
+		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewHeads(),
 	}
 }
 

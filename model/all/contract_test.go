@@ -19,6 +19,7 @@ import (
 	"pare/graph"
 	"pare/model"
 	"pare/model/rewrite"
+	"pare/model/structured"
 	"pare/prune"
 	"pare/prune/structure"
 	"pare/train"
@@ -61,7 +62,7 @@ var networks = [2]network{{"mlp:64-20-10", 1}, {"resnet8", .25}}
 
 // suited are the networks of methods that cut what those do not have.
 var suited = map[string][2]network{
-	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}},
+	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}}, "heads": {{"vit-tiny", 1}, {"vit-tiny", 1}},
 }
 
 func job(t *testing.T, method string, net int) *model.Job {
@@ -275,6 +276,14 @@ func TestCounts(t *testing.T) {
 			f := r.Facts.(*rewrite.ShareFacts)
 			if f.Array != int(.1*float64(f.Weights)) || f.Weights != 1480 {
 				t.Errorf("%+v", f)
+			}
+		case name == "heads":
+			cut := 0
+			for _, l := range r.Facts.(*structured.HeadFacts).Layers {
+				cut += len(l.Removed)
+			}
+			if cut != 3 { // int(0.3 * 12)
+				t.Errorf("%d heads are cut", cut)
 			}
 		default: // channels, scratch: half of the computation, or of the channels
 			after := structure.CostOf(r.Graph).MACs

@@ -51,18 +51,5 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	for _, k := range r.skips {
 		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
-	if solved, err := j.Repair(ctx, res); err != nil {
-		return nil, err
-	} else if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
-		return res, j.Recalibrate(ctx, c, calibrationBatch)
-	}
-	if err := j.LogUntuned(ctx, c); err != nil {
-		return nil, err
-	}
-	res.Epochs, err = j.Fit(ctx, c)
-	return res, err
+	return tune(ctx, j, res)
 }
-
-// calibrationBatch is the batch from which statistics are estimated where there is no
-// recipe.
-const calibrationBatch = 128

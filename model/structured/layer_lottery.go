@@ -140,26 +140,20 @@ func (l *layers) early(ctx context.Context) (*model.Result, error) {
 		return nil, err
 	}
 	res := &model.Result{Graph: c}
-	solved, err := l.Repair(ctx, res)
 	switch {
-	case err != nil:
+	case !l.set.Dense && l.Recipe.Epochs == 0 && l.Graph.Usage.Drawn: // the ticket itself
+		return res, nil
+	case !l.set.Dense:
+		return tune(ctx, l.Job, res)
+	}
+	if _, err := l.Repair(ctx, res); err != nil {
 		return nil, err
-	case l.Recipe.Epochs == 0 && !solved && l.Data != nil && l.Data.Train != nil && l.Data.Train.Len() >= calibrationBatch && !l.Graph.Usage.Drawn:
-		return res, l.Recalibrate(ctx, c, calibrationBatch)
 	}
-	trainings := 1
-	if l.set.Dense {
-		trainings = 2
+	runs := l.NewSeries(2)
+	if _, err := runs.Fit(ctx, l.Job, l.Graph); err != nil {
+		return nil, err
 	}
-	runs := l.NewSeries(trainings)
-	if l.set.Dense {
-		if _, err := runs.Fit(ctx, l.Job, l.Graph); err != nil {
-			return nil, err
-		}
-		if err := l.judge(ctx, &l.facts.Dense, l.Graph); err != nil {
-			return nil, err
-		}
-	} else if err := l.LogUntuned(ctx, c); err != nil {
+	if err := l.judge(ctx, &l.facts.Dense, l.Graph); err != nil {
 		return nil, err
 	}
 	if res.Epochs, err = runs.Fit(ctx, l.Job, c); err != nil {
