@@ -63,7 +63,7 @@ func TestCards(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for name, want := range map[string]string{"grane": "did you mean granet?", "xyz": "there are share, sap,", "": "there are"} {
+	for name, want := range map[string]string{"grane": "did you mean granet?", "xyz": "there are share, layer-lottery, sap,", "": "there are"} {
 		if _, err := New(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -98,6 +98,11 @@ func TestEvery(t *testing.T) {
 					}
 				}
 				j := modeltest.Job(t, 2)
+				if nets, ok := suited[name]; ok {
+					if j.Graph, err = nets[0].build(); err != nil {
+						t.Fatal(err)
+					}
+				}
 				j.Data.Val = j.Data.Test
 				return m, j
 			}

@@ -34,7 +34,7 @@ import (
 var short = map[string]string{
 	"gmp": "every=4", "granet": "every=4", "rigl": "every=5", "rd": "points=20:samples=100", "sap": "rounds=2:gamma=2", "lottery": "rounds=2", "rewind": "rounds=2:rewind=5it:stability=2",
 	"regimes": "grid=1:grid=2:densities=0.5:points=3:samples=100", "scratch": "arm=all:runs=2:keep=0.5", "synflow": "iterations=20", "hydra": "tune=1", "jackpot": "tune=1", "channels": "flops=0.5",
-	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8", "layer-lottery": "flops=0.5:per-class=5",
+	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8", "layer-lottery": "blocks=0.7:per-class=5",
 }
 
 // method gives a fresh method of the catalogue, its settings as short has them.
@@ -57,6 +57,10 @@ type network struct {
 	width float64
 }
 
+func (n network) build() (*graph.Graph, error) {
+	return zoo.New(n.name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: n.width})
+}
+
 // networks are the two kinds: one without normalisation, one with.
 var networks = [2]network{{"mlp:64-20-10", 1}, {"resnet8", .25}}
 
@@ -71,7 +75,7 @@ func job(t *testing.T, method string, net int) *model.Job {
 	if !ok {
 		nets = networks
 	}
-	g, err := zoo.New(nets[net].name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: nets[net].width})
+	g, err := nets[net].build()
 	if err != nil {
 		t.Fatal(err)
 	}

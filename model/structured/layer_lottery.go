@@ -17,7 +17,7 @@ import (
 
 // LayerLottery removes whole blocks, before the training or after it.
 type LayerLottery struct {
-	Blocks      float64  `flag:"blocks" range:"[0,)" doc:"number of blocks that go, or, below 1, their share of those that can (0: as the budgets want)"`
+	Blocks      float64  `flag:"blocks" range:"[0,)" doc:"number of blocks that go, or, below 1, their share of those that can (0: as the budgets want, or one)"`
 	MACs        float64  `flag:"flops" range:"[0,1]" doc:"share of the multiply-accumulates that may stay, in (0,1] (0: not asked)"`
 	Params      float64  `flag:"params" range:"[0,1]" doc:"share of the parameters that may stay, in (0,1] (0: not asked)"`
 	Score       string   `flag:"score" choice:"grasp,snip,kl,hrank,expectabs,pls,l1,angle,random" doc:"what a block is worth: by gradients on labelled samples (grasp, snip), by what the outputs lose (kl), by its features (hrank, expectabs, pls), by its weights (l1), by how little the values turn on the way through blocks in a row (angle), or random"`
@@ -93,8 +93,6 @@ var judges = []string{"kl", "hrank", "expectabs", "pls", "angle"}
 // check says which settings do not go together.
 func (s *LayerLottery) check(j *model.Job) error {
 	switch {
-	case s.Blocks == 0 && s.MACs == 0 && s.Params == 0:
-		return catalog.Errorf("no target: give {Blocks}, {MACs} or {Params}")
 	case s.Blocks > 0 && (s.MACs > 0 || s.Params > 0):
 		return catalog.Errorf("{Blocks} says how many go, {MACs} and {Params} what may stay: give one or the others")
 	case s.Blocks > 1 && s.Blocks != float64(int(s.Blocks)):

@@ -326,7 +326,6 @@ func TestLayerBadInput(t *testing.T) {
 		s    func(s *LayerLottery)
 		j    func(j *model.Job)
 	}{
-		{"no target: give Blocks", func(s *LayerLottery) { s.Blocks = 0 }, nil},
 		{"Blocks -1", func(s *LayerLottery) { s.Blocks = -1 }, nil},
 		{"give one or the others", func(s *LayerLottery) { s.MACs = .5 }, nil},
 		{"above 1 it is a whole number", func(s *LayerLottery) { s.Blocks = 1.5 }, nil},

@@ -164,6 +164,9 @@ func (l *layers) pick(ctx context.Context) ([]*block.Block, error) {
 // count is how many blocks are to go; 0: as many as the budgets want.
 func (l *layers) count() (int, error) {
 	n := int(l.set.Blocks)
+	if l.set.Blocks == 0 && l.set.MACs == 0 && l.set.Params == 0 {
+		n = 1
+	}
 	if l.set.Blocks > 0 && l.set.Blocks < 1 {
 		if n = int(l.set.Blocks*float64(len(l.blocks)) + 1e-9); n == 0 {
 			return 0, catalog.Errorf("{Blocks} %v of %d blocks is less than one", l.set.Blocks, len(l.blocks))
