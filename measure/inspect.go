@@ -23,6 +23,7 @@ type Inspection struct {
 	Layers []InspectedLayer `json:"layers"`
 	Groups []InspectedGroup `json:"groups"`
 	Whole  []LeftWhole      `json:"left_whole"`
+	Blocks []InspectedBlock `json:"blocks"` // that can go as a whole
 
 	outline []structure.Layer
 }
@@ -88,6 +89,7 @@ func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
 		x.Whole = append(x.Whole, LeftWhole{p.Value.Name, p.Dim, p.Why})
 	}
 	x.outline = structure.Outline(g, groups)
+	x.Blocks = blocksOf(g, size)
 	return x, nil
 }
 
@@ -124,6 +126,9 @@ func (x *Inspection) Report(few int) *report.Report {
 	r.Add(report.Section{Heading: fmt.Sprintf("%s: input %s, output %s, opset %d", x.Name, x.Input, x.Output, x.Opset), Table: x.layerTable()})
 	r.Add(report.Section{Heading: "Whole", Table: x.wholeSize()})
 	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
+	if len(x.Blocks) > 0 {
+		r.Add(report.Section{Heading: "Blocks that can go as a whole", Table: x.blockTable()})
+	}
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})
 	}
