@@ -371,3 +371,23 @@ func TestLayerBadInput(t *testing.T) {
 		modeltest.Refused(t, s, j, c.want)
 	}
 }
+
+// What a trained network loses with its blocks is won back without labels: by least
+// squares, and by what the network before gives.
+func TestLayersRecovered(t *testing.T) {
+	for _, c := range []struct {
+		recover string
+		epochs  int
+		want    string
+	}{{"solve", 0, "solved by least squares"}, {"distil", 1, "1 of 4 blocks are removed, by angle"}, {"solve,distil", 1, "solved by least squares"}} {
+		j := layerJob(t, "resnet14", c.epochs)
+		j.Graph.Usage.Drawn = false
+		j.Data.Train = dataset.New("training", j.Data.Train.X())
+		j.Data.Test = nil
+		j.Recipe.Recover, j.Recipe.Inner = c.recover, "auto"
+		r := modeltest.Run(t, lottery("angle", 1), j)
+		if said := modeltest.Said(r); !strings.Contains(said, c.want) || len(r.Epochs) != c.epochs {
+			t.Errorf("%s: %d epochs, %s", c.recover, len(r.Epochs), said)
+		}
+	}
+}
