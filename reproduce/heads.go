@@ -49,6 +49,6 @@ var heads = &evidence.Experiment{
 		}
 		return b.arms(ctx, g, model.Recipe{}, arm{"heads", m}, arm{"raw", raw}, arm{"random", chance}, arm{"most important", most})
 	},
-	Claims: []evidence.Claim{evidence.Beats("without training, heads chosen by gradient beat heads at random by 4 points", "heads", "random", 4, "random", "most important")},
+	Claims: []evidence.Claim{evidence.Beats("without training, heads chosen by gradient beat heads at random by 3 points", "heads", "random", 3, "random", "most important")},
 	Asks:   []evidence.Comparison{{Text: "importances over the norm of their layer", Method: "heads", Without: "raw"}},
 }

@@ -449,6 +449,9 @@ func TestLayerFeaturesOracle(t *testing.T) {
 	pairs := []int{0, 1, 2}
 	sort.Slice(pairs, func(a, b int) bool { return turn(pairs[a], pairs[a]+1) < turn(pairs[b], pairs[b]+1) })
 	for i, blk := range f.Blocks {
+		if i < len(pairs) && math.Abs(*blk.Score-turn(i, i+1)) > 1e-5 {
+			t.Errorf("from block %d on values turn by %v, by hand %v", i, *blk.Score, turn(i, i+1))
+		}
 		if blk.Removed != (i == pairs[0] || i == pairs[0]+1) {
 			t.Errorf("block %d goes: %v, the pair from %d turns least", i, blk.Removed, pairs[0])
 		}
