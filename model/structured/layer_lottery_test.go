@@ -319,6 +319,17 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// Features count behind a ReLU: what is below zero has neither size nor rank.
+func TestFeaturesBehindReLU(t *testing.T) {
+	v := tensor.From([]float32{1, -5, -5, 3 /* */, -1, -2, -4, -8}, 1, 2, 2, 2) // maps of rank 2 and 0, behind the ReLU
+	if got, err := activeOf(v); err != nil || got != .5 {
+		t.Errorf("mean %v, %v", got, err)
+	}
+	if got, err := rankOf(v); err != nil || got != .5 { // (2+0)/2 over 2
+		t.Errorf("rank %v, %v", got, err)
+	}
+}
+
 // Bad input is refused before any step, with the way on.
 func TestLayerBadInput(t *testing.T) {
 	for _, c := range []struct {

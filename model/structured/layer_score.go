@@ -2,7 +2,6 @@ package structured
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -40,13 +39,7 @@ func (l *layers) rates(ctx context.Context) ([]float64, error) {
 	case "hrank":
 		return l.features(ctx, rankOf)
 	case "expectabs":
-		return l.features(ctx, func(v *tensor.Tensor) (float64, error) {
-			sum := 0.
-			for _, x := range v.F32() {
-				sum += math.Max(0, float64(x))
-			}
-			return sum / float64(max(1, v.Len())), nil
-		})
+		return l.features(ctx, activeOf)
 	}
 	r := rand.New(rand.NewPCG(l.Seed, 0xb10c))
 	out := make([]float64, len(l.blocks))
@@ -180,6 +173,15 @@ func (l *layers) features(ctx context.Context, f func(v *tensor.Tensor) (float64
 		out[i] /= n
 	}
 	return out, err
+}
+
+// activeOf is the mean of a batch's values behind a ReLU.
+func activeOf(v *tensor.Tensor) (float64, error) {
+	sum := 0.
+	for _, x := range v.F32() {
+		sum += float64(max(0, x))
+	}
+	return sum / float64(max(1, v.Len())), nil
 }
 
 // rankOf is the mean rank of the feature maps of a batch, behind a ReLU, over the larger

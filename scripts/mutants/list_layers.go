@@ -71,7 +71,7 @@ var layerMutants = []Broken{
 			Old: `x[((s+1)*d[1]-1)*d[2]:(s+1)*d[1]*d[2]]`,
 			New: `x[s*d[1]*d[2]:(s*d[1]+1)*d[2]]`},
 		{Name: "layers-without-relu", Breaks: "expectabs forgets the ReLU",
-			Old: `sum += math.Max(0, float64(x))`,
+			Old: `sum += float64(max(0, x))`,
 			New: `sum += float64(x)`},
 		{Name: "layers-no-way-back", Breaks: "weights do not go back after the dense training", File: "model/structured/layer_lottery.go",
 			Old: `	if err := start.Restore(l.Graph); err != nil {
