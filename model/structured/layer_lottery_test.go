@@ -232,18 +232,23 @@ func TestLayerScoresRun(t *testing.T) {
 	}
 }
 
-// The trained control compares with the dense network: a margin makes of a loser a winner.
+// A network that has learnt something and loses all of its blocks with no training behind
+// it is no winner, unless within a margin of everything.
 func TestWinning(t *testing.T) {
-	j := layerJob(t, "residual-mlp-4-16", 2)
-	s := lottery("l1", 3)
-	s.Dense = true
-	f := modeltest.Run(t, s, j).Facts.(*LayerFacts)
-	if f.Dense == nil || f.Ticket == nil || f.Winning != (f.Ticket.Value >= f.Dense.Value) {
-		t.Fatalf("%+v", f)
+	learnt := layerJob(t, "residual-mlp-4-16", 6)
+	if _, err := learnt.Fit(context.Background(), learnt.Graph); err != nil {
+		t.Fatal(err)
 	}
-	s.Margin = 100
-	if f = modeltest.Run(t, s, layerJob(t, "residual-mlp-4-16", 2)).Facts.(*LayerFacts); !f.Winning {
-		t.Errorf("within a margin of everything: %+v", f)
+	for _, margin := range []float64{0, 100} {
+		j := learnt.On(learnt.Graph)
+		j.Graph, _ = learnt.Graph.Clone(true)
+		j.Recipe.Epochs, j.Recipe.LR = 1, 1e-9
+		s := lottery("l1", 4)
+		s.Dense, s.Margin = true, margin
+		f := modeltest.Run(t, s, j).Facts.(*LayerFacts)
+		if !(f.Ticket.Value < f.Dense.Value) || f.Winning != (margin == 100) || *f.Similar > .999 {
+			t.Errorf("margin %v: dense %v, ticket %v, winning %v, similar %v", margin, f.Dense.Value, f.Ticket.Value, f.Winning, *f.Similar)
+		}
 	}
 }
 
