@@ -23,6 +23,7 @@ type Inspection struct {
 	Layers []InspectedLayer `json:"layers"`
 	Groups []InspectedGroup `json:"groups"`
 	Whole  []LeftWhole      `json:"left_whole"`
+	Blocks []InspectedBlock `json:"blocks"` // that can go as a whole
 
 	Sensitivity *Sensitivity `json:"sensitivity,omitempty"` // where it was measured
 
@@ -91,6 +92,7 @@ func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
 		x.Whole = append(x.Whole, LeftWhole{p.Value.Name, p.Dim, p.Why})
 	}
 	x.outline = structure.Outline(g, groups)
+	x.Blocks = blocksOf(g, size)
 	return x, nil
 }
 
@@ -129,6 +131,9 @@ func (x *Inspection) Report(few int) *report.Report {
 	r.Add(report.Section{Heading: "Channels that can be cut, and what goes with all but one of them", Table: x.groupTable(few)})
 	if x.Sensitivity != nil && len(x.Groups) > 0 {
 		r.Add(x.Sensitivity.section(x, few))
+	}
+	if len(x.Blocks) > 0 {
+		r.Add(report.Section{Heading: "Blocks that can go as a whole", Table: x.blockTable()})
 	}
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})

@@ -27,17 +27,12 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 	if j.Samples != nil {
 		return upTo(n, j.Samples), nil
 	}
-	if j.Data == nil || j.Data.Train.Len() == 0 {
-		return nil, catalog.Errorf("what goes into the layers is measured on samples, which need no labels: give {Data}")
+	loader, parts, err := j.calibration(n)
+	if err != nil {
+		return nil, err
 	}
-	g, set := j.Graph, j.Data.Train
-	n = min(n, set.Len())
-	parts := max(1, (n+calibrationSamples-1)/calibrationSamples)
-	_, batch := g.Batch(n / parts)
-	if batch > set.Len() {
-		return nil, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
-	}
-	v, err := train.NewView(g, set, batch, objective.Objective{}) // nothing is compared with labels
+	g := j.Graph
+	v, err := train.NewView(g, loader.Set, loader.Size, objective.Objective{}) // nothing is compared with labels
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +41,8 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 		return nil, err
 	}
 	return func(yield func(map[string]*tensor.Tensor) error) error {
-		l := &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}
-		for i := range max(1, n/batch) {
+		l := *loader
+		for i := range parts {
 			if _, err := l.Fill(0, i, f.to); err != nil {
 				return err
 			}
@@ -61,6 +56,42 @@ func (j *Job) Calibration(n int) (calibrate.Batches, error) {
 		}
 		return nil
 	}, nil
+}
+
+// calibration is what Calibration takes its samples from, and the number of batches.
+func (j *Job) calibration(n int) (l *dataset.Loader, batches int, err error) {
+	if j.Data == nil || j.Data.Train.Len() == 0 {
+		return nil, 0, catalog.Errorf("what goes into the layers is measured on samples, which need no labels: give {Data}")
+	}
+	set := j.Data.Train
+	n = min(n, set.Len())
+	parts := max(1, (n+calibrationSamples-1)/calibrationSamples)
+	_, batch := j.Graph.Batch(n / parts)
+	if batch > set.Len() {
+		return nil, 0, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
+	}
+	return &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}, max(1, n/batch), nil
+}
+
+// CalibrationClasses gives the classes of the samples that Calibration yields, in their
+// order. It returns an error where samples have not one class each.
+func (j *Job) CalibrationClasses(n int) (classes []int64, most int, err error) {
+	l, batches, err := j.calibration(n)
+	if err != nil {
+		return nil, 0, err
+	}
+	y := l.Set.Class()
+	if j.Samples != nil || y == nil || y.Size() != 1 {
+		return nil, 0, catalog.Errorf("samples have not one class each: give {Data} whose labels are classes")
+	}
+	k, buf := slices.Index(l.Set.Fields, y), make([]int64, l.Size)
+	for i := range batches {
+		if _, err := l.Fill(0, i, []dataset.Buffer{{Field: k, I: buf}}); err != nil {
+			return nil, 0, err
+		}
+		classes = append(classes, buf...)
+	}
+	return classes, y.Classes, nil
 }
 
 // feeder makes of samples, as a view of a network takes them, the inputs of the network

@@ -72,12 +72,14 @@ func (s *ChannelTarget) CountsAlone(why string) error {
 
 // Check says what is wrong with the settings, before any work.
 func (s *ChannelTarget) Check() error {
+	if err := (Counts{s.MACs, s.Params}).Check(); err != nil {
+		return err
+	}
 	for _, a := range []struct {
 		field string
 		x     float64
 		like  string
-	}{{"MACs", float64(s.MACs), "0.5 or 20M"}, {"Params", float64(s.Params), "0.4 or 100k"}, {"Bytes", float64(s.Bytes), "0.4 or 1.2MB"},
-		{"Activations", float64(s.Activations), "0.5 or 256KiB"}} {
+	}{{"Bytes", float64(s.Bytes), "0.4 or 1.2MB"}, {"Activations", float64(s.Activations), "0.5 or 256KiB"}} {
 		if err := amount(a.x, a.like); err != nil {
 			return catalog.Errorf("{%s} %v: %v", a.field, a.x, err)
 		}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"pare/catalog"
 	"pare/graph"
 	"pare/prune/structure"
 )
@@ -9,6 +10,17 @@ import (
 type Counts struct {
 	MACs   Count `flag:"macs" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
 	Params Count `flag:"params" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
+}
+
+// Check says what is wrong with them, before any work.
+func (c Counts) Check() error {
+	if err := amount(float64(c.MACs), "0.5 or 20M"); err != nil {
+		return catalog.Errorf("{MACs} %v: %v", float64(c.MACs), err)
+	}
+	if err := amount(float64(c.Params), "0.4 or 100k"); err != nil {
+		return catalog.Errorf("{Params} %v: %v", float64(c.Params), err)
+	}
+	return nil
 }
 
 // Shares are what may stay of a network's multiply-accumulates and of its parameters, as

@@ -22,10 +22,21 @@ const gradientSamples = 8
 // own gradient is zero where the network is its own teacher; see objective.Term.Draw. It
 // returns an error where there is no data.
 func (j *Job) EachGradient(ctx context.Context, of []*graph.Value, n int, f func(grads [][]float32) error) (labels bool, samples int, err error) {
+	return j.eachGradient(ctx, of, n, gradientSamples, f)
+}
+
+// EachSampleGradient is EachGradient for one sample at a time, or as many as the network
+// fixes, or as the loss compares with each other.
+func (j *Job) EachSampleGradient(ctx context.Context, of []*graph.Value, n int, f func(grads [][]float32) error) (labels bool, samples int, err error) {
+	return j.eachGradient(ctx, of, n, 1, f)
+}
+
+// eachGradient gives gradients of a few samples each, of n in all.
+func (j *Job) eachGradient(ctx context.Context, of []*graph.Value, n, few int, f func(grads [][]float32) error) (labels bool, samples int, err error) {
 	if j.Data == nil || j.Data.Train == nil || j.Data.Train.Len() == 0 {
 		return false, 0, catalog.Errorf("gradients are taken on samples of the training set, which need no labels: give {Data}")
 	}
-	loss, batch, err := j.gradientLoss()
+	loss, batch, err := j.gradientLoss(few)
 	if err != nil {
 		return false, 0, err
 	}
@@ -38,8 +49,9 @@ func (j *Job) EachGradient(ctx context.Context, of []*graph.Value, n int, f func
 	return !loss.Drawn, d.Steps() * batch, train.EachGradient(ctx, j.Graph, of, d, loss, j.Seed, j.Engine, f)
 }
 
-// gradientLoss is the loss of EachGradient, and how many samples it is of.
-func (j *Job) gradientLoss() (l train.Loss, batch int, err error) {
+// gradientLoss is the loss of EachGradient, and how many samples it is of: few, unless it
+// compares samples with each other.
+func (j *Job) gradientLoss(few int) (l train.Loss, batch int, err error) {
 	ways, err := j.Recipe.ways()
 	if err != nil {
 		return l, 0, err
@@ -55,9 +67,9 @@ func (j *Job) gradientLoss() (l train.Loss, batch int, err error) {
 		if slices.ContainsFunc(l.Objective, comparesSamples) {
 			return l, j.batch(), err
 		}
-		return l, gradientSamples, err
+		return l, few, err
 	}
-	return train.Loss{Objective: objective.Objective{}, Teacher: j.Graph, Match: j.Loss.Match, Alpha: 1, T: softness, Drawn: true}, gradientSamples, nil
+	return train.Loss{Objective: objective.Objective{}, Teacher: j.Graph, Match: j.Loss.Match, Alpha: 1, T: softness, Drawn: true}, few, nil
 }
 
 // comparesSamples says whether a term compares the samples of a batch with each other.

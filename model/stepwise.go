@@ -24,9 +24,6 @@ type Cutter struct {
 	Scope prune.Scope
 	// Rate rates the channels of the job's network, which is another at each step.
 	Rate func(ctx context.Context, j *Job, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error)
-	// Untrained is what follows a cut after which nothing is solved and nothing trained;
-	// nil: nothing.
-	Untrained func(ctx context.Context, j *Job, g *graph.Graph) error
 }
 
 // StepFacts are what one cut and the training behind it came to.
@@ -95,8 +92,8 @@ func (c *Cutter) recover(ctx context.Context, j *Job, res *Result, runs *Series,
 	if err != nil {
 		return err
 	}
-	if j.Recipe.Epochs == 0 && !solved && c.Untrained != nil {
-		if err := c.Untrained(ctx, j, res.Graph); err != nil {
+	if j.Recipe.Epochs == 0 && !solved {
+		if err := j.Reestimate(ctx, res.Graph); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"pare/model/oneshot"
 	"pare/model/structured"
 	"pare/prune"
-	"pare/prune/structure"
 )
 
 // Baselines have no specification: a claim of their papers each, in one small setting.
@@ -290,16 +289,7 @@ var channels = &evidence.Experiment{
 		norm.Round, lost.Round, chance.Round = 1, 1, 1
 		norm.MACs, lost.MACs, chance.MACs = .5, .5, .5
 		norm.Score, lost.Score = "norm", "reconstruction"
-		chance.Rate = func(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-			r := rand.New(rand.NewPCG(seed, 1))
-			out := make([][]float64, len(groups))
-			for i, c := range groups {
-				for range c.Channels {
-					out[i] = append(out[i], r.Float64())
-				}
-			}
-			return out, false, nil
-		}
+		chance.Rate = atChance(seed)
 		return b.arms(ctx, g, model.Recipe{}, arm{"norm", norm}, arm{"reconstruction", lost}, arm{"random", chance})
 	},
 	Claims: []evidence.Claim{evidence.Beats("by norm it beats units at random by 10 points", "norm", "random", 10, "random")},

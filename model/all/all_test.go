@@ -12,6 +12,7 @@ import (
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/model/gradual"
+	"pare/zoo"
 )
 
 // Every method describes itself, its defaults are among what it allows, and all of its
@@ -98,6 +99,11 @@ func TestEvery(t *testing.T) {
 					}
 				}
 				j := modeltest.Job(t, 2)
+				if nets, ok := suited[name]; ok {
+					if j.Graph, err = zoo.New(nets[0].name, zoo.Options{In: []int{1, 8, 8}, Seed: 1, Width: nets[0].width}); err != nil {
+						t.Fatal(err)
+					}
+				}
 				j.Data.Val = j.Data.Test
 				return m, j
 			}

@@ -38,6 +38,9 @@ func twoByTwo(t *testing.T, labels bool) *model.Job {
 	h = b.Op("Flatten", b.Op("GlobalAveragePool", h))
 	h = b.Attr("Concat", []graph.Attr{graph.MakeAttr("axis", 1)}, h, b.Op("Relu", b.Op("Gemm", table, weight("fc1.weight", 5, 16), weight("fc1.bias", 16))))
 	h = b.Op("Relu", b.Op("Gemm", h, weight("fc2.weight", 24, 16), weight("fc2.bias", 16)))
+	for _, name := range []string{"block1", "block2"} {
+		h = b.Op("Add", h, b.Op("Mul", b.Op("Relu", b.Op("Gemm", h, weight(name+".weight", 16, 16), weight(name+".bias", 16))), b.Scalar(.1, h)))
+	}
 	kind, size := b.Op("Gemm", h, weight("kind.weight", 16, 4), weight("kind.bias", 4)), b.Op("Gemm", h, weight("size.weight", 16, 3), weight("size.bias", 3))
 	kind.Name, size.Name = "kind", "size"
 	b.G.Outputs = []*graph.Value{kind, size}
@@ -82,7 +85,10 @@ func twoByTwo(t *testing.T, labels bool) *model.Job {
 }
 
 // needsLabels are the methods that cannot do without, and what they say.
-var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels"}
+var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels", "layer-lottery": "with labels"}
+
+// lacks are the methods that cut what the network has not, and what they say.
+var lacks = map[string]string{"heads": "no attention whose heads can be cut"}
 
 // Every method works on a network of several inputs and outputs, by labels of several
 // kinds or by none, or says what it needs.
@@ -94,6 +100,12 @@ func TestAnyTask(t *testing.T) {
 			if why := needsLabels[name]; !labels && why != "" {
 				if err == nil || !strings.Contains(err.Error(), why) {
 					t.Errorf("without labels: %v, want something with %q", err, why)
+				}
+				continue
+			}
+			if why := lacks[name]; why != "" {
+				if err == nil || !strings.Contains(err.Error(), why) {
+					t.Errorf("%v, want something with %q", err, why)
 				}
 				continue
 			}

@@ -29,9 +29,9 @@ func atInit() map[string]func() model.Method {
 		}
 	}
 	return map[string]func() model.Method{
-		"snip": func() model.Method { return &SNIP{Sparsity: .8, Sampled: Sampled{5}} },
+		"snip": func() model.Method { return &SNIP{Sparsity: .8, Sampled: model.Sampled{PerClass: 5}} },
 		"grasp": func() model.Method {
-			return &GraSP{Sparsity: .8, Temperature: 200, Sampled: Sampled{5}, Fresh: model.Fresh{Fresh: true}}
+			return &GraSP{Sparsity: .8, Temperature: 200, Sampled: model.Sampled{PerClass: 5}, Fresh: model.Fresh{Fresh: true}}
 		},
 		"synflow":   func() model.Method { return &SynFlow{Sparsity: .8, Iterations: 20} },
 		"lamp":      func() model.Method { return &oneshot.LAMP{Sparsity: .8} },
@@ -210,12 +210,12 @@ func TestAtInitBadInput(t *testing.T) {
 		{"labelled samples: give Data", random(func(s *Random) { s.Allocate = "snip" }), func(j *model.Job) { j.Data = nil }},
 		{"PerClass 0: a number of at least 1", random(func(s *Random) { s.Allocate, s.PerClass = "grasp", 0 }), none},
 		{"fewer than the 100", random(func(s *Random) { s.Allocate, s.PerClass = "snip", 100 }), none},
-		{"Sparsity 1: a number in [0,1)", &SNIP{Sparsity: 1, Sampled: Sampled{1}}, none},
-		{"Temperature 0: a number above 0", &GraSP{Sparsity: .5, Sampled: Sampled{1}}, none},
+		{"Sparsity 1: a number in [0,1)", &SNIP{Sparsity: 1, Sampled: model.Sampled{PerClass: 1}}, none},
+		{"Temperature 0: a number above 0", &GraSP{Sparsity: .5, Sampled: model.Sampled{PerClass: 1}}, none},
 		{"Iterations 0: a number of at least 1", &SynFlow{Sparsity: .5}, none},
 		{"Sparsity 1.5: a number in [0,1)", &SynFlow{Sparsity: 1.5, Iterations: 1}, none},
 		{"Sparsity 1: a number in [0,1)", &oneshot.LAMP{Sparsity: 1}, none},
-		{"raise PerClass", &SNIP{Sparsity: .5, Sampled: Sampled{1}}, func(j *model.Job) { j.Graph.Inputs[0].Shape[0] = graph.N(64) }},
+		{"raise PerClass", &SNIP{Sparsity: .5, Sampled: model.Sampled{PerClass: 1}}, func(j *model.Job) { j.Graph.Inputs[0].Shape[0] = graph.N(64) }},
 	} {
 		j := modeltest.Job(t, 0)
 		c.job(j)

@@ -7,16 +7,13 @@ import (
 
 	"pare/catalog"
 	"pare/model"
-	"pare/prune"
-	"pare/prune/score"
-	"pare/train"
 )
 
 // GraSP is gradient signal preservation.
 type GraSP struct {
 	Sparsity    float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Temperature float64 `flag:"grasp-temperature" range:"(0,)" doc:"the network's outputs are divided by it before the loss"`
-	Sampled
+	model.Sampled
 	model.Fresh
 	model.Layers
 }
@@ -36,7 +33,7 @@ var graspCard = &catalog.Card{
 
 // NewGraSP gives the method with its defaults.
 func NewGraSP() *GraSP {
-	return &GraSP{Sparsity: .9, Temperature: temperature, Sampled: Sampled{PerClass: 10}}
+	return &GraSP{Sparsity: .9, Temperature: temperature, Sampled: model.Sampled{PerClass: 10}}
 }
 
 // Card describes the method.
@@ -48,30 +45,4 @@ func (s *GraSP) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
 // Run keeps what preserves the gradient's flow over all layers and trains it.
 func (s *GraSP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.GradientFlow(s.Temperature))
-}
-
-// GradientFlow is w*(Hg), H and g the Hessian and gradient of the loss on the
-// samples, the network's outputs divided by a temperature.
-func (s Sampled) GradientFlow(temperature float64) model.Score {
-	return func(ctx context.Context, j *model.Job, ws []*prune.Weight) ([][]float32, error) {
-		d, err := s.batches(j)
-		if err != nil {
-			return nil, err
-		}
-		loss, err := j.Objective()
-		if err != nil {
-			return nil, err
-		}
-		loss.Temper = temperature
-		of := prune.Values(ws)
-		g, err := train.Gradients(ctx, j.Graph, of, d, loss, j.Engine)
-		if err != nil {
-			return nil, err
-		}
-		hg, err := train.HessianProduct(ctx, j.Graph, of, g, d, loss, j.Engine)
-		if err != nil {
-			return nil, err
-		}
-		return score.GraSP(ws, hg)
-	}
 }

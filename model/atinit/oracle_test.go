@@ -54,7 +54,7 @@ func sensitivity(n *oracle.Net, b oracle.Batch) (out [][]float64) {
 func TestSNIPOracle(t *testing.T) {
 	for _, perClass := range []int{10, 80} {
 		j := chain(t)
-		oracle.Held(t, &SNIP{Sparsity: .8, Sampled: Sampled{perClass}}, j, func(n *oracle.Net) [][]bool {
+		oracle.Held(t, &SNIP{Sparsity: .8, Sampled: model.Sampled{PerClass: perClass}}, j, func(n *oracle.Net) [][]bool {
 			return oracle.BestOfAll(t, sensitivity(n, scored(t, j, perClass)), left(216, .8))
 		})
 	}
@@ -91,7 +91,7 @@ func TestSNIPOfOneLayer(t *testing.T) {
 		mean[i] = math.Abs(mean[i] * l.W.X[i])
 	}
 	l.W.Mask = oracle.Best(t, mean, left(35, .6), oracle.CutFirst)
-	r.Run().Follow(t, &SNIP{Sparsity: .6, Sampled: Sampled{6}}, j)
+	r.Run().Follow(t, &SNIP{Sparsity: .6, Sampled: model.Sampled{PerClass: 6}}, j)
 }
 
 // flow is w (H g), H and g the Hessian and the gradient by the weights of the loss of
@@ -137,7 +137,7 @@ func TestGraSPOracle(t *testing.T) {
 		perClass int
 	}{{200, 10}, {1, 10}} {
 		j := chain(t)
-		oracle.Held(t, &GraSP{Sparsity: .7, Temperature: c.temper, Sampled: Sampled{c.perClass}}, j, func(n *oracle.Net) [][]bool {
+		oracle.Held(t, &GraSP{Sparsity: .7, Temperature: c.temper, Sampled: model.Sampled{PerClass: c.perClass}}, j, func(n *oracle.Net) [][]bool {
 			return oracle.BestOfAll(t, flow(n, scored(t, j, c.perClass), c.temper), left(216, .7))
 		})
 	}

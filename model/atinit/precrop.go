@@ -20,7 +20,7 @@ type PreCrop struct {
 	Density     float64 `flag:"density" range:"[0,1]" doc:"share of the network that densities are taken at, which the targets then scale (0: that of the targets)"`
 	Grow        float64 `flag:"grow" range:"[1,)" doc:"PreConfig: widths may grow up to this factor where the targets have room for it (1: they are cropped alone)"`
 	KeepWeights bool    `flag:"keep-weights" doc:"what stays keeps the weights that it has, instead of new ones drawn for its width"`
-	Sampled
+	model.Sampled
 	model.Fresh
 	model.Layers
 }
@@ -37,7 +37,7 @@ var preCropCard = &catalog.Card{
 
 // NewPreCrop gives the method with its defaults.
 func NewPreCrop() *PreCrop {
-	return &PreCrop{ChannelTarget: model.ChannelTarget{Params: .25, Round: 1, Least: .05}, Densities: "synflow", Iterations: 100, Balance: 1, Grow: 1, Sampled: Sampled{PerClass: 10}}
+	return &PreCrop{ChannelTarget: model.ChannelTarget{Params: .25, Round: 1, Least: .05}, Densities: "synflow", Iterations: 100, Balance: 1, Grow: 1, Sampled: model.Sampled{PerClass: 10}}
 }
 
 // Card describes the method.

@@ -19,7 +19,7 @@ type Random struct {
 	Allocate  string  `flag:"allocate" choice:"uniform,uniform+,er,erk,erk+,igq,snip,grasp,synflow,magnitude" doc:"how much of each layer: uniform, uniform+, er, erk, erk+, igq, or what snip, grasp, synflow or global magnitude keep of it"`
 	FCDensity float64 `flag:"fc-density" range:"(0,1]" doc:"erk+: share of the last linear layer that stays"`
 	Scale     string  `flag:"scale" choice:"none,overall,layer" doc:"initial weights for the smaller fan-in: none, overall (divided by the root of the network's density) or layer (of the layer's)"`
-	Sampled
+	model.Sampled
 	model.Fresh
 	model.Layers
 }
@@ -36,7 +36,7 @@ var randomCard = &catalog.Card{
 
 // NewRandom gives the method with its defaults.
 func NewRandom() *Random {
-	return &Random{Sparsity: .95, Allocate: "erk", FCDensity: 1, Scale: "none", Sampled: Sampled{PerClass: 10}}
+	return &Random{Sparsity: .95, Allocate: "erk", FCDensity: 1, Scale: "none", Sampled: model.Sampled{PerClass: 10}}
 }
 
 // Card describes the method.

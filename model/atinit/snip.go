@@ -7,15 +7,12 @@ import (
 
 	"pare/catalog"
 	"pare/model"
-	"pare/prune"
-	"pare/prune/score"
-	"pare/train"
 )
 
 // SNIP is single-shot pruning by connection sensitivity.
 type SNIP struct {
 	Sparsity float64 `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
-	Sampled
+	model.Sampled
 	model.Fresh
 	model.Layers
 }
@@ -31,7 +28,7 @@ var snipCard = &catalog.Card{
 }
 
 // NewSNIP gives the method with its defaults.
-func NewSNIP() *SNIP { return &SNIP{Sparsity: .9, Sampled: Sampled{PerClass: 10}} }
+func NewSNIP() *SNIP { return &SNIP{Sparsity: .9, Sampled: model.Sampled{PerClass: 10}} }
 
 // Card describes the method.
 func (*SNIP) Card() *catalog.Card { return snipCard }
@@ -42,21 +39,4 @@ func (s *SNIP) StartsSparse() bool { return s.Sparsity > 0 && !s.Fresh.Fresh }
 // Run keeps the most sensitive connections over all layers and trains them.
 func (s *SNIP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return pruneOnce(ctx, j, s.Fresh, s.Layers, s.Sparsity, s.Sampled.Sensitivity)
-}
-
-// Sensitivity is |g*w|, g the gradient of the loss on the samples.
-func (s Sampled) Sensitivity(ctx context.Context, j *model.Job, ws []*prune.Weight) ([][]float32, error) {
-	d, err := s.batches(j)
-	if err != nil {
-		return nil, err
-	}
-	loss, err := j.Objective()
-	if err != nil {
-		return nil, err
-	}
-	g, err := train.Gradients(ctx, j.Graph, prune.Values(ws), d, loss, j.Engine)
-	if err != nil {
-		return nil, err
-	}
-	return score.Sensitivity(ws, g), nil
 }

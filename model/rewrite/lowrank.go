@@ -52,20 +52,5 @@ func (s *LowRank) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 		return nil, err
 	}
 	noteSkips(res, skips)
-	solved, err := j.Repair(ctx, res)
-	if err != nil {
-		return nil, err
-	}
-	if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
-		return res, j.Recalibrate(ctx, res.Graph, calibrationBatch)
-	}
-	if err := j.LogUntuned(ctx, res.Graph); err != nil {
-		return nil, err
-	}
-	res.Epochs, err = j.Fit(ctx, res.Graph)
-	return res, err
+	return res, j.Tune(ctx, res)
 }
-
-// calibrationBatch is the batch from which statistics are estimated where there is no
-// recipe.
-const calibrationBatch = 128

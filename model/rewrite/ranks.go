@@ -28,7 +28,7 @@ func (s Ranks) asked() error {
 	if s.MACs == 0 && s.Params == 0 && s.Keep == 0 && s.Value == 0 && s.Rank == 0 {
 		return catalog.Errorf("nothing says how low ranks are to be: give {MACs} or {Params}, or {Keep}, {Value} or {Rank}")
 	}
-	return nil
+	return s.Counts.Check()
 }
 
 // ways lays a layer out as the scheme says. What has no such way has that of channels. auto

@@ -47,12 +47,6 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 		Rate: func(ctx context.Context, j *model.Job, g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 			r.job = j
 			return r.rate(ctx, g, groups)
-		},
-		Untrained: func(ctx context.Context, j *model.Job, g *graph.Graph) error {
-			if j.Data == nil || j.Data.Train == nil || j.Data.Train.Len() < calibrationBatch {
-				return nil
-			}
-			return j.Recalibrate(ctx, g, calibrationBatch)
 		}}
 	res, err := cutter.Run(ctx, j)
 	if err != nil {
@@ -65,7 +59,3 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	res.Notes = append(said.Notes, res.Notes...)
 	return res, nil
 }
-
-// calibrationBatch is the batch from which statistics are estimated where there is no
-// recipe.
-const calibrationBatch = 128

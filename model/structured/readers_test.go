@@ -60,7 +60,7 @@ func TestStatisticsOfTheCutNetwork(t *testing.T) {
 	j.Recipe.Epochs = 0
 	r := modeltest.Run(t, NewChannels(), j)
 	again, _ := r.Graph.Clone(true)
-	if err := j.Recalibrate(context.Background(), again, calibrationBatch); err != nil {
+	if err := j.Recalibrate(context.Background(), again, 128); err != nil {
 		t.Fatal(err)
 	}
 	n := 0

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math"
 
 	"pare/graph"
 	"pare/prune"
@@ -23,6 +24,10 @@ import (
 type Taylor struct {
 	Weights []*graph.Value // whose gradients it takes, in their order
 	Batches int            // so far
+
+	// Absolute takes the absolute value in place of the square: of single samples the
+	// expected sensitivity of Michel, Levy and Neubig 2019 (arXiv 1905.10650, section 4.1).
+	Absolute bool
 
 	groups []*structure.Group
 	of     [][]part // by group
@@ -84,6 +89,10 @@ func (t *Taylor) Add(grads [][]float32) error {
 			g.Sum(gate, p.axis, product[p.weight], 1)
 		}
 		for c, x := range gate {
+			if t.Absolute {
+				t.sum[k][c] += math.Abs(x)
+				continue
+			}
 			t.sum[k][c] += x * x
 		}
 	}

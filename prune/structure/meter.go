@@ -92,10 +92,16 @@ func (m *meter) params(v *graph.Value) int64 {
 	if m.integers[v] {
 		return m.entries(v)
 	}
+	return Params(v, m.m[v])
+}
+
+// Params is the number of entries of an initialiser that a Cost counts, by the shape of w,
+// a copy of it.
+func Params(v, w *graph.Value) int64 {
 	if !v.IsConst() || !v.DType.IsFloat() || v.Role == graph.Stat || v.Role == graph.Frozen {
 		return 0
 	}
-	return m.entries(v)
+	return int64(w.Shape.Size(0, len(w.Shape)).Mul)
 }
 
 // stored is what a constant takes in a file, as the copy has it, without what the file

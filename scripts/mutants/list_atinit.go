@@ -31,11 +31,11 @@ var atinitMutants = []Broken{
 			New: `d = 1 - m.Sparsity() + 0*float64(l)`},
 	}},
 	{What: "snip", File: "model/atinit/snip.go", Mutants: []Mutant{
-		{Name: "snip-magnitude", Breaks: "the score is the magnitude, whatever the gradient",
+		{Name: "snip-magnitude", Breaks: "the score is the magnitude, whatever the gradient", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `return score.Sensitivity(ws, g), nil`,
 			New: `_ = g
 	return score.Magnitude(ws), nil`},
-		{Name: "snip-random", Breaks: "what stays is drawn at random",
+		{Name: "snip-random", Breaks: "what stays is drawn at random", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `return score.Sensitivity(ws, g), nil`,
 			New: `_ = g
 	return score.Random(ws, 1), nil`},
@@ -45,13 +45,13 @@ var atinitMutants = []Broken{
 		{Name: "snip-signed", Breaks: "the score has a sign", File: "prune/score/score.go", Tests: []string{"prune/score", "model/atinit"},
 			Old: `float32(math.Abs(float64(x) * float64(grad[l][i])))`,
 			New: `float32(float64(x) * float64(grad[l][i]))`},
-		{Name: "snip-one-a-class", Breaks: "one sample of each class scores, whatever is asked for", File: "model/atinit/sampled.go",
+		{Name: "snip-one-a-class", Breaks: "one sample of each class scores, whatever is asked for", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `Balanced(s.PerClass, j.Seed)`,
 			New: `Balanced(1, j.Seed)`},
-		{Name: "snip-not-balanced", Breaks: "samples are drawn without regard to their class", File: "model/atinit/sampled.go",
+		{Name: "snip-not-balanced", Breaks: "samples are drawn without regard to their class", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `return j.Data.Train.Balanced(s.PerClass, j.Seed)`,
 			New: `return j.Data.Train.Draw(y.Classes*s.PerClass, j.Seed), nil`},
-		{Name: "snip-by-layer", Breaks: "every layer keeps the same share", File: "model/atinit/sampled.go",
+		{Name: "snip-by-layer", Breaks: "every layer keeps the same share", File: "model/atinit/once.go",
 			Old: `m, err := allocate.Global(ws, sc, sparsity, nil)`,
 			New: `m, err := allocate.Name("uniform").Masks(ws, sc, sparsity, nil)`},
 	}},
@@ -62,7 +62,7 @@ var atinitMutants = []Broken{
 		{Name: "grasp-absolute", Breaks: "the size of the product counts, not its sign", File: "prune/score/grasp.go", Tests: []string{"prune/score", "model/atinit"},
 			Old: `out[l][i] = float32(float64(x) * hg[l][i])`,
 			New: `out[l][i] = float32(max(float64(x)*hg[l][i], -float64(x)*hg[l][i]))`},
-		{Name: "grasp-without-hessian", Breaks: "the gradient itself in place of the Hessian's product with it",
+		{Name: "grasp-without-hessian", Breaks: "the gradient itself in place of the Hessian's product with it", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `return score.GraSP(ws, hg)`,
 			New: `for l := range hg {
 			for i := range hg[l] {
@@ -70,7 +70,7 @@ var atinitMutants = []Broken{
 			}
 		}
 		return score.GraSP(ws, hg)`},
-		{Name: "grasp-temperature-ignored", Breaks: "outputs are not divided by the temperature",
+		{Name: "grasp-temperature-ignored", Breaks: "outputs are not divided by the temperature", File: "model/sampled.go", Tests: []string{"model/atinit"},
 			Old: `loss.Temper = temperature`,
 			New: `loss.Temper = 1`},
 		{Name: "grasp-temperature-multiplied", Breaks: "outputs are multiplied by the temperature", File: "train/loss.go", Tests: []string{"train", "model/atinit"},

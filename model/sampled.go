@@ -1,14 +1,12 @@
-package atinit
+package model
 
 import (
-	_ "embed"
-
 	"context"
 
 	"pare/catalog"
 	"pare/dataset"
-	"pare/model"
-	"pare/prune/allocate"
+	"pare/prune"
+	"pare/prune/score"
 	"pare/train"
 )
 
@@ -22,7 +20,7 @@ type Sampled struct {
 const mostScored = 256
 
 // batches are the samples to score with.
-func (s Sampled) batches(j *model.Job) (train.Source, error) {
+func (s Sampled) batches(j *Job) (train.Source, error) {
 	if j.Data == nil || j.Data.Train == nil {
 		return nil, catalog.Errorf("weights are scored by the gradients of labelled samples: give {Data}")
 	}
@@ -46,7 +44,7 @@ func (s Sampled) batches(j *model.Job) (train.Source, error) {
 const usualClasses = 10
 
 // drawn are samples of each class; where samples have no class, as many as of ten.
-func (s Sampled) drawn(j *model.Job) (*dataset.Set, error) {
+func (s Sampled) drawn(j *Job) (*dataset.Set, error) {
 	if y := j.Data.Train.Class(); y != nil && y.Size() == 1 {
 		return j.Data.Train.Balanced(s.PerClass, j.Seed)
 	}
@@ -54,20 +52,45 @@ func (s Sampled) drawn(j *model.Job) (*dataset.Set, error) {
 	return j.Data.Train.Draw(usualClasses*s.PerClass, j.Seed), nil
 }
 
-// pruneOnce draws initial weights where that is asked for, keeps those of the highest
-// scores over all layers, and trains them.
-func pruneOnce(ctx context.Context, j *model.Job, f model.Fresh, ls model.Layers, sparsity float64, rate model.Score) (*model.Result, error) {
-	ws, err := model.Candidates(j, f, ls)
+// Sensitivity is |g*w|, g the gradient of the loss on the samples.
+func (s Sampled) Sensitivity(ctx context.Context, j *Job, ws []*prune.Weight) ([][]float32, error) {
+	d, err := s.batches(j)
 	if err != nil {
 		return nil, err
 	}
-	sc, err := rate(ctx, j, ws)
+	loss, err := j.Objective()
 	if err != nil {
 		return nil, err
 	}
-	m, err := allocate.Global(ws, sc, sparsity, nil)
+	g, err := train.Gradients(ctx, j.Graph, prune.Values(ws), d, loss, j.Engine)
 	if err != nil {
 		return nil, err
 	}
-	return j.FitMasked(ctx, m)
+	return score.Sensitivity(ws, g), nil
+}
+
+// GradientFlow is w*(Hg), H and g the Hessian and gradient of the loss on the
+// samples, the network's outputs divided by a temperature.
+func (s Sampled) GradientFlow(temperature float64) Score {
+	return func(ctx context.Context, j *Job, ws []*prune.Weight) ([][]float32, error) {
+		d, err := s.batches(j)
+		if err != nil {
+			return nil, err
+		}
+		loss, err := j.Objective()
+		if err != nil {
+			return nil, err
+		}
+		loss.Temper = temperature
+		of := prune.Values(ws)
+		g, err := train.Gradients(ctx, j.Graph, of, d, loss, j.Engine)
+		if err != nil {
+			return nil, err
+		}
+		hg, err := train.HessianProduct(ctx, j.Graph, of, g, d, loss, j.Engine)
+		if err != nil {
+			return nil, err
+		}
+		return score.GraSP(ws, hg)
+	}
 }
