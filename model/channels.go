@@ -33,6 +33,17 @@ func Squares(_ *graph.Graph, groups []*structure.Group) ([][]float64, bool, erro
 // stay. It says what was rounded and what stays whole. kept are the positions that are
 // left.
 func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
+	groups, sel, err := s.Choose(j, rate, scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	cut, err = structure.Cut(j.Graph, groups, sel)
+	return cut, structure.KeptBy(groups, sel), err
+}
+
+// Choose finds the coupled channels of the job's network and says which of them Cut
+// leaves. Nothing is changed.
+func (s ChannelTarget) Choose(j *Job, rate ChannelScore, scope prune.Scope) ([]*structure.Group, structure.Selection, error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, nil, catalog.Errorf("no target: give {MACs} or {Params}")
 	}
@@ -65,6 +76,5 @@ func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *g
 	for _, p := range whole {
 		j.Logf("%s stays whole: %s", p.Value.Name, p.Why)
 	}
-	cut, err = structure.Cut(j.Graph, groups, sel)
-	return cut, structure.KeptBy(groups, sel), err
+	return groups, sel, nil
 }

@@ -23,10 +23,10 @@ import (
 // last. The values are the caller's to change.
 func List() []model.Method {
 	return []model.Method{
-		rewrite.NewShare(), tickets.NewSAP(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
+		rewrite.NewShare(), tickets.NewSAP(), structured.NewSPA(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
 		gradual.NewGraNet(), tickets.NewRewind(), learned.NewJackpot(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), gradual.NewGMP(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
-		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(),
+		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewOBSPA(),
 	}
 }
 

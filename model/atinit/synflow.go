@@ -10,8 +10,6 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
-	"pare/prune/score"
-	"pare/train"
 )
 
 // SynFlow is iterative synaptic flow pruning.
@@ -55,15 +53,7 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 
 // masks chooses masks by iterative synaptic flow.
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
-	_, batch := j.Graph.Batch(1)
-	v, err := train.NewView(j.Graph, nil, batch, nil) // before a softmax, whose sum would be 1 whatever flows
-	if err == nil {
-		err = v.Join()
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
+	f, err := j.Flow(ws)
 	if err != nil {
 		return nil, err
 	}

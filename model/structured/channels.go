@@ -14,8 +14,8 @@ import (
 // Channels cuts coupled channels that are worth least.
 type Channels struct {
 	model.ChannelTarget
-	Score   string `flag:"score" choice:"auto,taylor,reconstruction,activations,norm" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), norm (of the weights that go with it), or auto: reconstruction where there is data, else norm"`
-	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set that all scores but norm look at"`
+	Score   string `flag:"score" choice:"auto,taylor,taylor2,reconstruction,activations,hrank,norm,l1,l2,fpgm,slimming,random" doc:"what a channel is worth: taylor (what the loss, or the distillation, does without it, by gradients; taylor2: by the second order, weight by weight), reconstruction (what the layers that read it lose without it, when the other weights take over what they can), activations (what it brings to these layers), hrank (the rank of its feature maps), norm (of the weights that go with it), l1 or l2 (of the filters that make it alone), fpgm (how far these are from those of the others), slimming (the scale of its batch normalisation), random, or auto: reconstruction where there is data, else norm"`
+	Samples int    `flag:"samples" range:"[1,)" doc:"samples of the training set that scores by gradients and by what goes into layers look at"`
 	model.Layers
 
 	Rate model.ChannelScore // in the place of Score, to compare with or of one's own; nil: Score
@@ -26,7 +26,7 @@ var channelsDoc string
 
 var channelsCard = &catalog.Card{
 	Name: "channels", Noun: "model", Title: "Coupled channels",
-	Paper: "groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900; taylor: Molchanov, Mallya, Tyree, Frosio, Kautz 2019, arXiv 1906.10771; norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710; activations: Sun, Liu, Bair, Kolter 2023, arXiv 2306.11695; reconstruction: He, Zhang, Sun 2017, arXiv 1707.06168",
+	Paper: "groups found on the graph: Fang, Ma, Song, Mi, Wang 2023, arXiv 2301.12900; taylor: Molchanov, Mallya, Tyree, Frosio, Kautz 2019, arXiv 1906.10771; taylor2: LeCun, Denker, Solla 1990; norms of filters: Li, Kadav, Durdanovic, Samet, Graf 2017, arXiv 1608.08710, and He, Kang, Dong, Fu, Yang 2018, arXiv 1808.06866; fpgm: He, Liu, Wang, Hu, Yang 2019, arXiv 1811.00250; slimming: Liu, Li, Shen, Huang, Yan, Zhang 2017, arXiv 1708.06519; hrank: Lin, Ji, Wang, Zhang, Zhang, Tian, Shao 2020, arXiv 2002.10179; activations: Sun, Liu, Bair, Kolter 2023, arXiv 2306.11695; reconstruction: He, Zhang, Sun 2017, arXiv 1707.06168",
 	Cuts:  "channels", Needs: catalog.Weights, Doc: channelsDoc,
 }
 
@@ -51,16 +51,24 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	for _, k := range r.skips {
 		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
+	return res, recovered(ctx, j, res, j.NewSeries(1))
+}
+
+// recovered wins back what a cut cost: it solves what is left where the recipe asks for
+// that, and trains by the recipe, the next training of a series. Where nothing is trained
+// nor solved, and there is data, the statistics of batch normalisation are estimated anew.
+func recovered(ctx context.Context, j *model.Job, res *model.Result, runs *model.Series) error {
 	if solved, err := j.Repair(ctx, res); err != nil {
-		return nil, err
+		return err
 	} else if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
-		return res, j.Recalibrate(ctx, c, calibrationBatch)
+		return j.Recalibrate(ctx, res.Graph, calibrationBatch)
 	}
-	if err := j.LogUntuned(ctx, c); err != nil {
-		return nil, err
+	if err := j.LogUntuned(ctx, res.Graph); err != nil {
+		return err
 	}
-	res.Epochs, err = j.Fit(ctx, c)
-	return res, err
+	epochs, err := runs.Fit(ctx, j, res.Graph)
+	res.Add(epochs)
+	return err
 }
 
 // calibrationBatch is the batch from which statistics are estimated where there is no

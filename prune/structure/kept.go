@@ -1,6 +1,8 @@
 package structure
 
 import (
+	"slices"
+
 	"pare/prune"
 	"pare/tensor"
 )
@@ -30,4 +32,37 @@ func (k Kept) Take(name string, t *tensor.Tensor) *tensor.Tensor {
 		}
 	}
 	return t
+}
+
+// Then is what is left after a further cut of the network that k left: next says which
+// positions of its values stay.
+func (k Kept) Then(next Kept) Kept {
+	out := Kept{}
+	for name, masks := range k {
+		out[name] = slices.Clone(masks)
+	}
+	for name, masks := range next {
+		if out[name] == nil {
+			out[name] = make([]*prune.Mask, len(masks))
+		}
+		for d, m := range masks {
+			if m == nil {
+				continue
+			}
+			was := out[name][d]
+			if was == nil {
+				out[name][d] = m
+				continue
+			}
+			both, i := was.Clone(), 0
+			for p := range was.Len {
+				if was.Kept(p) {
+					both.Set(p, m.Kept(i))
+					i++
+				}
+			}
+			out[name][d] = both
+		}
+	}
+	return out
 }

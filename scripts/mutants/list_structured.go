@@ -36,8 +36,10 @@ var structuredMutants = []Broken{
 			Old: `case len(groups) == 0:`,
 			New: `case true:`},
 		{Name: "channels-reconstruction-as-activations", Breaks: "the score reconstruction is that of activations", File: "model/structured/rating.go",
-			Old: `if by == "activations" {`,
-			New: `if by != "" {`},
+			Old: `case "activations":
+		rates, r.skips`,
+			New: `case "activations", "reconstruction":
+		rates, r.skips`},
 		{Name: "channels-taylor-not-per-mac", Breaks: "the score taylor is not for each multiply-accumulate", File: "model/structured/rating.go",
 			Old: `rates[k][c] /= math.Max(1, float64(w.MACs))`,
 			New: `rates[k][c] /= math.Max(1, 0*float64(w.MACs))`},
@@ -48,8 +50,8 @@ var structuredMutants = []Broken{
 			Old: `t.sum[k][c] += x * x`,
 			New: `t.sum[k][c] += x`},
 		{Name: "channels-statistics-kept", Breaks: "without training, statistics of batch normalisation stay those before the cut",
-			Old: `return res, j.Recalibrate(ctx, c, calibrationBatch)`,
-			New: `return res, nil`},
+			Old: `return j.Recalibrate(ctx, res.Graph, calibrationBatch)`,
+			New: `return nil`},
 		{Name: "channels-not-relative", Breaks: "scores of different groups are compared as they are", File: "prune/structure/rank.go", Tests: []string{"prune/structure", "model/structured"},
 			Old: `s[c] /= mean`,
 			New: `s[c] /= 1`},
