@@ -51,17 +51,18 @@ func (s *Channels) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	for _, k := range r.skips {
 		res.Note("%s %s: it has no say in what channels are worth", k.Name, k.Why)
 	}
-	return res, recovered(ctx, j, res, j.NewSeries(1))
+	return res, recovered(ctx, j, res, j.NewSeries(1), enough(j))
 }
 
 // recovered wins back what a cut cost: it solves what is left where the recipe asks for
 // that, and trains by the recipe, the next training of a series. Where nothing is trained
-// nor solved, and there is data, the statistics of batch normalisation are estimated anew.
-func recovered(ctx context.Context, j *model.Job, res *model.Result, runs *model.Series) error {
+// nor solved, the statistics of batch normalisation are estimated anew on the training set
+// of another job (nil: they stay).
+func recovered(ctx context.Context, j *model.Job, res *model.Result, runs *model.Series, by *model.Job) error {
 	if solved, err := j.Repair(ctx, res); err != nil {
 		return err
-	} else if j.Recipe.Epochs == 0 && !solved && j.Data != nil && j.Data.Train != nil && j.Data.Train.Len() >= calibrationBatch {
-		return j.Recalibrate(ctx, res.Graph, calibrationBatch)
+	} else if j.Recipe.Epochs == 0 && !solved && by != nil {
+		return by.Recalibrate(ctx, res.Graph, min(calibrationBatch, by.Data.Train.Len()))
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return err
@@ -69,6 +70,15 @@ func recovered(ctx context.Context, j *model.Job, res *model.Result, runs *model
 	epochs, err := runs.Fit(ctx, j, res.Graph)
 	res.Add(epochs)
 	return err
+}
+
+// enough is a job whose training set has a batch of samples to estimate statistics on,
+// else nil.
+func enough(j *model.Job) *model.Job {
+	if j.Data == nil || j.Data.Train == nil || j.Data.Train.Len() < calibrationBatch {
+		return nil
+	}
+	return j
 }
 
 // calibrationBatch is the batch from which statistics are estimated where there is no

@@ -77,7 +77,10 @@ func (s *OBSPA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	res.Kept = structure.KeptBy(groups, stay)
-	return res, s.after(ctx, j, from, res)
+	if from.Samples != nil { // they are noise, or no training set
+		from = nil
+	}
+	return res, recovered(ctx, j, res, j.NewSeries(1), from)
 }
 
 // rate gives channels what removing their columns costs the layers that read them.
@@ -119,17 +122,6 @@ func (s *OBSPA) operate(ctx context.Context, j *model.Job, res *model.Result, gr
 	return nil
 }
 
-// after estimates the statistics of batch normalisation anew on the samples, unless they
-// are noise, and goes on as all that cut channels do where the recipe asks for more.
-func (s *OBSPA) after(ctx context.Context, j, from *model.Job, res *model.Result) error {
-	if j.Recipe.Epochs == 0 && from.Samples == nil {
-		if err := from.Recalibrate(ctx, res.Graph, min(calibrationBatch, from.Data.Train.Len())); err != nil {
-			return err
-		}
-	}
-	return recovered(ctx, j, res, j.NewSeries(1))
-}
-
 // calibration is a job like j whose samples are what runs through the network, and says
 // what they are.
 func (s *OBSPA) calibration(j *model.Job) (*model.Job, string, error) {
@@ -154,7 +146,7 @@ func (s *OBSPA) calibration(j *model.Job) (*model.Job, string, error) {
 	case "uniform", "normal":
 		var err error
 		k.Samples, err = j.Noise(how, s.Samples)
-		return &k, fmt.Sprintf("%d samples of %s noise, without data", s.Samples, how), err
+		return &k, fmt.Sprintf("%d samples of %s noise, without data; running statistics stay as they are", s.Samples, how), err
 	}
 	d, err := dataset.Open(how)
 	if err != nil {

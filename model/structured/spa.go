@@ -76,7 +76,7 @@ func (s *SPA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 			return nil, err
 		}
 		res.Graph, res.Kept = cut, res.Kept.Then(kept)
-		if err := recovered(ctx, j, res, runs); err != nil {
+		if err := recovered(ctx, j, res, runs, enough(j)); err != nil {
 			return res, err
 		}
 	}
@@ -92,12 +92,15 @@ func (s *SPA) target(round int, whole, now structure.Cost) model.ChannelTarget {
 		if target == 0 || now == 0 {
 			return target
 		}
-		return math.Min(1, math.Pow(target, float64(round+1)*power)*float64(whole)/float64(now))
+		return math.Min(1, math.Pow(target, float64(round+1)*power)*float64(whole)/float64(now)*(1+rounding))
 	}
 	t.MACs, t.Params = share(t.MACs, whole.MACs, now.MACs), share(t.Params, whole.Params, now.Params)
 	t.Least = math.Pow(t.Least, power)
 	return t
 }
+
+// rounding is that of shares of shares, by which a target is not to be missed.
+const rounding = 1e-12
 
 // rate gives channels the scores of the parameters that they go through.
 func (s *SPA) rate(ctx context.Context, j *model.Job, g *graph.Graph, groups []*structure.Group) ([][]float64, error) {

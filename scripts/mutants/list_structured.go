@@ -50,7 +50,7 @@ var structuredMutants = []Broken{
 			Old: `t.sum[k][c] += x * x`,
 			New: `t.sum[k][c] += x`},
 		{Name: "channels-statistics-kept", Breaks: "without training, statistics of batch normalisation stay those before the cut",
-			Old: `return j.Recalibrate(ctx, res.Graph, calibrationBatch)`,
+			Old: `return by.Recalibrate(ctx, res.Graph, min(calibrationBatch, by.Data.Train.Len()))`,
 			New: `return nil`},
 		{Name: "channels-not-relative", Breaks: "scores of different groups are compared as they are", File: "prune/structure/rank.go", Tests: []string{"prune/structure", "model/structured"},
 			Old: `s[c] /= mean`,
