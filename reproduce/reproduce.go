@@ -9,8 +9,8 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, sap, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp,
-		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels}
+	return []*evidence.Experiment{share, sap, spa, globalMP, lottery, bip, scratch, granet, rewind, jackpot, rd, regimes, random, gmp,
+		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is

@@ -19,10 +19,11 @@ import (
 // them, without training, and without data where there is none.
 type OBSPA struct {
 	model.ChannelTarget
-	Calibrate string  `flag:"calibrate" doc:"what runs through the network: data (the training set, without its labels), another data set such as tiles:… (its training set), uniform or normal (noise), or auto: data where there is any, else uniform"`
-	Samples   int     `flag:"samples" range:"[1,)" doc:"samples that run through the network"`
-	Damp      float64 `flag:"damp" range:"(0,)" doc:"share of the mean of the second moments' diagonal that is added to it"`
-	Move      string  `flag:"move" choice:"obs,none" doc:"weights that are left: obs, they make good what they can; none, they stay as they are"`
+	Calibrate  string  `flag:"calibrate" doc:"what runs through the network: data (the training set, without its labels), another data set such as tiles:… (its training set), uniform or normal (noise), or auto: data where there is any, else uniform"`
+	Samples    int     `flag:"samples" range:"[1,)" doc:"samples that run through the network"`
+	Damp       float64 `flag:"damp" range:"(0,)" doc:"share of the mean of the second moments' diagonal that is added to it"`
+	Move       string  `flag:"move" choice:"obs,none" doc:"weights that are left: obs, they make good what they can; none, they stay as they are"`
+	Statistics string  `flag:"statistics" choice:"auto,keep" doc:"of batch normalisation, where nothing is trained: auto, estimated anew on the samples (noise leaves them), or keep, they stay as they are"`
 	Coupled
 	model.Layers
 }
@@ -38,7 +39,7 @@ var obspaCard = &catalog.Card{
 
 // NewOBSPA gives the method with its defaults.
 func NewOBSPA() *OBSPA {
-	return &OBSPA{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Calibrate: "auto", Samples: 512, Damp: .01, Move: "obs",
+	return &OBSPA{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Calibrate: "auto", Samples: 512, Damp: .01, Move: "obs", Statistics: "auto",
 		Coupled: Coupled{Aggregate: "sum", Normalise: "mean"}}
 }
 
@@ -77,7 +78,7 @@ func (s *OBSPA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	res.Kept = structure.KeptBy(groups, stay)
-	if from.Samples != nil { // they are noise, or no training set
+	if from.Samples != nil || s.Statistics == "keep" { // noise says nothing of them
 		from = nil
 	}
 	return res, recovered(ctx, j, res, j.NewSeries(1), from)

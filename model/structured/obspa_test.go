@@ -182,12 +182,16 @@ func TestOBSPAOracle(t *testing.T) {
 // cut by; noise leaves them. Zeroing what went, in the network as it was reconstructed, is
 // cutting it.
 func TestOBSPAStatistics(t *testing.T) {
-	for _, how := range []string{"data", "uniform", "glyph?n=160&test=10"} {
+	for _, how := range []string{"data", "uniform", "glyph?n=160&test=10", "keep"} {
 		j := modeltest.ConvJob(t, "resnet8")
 		j.Recipe.Epochs = 0
 		was, _ := j.Graph.Clone(true)
 		s := NewOBSPA()
-		s.Calibrate, s.Samples = how, 150
+		if s.Samples = 150; how == "keep" {
+			s.Statistics = how
+		} else {
+			s.Calibrate = how
+		}
 		r := modeltest.Run(t, s, j)
 		again, _ := r.Graph.Clone(true)
 		set := j.Data.Train
@@ -209,7 +213,7 @@ func TestOBSPAStatistics(t *testing.T) {
 				continue
 			}
 			want := again.Value(v.Name).Const.F32()
-			if how == "uniform" {
+			if how == "uniform" || how == "keep" {
 				want = r.Kept.Take(v.Name, was.Value(v.Name).Const).F32()
 			}
 			for i, x := range v.Const.F32() {
@@ -221,7 +225,7 @@ func TestOBSPAStatistics(t *testing.T) {
 				}
 			}
 		}
-		if moved == 0 && how != "uniform" {
+		if moved == 0 && how != "uniform" && how != "keep" {
 			t.Errorf("%s: statistics stay", how)
 		}
 		a, _ := measure.Count(was)

@@ -83,6 +83,17 @@ func (s *SPA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return res, nil
 }
 
+// Rates gives the coupled channels of a job's network and their scores, as Run ranks them
+// in its first round. Nothing is changed; initial weights are not drawn.
+func (s *SPA) Rates(ctx context.Context, j *model.Job) ([]*structure.Group, [][]float64, error) {
+	if err := catalog.Validate(s); err != nil {
+		return nil, nil, err
+	}
+	groups, _ := structure.Groups(j.Graph)
+	rates, err := s.rate(ctx, j, j.Graph, groups)
+	return groups, rates, err
+}
+
 // target is what a round leaves of the network that it begins with: the shares of the
 // whole fall by the same factor in every round.
 func (s *SPA) target(round int, whole, now structure.Cost) model.ChannelTarget {
