@@ -62,7 +62,7 @@ func (s *OBSPA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	groups, stay, err := s.Choose(j, func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 		rates, skips, err := s.rate(ctx, g, groups, batches, opt)
 		for _, k := range skips {
-			res.Note("%s %s: it has no say in what channels are worth, and keeps its weights", k.Name, k.Why)
+			res.Note("%s %s: it has no say in what channels are worth, and its weights are not moved", k.Name, k.Why)
 		}
 		return rates, false, err
 	}, s.Scope())
@@ -95,9 +95,10 @@ func (s *OBSPA) rate(ctx context.Context, g *graph.Graph, groups []*structure.Gr
 	}
 	rates := structure.Score(groups, structure.Squares) // of groups that no layer reads
 	for k, members := range by {
-		if members != nil {
-			rates[k] = s.coupling().Join(members)
+		if members == nil {
+			members = [][]float64{rates[k]}
 		}
+		rates[k] = s.coupling().Join(members)
 	}
 	return rates, skips, nil
 }

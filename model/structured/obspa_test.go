@@ -270,6 +270,7 @@ func TestOBSPABadInput(t *testing.T) {
 		{func(s *OBSPA, j *model.Job) { s.Calibrate, j.Data = "data", nil }, "give Data, or Calibrate uniform"},
 		{func(s *OBSPA, j *model.Job) { s.Calibrate = "nosuch" }, "Calibrate nosuch"},
 		{func(s *OBSPA, j *model.Job) { s.Calibrate = "digits" }, "Calibrate digits does not fit the network"},
+		{func(s *OBSPA, j *model.Job) { j.Graph, j.Data = idle(), nil }, "no channels can be cut from this network"},
 		{func(s *OBSPA, j *model.Job) { s.MACs = 1e-6 }, "no cut of channels reaches the target"},
 		{func(s *OBSPA, j *model.Job) { s.Samples = 0 }, "Samples 0"},
 		{func(s *OBSPA, j *model.Job) { s.Damp = 0 }, "Damp 0"},

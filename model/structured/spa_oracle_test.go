@@ -5,10 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	"pare/graph"
 	"pare/internal/modeltest"
 	"pare/internal/oracle"
 	"pare/model"
 	"pare/prune"
+	"pare/tensor"
 	"pare/zoo"
 )
 
@@ -270,10 +272,22 @@ func TestSPABadInput(t *testing.T) {
 		{func(s *SPA, j *model.Job) {
 			j.Graph, _ = zoo.New("mlp:10-3", zoo.Options{Seed: 1})
 		}, "no channels can be cut from this network"},
+		{func(s *SPA, j *model.Job) {
+			j.Graph, j.Recipe.Epochs = idle(), 0
+		}, "no channels can be cut from this network"},
 		{func(s *SPA, j *model.Job) { s.Aggregate = "median" }, "Aggregate"},
 	} {
 		s, j := NewSPA(), oracle.Job(t, sizes, 200, 20, 1, 4)
 		c.f(s, j)
 		modeltest.Refused(t, s, j, c.want)
 	}
+}
+
+// idle is a network without parameters.
+func idle() *graph.Graph {
+	g := graph.New("idle", 17)
+	g.Inputs = []*graph.Value{{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(10)}}}
+	g.Outputs = g.Add("Relu", "", g.Inputs, []string{"y"}).Outputs
+	g.Outputs[0].DType, g.Outputs[0].Shape = tensor.Float32, g.Inputs[0].Shape
+	return g
 }
