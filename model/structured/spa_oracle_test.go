@@ -199,7 +199,7 @@ func TestSPAOracle(t *testing.T) {
 		"obd":                 func(s *SPA) { s.Score = "obd" },
 		"l1, two rounds":      func(s *SPA) { s.Rounds = 2 },
 		"snip, two rounds":    func(s *SPA) { s.Score, s.Rounds, s.Least = "snip", 2, .25 },
-		"l1, weak, in rounds": func(s *SPA) { s.Rounds, s.Least, s.MACs = 2, .6, .7 },
+		"l1, weak, in rounds": func(s *SPA) { s.Rounds, s.Least, s.MACs = 2, .6, .64 },
 		"snip, fresh":         func(s *SPA) { s.Score, s.Fresh.Fresh = "snip", true },
 		"l2, fresh, by least": func(s *SPA) { s.Score, s.Fresh.Fresh, s.Least = "magnitude-l2", true, .5 },
 	} {
