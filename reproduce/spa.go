@@ -85,10 +85,10 @@ var spa = &evidence.Experiment{
 	Claims: []evidence.Claim{
 		evidence.Beats("OBSPA on samples beats the L1 norm by 5 points", "obspa data", "l1", 5, "unmoved data", "random"),
 		evidence.Beats("without any data OBSPA beats the L1 norm by 25 points", "unseen obspa", "unseen l1", 25, "unseen unmoved"),
-		evidence.Beats("samples beat noise by 4 points", "obspa data", "obspa uniform", 4, "unmoved data"),
-		evidence.Beats("the L1 norm beats channels at random by 5 points", "l1", "random", 5, "random"),
+		evidence.Beats("samples beat noise by 3 points", "obspa data", "obspa uniform", 3, "unmoved data"),
+		evidence.Beats("the L1 norm beats channels at random by 4 points", "l1", "random", 4, "random"),
 		evidence.Beats("squares divided by their group's mean beat squares as they are by 5 points", "l2", "l2 whole", 5, "l2 whole"),
-		evidence.Beats("synaptic flow divided by its group's mean beats that as it is by 15 points", "synflow", "synflow whole", 15, "synflow whole"),
+		evidence.Beats("synaptic flow divided by its group's mean beats that as it is by 10 points", "synflow", "synflow whole", 10, "synflow whole"),
 	},
 	Asks: []evidence.Comparison{
 		{Text: "other pictures, not noise", Method: "obspa other, kept", Without: "obspa uniform"},
