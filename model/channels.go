@@ -103,16 +103,27 @@ func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *g
 
 // CutContext is Cut that the end of the context ends while it measures.
 func (s ChannelTarget) CutContext(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
+	groups, sel, err := s.Choose(ctx, j, rate, scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	cut, err = structure.Cut(j.Graph, groups, sel)
+	return cut, structure.KeptBy(groups, sel), err
+}
+
+// Choose finds the coupled channels of the job's network and says which of them Cut
+// leaves. Nothing is changed.
+func (s ChannelTarget) Choose(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) ([]*structure.Group, structure.Selection, error) {
 	c, err := s.newCutting(j, 1)
 	if err != nil {
 		return nil, nil, err
 	}
-	step, err := c.cut(ctx, j, rate, scope)
+	chosen, err := c.choose(ctx, j, rate, scope)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, n := range c.notes {
 		j.Logf("%s", n)
 	}
-	return step.graph, step.kept, nil
+	return chosen.groups, chosen.Selection, nil
 }

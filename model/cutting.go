@@ -166,8 +166,15 @@ func (c *cutting) limit(t *structure.Target, g *graph.Graph, groups []*structure
 	return nil
 }
 
-// cut makes the next cut of a job's network.
-func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (*cutStep, error) {
+// chosen are the channels that a cut leaves.
+type chosen struct {
+	groups []*structure.Group
+	structure.Selection
+	timing *Timing // nil: nothing was timed
+}
+
+// choose says what the next cut of a job's network leaves.
+func (c *cutting) choose(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (*chosen, error) {
 	if c.done == 0 { // later cuts have other weights
 		if err := scope.Check(j.Graph); err != nil {
 			return nil, err
@@ -193,11 +200,8 @@ func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prun
 		j.Logf("%s: %d channels in place of %d, a multiple of %d", groups[r.Group].Name, r.Kept, r.Asked, r.Multiple)
 	}
 	kinds := structure.Kinds(j.Graph, groups)
-	step := &cutStep{kept: structure.KeptBy(groups, sel), facts: CutFacts{Latency: timing}}
 	for i, g := range groups {
-		n := sel[i].Count()
-		step.facts.Channels += n
-		if n < len(g.Channels) {
+		if n := sel[i].Count(); n < len(g.Channels) {
 			j.Logf("%s: %d of %d %s stay", g.Name, n, len(g.Channels), stays(kinds[i]))
 		}
 	}
@@ -206,7 +210,20 @@ func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prun
 			j.Logf("%s stays whole: %s", p.Value.Name, p.Why)
 		}
 	}
-	if step.graph, err = structure.Cut(j.Graph, groups, sel); err != nil {
+	return &chosen{groups, sel, timing}, nil
+}
+
+// cut makes the next cut of a job's network.
+func (c *cutting) cut(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (*cutStep, error) {
+	to, err := c.choose(ctx, j, rate, scope)
+	if err != nil {
+		return nil, err
+	}
+	step := &cutStep{kept: structure.KeptBy(to.groups, to.Selection), facts: CutFacts{Latency: to.timing}}
+	for _, m := range to.Selection {
+		step.facts.Channels += m.Count()
+	}
+	if step.graph, err = structure.Cut(j.Graph, to.groups, to.Selection); err != nil {
 		return nil, err
 	}
 	cost, err := c.target(j).CostOf(step.graph)

@@ -12,13 +12,20 @@ const enoughSamples = 128
 
 // Tune wins back what a cut costs, as the recipe says: the network is repaired, trained,
 // or, where neither is asked for, its statistics are estimated anew.
-func (j *Job) Tune(ctx context.Context, res *Result) error {
+func (j *Job) Tune(ctx context.Context, res *Result) error { return j.TuneBy(ctx, res, j) }
+
+// TuneBy is Tune that estimates statistics on the training set of another job; nil: they
+// stay.
+func (j *Job) TuneBy(ctx context.Context, res *Result, by *Job) error {
 	solved, err := j.Repair(ctx, res)
 	if err != nil {
 		return err
 	}
 	if j.Recipe.Epochs == 0 && !solved {
-		return j.Reestimate(ctx, res.Graph)
+		if by == nil {
+			return nil
+		}
+		return by.Reestimate(ctx, res.Graph)
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return err

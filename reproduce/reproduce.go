@@ -9,8 +9,8 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, globalMP, lottery, bip, scratch, survey, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, maskSparsity, gmp,
-		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, slimming, heads, lowRank}
+	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, globalMP, lottery, bip, scratch, survey, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, maskSparsity, gmp,
+		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, lowRank}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is

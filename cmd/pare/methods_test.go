@@ -20,7 +20,7 @@ func TestMethodsFilter(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if s != 0 || len(got) != 1 || got[0].Name != "synflow" || strings.Join(got[0].Axes["when"], "") != "before" {
+	if s != 0 || len(got) != 2 || got[0].Name != "spa" || got[1].Name != "synflow" || strings.Join(got[1].Axes["when"], "") != "before" {
 		t.Errorf("status %d\n%s", s, out)
 	}
 	if s, out, _ := pare(t, "methods", "--when", "run-time", "--json"); s != 0 || strings.TrimSpace(out) != "[]" {

@@ -96,7 +96,7 @@ func set(layers []*layer, keep []int) {
 // byFlow prunes by synaptic flow, by the same factor in every iteration, until the share
 // is reached: of parameters after as many iterations as are asked for.
 func (s *PreCrop) byFlow(ctx context.Context, j *model.Job, ws []*prune.Weight, layers []*layer, target float64) error {
-	f, err := flowOf(j, ws)
+	f, err := j.Flow(ws)
 	if err != nil {
 		return err
 	}

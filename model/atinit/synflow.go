@@ -10,8 +10,6 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
-	"pare/prune/score"
-	"pare/train"
 )
 
 // SynFlow is iterative synaptic flow pruning.
@@ -56,7 +54,7 @@ func (s *SynFlow) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 
 // masks chooses masks by iterative synaptic flow.
 func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (*prune.Masks, error) {
-	f, err := flowOf(j, ws)
+	f, err := j.Flow(ws)
 	if err != nil {
 		return nil, err
 	}
@@ -79,17 +77,4 @@ func (s *SynFlow) masks(ctx context.Context, j *model.Job, ws []*prune.Weight) (
 		}
 	}
 	return m, nil
-}
-
-// flowOf plans the synaptic flow of weights of the job's network.
-func flowOf(j *model.Job, ws []*prune.Weight) (*score.Flow, error) {
-	_, batch := j.Graph.Batch(1)
-	v, err := train.NewView(j.Graph, nil, batch, nil) // before a softmax, whose sum would be 1 whatever flows
-	if err == nil {
-		err = v.Join()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return score.NewFlow(v.Graph, v.Weights(ws), j.Engine)
 }

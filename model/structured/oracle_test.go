@@ -75,9 +75,19 @@ func brought(n *oracle.Net, x [][]float64) (out [][]float64) {
 // before and others go, if that comes nearer.
 func ranked(t *testing.T, score [][]float64, least float64, round [2]int) [][]bool {
 	t.Helper()
+	var stay [2]int
+	for g, s := range score {
+		stay[g] = int(math.Ceil(least*float64(len(s)) - 1e-9))
+	}
+	return rankedTo(t, score, stay, round, half)
+}
+
+// rankedTo is ranked where so many multiply-accumulates may stay.
+func rankedTo(t *testing.T, score [][]float64, least, round [2]int, half float64) [][]bool {
+	t.Helper()
 	flat := slices.Clone(score)
 	for g, s := range score {
-		stay := max(1, int(math.Ceil(least*float64(len(s))-1e-9)))
+		stay := max(1, least[g])
 		flat[g] = slices.Clone(s)
 		for c, best := range oracle.Best(t, s, stay, oracle.CutFirst) {
 			if best {
@@ -96,7 +106,7 @@ func ranked(t *testing.T, score [][]float64, least float64, round [2]int) [][]bo
 	var best [2]int
 	for nearest := 0.0; nearest < .95; {
 		before, kept := all, all
-		for cut := 0; macs(widths(kept)[0], widths(kept)[1]) > half; {
+		for cut := 0; float64(macs(widths(kept)[0], widths(kept)[1])) > half; {
 			if cut++; cut > whole-must(flat) {
 				kept = nil
 				break
@@ -107,7 +117,7 @@ func ranked(t *testing.T, score [][]float64, least float64, round [2]int) [][]bo
 			break
 		}
 		n := widths(kept)
-		if near := float64(macs(n[0], n[1])) / float64(half); near > nearest {
+		if near := float64(macs(n[0], n[1])) / half; near > nearest {
 			nearest, best = near, n
 		}
 		for g := range flat {
@@ -262,6 +272,18 @@ func reconstructed(t *testing.T, n *oracle.Net, x [][]float64, least float64) []
 func cut(n *oracle.Net, kept [][]bool) {
 	kept = append([][]bool{slices.Repeat([]bool{true}, 10)}, append(kept, []bool{true, true, true})...)
 	for l, layer := range n.Layers {
+		if m := layer.Norm; m != nil {
+			only := func(x []float64) (out []float64) {
+				for o, v := range x {
+					if kept[l+1][o] {
+						out = append(out, v)
+					}
+				}
+				return out
+			}
+			m.Scale, m.Shift = oracle.NewTensor(m.Scale.Name, only(m.Scale.X)), oracle.NewTensor(m.Shift.Name, only(m.Shift.X))
+			m.Mean, m.Variance = only(m.Mean), only(m.Variance)
+		}
 		var w, b []float64
 		for o := range layer.Out {
 			if !kept[l+1][o] {
@@ -302,9 +324,38 @@ func TestChannelsOracle(t *testing.T) {
 			return ranked(t, brought(n, x), .1, [2]int{1, 1})
 		}},
 		"reconstruction": {func(s *Channels) { s.Score = "reconstruction" }, func(t *testing.T, n *oracle.Net, x [][]float64) [][]bool { return reconstructed(t, n, x, .1) }},
+		"l1": {byScore("l1"), func(t *testing.T, n *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, filters(n, 1), .1, [2]int{1, 1})
+		}},
+		"l2": {byScore("l2"), func(t *testing.T, n *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, filters(n, 2), .1, [2]int{1, 1})
+		}},
+		"fpgm": {byScore("fpgm"), func(t *testing.T, n *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, farFromOthers(n), .1, [2]int{1, 1})
+		}},
+		"slimming": {byScore("slimming"), func(t *testing.T, n *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, [][]float64{oracle.Sizes(n.Layers[0].Norm.Scale.X), oracle.Sizes(n.Layers[1].Norm.Scale.X)}, .1, [2]int{1, 1})
+		}},
+		"hrank": {byScore("hrank"), func(t *testing.T, n *oracle.Net, x [][]float64) [][]bool {
+			return ranked(t, heard(n, x), .1, [2]int{1, 1})
+		}},
+		"random": {byScore("random"), func(t *testing.T, _ *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, drawn(t), .1, [2]int{1, 1})
+		}},
+		"taylor2": {byScore("taylor2"), func(t *testing.T, n *oracle.Net, _ [][]float64) [][]bool {
+			return ranked(t, curved(t, n), .1, [2]int{1, 1})
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := oracle.Job(t, sizes, 200, 20, 2, 4)
+			if name == "slimming" {
+				oracle.Normalise(t, j)
+				for _, bn := range []string{"bn1.weight", "bn2.weight"} {
+					for k, x := range j.Graph.Value(bn).Const.F32() {
+						j.Graph.Value(bn).Const.F32()[k] = x * float32(1-2*(k%2)) * (1 + .017*float32(k))
+					}
+				}
+			}
 			for k := range 8 { // of the first layer most are so weak that the least share binds
 				w, next := j.Graph.Value("fc1.weight").Const.F32(), j.Graph.Value("fc2.weight").Const.F32()
 				for i := 0; name == "norm, least" && i < 10; i++ {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/graph"
@@ -48,10 +49,20 @@ func (r *rating) rate(ctx context.Context, g *graph.Graph, groups []*structure.G
 	switch r.Score {
 	case "norm":
 		return model.Squares(g, groups)
-	case "taylor":
+	case "l1":
+		return structure.Filters(g, groups), false, nil
+	case "l2":
+		return score.FilterNorms(groups), false, nil
+	case "fpgm":
+		return score.GeometricMedian(groups), false, nil
+	case "slimming":
+		return r.slimming(g, groups)
+	case "random":
+		return score.RandomChannels(groups, r.job.Seed), false, nil
+	case "taylor", "taylor2":
 		rates, err = r.taylor(ctx, g, groups)
-		return rates, true, err
-	case "activations", "reconstruction":
+		return rates, r.Score == "taylor", err
+	case "activations", "reconstruction", "hrank":
 		return r.inputs(ctx, r.Score, g, groups)
 	}
 	return r.auto(ctx, g, groups)
@@ -82,6 +93,18 @@ func (r *rating) say(format string, a ...any) {
 	}
 }
 
+// slimming rates by the scales of batch normalisation, and names what has none.
+func (r *rating) slimming(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	rates, without := score.Slimming(g, groups)
+	if len(groups) > 0 && len(without) == len(groups) {
+		return nil, false, catalog.Errorf("{Score} slimming: no channel that can be cut goes through batch normalisation, whose scales are what is ranked; exporters may have folded it into the convolutions; use l1")
+	}
+	if len(without) > 0 {
+		r.say("channels of %s go through no batch normalisation: they are cut last ({Score} slimming)", strings.Join(without, ", "))
+	}
+	return rates, false, nil
+}
+
 // taylor rates by the gradients of the job's loss, for each multiply-accumulate that goes
 // with a channel, and says on what.
 func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure.Group) ([][]float64, error) {
@@ -92,13 +115,21 @@ func (r *rating) taylor(ctx context.Context, g *graph.Graph, groups []*structure
 	if err != nil {
 		return nil, err
 	}
-	t := score.NewTaylor(groups, ws)
-	labels, n, err := r.job.EachGradient(ctx, t.Weights, r.Samples, t.Add)
+	first, second := score.NewTaylor(groups, ws), score.NewTaylor2(groups, ws)
+	add, rate := first.Add, first.Rates
+	if r.Score == "taylor2" {
+		add, rate = second.Add, second.Rates
+	}
+	labels, n, err := r.job.EachGradient(ctx, first.Weights, r.Samples, add)
 	if err != nil {
 		return nil, err
 	}
-	rates := t.Rates()
+	rates := rate()
 	for k, w := range structure.Worth(g, groups) {
+		if r.Score == "taylor2" {
+			structure.Relative(rates[k])
+			continue
+		}
 		for c := range rates[k] {
 			rates[k][c] /= math.Max(1, float64(w.MACs))
 		}
@@ -121,8 +152,12 @@ func (r *rating) inputs(ctx context.Context, by string, g *graph.Graph, groups [
 		return nil, false, err
 	}
 	opt := calibrate.Options{Engine: r.job.Engine}
-	if by == "activations" {
+	switch by {
+	case "activations":
 		rates, r.skips, err = calibrate.Activations(ctx, g, groups, batches, opt)
+		return rates, false, err
+	case "hrank":
+		rates, r.skips, err = calibrate.Ranks(ctx, g, groups, batches, opt)
 		return rates, false, err
 	}
 	rates, r.skips, err = calibrate.Reconstruction(ctx, g, groups, batches, damp, opt)

@@ -9,17 +9,12 @@ import (
 	"pare/graph"
 	"pare/prune"
 	"pare/prune/structure"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // reader is a layer that reads a group's channels: what its output loses when some go.
 type reader struct {
-	inverse []float64 // of its inputs' moments, [cols, cols]
-	w       []float64 // [outs, cols], the outputs scaled as they are behind the layer
-	cols    int
-	outs    int
-	of      [][]int // columns of each channel
+	*surgeon         // the outputs scaled as they are behind the layer
+	of       [][]int // columns of each channel
 }
 
 // Reconstruction rates channels by what their loss does to the layers that read them,
@@ -47,11 +42,11 @@ func Reconstruction(ctx context.Context, g *graph.Graph, groups []*structure.Gro
 		}
 		for k, a := range by {
 			c := *r
-			c.of = columns(l.Weight, groups[k], a)
 			if len(by) > 1 {
 				c.inverse, c.w = slices.Clone(r.inverse), slices.Clone(r.w)
 			}
-			readers[k] = append(readers[k], &c)
+			_, cols, at := l.Weight.Matrix()
+			readers[k] = append(readers[k], &reader{&c, columns(l.Weight, groups[k], a, cols, func(k int) int { return at(0, k) })})
 		}
 		return nil
 	})
@@ -75,17 +70,17 @@ func Reconstruction(ctx context.Context, g *graph.Graph, groups []*structure.Gro
 	return out, skips, nil
 }
 
-// columns lists for every channel the columns of a weight's matrix that read it.
-func columns(w *prune.Weight, grp *structure.Group, axis int) [][]int {
+// columns lists for every channel which of a matrix's columns read it; at is the place in
+// the weight of an entry of each.
+func columns(w *prune.Weight, grp *structure.Group, axis, cols int, at func(k int) int) [][]int {
 	dim := grp.Axes[axis].Dim
 	stride, n := 1, w.Const.Shape[dim]
 	for _, k := range w.Const.Shape[dim+1:] {
 		stride *= k
 	}
 	of := make([][]int, n) // by position
-	_, cols, at := w.Matrix()
 	for c := range cols {
-		p := at(0, c) / stride % n
+		p := at(c) / stride % n
 		of[p] = append(of[p], c)
 	}
 	out := make([][]int, len(grp.Channels))
@@ -98,7 +93,7 @@ func columns(w *prune.Weight, grp *structure.Group, axis int) [][]int {
 }
 
 // readerOf sums up what goes into a layer; nil where it cannot be taken apart.
-func readerOf(ctx context.Context, l *Layer, w *Walk, uses map[*graph.Value][]graph.Use, damp float64) (*reader, error) {
+func readerOf(ctx context.Context, l *Layer, w *Walk, uses map[*graph.Value][]graph.Use, damp float64) (*surgeon, error) {
 	if len(l.Sites) > 1 || w.opt.TooLarge(l) != "" {
 		return nil, nil
 	}
@@ -133,39 +128,23 @@ func readerOf(ctx context.Context, l *Layer, w *Walk, uses map[*graph.Value][]gr
 	}
 	m := sum.of[0]
 	_, my := m.centre()
-	whole, trace := 0.0, 0.0
+	whole := 0.0
 	for o := range m.Outs {
 		whole += m.YY[o] - float64(m.Rows)*my[o]*my[o]
 	}
-	for k := range m.Cols {
-		trace += m.XX[k*m.Cols+k] / float64(m.Cols)
-	}
-	if whole <= 0 || trace <= 0 {
+	if whole <= 0 {
 		return nil, nil
 	}
-	h := mat.NewSymDense(m.Cols, m.XX)
-	for k := range m.Cols {
-		h.SetSym(k, k, h.At(k, k)+damp*trace)
-	}
-	var f mat.Cholesky
-	if !f.Factorize(h) {
-		return nil, fmt.Errorf("%s: the moments of its inputs are not positive: give more samples, or more damping", l.Weight.Name)
-	}
-	inv := mat.NewSymDense(m.Cols, nil)
-	if err := f.InverseTo(inv); err != nil && math.IsInf(f.Cond(), 1) {
-		return nil, fmt.Errorf("%s: %w", l.Weight.Name, err)
-	}
-	r := &reader{cols: m.Cols, outs: m.Outs, w: make([]float64, m.Outs*m.Cols), inverse: make([]float64, m.Cols*m.Cols)}
-	for a := range m.Cols {
-		for b := range m.Cols {
-			r.inverse[a*m.Cols+b] = inv.At(a, b)
-		}
-	}
+	scaled := make([]float64, m.Outs*m.Cols)
 	for o := range m.Outs {
 		f := e.scale[o] / math.Sqrt(whole)
 		for k := range m.Cols {
-			r.w[o*m.Cols+k] = float64(l.Weight.Data()[m.At(o, k)]) * f
+			scaled[o*m.Cols+k] = float64(l.Weight.Data()[m.At(o, k)]) * f
 		}
+	}
+	r, err := newSurgeon(m, scaled, damp)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.Weight.Name, err)
 	}
 	return r, nil
 }
@@ -183,7 +162,7 @@ func eliminate(rs []*reader, channels int) []float64 {
 			}
 			sum := 0.0
 			for _, r := range rs {
-				sum += r.cost(c)
+				sum += r.cost(r.of[c])
 			}
 			if best < 0 || sum < cost {
 				best, cost = c, sum
@@ -192,94 +171,8 @@ func eliminate(rs []*reader, channels int) []float64 {
 		least = math.Max(least, cost)
 		out[best], gone[best] = least, true
 		for _, r := range rs {
-			r.remove(best)
+			r.remove(r.of[best])
 		}
 	}
 	return out
-}
-
-// solved is [(H⁻¹)_SS]⁻¹ of a channel's columns.
-func (r *reader) solved(s []int) *mat.SymDense {
-	h := mat.NewSymDense(len(s), nil)
-	for i, a := range s {
-		for j := i; j < len(s); j++ {
-			h.SetSym(i, j, r.inverse[a*r.cols+s[j]])
-		}
-	}
-	var f mat.Cholesky
-	inv := mat.NewSymDense(len(s), nil)
-	if !f.Factorize(h) || f.InverseTo(inv) != nil && math.IsInf(f.Cond(), 1) {
-		return nil
-	}
-	return inv
-}
-
-// cost is what the output loses with a channel.
-func (r *reader) cost(c int) float64 {
-	s := r.of[c]
-	if len(s) == 0 {
-		return 0
-	}
-	q := r.solved(s)
-	if q == nil {
-		return 0
-	}
-	// Σ_o w_oᵀ Q w_o = Σ_ij Q_ij (WᵀW)_ij
-	sum := 0.0
-	for i, a := range s {
-		for j, b := range s {
-			ww := 0.0
-			for o := range r.outs {
-				ww += r.w[o*r.cols+a] * r.w[o*r.cols+b]
-			}
-			sum += ww * q.At(i, j)
-		}
-	}
-	return sum
-}
-
-// remove takes a channel's columns out, and lets the others make good what they can.
-func (r *reader) remove(c int) {
-	s := r.of[c]
-	if len(s) == 0 {
-		return
-	}
-	q := r.solved(s)
-	if q == nil {
-		return
-	}
-	n := r.cols
-	hs := mat.NewDense(len(s), n, nil) // (H⁻¹)_S
-	for i, a := range s {
-		hs.SetRow(i, r.inverse[a*n:(a+1)*n])
-	}
-	var t mat.Dense
-	t.Mul(q, hs) // [S, cols]
-	tr := t.RawMatrix()
-	for o := range r.outs {
-		row := r.w[o*n : (o+1)*n]
-		f := make([]float64, len(s))
-		for i, a := range s {
-			f[i] = row[a]
-		}
-		for i := range s {
-			for k, v := range tr.Data[i*n : (i+1)*n] {
-				row[k] -= f[i] * v
-			}
-		}
-		for _, a := range s {
-			row[a] = 0
-		}
-	}
-	var d mat.Dense
-	d.Mul(hs.T(), &t)
-	for i, v := range d.RawMatrix().Data {
-		r.inverse[i] -= v
-	}
-	for _, a := range s {
-		for k := range n {
-			r.inverse[a*n+k], r.inverse[k*n+a] = 0, 0
-		}
-		r.inverse[a*n+a] = 1
-	}
 }

@@ -276,7 +276,7 @@ func TestEliminate(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := [][]int{{0}, {1}, {2, 3}, {4, 5}}
-	rd := &reader{inverse: append([]float64{}, inv.RawMatrix().Data...), w: append([]float64{}, w.RawMatrix().Data...), cols: cols, outs: outs, of: of}
+	rd := &reader{&surgeon{inverse: append([]float64{}, inv.RawMatrix().Data...), w: append([]float64{}, w.RawMatrix().Data...), cols: cols, outs: outs}, of}
 	for c, s := range of {
 		var use []int
 		for k := range cols {
@@ -297,7 +297,7 @@ func TestEliminate(t *testing.T) {
 		left.Mul(sub, &fit)
 		left.Sub(&y, &left)
 		want := mat.Norm(&left, 2)
-		if got := rd.cost(c); math.Abs(got-want*want) > 1e-6*(1+want*want) {
+		if got := rd.cost(s); math.Abs(got-want*want) > 1e-6*(1+want*want) {
 			t.Errorf("channel %d costs %v, least squares leave %v", c, got, want*want)
 		}
 	}

@@ -1,6 +1,8 @@
 package score
 
 import (
+	"math"
+
 	"pare/prune"
 )
 
@@ -20,4 +22,17 @@ func GraSP(ws []*prune.Weight, hg [][]float64) ([][]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// CroP is |w*(H g)|, as GraSP with no temperature and without its sign: what goes changes the
+// norm of the gradient least, up or down (Rachwan, Zügner, Charpentier, Geisler, Ayle,
+// Günnemann 2022, ICML, arXiv 2206.10451).
+func CroP(ws []*prune.Weight, hg [][]float64) ([][]float32, error) {
+	out, err := GraSP(ws, hg)
+	for _, s := range out {
+		for i, x := range s {
+			s[i] = float32(math.Abs(float64(x)))
+		}
+	}
+	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"pare/prune"
+	"pare/prune/structure"
 )
 
 // Magnitude is |w|, entry by entry.
@@ -21,6 +22,17 @@ func Magnitude(ws []*prune.Weight) [][]float32 {
 	return out
 }
 
+// Squares is w*w, entry by entry.
+func Squares(ws []*prune.Weight) [][]float32 {
+	out := Magnitude(ws)
+	for _, s := range out {
+		for i, x := range s {
+			s[i] = x * x
+		}
+	}
+	return out
+}
+
 // Random is uniform in [0,1), by seed.
 func Random(ws []*prune.Weight, seed uint64) [][]float32 {
 	r := rand.New(rand.NewPCG(seed, 0x5c02e))
@@ -29,6 +41,19 @@ func Random(ws []*prune.Weight, seed uint64) [][]float32 {
 		out[l] = make([]float32, w.Len())
 		for i := range out[l] {
 			out[l][i] = r.Float32()
+		}
+	}
+	return out
+}
+
+// RandomChannels is uniform in [0,1) for every channel of every group, by seed.
+func RandomChannels(groups []*structure.Group, seed uint64) [][]float64 {
+	r := rand.New(rand.NewPCG(seed, 0xc4a22e1))
+	out := make([][]float64, len(groups))
+	for k, g := range groups {
+		out[k] = make([]float64, len(g.Channels))
+		for c := range out[k] {
+			out[k][c] = r.Float64()
 		}
 	}
 	return out

@@ -40,15 +40,27 @@ type part struct{ weight, axis int }
 // NewTaylor begins with no batch. ws are the weights of the network that may read
 // channels, such as prune.Weights gives.
 func NewTaylor(groups []*structure.Group, ws []*prune.Weight) *Taylor {
-	t := &Taylor{groups: groups, of: make([][]part, len(groups))}
+	t := &Taylor{groups: groups}
+	t.Weights, t.of = readers(groups, ws)
+	for _, g := range groups {
+		t.sum = append(t.sum, make([]float64, len(g.Channels)))
+	}
+	return t
+}
+
+// readers lists the trained weights among ws that read channels, and by group where they
+// stand in the list and the axis of the group that says how; of groups that none reads,
+// the parameters that make and carry their channels.
+func readers(groups []*structure.Group, ws []*prune.Weight) (of []*graph.Value, parts [][]part) {
+	parts = make([][]part, len(groups))
 	place := map[*graph.Value]int{}
 	add := func(k int, v *graph.Value, axis int) {
 		i, ok := place[v]
 		if !ok {
-			i = len(t.Weights)
-			place[v], t.Weights = i, append(t.Weights, v)
+			i = len(of)
+			place[v], of = i, append(of, v)
 		}
-		t.of[k] = append(t.of[k], part{i, axis})
+		parts[k] = append(parts[k], part{i, axis})
 	}
 	trained := func(v *graph.Value) bool { return v.IsConst() && v.Role == graph.Param && v.Const.F32() != nil }
 	for k, g := range groups {
@@ -57,16 +69,15 @@ func NewTaylor(groups []*structure.Group, ws []*prune.Weight) *Taylor {
 				add(k, w.Value, a)
 			}
 		}
-		if t.of[k] == nil {
+		if parts[k] == nil {
 			for a, x := range g.Axes {
 				if trained(x.Value) {
 					add(k, x.Value, a)
 				}
 			}
 		}
-		t.sum = append(t.sum, make([]float64, len(g.Channels)))
 	}
-	return t
+	return of, parts
 }
 
 // Add takes the gradients of a batch's loss by Weights. It returns an error where one is

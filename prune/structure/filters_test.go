@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/prune"
 	"pare/zoo"
 )
 
@@ -59,5 +60,31 @@ func TestUnread(t *testing.T) {
 	}
 	if a, b := sum(g), sum(c); a-b > 1e-6 || b-a > 1e-6 {
 		t.Errorf("%v, was %v", b, a)
+	}
+}
+
+// What two cuts leave, one after the other, is positions of the first network.
+func TestKeptThen(t *testing.T) {
+	mask := func(keep ...bool) *prune.Mask {
+		m := prune.NewMask(len(keep), false)
+		for i, k := range keep {
+			m.Set(i, k)
+		}
+		return m
+	}
+	first := Kept{"a": {mask(true, false, true, false, true), nil}, "b": {mask(true, false)}}
+	next := Kept{"a": {mask(false, true, true), mask(false, true)}, "c": {mask(true, false)}}
+	got := first.Then(next)
+	for name, want := range (Kept{"a": {mask(false, false, true, false, true), mask(false, true)}, "b": {mask(true, false)}, "c": {mask(true, false)}}) {
+		for d, m := range want {
+			for i := range m.Len {
+				if got[name][d].Kept(i) != m.Kept(i) {
+					t.Errorf("%s, axis %d: position %d stays: %v", name, d, i, got[name][d].Kept(i))
+				}
+			}
+		}
+	}
+	if first["a"][0].Count() != 3 || first["a"][1] != nil || len(got) != 3 {
+		t.Errorf("the first is %v now", first)
 	}
 }

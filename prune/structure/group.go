@@ -185,3 +185,29 @@ func (g *Group) Reads(v *graph.Value) int {
 	}
 	return -1
 }
+
+// Making lists the axes of the group along which weights make its channels.
+func (g *Group) Making() []int {
+	var out []int
+	for k, made := range g.made {
+		if made {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Slice gives the entries that a channel has in axis k of the group, of those of the
+// axis' whole weight, in their order.
+func (g *Group) Slice(k, channel int, entries []float32) []float32 {
+	a := g.Axes[k]
+	n := a.Value.Const.Shape[a.Dim]
+	outer, inner := around(a.Value.Const.Shape, a.Dim)
+	var out []float32
+	for o := range outer {
+		for _, p := range g.Channels[channel].At[k] {
+			out = append(out, entries[(o*n+p)*inner:(o*n+p+1)*inner]...)
+		}
+	}
+	return out
+}
