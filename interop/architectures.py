@@ -156,4 +156,5 @@ def main():
                 json.dump(list(rows.values()), open(index, "w"), indent=1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -46,8 +46,8 @@ func filled(g *graph.Graph, sizes map[string]int, most int) map[string]*tensor.T
 func TestTransformers(t *testing.T) {
 	py := python(t, "numpy", "onnx", "onnxruntime")
 	r := &ortRuns{dir: t.TempDir()}
-	if out, err := exec.Command(py, "transformers.py", r.dir).CombinedOutput(); err != nil {
-		t.Fatalf("transformers.py: %v\n%s", err, out)
+	if out, err := exec.Command(py, "encoders.py", r.dir).CombinedOutput(); err != nil {
+		t.Fatalf("encoders.py: %v\n%s", err, out)
 	}
 	type compared struct {
 		what string

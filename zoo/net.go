@@ -120,11 +120,24 @@ func fill(v float32) func([]float32) {
 // at names the nodes that follow.
 func (b *net) at(name string) { b.Stem = name }
 
+// unfit is what building panics with where a layer has nothing left to work on.
+type unfit struct{}
+
 // channels is the size of axis 1.
-func channels(x *graph.Value) int { return x.Shape[1].Mul }
+func channels(x *graph.Value) int {
+	if len(x.Shape) < 2 {
+		panic(unfit{})
+	}
+	return x.Shape[1].Mul
+}
 
 // features is the size of the last axis.
-func features(x *graph.Value) int { return x.Shape[len(x.Shape)-1].Mul }
+func features(x *graph.Value) int {
+	if len(x.Shape) == 0 {
+		panic(unfit{})
+	}
+	return x.Shape[len(x.Shape)-1].Mul
+}
 
 // conv is a convolution without or with bias, initialised for ReLU
 // (He et al. 2015: N(0, 2/fan) over fan-out for networks with normalisation,

@@ -127,15 +127,18 @@ func New(name string, o Options) (*graph.Graph, error) {
 	return nil, fmt.Errorf("unknown network %q: there are %s", name, strings.Join(names, ", "))
 }
 
-// within builds a network, unless it would be larger than it may be.
+// within builds a network, unless it would be larger than it may be, or its samples are
+// too small for it.
 func (f Family) within(name string, o Options, args []int) (g *graph.Graph, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			at, ok := r.(tooLarge)
-			if !ok {
-				panic(r)
-			}
-			err = fmt.Errorf("network %q is too large: up to weight %q it has more than %d bytes or %d weights, which are allowed", name, string(at), cmp.Or(o.Most, defaultMost), mostWeights)
+		switch r := recover().(type) {
+		case nil:
+		case tooLarge:
+			err = fmt.Errorf("network %q is too large: up to weight %q it has more than %d bytes or %d weights, which are allowed", name, string(r), cmp.Or(o.Most, defaultMost), mostWeights)
+		case unfit:
+			err = fmt.Errorf("network %q does not take samples of %v: its layers shrink them to nothing; give larger ones, or another network", name, o.In)
+		default:
+			panic(r)
 		}
 	}()
 	return f.build(o, args)

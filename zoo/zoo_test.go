@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"strings"
 	"testing"
 
 	"pare/graph/op"
@@ -62,6 +63,23 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", "resnet", "resnet21", "conv-3", "mlp:", "mlp:3", "vgg12-bn", "wrn-16", "nosuch"} {
 		if _, err := New(name, Options{}); err == nil {
 			t.Errorf("%q was built", name)
+		}
+	}
+}
+
+// Samples that a network cannot take are refused, whatever it is made of.
+func TestSmallSamples(t *testing.T) {
+	for _, f := range families {
+		name := strings.TrimSuffix(strings.ReplaceAll(f.Name, "<n>", "16"), "-…")
+		for _, alt := range []string{name, strings.ReplaceAll(f.Name, "<n>", "20"), strings.ReplaceAll(f.Name, "<n>", "50"), strings.ReplaceAll(f.Name, "<n>", "4")} {
+			for _, in := range [][]int{nil, {1}, {3}, {1, 1}, {1, 1, 1}, {1, 2, 2}, {3, 5, 1}, {1, 8, 8}, {2, 2, 2, 2}} {
+				New(alt, Options{In: in, Most: 1 << 18})
+			}
+		}
+	}
+	for _, name := range []string{"vgg11-bn", "lenet-5"} {
+		if _, err := New(name, Options{In: []int{1, 8, 8}}); err == nil || !strings.Contains(err.Error(), "samples of [1 8 8]") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

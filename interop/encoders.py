@@ -1,6 +1,6 @@
 """Writes small random transformers as ONNX Runtime's tools write them.
 
-Usage: transformers.py FOLDER. It writes plain.onnx, an encoder like BERT's in operators of
+Usage: encoders.py FOLDER. It writes plain.onnx, an encoder like BERT's in operators of
 ai.onnx; encoder.onnx, which onnxruntime.transformers has made of it; and decoder.onnx and
 decoder16.onnx, decoders like those of onnxruntime-genai's builder, in float32 and float16.
 """
