@@ -1,9 +1,14 @@
 """Cuts the channels of networks, without training, by Pare, onnxsim and Torch-Pruning.
 
-Usage: rivals.py PARE FOLDER [NAME...]. The networks are those of interop/families, and,
-where PARE_TRAINED names a folder, what rivals.sh trained there. FOLDER gets the files and
-rivals.json: of every network, tool and share of the multiply-accumulates that may stay
-{network, tool, share, macs, least, error, accuracy, seconds, time, spread, same, why}.
+Usage: rivals.py PARE FOLDER [NAME...]
+       rivals.py PARE FOLDER --cifar10 DIR NET.onnx:NORM...
+       rivals.py --page PAGE.md RIVALS.json...
+
+The networks are those of interop/families, with random weights, or files that were trained
+on CIFAR-10, whose folder of binary files DIR is, and NORM how its images become an input,
+imagenet or raw. FOLDER gets the files and rivals.json: of every network, tool and share of
+the multiply-accumulates that may stay {network, tool, share, macs, error, accuracy,
+seconds, time, spread, same, why}.
 
 Each tool gets the network as it takes it: Pare the file; onnxsim the file, simplified
 first, with fixed shapes where that lets it cut more; Torch-Pruning the PyTorch module. Of
@@ -23,7 +28,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
@@ -167,13 +171,15 @@ def proof(before, after, feed):
 class Pare:
     name = "Pare"
 
-    def __init__(self, pare, path, net, folder, recover=()):
-        self.pare, self.base, self.recover = pare, path, recover
+    how = ["--method", "channels", "--score", "norm"]
+
+    def __init__(self, pare, path, net, folder):
+        self.pare, self.base = pare, path
 
     def cut(self, share, out):
         start = time.time()
-        r = subprocess.run([self.pare, "model", "prune", self.base, "-o", out, "--method", "channels", "--score", "norm", "--macs", str(share),
-                            "--least", "0", "--epochs", "0", "--no-bench", "--force", *self.recover], capture_output=True, text=True)
+        r = subprocess.run([self.pare, "model", "prune", self.base, "-o", out, *self.how, "--macs", str(share), "--least", "0",
+                            "--epochs", "0", "--no-bench", "--force"], capture_output=True, text=True)
         if r.returncode:
             raise RuntimeError(r.stderr)
         return time.time() - start
@@ -202,13 +208,28 @@ def bisect(cut, macs_of, whole, share, steps=9):
     return best
 
 
+class PareNoise(Pare):
+    """Layers reconstructed on noise, without data."""
+
+    name = "Pare, OBSPA"
+    how = ["--method", "obspa"]
+
+
+class PareSolved(Pare):
+    name = "Pare, solved"
+
+    def __init__(self, pare, path, net, folder):
+        super().__init__(pare, path, net, folder)
+        self.how = ["--method", "channels", "--data", net.data, "--recover", "solve"]
+
+
 class Onnxsim:
     name = "onnxsim"
 
-    def __init__(self, pare, path, net, folder, data=None):
+    def __init__(self, pare, path, net, folder):
         import onnxsim
 
-        self.sim, self.pare, self.folder, self.data = onnxsim, pare, folder, data
+        self.sim, self.pare, self.folder = onnxsim, pare, folder
         raw = onnx.load(path)
         self.models = [onnxsim.simplify(raw)[0]]
         shapes = {i.name: list(x.shape) for i, x in zip(net.inputs, net.sample)} if net is not None else None
@@ -245,12 +266,26 @@ class Onnxsim:
         start = time.time()
         m = self.strength(model, s, everywhere)
         took = time.time() - start
-        if self.data is not None:
-            m = self.sim.apply_pruning_finetune(model, m, self.data)
+        m, more = self.finish(model, m)
         onnx.save(m, out)
         self.base = out.replace(".onnx", "-before.onnx")
         onnx.save(model, self.base)
-        return took
+        return took + more
+
+    def finish(self, before, after):
+        return after, 0
+
+
+class OnnxsimSolved(Onnxsim):
+    name = "onnxsim, solved"
+
+    def __init__(self, pare, path, net, folder):
+        super().__init__(pare, path, net, folder)
+        self.calibration = [{net.inputs[0].name: net.images[i : i + 64]} for i in range(0, 512, 64)]
+
+    def finish(self, before, after):
+        start = time.time()
+        return self.sim.apply_pruning_finetune(before, after, self.calibration), time.time() - start
 
 
 def better(a, b, share):
@@ -269,7 +304,9 @@ class TorchPruning:
 
         if net is None:
             raise RuntimeError("there is no PyTorch module")
-        self.torch, self.tp, self.net, self.pare, self.base, self.folder = torch, torch_pruning, net, pare, path, folder
+        self.torch, self.tp, self.net, self.pare, self.folder = torch, torch_pruning, net, pare, folder
+        self.base = os.path.join(folder, "torch-before.onnx")
+        self.export(net.model, self.base)
         with torch.no_grad():
             self.shapes = self.shape(net.model(*net.sample))
 
@@ -350,6 +387,32 @@ def build(name):
     raise KeyError(name)
 
 
+def trained(path, folder, norm):
+    """A trained network: as a module, with images, and what judges a file."""
+    import torch
+    from families.common import Input, Net
+    from unroll import Unrolled
+
+    images = np.frombuffer(open(os.path.join(folder, "data_batch_1.bin"), "rb").read(512 * 3073), np.uint8).reshape(512, 3073)[:, 1:]
+    x = images.reshape(512, 3, 32, 32).astype(np.float32)
+    if norm == "imagenet":
+        x = (x / 255 - np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]) / np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
+    module = Unrolled(path).eval()
+    net = Net(module, [Input(module.input, (2, 3, 32, 32))])
+    net.sample, net.images, net.data = (torch.from_numpy(x[:2]),), x, f"cifar10:{folder}?norm={norm}"
+    return net
+
+
+def judge(pare, data):
+    def accuracy(path):
+        r = subprocess.run([pare, "model", "eval", path, "--data", data, "--json"], capture_output=True, text=True)
+        if r.returncode:
+            raise RuntimeError(r.stderr)
+        return json.loads(r.stdout)["metrics"]["scores"][0]["value"]
+
+    return accuracy
+
+
 def line(text):
     return (str(text).strip().splitlines() or [""])[0][:160]
 
@@ -380,7 +443,101 @@ def rows(pare, name, path, net, feed, folder, tools, accuracy=None):
             yield row
 
 
+HEAD = """# Beside onnxsim and Torch-Pruning
+
+Channels cut, and nothing trained, by Pare, onnxsim 0.8.1 and Torch-Pruning 1.6.1. Made by
+
+```
+bench/rivals.sh CIFAR10 MODELS
+```
+
+Each gets the network as it takes it: Pare the file; onnxsim the file, simplified first, with fixed shapes where it cuts
+more so; Torch-Pruning the PyTorch module that was exported (of trained files, a module that is built from the file). All
+rank channels by the Euclidean norm of their weights. Of onnxsim and Torch-Pruning the number that says how much goes is
+bisected, ranking all channels together and in equal shares, until as much of the multiply-accumulates (Pare's count)
+is gone as is asked for; the nearer of the two results stands here. *ORT*: time of one run in ONNX Runtime on one thread,
+over that of the file before, median of nine interleaved rounds with its quartiles. *s*: to cut, once the number is found. *proof*: the
+file before, with what reads the missing channels at zero, computes what the cut file does (yes), or something else (no);
+empty where the channels cannot be found again by their numbers, as where weights were moved.
+"""
+
+
+def number(x, form):
+    return "" if x is None else format(x, form)
+
+
+def cell(r):
+    if "macs" not in r or "time" not in r:
+        return ["–"] * 2
+    low, high = r["spread"]
+    return [number(r["macs"], ".2f"), f"{r['time']:.2f} ({low:.2f}–{high:.2f})"]
+
+
+def proved(r):
+    return {True: "yes", False: "no", None: ""}[r.get("same")]
+
+
+def reached(r):
+    return r.get("macs", 1) <= r["share"] * 1.0005 and r.get("error") is not None
+
+
+def page(path, files):
+    all_ = [r for f in files for r in json.load(open(f))]
+    out = [HEAD]
+    judged = [r for r in all_ if "accuracy" in r or any(s["network"] == r["network"] and s["tool"] == "as it is" for s in all_)]
+    nets = list(dict.fromkeys(r["network"] for r in judged))
+    if nets:
+        out.append("""## Trained networks
+
+Accuracy on the 10,000 test images of CIFAR-10. *Pare, OBSPA* reconstructs layers on noise, without data (`--method obspa`);
+*solved* is by 512 unlabelled images for onnxsim (`apply_pruning_finetune`) and by the training images for Pare
+(`--method channels --recover solve`).
+
+| network | tool | MACs | accuracy | ORT | s | proof | MACs | accuracy | ORT | s | proof |
+|---|---|---|---|---|---|---|---|---|---|---|---|""")
+        for n in nets:
+            rows_ = [r for r in judged if r["network"] == n]
+            out.append(f"| {n} | as it is | 1 | {100 * rows_[0]['accuracy']:.2f} % | 1 | | | | | | | |")
+            for tool in dict.fromkeys(r["tool"] for r in rows_[1:]):
+                line_ = [n, tool]
+                for share in SHARES:
+                    r = next(r for r in rows_ if r["tool"] == tool and r.get("share") == share)
+                    m, t = cell(r)
+                    line_ += [m, f"{100 * r['accuracy']:.2f} %" if "accuracy" in r else r["why"], t, number(r.get("seconds"), ".2g"), proved(r)]
+                out.append("| " + " | ".join(line_) + " |")
+    rest = [r for r in all_ if r not in judged]
+    nets = list(dict.fromkeys(r["network"] for r in rest))
+    if nets:
+        tools = list(dict.fromkeys(r["tool"] for r in rest))
+        out.append(f"""
+## {len(nets)} architectures
+
+As PyTorch exports them (`interop/architectures.sh`): the libraries' own classes, narrow and shallow, with random weights.
+*error* is the distance of the outputs over their length, on random inputs.
+
+| of {len(nets)} | {' | '.join(tools)} |
+|---|{'---|' * len(tools)}""")
+        for share in SHARES:
+            out.append(f"| {100 * share:.0f} % of the multiply-accumulates reached | " + " | ".join(str(sum(reached(r) for r in rest if r["tool"] == t and r["share"] == share)) for t in tools) + " |")
+        out.append("| of these, proved equal to the masked file, at 50 % | " + " | ".join(str(sum(reached(r) and r.get("same") is True for r in rest if r["tool"] == t and r["share"] == .5)) for t in tools) + " |")
+        out.append("| of these, found unequal, at 50 % | " + " | ".join(str(sum(reached(r) and r.get("same") is False for r in rest if r["tool"] == t and r["share"] == .5)) for t in tools) + " |")
+        out.append("\n| architecture | tool | MACs | error | ORT | s | proof | MACs | error | ORT | s | proof | said |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+        for n in nets:
+            for tool in tools:
+                line_, said = [n, tool], ""
+                for share in SHARES:
+                    r = next(r for r in rest if r["network"] == n and r["tool"] == tool and r["share"] == share)
+                    m, t = cell(r)
+                    line_ += [m, number(r.get("error"), ".2f"), t, number(r.get("seconds"), ".2g"), proved(r)]
+                    said = r.get("why") or said
+                out.append("| " + " | ".join(line_ + [said.replace("|", "/")]) + " |")
+    with open(path, "w") as f:
+        f.write("\n".join(out) + "\n")
+
+
 def main():
+    if sys.argv[1] == "--page":
+        return page(sys.argv[2], sys.argv[3:])
     pare, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:] or NAMES
     os.makedirs(folder, exist_ok=True)
     index = os.path.join(folder, "rivals.json")
@@ -390,15 +547,25 @@ def main():
 
     torch.set_num_threads(1)
     torch.backends.mha.set_fastpath_enabled(False)
+    cifar = None
+    if names[0] == "--cifar10":
+        cifar, names = names[1], names[2:]
     for name in names:
-        if sum(r["network"] == name for r in done) == 3 * len(SHARES):
+        name, _, norm = name.partition(":")
+        path, tools, accuracy, title = name, [Pare, Onnxsim, TorchPruning], None, os.path.splitext(os.path.basename(name))[0]
+        if any(r["network"] == title for r in done):
             continue
-        net, variant = build(name)
-        path = os.path.join(folder, name + ".onnx")
-        architectures.export(net, variant, path)
+        if cifar:
+            net = trained(path, cifar, norm)
+            accuracy = judge(pare, net.data)
+            tools = [Pare, PareNoise, PareSolved, Onnxsim, OnnxsimSolved, TorchPruning]
+            done.append({"network": title, "tool": "as it is", "accuracy": accuracy(path)})
+        else:
+            net, variant = build(name)
+            path = os.path.join(folder, name + ".onnx")
+            architectures.export(net, variant, path)
         feed = {i.name: x.numpy() for i, x in zip(net.inputs, net.sample)}
-        with tempfile.TemporaryDirectory() as scratch:
-            done = [r for r in done if r["network"] != name] + list(rows(pare, name, path, net, feed, folder, [Pare, Onnxsim, TorchPruning]))
+        done += rows(pare, title, path, net, feed, folder, tools, accuracy)
         with open(index + ".new", "w") as f:
             json.dump(done, f, indent=1)
         os.replace(index + ".new", index)

@@ -159,6 +159,13 @@ func (s *study) inspect(ctx context.Context) error {
 	s.fact("zeros", size.Sparsity(), "%")
 	s.fact("batch-norms", float64(n["BatchNormalization"]), "")
 	s.fact("layer-norms", float64(n["LayerNormalization"]+n["RMSNormalization"]+n["SimplifiedLayerNormalization"]), "")
+	floats := 1.0
+	for _, in := range s.ask.Graph.Inputs {
+		if !in.DType.IsFloat() {
+			floats = 0
+		}
+	}
+	s.fact("takes-numbers", floats, "")
 	s.fact("attentions", float64(n["attention"]), "")
 	s.fact("layers", float64(len(ws)), "")
 	s.fact("latency", all.Seconds()*1000, "ms")
