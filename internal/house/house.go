@@ -27,7 +27,7 @@ type Floor struct {
 // Floors is the plan, from the ground up.
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
-	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "onnx/onnxpb", "catalog", "report", "prune/schedule", "tokenizer", "internal/house"}},
+	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/house"}},
 	{"Arrays", []string{"tensor"}},
 	{"The network as a value", []string{"graph"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors"}},
@@ -38,7 +38,7 @@ var Floors = []Floor{
 	{"Learning", []string{"train"}},
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
-	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite"}},
+	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search"}},
 	{"Was it worth it?", []string{"model/diagnose"}},
 	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
