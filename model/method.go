@@ -67,6 +67,7 @@ type Result struct {
 	Masks  *prune.Masks    // of methods that cut single weights
 	Kept   structure.Kept  // of methods that cut channels: which positions of the values stay; nil: all
 	Epochs []train.Epoch   // of the training, if any
+	Front  *Front          // of methods that find several networks; nil: there is one
 	Course *measure.Course // what it decided by itself; nil where it was none, or the method's own
 	Notes  []catalog.Text  // what the user should know, for people
 	Facts  any             // what the method found out, for machines: a type of its own that JSON writes and reads back

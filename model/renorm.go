@@ -36,6 +36,7 @@ func (j *Job) renormalised(ctx context.Context, work func() (*Result, error)) (*
 	if err := r.Fold(res.Graph); err != nil {
 		return nil, err
 	}
+	res.Front = res.Front.folded(r.Fold)
 	norms := "filters of the norms that training with weight decay gives them"
 	if r.Unbalanced != nil {
 		norms = fmt.Sprintf("filters of one norm (that of training is not known: %v)", r.Unbalanced)

@@ -32,6 +32,7 @@ type Loss struct {
 	natural bool // the network's outputs are kept as they are, beside what is compared
 	gather  bool // inner values are the teacher's: of them what the student has
 	any     bool // where there is nothing to learn from, a loss of no meaning will do
+	forward bool // no gradient is taken
 	signs   bool // in place of all else: the outputs that are compared, times random signs
 }
 

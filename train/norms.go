@@ -72,7 +72,7 @@ func (n *norm) update(bm, bv []float32, rows int, momentum float32) {
 // stay as they are.
 func Recalibrate(ctx context.Context, g *graph.Graph, d Source, batches int, opt engine.Options) error {
 	defer d.Close()
-	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{any: true, Objective: objective.Objective{}}, opt, nil)
+	s, err := newStep(g, samplesOf(d), d.Batch(), Loss{any: true, forward: true, Objective: objective.Objective{}}, opt, nil)
 	if err != nil {
 		return err
 	}

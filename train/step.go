@@ -70,9 +70,11 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 	if err != nil {
 		return nil, err
 	}
-	params, grads, err := backward(g, c, loss, m)
-	if err != nil {
-		return nil, err
+	var params, grads []*graph.Value
+	if !l.forward {
+		if params, grads, err = backward(g, c, loss, m); err != nil {
+			return nil, err
+		}
 	}
 	want := []*graph.Value{loss}
 	by := map[*graph.Value]*graph.Value{}

@@ -1,0 +1,227 @@
+package search
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"pare/dataset"
+	"pare/graph"
+	"pare/prune/evolve"
+	"pare/prune/structure"
+	"pare/run"
+	"pare/train"
+)
+
+// solution is widths of all groups, and what they were found to be worth.
+type solution struct {
+	widths []int
+	error  float64 // of features, or the loss of the whole network
+	cost   float64 // as a share of the target
+	worse  float64 // of a sub-network's: by how much the whole network's loss rises
+}
+
+// search finds a front for every sub-network. What was found is remembered beside the
+// job's checkpoint.
+func (e *emo) search(f *EMOFacts) error {
+	if err := e.observe(); err != nil {
+		return err
+	}
+	for i, p := range e.parts {
+		key := fmt.Sprintf("sub-network %d of %v", i+1, e.job.Facts(e.EMO, e.net).Key())
+		var d remembered
+		if !e.job.Resume || !run.Recall(e.job.Save, key, &d) {
+			var err error
+			if d, err = e.evolve(i, p); err != nil {
+				return e.job.Interrupted(e.ctx, err)
+			}
+			if err := run.Remember(e.job.Save, key, d); err != nil {
+				return err
+			}
+		}
+		e.work += d.Work
+		names := []string{}
+		for _, g := range p.groups {
+			names = append(names, e.groups[g].Name)
+		}
+		for _, x := range d.Front {
+			p.front = append(p.front, &solution{widths: x.Widths, error: x.Error, cost: x.Cost})
+		}
+		f.Subnetworks = append(f.Subnetworks, EMOSubnetwork{First: p.first, Last: p.last, Groups: names, Evaluated: d.Evaluated})
+		e.job.Logf("sub-network %d of %d, %s to %s: %d solutions were tried, %d are left", i+1, len(e.parts), p.first, p.last, d.Evaluated, len(d.Front))
+	}
+	return nil
+}
+
+// remembered is what the search of a sub-network came to. Widths are those of all groups.
+type remembered struct {
+	Front     []EMOPoint
+	Evaluated int
+	Work      float64
+}
+
+// observe runs the dense network on the samples, for the features between sub-networks.
+func (e *emo) observe() error {
+	var all []*graph.Value
+	for _, p := range e.parts {
+		for _, v := range append(slices.Clone(p.from), p.to...) {
+			if !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
+	if len(e.parts) == 1 && e.labelled { // it is judged by its loss
+		return nil
+	}
+	judged, err := e.featuresOf(e.dense, all, e.judged)
+	if err != nil {
+		return err
+	}
+	tuning, err := e.featuresOf(e.dense, all, e.tuning)
+	if err != nil {
+		return err
+	}
+	for _, p := range e.parts {
+		p.reads, p.tuning, p.makes = judged.only(p.from), tuning.only(p.from), judged.only(p.to)
+	}
+	var outs []*graph.Value
+	for _, v := range all {
+		if e.dense.IsOutput(v) {
+			outs = append(outs, v)
+		}
+	}
+	e.outputs = judged.only(outs)
+	return nil
+}
+
+// evolve searches the widths of a sub-network. It begins with all channels, as few as may
+// be, and the same share of every group.
+func (e *emo) evolve(i int, p *part) (d remembered, err error) {
+	before := e.work
+	var front []*solution
+	if len(p.groups) > 0 {
+		n := e.nsga(uint64(i))
+		for _, g := range p.groups {
+			n.Genes = append(n.Genes, evolve.Gene{Hi: float64(len(e.widths[g]) - 1), Step: 1})
+		}
+		for k := range min(shares, n.Population/2) + 1 {
+			share := 1 - float64(k)/float64(min(shares, n.Population/2))
+			n.First = append(n.First, e.genes(p, e.at(share)))
+		}
+		n.Evaluate = func(genes []float64) ([]float64, error) {
+			x := &solution{widths: e.decode(p, genes)}
+			err := e.judge(p, x)
+			return []float64{x.error, x.cost}, err
+		}
+		all, err := n.Run(e.ctx)
+		if err != nil {
+			return d, err
+		}
+		for _, x := range all {
+			if x.Rank == 0 {
+				front = append(front, &solution{widths: e.decode(p, x.Genes), error: x.Costs[0], cost: x.Costs[1]})
+			}
+		}
+		d.Evaluated = n.Evaluations()
+	}
+	if !slices.ContainsFunc(front, func(x *solution) bool { return slices.Equal(x.widths, e.full()) }) {
+		x := &solution{widths: e.full()}
+		if err := e.judge(p, x); err != nil {
+			return d, err
+		}
+		front = append(front, x)
+	}
+	falling(front)
+	for _, x := range front {
+		d.Front = append(d.Front, EMOPoint{Widths: x.widths, Error: x.error, Cost: x.cost})
+	}
+	d.Work = e.work - before
+	e.work = before
+	return d, nil
+}
+
+// shares is how many solutions of one share for every group a population begins with.
+const shares = 10
+
+// nsga is a search with the settings.
+func (e *emo) nsga(of uint64) *evolve.NSGA2 {
+	return &evolve.NSGA2{Population: e.Population, Generations: e.Generations, Crossover: e.Crossover, Mutation: e.Mutation, Seed: e.job.Seed<<8 | of}
+}
+
+// falling sorts solutions by their cost, the largest first.
+func falling(xs []*solution) {
+	slices.SortStableFunc(xs, func(a, b *solution) int { return cmp.Or(cmp.Compare(b.cost, a.cost), cmp.Compare(a.error, b.error)) })
+}
+
+// decode gives the widths of all groups, those of the other sub-networks being whole.
+func (e *emo) decode(p *part, genes []float64) []int {
+	out := e.full()
+	for k, g := range p.groups {
+		out[g] = e.widths[g][int(genes[k])]
+	}
+	return out
+}
+
+// genes are the widths of a sub-network's groups, as places in what they may be.
+func (e *emo) genes(p *part, widths []int) []float64 {
+	var out []float64
+	for _, g := range p.groups {
+		out = append(out, float64(slices.Index(e.widths[g], widths[g])))
+	}
+	return out
+}
+
+// judge says what widths of a sub-network are worth: how far what it makes of the dense
+// network's features is from what the dense one makes of them. A network that is not
+// divided is judged as a whole.
+func (e *emo) judge(p *part, x *solution) error {
+	if len(e.parts) == 1 {
+		y, err := e.evaluate(x.widths)
+		if err == nil {
+			x.error, x.cost = y.error, y.cost
+		}
+		return err
+	}
+	x.cost = e.cost(x.widths)
+	sel := e.selection(x.widths)
+	g := e.net
+	if !slices.Equal(x.widths, e.full()) {
+		var err error
+		if g, err = structure.Cut(e.net, e.groups, sel); err != nil {
+			return err
+		}
+	} else {
+		g, _ = e.net.Clone(true)
+	}
+	c, err := between(g, p.from, p.to)
+	if err != nil {
+		return err
+	}
+	judged, tuning, norm := e.judged, e.tuning, e.job.Data.Norm
+	if p.from != nil {
+		judged, tuning, norm = p.reads.set(), p.tuning.set(), dataset.Raw
+	}
+	if err := e.calibrate(c, tuning, norm, !slices.Equal(x.widths, e.full())); err != nil {
+		return err
+	}
+	e.spend(c)
+	d := p.makes.against(structure.KeptBy(e.groups, sel))
+	err = train.NewEval(judged, norm, evalBatch, e.job.Engine).Outputs(e.ctx, c, func(out []float32, _ int) error { return d.add(out) })
+	x.error = d.value()
+	return err
+}
+
+// calibrate estimates statistics of batch normalisation anew where channels are cut.
+func (e *emo) calibrate(g *graph.Graph, set *dataset.Set, norm dataset.Norm, cut bool) error {
+	if !cut || !slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Is("BatchNormalization") }) {
+		return nil
+	}
+	_, batch := g.Batch(min(evalBatch, set.Len()))
+	l := &dataset.Loader{Set: set, Size: batch, Norm: norm, Shuffle: true, Seed: e.job.Seed, Threads: e.job.Engine.Threads}
+	return train.Recalibrate(e.ctx, g, train.NewData(l), max(1, set.Len()/batch), e.job.Engine)
+}
+
+// spend counts what an evaluation takes.
+func (e *emo) spend(g *graph.Graph) {
+	e.work += float64(structure.CostOf(g).MACs) * float64(e.judged.Len()+e.tuning.Len())
+}
