@@ -23,10 +23,12 @@ type EMO struct {
 	Constrain   int     `flag:"constrain" range:"[0,)" doc:"epochs that each sub-network is trained at widths by chance, on what its predecessors make, before the search (0, or where the recipe trains nothing: it is searched as it is)"`
 	Mix         float64 `flag:"mix" range:"[0,1]" doc:"share of these steps in which the predecessors are pruned too, in place of the network's own features"`
 	Rank        string  `flag:"rank" choice:"taylor,scales,norm" doc:"which channels of a layer stay: taylor (what the loss does without them, by gradients), scales (of batch normalisation, else norm) or norm (of the weights that go with a channel)"`
+	Judge       string  `flag:"judge" choice:"features,loss" doc:"what solutions of a sub-network are judged by: features (how far what it makes is from what the network before makes there, which takes the sub-network alone) or loss (what the rest of the network, whole, makes of it)"`
 	Join        string  `flag:"join" choice:"evolution,ranking" doc:"how sub-networks are joined: ranking (by the loss that each brings the whole network for what it saves, the least first) or evolution (over combinations of their solutions, which begins with those of ranking)"`
 	Samples     int     `flag:"samples" range:"[10,)" doc:"samples that solutions are judged on: of the validation set, or held out of the training set"`
 	model.Layers
 
+	Whole   bool // sub-networks are trained, and their widths searched together, to compare with
 	Shuffle bool // ranking replaces sub-networks in an order by chance, to compare with
 }
 
@@ -42,7 +44,7 @@ var emoCard = &catalog.Card{
 
 // NewEMO gives the method with its defaults.
 func NewEMO() *EMO {
-	return &EMO{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Population: 24, Generations: 20, Crossover: .9, Constrain: 2, Mix: .5, Rank: "taylor", Join: "evolution", Samples: 1000}
+	return &EMO{ChannelTarget: model.ChannelTarget{MACs: .5, Least: .1}, Population: 24, Generations: 20, Crossover: .9, Constrain: 2, Mix: .5, Rank: "taylor", Judge: "features", Join: "evolution", Samples: 1000}
 }
 
 // Card describes the method.
@@ -72,7 +74,7 @@ type EMOSubnetwork struct {
 // EMOPoint is a solution of a sub-network.
 type EMOPoint struct {
 	Widths     []int   `json:"widths"`     // of the groups
-	Error      float64 `json:"error"`      // of its features, as a share of what they are; of the whole network where there is one sub-network
+	Error      float64 `json:"error"`      // of its features, as a share of what they are, or the loss: of the whole network where there is one sub-network
 	Cost       float64 `json:"cost"`       // of the network in which it alone is cut, as a share of the target
 	Impairment float64 `json:"impairment"` // by which it raises the loss of that network
 }
@@ -96,6 +98,9 @@ func (s *EMO) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 			return nil, err
 		}
 		res.Add(epochs)
+	}
+	if s.Whole {
+		e.undivide()
 	}
 	f := &EMOFacts{}
 	if err := e.search(f); err != nil {

@@ -33,7 +33,8 @@ type emo struct {
 	judged   *dataset.Set // samples that solutions are judged on
 	tuning   *dataset.Set // and that statistics are estimated on
 	labelled bool
-	outputs  *features // of the dense network, where there are no labels
+	targets  []*dataset.Field // of the samples that judge: what outputs are compared with
+	outputs  *features        // of the dense network, where there are no labels
 	notes    []string
 
 	known map[string]*solution // whole networks that were evaluated

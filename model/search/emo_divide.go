@@ -75,6 +75,16 @@ func (e *emo) divide() error {
 	return nil
 }
 
+// undivide makes one sub-network of all.
+func (e *emo) undivide() {
+	one := &part{hi: len(e.dense.Nodes), first: e.parts[0].first, last: e.parts[len(e.parts)-1].last}
+	for _, p := range e.parts {
+		one.groups, one.macs = append(one.groups, p.groups...), one.macs+p.macs
+	}
+	one.to = slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
+	e.parts = []*part{one}
+}
+
 // describe finds what sub-networks read and make, their layers and their groups.
 func (e *emo) describe() {
 	of := func(node int) *part {

@@ -11,6 +11,7 @@ import (
 	"pare/prune/structure"
 	"pare/run"
 	"pare/train"
+	"pare/train/objective"
 )
 
 // solution is widths of all groups, and what they were found to be worth.
@@ -60,8 +61,19 @@ type remembered struct {
 	Work      float64
 }
 
-// observe runs the dense network on the samples, for the features between sub-networks.
+// observe runs networks on the samples, for the features between sub-networks: those of
+// the dense one, and where the loss judges, of the one that is cut.
 func (e *emo) observe() error {
+	if !e.labelled {
+		outs := slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
+		var err error
+		if e.outputs, err = e.featuresOf(e.dense, outs, e.judged); err != nil {
+			return err
+		}
+	}
+	if len(e.parts) == 1 {
+		return nil
+	}
 	var all []*graph.Value
 	for _, p := range e.parts {
 		for _, v := range append(slices.Clone(p.from), p.to...) {
@@ -70,28 +82,62 @@ func (e *emo) observe() error {
 			}
 		}
 	}
-	if len(e.parts) == 1 && e.labelled { // it is judged by its loss
-		return nil
+	g := e.dense
+	if e.Judge == "loss" {
+		for i, v := range all {
+			all[i] = e.net.Value(v.Name)
+		}
+		g = e.net
 	}
-	judged, err := e.featuresOf(e.dense, all, e.judged)
+	judged, err := e.featuresOf(g, all, e.judged)
 	if err != nil {
 		return err
 	}
-	tuning, err := e.featuresOf(e.dense, all, e.tuning)
+	tuning, err := e.featuresOf(g, all, e.tuning)
 	if err != nil {
 		return err
 	}
 	for _, p := range e.parts {
 		p.reads, p.tuning, p.makes = judged.only(p.from), tuning.only(p.from), judged.only(p.to)
 	}
-	var outs []*graph.Value
-	for _, v := range all {
-		if e.dense.IsOutput(v) {
-			outs = append(outs, v)
-		}
+	if e.Judge == "loss" && e.labelled {
+		e.targets, err = e.answers()
 	}
-	e.outputs = judged.only(outs)
-	return nil
+	return err
+}
+
+// answers are the fields of the samples that judge which no input takes, such as labels.
+func (e *emo) answers() (out []*dataset.Field, err error) {
+	v, err := train.NewView(e.dense, e.judged, evalBatch, objective.Objective{})
+	if err != nil {
+		return nil, err
+	}
+	n := e.judged.Len()
+	for k, f := range e.judged.Fields {
+		if slices.ContainsFunc(v.Feeds, func(x train.Feed) bool { return x.Field == k }) {
+			continue
+		}
+		c := *f
+		c.Bytes, c.Floats, c.Ints = nil, nil, nil
+		to := dataset.Buffer{Field: k, Raw: true}
+		if f.Ints != nil {
+			to.I = make([]int64, f.Size())
+		} else {
+			to.X = make([]float32, f.Size())
+		}
+		l := &dataset.Loader{Set: e.judged, Size: 1, Norm: dataset.Raw}
+		for i := range n {
+			if _, err := l.FillContext(e.ctx, 0, i, []dataset.Buffer{to}); err != nil {
+				return nil, err
+			}
+			for _, x := range to.I {
+				c.Ints = append(c.Ints, int32(x))
+			}
+			c.Floats = append(c.Floats, to.X...)
+		}
+		out = append(out, &c)
+	}
+	return out, nil
 }
 
 // evolve searches the widths of a sub-network. It begins with all channels, as few as may
@@ -193,20 +239,29 @@ func (e *emo) judge(p *part, x *solution) error {
 	} else {
 		g, _ = e.net.Clone(true)
 	}
-	c, err := between(g, p.from, p.to)
+	ends := p.to
+	if e.Judge == "loss" {
+		ends = e.dense.Outputs
+	}
+	c, err := between(g, p.from, ends)
 	if err != nil {
 		return err
 	}
 	judged, tuning, norm := e.judged, e.tuning, e.job.Data.Norm
 	if p.from != nil {
-		judged, tuning, norm = p.reads.set(), p.tuning.set(), dataset.Raw
+		judged, tuning, norm = p.reads.set(e.targets), p.tuning.set(nil), dataset.Raw
 	}
 	if err := e.calibrate(c, tuning, norm, !slices.Equal(x.widths, e.full())); err != nil {
 		return err
 	}
 	e.spend(c)
+	ev := train.NewEval(judged, norm, evalBatch, e.job.Engine)
+	if e.Judge == "loss" {
+		x.error, err = e.loss(ev, c)
+		return err
+	}
 	d := p.makes.against(structure.KeptBy(e.groups, sel))
-	err = train.NewEval(judged, norm, evalBatch, e.job.Engine).Outputs(e.ctx, c, func(out []float32, _ int) error { return d.add(out) })
+	err = ev.Outputs(e.ctx, c, func(out []float32, _ int) error { return d.add(out) })
 	x.error = d.value()
 	return err
 }

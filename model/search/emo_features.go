@@ -101,13 +101,14 @@ func (f *features) only(of []*graph.Value) *features {
 	return g
 }
 
-// set is the features as samples of a network whose inputs are called as they are.
-func (f *features) set() *dataset.Set {
+// set is the features as samples of a network whose inputs are called as they are, with
+// other fields of these samples.
+func (f *features) set(also []*dataset.Field) *dataset.Set {
 	var fields []*dataset.Field
 	for k, name := range f.names {
 		fields = append(fields, &dataset.Field{Name: name, Shape: f.shapes[k], Floats: f.x[k]})
 	}
-	return dataset.New("features", fields...)
+	return dataset.New("features", append(fields, also...)...)
 }
 
 // distance adds up how far other features are from these: of each value the square of the

@@ -105,6 +105,10 @@ func (e *emo) combine() error {
 	}
 	for _, p := range e.parts {
 		for _, x := range p.front {
+			if e.Judge == "loss" { // the largest is the whole network
+				x.worse = x.error - p.front[0].error
+				continue
+			}
 			y, err := e.evaluate(x.widths)
 			if err != nil {
 				return err
@@ -271,7 +275,7 @@ func (e *emo) evaluate(widths []int) (*solution, error) {
 	}
 	e.spend(g)
 	x := &solution{widths: slices.Clone(widths), cost: e.cost(widths)}
-	if x.error, err = e.loss(g); err != nil {
+	if x.error, err = e.loss(train.NewEval(e.judged, e.job.Data.Norm, evalBatch, e.job.Engine), g); err != nil {
 		return nil, err
 	}
 	if x.error-x.error != 0 {
@@ -281,12 +285,11 @@ func (e *emo) evaluate(widths []int) (*solution, error) {
 	return x, nil
 }
 
-// loss is what a network is judged by: that of the labels, or how far its outputs are from
-// the dense network's.
-func (e *emo) loss(g *graph.Graph) (float64, error) {
-	ev := train.NewEval(e.judged, e.job.Data.Norm, evalBatch, e.job.Engine)
+// loss is what a network is judged by on samples: that of the labels, or how far its
+// outputs are from the dense network's.
+func (e *emo) loss(ev *train.Eval, g *graph.Graph) (float64, error) {
 	if e.labelled {
-		ev.Judge = e.job.Judge()
+		ev.Objective = e.job.Judge().Objective
 		m, err := ev.Run(e.ctx, g)
 		return m.Loss, err
 	}
