@@ -78,6 +78,9 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	c.origin(x, from)
 	warnings := measure.Warnings(x.networks, x.data)
 	page := measure.Page(x.title, x.networks, x.data, from)
+	if x.result != nil && x.result.Front != nil {
+		page.Add(x.result.Front.Section())
+	}
 	if d := x.data; d != nil && d.Eval() == d.Train {
 		c.say("note: it is measured on the training set, for there is no other; val=0.1 in --data keeps a part of it out")
 	}

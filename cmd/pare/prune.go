@@ -18,7 +18,7 @@ import (
 // pruning is what the flags of prune say.
 type pruning struct {
 	out, data, html string
-	card            string
+	card, front     string
 	seed            uint64
 	resume, force   bool
 	untimed         bool
@@ -57,6 +57,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	c.dataFlags(cmd, &q.data, "data to fine-tune on and to measure with")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)
+	f.StringVar(&q.front, "front", "", frontHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
 	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
@@ -97,6 +98,9 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
+	if err := c.claimFront(q.front, q.force); err != nil {
+		return err
+	}
 	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
 	if err != nil {
 		return err
@@ -131,6 +135,9 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		}
 	}
 	if err := onnx.Save(q.out, res.Graph, onnx.Options{}); err != nil {
+		return err
+	}
+	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
 		return err
 	}
 	own.Done()

@@ -148,7 +148,7 @@ func (e *emo) say(res *model.Result, f *EMOFacts, found *joined) {
 			len(e.parts), of, f.Evaluated, f.Work/float64(max(1, e.whole.MACs))/float64(e.judged.Len()), e.judged.Len())
 	}
 	c := f.Front[f.Chosen]
-	res.Note("the front has %d networks; the one within the targets that is best has %.1f %% of the multiply-accumulates and %.1f %% of the parameters, %s %.4g before fine-tuning, and %.4g was the network's before", len(f.Front), 100*c.MACs, 100*c.Params, e.lossName(), c.Loss, found.dense)
+	res.Note("the front has %d networks; the one within the targets that is best has %.1f %% of the multiply-accumulates and %.1f %% of the parameters, %s %.4g before fine-tuning, where all channels have %.4g", len(f.Front), 100*c.MACs, 100*c.Params, e.lossName(), c.Loss, found.dense)
 	for _, n := range e.notes {
 		res.Note("%s", n)
 	}
