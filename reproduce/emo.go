@@ -30,7 +30,7 @@ var emo = &evidence.Experiment{
 		}
 		r.LR, r.Epochs = .02, 1
 		parts := search.NewEMO()
-		parts.Round, parts.Samples, parts.Population, parts.Generations, parts.Constrain = 1, 300, 20, 10, 2
+		parts.Round, parts.Samples, parts.Population, parts.Generations, parts.Constrain = 1, 300, 12, 6, 2
 		evaluated, err := b.fronts(ctx, "emo", g, r, parts)
 		if err != nil {
 			return err
@@ -43,7 +43,10 @@ var emo = &evidence.Experiment{
 				s.Whole = true
 				s.Generations = evaluated/s.Population - 1
 			}},
-			{"untrained", func(s *search.EMO) { s.Constrain = 0 }},
+			{"same work", func(s *search.EMO) {
+				s.Whole = true
+				s.Generations = evaluated*3/5/s.Population - 1
+			}},
 			{"ranking", func(s *search.EMO) { s.Join = "ranking" }},
 			{"shuffled", func(s *search.EMO) { s.Join, s.Shuffle = "ranking", true }},
 		} {
