@@ -167,6 +167,40 @@ func TestEMOLoss(t *testing.T) {
 	}
 }
 
+// The statistics of a network that is cut are estimated anew, on training samples; those of
+// the others and the weights are as they were.
+func TestEMOStatistics(t *testing.T) {
+	j := modeltest.ConvJob(t, "resnet8")
+	e := begun(t, small(), j)
+	was, _ := e.net.Clone(true)
+	is, err := e.build(e.least())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := structure.Cut(e.net, e.groups, e.selection(e.least()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := 0
+	for _, v := range want.Consts() {
+		if v.Role == graph.Stat && !slices.Equal(v.Const.F32(), is.Value(v.Name).Const.F32()) {
+			moved++
+		}
+	}
+	l := &dataset.Loader{Set: e.tuning, Size: evalBatch, Norm: e.job.Data.Norm, Shuffle: true, Seed: e.job.Seed}
+	if err := train.Recalibrate(t.Context(), want, train.NewData(l), e.tuning.Len()/evalBatch, e.job.Engine); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range want.Consts() {
+		if v.DType.IsFloat() && !slices.Equal(v.Const.F32(), is.Value(v.Name).Const.F32()) {
+			t.Errorf("%s is another", v.Name)
+		}
+	}
+	if moved < 10 || !bytes.Equal(modeltest.Bits(was), modeltest.Bits(e.net)) {
+		t.Errorf("%d statistics are other ones", moved)
+	}
+}
+
 // No network of the joined front is dominated by another that was tried, the chosen one
 // is within the target and the best of those, the smallest and the whole network were
 // tried, and every network is made again as it was judged.
