@@ -16,8 +16,8 @@ import (
 
 var emo = &evidence.Experiment{
 	ID: "07", Name: "emo",
-	About: "",
-	Seeds: 3,
+	About: "ResNet-14 of 8, 16 and 32 channels on Glyph(4, 0.6), trained 10 epochs, divided into three sub-networks, each trained 2 epochs at widths by chance; NSGA-II of populations of 12 over 6 generations, judged on 300 held-out samples. Against the same with the weights searched as a whole in as many evaluations, without the training at widths by chance, joined by the ranking alone, by a ranking of chance, and with the same share cut of every group. Area: what a front dominates of error and multiply-accumulates left, on the test set, without fine-tuning. Work: multiply-accumulates of all evaluations, of a pass of 1,000 samples through the whole network.",
+	Seeds: 4,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		b := glyphs(4, .6, 2000, seed, put)
 		g, err := zoo.New("resnet14-b", zoo.Options{In: []int{1, 8, 8}, Width: .5, Seed: seed})
@@ -31,7 +31,7 @@ var emo = &evidence.Experiment{
 		r.LR, r.Epochs = .02, 1
 		parts := search.NewEMO()
 		parts.Round, parts.Samples, parts.Population, parts.Generations, parts.Constrain = 1, 300, 12, 6, 2
-		evaluated, err := b.fronts(ctx, "emo", g, r, parts)
+		evaluated, err := b.front(ctx, "emo", g, r, parts)
 		if err != nil {
 			return err
 		}
@@ -39,29 +39,34 @@ var emo = &evidence.Experiment{
 			name string
 			set  func(*search.EMO)
 		}{
-			{"whole", func(s *search.EMO) {
-				s.Whole = true
-				s.Generations = evaluated/s.Population - 1
-			}},
-			{"same work", func(s *search.EMO) {
-				s.Whole = true
-				s.Generations = evaluated*3/5/s.Population - 1
-			}},
+			{"whole", func(s *search.EMO) { s.Whole, s.Generations = true, evaluated/s.Population-1 }},
+			{"untrained", func(s *search.EMO) { s.Constrain = 0 }},
 			{"ranking", func(s *search.EMO) { s.Join = "ranking" }},
-			{"shuffled", func(s *search.EMO) { s.Join, s.Shuffle = "ranking", true }},
+			{"by chance", func(s *search.EMO) { s.Join, s.Shuffle = "ranking", true }},
 		} {
 			s := *parts
 			c.set(&s)
-			if _, err := b.fronts(ctx, c.name, g, r, &s); err != nil {
+			if _, err := b.front(ctx, c.name, g, r, &s); err != nil {
 				return err
 			}
 		}
 		return b.uniform(ctx, g)
 	},
+	Claims: []evidence.Claim{
+		evidence.Beats("the joined front covers half a point more than that of the network searched as a whole in as many evaluations", "(area) emo", "(area) whole", .5, "(area) whole", "(area) by chance"),
+		{Text: "which take at most 80 % of the computing", Method: "emo", Without: []string{"whole"}, Side: evidence.AtMost, Bound: .8, Figure: evidence.Ratio("(work) ", "whole")},
+		evidence.Beats("it covers 10 points more than the same share of every group", "(area) emo", "(area) uniform", 10, "(area) uniform"),
+		evidence.Beats("training at widths by chance is worth 2 points", "(area) emo", "(area) untrained", 2, "(area) untrained"),
+		evidence.Beats("joined by impairment for what is saved it covers 2 points more than joined by chance", "(area) ranking", "(area) by chance", 2, "(area) by chance"),
+	},
+	Asks: []evidence.Comparison{
+		{Text: "an evolution of combinations after the ranking", Method: "(area) emo", Without: "(area) ranking"},
+	},
 }
 
-// fronts runs a search and puts the hypervolume of its front, and its work.
-func (b *bench) fronts(ctx context.Context, name string, g *graph.Graph, r model.Recipe, s *search.EMO) (evaluated int, err error) {
+// front runs a search and puts the hypervolume of its front, its work, and the accuracy of
+// the network that was chosen. It gives the number of evaluations.
+func (b *bench) front(ctx context.Context, name string, g *graph.Graph, r model.Recipe, s *search.EMO) (evaluated int, err error) {
 	j := b.job(g, r)
 	res, err := model.Run(ctx, s, j)
 	if err != nil {
@@ -88,7 +93,6 @@ func (b *bench) fronts(ctx context.Context, name string, g *graph.Graph, r model
 			evaluated += p.Evaluated
 		}
 	}
-	b.put("(evaluated) "+name, float64(evaluated))
 	x, err := b.accuracy(ctx, res.Graph)
 	b.put("(chosen) "+name, x)
 	return evaluated, err
