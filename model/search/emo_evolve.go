@@ -31,7 +31,7 @@ func (e *emo) search(f *EMOFacts) error {
 	for i, p := range e.parts {
 		key := fmt.Sprintf("sub-network %d of %v", i+1, e.job.Facts(e.EMO, e.net).Key())
 		var d remembered
-		if !e.job.Resume || !run.Recall(e.job.Save, key, &d) {
+		if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.Front) {
 			var err error
 			if d, err = e.evolve(i, p); err != nil {
 				return e.job.Interrupted(e.ctx, err)
@@ -61,9 +61,45 @@ type remembered struct {
 	Work      float64
 }
 
+// sound says whether points that were remembered are of this network.
+func (e *emo) sound(points []EMOPoint) bool {
+	return len(points) > 0 && !slices.ContainsFunc(points, func(x EMOPoint) bool {
+		if len(x.Widths) != len(e.groups) {
+			return true
+		}
+		for i, w := range x.Widths {
+			if !slices.Contains(e.widths[i], w) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // observe runs networks on the samples, for the features between sub-networks: those of
 // the dense one, and where the loss judges, of the one that is cut.
 func (e *emo) observe() error {
+	var all []*graph.Value
+	for _, p := range e.parts {
+		for _, v := range append(slices.Clone(p.from), p.to...) {
+			if !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
+	if len(e.parts) > 1 {
+		few, err := e.within(all, e.judged)
+		if err != nil {
+			return err
+		}
+		if few.Len() < e.judged.Len() {
+			e.note("solutions are judged on %d samples, not on %d: features of more are too many to be kept", few.Len(), e.judged.Len())
+		}
+		e.judged = few
+		if e.tuning, err = e.within(all, e.tuning); err != nil {
+			return err
+		}
+	}
 	if !e.labelled {
 		outs := slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
 		var err error
@@ -73,14 +109,6 @@ func (e *emo) observe() error {
 	}
 	if len(e.parts) == 1 {
 		return nil
-	}
-	var all []*graph.Value
-	for _, p := range e.parts {
-		for _, v := range append(slices.Clone(p.from), p.to...) {
-			if !slices.Contains(all, v) {
-				all = append(all, v)
-			}
-		}
 	}
 	g := e.dense
 	if e.Judge == "loss" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
 	"pare/graph/op"
@@ -26,8 +27,25 @@ type features struct {
 // evalBatch is the number of samples that run at once.
 const evalBatch = 64
 
-// mostNumbers bounds the features that are kept, which take four bytes each.
-const mostNumbers = 1 << 28
+// mostNumbers bounds the features that are kept of a set, which take four bytes each.
+var mostNumbers = 1 << 28
+
+// within gives as many samples of a set as their features may be kept of.
+func (e *emo) within(of []*graph.Value, set *dataset.Set) (*dataset.Set, error) {
+	_, at := op.OneSample(e.dense)
+	width := 0
+	for _, v := range of {
+		width += at[v].Shape.Size(1, len(v.Shape)).Mul
+	}
+	n := mostNumbers / max(1, width)
+	if n >= set.Len() {
+		return set, nil
+	}
+	if n < heldLeast {
+		return nil, catalog.Errorf("%d numbers pass between the sub-networks for each sample, too many to be kept: give fewer {Subnetworks}, or 1", width)
+	}
+	return set.Draw(n, e.job.Seed), nil
+}
 
 // featuresOf runs a network on a set and keeps values of it, which may be its inputs.
 func (e *emo) featuresOf(g *graph.Graph, of []*graph.Value, set *dataset.Set) (*features, error) {
@@ -41,9 +59,6 @@ func (e *emo) featuresOf(g *graph.Graph, of []*graph.Value, set *dataset.Set) (*
 		}
 		f.names, f.shapes = append(f.names, v.Name), append(f.shapes, shape[1:])
 		width += size(shape[1:])
-	}
-	if width*set.Len() > mostNumbers {
-		return nil, fmt.Errorf("the features of %d samples are %d numbers each, more than are kept: give fewer samples", set.Len(), width)
 	}
 	c, m := g.Clone(false)
 	c.Usage.OutputOf, c.Outputs = "", nil

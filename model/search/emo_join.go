@@ -27,7 +27,12 @@ type joined struct {
 func (e *emo) join(f *EMOFacts) (*joined, error) {
 	key := fmt.Sprintf("join of %v", e.job.Facts(e.EMO, e.net).Key())
 	var d recalled
-	if !e.job.Resume || !run.Recall(e.job.Save, key, &d) {
+	points := 0
+	for _, p := range e.parts {
+		points += len(p.front)
+	}
+	if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.All) || len(d.Worse) != points {
+		d = recalled{}
 		if err := e.combine(); err != nil {
 			return nil, e.job.Interrupted(e.ctx, err)
 		}

@@ -411,14 +411,43 @@ func TestEMOValidation(t *testing.T) {
 	}
 }
 
-// A network of several inputs that later layers read, divided behind the first: they are
-// features too.
-func TestEMOSecondInput(t *testing.T) {
+// Where features are too many to be kept there are fewer samples, which is said, and in the
+// end the way on.
+func TestEMOWithin(t *testing.T) {
+	defer func(n int) { mostNumbers = n }(mostNumbers)
+	j := modeltest.ConvJob(t, "conv-4")
+	j.Data.Val = j.Data.Test
+	mostNumbers = (32*4*4 + 10) * 20
+	e := begun(t, small(), j)
+	if e.judged.Len() != 20 || e.tuning.Len() != 20 || len(e.notes) != 1 || !strings.Contains(e.notes[0], "on 20 samples, not on 60") || len(e.parts) != 2 {
+		t.Errorf("%d samples judge, %d tune, %d sub-networks, %v", e.judged.Len(), e.tuning.Len(), len(e.parts), e.notes)
+	}
+	mostNumbers = (32*4*4 + 10) * 9
+	modeltest.Refused(t, small(), modeltest.ConvJob(t, "conv-4"), "give fewer Subnetworks, or 1")
+}
+
+// What was remembered of another network, or changed by hand, is not gone on with.
+func TestEMOSound(t *testing.T) {
+	e := begun(t, small(), modeltest.ConvJob(t, "conv-2"))
+	ok := []EMOPoint{{Widths: e.full()}, {Widths: e.least()}}
+	if !e.sound(ok) {
+		t.Error("its own points are refused")
+	}
+	for name, x := range map[string][]EMOPoint{"none": nil, "no widths": {{}}, "a width that there is not": {{Widths: append(e.full()[1:], 1000)}}} {
+		if e.sound(x) {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A chain of two layers can be divided at one place, behind the activation.
+func TestEMOPlaces(t *testing.T) {
 	g, err := zoo.New("mlp:12-8-4", zoo.Options{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ps, total := places(g); len(ps) != 1 || total != 12*8+8*4 || ps[0].macs != 96 || ps[0].size != 8 {
+	ps, total := places(g)
+	if len(ps) != 1 || total != 12*8+8*4 || ps[0].macs != 96 || ps[0].size != 8 || !ps[0].live[0].From.Is("Relu") {
 		t.Errorf("%+v of %d", ps, total)
 	}
 }
