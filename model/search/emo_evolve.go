@@ -257,15 +257,13 @@ func (e *emo) judge(p *part, x *solution) error {
 		return err
 	}
 	x.cost = e.cost(x.widths)
-	sel := e.selection(x.widths)
+	sel, whole := e.selection(x.widths), slices.Equal(x.widths, e.full())
 	g := e.net
-	if !slices.Equal(x.widths, e.full()) {
+	if !whole {
 		var err error
 		if g, err = structure.Cut(e.net, e.groups, sel); err != nil {
 			return err
 		}
-	} else {
-		g, _ = e.net.Clone(true)
 	}
 	ends := p.to
 	if e.Judge == "loss" {
@@ -279,7 +277,7 @@ func (e *emo) judge(p *part, x *solution) error {
 	if p.from != nil {
 		judged, tuning, norm = p.reads.set(e.targets), p.tuning.set(nil), dataset.Raw
 	}
-	if err := e.calibrate(c, tuning, norm, !slices.Equal(x.widths, e.full())); err != nil {
+	if err := e.calibrate(c, tuning, norm, !whole); err != nil {
 		return err
 	}
 	e.spend(c)

@@ -18,7 +18,6 @@ type plainEMO struct {
 	t      *testing.T
 	net    *oracle.Net
 	val    oracle.Batch
-	best   [2][]int
 	widths [2][]int
 	known  map[[2]int]float64
 	share  float64 // that may stay
