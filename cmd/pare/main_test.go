@@ -104,7 +104,7 @@ func TestWrongUse(t *testing.T) {
 		{2, "there is no flag --nosuch", []string{"model", "prune", n, "--nosuch"}},
 		{2, "there is no command", []string{"model", "nosuch"}},
 		{2, "no method", []string{"model", "prune", n, "-o", out, "--method", "nosuch"}},
-		{2, "no setting --flops: it belongs to layer-lottery, lapp, consensus, spa, scratch", []string{"model", "prune", n, "-o", out, "--flops", "0.5"}},
+		{2, "no setting --flops: it belongs to layer-lottery, lapp, consensus, spa, emo, scratch", []string{"model", "prune", n, "-o", out, "--flops", "0.5"}},
 		{2, "two goals", []string{"model", "prune", n, "-o", out, "--max-drop", "1", "--latency", "0.5", "--data", "digits"}},
 		{2, "leave --sparsity", []string{"model", "prune", n, "-o", out, "--max-drop", "1", "--sparsity", "0.5"}},
 		{2, "give --data", []string{"model", "prune", n, "-o", out, "--max-drop", "1"}},
