@@ -47,6 +47,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 		Example: `  pare model prune net.onnx -o net90.pare --sparsity 0.9 --data cifar10:DIR --epochs 8 --crop 4 --flip
   pare model prune net.onnx -o small.onnx --method channels --macs 0.5 --data cifar10:DIR --report small.html
   pare model prune net.onnx -o small.onnx --method channels --bytes 1.2MB --latency 8ms --data cifar10:DIR --steps 3
+  pare model prune net.onnx -o small.onnx --method emo --macs 0.5 --data cifar10:DIR --front fronts
   pare model prune net.onnx -o net50.onnx --sparsity 0.5 --epochs 0          # no data, no training
 
 ` + dataset.Help,
