@@ -81,7 +81,7 @@ func (b *bench) moved(ctx context.Context, r model.Recipe) error {
 var superTickets = &evidence.Experiment{
 	ID: "60", Name: "supertickets",
 	About: "A supernet of five blocks of three branches (8 to 32 channels) on Glyph(4, 0.6), 1,500 samples, 30 epochs of batch 50 at 0.1 cosine: nine tenths of the weights are cut while it shrinks, masked weights frozen, reactivated, or released, so that the last pruning alone counts; and a search for 15 epochs, then a cut by size and 15 epochs more. None but the last is trained after its last pruning. Then tickets drawn on classes 0 to 4 are trained with a new head on 5 to 9 for 10 epochs, beside those drawn there, and the same with the numbers of every weight shuffled.",
-	Seeds: 3,
+	Seeds: 6,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		b := glyphs(4, .6, 1500, seed, put)
 		g, err := zoo.New("supernet-8", zoo.Options{In: []int{1, 8, 8}, Seed: seed})
