@@ -402,6 +402,21 @@ func TestShrink(t *testing.T) {
 	if dead(h) != len(s.scale.W)-1 || !h.units.alive[s.group].Kept(4) {
 		t.Errorf("%d of %d units die", dead(h), len(s.scale.W))
 	}
+	for _, p := range []*train.Param{s.scale, s.shift} { // whatever the layers behind make of zero
+		for e := range p.W {
+			p.W[e], p.G[e], p.State[0][e] = 1, 1, 1
+		}
+	}
+	if err := h.AfterGrad(&train.Run{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*train.Param{s.scale, s.shift} {
+		for e := range p.W {
+			if want := map[bool]float32{true: 1}[e == 4]; p.W[e] != want || p.G[e] != want || p.State[0][e] != want {
+				t.Errorf("unit %d has %v, with a gradient of %v and momentum %v", e, p.W[e], p.G[e], p.State[0][e])
+			}
+		}
+	}
 	h = mk()
 	k, s = branch(h)
 	s.scale.W[0], h.average[k][0], h.least = 0, 0, .5

@@ -284,10 +284,22 @@ func (s *TAS) derive(j *model.Job, f *found) (*model.Result, error) {
 	for _, f := range facts.Stages {
 		j.Logf("the stage of %s: %d of %d blocks, with a probability of %.2f", f.Name, f.Kept, f.Of, f.Probability)
 	}
+	if s.Shape == nil && apart(slices.Concat(width, depth)) < 1.5 {
+		res.Note("the search has hardly told widths and depths apart, which are then near to chance: a longer {Search} or a larger {ArchLR} lets the logits come further")
+	}
 	if moves > 0 {
 		res.Note("the widths and depths of the highest logits take %.3g of the multiply-accumulates, and %d steps from one width or depth to the next brought that to %.3g: a larger {Cost} or {ArchLR}, or a longer {Search}, lets the search come there by itself", facts.Searched, moves, facts.Found)
 	}
 	return res, nil
+}
+
+// apart is the mean, over what was chosen, of how many times as probable as by chance the
+// most probable choice is.
+func apart(p [][]float64) (x float64) {
+	for _, of := range p {
+		x += slices.Max(of) * float64(len(of)) / float64(len(p))
+	}
+	return x
 }
 
 // train trains the network that was found.

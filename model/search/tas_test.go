@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pare/dataset"
@@ -450,9 +451,12 @@ func conv(t *testing.T) *model.Job {
 func TestTASResumes(t *testing.T) {
 	r := modeltest.Resumes(t, "tas", func() (model.Method, *model.Job) {
 		s := NewTAS()
-		s.Search, s.ArchLR = 2, .1
+		s.Search, s.ArchLR = 2, .5
 		return s, conv(t)
 	}, 40, 7, 13, 31)
+	if strings.Contains(modeltest.Said(r), "hardly told") {
+		t.Errorf("with a large rate: %s", modeltest.Said(r))
+	}
 	g := conv(t).Graph
 	f := r.Facts.(*TASFacts)
 	share := float64(structure.CostOf(r.Graph).MACs) / float64(structure.CostOf(g).MACs)
@@ -475,6 +479,9 @@ func TestTASBudgets(t *testing.T) {
 		a, b := float64(got.MACs)/float64(whole.MACs), float64(got.Params)/float64(whole.Params)
 		if macs > 0 && a > macs || params > 0 && b > params {
 			t.Errorf("%+v: %v of the multiply-accumulates and %v of the parameters", c, a, b)
+		}
+		if !strings.Contains(modeltest.Said(r), "hardly told") {
+			t.Errorf("a short search says %q", modeltest.Said(r))
 		}
 		for _, w := range r.Facts.(*TASFacts).Widths {
 			if c.Round == 4 && w.Kept%4 != 0 {
