@@ -74,8 +74,12 @@ func (r *Run) DenseGradients(on bool) {
 // are moved replaces the gradients of the step (as sharpness-aware minimisation
 // does, with the batch of the step: r.Epoch and r.Index); one that calls it after the
 // step uses them for something of its own.
-func (r *Run) Gradient(epoch, i int) (float64, error) {
-	if err := r.Train.Fill(epoch, i, r.pass); err != nil {
+func (r *Run) Gradient(epoch, i int) (float64, error) { return r.GradientOf(r.Train, epoch, i) }
+
+// GradientOf is Gradient on a batch of other samples, which have the same fields, and as
+// many in a batch.
+func (r *Run) GradientOf(from Source, epoch, i int) (float64, error) {
+	if err := from.Fill(epoch, i, r.pass); err != nil {
 		return 0, err
 	}
 	return r.pass.Run()

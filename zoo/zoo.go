@@ -67,6 +67,8 @@ var families = []Family{
 	{"vgg<n>-bn", "VGG for 32x32 (11, 13, 16, 19) with batch normalisation and one classifier", func(o Options, a []int) (*graph.Graph, error) { return vgg(o, a[0]) }, 10},
 	// Sandler et al. 2018
 	{"mobilenetv2", "inverted residuals; small inputs keep their size longer", func(o Options, a []int) (*graph.Graph, error) { return mobileNetV2(o) }, 10},
+	// You et al. 2022
+	{"supernet-<n>", "five blocks from a width, of parallel branches with depthwise convolutions of 3, 5 and 7: to search in", func(o Options, a []int) (*graph.Graph, error) { return superNet(o, a[0]) }, 10},
 	// Dosovitskiy et al. 2021
 	{"vit-tiny", "vision transformer: patches of 4, width 96, 4 blocks, 3 heads", func(o Options, a []int) (*graph.Graph, error) { return viT(o, 4, 96, 4, 3) }, 10},
 	// Devlin et al. 2019

@@ -178,8 +178,8 @@ func (e *emo) evolve(i int, p *part) (d remembered, err error) {
 		for _, g := range p.groups {
 			n.Genes = append(n.Genes, evolve.Gene{Hi: float64(len(e.widths[g]) - 1), Step: 1})
 		}
-		for k := range min(shares, n.Population/2) + 1 {
-			share := 1 - float64(k)/float64(min(shares, n.Population/2))
+		for k := range min(tenths, n.Population/2) + 1 {
+			share := 1 - float64(k)/float64(min(tenths, n.Population/2))
 			n.First = append(n.First, e.genes(p, e.at(share)))
 		}
 		n.Evaluate = func(genes []float64) ([]float64, error) {
@@ -214,8 +214,8 @@ func (e *emo) evolve(i int, p *part) (d remembered, err error) {
 	return d, nil
 }
 
-// shares is how many solutions of one share for every group a population begins with.
-const shares = 10
+// tenths is how many solutions of one share for every group a population begins with.
+const tenths = 10
 
 // nsga is a search with the settings.
 func (e *emo) nsga(of uint64) *evolve.NSGA2 {

@@ -413,7 +413,7 @@ func (e *emo) plainStep(t *testing.T, r *oracle.Training, dense *oracle.Net, k, 
 			}
 		} else {
 			_, z := forwardGated(dense, x, make([][]float64, 4))
-			p, soft, want := softmax(y, 1), softmax(y, 4), softmax(z, 4)
+			p, soft, want := probabilities(y, 1), probabilities(y, 4), probabilities(z, 4)
 			d = make([]float64, 3)
 			for o := range d {
 				d[o] = .5*p[o]/size + .5*4*(soft[o]-want[o])/size
@@ -445,7 +445,7 @@ func (e *emo) plainStep(t *testing.T, r *oracle.Training, dense *oracle.Net, k, 
 	return pruned
 }
 
-func softmax(y []float64, temper float64) []float64 {
+func probabilities(y []float64, temper float64) []float64 {
 	out, sum := make([]float64, len(y)), 0.0
 	for o, v := range y {
 		out[o] = math.Exp(v / temper)

@@ -66,7 +66,7 @@ func TestEMODivides(t *testing.T) {
 	if len(c.parts) < 2 || c.parts[0].first == c.parts[0].last {
 		t.Errorf("%d sub-networks of a chain", len(c.parts))
 	}
-	ps := []*place{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
+	ps := []*cutPlace{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
 	if got := even(ps, 100, 2); got[0] != ps[1] || got[1] != ps[2] { // 20² + 30² + 50²
 		t.Errorf("divided at %d and %d", got[0].macs, got[1].macs)
 	}

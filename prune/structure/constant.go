@@ -306,8 +306,8 @@ func (f *folding) add(n *graph.Node, delta []float64) {
 	switch {
 	case f.own(b, len(delta)) && n.Float("beta", 1) == 1:
 		shift(b, delta, 1)
-	case b == nil && n.Is("Conv") && len(us) == 1 && us[0].Index == 0 && us[0].Node.Is("BatchNormalization") && f.own(us[0].Node.In(3), len(delta)):
-		shift(us[0].Node.In(3), delta, -1)
+	case b == nil && n.Is("Conv") && f.own(f.meanBehind(y), len(delta)):
+		shift(f.meanBehind(y), delta, -1)
 	case b == nil && n.Is("Conv"):
 		n.Inputs = append(n.Inputs[:2:2], f.vector(n, delta))
 	case n.Is("MatMul") && len(us) == 1 && us[0].Node.Is("Add") && f.own(us[0].Node.In(1-us[0].Index), len(delta)):
@@ -329,6 +329,23 @@ func (f *folding) add(n *graph.Node, delta []float64) {
 		more.Inputs[0] = y
 		f.added = true
 	}
+}
+
+// meanBehind is the running mean of the batch normalisation that alone reads a value, or the
+// sum of it and others; nil: there is none.
+func (f *folding) meanBehind(y *graph.Value) *graph.Value {
+	for len(f.uses[y]) == 1 && !f.g.IsOutput(y) {
+		u := f.uses[y][0]
+		switch n := u.Node; {
+		case n.Is("BatchNormalization") && u.Index == 0:
+			return n.In(3)
+		case n.Is("Add") && !n.In(0).IsConst() && !n.In(1).IsConst() && n.In(0).Shape.Equal(n.In(1).Shape):
+			y = n.Out(0)
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // own says whether a value is a vector of n numbers that nothing else reads.

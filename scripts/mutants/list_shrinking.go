@@ -64,8 +64,8 @@ var shrinkingMutants = []Broken{
 
 // read`},
 		{Name: "fold-mean-wrong-way", Breaks: "what is folded into a running mean is added to it", File: "prune/structure/constant.go", Tests: []string{"prune/structure"},
-			Old: `shift(us[0].Node.In(3), delta, -1)`,
-			New: `shift(us[0].Node.In(3), delta, 1)`},
+			Old: `shift(f.meanBehind(y), delta, -1)`,
+			New: `shift(f.meanBehind(y), delta, 1)`},
 		{Name: "fold-one-tap", Breaks: "of a kernel one place counts", File: "prune/structure/constant.go", Tests: []string{"prune/structure"},
 			Old: `delta[i/inner%shape[out]] += float64(v) * k[p]`,
 			New: `delta[i/inner%shape[out]] = float64(v) * k[p]`},
