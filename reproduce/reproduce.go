@@ -9,7 +9,7 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, globalMP, lottery, bip, scratch, survey, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, maskSparsity, gmp,
+	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, globalMP, lottery, bip, scratch, survey, granet, rewind, trp, pagcp, jackpot, precrop, rd, regimes, random, maskSparsity, adapters, gmp,
 		magnitude, lamp, wanda, sparseGPT, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, lowRank}
 }
 
