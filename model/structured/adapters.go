@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/graph"
@@ -73,6 +74,9 @@ type AdaptersLayer struct {
 func (s *Adapters) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := j.NeedsTraining("adapters are trained"); err != nil {
 		return nil, err
+	}
+	if strings.Contains(j.Recipe.Recover, "solve") && !s.Whole {
+		return nil, catalog.Errorf("{Recipe.Recover} %s: a weight is its source and an adapter, which training alone moves; give auto, train or distil", j.Recipe.Recover)
 	}
 	ws, err := s.Weights(j.Graph)
 	if err != nil {

@@ -382,14 +382,15 @@ func TestAdaptersRefused(t *testing.T) {
 	for want, f := range map[string]func(s *Adapters, j *model.Job){
 		"adapters are trained":                              func(_ *Adapters, j *model.Job) { j.Recipe.Epochs = 0 },
 		"blocks of 7x2 do not divide weight \"fc1.weight\"": func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:2:7x2" },
-		"splora:0\"":      func(s *Adapters, _ *model.Job) { s.Adapter = "splora:0" },
-		"splora:1.5\"":    func(s *Adapters, _ *model.Job) { s.Adapter = "splora:1.5" },
-		"splora:NaN\"":    func(s *Adapters, _ *model.Job) { s.Adapter = "splora:NaN" },
-		"lora:4\"":        func(s *Adapters, _ *model.Job) { s.Adapter = "lora:4" },
-		"sppara:4\"":      func(s *Adapters, _ *model.Job) { s.Adapter = "sppara:4" },
-		"splopa:4:8\"":    func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:4:8" },
-		"splopa:0:8x8\"":  func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:0:8x8" },
-		"no target: give": func(s *Adapters, _ *model.Job) { s.MACs = 0 },
+		"splora:0\"":                 func(s *Adapters, _ *model.Job) { s.Adapter = "splora:0" },
+		"splora:1.5\"":               func(s *Adapters, _ *model.Job) { s.Adapter = "splora:1.5" },
+		"splora:NaN\"":               func(s *Adapters, _ *model.Job) { s.Adapter = "splora:NaN" },
+		"lora:4\"":                   func(s *Adapters, _ *model.Job) { s.Adapter = "lora:4" },
+		"sppara:4\"":                 func(s *Adapters, _ *model.Job) { s.Adapter = "sppara:4" },
+		"splopa:4:8\"":               func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:4:8" },
+		"splopa:0:8x8\"":             func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:0:8x8" },
+		"which training alone moves": func(_ *Adapters, j *model.Job) { j.Recipe.Recover = "solve,train" },
+		"no target: give":            func(s *Adapters, _ *model.Job) { s.MACs = 0 },
 	} {
 		s, j := NewAdapters(), modeltest.Job(t, 1)
 		f(s, j)
