@@ -24,6 +24,11 @@ type Cutter struct {
 	Scope prune.Scope
 	// Rate rates the channels of the job's network, which is another at each step.
 	Rate func(ctx context.Context, j *Job, g *graph.Graph, groups []*structure.Group) (rates [][]float64, costs bool, err error)
+	// Warm is the epochs of a training before the first cut, beside the recipe's.
+	Warm int
+	// Hooks take part in the trainings of a network of which the cuts so far have left these
+	// positions; nil: none do.
+	Hooks func(g *graph.Graph, kept structure.Kept) []train.Hook
 }
 
 // StepFacts are what one cut and the training behind it came to.
@@ -55,6 +60,9 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 	res := &Result{Graph: j.Graph, Facts: facts}
 	runs := j.NewSeries(n)
 	runs.Steps = j.Steps()
+	if err := c.warm(ctx, j, res, runs); err != nil {
+		return nil, err
+	}
 	for i := range n {
 		k := j.On(res.Graph)
 		k.Recipe.Epochs = (i+1)*total/n - i*total/n
@@ -85,12 +93,36 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 	return res, nil
 }
 
+// warm trains before the first cut.
+func (c *Cutter) warm(ctx context.Context, j *Job, res *Result, runs *Series) error {
+	if c.Warm == 0 {
+		return nil
+	}
+	k := *j
+	k.Recipe.Epochs = c.Warm
+	runs.N++
+	runs.Steps += k.Steps()
+	epochs, err := runs.Fit(ctx, &k, res.Graph, c.hooks(res)...)
+	res.Add(epochs)
+	return err
+}
+
+func (c *Cutter) hooks(res *Result) []train.Hook {
+	if c.Hooks == nil {
+		return nil
+	}
+	return c.Hooks(res.Graph, res.Kept)
+}
+
 // recover wins back what a cut has cost.
 func (c *Cutter) recover(ctx context.Context, j *Job, res *Result, runs *Series, facts *ChannelFacts, steps int) error {
 	f := &facts.Steps[len(facts.Steps)-1]
-	solved, err := j.Repair(ctx, res)
-	if err != nil {
-		return err
+	solved := false
+	if c.Hooks == nil { // else they say what the weights are
+		var err error
+		if solved, err = j.Repair(ctx, res); err != nil {
+			return err
+		}
 	}
 	if j.Recipe.Epochs == 0 && !solved {
 		if err := j.Reestimate(ctx, res.Graph); err != nil {
@@ -107,7 +139,7 @@ func (c *Cutter) recover(ctx context.Context, j *Job, res *Result, runs *Series,
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return err
 	}
-	epochs, err := runs.Fit(ctx, j, res.Graph)
+	epochs, err := runs.Fit(ctx, j, res.Graph, c.hooks(res)...)
 	if err != nil {
 		return err
 	}
