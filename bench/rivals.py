@@ -26,6 +26,7 @@ zeroed computes what the cut file does; the channels are found by their values.
 import copy
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ NAMES = """resnet18 resnet50 wide_resnet resnext50 regnet_x densenet vgg16_bn al
 mobilenet_v2 mobilenet_v3_small shufflenet_v2 efficientnet convnext vit swin deeplabv3_resnet50 unet yolo bert gpt2 llama
 t5_encoder mixer""".split()
 SHARES = [0.75, 0.5]
+MOST = 10 << 30  # bytes that a tool may take
 
 
 def session(model):
@@ -538,6 +540,7 @@ As PyTorch exports them (`interop/architectures.sh`): the libraries' own classes
 def main():
     if sys.argv[1] == "--page":
         return page(sys.argv[2], sys.argv[3:])
+    resource.setrlimit(resource.RLIMIT_AS, (MOST, MOST))
     pare, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:] or NAMES
     os.makedirs(folder, exist_ok=True)
     index = os.path.join(folder, "rivals.json")

@@ -16,7 +16,6 @@ type chooser struct {
 	b     *op.Builder
 	mixes map[*graph.Value]bool // attention has made it
 	made  map[chosen]*graph.Value
-	err   error
 }
 
 // chosen is position i of an axis, which stays with length 1.
