@@ -2,7 +2,7 @@
 
 Usage: rivals.py PARE FOLDER [NAME...]
        rivals.py PARE FOLDER --cifar10 DIR NET.onnx:NORM...
-       rivals.py --page PAGE.md RIVALS.json...
+       rivals.py --page PAGE.md [--note TEXT] RIVALS.json...
 
 The networks are those of interop/families, with random weights, or files that were trained
 on CIFAR-10, whose folder of binary files DIR is, and NORM how its images become an input,
@@ -130,6 +130,10 @@ def masked(before, after):
     m = copy.deepcopy(before)
     new = {i.name: i for i in after.graph.initializer}
     found = 0
+    scales = {n.input[1] for n in before.graph.node if n.op_type in ("LayerNormalization", "GroupNormalization", "RMSNormalization")}
+    for i in before.graph.initializer:  # what is normalised over fewer numbers is another network than the masked one
+        if i.name in scales and i.name in new and list(i.dims) != list(new[i.name].dims):
+            return None, "what is normalised together became fewer"
     for node in m.graph.node:
         if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or len(node.input) < 2:
             continue
@@ -149,12 +153,26 @@ def masked(before, after):
                     return None, f"{old.name} is of groups"
                 continue
             found += 1
-            if reads in axes:
-                zero = np.ones(w.shape[reads], bool)
-                zero[axes[reads]] = False
-                w = w.copy()
-                w[(slice(None),) * reads + (zero,)] = 0
-                old.CopyFrom(numpy_helper.from_array(w, old.name))
+            w = w.copy()
+            for axis, stay in axes.items():  # what is made too, which products of attention read
+                if axis == reads or node.op_type in ("Gemm", "MatMul"):
+                    zero = np.ones(w.shape[axis], bool)
+                    zero[stay] = False
+                    w[(slice(None),) * axis + (zero,)] = 0
+            old.CopyFrom(numpy_helper.from_array(w, old.name))
+    for node in m.graph.node:
+        for name in node.input if node.op_type == "Add" else []:  # biases of linear layers
+            old = next((i for i in m.graph.initializer if i.name == name and len(i.dims) == 1), None)
+            if old is None or name not in new or list(old.dims) == list(new[name].dims):
+                continue
+            w = numpy_helper.to_array(old).copy()
+            axes = kept(w, numpy_helper.to_array(new[name]))
+            if axes is None:
+                return None, f"{name} has other numbers"
+            zero = np.ones(len(w), bool)
+            zero[axes[0]] = False
+            w[zero] = 0
+            old.CopyFrom(numpy_helper.from_array(w, name))
     return (m, "") if found else (None, "no weight is found again")
 
 
@@ -415,6 +433,22 @@ def judge(pare, data):
     return accuracy
 
 
+def apart(work, none):
+    """What work gives, in a process of its own that may take so much memory and no more."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST, MOST))
+        with os.fdopen(w, "w") as f:
+            f.write(json.dumps(work()))
+        os._exit(0)
+    os.close(w)
+    with os.fdopen(r) as f:
+        said = f.read()
+    os.waitpid(pid, 0)
+    return json.loads(said) if said else none
+
+
 def line(text):
     return (str(text).strip().splitlines() or [""])[0][:160]
 
@@ -460,7 +494,8 @@ bisected, ranking all channels together and in equal shares, until as much of th
 is gone as is asked for; the nearer of the two results stands here. *ORT*: time of one run in ONNX Runtime on one thread,
 over that of the file before, median of nine interleaved rounds with its quartiles. *s*: to cut, once the number is found. *proof*: the
 file before, with what reads the missing channels at zero, computes what the cut file does (yes), or something else (no);
-empty where the channels cannot be found again by their numbers, as where weights were moved.
+empty where that cannot be asked: the channels are not found again by their numbers, as where weights were moved, or layer
+normalisation is over fewer of them.
 """
 
 
@@ -483,9 +518,9 @@ def reached(r):
     return r.get("macs", 1) <= r["share"] * 1.0005 and r.get("error") is not None
 
 
-def page(path, files):
+def page(path, note, files):
     all_ = [r for f in files for r in json.load(open(f))]
-    out = [HEAD]
+    out = [HEAD + (f"\n{note}\n" if note else "")]
     judged = [r for r in all_ if "accuracy" in r or any(s["network"] == r["network"] and s["tool"] == "as it is" for s in all_)]
     nets = list(dict.fromkeys(r["network"] for r in judged))
     if nets:
@@ -539,8 +574,8 @@ As PyTorch exports them (`interop/architectures.sh`): the libraries' own classes
 
 def main():
     if sys.argv[1] == "--page":
-        return page(sys.argv[2], sys.argv[3:])
-    resource.setrlimit(resource.RLIMIT_AS, (MOST, MOST))
+        note = sys.argv[4] if sys.argv[3] == "--note" else ""
+        return page(sys.argv[2], note, sys.argv[5 if note else 3 :])
     pare, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:] or NAMES
     os.makedirs(folder, exist_ok=True)
     index = os.path.join(folder, "rivals.json")
@@ -568,7 +603,9 @@ def main():
             path = os.path.join(folder, name + ".onnx")
             architectures.export(net, variant, path)
         feed = {i.name: x.numpy() for i, x in zip(net.inputs, net.sample)}
-        done += rows(pare, title, path, net, feed, folder, tools, accuracy)
+        for tool in tools:
+            none = [{"network": title, "tool": tool.name, "share": s, "why": "it ended without an answer"} for s in SHARES]
+            done += apart(lambda: list(rows(pare, title, path, net, feed, folder, [tool], accuracy)), none)
         with open(index + ".new", "w") as f:
             json.dump(done, f, indent=1)
         os.replace(index + ".new", index)
