@@ -44,6 +44,7 @@ func networks(t *testing.T) []network {
 		{"vgg16-bn", "", zoo.Options{Width: .25}},
 		{"mobilenetv2", "", zoo.Options{Width: .5}},
 		{"supernet-8", "", zoo.Options{In: []int{3, 16, 16}}},
+		{"residual-mlp-3-20", "", zoo.Options{In: []int{1, 8, 8}}},
 		{"vit-tiny", "", zoo.Options{}},
 		{"gpt-tiny", "", zoo.Options{In: []int{24}}},
 		{"resnet50-imagenet", "", zoo.Options{In: []int{3, 64, 64}, Width: .25, Classes: 10}},
