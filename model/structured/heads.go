@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"pare/catalog"
+	"pare/graph"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/score"
@@ -67,18 +68,7 @@ func (s *Heads) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := scope.Check(j.Graph); err != nil {
 		return nil, err
 	}
-	groups, whole := structure.Groups(j.Graph)
-	var heads []*structure.Group
-	for i, kind := range structure.Kinds(j.Graph, groups) {
-		g := groups[i]
-		in := kind == structure.Heads || kind == structure.GroupedHead
-		for _, w := range g.Makers() {
-			in = in && scope.Match(w)
-		}
-		if in {
-			heads = append(heads, g)
-		}
-	}
+	heads, whole := headGroups(j.Graph, scope)
 	if len(heads) == 0 {
 		return nil, catalog.Errorf("the network has no attention whose heads can be cut, or {Include} and {Exclude} leave none: method channels cuts what else goes together")
 	}
@@ -116,6 +106,22 @@ func (s *Heads) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	res.Kept, res.Facts = structure.KeptBy(heads, sel), facts
 	res.Note("%d of %d heads are cut; every layer keeps one at least", gone, all)
 	return res, j.Tune(ctx, res)
+}
+
+// headGroups are the groups whose channels are heads, all of whose makers are in scope, and
+// what stays whole.
+func headGroups(g *graph.Graph, scope prune.Scope) (heads []*structure.Group, whole []structure.Protected) {
+	groups, whole := structure.Groups(g)
+	for i, kind := range structure.Kinds(g, groups) {
+		in := kind == structure.Heads || kind == structure.GroupedHead
+		for _, w := range groups[i].Makers() {
+			in = in && scope.Match(w)
+		}
+		if in {
+			heads = append(heads, groups[i])
+		}
+	}
+	return heads, whole
 }
 
 // rates are the importances of the heads: the expected absolute derivative of the loss by

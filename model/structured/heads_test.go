@@ -15,7 +15,7 @@ import (
 	"pare/internal/modeltest"
 	"pare/internal/oracle"
 	"pare/model"
-	"pare/prune/structure"
+	"pare/prune"
 	"pare/tensor"
 	"pare/zoo"
 )
@@ -222,19 +222,14 @@ func TestHeadGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		groups, _ := structure.Groups(g)
-		n := 0
-		for i, kind := range structure.Kinds(g, groups) {
-			grp := groups[i]
-			if kind == structure.Heads || kind == structure.GroupedHead {
-				n++
-				if !strings.Contains(grp.Name, "attn") || len(grp.Channels) > 4 {
-					t.Errorf("%s: %v are taken for heads", name, grp)
-				}
+		heads, _ := headGroups(g, prune.Scope{})
+		for _, grp := range heads {
+			if !strings.Contains(grp.Name, "attn") || len(grp.Channels) > 4 {
+				t.Errorf("%s: %v are taken for heads", name, grp)
 			}
 		}
-		if n != want {
-			t.Errorf("%s has %d groups of heads, want %d", name, n, want)
+		if len(heads) != want {
+			t.Errorf("%s has %d groups of heads, want %d", name, len(heads), want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ var structuredMutants = []Broken{
 		{Name: "taylor-not-squared", Breaks: "gates of different batches cancel out", File: "prune/score/taylor.go", Tests: []string{"prune/score", "model/structured"},
 			Old: `t.sum[k][c] += x * x`,
 			New: `t.sum[k][c] += x`},
-		{Name: "channels-statistics-kept", Breaks: "without training, statistics of batch normalisation stay those before the cut", File: "model/tune.go",
+		{Name: "channels-statistics-kept", Breaks: "without training, statistics of batch normalisation stay those before the cut", File: "model/tune.go", Tests: []string{"model/structured"},
 			Old: `return j.Recalibrate(ctx, g, enoughSamples)`,
 			New: `return nil`},
 		{Name: "channels-not-relative", Breaks: "scores of different groups are compared as they are", File: "prune/structure/rank.go", Tests: []string{"prune/structure", "model/structured"},
