@@ -79,7 +79,7 @@ func TestNodesWithoutNames(t *testing.T) {
 	b := newBuilder(7, 2, 12)
 	g := b.finish(t, b.op("Softmax", attrs{"axis": 2}, b.x))
 	g.Nodes[0].Name = ""
-	if _, err := Convert(g, Options{Axes: map[string]int{"x": 2}}); err == nil || !strings.Contains(err.Error(), `node of "y0" (Softmax)`) {
+	if _, err := Convert(g, Options{Axes: map[string]int{"x": 2}}); err == nil || !strings.Contains(err.Error(), `(Softmax, which makes "y0")`) {
 		t.Error(err)
 	}
 }

@@ -103,10 +103,10 @@ func (e *Unsuitable) Unwrap() error {
 	return catalog.Errorf("node %s %s%s", called(e.Node), e.Why, way)
 }
 
-// called is what a node is called to people: a node without a name goes by its output.
+// called is what a node is called to people: one without a name goes by its output.
 func called(n *graph.Node) string {
 	if o := n.Out(0); n.Name == "" && o != nil {
-		return fmt.Sprintf("of %q (%s)", o.Name, n.Op)
+		return fmt.Sprintf("%q (%s, which makes %q)", n.Name, n.Op, o.Name)
 	}
 	return fmt.Sprintf("%q (%s)", n.Name, n.Op)
 }
