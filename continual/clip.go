@@ -97,8 +97,8 @@ func (o *Options) checkAxes(g *graph.Graph) error {
 		if a < -rank || a >= rank {
 			return catalog.Errorf("{Axes}: input %q has no axis %d; %s", name, a, listInputs(g))
 		}
-		if v.DType != tensor.Float32 && v.DType != tensor.Int64 && v.DType != tensor.Int32 {
-			return fmt.Errorf("input %q is %v: frames are float32, or whole numbers", name, v.DType)
+		if v.DType == tensor.String {
+			return fmt.Errorf("input %q is %v: frames are numbers", name, v.DType)
 		}
 		axes[name] = (a + rank) % rank
 	}

@@ -112,7 +112,7 @@ func (o Options) try(clip *graph.Graph, frames, phase int) (*converter, error) {
 			return nil, err
 		}
 		if err := c.b.Err(); err != nil {
-			return nil, fmt.Errorf("node %q (%s) on a stream: %w", n.Name, n.Op, err)
+			return nil, fmt.Errorf("node %s on a stream: %w", called(n), err)
 		}
 	}
 	return c, nil
@@ -144,7 +144,7 @@ func (c *converter) node(n *graph.Node) error {
 	var bad *Unsuitable
 	if errors.As(err, &bad) && bad.over && c.Recompute {
 		if out, err = c.anew(n, in); err == nil {
-			c.note("%q (%s) %s: it is computed anew at every step", n.Name, n.Op, bad.Why)
+			c.note("node %s %s: it is computed anew at every step", called(n), bad.Why)
 		}
 	}
 	if err != nil {

@@ -31,7 +31,7 @@ func (c *converter) positions(n *graph.Node, v value, d int, like value, in []va
 		return v, never(n, "adds positions that are computed")
 	}
 	if size < 2*like.frames-1 {
-		c.note("node %q: the table has %d positions for clips of %d frames, fewer than the %d of the recycling positional encoding: the network must have been trained with clips that begin at any of them", n.Name, size, like.frames, 2*like.frames-1)
+		c.note("node %s: the table has %d positions for clips of %d frames, fewer than the %d of the recycling positional encoding: the network must have been trained with clips that begin at any of them", called(n), size, like.frames, 2*like.frames-1)
 	}
 	index := c.turnOf(of, size, like)
 	v.Value = c.b.Attr("Gather", []graph.Attr{graph.MakeAttr("axis", d)}, of, index)

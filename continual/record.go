@@ -28,6 +28,11 @@ func (r *Stream) Run(ctx context.Context, in map[string]*tensor.Tensor, end bool
 			length = n
 		}
 	}
+	for _, v := range r.others {
+		if in[v.name] == nil && !v.given {
+			return nil, v.missing()
+		}
+	}
 	c := &collector{stream: r, pieces: map[string][]*tensor.Tensor{}}
 	frame := map[string]*tensor.Tensor{}
 	for name, t := range in {
@@ -103,7 +108,7 @@ func (c *collector) record() *Record {
 		inner, _ := tensor.Size(shape[axis+1:])
 		for i, p := range pieces {
 			for k := range outer {
-				copyPart(t, (k*len(pieces)+i)*inner, p, k*inner, inner)
+				t.CopyRange((k*len(pieces)+i)*inner, p, k*inner, inner)
 			}
 		}
 		out.Out[o.Name] = t
@@ -119,20 +124,7 @@ func along1(t *tensor.Tensor, axis, i int) *tensor.Tensor {
 	outer, _ := tensor.Size(t.Shape[:axis])
 	inner, _ := tensor.Size(t.Shape[axis+1:])
 	for k := range outer {
-		copyPart(y, k*inner, t, (k*t.Shape[axis]+i)*inner, inner)
+		y.CopyRange(k*inner, t, (k*t.Shape[axis]+i)*inner, inner)
 	}
 	return y
-}
-
-func copyPart(to *tensor.Tensor, at int, from *tensor.Tensor, of, n int) {
-	switch x := to.Data.(type) {
-	case []float32:
-		copy(x[at:at+n], from.Data.([]float32)[of:])
-	case []int64:
-		copy(x[at:at+n], from.Data.([]int64)[of:])
-	case []int32:
-		copy(x[at:at+n], from.Data.([]int32)[of:])
-	case []bool:
-		copy(x[at:at+n], from.Data.([]bool)[of:])
-	}
 }

@@ -100,6 +100,9 @@ func channelwise(c *converter, n *graph.Node, in []value) ([]value, error) {
 	if x.axis == 1 {
 		return nil, no(n, "has numbers of its own for every frame of a clip")
 	}
+	if n.Int("training_mode", 0) != 0 || len(n.Outputs) > 1 {
+		return nil, no(n, "is in training, with statistics of all frames: export the network for inference")
+	}
 	return c.outs(c.emit(n, in), x), nil
 }
 

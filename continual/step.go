@@ -58,6 +58,17 @@ type State struct {
 	in, out *graph.Value
 }
 
+// Others are the inputs that are neither frames nor states: they are the same for all
+// frames.
+func (s *Step) Others() (out []*graph.Value) {
+	for _, v := range s.Graph.Inputs {
+		if !slices.ContainsFunc(s.In, func(p Port) bool { return p.Name == v.Name }) && !slices.ContainsFunc(s.States, func(t State) bool { return t.In == v.Name }) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // property is the key of the metadata that holds a Form.
 const property = "pare.continual"
 

@@ -14,13 +14,14 @@ import (
 // Stream runs a step network on frames as they come. It is not for several goroutines at
 // once. After the first output nothing is allocated, unless an operator has no kernel.
 type Stream struct {
-	step  *Step
-	prog  *engine.Program
-	parts []part // of the inputs, the frames of a step
-	batch int
-	seen  int  // frames of this step, zeros before the stream among them
-	steps int  // that are complete
-	ended bool // the end of the stream has been told
+	step   *Step
+	prog   *engine.Program
+	parts  []part  // of the inputs, the frames of a step
+	others []other // inputs that are the same for all frames
+	batch  int
+	seen   int  // frames of this step, zeros before the stream among them
+	steps  int  // that are complete
+	ended  bool // the end of the stream has been told
 
 	clock *tensor.Tensor // state of the steps; nil: there is none
 }
@@ -29,7 +30,19 @@ type Stream struct {
 type part struct {
 	Port
 	to           *tensor.Tensor
-	outer, inner int // numbers before and behind the axis of the frames
+	frame        []int // shape of one
+	outer, inner int   // numbers before and behind the axis of the frames
+}
+
+// other is an input that is neither frames nor a state.
+type other struct {
+	name  string
+	to    *tensor.Tensor
+	given bool
+}
+
+func (v other) missing() error {
+	return fmt.Errorf("input %q has no array: it takes %v, the same for all frames", v.name, v.to)
 }
 
 // NewStream plans a step network for as many streams side by side, which go in step.
@@ -61,7 +74,12 @@ func NewStream(s *Step, batch int, opt engine.Options) (*Stream, error) {
 		t := p.Input(port.Name)
 		outer, _ := tensor.Size(t.Shape[:port.Axis])
 		inner, _ := tensor.Size(t.Shape[port.Axis+1:])
-		r.parts = append(r.parts, part{port, t, outer, inner})
+		frame := slices.Clone(t.Shape)
+		frame[port.Axis] = 1
+		r.parts = append(r.parts, part{port, t, frame, outer, inner})
+	}
+	for _, v := range s.Others() {
+		r.others = append(r.others, other{name: v.Name, to: p.Input(v.Name)})
 	}
 	for _, t := range s.States {
 		if in := p.Input(t.In); t.Clock && len(in.Shape) == 1 && in.Shape[0] == 3 {
@@ -78,30 +96,19 @@ func (r *Stream) Close() { r.prog.Close() }
 // Reset begins anew, as at a cut of a film.
 func (r *Stream) Reset() {
 	for _, t := range r.step.States {
-		zero(r.prog.Input(t.In))
+		x := r.prog.Input(t.In)
+		x.Clear(0, x.Len())
 	}
 	for _, p := range r.parts {
-		zero(p.to)
+		p.to.Clear(0, p.to.Len())
 	}
 	r.seen, r.steps, r.ended = r.step.Phase, 0, false
 }
 
-func zero(t *tensor.Tensor) {
-	switch x := t.Data.(type) {
-	case []float32:
-		clear(x)
-	case []int64:
-		clear(x)
-	case []int32:
-		clear(x)
-	case []bool:
-		clear(x)
-	}
-}
-
 // Push takes the next frame, one for every stream side by side: a tensor for each input
-// over time, with one frame along its axis, and one for each other input. It says whether a
-// step is complete: then Output and Valid give what came out.
+// over time, with one frame along its axis, and one for each other input, which may be left
+// out where it stays what it was. It says whether a step is complete: then Output and Valid
+// give what came out.
 func (r *Stream) Push(ctx context.Context, frame map[string]*tensor.Tensor) (bool, error) {
 	if r.ended {
 		return false, errors.New("the stream has ended: Reset begins another")
@@ -111,47 +118,38 @@ func (r *Stream) Push(ctx context.Context, frame map[string]*tensor.Tensor) (boo
 		if t == nil {
 			return false, fmt.Errorf("input %q has no frame", p.Name)
 		}
-		want := slices.Clone(p.to.Shape)
-		want[p.Axis] = 1
-		if t.DType != p.to.DType || !slices.Equal(t.Shape, want) {
-			return false, fmt.Errorf("a frame of input %q is %v%v, not %v%v", p.Name, t.DType, t.Shape, p.to.DType, want)
+		if t.DType != p.to.DType || !slices.Equal(t.Shape, p.frame) {
+			return false, fmt.Errorf("a frame of input %q is %v%v, not %v%v", p.Name, t.DType, t.Shape, p.to.DType, p.frame)
 		}
 	}
-	for _, v := range r.step.Graph.Inputs {
-		if t := frame[v.Name]; t != nil && !slices.ContainsFunc(r.parts, func(p part) bool { return p.Name == v.Name }) {
-			if slices.ContainsFunc(r.step.States, func(s State) bool { return s.In == v.Name }) {
-				return false, fmt.Errorf("%q is a state, which the stream keeps", v.Name)
-			}
-			if err := r.prog.Input(v.Name).Copy(t); err != nil {
-				return false, fmt.Errorf("input %q: %w", v.Name, err)
-			}
+	for _, s := range r.step.States {
+		if frame[s.In] != nil {
+			return false, fmt.Errorf("%q is a state, which the stream keeps", s.In)
 		}
+	}
+	for i := range r.others {
+		v := &r.others[i]
+		t := frame[v.name]
+		switch {
+		case t == nil && v.given:
+			continue
+		case t == nil:
+			return false, v.missing()
+		}
+		if err := v.to.Copy(t); err != nil {
+			return false, fmt.Errorf("input %q: %w", v.name, err)
+		}
+		v.given = true
 	}
 	for _, p := range r.parts {
-		p.put(frame[p.Name], r.seen, r.step.Frames)
+		for o := range p.outer {
+			p.to.CopyRange((o*r.step.Frames+r.seen)*p.inner, frame[p.Name], o*p.inner, p.inner)
+		}
 	}
 	if r.seen++; r.seen < r.step.Frames {
 		return false, nil
 	}
 	return true, r.run(ctx)
-}
-
-// put writes a frame to its place among those of a step.
-func (p part) put(t *tensor.Tensor, at, frames int) {
-	switch x := p.to.Data.(type) {
-	case []float32:
-		place1(x, t.Data.([]float32), p, at, frames)
-	case []int64:
-		place1(x, t.Data.([]int64), p, at, frames)
-	case []int32:
-		place1(x, t.Data.([]int32), p, at, frames)
-	}
-}
-
-func place1[T any](to, from []T, p part, at, frames int) {
-	for o := range p.outer {
-		copy(to[(o*frames+at)*p.inner:][:p.inner], from[o*p.inner:][:p.inner])
-	}
 }
 
 // run computes a step whose frames are all there.
@@ -197,8 +195,8 @@ func (r *Stream) End(ctx context.Context, each func() error) error {
 	for range r.step.Tail {
 		missing := r.step.Frames - r.seen
 		for _, p := range r.parts {
-			for i := r.seen; i < r.step.Frames; i++ {
-				p.clear(i, r.step.Frames)
+			for o := range p.outer {
+				p.to.Clear((o*r.step.Frames+r.seen)*p.inner, (o+1)*r.step.Frames*p.inner)
 			}
 		}
 		if past := r.clock.F32(); past[1] == 0 {
@@ -219,20 +217,6 @@ func (r *Stream) End(ctx context.Context, each func() error) error {
 		}
 	}
 	return nil
-}
-
-func (p part) clear(at, frames int) {
-	for o := range p.outer {
-		lo, hi := (o*frames+at)*p.inner, (o*frames+at+1)*p.inner
-		switch x := p.to.Data.(type) {
-		case []float32:
-			clear(x[lo:hi])
-		case []int64:
-			clear(x[lo:hi])
-		case []int32:
-			clear(x[lo:hi])
-		}
-	}
 }
 
 // Graph is the step network.

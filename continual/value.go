@@ -100,7 +100,15 @@ func (e *Unsuitable) Unwrap() error {
 	if e.over {
 		way = "; or give {Recompute} to compute it, and all behind it, anew at every step on the frames of a clip"
 	}
-	return catalog.Errorf("node %q (%s) %s%s", e.Node.Name, e.Node.Op, e.Why, way)
+	return catalog.Errorf("node %s %s%s", called(e.Node), e.Why, way)
+}
+
+// called is what a node is called to people: one without a name goes by its output.
+func called(n *graph.Node) string {
+	if o := n.Out(0); n.Name == "" && o != nil {
+		return fmt.Sprintf("%q (%s, which makes %q)", n.Name, n.Op, o.Name)
+	}
+	return fmt.Sprintf("%q (%s)", n.Name, n.Op)
 }
 
 // no is an operator that cannot be computed frame by frame, but on a window of frames.

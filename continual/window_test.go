@@ -200,6 +200,14 @@ func TestRefused(t *testing.T) {
 		"strides": {2, func(b *builder) *graph.Value {
 			return b.op("Concat", attrs{"axis": 1}, b.conv1(b.x, 2, 1, 5, 1, 0, 0), b.conv1(b.Op("Slice", b.x, b.Ints(0), b.Ints(4), b.Ints(2)), 2, 1, 2, 1, 0, 0))
 		}, "different strides", false},
+		"rounding up": {2, func(b *builder) *graph.Value {
+			return b.op("AveragePool", attrs{"kernel_shape": []int{3}, "strides": []int{2}, "ceil_mode": 1}, b.x)
+		}, "in time up", true},
+		"batch normalisation in training": {2, func(b *builder) *graph.Value {
+			y := b.bn(b.x)
+			y.From.Set("training_mode", 1)
+			return y
+		}, "in training", true},
 		"batch normalisation of time": {1, func(b *builder) *graph.Value { return b.bn(b.x) }, "numbers of its own for every frame", true},
 	} {
 		b := newBuilder(1, 4, 6)

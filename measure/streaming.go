@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -35,7 +36,10 @@ func Streamed(ctx context.Context, clip *graph.Graph, s *continual.Step, batch, 
 		return nil, err
 	}
 	defer r.Close()
-	frames := framesOf(s, batch)
+	frames, err := framesOf(s, batch)
+	if err != nil {
+		return nil, err
+	}
 	at := 0
 	step := func() error { // the frames of one step
 		for ready := false; !ready; at++ {
@@ -82,27 +86,42 @@ func Streamed(ctx context.Context, clip *graph.Graph, s *continual.Step, batch, 
 	return out, nil
 }
 
-// framesOf makes a few frames of noise for a stream.
-func framesOf(s *continual.Step, batch int) []map[string]*tensor.Tensor {
+// framesOf makes a few frames of noise for a stream; what is the same for all frames is
+// noise, too.
+func framesOf(s *continual.Step, batch int) ([]map[string]*tensor.Tensor, error) {
 	r := rand.New(rand.NewPCG(1, 3))
 	out := make([]map[string]*tensor.Tensor, 64)
+	noise := func(v *graph.Value, axis int) (*tensor.Tensor, error) {
+		shape := make([]int, len(v.Shape))
+		for a, d := range v.Shape {
+			if shape[a] = d.Mul; !d.Known() {
+				shape[a] = d.Mul * batch
+			}
+		}
+		if axis >= 0 {
+			shape[axis] = 1
+		}
+		if _, ok := tensor.Size(shape); !ok || v.DType == tensor.String {
+			return nil, fmt.Errorf("input %q is %v%v, which noise cannot be", v.Name, v.DType, v.Shape)
+		}
+		return random(tensor.New(v.DType, shape...), r)
+	}
 	for i := range out {
 		out[i] = map[string]*tensor.Tensor{}
 		for _, p := range s.In {
-			v := s.Graph.Value(p.Name)
-			shape := make([]int, len(v.Shape))
-			for a, d := range v.Shape {
-				if shape[a] = d.Mul; !d.Known() {
-					shape[a] = d.Mul * batch
-				}
-			}
-			shape[p.Axis] = 1
-			t := tensor.New(v.DType, shape...)
-			for k := range t.F32() {
-				t.F32()[k] = float32(r.NormFloat64())
+			t, err := noise(s.Graph.Value(p.Name), p.Axis)
+			if err != nil {
+				return nil, err
 			}
 			out[i][p.Name] = t
 		}
 	}
-	return out
+	for _, v := range s.Others() {
+		t, err := noise(v, -1)
+		if err != nil {
+			return nil, err
+		}
+		out[0][v.Name] = t
+	}
+	return out, nil
 }

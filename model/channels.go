@@ -64,8 +64,8 @@ func (s *ChannelTarget) Shares(g *graph.Graph) (macs, params float64) {
 // CountsAlone refuses what is neither a target of multiply-accumulates nor one of
 // parameters; why says what does not go with it.
 func (s *ChannelTarget) CountsAlone(why string) error {
-	if s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || len(s.Widths) > 0 || len(s.AtLeast) > 0 {
-		return catalog.Errorf("%s goes by {MACs} and {Params} alone: {Bytes}, {Activations}, {Latency}, {Widths} and {AtLeast} do not go with it", why)
+	if s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || s.LatencyCmd != "" || len(s.Widths) > 0 || len(s.AtLeast) > 0 {
+		return catalog.Errorf("%s goes by {MACs} and {Params} alone: {Bytes}, {Activations}, {Latency}, {LatencyCmd}, {Widths} and {AtLeast} do not go with it", why)
 	}
 	return nil
 }

@@ -117,12 +117,14 @@ func (c *Cutter) hooks(res *Result) []train.Hook {
 // recover wins back what a cut has cost.
 func (c *Cutter) recover(ctx context.Context, j *Job, res *Result, runs *Series, facts *ChannelFacts, steps int) error {
 	f := &facts.Steps[len(facts.Steps)-1]
-	solved := false
-	if c.Hooks == nil { // else they say what the weights are
-		var err error
-		if solved, err = j.Repair(ctx, res); err != nil {
-			return err
-		}
+	solved, err := false, error(nil)
+	if c.Hooks == nil {
+		solved, err = j.Repair(ctx, res)
+	} else { // they say what the weights are
+		err = j.watch(res)
+	}
+	if err != nil {
+		return err
 	}
 	if j.Recipe.Epochs == 0 && !solved {
 		if err := j.Reestimate(ctx, res.Graph); err != nil {

@@ -180,67 +180,14 @@ func ReadRaw(r io.Reader, d DType, shape ...int) (*Tensor, error) {
 		if _, err := io.ReadFull(r, b[:p.Bytes()]); err != nil {
 			return nil, err
 		}
-		p.copyFrom(elements(b[:p.Bytes()], d, p.Len()))
+		storages[d].copy(p.Data, elements(b[:p.Bytes()], d, p.Len()))
 	}
 	return t, nil
 }
 
 // part is a view of the elements from lo to hi.
 func (t *Tensor) part(lo, hi int) *Tensor {
-	p := &Tensor{DType: t.DType, Shape: []int{hi - lo}}
-	switch x := t.Data.(type) {
-	case []float32:
-		p.Data = x[lo:hi]
-	case []float64:
-		p.Data = x[lo:hi]
-	case []int64:
-		p.Data = x[lo:hi]
-	case []uint64:
-		p.Data = x[lo:hi]
-	case []int32:
-		p.Data = x[lo:hi]
-	case []uint32:
-		p.Data = x[lo:hi]
-	case []int16:
-		p.Data = x[lo:hi]
-	case []uint16:
-		p.Data = x[lo:hi]
-	case []int8:
-		p.Data = x[lo:hi]
-	case []uint8:
-		p.Data = x[lo:hi]
-	case []bool:
-		p.Data = x[lo:hi]
-	}
-	return p
-}
-
-// copyFrom copies elements of the tensor's own type.
-func (t *Tensor) copyFrom(data any) {
-	switch x := t.Data.(type) {
-	case []float32:
-		copy(x, data.([]float32))
-	case []float64:
-		copy(x, data.([]float64))
-	case []int64:
-		copy(x, data.([]int64))
-	case []uint64:
-		copy(x, data.([]uint64))
-	case []int32:
-		copy(x, data.([]int32))
-	case []uint32:
-		copy(x, data.([]uint32))
-	case []int16:
-		copy(x, data.([]int16))
-	case []uint16:
-		copy(x, data.([]uint16))
-	case []int8:
-		copy(x, data.([]int8))
-	case []uint8:
-		copy(x, data.([]uint8))
-	case []bool:
-		copy(x, data.([]bool))
-	}
+	return &Tensor{DType: t.DType, Shape: []int{hi - lo}, Data: storages[t.DType].part(t.Data, lo, hi)}
 }
 
 // append4bits appends whole numbers of 4 bits, two in a byte.

@@ -6,7 +6,10 @@ import "slices"
 type storage struct {
 	zeros func(n int) any
 	clone func(x any) any // nil where x holds another type
+	part  func(x any, lo, hi int) any
 	copy  func(to, from any)
+	move  func(to any, at int, from any, of, n int)
+	clear func(x any, lo, hi int)
 }
 
 func held[T Elem]() storage {
@@ -18,10 +21,23 @@ func held[T Elem]() storage {
 			}
 			return nil
 		},
+		part: func(x any, lo, hi int) any {
+			v, _ := x.([]T)
+			return v[lo:hi]
+		},
 		copy: func(to, from any) {
 			t, _ := to.([]T)
 			f, _ := from.([]T)
 			copy(t, f)
+		},
+		move: func(to any, at int, from any, of, n int) {
+			t, _ := to.([]T)
+			f, _ := from.([]T)
+			copy(t[at:at+n], f[of:of+n])
+		},
+		clear: func(x any, lo, hi int) {
+			v, _ := x.([]T)
+			clear(v[lo:hi])
 		},
 	}
 }

@@ -164,6 +164,18 @@ func (t *Tensor) Copy(x *Tensor) error {
 	return nil
 }
 
+// CopyRange copies n elements of a tensor of the same type, from its element of on, to
+// those from at on. It panics where one of them has none there.
+func (t *Tensor) CopyRange(at int, x *Tensor, of, n int) {
+	if t.DType != x.DType {
+		panic(fmt.Sprintf("tensor: %v does not fit %v", x, t))
+	}
+	storages[t.DType].move(t.Data, at, x.Data, of, n)
+}
+
+// Clear sets the elements from lo to hi to zero.
+func (t *Tensor) Clear(lo, hi int) { storages[t.DType].clear(t.Data, lo, hi) }
+
 // Reshape is a tensor of another shape over the same storage. It panics where
 // the number of elements differs.
 func (t *Tensor) Reshape(shape ...int) *Tensor {

@@ -50,7 +50,7 @@ func TestContinual(t *testing.T) {
 		Form continual.Form    `json:"form"`
 		Cost measure.Streaming `json:"cost"`
 	}
-	if err := json.Unmarshal([]byte(o), &made); err != nil || made.Form.Delay != 1 || made.Cost.StepMACs != 3 || made.Cost.ClipMACs != 12 || made.Cost.Step.Median <= 0 {
+	if err := json.Unmarshal([]byte(o), &made); err != nil || made.Form.Delay != 1 || made.Cost.StepMACs != 3 || made.Cost.ClipMACs != 12 || made.Cost.Step.Median <= 0 || made.Cost.Ratio.Median != made.Cost.Step.Median/made.Cost.Clip.Median {
 		t.Errorf("%v: %s", err, o)
 	}
 	array := func(name string, x ...float32) string {

@@ -70,6 +70,11 @@ func (c *cli) runStream(cmd *cobra.Command, name string, q *onStream) error {
 	if err != nil {
 		return err
 	}
+	for _, v := range s.Others() {
+		if given[v.Name] == nil {
+			return usage("input %q has no array: give --input %[1]s=FILE.npy of shape %v, the same for all frames", v.Name, v.Shape)
+		}
+	}
 	batch, err := streams(s, given)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"cmp"
+
 	"pare/graph"
 	"pare/tensor"
 )
@@ -9,7 +11,7 @@ import (
 // The first error sticks: later calls do nothing and Err returns it.
 type Builder struct {
 	G    *graph.Graph
-	Stem string // names of new values start with it
+	Stem string // names of new values start with it; "": with the operator's
 	err  error
 	dims map[*graph.Value][]graph.Dim
 }
@@ -41,7 +43,7 @@ func (b *Builder) Pare(name string, attrs []graph.Attr, in ...*graph.Value) *gra
 func (b *Builder) Node(domain, name string, outs int, in []*graph.Value, attrs ...graph.Attr) *graph.Node {
 	names := make([]string, outs)
 	for i := range names {
-		names[i] = b.Stem
+		names[i] = cmp.Or(b.Stem, name) // a value without a name is one that is left out
 	}
 	if b.err != nil {
 		n := &graph.Node{Op: name, Domain: domain}

@@ -405,3 +405,18 @@ func TestAdaptersRefused(t *testing.T) {
 		t.Errorf("a kernel of 2 by 2: %v", err)
 	}
 }
+
+// Adapters that learn from the network before match values inside it, where that is asked
+// for.
+func TestAdaptersDistil(t *testing.T) {
+	bits := map[string][]byte{}
+	for _, inner := range []string{"off", "on"} {
+		s, j := NewAdapters(), modeltest.ConvJob(t, "resnet8")
+		s.Adapter, s.Init = "splora:3", .05
+		j.Recipe.Recover, j.Recipe.Inner, j.Recipe.LR = "distil", inner, .002
+		bits[inner] = modeltest.Bits(modeltest.Run(t, s, j).Graph)
+	}
+	if slices.Equal(bits["off"], bits["on"]) {
+		t.Error("values inside the network are not matched")
+	}
+}
