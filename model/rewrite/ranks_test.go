@@ -260,7 +260,7 @@ func TestRanksBad(t *testing.T) {
 		"Nuclear NaN":                                   func(_ *model.Job, s *TRP) { s.Nuclear = math.NaN() },
 		"Of kernels: the network has no such weight":    func(_ *model.Job, s *TRP) { s.Of = "kernels" },
 		"nothing says how low ranks":                    func(_ *model.Job, s *TRP) { s.Value = 0 },
-		"no ranks meet the target: with rank 1":          func(_ *model.Job, s *TRP) { s.MACs = .001 },
+		"no ranks meet the target: with rank 1":         func(_ *model.Job, s *TRP) { s.MACs = .001 },
 		"of low rank while they are trained: give Data": func(j *model.Job, _ *TRP) { j.Recipe.Epochs = 0 },
 	} {
 		s := NewTRP()
