@@ -8,7 +8,7 @@
 # (rivals), and what is there already is not made again, so that it can be stopped.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cifar=$(realpath "$1") models=$(realpath "$2") out=${3:-rivals}
+cifar=$(realpath "$1") models=$(realpath "$2") out=$(realpath -m "${3:-rivals}")
 pare=${PARE:-pare}
 venv=${PARE_RIVALS_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pare-rivals}
 mkdir -p "$out/trained"

@@ -8,6 +8,8 @@
 # names; files that are there already are kept. No weights are downloaded: all
 # are random.
 set -euo pipefail
+mkdir -p "${1:?FOLDER is missing}"
+folder=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 
 packages="torch==2.13.0 torchvision==0.28.0 timm==1.0.31 transformers==5.23.0 segmentation-models-pytorch==0.6.0
@@ -21,4 +23,4 @@ if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then
 	printf '%s\n' "$packages" >"$venv/packages"
 fi
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
-exec "$venv/bin/python" architectures.py "$@"
+exec "$venv/bin/python" architectures.py "$folder" "${@:2}"

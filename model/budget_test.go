@@ -107,6 +107,65 @@ func TestCutsInSteps(t *testing.T) {
 	}
 }
 
+// What cannot be reached is refused before the training behind the first cut.
+func TestStepsRefused(t *testing.T) {
+	for want, s := range map[string]model.ChannelTarget{
+		"no cut of channels reaches the target":    {MACs: 1e-6, Least: .1},
+		"no cut of channels reaches a latency":     {Latency: .01, LatencyCmd: "echo 8 # {}"},
+		`AtLeast: pattern "layr*" matches no`:      {MACs: .5, AtLeast: []string{"layr*=0.5"}},
+		"asked to stay as they are: the groups of": {MACs: .1, Widths: []string{"*=1"}},
+	} {
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs = 3
+		j.OnStep = func(int, int, float64) { t.Fatalf("%s: a step was made", want) }
+		modeltest.Refused(t, channels(s, 3), j, want)
+	}
+}
+
+// What is found where it is asked whether the target can be reached is not taken for the
+// first cut.
+func TestReachIsNoCut(t *testing.T) {
+	var macs []int64
+	for _, resume := range []bool{false, true} {
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs, j.Save, j.Resume = 0, filepath.Join(t.TempDir(), "run"), resume
+		r := modeltest.Run(t, channels(model.ChannelTarget{Latency: .5, LatencyCmd: "wc -c < {}", Round: 1}, 2), j)
+		macs = append(macs, r.Facts.(*model.ChannelFacts).Steps[0].MACs)
+	}
+	if macs[0] != macs[1] {
+		t.Errorf("the first of two cuts leaves %d multiply-accumulates, and %d with Resume", macs[0], macs[1])
+	}
+}
+
+// Channels stay in multiples that suit the groups as they were before the first cut, and
+// not in those of what it left.
+func TestStepsOfMultiples(t *testing.T) {
+	for _, steps := range []int{1, 4} {
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs = 0
+		groups, _ := structure.Groups(j.Graph)
+		r := modeltest.Run(t, channels(model.ChannelTarget{MACs: .3}, steps), j)
+		cut := 0
+		for _, g := range groups {
+			for k, a := range g.Axes {
+				if !a.Value.IsConst() || len(g.Channels[0].At[k]) > 1 {
+					continue
+				}
+				n, m := r.Graph.Value(a.Value.Name).Const.Shape[a.Dim], g.Multiple()
+				if n%m != 0 {
+					t.Errorf("%d steps: %d of %d channels of %s stay, no multiple of %d", steps, n, len(g.Channels), a.Value.Name, m)
+				}
+				if m > 1 && n == m {
+					cut++
+				}
+			}
+		}
+		if cut == 0 {
+			t.Errorf("%d steps: no group comes down to one multiple, so that nothing is shown", steps)
+		}
+	}
+}
+
 // Widths in shares are of the groups as they were before the first cut.
 func TestStepsOfWidths(t *testing.T) {
 	for _, steps := range []int{1, 3} {

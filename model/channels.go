@@ -127,3 +127,17 @@ func (s ChannelTarget) Choose(ctx context.Context, j *Job, rate ChannelScore, sc
 	}
 	return chosen.groups, chosen.Selection, nil
 }
+
+// Reach returns an error where no cut of the job's network meets the target. It is asked
+// before trainings that stand before the cut.
+func (s ChannelTarget) Reach(ctx context.Context, j *Job, scope prune.Scope) error {
+	c, err := s.newCutting(j, 1)
+	if err != nil {
+		return err
+	}
+	c.asks = true
+	quiet := j.On(j.Graph)
+	quiet.Log = nil
+	_, err = c.choose(ctx, quiet, Squares, scope)
+	return err
+}

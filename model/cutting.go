@@ -28,6 +28,7 @@ type cutting struct {
 	first       *Timing          // of the network before, once it was asked
 	notes       []catalog.Text
 	before      structure.Kept // what the cuts so far have left
+	asks        bool           // whether there is such a cut, before the training: none is made
 }
 
 // limit is what a group had and keeps in the end.
@@ -143,6 +144,9 @@ func (c *cutting) limit(t *structure.Target, g *graph.Graph, groups []*structure
 			if ws != nil {
 				l.Widths = ws[i]
 			}
+			if t.Round == structure.Auto {
+				l.Multiple = grp.Multiple()
+			}
 			c.widths[grp.Name] = l
 		}
 		if c.steps == 1 {
@@ -256,7 +260,11 @@ func (c *cutting) find(ctx context.Context, j *Job, groups []*structure.Group, s
 		sel, rounded, err := structure.SelectRounded(j.Graph, groups, score, t)
 		return sel, rounded, nil, err
 	}
-	key := fmt.Sprintf("cut %d of %s", c.done+1, strings.Join(j.Facts(j.method, j.Graph).Key(), " "))
+	what := fmt.Sprintf("cut %d", c.done+1)
+	if c.asks {
+		what = "a cut before the training"
+	}
+	key := fmt.Sprintf("%s of %s", what, strings.Join(j.Facts(j.method, j.Graph).Key(), " "))
 	var d decided
 	if j.Resume && run.Recall(j.Save, key, &d) && fits(groups, d.Selection) {
 		c.notes, c.first = append(c.notes, d.Notes...), &d.First

@@ -57,6 +57,11 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 		return nil, err
 	}
 	facts := &ChannelFacts{Before: CutFacts{MACs: way.whole.MACs, Params: way.whole.Params, Bytes: way.whole.Bytes, Activations: way.whole.Activations}}
+	if n > 1 || c.Warm > 0 {
+		if err := c.Target.Reach(ctx, j, c.Scope); err != nil {
+			return nil, err
+		}
+	}
 	res := &Result{Graph: j.Graph, Facts: facts}
 	runs := j.NewSeries(n)
 	runs.Steps = j.Steps()

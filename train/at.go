@@ -28,8 +28,8 @@ const (
 // suffixes of the units as text.
 var suffixes = [...]string{Steps: "it", Epochs: "ep", Percent: "%"}
 
-// Share is the point at a share of the training, in [0,1].
-func Share(x float64) At { return At{100 * x, Percent} }
+// Share is the point at a share of the training, in [0,1], in per cent of nine decimals.
+func Share(x float64) At { return At{math.Round(1e11*x) / 1e9, Percent} }
 
 // ParseAt reads a point. It returns an error where the unit is missing and would
 // have to be guessed: of "0.1" and "1", either a step or a share could be meant.

@@ -24,6 +24,11 @@ func TestAt(t *testing.T) {
 			t.Errorf("%s is written as %s, and read as %v (%v)", c.text, a, b, err)
 		}
 	}
+	for k := range 101 {
+		if a, err := ParseAt(Share(float64(k) / 100).String()); err != nil || a.X != float64(k) {
+			t.Errorf("%v of a training is %v (%v)", float64(k)/100, a, err)
+		}
+	}
 	for text, want := range map[string]string{"0.1": "10%", "1": "1it", "-1it": "no point", "x": "no point", "NaN": "no point", "2.5it": "whole", "110%": "behind the end", "2.5": "whole", "": "no point"} {
 		if _, err := ParseAt(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
+
+	"pare/model/all"
 )
 
 // Methods are filtered by their place in the field, as a table and for machines.
@@ -32,6 +35,19 @@ func TestMethodsFilter(t *testing.T) {
 	} {
 		if s, _, e := pare(t, a...); s != 2 || !strings.Contains(e, want) {
 			t.Errorf("status %d, %q, want %q", s, e, want)
+		}
+	}
+}
+
+// The table of methods in README.md has every method of the catalogue.
+func TestReadmeHasMethods(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all.List() {
+		if name := m.Card().Name; !strings.Contains(string(b), "`"+name+"`") {
+			t.Errorf("README.md does not name method %s", name)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func set(layers []*layer, keep []int) {
 func (s *PreCrop) byFlow(ctx context.Context, j *model.Job, ws []*prune.Weight, layers []*layer, target float64) error {
 	f, err := j.Flow(ws)
 	if err != nil {
-		return err
+		return catalog.Errorf("{Densities} synflow does not suit the network, where snip, erk and uniform do: %v", err)
 	}
 	defer f.Close()
 	m := prune.Dense(ws)

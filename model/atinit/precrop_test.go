@@ -313,7 +313,11 @@ func TestPreCropBad(t *testing.T) {
 		"Iterations 0":                          func(_ *model.Job, s *PreCrop) { s.Iterations = 0 },
 		"Grow 0.5":                              func(_ *model.Job, s *PreCrop) { s.Grow = .5 },
 		"no cut of channels reaches the target": func(_ *model.Job, s *PreCrop) { s.Params, s.Densities = .002, "erk" },
-		"no prunable weight":                    func(j *model.Job, _ *PreCrop) { j.Graph = nothing(t) },
+		"Densities synflow does not suit the network": func(j *model.Job, _ *PreCrop) {
+			j.Graph, _ = zoo.New("bert-1-8-1-classifier", zoo.Options{})
+			j.Data, j.Recipe.Epochs = nil, 0
+		},
+		"no prunable weight": func(j *model.Job, _ *PreCrop) { j.Graph = nothing(t) },
 		"snip keeps nothing of fc1.weight": func(j *model.Job, s *PreCrop) {
 			s.Densities, s.Density = "snip", .1
 			clear(j.Graph.Value("fc1.weight").Const.F32())

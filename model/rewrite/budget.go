@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sort"
 
+	"pare/graph"
 	"pare/prune/lowrank"
+	"pare/prune/structure"
 )
 
 // budget chooses the ranks of all layers together.
@@ -66,9 +68,8 @@ func (b *budget) cost() lowrank.Cost {
 	return sum
 }
 
-// room is what the targets leave; negative where they are not met.
-func (b *budget) room() (macs, params int64) {
-	c := b.cost()
+// room is what the targets leave of a cost; negative where they are not met.
+func (b *budget) room(c lowrank.Cost) (macs, params int64) {
 	macs, params = math.MaxInt64, math.MaxInt64
 	if b.MACs > 0 {
 		macs = int64(b.MACs.Share(b.whole.MACs)*float64(b.whole.MACs)+1e-9) - c.MACs
@@ -79,7 +80,7 @@ func (b *budget) room() (macs, params int64) {
 	return macs, params
 }
 
-func (b *budget) met() bool { m, p := b.room(); return m >= 0 && p >= 0 }
+func (b *budget) met(c lowrank.Cost) bool { m, p := b.room(c); return m >= 0 && p >= 0 }
 
 // weigh is a cost as a share of the network's, in what the targets are of.
 func (b *budget) weigh(c lowrank.Cost) (x float64) {
@@ -104,7 +105,7 @@ type step struct {
 // is left over to the layers that gain most by it. It returns an error where no ranks
 // meet the targets.
 func (b *budget) meet() error {
-	if b.met() {
+	if b.met(b.cost()) {
 		return nil
 	}
 	var all []step
@@ -113,14 +114,36 @@ func (b *budget) meet() error {
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].slope < all[j].slope })
 	for _, s := range all {
-		if s.of.at = s.to; b.met() {
+		if s.of.at = s.to; b.met(b.cost()) {
 			b.fill()
 			return nil
 		}
 	}
-	c := b.cost()
+	return b.missed(b.cost())
+}
+
+// missed says that even the cheapest ranks cost more than the targets leave.
+func (b *budget) missed(c lowrank.Cost) error {
 	return fmt.Errorf("no ranks meet the target: with rank 1 in every layer that it saves something in, %.3g of the multiply-accumulates and %.3g of the parameters are left",
 		float64(c.MACs)/float64(max(1, b.whole.MACs)), float64(c.Params)/float64(max(1, b.whole.Params)))
+}
+
+// reach returns an error where no ranks of these layers meet the targets, whatever their
+// weights become.
+func (s Ranks) reach(g *graph.Graph, of []*lowrank.Unfolding) error {
+	whole := structure.CostOf(g)
+	b := &budget{Ranks: s, whole: lowrank.Cost{MACs: whole.MACs, Params: whole.Params}}
+	least := b.whole
+	for _, u := range of {
+		if c := u.At(1); u.Saves(1) {
+			least.MACs += c.MACs - u.Whole.MACs
+			least.Params += c.Params - u.Whole.Params
+		}
+	}
+	if !b.met(least) {
+		return b.missed(least)
+	}
+	return nil
 }
 
 // steps are the corners of the lower convex hull of what a layer loses over what it costs,
@@ -181,7 +204,7 @@ func losses(d *lowrank.Spectrum) (left []float64, sum float64) {
 // is lost then.
 func (b *budget) fill() {
 	for {
-		macs, params := b.room()
+		macs, params := b.room(b.cost())
 		gain, best, to := 0., -1, factors{}
 		for i, c := range b.of {
 			whole := c.ways[0].Whole

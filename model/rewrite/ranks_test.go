@@ -90,7 +90,7 @@ func TestBest(t *testing.T) {
 		for _, c := range b.of {
 			got += c.at.lost
 			if was := c.at; was.way != nil && was.rank < c.most[0] { // what is left over is given back
-				if c.at.rank++; b.met() {
+				if c.at.rank++; b.met(b.cost()) {
 					t.Errorf("seed %d: %s could have rank %d", seed, c.layer.Name, c.at.rank)
 				}
 				c.at = was
@@ -100,7 +100,7 @@ func TestBest(t *testing.T) {
 		var each func(i int, lost float64)
 		each = func(i int, lost float64) {
 			if i == len(b.of) {
-				if b.met() {
+				if b.met(b.cost()) {
 					best = math.Min(best, lost)
 				}
 				return
@@ -260,6 +260,7 @@ func TestRanksBad(t *testing.T) {
 		"Nuclear NaN":                                   func(_ *model.Job, s *TRP) { s.Nuclear = math.NaN() },
 		"Of kernels: the network has no such weight":    func(_ *model.Job, s *TRP) { s.Of = "kernels" },
 		"nothing says how low ranks":                    func(_ *model.Job, s *TRP) { s.Value = 0 },
+		"no ranks meet the target: with rank 1":         func(_ *model.Job, s *TRP) { s.MACs = .001 },
 		"of low rank while they are trained: give Data": func(j *model.Job, _ *TRP) { j.Recipe.Epochs = 0 },
 	} {
 		s := NewTRP()

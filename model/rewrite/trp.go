@@ -64,6 +64,9 @@ func (s *TRP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		of[l] = s.way(l)
 		h.Of = append(h.Of, of[l])
 	}
+	if err := s.reach(j.Graph, h.Of); err != nil {
+		return nil, err
+	}
 	epochs, err := j.Fit(ctx, j.Graph, h)
 	if err != nil {
 		return nil, err

@@ -391,8 +391,11 @@ func TestAdaptersRefused(t *testing.T) {
 		"splopa:0:8x8\"":             func(s *Adapters, _ *model.Job) { s.Adapter = "splopa:0:8x8" },
 		"which training alone moves": func(_ *Adapters, j *model.Job) { j.Recipe.Recover = "solve,train" },
 		"no target: give":            func(s *Adapters, _ *model.Job) { s.MACs = 0 },
+		"no cut of channels reaches": func(s *Adapters, _ *model.Job) { s.MACs = 1e-6 },
+		`pattern "nosuch" matches`:   func(s *Adapters, _ *model.Job) { s.Widths = []string{"nosuch=0.5"} },
 	} {
 		s, j := NewAdapters(), modeltest.Job(t, 1)
+		j.OnStep = func(int, int, float64) { t.Fatalf("%s: a step was made", want) }
 		f(s, j)
 		modeltest.Refused(t, s, j, want)
 	}

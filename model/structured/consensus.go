@@ -63,9 +63,7 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 	if err := j.NeedsTraining("gates are learned by training"); err != nil {
 		return nil, err
 	}
-	quiet := *j
-	quiet.Log = nil
-	if _, _, err := s.Cut(&quiet, model.Squares, s.Scope()); err != nil {
+	if err := s.Reach(ctx, j, s.Scope()); err != nil {
 		return nil, err
 	}
 	if err := s.Redraw(j); err != nil {

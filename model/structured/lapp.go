@@ -75,7 +75,7 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	}
 	h := &thresholds{Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
 	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
-	cut, err := s.begin(j, h)
+	cut, err := s.begin(ctx, j, h)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 
 // begin prepares the network and its thresholds, and gives what cuts it in the end. It
 // returns an error where the target cannot be reached.
-func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
+func (s *LAPP) begin(ctx context.Context, j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, catalog.Errorf("no target: give {MACs} or {Params}, which the thresholds steer towards")
 	}
@@ -127,9 +127,7 @@ func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Resu
 		}
 		j.Logf("no convolution can have a light branch beside it: coupled channels are cut")
 	}
-	quiet := *j
-	quiet.Log = nil
-	if _, _, err := s.Cut(&quiet, model.Squares, s.Scope()); err != nil {
+	if err := s.Reach(ctx, j, s.Scope()); err != nil {
 		return nil, err
 	}
 	groups, _ := structure.Groups(j.Graph)

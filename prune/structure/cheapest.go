@@ -84,7 +84,7 @@ func (t Target) blocks(g *graph.Graph, groups []*Group, score [][]float64) []*bl
 		}
 		sort.SliceStable(order, func(a, b int) bool { return s[order[a]] < s[order[b]] })
 		free := len(s) - t.least(i, len(s))
-		_, multiple := t.up(groups[i], 1)
+		_, multiple := t.up(i, groups[i], 1)
 		rate := math.Inf(-1)
 		for lo := 0; lo < len(order); {
 			n := (len(order) - lo) % multiple

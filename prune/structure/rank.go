@@ -149,7 +149,7 @@ func (t Target) choose(groups []*Group, worst []channel) (Selection, []Rounded) 
 	for i, grp := range groups {
 		n := len(grp.Channels)
 		asked := n - gone[i]
-		if kept, r := t.up(grp, asked); kept > asked {
+		if kept, r := t.up(i, grp, asked); kept > asked {
 			rounded = append(rounded, Rounded{i, asked, kept, r})
 			gone[i] = n - kept
 		}

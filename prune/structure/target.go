@@ -44,8 +44,9 @@ type Target struct {
 
 // Widths are limits of one group. The zero value has none.
 type Widths struct {
-	Least   int // so many channels stay at least
-	Exactly int // so many channels stay, whatever the target: the best of the group; 0: by the target
+	Least    int // so many channels stay at least
+	Exactly  int // so many channels stay, whatever the target: the best of the group; 0: by the target
+	Multiple int // in place of Target.Round, for a group that had more channels once; 0: by that
 }
 
 func (t Target) widths(i int) Widths {
@@ -70,9 +71,9 @@ func Width(n int) int {
 	return 1
 }
 
-// wide is Width for a group, of which one channel may be several positions: a head
+// Multiple is Width for a group, of which one channel may be several positions: a head
 // of 16 is as wide as vector units are.
-func (g *Group) wide() int {
+func (g *Group) Multiple() int {
 	most := 1
 	for k, a := range g.Axes {
 		if a.Value.IsConst() && len(a.Value.Shape) > 1 {
@@ -85,12 +86,15 @@ func (g *Group) wide() int {
 	return Width(len(g.Channels))
 }
 
-// up rounds the number of channels of a group that are to be kept, and says to a
+// up rounds the number of channels of the i-th group that are to be kept, and says to a
 // multiple of what.
-func (t Target) up(g *Group, keep int) (kept, multiple int) {
+func (t Target) up(i int, g *Group, keep int) (kept, multiple int) {
 	r := max(t.Round, 1)
-	if t.Round == Auto {
-		r = g.wide()
+	switch w := t.widths(i); {
+	case w.Multiple > 0:
+		r = w.Multiple
+	case t.Round == Auto:
+		r = g.Multiple()
 	}
 	return min(len(g.Channels), (keep+r-1)/r*r), r
 }
