@@ -59,9 +59,7 @@ func (s *EMO) begin(ctx context.Context, j *model.Job) (*emo, error) {
 	if err := s.Scope().Check(j.Graph); err != nil {
 		return nil, err
 	}
-	quiet := *j
-	quiet.Log = nil
-	if _, _, err := s.Cut(&quiet, model.Squares, s.Scope()); err != nil { // there is such a cut
+	if err := s.Reachable(ctx, j, s.Scope()); err != nil {
 		return nil, err
 	}
 	e := &emo{EMO: s, ctx: ctx, job: j, net: j.Graph, whole: structure.CostOf(j.Graph), known: map[string]*solution{}}

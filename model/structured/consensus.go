@@ -63,9 +63,7 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 	if err := j.NeedsTraining("gates are learned by training"); err != nil {
 		return nil, err
 	}
-	quiet := *j
-	quiet.Log = nil
-	if _, _, err := s.Cut(&quiet, model.Squares, s.Scope()); err != nil {
+	if err := s.Reachable(ctx, j, s.Scope()); err != nil {
 		return nil, err
 	}
 	if err := s.Redraw(j); err != nil {
@@ -83,13 +81,16 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 		return nil, err
 	}
 	facts := h.facts()
-	cut, kept, err := s.Cut(j, h.rates, s.Scope())
+	cut, kept, err := s.Cut(ctx, j, h.rates, s.Scope())
 	if err != nil {
 		return nil, err
 	}
 	res := &model.Result{Graph: cut, Kept: kept, Epochs: epochs, Facts: facts}
 	if facts.Disagreement > .05 {
 		res.Note("the gates of different samples do not agree yet: q (1 - q) is %.3f on average, of 0.25 at most; a larger {Beta} or {GatesLR}, or more {Recipe.Epochs}, bring them nearer", facts.Disagreement)
+	}
+	if s.MACs == 0 && s.Params == 0 {
+		res.Note("the gates learned no budget, as they are steered towards {MACs} and {Params} alone: what the others ask for went by the lowest logits")
 	}
 	if j.Recipe.Batch == 1 {
 		res.Note("with one sample in a batch every gate is 0 or 1 in it, so that there was no polarisation: give a larger {Recipe.Batch}")

@@ -17,7 +17,7 @@ import (
 
 // Heads cuts heads of attention by the loss's gradient.
 type Heads struct {
-	Share float64 `flag:"heads" range:"[0,1)" doc:"share of all heads that is cut (0: as the budgets want)"`
+	Share float64 `flag:"heads" target:"yes" range:"[0,1)" doc:"share of all heads that is cut (0: as the budgets want)"`
 	model.Counts
 	Samples int  `flag:"samples" range:"[1,)" doc:"samples of the training set whose gradients rate the heads, one at a time"`
 	Raw     bool `flag:"raw-importance" doc:"importances are compared as they are, not divided by the norm of their layer's"`

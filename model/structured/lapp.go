@@ -75,7 +75,7 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	}
 	h := &thresholds{Lambda: s.Constraint, Rate: s.ThresholdLR, Sharp: s.Sharpness, Steps: search.Steps()}
 	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
-	cut, err := s.begin(j, h)
+	cut, err := s.begin(ctx, j, h)
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +86,17 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	h.Unmask()
-	facts := &LAPPFacts{Reached: h.cost(h.M)[0]}
+	reached := h.cost(h.M)
+	facts := &LAPPFacts{Reached: reached[0]}
 	res, err := cut(facts)
 	if err != nil {
 		return nil, err
 	}
 	res.Epochs, res.Facts = epochs, facts
-	if asked := h.Targets[0]; asked > 0 && facts.Reached > 1.1*asked {
-		res.Note("the thresholds left %.2f of the multiply-accumulates, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", facts.Reached, asked)
+	for k, what := range []string{"multiply-accumulates", "parameters"} {
+		if asked := h.Targets[k]; asked > 0 && reached[k] > 1.1*asked {
+			res.Note("the thresholds left %.2f of the %s, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", reached[k], what, asked)
+		}
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return nil, err
@@ -107,9 +110,12 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 
 // begin prepares the network and its thresholds, and gives what cuts it in the end. It
 // returns an error where the target cannot be reached.
-func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
+func (s *LAPP) begin(ctx context.Context, j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, catalog.Errorf("no target: give {MACs} or {Params}, which the thresholds steer towards")
+	}
+	if err := s.Check(); err != nil {
+		return nil, err
 	}
 	if err := s.Redraw(j); err != nil {
 		return nil, err
@@ -127,9 +133,7 @@ func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Resu
 		}
 		j.Logf("no convolution can have a light branch beside it: coupled channels are cut")
 	}
-	quiet := *j
-	quiet.Log = nil
-	if _, _, err := s.Cut(&quiet, model.Squares, s.Scope()); err != nil {
+	if err := s.Reachable(ctx, j, s.Scope()); err != nil {
 		return nil, err
 	}
 	groups, _ := structure.Groups(j.Graph)
@@ -137,7 +141,7 @@ func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Resu
 		return nil, err
 	}
 	return func(f *LAPPFacts) (*model.Result, error) {
-		g, kept, err := s.Cut(j, h.rates, s.Scope())
+		g, kept, err := s.Cut(ctx, j, h.rates, s.Scope())
 		if err != nil {
 			return nil, err
 		}
@@ -149,6 +153,9 @@ func (s *LAPP) begin(j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Resu
 
 // beginBeside is begin for a network with branches.
 func (s *LAPP) beginBeside(j *model.Job, h *thresholds, b *besides) (func(*LAPPFacts) (*model.Result, error), error) {
+	if s.Importance == "scales" && !slices.ContainsFunc(b.convs, func(c *beside) bool { return c.norm != nil }) {
+		return nil, errUnscaled
+	}
 	h.Costs = b
 	b.thresholds(h, s.Importance == "scales")
 	if _, err := b.choose(h.margins()); err != nil {
@@ -186,6 +193,8 @@ func (s *LAPP) search(j *model.Job) (*model.Job, error) {
 	return &k, nil
 }
 
+var errUnscaled = catalog.Errorf("{Importance} scales: no batch normalisation scales a channel that could be cut; use filters")
+
 // thresholds gives every group in scope that weights read a threshold of 0.
 func (s *LAPP) thresholds(h *thresholds, g *graph.Graph, groups []*structure.Group) error {
 	h.Costs = structure.NewCosts(g, groups)
@@ -214,7 +223,7 @@ func (s *LAPP) thresholds(h *thresholds, g *graph.Graph, groups []*structure.Gro
 		}
 	}
 	if s.Importance == "scales" && !slices.ContainsFunc(scales, func(of []int) bool { return len(of) > 0 }) {
-		return catalog.Errorf("{Importance} scales: no batch normalisation scales a channel that could be cut; use filters")
+		return errUnscaled
 	}
 	if len(h.Layers) == 0 {
 		return catalog.Errorf("no channel that could be cut is read by trained weights, which is where it is masked")

@@ -18,7 +18,8 @@ type round struct {
 	ctx          context.Context
 	job          *model.Job
 	tasks        []*task
-	macs, params int64 // that may stay; 0: not asked
+	macs, params int64          // that may stay; 0: not asked
+	first        map[string]int // channels of the groups before the first round, by name
 
 	groups []*structure.Group
 	worst  [][]int // by group: its channels, that of the least norm first
@@ -40,6 +41,11 @@ func (r *round) cut() (*graph.Graph, structure.Kept, error) {
 	}
 	for _, p := range whole {
 		r.job.Logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	for _, grp := range r.groups {
+		if _, ok := r.first[grp.Name]; !ok {
+			r.first[grp.Name] = len(grp.Channels)
+		}
 	}
 	r.rank()
 	if r.arrange(); len(r.order) == 0 {
@@ -127,7 +133,8 @@ func (r *round) met() bool {
 // stays is how many channels of a group are left when a share goes.
 func (r *round) stays(i int, share float64) int {
 	n := len(r.groups[i].Channels)
-	keep := max(1, n-int(share*float64(n)+1e-9), int(math.Ceil(r.Least*float64(n)-1e-9)))
+	least := int(math.Ceil(r.Least*float64(r.first[r.groups[i].Name]) - 1e-9))
+	keep := max(1, n-int(share*float64(n)+1e-9), least)
 	to := r.multiple(n)
 	return min(n, (keep+to-1)/to*to)
 }
