@@ -82,6 +82,14 @@ func (s *ChannelTarget) CountsAlone(why string) error {
 	return nil
 }
 
+// Multiple is what the channels that stay of a group of n come in multiples of.
+func (s *ChannelTarget) Multiple(n int) int {
+	if s.Round == 0 {
+		return structure.Width(n)
+	}
+	return s.Round
+}
+
 // Check says what is wrong with the settings, before any work.
 func (s *ChannelTarget) Check() error {
 	if err := (Counts{s.MACs, s.Params}).Check(); err != nil {

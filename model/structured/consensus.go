@@ -118,7 +118,7 @@ func (s *Consensus) gates(j *model.Job) (*graph.Graph, *gumbel, error) {
 	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
 	first := make([]int, len(groups))
 	for i, g := range groups {
-		if first[i] = -1; len(g.Readers()) == 0 || slices.ContainsFunc(g.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {
+		if first[i] = -1; len(g.Readers()) == 0 || !g.In(s.Scope()) {
 			continue
 		}
 		first[i] = len(h.Logit)

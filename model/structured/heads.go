@@ -113,11 +113,7 @@ func (s *Heads) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 func headGroups(g *graph.Graph, scope prune.Scope) (heads []*structure.Group, whole []structure.Protected) {
 	groups, whole := structure.Groups(g)
 	for i, kind := range structure.Kinds(g, groups) {
-		in := kind == structure.Heads || kind == structure.GroupedHead
-		for _, w := range groups[i].Makers() {
-			in = in && scope.Match(w)
-		}
-		if in {
+		if (kind == structure.Heads || kind == structure.GroupedHead) && groups[i].In(scope) {
 			heads = append(heads, groups[i])
 		}
 	}

@@ -201,7 +201,7 @@ func (s *LAPP) thresholds(h *thresholds, g *graph.Graph, groups []*structure.Gro
 	scales := structure.Scales(g, groups)
 	for i, grp := range groups {
 		readers := grp.Readers()
-		if len(readers) == 0 || slices.ContainsFunc(grp.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {
+		if len(readers) == 0 || !grp.In(s.Scope()) {
 			continue
 		}
 		of := layerOf{Group: i, First: len(h.M), N: len(grp.Channels)}

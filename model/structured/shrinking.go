@@ -120,7 +120,7 @@ func (s *shrinking) hook(g *graph.Graph, keep structure.Kept) *hook.Shrink {
 	groups, _ := structure.Groups(g)
 	sel := keep.Selection(groups)
 	for i, of := range structure.Scales(g, groups) {
-		if slices.ContainsFunc(groups[i].Makers(), func(name string) bool { return !s.scope.Match(name) }) || len(of) == 0 && s.Unscaled == "leave" {
+		if !groups[i].In(s.scope) || len(of) == 0 && s.Unscaled == "leave" {
 			continue
 		}
 		for c := range groups[i].Channels {
