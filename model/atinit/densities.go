@@ -98,7 +98,7 @@ func set(layers []*layer, keep []int) {
 func (s *PreCrop) byFlow(ctx context.Context, j *model.Job, ws []*prune.Weight, layers []*layer, target float64) error {
 	f, err := j.Flow(ws)
 	if err != nil {
-		return err
+		return catalog.Errorf("%v; {Densities} snip and erk take any layers", err)
 	}
 	defer f.Close()
 	m := prune.Dense(ws)

@@ -268,6 +268,11 @@ func TestPreConfig(t *testing.T) {
 	if more == 0 || less == 0 || f.MACs > 1 || f.MACs < .9 {
 		t.Errorf("%+v", f)
 	}
+	of := *s
+	of.MACs, of.Params = 0, .8 // of the network, not of the wider one
+	if f := modeltest.Run(t, &of, modeltest.ConvJob(t, "resnet8-b")).Facts.(*PreCropFacts); f.Params > .8 || f.Params < .7 {
+		t.Errorf("%+v", f)
+	}
 	s.Density = .5
 	r = modeltest.Run(t, s, modeltest.ConvJob(t, "resnet8"))
 	if said := modeltest.Said(r); !strings.Contains(said, "does not grow: its channels lie apart") {
@@ -313,7 +318,13 @@ func TestPreCropBad(t *testing.T) {
 		"Iterations 0":                          func(_ *model.Job, s *PreCrop) { s.Iterations = 0 },
 		"Grow 0.5":                              func(_ *model.Job, s *PreCrop) { s.Grow = .5 },
 		"no cut of channels reaches the target": func(_ *model.Job, s *PreCrop) { s.Params, s.Densities = .002, "erk" },
-		"no prunable weight":                    func(j *model.Job, _ *PreCrop) { j.Graph = nothing(t) },
+		"Densities snip and erk take any layers": func(j *model.Job, _ *PreCrop) {
+			var err error
+			if j.Graph, err = zoo.New("vit-tiny", zoo.Options{In: []int{1, 8, 8}}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"no prunable weight": func(j *model.Job, _ *PreCrop) { j.Graph = nothing(t) },
 		"snip keeps nothing of fc1.weight": func(j *model.Job, s *PreCrop) {
 			s.Densities, s.Density = "snip", .1
 			clear(j.Graph.Value("fc1.weight").Const.F32())

@@ -395,6 +395,28 @@ func TestImportance(t *testing.T) {
 	}
 }
 
+// Beside branches too, every convolution keeps the share that stays at least, and even cuts
+// take the same of each.
+func TestLAPPBypassShares(t *testing.T) {
+	for _, c := range []struct {
+		even         bool
+		least, below float64
+	}{{false, .7, .7}, {true, .05, .6}} {
+		j := modeltest.ConvJob(t, "resnet8")
+		s := NewLAPP()
+		s.Bypass, s.MACs, s.Even, s.Least, s.Round, j.Recipe.Epochs = "beside", .88, c.even, c.least, 1, 4
+		f := modeltest.Run(t, s, j).Facts.(*LAPPFacts)
+		low, high := 1., 0.
+		for _, l := range f.Layers {
+			share := float64(l.Kept) / float64(l.Channels)
+			low, high = math.Min(low, share), math.Max(high, share)
+		}
+		if low < c.below || c.even && high-low > .13 || !c.even && high-low < .15 {
+			t.Errorf("even %v, least %v: shares from %.3f to %.3f stay", c.even, c.least, low, high)
+		}
+	}
+}
+
 func TestLAPPBadInput(t *testing.T) {
 	for want, f := range map[string]func(*LAPP, *model.Job){
 		"no cut of channels":             func(s *LAPP, _ *model.Job) { s.MACs = 1e-9 },
