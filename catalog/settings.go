@@ -20,6 +20,7 @@ type Setting struct {
 	Also    []string `json:"also,omitempty"`    // tag also: values allowed outside the range, with a meaning of their own
 	Alias   []string `json:"alias,omitempty"`   // tag alias: other names for it
 	Auto    string   `json:"auto,omitempty"`    // tag auto: the number that the word auto stands for
+	Target  bool     `json:"-"`                 // tag target: it says how much may stay or go; 0 is not asked
 	Default string   `json:"default"`           // the value that the struct held when it was listed
 
 	value reflect.Value
@@ -41,7 +42,7 @@ func list(v reflect.Value) []*Setting {
 		if name == "" {
 			continue
 		}
-		s := &Setting{Field: f.Name, Name: name, Doc: f.Tag.Get("doc"), Kind: f.Tag.Get("kind"), Range: f.Tag.Get("range"), Auto: f.Tag.Get("auto"), value: v.Field(i)}
+		s := &Setting{Field: f.Name, Name: name, Doc: f.Tag.Get("doc"), Kind: f.Tag.Get("kind"), Range: f.Tag.Get("range"), Auto: f.Tag.Get("auto"), Target: f.Tag.Get("target") != "", value: v.Field(i)}
 		if s.Kind == "" {
 			s.Kind = kind(v.Field(i))
 		}

@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"pare/catalog"
 	"pare/graph"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/model/atinit"
+	"pare/model/rewrite"
 	"pare/model/structured"
 	"pare/onnx"
 	"pare/prune/structure"
@@ -318,12 +321,41 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// The default share of multiply-accumulates goes where another budget is given alone.
+// Default targets go where another is asked for alone.
 func TestOneTarget(t *testing.T) {
-	for given, want := range map[string]model.Count{"": .5, "params": 0, "bytes": 0, "latency": 0, "activations": 0, "widths": 0, "macs": .5, "macs params": .5, "least": .5} {
-		m := structured.NewChannels()
-		if err := model.OneTarget(m, func(name string) bool { return slices.Contains(strings.Fields(given), name) }); err != nil || m.MACs != want {
-			t.Errorf("%q: %v, %v", given, m.MACs, err)
+	channels := func() model.Method { return structured.NewChannels() }
+	for _, c := range []struct {
+		mk     func() model.Method
+		target string // of the method
+		given  string
+		goes   bool
+	}{
+		{channels, "macs", "", false}, {channels, "macs", "params=0.5", true}, {channels, "macs", "bytes=0.5", true}, {channels, "macs", "latency=0.5", true},
+		{channels, "macs", "activations=0.5", true}, {channels, "macs", "widths=*=4", true}, {channels, "macs", "macs=0.5", false},
+		{channels, "macs", "macs=0.5 params=0.5", false}, {channels, "macs", "least=0.2", false}, {channels, "macs", "params=0", false},
+		{func() model.Method { return atinit.NewPreCrop() }, "params", "macs=0.5", true},
+		{func() model.Method { return atinit.NewPreCrop() }, "params", "widths=*=4", true},
+		{func() model.Method { return structured.NewHeads() }, "heads", "params=0.9", true},
+		{func() model.Method { return rewrite.NewLowRank() }, "macs", "keep-energy=0.99", true},
+		{func() model.Method { return rewrite.NewLowRank() }, "macs", "rank=0.5", true},
+		{func() model.Method { return rewrite.NewTRP() }, "value", "macs=0.5", true},
+		{func() model.Method { return rewrite.NewTRP() }, "value", "energy=0.5", false},
+	} {
+		m := c.mk()
+		target, err := catalog.Find(m, c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, names := target.String(), []string{}
+		for _, a := range strings.Fields(c.given) {
+			name, value, _ := strings.Cut(a, "=")
+			if err := catalog.Set(m, name, value); err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, name)
+		}
+		if err := model.OneTarget(m, func(name string) bool { return slices.Contains(names, name) }); err != nil || (target.String() != was) != c.goes || c.goes && target.String() != "0" {
+			t.Errorf("%s with %q: --%s %s became %s, %v", m.Card().Name, c.given, c.target, was, target, err)
 		}
 	}
 }

@@ -12,16 +12,16 @@ import (
 // ChannelTarget are the settings of methods that cut coupled channels down to what may
 // stay: the largest network, by the method's ranking, that is within all budgets asked for.
 type ChannelTarget struct {
-	MACs        Count    `flag:"macs" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
-	Params      Count    `flag:"params" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
-	Bytes       Size     `flag:"bytes" kind:"size" range:"[0,)" doc:"bytes that the ONNX file may have: a share such as 0.4, or a size such as 1.2MB (0: not asked)"`
-	Activations Size     `flag:"activations" kind:"size" range:"[0,)" doc:"most bytes of activations that may lie in memory at once, for one sample in the order of the file: a share such as 0.5, or a size such as 256KiB (0: not asked; the bound of this process is --memory)"`
-	Latency     Time     `flag:"latency" kind:"time" range:"[0,)" doc:"time for one sample that may be taken, measured on this machine by Pare's engine or the latency command: a share such as 0.5, or a time such as 8ms (0: not asked)"`
+	MACs        Count    `flag:"macs" target:"yes" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
+	Params      Count    `flag:"params" target:"yes" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
+	Bytes       Size     `flag:"bytes" target:"yes" kind:"size" range:"[0,)" doc:"bytes that the ONNX file may have: a share such as 0.4, or a size such as 1.2MB (0: not asked)"`
+	Activations Size     `flag:"activations" target:"yes" kind:"size" range:"[0,)" doc:"most bytes of activations that may lie in memory at once, for one sample in the order of the file: a share such as 0.5, or a size such as 256KiB (0: not asked; the bound of this process is --memory)"`
+	Latency     Time     `flag:"latency" target:"yes" kind:"time" range:"[0,)" doc:"time for one sample that may be taken, measured on this machine by Pare's engine or the latency command: a share such as 0.5, or a time such as 8ms (0: not asked)"`
 	LatencyCmd  string   `flag:"latency-cmd" doc:"a command that measures instead, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
 	Round       int      `flag:"round" range:"[0,)" doc:"channels of a group are kept in multiples of this (0: what suits vector units, 8 in groups of 16 channels and more, 4 in those of 8 and more)"`
 	Least       float64  `flag:"least" range:"[0,1)" doc:"share of every group's channels that stays at least"`
 	AtLeast     []string `flag:"at-least" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays at least in groups by pattern, such as 'layer3*=0.5,head*=16'; the last pattern that matches a group's layers counts"`
-	Widths      []string `flag:"widths" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays in groups by pattern, whatever the budgets, such as 'layer1*=0.8,conv1=1'; the last pattern that matches a group's layers counts"`
+	Widths      []string `flag:"widths" target:"yes" kind:"PATTERN=WIDTH" doc:"share or number of channels that stays in groups by pattern, whatever the budgets, such as 'layer1*=0.8,conv1=1'; the last pattern that matches a group's layers counts"`
 	Even        bool     `flag:"even" doc:"cut the same share of every group instead of ranking all groups together"`
 }
 
@@ -41,15 +41,27 @@ func (s *ChannelTarget) Asked() bool {
 	return s.MACs > 0 || s.Params > 0 || s.Bytes > 0 || s.Activations > 0 || s.Latency > 0 || len(s.Widths) > 0
 }
 
-// OneTarget lets the default share of multiply-accumulates go where another budget of
-// channels is given and it is not. given says of a setting's name whether it is.
+// OneTarget lets the targets that a method has by default go where another of its targets is
+// asked for and they are not: whoever gives a share of the parameters alone does not ask for
+// the default one of the multiply-accumulates. given says of a setting's name whether it is.
 func OneTarget(m Method, given func(name string) bool) error {
-	if _, err := catalog.Find(m, "macs"); err != nil || given("macs") {
+	var rest []*catalog.Setting
+	other := false
+	for _, s := range catalog.Settings(m) {
+		switch asked := s.Default != "" && s.Default != "0"; {
+		case !s.Target || !asked:
+		case given(s.Name):
+			other = true
+		default:
+			rest = append(rest, s)
+		}
+	}
+	if !other {
 		return nil
 	}
-	for _, name := range []string{"params", "bytes", "activations", "latency", "widths"} {
-		if given(name) {
-			return catalog.Set(m, "macs", "0")
+	for _, s := range rest {
+		if err := s.Set("0"); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -68,6 +80,14 @@ func (s *ChannelTarget) CountsAlone(why string) error {
 		return catalog.Errorf("%s goes by {MACs} and {Params} alone: {Bytes}, {Activations}, {Latency}, {LatencyCmd}, {Widths} and {AtLeast} do not go with it", why)
 	}
 	return nil
+}
+
+// Multiple is what the channels that stay of a group of n come in multiples of.
+func (s *ChannelTarget) Multiple(n int) int {
+	if s.Round == 0 {
+		return structure.Width(n)
+	}
+	return s.Round
 }
 
 // Check says what is wrong with the settings, before any work.
@@ -96,13 +116,8 @@ func (s *ChannelTarget) Check() error {
 // Cut gives a copy of the job's network without the channels that a score rates
 // lowest, as many as the targets ask for; the channels that weights out of scope make
 // stay. It says what was rounded and what stays whole. kept are the positions that are
-// left.
-func (s ChannelTarget) Cut(j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
-	return s.CutContext(context.Background(), j, rate, scope)
-}
-
-// CutContext is Cut that the end of the context ends while it measures.
-func (s ChannelTarget) CutContext(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
+// left. The end of the context ends it while it measures.
+func (s ChannelTarget) Cut(ctx context.Context, j *Job, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
 	groups, sel, err := s.Choose(ctx, j, rate, scope)
 	if err != nil {
 		return nil, nil, err

@@ -8,8 +8,8 @@ import (
 
 // Counts are the budgets of methods that cut something else than channels.
 type Counts struct {
-	MACs   Count `flag:"macs" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
-	Params Count `flag:"params" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
+	MACs   Count `flag:"macs" target:"yes" alias:"flops" kind:"amount" range:"[0,)" doc:"multiply-accumulates for one sample that may stay: a share such as 0.5, or a number such as 20M (0: not asked; also --flops)"`
+	Params Count `flag:"params" target:"yes" kind:"amount" range:"[0,)" doc:"parameters that may stay: a share such as 0.4, or a number such as 100k (0: not asked)"`
 }
 
 // Check says what is wrong with them, before any work.

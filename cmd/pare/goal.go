@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 
 	"pare/catalog"
 	"pare/model"
@@ -25,12 +26,13 @@ func (c *cli) settingOfMethod(name string) bool {
 	return err == nil
 }
 
-// budgets lets the method's own target go where another budget is given and it is not.
-func (c *cli) budgets(cmd *cobra.Command) (err error) {
+// budgets lets the method's own targets go where others are given, or are asked for
+// otherwise, and they are not.
+func (c *cli) budgets(cmd *cobra.Command, asked ...string) (err error) {
 	one := model.OneTarget(c.method, func(name string) bool {
 		given, wrong := c.given(cmd, name)
 		err = cmp.Or(err, wrong)
-		return given
+		return given || slices.Contains(asked, name)
 	})
 	return cmp.Or(err, one)
 }
@@ -89,6 +91,9 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 		g, err = model.MaxDrop(cmd.Context(), j, q.Drop)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := c.budgets(cmd, cutTargets...); err != nil { // what is sought is asked for
 		return nil, err
 	}
 	found, err := model.Seek(cmd.Context(), c.method, j, g)

@@ -22,14 +22,7 @@ type crop struct {
 func (s *PreCrop) wider(g *graph.Graph) (*crop, error) {
 	groups, _ := structure.Groups(g)
 	c := &crop{widths: widths{groups: groups, least: s.Least, balance: s.Balance}, wide: g}
-	c.whole = func(g *structure.Group) bool {
-		for _, name := range g.Makers() {
-			if !s.Scope().Match(name) {
-				return true
-			}
-		}
-		return false
-	}
+	c.whole = func(g *structure.Group) bool { return !g.In(s.Scope()) }
 	width := make([]int, len(groups))
 	why := structure.Rigid(g, groups)
 	for i, grp := range groups {

@@ -98,7 +98,7 @@ func (s *PreCrop) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 	c.layers = d
 	target := s.ChannelTarget
 	c.scale(&target)
-	cut, kept, err := target.Cut(j.On(c.wide), c.rates, s.Scope())
+	cut, kept, err := target.Cut(ctx, j.On(c.wide), c.rates, s.Scope())
 	if err != nil {
 		return nil, err
 	}

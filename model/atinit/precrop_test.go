@@ -268,6 +268,11 @@ func TestPreConfig(t *testing.T) {
 	if more == 0 || less == 0 || f.MACs > 1 || f.MACs < .9 {
 		t.Errorf("%+v", f)
 	}
+	of := *s
+	of.MACs, of.Params = 0, .8 // of the network, not of the wider one
+	if f := modeltest.Run(t, &of, modeltest.ConvJob(t, "resnet8-b")).Facts.(*PreCropFacts); f.Params > .8 || f.Params < .7 {
+		t.Errorf("%+v", f)
+	}
 	s.Density = .5
 	r = modeltest.Run(t, s, modeltest.ConvJob(t, "resnet8"))
 	if said := modeltest.Said(r); !strings.Contains(said, "does not grow: its channels lie apart") {

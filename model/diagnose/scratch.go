@@ -97,7 +97,7 @@ func (s *Scratch) Run(ctx context.Context, j *model.Job) (*model.Result, error) 
 			return nil, fmt.Errorf("the dense network: %w", err)
 		}
 	}
-	p, err := s.Prune(j)
+	p, err := s.Prune(ctx, j)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func TestSparseDraw(t *testing.T) {
 	}
 	s := NewScratch()
 	s.Pruner, s.Sparsity = "magnitude", .75
-	p, err := s.Prune(&model.Job{Graph: g})
+	p, err := s.Prune(t.Context(), &model.Job{Graph: g})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestSparseDraw(t *testing.T) {
 // Where nothing is cut, training from scratch is dense training of the same seed.
 func TestScratchNothing(t *testing.T) {
 	j, s := modeltest.Job(t, 4), fromScratch(func(s *Scratch) { s.Keep = 1 })
-	p, err := s.Prune(j)
+	p, err := s.Prune(t.Context(), j)
 	if err != nil {
 		t.Fatal(err)
 	}

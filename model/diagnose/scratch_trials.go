@@ -39,7 +39,7 @@ type Pruned struct {
 func (p *Pruned) Ratio() float64 { return float64(p.Dense) / float64(max(1, p.MACs)) }
 
 // Prune gives the architecture; the job's network stays as it is.
-func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
+func (s *Scratch) Prune(ctx context.Context, j *model.Job) (*Pruned, error) {
 	p := &Pruned{}
 	rate := func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 		return structure.Filters(g, groups), false, nil
@@ -70,7 +70,7 @@ func (s *Scratch) Prune(j *model.Job) (*Pruned, error) {
 		}
 		p.Graph, err = structure.Cut(j.Graph, groups, structure.Share(groups, score, s.Keep))
 	default:
-		p.Graph, _, err = s.Cut(j, rate, prune.Scope{})
+		p.Graph, _, err = s.Cut(ctx, j, rate, prune.Scope{})
 	}
 	if err != nil {
 		return nil, err

@@ -17,9 +17,9 @@ import (
 // Ranks are the settings of methods that put two thin layers in the place of one.
 type Ranks struct {
 	model.Counts
-	Keep   float64 `flag:"keep-energy" range:"[0,1]" doc:"share of the squares of a weight's singular values that its rank keeps, at least (0: not asked)"`
-	Value  float64 `flag:"value" range:"[0,)" doc:"singular values below this are dropped (0: not asked)"`
-	Rank   float64 `flag:"rank" range:"[0,1]" doc:"largest rank of every weight, as a share of the full one (0: not asked)"`
+	Keep   float64 `flag:"keep-energy" target:"yes" range:"[0,1]" doc:"share of the squares of a weight's singular values that its rank keeps, at least (0: not asked)"`
+	Value  float64 `flag:"value" target:"yes" range:"[0,)" doc:"singular values below this are dropped (0: not asked)"`
+	Rank   float64 `flag:"rank" target:"yes" range:"[0,1]" doc:"largest rank of every weight, as a share of the full one (0: not asked)"`
 	Scheme string  `flag:"scheme" choice:"auto,channel,spatial,decouple" doc:"how a convolution becomes two: channel (the kernel to few channels, then 1 by 1), spatial (the first axis of the kernel, then the others), decouple (1 by 1, then the kernel on every channel by itself), or auto: channel or spatial, by layer; whatever has no kernel has one way"`
 }
 

@@ -117,11 +117,8 @@ func (e *emo) levels() {
 	for _, g := range e.groups {
 		n := len(g.Channels)
 		ws := []int{n}
-		if !slices.ContainsFunc(g.Makers(), func(name string) bool { return !e.Scope().Match(name) }) {
-			to := e.Round
-			if to == 0 {
-				to = structure.Width(n)
-			}
+		if g.In(e.Scope()) {
+			to := e.Multiple(n)
 			for t := 1; t < 10; t++ {
 				w := max(1, int(math.Ceil(math.Max(float64(t)/10, e.Least)*float64(n)-1e-9)))
 				ws = append(ws, min(n, (w+to-1)/to*to))

@@ -54,7 +54,7 @@ func NewSupernet(g *graph.Graph, scope prune.Scope, widths, depths func(n int) [
 	s.Groups, _ = structure.Groups(g)
 	for i, grp := range s.Groups {
 		c := widths(len(grp.Channels))
-		if len(c) < 2 || len(grp.Readers()) == 0 || slices.ContainsFunc(grp.Makers(), func(name string) bool { return !scope.Match(name) }) {
+		if len(c) < 2 || len(grp.Readers()) == 0 || !grp.In(scope) {
 			continue
 		}
 		for _, name := range grp.Makers() {

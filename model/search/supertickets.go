@@ -74,7 +74,7 @@ func (s *SuperTickets) Run(ctx context.Context, j *model.Job) (*model.Result, er
 	if len(s.Head) > 0 {
 		return s.transfer(ctx, j)
 	}
-	h, err := s.drawing(j)
+	h, err := s.drawing(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (s *SuperTickets) Run(ctx context.Context, j *model.Job) (*model.Result, er
 }
 
 // drawing prepares the training.
-func (s *SuperTickets) drawing(j *model.Job) (*drawing, error) {
+func (s *SuperTickets) drawing(ctx context.Context, j *model.Job) (*drawing, error) {
 	ws, err := s.Layers.Weights(j.Graph)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *SuperTickets) drawing(j *model.Job) (*drawing, error) {
 		}
 		quiet := *j
 		quiet.Log = nil
-		if _, _, err := s.Cut(&quiet, h.units.rates(), s.Scope()); err != nil {
+		if _, _, err := s.Cut(ctx, &quiet, h.units.rates(), s.Scope()); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +185,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 		return nil, err
 	}
 	if s.Asked() {
-		if g, err = s.budget(j, g, u, res); err != nil {
+		if g, err = s.budget(ctx, j, g, u, res); err != nil {
 			return nil, err
 		}
 	}
@@ -213,7 +213,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 }
 
 // budget cuts what the budgets ask for beyond the dead units, those of the smallest scales.
-func (s *SuperTickets) budget(j *model.Job, g *graph.Graph, u *units, res *model.Result) (*graph.Graph, error) {
+func (s *SuperTickets) budget(ctx context.Context, j *model.Job, g *graph.Graph, u *units, res *model.Result) (*graph.Graph, error) {
 	f := res.Facts.(*SuperTicketsFacts)
 	t := s.ChannelTarget
 	macs, params := t.Shares(j.Graph) // of the supernet, not of what the dead have left
@@ -225,7 +225,7 @@ func (s *SuperTickets) budget(j *model.Job, g *graph.Graph, u *units, res *model
 		t.Params = model.Count(max(2, params*float64(whole.Params)))
 	}
 	groups, _ := structure.Groups(g)
-	_, kept, err := t.Cut(j.On(g), u.rates(), s.Scope())
+	_, kept, err := t.Cut(ctx, j.On(g), u.rates(), s.Scope())
 	if err != nil {
 		return nil, err
 	}

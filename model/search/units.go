@@ -26,10 +26,8 @@ func unitsOf(g *graph.Graph, scope prune.Scope) *units {
 	u.alive, u.scales = structure.All(u.groups), structure.Scales(g, u.groups)
 	u.costs = structure.NewCosts(g, u.groups)
 	for i, grp := range u.groups {
-		for _, name := range grp.Makers() {
-			if !scope.Match(name) {
-				u.scales[i] = nil
-			}
+		if !grp.In(scope) {
+			u.scales[i] = nil
 		}
 		if len(u.scales[i]) == 0 {
 			u.left = append(u.left, grp.Name)

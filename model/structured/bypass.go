@@ -267,7 +267,7 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 			out[f.l]++
 		}
 		for l, of := range rates {
-			r := b.multiple(len(of))
+			r := b.target.Multiple(len(of))
 			kept := min(len(of), (len(of)-int(out[l])+r-1)/r*r)
 			out[l] = float64(len(of) - kept)
 		}
@@ -283,7 +283,7 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 	}
 	left := gone(n)
 	for _, f := range slices.Backward(all[:n]) { // the last may have gone further than was needed
-		if r := float64(b.multiple(len(rates[f.l]))); left[f.l] >= r {
+		if r := float64(b.target.Multiple(len(rates[f.l]))); left[f.l] >= r {
 			if left[f.l] -= r; !met(b.Shares(left)) {
 				left[f.l] += r
 			}
@@ -300,14 +300,6 @@ func (b *besides) choose(rates [][]float64) ([]*prune.Mask, error) {
 		}
 	}
 	return masks, nil
-}
-
-// multiple is what the filters that stay of n come in multiples of.
-func (b *besides) multiple(n int) int {
-	if b.target.Round == 0 {
-		return structure.Width(n)
-	}
-	return b.target.Round
 }
 
 // cut removes filters from the network. What they gave is zeros, beside which the branch

@@ -81,13 +81,16 @@ func (s *Consensus) Run(ctx context.Context, j *model.Job) (*model.Result, error
 		return nil, err
 	}
 	facts := h.facts()
-	cut, kept, err := s.Cut(j, h.rates, s.Scope())
+	cut, kept, err := s.Cut(ctx, j, h.rates, s.Scope())
 	if err != nil {
 		return nil, err
 	}
 	res := &model.Result{Graph: cut, Kept: kept, Epochs: epochs, Facts: facts}
 	if facts.Disagreement > .05 {
 		res.Note("the gates of different samples do not agree yet: q (1 - q) is %.3f on average, of 0.25 at most; a larger {Beta} or {GatesLR}, or more {Recipe.Epochs}, bring them nearer", facts.Disagreement)
+	}
+	if s.MACs == 0 && s.Params == 0 {
+		res.Note("the gates learned no budget, as they are steered towards {MACs} and {Params} alone: what the others ask for went by the lowest logits")
 	}
 	if j.Recipe.Batch == 1 {
 		res.Note("with one sample in a batch every gate is 0 or 1 in it, so that there was no polarisation: give a larger {Recipe.Batch}")
@@ -115,7 +118,7 @@ func (s *Consensus) gates(j *model.Job) (*graph.Graph, *gumbel, error) {
 	h.Targets[0], h.Targets[1] = s.Shares(j.Graph)
 	first := make([]int, len(groups))
 	for i, g := range groups {
-		if first[i] = -1; len(g.Readers()) == 0 || slices.ContainsFunc(g.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {
+		if first[i] = -1; len(g.Readers()) == 0 || !g.In(s.Scope()) {
 			continue
 		}
 		first[i] = len(h.Logit)

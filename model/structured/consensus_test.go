@@ -371,6 +371,20 @@ func TestConsensus(t *testing.T) {
 	}
 }
 
+// Where no share of computation is asked for nothing moves the gates towards one, which is
+// said; the other budgets hold.
+func TestConsensusUnsteered(t *testing.T) {
+	s := NewConsensus()
+	s.MACs, s.Widths = 0, []string{"*=4"}
+	r := modeltest.Run(t, s, modeltest.Job(t, 1))
+	if said := modeltest.Said(r); !strings.Contains(said, "the gates learned no budget") {
+		t.Errorf("said %s", said)
+	}
+	if n := r.Graph.Consts()[0].Const.Shape; slices.Max(n) != 64 || slices.Min(n) != 4 {
+		t.Errorf("the first layer is %v", n)
+	}
+}
+
 func TestConsensusBadInput(t *testing.T) {
 	for want, f := range map[string]func(*Consensus, *model.Job){
 		"no cut of channels":            func(s *Consensus, _ *model.Job) { s.MACs = 1e-9 },

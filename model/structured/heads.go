@@ -17,7 +17,7 @@ import (
 
 // Heads cuts heads of attention by the loss's gradient.
 type Heads struct {
-	Share float64 `flag:"heads" range:"[0,1)" doc:"share of all heads that is cut (0: as the budgets want)"`
+	Share float64 `flag:"heads" target:"yes" range:"[0,1)" doc:"share of all heads that is cut (0: as the budgets want)"`
 	model.Counts
 	Samples int  `flag:"samples" range:"[1,)" doc:"samples of the training set whose gradients rate the heads, one at a time"`
 	Raw     bool `flag:"raw-importance" doc:"importances are compared as they are, not divided by the norm of their layer's"`
@@ -113,11 +113,7 @@ func (s *Heads) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 func headGroups(g *graph.Graph, scope prune.Scope) (heads []*structure.Group, whole []structure.Protected) {
 	groups, whole := structure.Groups(g)
 	for i, kind := range structure.Kinds(g, groups) {
-		in := kind == structure.Heads || kind == structure.GroupedHead
-		for _, w := range groups[i].Makers() {
-			in = in && scope.Match(w)
-		}
-		if in {
+		if (kind == structure.Heads || kind == structure.GroupedHead) && groups[i].In(scope) {
 			heads = append(heads, groups[i])
 		}
 	}

@@ -86,14 +86,17 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	h.Unmask()
-	facts := &LAPPFacts{Reached: h.cost(h.M)[0]}
+	reached := h.cost(h.M)
+	facts := &LAPPFacts{Reached: reached[0]}
 	res, err := cut(facts)
 	if err != nil {
 		return nil, err
 	}
 	res.Epochs, res.Facts = epochs, facts
-	if asked := h.Targets[0]; asked > 0 && facts.Reached > 1.1*asked {
-		res.Note("the thresholds left %.2f of the multiply-accumulates, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", facts.Reached, asked)
+	for k, what := range []string{"multiply-accumulates", "parameters"} {
+		if asked := h.Targets[k]; asked > 0 && reached[k] > 1.1*asked {
+			res.Note("the thresholds left %.2f of the %s, not the %.2f that are asked for: the rest went by a common shift of all thresholds; a larger {Constraint} or {ThresholdLR}, or a later {Until}, lets them come nearer", reached[k], what, asked)
+		}
 	}
 	if err := j.LogUntuned(ctx, res.Graph); err != nil {
 		return nil, err
@@ -110,6 +113,9 @@ func (s *LAPP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 func (s *LAPP) begin(ctx context.Context, j *model.Job, h *thresholds) (func(*LAPPFacts) (*model.Result, error), error) {
 	if s.MACs == 0 && s.Params == 0 {
 		return nil, catalog.Errorf("no target: give {MACs} or {Params}, which the thresholds steer towards")
+	}
+	if err := s.Check(); err != nil {
+		return nil, err
 	}
 	if err := s.Redraw(j); err != nil {
 		return nil, err
@@ -135,7 +141,7 @@ func (s *LAPP) begin(ctx context.Context, j *model.Job, h *thresholds) (func(*LA
 		return nil, err
 	}
 	return func(f *LAPPFacts) (*model.Result, error) {
-		g, kept, err := s.Cut(j, h.rates, s.Scope())
+		g, kept, err := s.Cut(ctx, j, h.rates, s.Scope())
 		if err != nil {
 			return nil, err
 		}
@@ -147,6 +153,9 @@ func (s *LAPP) begin(ctx context.Context, j *model.Job, h *thresholds) (func(*LA
 
 // beginBeside is begin for a network with branches.
 func (s *LAPP) beginBeside(j *model.Job, h *thresholds, b *besides) (func(*LAPPFacts) (*model.Result, error), error) {
+	if s.Importance == "scales" && !slices.ContainsFunc(b.convs, func(c *beside) bool { return c.norm != nil }) {
+		return nil, errUnscaled
+	}
 	h.Costs = b
 	b.thresholds(h, s.Importance == "scales")
 	if _, err := b.choose(h.margins()); err != nil {
@@ -184,13 +193,15 @@ func (s *LAPP) search(j *model.Job) (*model.Job, error) {
 	return &k, nil
 }
 
+var errUnscaled = catalog.Errorf("{Importance} scales: no batch normalisation scales a channel that could be cut; use filters")
+
 // thresholds gives every group in scope that weights read a threshold of 0.
 func (s *LAPP) thresholds(h *thresholds, g *graph.Graph, groups []*structure.Group) error {
 	h.Costs = structure.NewCosts(g, groups)
 	scales := structure.Scales(g, groups)
 	for i, grp := range groups {
 		readers := grp.Readers()
-		if len(readers) == 0 || slices.ContainsFunc(grp.Makers(), func(name string) bool { return !s.Scope().Match(name) }) {
+		if len(readers) == 0 || !grp.In(s.Scope()) {
 			continue
 		}
 		of := layerOf{Group: i, First: len(h.M), N: len(grp.Channels)}
@@ -212,7 +223,7 @@ func (s *LAPP) thresholds(h *thresholds, g *graph.Graph, groups []*structure.Gro
 		}
 	}
 	if s.Importance == "scales" && !slices.ContainsFunc(scales, func(of []int) bool { return len(of) > 0 }) {
-		return catalog.Errorf("{Importance} scales: no batch normalisation scales a channel that could be cut; use filters")
+		return errUnscaled
 	}
 	if len(h.Layers) == 0 {
 		return catalog.Errorf("no channel that could be cut is read by trained weights, which is where it is masked")

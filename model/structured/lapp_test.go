@@ -395,6 +395,28 @@ func TestImportance(t *testing.T) {
 	}
 }
 
+// Beside branches too, every convolution keeps the share that stays at least, and even cuts
+// take the same of each.
+func TestLAPPBypassShares(t *testing.T) {
+	for _, c := range []struct {
+		even         bool
+		least, below float64
+	}{{false, .7, .7}, {true, .05, .6}} {
+		j := modeltest.ConvJob(t, "resnet8")
+		s := NewLAPP()
+		s.Bypass, s.MACs, s.Even, s.Least, s.Round, j.Recipe.Epochs = "beside", .88, c.even, c.least, 1, 4
+		f := modeltest.Run(t, s, j).Facts.(*LAPPFacts)
+		low, high := 1., 0.
+		for _, l := range f.Layers {
+			share := float64(l.Kept) / float64(l.Channels)
+			low, high = math.Min(low, share), math.Max(high, share)
+		}
+		if low < c.below || c.even && high-low > .13 || !c.even && high-low < .15 {
+			t.Errorf("even %v, least %v: shares from %.3f to %.3f stay", c.even, c.least, low, high)
+		}
+	}
+}
+
 func TestLAPPBadInput(t *testing.T) {
 	for want, f := range map[string]func(*LAPP, *model.Job){
 		"no cut of channels":             func(s *LAPP, _ *model.Job) { s.MACs = 1e-9 },
@@ -412,12 +434,19 @@ func TestLAPPBadInput(t *testing.T) {
 		j.OnStep = func(step, _ int, _ float64) { t.Fatalf("%s: step %d was made", want, step) }
 		modeltest.Refused(t, s, j, want)
 	}
+	for want, f := range map[string]func(*LAPP, *model.Job){
+		"beside branches reaches the target: the least is": func(s *LAPP, _ *model.Job) { s.MACs = .01 },
+		"MACs 1.5: a share is at most":                     func(s *LAPP, _ *model.Job) { s.MACs = 1.5 },
+		"goes by MACs and Params alone":                    func(s *LAPP, _ *model.Job) { s.LatencyCmd = "true {}" },
+		"no batch normalisation scales":                    func(s *LAPP, j *model.Job) { s.Importance, j.Graph = "scales", modeltest.ConvJob(t, "conv-2").Graph },
+	} {
+		s, j := NewLAPP(), modeltest.ConvJob(t, "resnet8")
+		s.Bypass, s.MACs, j.Recipe.Epochs = "beside", .9, 4
+		f(s, j)
+		modeltest.Refused(t, s, j, want)
+	}
 	s := NewLAPP()
-	s.Bypass, s.MACs = "beside", .01
-	j := modeltest.ConvJob(t, "resnet8")
-	j.Recipe.Epochs = 4
-	modeltest.Refused(t, s, j, "beside branches reaches the target: the least is")
-	s.MACs = .5
+	s.Bypass = "beside"
 	r := modeltest.Run(t, s, modeltest.Job(t, 4)) // no convolution: hidden units are cut
 	if strings.Contains(modeltest.Said(r), "bypass") || r.Kept == nil {
 		t.Error(modeltest.Said(r))

@@ -50,7 +50,7 @@ func (s *MaskSparsity) Run(ctx context.Context, j *model.Job) (*model.Result, er
 		return nil, err
 	}
 	h := &shrinking{s.Shrinking, j, s.Scope()}
-	if err := h.check(s.ChannelTarget); err != nil {
+	if err := h.check(ctx, s.ChannelTarget); err != nil {
 		return nil, err
 	}
 	tune, runs := s.Jobs(j, j.Recipe.Decay)
@@ -84,11 +84,11 @@ func (s *MaskSparsity) mask(ctx context.Context, h *shrinking, search *model.Job
 	g := h.job.Graph
 	switch {
 	case s.Rate != nil:
-		return h.choose(g, s.ChannelTarget, s.Rate)
+		return h.choose(ctx, g, s.ChannelTarget, s.Rate)
 	case s.Mask == "norm":
-		return h.choose(g, s.ChannelTarget, model.Squares)
+		return h.choose(ctx, g, s.ChannelTarget, model.Squares)
 	case s.Mask == "scales":
-		return h.choose(g, s.ChannelTarget, h.rate)
+		return h.choose(ctx, g, s.ChannelTarget, h.rate)
 	}
 	c, _ := g.Clone(true)
 	epochs, err := runs.Fit(ctx, search, c, h.hook(c, nil))
@@ -96,5 +96,5 @@ func (s *MaskSparsity) mask(ctx context.Context, h *shrinking, search *model.Job
 		return nil, err
 	}
 	past.Add(epochs)
-	return h.choose(c, s.ChannelTarget, h.rate)
+	return h.choose(ctx, c, s.ChannelTarget, h.rate)
 }

@@ -108,10 +108,10 @@ func (s *PAGCP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	whole := structure.CostOf(j.Graph)
 	macs, params := s.Shares(j.Graph)
 	res := &model.Result{Graph: j.Graph, Facts: f}
-	runs := j.NewSeries(s.Rounds)
+	runs, first := j.NewSeries(s.Rounds), map[string]int{}
 	for i := range s.Rounds {
 		share := float64(i+1) / float64(s.Rounds)
-		r := &round{PAGCP: s, ctx: ctx, job: j.On(res.Graph), tasks: tasks,
+		r := &round{PAGCP: s, ctx: ctx, job: j.On(res.Graph), tasks: tasks, first: first,
 			macs: goal(macs, share, whole.MACs), params: goal(params, share, whole.Params)}
 		cut, kept, err := r.cut()
 		if err != nil {
@@ -160,6 +160,6 @@ func (s *PAGCP) say(res *model.Result, f *PAGCPFacts, macs, params float64) {
 	}
 	res.Note("%d tasks: of %d cuts that were tried %d raised no task's loss by more than the tolerance, which was %.3g at most; %.1f %% of the multiply-accumulates and %.1f %% of the parameters are left", len(f.Tasks), tried, accepted, most, 100*f.MACs, 100*f.Params)
 	if macs > 0 && f.MACs > macs || params > 0 && f.Params > params {
-		res.Note("the targets are missed, for no further cut is within the tolerance: raise {Tolerance}, or {Relax}")
+		res.Note("the targets are missed, for no further cut is within the tolerance, {Least} and {Most}: raise {Tolerance} or {Relax}, or lower {Least}")
 	}
 }

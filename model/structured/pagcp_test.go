@@ -390,6 +390,20 @@ func TestPAGCPFewest(t *testing.T) {
 	}
 }
 
+// What stays at least is a share of what there was before the first round.
+func TestPAGCPLeast(t *testing.T) {
+	j := heads(t, true, 5)
+	s := NewPAGCP()
+	s.Rounds, s.MACs, s.Least, s.Tolerance, s.Most = 3, .05, .5, 100, .4
+	r := modeltest.Run(t, s, j)
+	if a, b := r.Graph.Value("fc1.weight").Const.Shape[0], r.Graph.Value("fc2.weight").Const.Shape[0]; a != 6 || b != 4 {
+		t.Errorf("%d of 12 and %d of 8 channels are left", a, b)
+	}
+	if !strings.Contains(modeltest.Said(r), "the targets are missed") {
+		t.Error(modeltest.Said(r))
+	}
+}
+
 func TestPAGCPResume(t *testing.T) {
 	modeltest.Resumes(t, "pagcp", func() (model.Method, *model.Job) {
 		s := NewPAGCP()
@@ -405,6 +419,7 @@ func TestPAGCPBad(t *testing.T) {
 		"Relax 0.5":                              func(_ *model.Job, s *PAGCP) { s.Relax = .5 },
 		"Step 0":                                 func(_ *model.Job, s *PAGCP) { s.Step = 0 },
 		"Even does not go with":                  func(_ *model.Job, s *PAGCP) { s.Even = true },
+		"LatencyCmd, Widths and AtLeast do not":  func(_ *model.Job, s *PAGCP) { s.LatencyCmd = "true {}" },
 		"have fine-tuning between them":          func(j *model.Job, _ *PAGCP) { j.Recipe.Epochs = 0 },
 		`no output "nosuch"`:                     func(j *model.Job, _ *PAGCP) { j.Recipe.Loss = "cross-entropy(nosuch,class)" },
 		`no field "nosuch"`:                      func(j *model.Job, _ *PAGCP) { j.Recipe.Loss = "cross-entropy(kind,nosuch)" },

@@ -18,7 +18,8 @@ type round struct {
 	ctx          context.Context
 	job          *model.Job
 	tasks        []*task
-	macs, params int64 // that may stay; 0: not asked
+	macs, params int64          // that may stay; 0: not asked
+	first        map[string]int // channels of the groups before the first round, by name
 
 	groups []*structure.Group
 	worst  [][]int // by group: its channels, that of the least norm first
@@ -40,6 +41,11 @@ func (r *round) cut() (*graph.Graph, structure.Kept, error) {
 	}
 	for _, p := range whole {
 		r.job.Logf("%s stays whole: %s", p.Value.Name, p.Why)
+	}
+	for _, grp := range r.groups {
+		if _, ok := r.first[grp.Name]; !ok {
+			r.first[grp.Name] = len(grp.Channels)
+		}
 	}
 	r.rank()
 	if r.arrange(); len(r.order) == 0 {
@@ -91,7 +97,7 @@ func (r *round) arrange() {
 	saves := make([]float64, len(r.groups))
 	was := structure.CostOf(g).MACs
 	for i, grp := range r.groups {
-		if r.left(grp) {
+		if !grp.In(r.Scope()) {
 			continue
 		}
 		r.order = append(r.order, i)
@@ -113,11 +119,6 @@ func (r *round) arrange() {
 	r.price = make([]float64, len(r.groups))
 }
 
-// left says whether a group stays whole because a weight that makes it is to.
-func (r *round) left(g *structure.Group) bool {
-	return slices.ContainsFunc(g.Makers(), func(name string) bool { return !r.Scope().Match(name) })
-}
-
 // met says whether the round's targets are.
 func (r *round) met() bool {
 	c := structure.Counted(r.job.Graph, r.groups, r.sel)
@@ -127,17 +128,10 @@ func (r *round) met() bool {
 // stays is how many channels of a group are left when a share goes.
 func (r *round) stays(i int, share float64) int {
 	n := len(r.groups[i].Channels)
-	keep := max(1, n-int(share*float64(n)+1e-9), int(math.Ceil(r.Least*float64(n)-1e-9)))
-	to := r.multiple(n)
+	least := int(math.Ceil(r.Least*float64(r.first[r.groups[i].Name]) - 1e-9))
+	keep := max(1, n-int(share*float64(n)+1e-9), least)
+	to := r.Multiple(n)
 	return min(n, (keep+to-1)/to*to)
-}
-
-// multiple is what numbers of channels are rounded to, in a group of n.
-func (r *round) multiple(n int) int {
-	if r.Round == 0 {
-		return structure.Width(n)
-	}
-	return r.Round
 }
 
 // spent says whether no group has channels left that the round may cut.
@@ -194,7 +188,7 @@ func (r *round) fewer(i, was int, tolerance float64, start, now []float64) ([]fl
 	n := len(r.groups[i].Channels)
 	few, least := n-r.gone[i], n-r.gone[i]
 	for keep := few + 1; keep < n-was; keep++ {
-		if keep%r.multiple(n) != 0 {
+		if keep%r.Multiple(n) != 0 {
 			continue
 		}
 		if r.keep(i, keep); !r.met() {

@@ -32,8 +32,8 @@ type shrinking struct {
 }
 
 // choose gives what a rating keeps of a network; see model.ChannelTarget.Cut.
-func (s *shrinking) choose(g *graph.Graph, t model.ChannelTarget, rate model.ChannelScore) (structure.Kept, error) {
-	_, kept, err := t.Cut(s.job.On(g), func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+func (s *shrinking) choose(ctx context.Context, g *graph.Graph, t model.ChannelTarget, rate model.ChannelScore) (structure.Kept, error) {
+	_, kept, err := t.Cut(ctx, s.job.On(g), func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 		rates, costs, err := rate(g, groups)
 		if err != nil || s.Unscaled == "lasso" {
 			return rates, costs, err
@@ -66,11 +66,11 @@ func (s *shrinking) choose(g *graph.Graph, t model.ChannelTarget, rate model.Cha
 
 // check returns an error where the target cannot be reached. It is asked before any
 // training.
-func (s *shrinking) check(t model.ChannelTarget) error {
+func (s *shrinking) check(ctx context.Context, t model.ChannelTarget) error {
 	quiet := *s
 	quiet.job = s.job.On(s.job.Graph)
 	quiet.job.Log = nil
-	_, err := quiet.choose(s.job.Graph, t, s.rate)
+	_, err := quiet.choose(ctx, s.job.Graph, t, s.rate)
 	return err
 }
 
@@ -120,7 +120,7 @@ func (s *shrinking) hook(g *graph.Graph, keep structure.Kept) *hook.Shrink {
 	groups, _ := structure.Groups(g)
 	sel := keep.Selection(groups)
 	for i, of := range structure.Scales(g, groups) {
-		if slices.ContainsFunc(groups[i].Makers(), func(name string) bool { return !s.scope.Match(name) }) || len(of) == 0 && s.Unscaled == "leave" {
+		if !groups[i].In(s.scope) || len(of) == 0 && s.Unscaled == "leave" {
 			continue
 		}
 		for c := range groups[i].Channels {

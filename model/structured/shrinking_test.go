@@ -226,7 +226,7 @@ func shrinkJob(t *testing.T, lambda, lr float64, epochs int) (*model.Job, *shrin
 	j := modeltest.ConvJob(t, "resnet8")
 	j.Recipe.LR, j.Recipe.Epochs, j.Recipe.Schedule, j.Recipe.Decay = lr, epochs, "constant", 0
 	h := &shrinking{Shrinking: shrinkingDefaults(lambda), job: j}
-	kept, err := h.choose(j.Graph, model.ChannelTarget{MACs: .5}, model.Squares)
+	kept, err := h.choose(t.Context(), j.Graph, model.ChannelTarget{MACs: .5}, model.Squares)
 	if err != nil {
 		t.Fatal(err)
 	}

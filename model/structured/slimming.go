@@ -49,7 +49,7 @@ func (s *Slimming) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 		return nil, err
 	}
 	h := &shrinking{s.Shrinking, j, s.Scope()}
-	if err := h.check(s.ChannelTarget); err != nil {
+	if err := h.check(ctx, s.ChannelTarget); err != nil {
 		return nil, err
 	}
 	tune, runs := s.Jobs(j, j.Recipe.Decay)
@@ -57,7 +57,7 @@ func (s *Slimming) Run(ctx context.Context, j *model.Job) (*model.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := h.choose(j.Graph, s.ChannelTarget, h.rate)
+	kept, err := h.choose(ctx, j.Graph, s.ChannelTarget, h.rate)
 	if err != nil {
 		return nil, err
 	}

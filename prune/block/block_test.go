@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/answer"
 	"pare/prune/block"
 	"pare/prune/structure"
 	"pare/tensor"
@@ -35,48 +35,6 @@ func network(t *testing.T, name string, o zoo.Options) *graph.Graph {
 		}
 	}
 	return g
-}
-
-// run evaluates a network on two samples at random, the same for the same seed.
-func run(t *testing.T, g *graph.Graph) []float32 {
-	t.Helper()
-	sizes := map[string]int{}
-	for _, in := range g.Inputs {
-		if d := in.Shape[0]; !d.Known() {
-			sizes[d.Sym] = 2
-		}
-	}
-	p, err := engine.Compile(g, sizes, engine.Options{Threads: 1, Freeze: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	r := rand.New(rand.NewPCG(1, 1))
-	for _, v := range g.Inputs {
-		switch x := p.Input(v.Name).Data.(type) {
-		case []float32:
-			for i := range x {
-				x[i] = float32(r.NormFloat64())
-			}
-		case []int64:
-			for i := range x {
-				x[i] = int64(r.IntN(2))
-			}
-		}
-	}
-	if err := p.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Clone(p.Output(p.OutputNames()[0]).F32())
-}
-
-// far is the largest difference, as a share of the largest number.
-func far(a, b []float32) float64 {
-	most, d := 1., 0.
-	for i, x := range a {
-		most, d = math.Max(most, math.Abs(float64(x))), math.Max(d, math.Abs(float64(x-b[i])))
-	}
-	return d / most
 }
 
 func namesOf(blocks []*block.Block) (out []string) {
@@ -139,7 +97,7 @@ func TestRemovedIsZeroed(t *testing.T) {
 	for _, c := range families {
 		g := network(t, c.name, zoo.Options{In: c.in, Width: c.width})
 		blocks, _ := block.Find(g, c.o)
-		before, whole := structure.CostOf(g), run(t, g)
+		before, whole := structure.CostOf(g), answer.ToNoise(t, g)
 		sets := [][]*block.Block{}
 		for i, b := range blocks {
 			if i < 3 || i == len(blocks)-1 { // the others are like them
@@ -167,8 +125,8 @@ func TestRemovedIsZeroed(t *testing.T) {
 			if left.MACs != macs || left.Params != params {
 				t.Fatalf("%s: costs %+v, want %d and %d", what, left, macs, params)
 			}
-			got := run(t, cut)
-			if len(set) > 0 && far(whole, got) < 1e-4 {
+			got := answer.ToNoise(t, cut)
+			if len(set) > 0 && answer.Far(whole, got) < 1e-4 {
 				t.Errorf("%s: the outputs are those of the whole network", what)
 			}
 			zeroed, err := block.Zero(g, set)
@@ -177,12 +135,12 @@ func TestRemovedIsZeroed(t *testing.T) {
 				t.Fatalf("%s: zeroing: %v", what, err)
 			case norm || plain:
 			default:
-				if d := far(run(t, zeroed), got); !(d <= 1e-6) {
+				if d := answer.Far(answer.ToNoise(t, zeroed), got); !(d <= 1e-6) {
 					t.Errorf("%s: removed and zeroed differ by %v", what, d)
 				}
 			}
 		}
-		if far(whole, run(t, g)) != 0 {
+		if answer.Far(whole, answer.ToNoise(t, g)) != 0 {
 			t.Errorf("%s was changed", c.name)
 		}
 	}
@@ -206,7 +164,7 @@ func TestPostNormLosesLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := far(run(t, short), run(t, cut)); d > 1e-6 {
+	if d := answer.Far(answer.ToNoise(t, short), answer.ToNoise(t, cut)); d > 1e-6 {
 		t.Errorf("without layer 1 the outputs differ by %v from those of an encoder of layers 0 and 2", d)
 	}
 }
@@ -331,7 +289,7 @@ func TestSums(t *testing.T) {
 			if err != nil {
 				t.Fatal(c.name, err)
 			}
-			if d := far(run(t, zeroed), run(t, cut)); !(d <= 1e-6) {
+			if d := answer.Far(answer.ToNoise(t, zeroed), answer.ToNoise(t, cut)); !(d <= 1e-6) {
 				t.Errorf("%s: without %v removed and zeroed differ by %v", c.name, namesOf(set), d)
 			}
 			if cut.Outputs[0].Name != g.Outputs[0].Name {
@@ -377,7 +335,7 @@ func TestSharedWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := far(run(t, zeroed), run(t, cut)); !(d <= 1e-6) {
+		if d := answer.Far(answer.ToNoise(t, zeroed), answer.ToNoise(t, cut)); !(d <= 1e-6) {
 			t.Errorf("without %s removed and zeroed differ by %v", b.Name, d)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"pare/engine"
 	"pare/graph"
+	"pare/internal/answer"
 	"pare/prune/structure"
 	"pare/tensor"
 	"pare/zoo"
@@ -195,7 +195,7 @@ func TestOperateTwins(t *testing.T) {
 		return yield(map[string]*tensor.Tensor{g.Inputs[0].Name: x})
 	}
 	ctx := context.Background()
-	want := runs(t, g, x)
+	want := answer.To(t, g, x)
 	by, skips, err := Saliencies(ctx, g, groups, batches, 1e-5, Options{})
 	if err != nil || len(skips) > 0 {
 		t.Fatal(skips, err)
@@ -213,7 +213,7 @@ func TestOperateTwins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lost := largest(runs(t, plain, x), want)
+	lost := largest(answer.To(t, plain, x), want)
 	done, _, err := Operate(ctx, g, groups, stay, batches, 1e-5, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestOperateTwins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := largest(runs(t, cut, x), want); d > 2e-3 || lost < 10*d {
+	if d := largest(answer.To(t, cut, x), want); d > 2e-3 || lost < 10*d {
 		t.Errorf("outputs move by %v where twins take over, by %v where they do not", d, lost)
 	}
 	if len(done) != 7 {
@@ -233,7 +233,7 @@ func TestOperateTwins(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if d := largest(runs(t, structure.Zero(g, groups, stay), x), runs(t, cut, x)); d > 1e-5 {
+	if d := largest(answer.To(t, structure.Zero(g, groups, stay), x), answer.To(t, cut, x)); d > 1e-5 {
 		t.Errorf("zeroed and cut differ by %v", d)
 	}
 }
@@ -259,22 +259,6 @@ func twins(g *graph.Graph, groups []*structure.Group) {
 			}
 		}
 	}
-}
-
-func runs(t *testing.T, g *graph.Graph, x *tensor.Tensor) []float32 {
-	t.Helper()
-	p, err := engine.Compile(g, g.Sizes(x.Shape[0]), engine.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	if err := p.Input(g.Inputs[0].Name).Copy(x); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Clone(p.Output(g.Outputs[0].Name).F32())
 }
 
 // largest is the largest difference, as a share of the largest number.
@@ -404,7 +388,7 @@ func TestRanks(t *testing.T) {
 			c, _ := g.Clone(false)
 			c.Outputs = []*graph.Value{c.Value(in.Name)}
 			c.Prune()
-			y := runs(t, c, x)
+			y := answer.To(t, c, x)
 			per := len(y) / 12 / in.Shape[1].Mul
 			a := slices.IndexFunc(grp.Axes, func(a structure.Axis) bool { return a.Value == in })
 			for s := range 12 {

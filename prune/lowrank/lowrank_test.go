@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/answer"
 	"pare/prune"
 	"pare/prune/lowrank"
 	"pare/prune/structure"
@@ -56,44 +56,6 @@ func alone(t *testing.T, name string, x []int, w []int, left bool, attrs ...grap
 		t.Fatal(err)
 	}
 	return g
-}
-
-func run(t *testing.T, g *graph.Graph) []float32 {
-	t.Helper()
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; !d.Known() {
-		sizes[d.Sym] = 2
-	}
-	p, err := engine.Compile(g, sizes, engine.Options{Threads: 1, Freeze: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	r := rand.New(rand.NewPCG(3, 3))
-	x := p.Input(g.Inputs[0].Name).F32()
-	for i := range x {
-		x[i] = float32(r.NormFloat64())
-	}
-	if err := p.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return append([]float32{}, p.Output(p.OutputNames()[0]).F32()...)
-}
-
-func near(t *testing.T, what string, a, b []float32) {
-	t.Helper()
-	if len(a) != len(b) {
-		t.Fatalf("%s: %d and %d outputs", what, len(a), len(b))
-	}
-	most := 1.
-	for _, x := range a {
-		most = math.Max(most, math.Abs(float64(x)))
-	}
-	for i := range a {
-		if d := math.Abs(float64(a[i] - b[i])); !(d <= 1e-5*most) {
-			t.Fatalf("%s: output %d is %v, want %v", what, i, b[i], a[i])
-		}
-	}
 }
 
 // layers lists what may be factored.
@@ -147,7 +109,7 @@ func TestFactor(t *testing.T) {
 		if len(ls) != 1 {
 			t.Fatalf("%s: %d layers", c.name, len(ls))
 		}
-		l, dense := ls[0], run(t, g)
+		l, dense := ls[0], answer.ToNoise(t, g)
 		schemes := 0
 		for _, scheme := range []lowrank.Scheme{lowrank.Channel, lowrank.Spatial, lowrank.Decouple} {
 			u := l.Unfold(scheme)
@@ -164,9 +126,9 @@ func TestFactor(t *testing.T) {
 				}
 				cut, _ := g.Clone(true)
 				s.Truncate(cut.Value("w").Const.F32(), func([]float64) int { return rank })
-				near(t, what, run(t, cut), run(t, f))
+				answer.Same(t, what, answer.ToNoise(t, cut), answer.ToNoise(t, f))
 				if rank == u.Full() {
-					near(t, what, dense, run(t, f))
+					answer.Same(t, what, dense, answer.ToNoise(t, f))
 				}
 				was, is := structure.CostOf(g), structure.CostOf(f)
 				want := u.At(rank)
@@ -268,7 +230,7 @@ func TestLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "behind a Transpose", run(t, g), run(t, f))
+	answer.Same(t, "behind a Transpose", answer.ToNoise(t, g), answer.ToNoise(t, f))
 	if len(f.Nodes) != 2 || f.Value("turned") != nil {
 		t.Errorf("left: %v", f.Nodes)
 	}
@@ -319,6 +281,6 @@ func TestNetworks(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		near(t, name, run(t, g), run(t, f))
+		answer.Same(t, name, answer.ToNoise(t, g), answer.ToNoise(t, f))
 	}
 }

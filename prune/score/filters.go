@@ -44,14 +44,16 @@ func eachMaker(groups []*structure.Group, f func(filters [][]float32, out []floa
 	out := make([][]float64, len(groups))
 	for i, g := range groups {
 		out[i] = make([]float64, len(g.Channels))
-		for _, k := range g.Making() {
+		for _, k := range g.Makes() {
 			w := g.Axes[k].Value.Const
 			if w == nil || w.F32() == nil {
 				continue
 			}
 			filters := make([][]float32, len(g.Channels))
 			for c := range filters {
-				filters[c] = g.Slice(k, c, w.F32())
+				for _, e := range g.Entries(k, c) {
+					filters[c] = append(filters[c], w.F32()[e])
+				}
 			}
 			f(filters, out[i])
 		}

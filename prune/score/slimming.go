@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"pare/graph"
-	"pare/graph/op"
 	"pare/prune/structure"
 )
 
@@ -16,24 +15,14 @@ import (
 // Groups whose channels go through none are named: their scores are infinite, so that
 // they go last.
 func Slimming(g *graph.Graph, groups []*structure.Group) (rates [][]float64, without []string) {
-	scales := map[*graph.Value]bool{}
-	op.Each(g, func(n *graph.Node) {
-		if v := n.In(1); n.Is("BatchNormalization") && v.IsConst() && v.Const.F32() != nil {
-			scales[v] = true
-		}
-	})
-	for _, grp := range groups {
-		rate := make([]float64, len(grp.Channels))
-		n := 0
-		for k, a := range grp.Axes {
-			if !scales[a.Value] {
-				continue
-			}
-			n++
+	for i, scales := range structure.Scales(g, groups) {
+		rate, n := make([]float64, len(groups[i].Channels)), len(scales)
+		for _, k := range scales {
+			x := groups[i].Axes[k].Value.Const.F32()
 			for c := range rate {
-				of := grp.Slice(k, c, a.Value.Const.F32())
-				for _, x := range of {
-					rate[c] += math.Abs(float64(x)) / float64(len(of))
+				of := groups[i].Entries(k, c)
+				for _, e := range of {
+					rate[c] += math.Abs(float64(x[e])) / float64(len(of))
 				}
 			}
 		}
@@ -43,7 +32,7 @@ func Slimming(g *graph.Graph, groups []*structure.Group) (rates [][]float64, wit
 			}
 		}
 		if n == 0 {
-			without = append(without, grp.Name)
+			without = append(without, groups[i].Name)
 		}
 		rates = append(rates, rate)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
+	"pare/prune"
 )
 
 // Group is a coupled group of the dependency graph: each of its channels touches
@@ -186,28 +187,8 @@ func (g *Group) Reads(v *graph.Value) int {
 	return -1
 }
 
-// Making lists the axes of the group along which weights make its channels.
-func (g *Group) Making() []int {
-	var out []int
-	for k, made := range g.made {
-		if made {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-// Slice gives the entries that a channel has in axis k of the group, of those of the
-// axis' whole weight, in their order.
-func (g *Group) Slice(k, channel int, entries []float32) []float32 {
-	a := g.Axes[k]
-	n := a.Value.Const.Shape[a.Dim]
-	outer, inner := around(a.Value.Const.Shape, a.Dim)
-	var out []float32
-	for o := range outer {
-		for _, p := range g.Channels[channel].At[k] {
-			out = append(out, entries[(o*n+p)*inner:(o*n+p+1)*inner]...)
-		}
-	}
-	return out
+// In says whether all weights that make the group's channels are in a scope, so that
+// channels may go.
+func (g *Group) In(s prune.Scope) bool {
+	return !slices.ContainsFunc(g.makers, func(name string) bool { return !s.Match(name) })
 }

@@ -1,67 +1,20 @@
 package structure_test
 
 import (
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/answer"
 	"pare/onnx"
 	"pare/prune/structure"
 	"pare/tensor"
 	"pare/zoo"
 )
-
-// run evaluates a network on random input, the same for the same seed.
-func run(t *testing.T, g *graph.Graph) []float32 {
-	t.Helper()
-	sizes := map[string]int{}
-	if d := g.Inputs[0].Shape[0]; !d.Known() {
-		sizes[d.Sym] = 2
-	}
-	p, err := engine.Compile(g, sizes, engine.Options{Threads: 1, Freeze: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	r := rand.New(rand.NewPCG(1, 1))
-	in := p.Input(g.Inputs[0].Name)
-	switch x := in.Data.(type) {
-	case []float32:
-		for i := range x {
-			x[i] = float32(r.NormFloat64())
-		}
-	case []int64:
-		for i := range x {
-			x[i] = int64(r.IntN(10))
-		}
-	}
-	if err := p.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return append([]float32{}, p.Output(p.OutputNames()[0]).F32()...)
-}
-
-func same(t *testing.T, what string, a, b []float32) {
-	t.Helper()
-	if len(a) != len(b) {
-		t.Fatalf("%s: %d against %d outputs", what, len(a), len(b))
-	}
-	scale := 1.0
-	for _, v := range a {
-		scale = math.Max(scale, math.Abs(float64(v)))
-	}
-	for i := range a {
-		if d := math.Abs(float64(a[i] - b[i])); !(d <= 1e-5*scale) {
-			t.Fatalf("%s: output %d is %v zeroed and %v cut", what, i, a[i], b[i])
-		}
-	}
-}
 
 // zeroedIsCut checks every group: some of its channels at random, and then
 // half of the channels of all groups at once.
@@ -89,7 +42,7 @@ func zeroedIsCut(t *testing.T, name string, g *graph.Graph) []*structure.Group {
 		if err != nil {
 			t.Fatal(name, what, err)
 		}
-		same(t, name+" "+what, run(t, structure.Zero(g, groups, s)), run(t, c))
+		answer.Same(t, name+" "+what, answer.ToNoise(t, structure.Zero(g, groups, s)), answer.ToNoise(t, c))
 		if a, b := structure.CostOf(g), structure.CostOf(c); b.Params >= a.Params {
 			t.Fatalf("%s %s: %d parameters after cutting, %d before", name, what, b.Params, a.Params)
 		}
@@ -457,7 +410,7 @@ func TestCutAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, "cut", run(t, structure.Zero(g, groups, s)), run(t, c))
+		answer.Same(t, "cut", answer.ToNoise(t, structure.Zero(g, groups, s)), answer.ToNoise(t, c))
 		return c
 	}
 	once := half(g)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/internal/answer"
 	"pare/prune/structure"
 	"pare/zoo"
 )
@@ -70,7 +71,7 @@ func TestWiden(t *testing.T) {
 				t.Errorf("%s: %s is not what it was", name, v.Name)
 			}
 		}
-		same(t, name, run(t, g), run(t, back))
+		answer.Same(t, name, answer.ToNoise(t, g), answer.ToNoise(t, back))
 	}
 }
 

@@ -114,7 +114,7 @@ var layerMutants = []Broken{
 			Old: `rates[out[a].layer][out[a].h] < rates[out[b].layer][out[b].h]`,
 			New: `rates[out[a].layer][out[a].h] > rates[out[b].layer][out[b].h]`},
 		{Name: "heads-widths-too", Breaks: "hidden units are taken for heads", File: "model/structured/heads.go",
-			Old: `in := kind == structure.Heads || kind == structure.GroupedHead`,
-			New: `in := kind != structure.Plain`},
+			Old: `(kind == structure.Heads || kind == structure.GroupedHead)`,
+			New: `kind != structure.Plain`},
 	}},
 }

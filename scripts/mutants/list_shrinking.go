@@ -76,8 +76,8 @@ var shrinkingMutants = []Broken{
 			New: `out[l][c] = h.importance[of.First+c] - 0*h.T[l]`},
 		{Name: "lapp-masked-weights-lost", Breaks: "what was masked at the end is cut to zero where it stays",
 			Old: `	h.Unmask()
-	facts :=`,
-			New: `	facts :=`},
+	reached :=`,
+			New: `	reached :=`},
 		{Name: "lapp-rate-begins-anew", Breaks: "after the cut the schedule begins anew",
 			Old: `rest.From = search.Steps()`,
 			New: `rest.From = 0 * search.Steps()`},
