@@ -66,7 +66,7 @@ func TestEMODivides(t *testing.T) {
 	if len(c.parts) < 2 || c.parts[0].first == c.parts[0].last {
 		t.Errorf("%d sub-networks of a chain", len(c.parts))
 	}
-	ps := []*cutPlace{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
+	ps := []*boundary{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
 	if got := even(ps, 100, 2); got[0] != ps[1] || got[1] != ps[2] { // 20² + 30² + 50²
 		t.Errorf("divided at %d and %d", got[0].macs, got[1].macs)
 	}
@@ -446,7 +446,7 @@ func TestEMOPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps, total := places(g)
+	ps, total := boundaries(g)
 	if len(ps) != 1 || total != 12*8+8*4 || ps[0].macs != 96 || ps[0].size != 8 || !ps[0].live[0].From.Is("Relu") {
 		t.Errorf("%+v of %d", ps, total)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"pare/catalog"
 	"pare/graph"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
@@ -194,7 +195,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 	}
 	f.MACs = float64(structure.CostOf(g).MACs) / float64(max(1, u.costs.Whole.MACs))
 	if len(u.left) > 0 {
-		res.Note("no batch normalisation scales the channels of %s: they are not searched", list(u.left))
+		res.Note("no batch normalisation scales the channels of %s: they are not searched", printable.Few(u.left))
 	}
 	ws, err := s.Layers.Weights(g)
 	if err != nil {
@@ -310,20 +311,4 @@ func zeroShare(m *prune.Masks, head []bool) float64 {
 		}
 	}
 	return float64(zero) / float64(max(1, n))
-}
-
-// list names the first of several things.
-func list(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == 0:
-			out = n
-		case i < 3:
-			out += ", " + n
-		case i == 3:
-			out += ", …"
-		}
-	}
-	return out
 }

@@ -120,7 +120,7 @@ func TestCostIsThatOfTheNetwork(t *testing.T) {
 // 0.2, 0.3 and 0.5 the blocks are there with 1, 0.8 and 0.5.
 func TestCostOfDepths(t *testing.T) {
 	s := supernetOf(t, network(t, "resnet20-b", .5))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for i := range width {
 		width[i][len(width[i])-1] = 1
 	}
@@ -145,13 +145,13 @@ func TestCostOfDepths(t *testing.T) {
 func TestCostGradient(t *testing.T) {
 	s := supernetOf(t, network(t, "resnet20-b", .5))
 	r := rand.New(rand.NewPCG(3, 4))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for _, of := range slices.Concat(width, depth) {
 		for k := range of {
 			of[k] = r.Float64()
 		}
 	}
-	dWidth, dDepth := s.probabilities()
+	dWidth, dDepth := s.zeros()
 	by := [2]float64{.7, -.2}
 	s.CostGradient(width, depth, by, dWidth, dDepth)
 	value := func() float64 {
@@ -268,7 +268,7 @@ func TestDraws(t *testing.T) {
 	first := 0
 	for range 4000 { // without temperature, the highest perturbed logit is drawn by its softmax
 		perturb(r, logits, 1, o, p)
-		if best(o) == 0 {
+		if argmax(o) == 0 {
 			first++
 		}
 	}
@@ -490,7 +490,7 @@ func TestTASBudgets(t *testing.T) {
 		}
 	}
 	s := supernetOf(t, network(t, "cnn-8", 1))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for i := range width { // all but the third group lose much by every step
 		for k := range width[i] {
 			if width[i][k] = float64(k); i == 2 {

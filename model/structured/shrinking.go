@@ -7,6 +7,7 @@ import (
 
 	"pare/catalog"
 	"pare/graph"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
@@ -195,10 +196,10 @@ func (s *shrinking) cut(ctx context.Context, kept structure.Kept) (*model.Result
 		}
 		facts.Folded = f.Readers
 		if groups, _ = structure.Groups(g); len(f.Unknown) > 0 {
-			res.Note("what channels that are cut send to %s is not known: it is dropped", first(f.Unknown))
+			res.Note("what channels that are cut send to %s is not known: it is dropped", printable.Few(f.Unknown))
 		}
 		if len(f.Edges) > 0 {
-			s.job.Logf("%s pad with zeros: constants that were folded into their biases are exact inside images, not at edges", first(f.Edges))
+			s.job.Logf("%s pad with zeros: constants that were folded into their biases are exact inside images, not at edges", printable.Few(f.Edges))
 		}
 	}
 	if res.Graph, err = structure.Cut(g, groups, kept.Selection(groups)); err != nil {
@@ -213,20 +214,4 @@ func (s *shrinking) cut(ctx context.Context, kept structure.Kept) (*model.Result
 		}
 	}
 	return res, s.job.LogUntuned(ctx, res.Graph)
-}
-
-// first lists the first names.
-func first(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == 0:
-			out = n
-		case i < 3:
-			out += ", " + n
-		case i == 3:
-			out += ", …"
-		}
-	}
-	return out
 }

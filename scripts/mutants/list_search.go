@@ -112,7 +112,7 @@ var searchMutants = []Broken{
 			Old: `return i, pick(r, p, i)`,
 			New: `return i, pick(r, p, -1)`},
 		{Name: "tas-over-budget", Breaks: "what was found is made as it is, whatever it costs", File: "model/search/tas.go", Tests: []string{"model/search", "model/all"},
-			Old: `a, moves := net.within(f.arch, f.width, f.depth, shares(&s.ChannelTarget, j.Graph), s.Tolerance)`,
+			Old: `a, moves := net.within(f.arch, f.width, f.depth, s.budget(j), s.Tolerance)`,
 			New: `a, moves := net.within(f.arch, f.width, f.depth, [2]float64{1, 1}, 1)`},
 		{Name: "tas-untaught", Breaks: "the last training has no teacher", File: "model/search/tas.go",
 			Old: `rest.Loss.Teacher, rest.Loss.Alpha, rest.Loss.T = j.Graph, s.Transfer, s.Temperature`,
