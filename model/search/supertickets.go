@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"context"
+	"math"
 	"slices"
 
 	"pare/catalog"
@@ -75,7 +76,7 @@ func (s *SuperTickets) Run(ctx context.Context, j *model.Job) (*model.Result, er
 	if len(s.Head) > 0 {
 		return s.transfer(ctx, j)
 	}
-	h, err := s.drawing(j)
+	h, err := s.drawing(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -111,20 +112,31 @@ func (s *SuperTickets) Run(ctx context.Context, j *model.Job) (*model.Result, er
 }
 
 // drawing prepares the training.
-func (s *SuperTickets) drawing(j *model.Job) (*drawing, error) {
+func (s *SuperTickets) drawing(ctx context.Context, j *model.Job) (*drawing, error) {
 	ws, err := s.Layers.Weights(j.Graph)
 	if err != nil {
 		return nil, err
 	}
 	h := &drawing{graph: j.Graph, ws: ws, units: unitsOf(j.Graph, s.Scope()), masked: s.Masked, rho: s.Rho, tau: s.Tau, total: j.Steps(), target: s.Sparsity, keep: s.Average, least: s.Worth}
-	if s.Asked() {
-		if len(h.units.left) == len(h.units.groups) {
-			return nil, catalog.Errorf("no batch normalisation scales a channel of %s that could be cut: searched channels need one; leave {MACs}, {Params} and the other budgets out to prune weights alone", j.Graph.Name)
-		}
+	if h.units.floors, err = s.Floors(j.Graph, h.units.groups); err != nil {
+		return nil, err
+	}
+	switch {
+	case !s.Asked() && (s.Even || s.Round > 0 || s.LatencyCmd != ""):
+		return nil, catalog.Errorf("{Even}, {Round} and {LatencyCmd} say how budgets cut channels, and there is no budget: give {MACs}, {Params}, {Bytes}, {Activations} or {Latency}, or leave them out")
+	case s.Asked() && len(h.units.left) == len(h.units.groups):
+		return nil, catalog.Errorf("no batch normalisation scales a channel of %s that could be cut: searched channels need one; leave {MACs}, {Params} and the other budgets out to prune weights alone", j.Graph.Name)
+	case s.Asked():
 		quiet := *j
 		quiet.Log = nil
-		if _, _, err := s.Cut(&quiet, h.units.rates(), s.Scope()); err != nil {
+		_, kept, err := s.CutContext(ctx, &quiet, byScale, s.Scope())
+		if err != nil {
 			return nil, err
+		}
+		for i, m := range kept.Selection(h.units.groups) {
+			if len(h.units.scales[i]) == 0 && m.Count() < m.Len {
+				return nil, catalog.Errorf("the budgets take channels of %s, which no batch normalisation scales: ask for less, without {Even}", h.units.groups[i].Name)
+			}
 		}
 	}
 	if h.free, err = j.StepAt("Free", s.Free); err != nil {
@@ -149,26 +161,15 @@ func (s *SuperTickets) drawing(j *model.Job) (*drawing, error) {
 	return h, nil
 }
 
-// rates are the largest scales of units in a network that was cut from that of the units, or
-// in it; channels without a scale go last.
-func (u *units) rates() model.ChannelScore {
-	return func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-		out := make([][]float64, len(groups))
-		for i, of := range structure.Scales(g, groups) {
-			out[i] = make([]float64, len(groups[i].Channels))
-			for c, ch := range groups[i].Channels {
-				if len(of) == 0 {
-					out[i][c] = 1e30
-				}
-				for _, k := range of {
-					for _, e := range ch.At[k] {
-						out[i][c] = max(out[i][c], float64(abs(groups[i].Axes[k].Value.Const.F32()[e])))
-					}
-				}
-			}
+// byScale rates channels by the largest of their scales; those without one go last.
+func byScale(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	out := structure.LargestScales(g, groups)
+	for i, x := range out {
+		if x == nil {
+			out[i] = slices.Repeat([]float64{math.Inf(1)}, len(groups[i].Channels))
 		}
-		return out, false, nil
 	}
+	return out, false, nil
 }
 
 // draw cuts dead units, and others for the budgets, and masks the weights.
@@ -186,7 +187,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 		return nil, err
 	}
 	if s.Asked() {
-		if g, err = s.budget(j, g, u, res); err != nil {
+		if g, err = s.budget(ctx, j, g, res); err != nil {
 			return nil, err
 		}
 	}
@@ -214,19 +215,13 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 }
 
 // budget cuts what the budgets ask for beyond the dead units, those of the smallest scales.
-func (s *SuperTickets) budget(j *model.Job, g *graph.Graph, u *units, res *model.Result) (*graph.Graph, error) {
+func (s *SuperTickets) budget(ctx context.Context, j *model.Job, g *graph.Graph, res *model.Result) (*graph.Graph, error) {
 	f := res.Facts.(*SuperTicketsFacts)
-	t := s.ChannelTarget
-	macs, params := t.Shares(j.Graph) // of the supernet, not of what the dead have left
-	whole := u.costs.Whole
-	if t.MACs > 0 {
-		t.MACs = model.Count(max(2, macs*float64(whole.MACs)))
-	}
-	if t.Params > 0 {
-		t.Params = model.Count(max(2, params*float64(whole.Params)))
-	}
 	groups, _ := structure.Groups(g)
-	_, kept, err := t.Cut(j.On(g), u.rates(), s.Scope())
+	if len(groups) == 0 { // one unit of each is left
+		return g, nil
+	}
+	_, kept, err := s.CutRest(ctx, j, g, byScale, s.Scope())
 	if err != nil {
 		return nil, err
 	}
@@ -253,6 +248,9 @@ func (s *SuperTickets) budget(j *model.Job, g *graph.Graph, u *units, res *model
 func (s *SuperTickets) transfer(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.Asked() {
 		return nil, catalog.Errorf("{Head} trains a ticket as it is: budgets of channels do not go with it")
+	}
+	if s.Tune > 0 {
+		return nil, catalog.Errorf("{Head} trains a ticket once, by the recipe: give {Recipe.Epochs} in the place of {Tune}")
 	}
 	ws, err := s.Layers.Weights(j.Graph)
 	if err != nil {

@@ -486,6 +486,58 @@ func TestTicketsResume(t *testing.T) {
 	}
 }
 
+// halfScaled is a chain of which one of two groups of channels is scaled.
+func halfScaled(t *testing.T) *graph.Graph {
+	g := network(t, "cnn-8", 1)
+	u := unitsOf(g, prune.Scope{})
+	for _, k := range u.scales[0] {
+		u.groups[0].Axes[k].Value.Role = graph.Frozen
+	}
+	return g
+}
+
+// What is asked for in shares is of the supernet, though most of its units have died; and as
+// many units live as are to stay.
+func TestTicketsShares(t *testing.T) {
+	run := func(change func(*SuperTickets)) (j *model.Job, r *model.Result) {
+		j = supernet(t, 3)
+		s := NewSuperTickets()
+		s.Rho, s.Tau, s.Average, s.Sparsity, s.Round = 1, .7, .5, .5, 1
+		s.Activations = 1
+		change(s)
+		return j, modeltest.Run(t, s, j)
+	}
+	j, r := run(func(*SuperTickets) {})
+	f, whole := r.Facts.(*SuperTicketsFacts), structure.CostOf(j.Graph)
+	if f.Dead < f.Units/2 || f.Cut != 0 {
+		t.Fatalf("%+v", f)
+	}
+	for name, change := range map[string]func(*SuperTickets){
+		"bytes":       func(s *SuperTickets) { s.Bytes = .9 },
+		"activations": func(s *SuperTickets) { s.Activations = .95 },
+		"macs":        func(s *SuperTickets) { s.MACs = .9 },
+		"number":      func(s *SuperTickets) { s.MACs = model.Count(whole.MACs) },
+		"all but one": func(s *SuperTickets) { s.Rho = 3 },
+	} {
+		if _, r := run(change); r.Facts.(*SuperTicketsFacts).Cut != 0 {
+			t.Errorf("%s: %+v, though what died is enough", name, r.Facts)
+		}
+	}
+	for name, change := range map[string]func(*SuperTickets){
+		"least":    func(s *SuperTickets) { s.Least = .5 },
+		"at least": func(s *SuperTickets) { s.AtLeast = []string{"*=0.5"} },
+		"widths":   func(s *SuperTickets) { s.Widths = []string{"*=0.5"} },
+	} {
+		j, r := run(change)
+		groups, _ := structure.Groups(j.Graph)
+		for i, m := range r.Kept.Selection(groups) {
+			if n := (m.Len + 1) / 2; m.Count() < n || name == "widths" && m.Count() != n {
+				t.Errorf("%s: %d of %d channels of %s", name, m.Count(), m.Len, groups[i].Name)
+			}
+		}
+	}
+}
+
 // A branch of one unit that sends nothing is taken out of its sum; the outputs stay.
 func TestBranches(t *testing.T) {
 	j := supernet(t, 1)
@@ -556,6 +608,10 @@ func TestTicketsRefuse(t *testing.T) {
 		"budgets of channels do not go": func(s *SuperTickets, _ *model.Job) { s.Head, s.MACs = []string{"head.weight"}, .5 },
 		"matches no weight":             func(s *SuperTickets, _ *model.Job) { s.Head = []string{"nosuch"} },
 		"give Data":                     func(_ *SuperTickets, j *model.Job) { j.Recipe.Epochs = 0 },
+		"there is no budget":            func(s *SuperTickets, _ *model.Job) { s.Even = true },
+		"which no batch normalisation":  func(s *SuperTickets, j *model.Job) { s.MACs, s.Even, j.Graph = .5, true, halfScaled(t) },
+		"in the place of Tune":          func(s *SuperTickets, _ *model.Job) { s.Head, s.Tune = []string{"head.weight"}, 1 },
+		"AtLeast":                       func(s *SuperTickets, _ *model.Job) { s.AtLeast = []string{"nosuch=3"} },
 		"no cut of channels reaches":    func(s *SuperTickets, _ *model.Job) { s.MACs = .0001 },
 	} {
 		j := supernet(t, 1)

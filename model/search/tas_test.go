@@ -562,6 +562,7 @@ func TestTASRefuses(t *testing.T) {
 		"Params: 1 of":           func(s *TAS, _ *model.Job) { s.MACs, s.Params = 0, 1e9 },
 		"no budget":              func(s *TAS, _ *model.Job) { s.MACs = 0 },
 		"Latency":                func(s *TAS, _ *model.Job) { s.Latency = .5 },
+		"LatencyCmd":             func(s *TAS, _ *model.Job) { s.LatencyCmd = "true" },
 		"Even cuts":              func(s *TAS, _ *model.Job) { s.Even = true },
 		"to Cold 6":              func(s *TAS, _ *model.Job) { s.Cold = 6 },
 		"fewer than one batch":   func(_ *TAS, j *model.Job) { j.Recipe.Batch = 120 },

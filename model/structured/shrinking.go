@@ -78,31 +78,22 @@ func (s *shrinking) check(t model.ChannelTarget) error {
 // rate gives the size of what is made small of each channel: the largest scale of those
 // that are tied, or, over its group's mean, the norm of the filters that make it.
 func (s *shrinking) rate(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-	out := make([][]float64, len(groups))
-	for i, of := range structure.Scales(g, groups) {
-		out[i] = make([]float64, len(groups[i].Channels))
-		axes := of
-		if len(of) == 0 {
-			axes = groups[i].Makes()
+	out := structure.LargestScales(g, groups)
+	for i, x := range out {
+		if x != nil {
+			continue
 		}
+		out[i] = make([]float64, len(groups[i].Channels))
 		for c := range out[i] {
-			for _, k := range axes {
+			for _, k := range groups[i].Makes() {
 				x := groups[i].Axes[k].Value.Const.F32()
 				for _, e := range groups[i].Entries(k, c) {
-					if w := float64(at(x, e)); len(of) == 0 {
-						out[i][c] += w * w
-					} else {
-						out[i][c] = math.Max(out[i][c], math.Abs(w))
-					}
+					out[i][c] += float64(at(x, e)) * float64(at(x, e))
 				}
 			}
-			if len(of) == 0 {
-				out[i][c] = math.Sqrt(out[i][c])
-			}
+			out[i][c] = math.Sqrt(out[i][c])
 		}
-		if len(of) == 0 {
-			structure.Relative(out[i])
-		}
+		structure.Relative(out[i])
 	}
 	return out, false, nil
 }
