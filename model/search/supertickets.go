@@ -155,7 +155,10 @@ func (s *SuperTickets) drawing(ctx context.Context, j *model.Job) (*drawing, err
 	if h.every == 0 {
 		h.every = max(1, h.total/(3*max(1, need)))
 	}
-	if n := h.event(h.total); n < need {
+	switch n := h.event(h.total); {
+	case h.total < need:
+		return nil, catalog.Errorf("a {Sparsity} of %v is reached by tenths after %d prunings, and the training has %d steps: give more {Recipe.Epochs}, or a smaller {Recipe.Batch}", s.Sparsity, need, h.total)
+	case n < need:
 		return nil, catalog.Errorf("{Every} %s makes %d prunings in %d steps, and a {Sparsity} of %v is reached by tenths after %d: give a smaller {Every}, at most %d steps, or more {Recipe.Epochs}", s.Every, n, h.total, s.Sparsity, need, h.total/max(1, need))
 	}
 	return h, nil

@@ -601,6 +601,7 @@ func TestTransfer(t *testing.T) {
 // What cannot be drawn is refused before any training.
 func TestTicketsRefuse(t *testing.T) {
 	for want, change := range map[string]func(*SuperTickets, *model.Job){
+		"the training has 7 steps":      func(_ *SuperTickets, j *model.Job) { j.Recipe.Batch = 28 },
 		"is reached by tenths after 8":  func(s *SuperTickets, _ *model.Job) { s.Every = train.At{X: 3} },
 		"that could be cut":             func(s *SuperTickets, j *model.Job) { s.MACs = .5; j.Graph = network(t, "mlp:64-20-10", 1) },
 		"give an earlier Free":          func(s *SuperTickets, _ *model.Job) { s.Free = train.Share(.5) },
