@@ -566,6 +566,9 @@ func TestBranches(t *testing.T) {
 		t.Errorf("%d branches disappear (%v)", n, err)
 	}
 	alike(t, "without branches", outputs(t, g), want)
+	if n, err := dropBranches(g, .01); n != 0 || err != nil {
+		t.Errorf("%d branches disappear of those that send something (%v)", n, err)
+	}
 	if err := op.InferAll(g); err != nil {
 		t.Error(err)
 	}
@@ -576,6 +579,7 @@ func TestTransfer(t *testing.T) {
 	j := supernet(t, 1)
 	s := NewSuperTickets()
 	r := modeltest.Run(t, s, j)
+	r.Graph.Value("head.bias").Const.F32()[3] = 5
 	before, _ := r.Graph.Clone(true)
 	next := supernet(t, 1)
 	next.Graph = r.Graph
@@ -583,6 +587,9 @@ func TestTransfer(t *testing.T) {
 	s = NewSuperTickets()
 	s.Head = []string{"head.weight"}
 	again := modeltest.Run(t, s, next)
+	if x := again.Graph.Value("head.bias").Const.F32()[3]; math.Abs(float64(x)) > 1e-3 {
+		t.Errorf("the head's bias is not new: %v", x)
+	}
 	for l, w := range again.Masks.Weights {
 		was := before.Value(w.Name).Const.F32()
 		for i, x := range w.Data() {

@@ -239,6 +239,18 @@ func TestPrice(t *testing.T) {
 	}
 }
 
+// The temperature falls from epoch to epoch, along half a cosine or a line.
+func TestTemperature(t *testing.T) {
+	for _, linear := range []bool{false, true} {
+		h := &shaping{hot: 5, cold: 1, linear: linear}
+		for epoch, want := range map[int]float64{0: 5, 1: map[bool]float64{false: 3 + math.Sqrt2, true: 4}[linear], 2: 3, 4: 1} {
+			if got := h.temperature(&train.Run{Config: &train.Config{Epochs: 4}, Epoch: epoch}); math.Abs(got-want) > 1e-12 {
+				t.Errorf("linear %v, epoch %d of 4: %v, want %v", linear, epoch, got, want)
+			}
+		}
+	}
+}
+
 // At a high temperature all pairs of different widths are drawn alike, and are mixed alike;
 // at any one the shares are 1 together.
 func TestDraws(t *testing.T) {
