@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/prune"
 	"pare/prune/structure"
 	"pare/tensor"
 	"pare/train"
@@ -113,6 +115,26 @@ func TestCostIsThatOfTheNetwork(t *testing.T) {
 				t.Errorf("%s %v: %v of the cost, and the network itself takes %d of %d and %d of %d", name, a, got, own.MACs, whole.MACs, own.Params, whole.Params)
 			}
 		}
+	}
+}
+
+// A stage ends where something else reads what stands between two blocks: without the blocks
+// behind it, that would still need it.
+func TestStagesEndWhereOthersRead(t *testing.T) {
+	g := network(t, "resnet32-b", .5)
+	whole := stages(g, prune.Scope{})
+	at := whole[0].Points[2]
+	if len(whole[0].Points) != 5 {
+		t.Fatalf("%d blocks of a stage", len(whole[0].Points))
+	}
+	b := op.NewBuilder(g, "side")
+	g.Outputs = append(g.Outputs, b.Op("Neg", at))
+	if err := errors.Join(b.Err(), g.Sort()); err != nil {
+		t.Fatal(err)
+	}
+	first := stages(g, prune.Scope{})[0]
+	if first.Points[len(first.Points)-1] != at || len(first.Points) != 3 {
+		t.Errorf("a stage of %d blocks ends with %s, not with %s", len(first.Points), first.Points[len(first.Points)-1].Name, at.Name)
 	}
 }
 
