@@ -63,6 +63,9 @@ var searchMutants = []Broken{
 		{Name: "emo-uneven", Breaks: "the network is divided at the first places", File: "model/search/emo_divide.go",
 			Old: `c < cost[k][i] {`,
 			New: `c < cost[k][i] && h == 0 {`},
+		{Name: "emo-forgets", Breaks: "a search of the whole network that is resumed knows its front alone", File: "model/search/emo_evolve.go",
+			Old: `d.Whole = points(e.order)`,
+			New: `d.Whole = nil`},
 	}},
 	{What: "tas", File: "model/search/tas_hook.go", Mutants: []Mutant{
 		{Name: "tas-cost-unsigned", Breaks: "the expected cost is always made smaller", File: "model/search/tas_price.go",
@@ -184,5 +187,11 @@ var searchMutants = []Broken{
 		{Name: "supertickets-loud-branch", Breaks: "a branch that sends something is taken out", File: "model/search/branches.go",
 			Old: `<= tau && norm.In(2).Const.F32()[0] <= 0`,
 			New: `<= tau`},
+		{Name: "supertickets-shares-of-the-rest", Breaks: "budgets are shares of what has not died", File: "model/channels.go", Tests: []string{"model/search"},
+			Old: `c, err := s.newCutting(j, 2)`,
+			New: `c, err := s.newCutting(j.On(g), 1)`},
+		{Name: "supertickets-no-floor", Breaks: "units die that are to stay",
+			Old: `m.Count()-h.units.floors[i]`,
+			New: `m.Count()-1`},
 	}},
 }
