@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"math"
 
 	"pare/catalog"
 	"pare/graph"
@@ -124,6 +125,47 @@ func (s ChannelTarget) Cut(ctx context.Context, j *Job, rate ChannelScore, scope
 	}
 	cut, err = structure.Cut(j.Graph, groups, sel)
 	return cut, structure.KeptBy(groups, sel), err
+}
+
+// CutRest is Cut for a network that a training has left of the job's, without some of
+// its channels: what is asked for in shares is of the job's network, as it was. kept are the
+// positions of g that are left.
+func (s ChannelTarget) CutRest(ctx context.Context, j *Job, g *graph.Graph, rate ChannelScore, scope prune.Scope) (cut *graph.Graph, kept structure.Kept, err error) {
+	c, err := s.newCutting(j, 2) // the training was the first
+	if err != nil {
+		return nil, nil, err
+	}
+	groups, _ := structure.Groups(j.Graph)
+	if err := c.limit(&structure.Target{}, j.Graph, groups); err != nil {
+		return nil, nil, err
+	}
+	c.done++
+	k := j.On(g)
+	chosen, err := c.choose(ctx, k, rate, scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range c.notes {
+		j.Logf("%s", n)
+	}
+	cut, err = structure.Cut(g, chosen.groups, chosen.Selection)
+	return cut, structure.KeptBy(chosen.groups, chosen.Selection), err
+}
+
+// Floors are how many channels of each group stay at least, by Least, AtLeast and Widths.
+func (s *ChannelTarget) Floors(g *graph.Graph, groups []*structure.Group) ([]int, error) {
+	limits, err := s.limits(g, groups)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int, len(groups))
+	for i, grp := range groups {
+		out[i] = max(1, int(math.Ceil(s.Least*float64(len(grp.Channels))-1e-9)))
+		if limits != nil {
+			out[i] = max(out[i], limits[i].Least, limits[i].Exactly)
+		}
+	}
+	return out, nil
 }
 
 // Choose finds the coupled channels of the job's network and says which of them Cut

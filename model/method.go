@@ -16,6 +16,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/internal/printable"
 	"pare/measure"
 	"pare/prune"
 	"pare/prune/calibrate"
@@ -151,19 +152,11 @@ func (r *Result) noteLeft(left []prune.Skip) {
 		by[s.Why] = append(by[s.Why], s)
 	}
 	for _, why := range reasons {
-		n, names := 0, ""
-		for i, s := range by[why] {
-			n += s.Len
-			switch {
-			case i == 0:
-				names = s.Name
-			case i < 3:
-				names += ", " + s.Name
-			case i == 3:
-				names += ", …"
-			}
+		n, names := 0, []string{}
+		for _, s := range by[why] {
+			n, names = n+s.Len, append(names, s.Name)
 		}
-		r.Note("%d weights are left whole: %s %s", n, names, why)
+		r.Note("%d weights are left whole: %s %s", n, printable.Few(names), why)
 	}
 }
 

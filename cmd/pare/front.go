@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"pare/model"
@@ -47,17 +49,13 @@ func (c *cli) claimFront(dir string, force bool) error {
 func oldFront(dir string) []string {
 	es, _ := os.ReadDir(dir)
 	var out []string
-	for i := range es {
-		if path := filepath.Join(dir, model.FrontFile(i)); exists(path) {
-			out = append(out, path)
+	for _, e := range es {
+		number, isOne := strings.CutPrefix(strings.TrimSuffix(e.Name(), ".onnx"), "front-")
+		if i, err := strconv.Atoi(number); isOne && err == nil && e.Name() == model.FrontFile(i-1) {
+			out = append(out, filepath.Join(dir, e.Name()))
 		}
 	}
 	return out
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
 
 // saveFront writes the networks of a front, what they are worth, and a plot.
@@ -82,7 +80,10 @@ func (c *cli) saveFront(cmd *cobra.Command, dir string, f *model.Front) error {
 		m.File = name
 		said = append(said, m)
 	}
-	for _, path := range old[min(len(old), len(said)):] {
+	for _, path := range old {
+		if slices.ContainsFunc(said, func(m model.FrontMember) bool { return m.File == filepath.Base(path) }) {
+			continue
+		}
 		if err := os.Remove(path); err != nil {
 			return err
 		}

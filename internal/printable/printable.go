@@ -24,6 +24,14 @@ func Text(s string) string { return clean(s, "\n\t") }
 // thing stays on one line.
 func Line(s string) string { return clean(s, "") }
 
+// Few lists the first three names, and says that there are more.
+func Few(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
 func clean(s, keep string) string {
 	odd := func(r rune) bool { return r == utf8.RuneError || !plain(r) && !strings.ContainsRune(keep, r) }
 	if strings.IndexFunc(s, odd) < 0 {

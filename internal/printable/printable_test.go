@@ -64,3 +64,12 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%s", j)
 	}
 }
+
+// Of many names the first three stand.
+func TestFew(t *testing.T) {
+	for want, names := range map[string][]string{"": nil, "a": {"a"}, "a, b, c": {"a", "b", "c"}, "a, b, c, …": {"a", "b", "c", "d", "e"}} {
+		if got := Few(names); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

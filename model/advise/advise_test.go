@@ -12,6 +12,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 	"pare/measure"
 	"pare/model"
 	"pare/model/all"
@@ -223,6 +224,23 @@ func TestConditions(t *testing.T) {
 	}
 	if got, ok := s.cite("{a} of them"); !ok || got != "2 of them" {
 		t.Errorf("%q, %v", got, ok)
+	}
+}
+
+// A layer of 3 by 2 with a bias: 6 multiply-accumulates, and words of 8 parameters and of
+// the activations that lie in memory at once, written and read.
+func TestEnergy(t *testing.T) {
+	g, err := zoo.New("mlp:3-2", zoo.Options{In: []int{3}, Seed: 1, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, _, err := measure.Of(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := float64(op.Activations(g)) / 4
+	if got, want := Energy(g, size), 4.6*6+640*(8+2*words); words < 5 || math.Abs(got-want) > 1e-9 {
+		t.Errorf("%v pJ with %v words of activations, want %v", got, words, want)
 	}
 }
 

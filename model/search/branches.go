@@ -15,7 +15,7 @@ func dropBranches(g *graph.Graph, tau float64) (int, error) {
 			continue
 		}
 		for i := range 2 {
-			if silent(sum.In(i), tau) && !silent(sum.In(1-i), tau) {
+			if silent(sum.In(i), tau) {
 				g.ReplaceUses(sum.Out(0), sum.In(1-i))
 				n++
 				break

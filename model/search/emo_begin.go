@@ -209,18 +209,9 @@ func (e *emo) rates() ([][]float64, error) {
 	}
 	switch e.Rank {
 	case "scales":
-		for i, of := range structure.Scales(e.net, e.groups) {
-			if len(of) == 0 {
-				continue
-			}
-			clear(out[i])
-			for _, k := range of {
-				x := e.groups[i].Axes[k].Value.Const.F32()
-				for c := range out[i] {
-					for _, n := range e.groups[i].Entries(k, c) {
-						out[i][c] = math.Max(out[i][c], math.Abs(float64(x[n])))
-					}
-				}
+		for i, x := range structure.LargestScales(e.net, e.groups) {
+			if x != nil {
+				out[i] = x
 			}
 		}
 	case "taylor":

@@ -27,8 +27,8 @@ type part struct {
 	front         []*solution
 }
 
-// cutPlace is where a network could be divided: before a node.
-type cutPlace struct {
+// boundary is where a network could be divided: before a node.
+type boundary struct {
 	at    int
 	live  []*graph.Value // what is read behind it of what stands before
 	size  int            // their numbers for a sample
@@ -41,9 +41,9 @@ const most = 4
 
 // divide cuts the network into sub-networks that take about as much each.
 func (e *emo) divide() error {
-	ps, total := places(e.dense)
-	one := slices.DeleteFunc(slices.Clone(ps), func(p *cutPlace) bool { return len(p.live) > 1 })
-	stages := slices.DeleteFunc(slices.Clone(one), func(p *cutPlace) bool { return !p.stage })
+	ps, total := boundaries(e.dense)
+	one := slices.DeleteFunc(slices.Clone(ps), func(p *boundary) bool { return len(p.live) > 1 })
+	stages := slices.DeleteFunc(slices.Clone(one), func(p *boundary) bool { return !p.stage })
 	k := e.Subnetworks
 	if k == 0 {
 		k = min(most, len(stages)+1)
@@ -55,14 +55,14 @@ func (e *emo) divide() error {
 		return catalog.Errorf("{Subnetworks} %d: the network has %d places between its layers where it could be divided, so that there are %d sub-networks at most: give fewer", k, len(ps), len(ps)+1)
 	}
 	from := ps
-	for _, better := range [][]*cutPlace{stages, one} {
+	for _, better := range [][]*boundary{stages, one} {
 		if len(better) >= k-1 {
 			from = better
 			break
 		}
 	}
 	lo, live := 0, []*graph.Value(nil)
-	cuts := append(even(from, total, k-1), &cutPlace{at: len(e.dense.Nodes), macs: total})
+	cuts := append(even(from, total, k-1), &boundary{at: len(e.dense.Nodes), macs: total})
 	before := int64(0)
 	for _, p := range cuts {
 		e.parts = append(e.parts, &part{lo: lo, hi: p.at, from: live, macs: p.macs - before})
@@ -139,10 +139,10 @@ func (e *emo) describe() {
 	}
 }
 
-// places lists where a network can be divided, one between any two layers that multiply:
+// boundaries lists where a network can be divided, one between any two layers that multiply:
 // where what is read behind it are numbers of samples, of the places between two layers
 // the one with the fewest. total are the multiply-accumulates of all nodes.
-func places(g *graph.Graph) (out []*cutPlace, total int64) {
+func boundaries(g *graph.Graph) (out []*boundary, total int64) {
 	one, m := op.OneSample(g)
 	born, last, varies := lives(g)
 	layer, before := -1, int64(0)
@@ -152,9 +152,9 @@ func places(g *graph.Graph) (out []*cutPlace, total int64) {
 			continue
 		}
 		if layer >= 0 {
-			var best *cutPlace
+			var best *boundary
 			for at := layer + 1; at <= i; at++ {
-				p := &cutPlace{at: at, macs: before}
+				p := &boundary{at: at, macs: before}
 				for v, d := range born {
 					if d < at && last[v] >= at && varies[v] {
 						p.live = append(p.live, v)
@@ -199,7 +199,7 @@ func lives(g *graph.Graph) (born, last map[*graph.Value]int, varies map[*graph.V
 
 // carries says whether all that is read behind a place are numbers, sample by sample, and
 // counts them.
-func (p *cutPlace) carries(g *graph.Graph, one map[*graph.Value]*graph.Value) bool {
+func (p *boundary) carries(g *graph.Graph, one map[*graph.Value]*graph.Value) bool {
 	for _, v := range p.live {
 		if !bySample(g, v) {
 			return false
@@ -228,7 +228,7 @@ func falls(a, b *graph.Value) bool {
 
 // even chooses n of the places so that the sum of the squares of what lies between them is
 // least: about as much each.
-func even(ps []*cutPlace, total int64, n int) []*cutPlace {
+func even(ps []*boundary, total int64, n int) []*boundary {
 	if n == 0 {
 		return nil
 	}
@@ -256,7 +256,7 @@ func even(ps []*cutPlace, total int64, n int) []*cutPlace {
 			end, least = i, c
 		}
 	}
-	out := make([]*cutPlace, n)
+	out := make([]*boundary, n)
 	for k := n - 1; k >= 0; k-- {
 		out[k] = ps[end]
 		end = came[k][end]

@@ -31,7 +31,7 @@ func (e *emo) search(f *EMOFacts) error {
 	for i, p := range e.parts {
 		key := fmt.Sprintf("sub-network %d of %v", i+1, e.job.Facts(e.EMO, e.net).Key())
 		var d remembered
-		if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.Front) {
+		if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.Front) || len(d.Whole) > 0 && !e.sound(d.Whole) {
 			var err error
 			if d, err = e.evolve(i, p); err != nil {
 				return e.job.Interrupted(e.ctx, err)
@@ -41,6 +41,9 @@ func (e *emo) search(f *EMOFacts) error {
 			}
 		}
 		e.work += d.Work
+		for _, x := range d.Whole {
+			e.know(&solution{widths: x.Widths, error: x.Error, cost: x.Cost})
+		}
 		names := []string{}
 		for _, g := range p.groups {
 			names = append(names, e.groups[g].Name)
@@ -57,8 +60,17 @@ func (e *emo) search(f *EMOFacts) error {
 // remembered is what the search of a sub-network came to. Widths are those of all groups.
 type remembered struct {
 	Front     []EMOPoint
+	Whole     []EMOPoint // networks that were evaluated: of one that is not divided, all
 	Evaluated int
 	Work      float64
+}
+
+// points are solutions as they are remembered.
+func points(xs []*solution) (out []EMOPoint) {
+	for _, x := range xs {
+		out = append(out, EMOPoint{Widths: x.widths, Error: x.error, Cost: x.cost})
+	}
+	return out
 }
 
 // sound says whether points that were remembered are of this network.
@@ -206,8 +218,9 @@ func (e *emo) evolve(i int, p *part) (d remembered, err error) {
 		front = append(front, x)
 	}
 	falling(front)
-	for _, x := range front {
-		d.Front = append(d.Front, EMOPoint{Widths: x.widths, Error: x.error, Cost: x.cost})
+	d.Front = points(front)
+	if len(e.parts) == 1 {
+		d.Whole = points(e.order)
 	}
 	d.Work = e.work - before
 	e.work = before
@@ -284,11 +297,12 @@ func (e *emo) judge(p *part, x *solution) error {
 	ev := train.NewEval(judged, norm, evalBatch, e.job.Engine)
 	if e.Judge == "loss" {
 		x.error, err = e.loss(ev, c)
+		x.error = finite(x.error)
 		return err
 	}
 	d := p.makes.against(structure.KeptBy(e.groups, sel))
 	err = ev.Outputs(e.ctx, c, func(out []float32, _ int) error { return d.add(out) })
-	x.error = d.value()
+	x.error = finite(d.value())
 	return err
 }
 

@@ -27,18 +27,16 @@ type joined struct {
 func (e *emo) join(f *EMOFacts) (*joined, error) {
 	key := fmt.Sprintf("join of %v", e.job.Facts(e.EMO, e.net).Key())
 	var d recalled
-	points := 0
+	n := 0
 	for _, p := range e.parts {
-		points += len(p.front)
+		n += len(p.front)
 	}
-	if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.All) || len(d.Worse) != points {
+	if !e.job.Resume || !run.Recall(e.job.Save, key, &d) || !e.sound(d.All) || len(d.Worse) != n {
 		d = recalled{}
 		if err := e.combine(); err != nil {
 			return nil, e.job.Interrupted(e.ctx, err)
 		}
-		for _, x := range e.order {
-			d.All = append(d.All, EMOPoint{Widths: x.widths, Error: x.error, Cost: x.cost})
-		}
+		d.All = points(e.order)
 		for _, p := range e.parts {
 			for _, x := range p.front {
 				d.Worse = append(d.Worse, x.worse)
@@ -270,8 +268,7 @@ func (e *emo) evaluate(widths []int) (*solution, error) {
 	if err := e.ctx.Err(); err != nil {
 		return nil, err
 	}
-	key := fmt.Sprint(widths)
-	if x := e.known[key]; x != nil {
+	if x := e.known[fmt.Sprint(widths)]; x != nil {
 		return x, nil
 	}
 	g, err := e.build(widths)
@@ -283,11 +280,26 @@ func (e *emo) evaluate(widths []int) (*solution, error) {
 	if x.error, err = e.loss(train.NewEval(e.judged, e.job.Data.Norm, evalBatch, e.job.Engine), g); err != nil {
 		return nil, err
 	}
-	if x.error-x.error != 0 {
-		x.error = math.MaxFloat64 // of no use, whatever it costs
-	}
-	e.known[key], e.order = x, append(e.order, x)
+	x.error = finite(x.error)
+	e.know(x)
 	return x, nil
+}
+
+// finite is an error that can be compared and written: of a network that gives no numbers it
+// is the largest, for it is of no use, whatever it costs.
+func finite(x float64) float64 {
+	if x-x != 0 {
+		return math.MaxFloat64
+	}
+	return x
+}
+
+// know takes a whole network that was evaluated.
+func (e *emo) know(x *solution) {
+	key := fmt.Sprint(x.widths)
+	if e.known[key] == nil {
+		e.known[key], e.order = x, append(e.order, x)
+	}
 }
 
 // loss is what a network is judged by on samples: that of the labels, or how far its

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,7 +68,7 @@ func TestEMODivides(t *testing.T) {
 	if len(c.parts) < 2 || c.parts[0].first == c.parts[0].last {
 		t.Errorf("%d sub-networks of a chain", len(c.parts))
 	}
-	ps := []*cutPlace{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
+	ps := []*boundary{{macs: 10}, {macs: 20}, {macs: 50}, {macs: 90}}
 	if got := even(ps, 100, 2); got[0] != ps[1] || got[1] != ps[2] { // 20² + 30² + 50²
 		t.Errorf("divided at %d and %d", got[0].macs, got[1].macs)
 	}
@@ -446,8 +448,42 @@ func TestEMOPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps, total := places(g)
+	ps, total := boundaries(g)
 	if len(ps) != 1 || total != 12*8+8*4 || ps[0].macs != 96 || ps[0].size != 8 || !ps[0].live[0].From.Is("Relu") {
 		t.Errorf("%+v of %d", ps, total)
+	}
+}
+
+// A search that goes on from what was remembered comes to the same networks, whether it was
+// divided or not.
+func TestEMORemembers(t *testing.T) {
+	for _, parts := range []int{1, 2} {
+		at := ""
+		ran := func(resume, joins bool) (*emo, *EMOFacts, *joined) {
+			j := modeltest.ConvJob(t, "resnet8")
+			j.Save, j.Resume = at, resume
+			s := small()
+			s.Subnetworks, s.Constrain = parts, 0
+			e, err := s.begin(t.Context(), j)
+			f := &EMOFacts{}
+			if err == nil {
+				err = e.search(f)
+			}
+			var found *joined
+			if err == nil && joins {
+				found, err = e.join(f)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e, f, found
+		}
+		e, f, found := ran(false, true)
+		at = filepath.Join(t.TempDir(), "run.ckpt")
+		ran(false, false) // is stopped before it joins
+		x, g, again := ran(true, true)
+		if f.Evaluated != g.Evaluated || f.Work != g.Work || len(e.order) != len(x.order) || !reflect.DeepEqual(found, again) || !reflect.DeepEqual(f.Subnetworks, g.Subnetworks) {
+			t.Errorf("%d sub-networks: %d whole networks, work %v, %+v; resumed %d, %v, %+v", parts, f.Evaluated, f.Work, found, g.Evaluated, g.Work, again)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 //	out[t] = mean(in[⌊t c/o⌋ : ⌈(t+1) c/o⌉])
 func spread(t, c, o int) (lo, hi int) { return t * c / o, ((t+1)*c + o - 1) / o }
 
-// place is where several widths of what a layer makes are mixed. All of them are the first
+// mixture is the sum of several widths of what a layer makes. All of them are the first
 // channels of one output y of full width, brought to one number of channels by
 // interpolation, which is linear, so that with a scale γ and a shift β of each width the
 // mixture is a product with a matrix,
@@ -24,7 +24,7 @@ func spread(t, c, o int) (lo, hi int) { return t * c / o, ((t+1)*c + o - 1) / o 
 //
 // whose rows beyond that number are zero: the network stays as wide as it was, with zeros
 // in the place of channels that are not there.
-type place struct {
+type mixture struct {
 	Width int // of the supernet
 	n     int
 	mix   *graph.Value // M: [out in 1 1] behind convolutions, [in out] behind linear layers
@@ -140,8 +140,8 @@ func keepsZero(n *graph.Node, behind, on map[*graph.Value]bool) bool {
 }
 
 // put puts the mixture behind a value, and takes scale and shift out of its normalisation.
-func put(g *graph.Graph, width, n int, y *graph.Value, norm *graph.Node) (*place, error) {
-	p := &place{Width: width, n: n, norm: norm}
+func put(g *graph.Graph, width, n int, y *graph.Value, norm *graph.Node) (*mixture, error) {
+	p := &mixture{Width: width, n: n, norm: norm}
 	uses := g.Uses()[y]
 	b := op.NewBuilder(g, y.Name+"/mix")
 	in, dim := []*graph.Value{y}, len(y.Shape)-1
@@ -196,7 +196,7 @@ func behindConv(y *graph.Value) bool {
 
 // write writes the matrix of two widths, of c[0] and c[1] channels, with shares p, and their
 // scales and shifts (nil: 1 and 0).
-func (p *place) write(c [2]int, share [2]float64, gamma, beta [2][]float32) {
+func (p *mixture) write(c [2]int, share [2]float64, gamma, beta [2][]float32) {
 	m := p.mix.Const.F32()
 	clear(m)
 	if p.shift != nil {
@@ -214,7 +214,7 @@ func (p *place) write(c [2]int, share [2]float64, gamma, beta [2][]float32) {
 
 // back adds the gradients by scales and shifts to dGamma and dBeta, and gives those by the
 // shares, from those by the matrix and by the vector.
-func (p *place) back(c [2]int, share [2]float64, gamma, beta, dGamma, dBeta [2][]float32, dMix, dShift []float32) (dShare [2]float64) {
+func (p *mixture) back(c [2]int, share [2]float64, gamma, beta, dGamma, dBeta [2][]float32, dMix, dShift []float32) (dShare [2]float64) {
 	p.each(c, func(k, t, s int, by float64) {
 		d := float64(dMix[p.entry(t, s)]) * by
 		if gamma[k] == nil {
@@ -231,7 +231,7 @@ func (p *place) back(c [2]int, share [2]float64, gamma, beta, dGamma, dBeta [2][
 
 // each gives the entries of the interpolations of two widths to the larger of them: channel
 // t has s, times by.
-func (p *place) each(c [2]int, f func(k, t, s int, by float64)) {
+func (p *mixture) each(c [2]int, f func(k, t, s int, by float64)) {
 	o := max(c[0], c[1])
 	for k := range c {
 		if c[k] == 0 {
@@ -247,7 +247,7 @@ func (p *place) each(c [2]int, f func(k, t, s int, by float64)) {
 }
 
 // entry is where the matrix has what channel t takes from channel s.
-func (p *place) entry(t, s int) int {
+func (p *mixture) entry(t, s int) int {
 	if len(p.mix.Shape) == 2 {
 		return s*p.n + t
 	}

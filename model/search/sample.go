@@ -68,8 +68,8 @@ func pick(r *rand.Rand, p []float64, without int) int {
 	return last
 }
 
-// best is the first place of the largest number.
-func best(x []float64) int {
+// argmax is the first place of the largest number.
+func argmax(x []float64) int {
 	k := 0
 	for i, v := range x {
 		if v > x[k] {

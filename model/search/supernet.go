@@ -5,7 +5,6 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
-	"pare/model"
 	"pare/prune"
 	"pare/prune/structure"
 )
@@ -213,7 +212,7 @@ func (s *Supernet) CostGradient(width, depth [][]float64, by [2]float64, dWidth,
 
 // At is the cost of one network, as shares of the whole network's.
 func (s *Supernet) At(a Arch) [2]float64 {
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for i, k := range a.Width {
 		width[i][k] = 1
 	}
@@ -223,8 +222,8 @@ func (s *Supernet) At(a Arch) [2]float64 {
 	return s.Cost(width, depth)
 }
 
-// probabilities are zeros, one for each choice.
-func (s *Supernet) probabilities() (width, depth [][]float64) {
+// zeros are numbers of each choice, all zero.
+func (s *Supernet) zeros() (width, depth [][]float64) {
 	for _, w := range s.Widths {
 		width = append(width, make([]float64, len(w.Choices)))
 	}
@@ -341,10 +340,4 @@ func (s *Supernet) reach(most [2]float64) error {
 		}
 	}
 	return nil
-}
-
-// shares are what may stay of multiply-accumulates and parameters; 0: not asked.
-func shares(t *model.ChannelTarget, g *graph.Graph) (most [2]float64) {
-	most[0], most[1] = t.Shares(g)
-	return most
 }

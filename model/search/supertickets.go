@@ -4,10 +4,12 @@ import (
 	_ "embed"
 
 	"context"
+	"math"
 	"slices"
 
 	"pare/catalog"
 	"pare/graph"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
@@ -116,14 +118,25 @@ func (s *SuperTickets) drawing(ctx context.Context, j *model.Job) (*drawing, err
 		return nil, err
 	}
 	h := &drawing{graph: j.Graph, ws: ws, units: unitsOf(j.Graph, s.Scope()), masked: s.Masked, rho: s.Rho, tau: s.Tau, total: j.Steps(), target: s.Sparsity, keep: s.Average, least: s.Worth}
-	if s.Asked() {
-		if len(h.units.left) == len(h.units.groups) {
-			return nil, catalog.Errorf("no batch normalisation scales a channel of %s that could be cut: searched channels need one; leave {MACs}, {Params} and the other budgets out to prune weights alone", j.Graph.Name)
-		}
+	if h.units.floors, err = s.Floors(j.Graph, h.units.groups); err != nil {
+		return nil, err
+	}
+	switch {
+	case !s.Asked() && (s.Even || s.Round > 0 || s.LatencyCmd != ""):
+		return nil, catalog.Errorf("{Even}, {Round} and {LatencyCmd} say how budgets cut channels, and there is no budget: give {MACs}, {Params}, {Bytes}, {Activations} or {Latency}, or leave them out")
+	case s.Asked() && len(h.units.left) == len(h.units.groups):
+		return nil, catalog.Errorf("no batch normalisation scales a channel of %s that could be cut: searched channels need one; leave {MACs}, {Params} and the other budgets out to prune weights alone", j.Graph.Name)
+	case s.Asked():
 		quiet := *j
 		quiet.Log = nil
-		if _, _, err := s.Cut(ctx, &quiet, h.units.rates(), s.Scope()); err != nil {
+		_, kept, err := s.Cut(ctx, &quiet, byScale, s.Scope())
+		if err != nil {
 			return nil, err
+		}
+		for i, m := range kept.Selection(h.units.groups) {
+			if len(h.units.scales[i]) == 0 && m.Count() < m.Len {
+				return nil, catalog.Errorf("the budgets take channels of %s, which no batch normalisation scales: ask for less, without {Even}", h.units.groups[i].Name)
+			}
 		}
 	}
 	if h.free, err = j.StepAt("Free", s.Free); err != nil {
@@ -142,32 +155,24 @@ func (s *SuperTickets) drawing(ctx context.Context, j *model.Job) (*drawing, err
 	if h.every == 0 {
 		h.every = max(1, h.total/(3*max(1, need)))
 	}
-	if n := h.event(h.total); n < need {
+	switch n := h.event(h.total); {
+	case h.total < need:
+		return nil, catalog.Errorf("a {Sparsity} of %v is reached by tenths after %d prunings, and the training has %d steps: give more {Recipe.Epochs}, or a smaller {Recipe.Batch}", s.Sparsity, need, h.total)
+	case n < need:
 		return nil, catalog.Errorf("{Every} %s makes %d prunings in %d steps, and a {Sparsity} of %v is reached by tenths after %d: give a smaller {Every}, at most %d steps, or more {Recipe.Epochs}", s.Every, n, h.total, s.Sparsity, need, h.total/max(1, need))
 	}
 	return h, nil
 }
 
-// rates are the largest scales of units in a network that was cut from that of the units, or
-// in it; channels without a scale go last.
-func (u *units) rates() model.ChannelScore {
-	return func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-		out := make([][]float64, len(groups))
-		for i, of := range structure.Scales(g, groups) {
-			out[i] = make([]float64, len(groups[i].Channels))
-			for c, ch := range groups[i].Channels {
-				if len(of) == 0 {
-					out[i][c] = 1e30
-				}
-				for _, k := range of {
-					for _, e := range ch.At[k] {
-						out[i][c] = max(out[i][c], float64(abs(groups[i].Axes[k].Value.Const.F32()[e])))
-					}
-				}
-			}
+// byScale rates channels by the largest of their scales; those without one go last.
+func byScale(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
+	out := structure.LargestScales(g, groups)
+	for i, x := range out {
+		if x == nil {
+			out[i] = slices.Repeat([]float64{math.Inf(1)}, len(groups[i].Channels))
 		}
-		return out, false, nil
 	}
+	return out, false, nil
 }
 
 // draw cuts dead units, and others for the budgets, and masks the weights.
@@ -185,7 +190,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 		return nil, err
 	}
 	if s.Asked() {
-		if g, err = s.budget(ctx, j, g, u, res); err != nil {
+		if g, err = s.budget(ctx, j, g, res); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +199,7 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 	}
 	f.MACs = float64(structure.CostOf(g).MACs) / float64(max(1, u.costs.Whole.MACs))
 	if len(u.left) > 0 {
-		res.Note("no batch normalisation scales the channels of %s: they are not searched", list(u.left))
+		res.Note("no batch normalisation scales the channels of %s: they are not searched", printable.Few(u.left))
 	}
 	ws, err := s.Layers.Weights(g)
 	if err != nil {
@@ -213,19 +218,13 @@ func (s *SuperTickets) draw(ctx context.Context, j *model.Job, h *drawing) (*mod
 }
 
 // budget cuts what the budgets ask for beyond the dead units, those of the smallest scales.
-func (s *SuperTickets) budget(ctx context.Context, j *model.Job, g *graph.Graph, u *units, res *model.Result) (*graph.Graph, error) {
+func (s *SuperTickets) budget(ctx context.Context, j *model.Job, g *graph.Graph, res *model.Result) (*graph.Graph, error) {
 	f := res.Facts.(*SuperTicketsFacts)
-	t := s.ChannelTarget
-	macs, params := t.Shares(j.Graph) // of the supernet, not of what the dead have left
-	whole := u.costs.Whole
-	if t.MACs > 0 {
-		t.MACs = model.Count(max(2, macs*float64(whole.MACs)))
-	}
-	if t.Params > 0 {
-		t.Params = model.Count(max(2, params*float64(whole.Params)))
-	}
 	groups, _ := structure.Groups(g)
-	_, kept, err := t.Cut(ctx, j.On(g), u.rates(), s.Scope())
+	if len(groups) == 0 { // one unit of each is left
+		return g, nil
+	}
+	_, kept, err := s.CutRest(ctx, j, g, byScale, s.Scope())
 	if err != nil {
 		return nil, err
 	}
@@ -252,6 +251,9 @@ func (s *SuperTickets) budget(ctx context.Context, j *model.Job, g *graph.Graph,
 func (s *SuperTickets) transfer(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.Asked() {
 		return nil, catalog.Errorf("{Head} trains a ticket as it is: budgets of channels do not go with it")
+	}
+	if s.Tune > 0 {
+		return nil, catalog.Errorf("{Head} trains a ticket once, by the recipe: give {Recipe.Epochs} in the place of {Tune}")
 	}
 	ws, err := s.Layers.Weights(j.Graph)
 	if err != nil {
@@ -310,20 +312,4 @@ func zeroShare(m *prune.Masks, head []bool) float64 {
 		}
 	}
 	return float64(zero) / float64(max(1, n))
-}
-
-// list names the first of several things.
-func list(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == 0:
-			out = n
-		case i < 3:
-			out += ", " + n
-		case i == 3:
-			out += ", …"
-		}
-	}
-	return out
 }

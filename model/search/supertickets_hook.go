@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -227,17 +228,16 @@ func (h *drawing) shrink(last bool) error {
 		if len(h.units.scales[i]) == 0 {
 			continue
 		}
-		best := 0
-		for c, x := range size[i] {
-			if m.Kept(c) && (x > size[i][best] || !m.Kept(best)) {
-				best = c
+		var small []int // the smallest first; of equal ones the first is the last to go
+		for c := m.Len - 1; c >= 0; c-- {
+			if m.Kept(c) && float64(size[i][c]) <= h.tau {
+				small = append(small, c)
 			}
 		}
-		for c, x := range size[i] {
-			if m.Kept(c) && float64(x) <= h.tau && c != best {
-				m.Set(c, false)
-				any = true
-			}
+		slices.SortStableFunc(small, func(a, b int) int { return cmp.Compare(size[i][a], size[i][b]) })
+		for _, c := range small[:min(len(small), max(0, m.Count()-h.units.floors[i]))] {
+			m.Set(c, false)
+			any = true
 		}
 	}
 	if !any {

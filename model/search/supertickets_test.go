@@ -486,6 +486,58 @@ func TestTicketsResume(t *testing.T) {
 	}
 }
 
+// halfScaled is a chain of which one of two groups of channels is scaled.
+func halfScaled(t *testing.T) *graph.Graph {
+	g := network(t, "cnn-8", 1)
+	u := unitsOf(g, prune.Scope{})
+	for _, k := range u.scales[0] {
+		u.groups[0].Axes[k].Value.Role = graph.Frozen
+	}
+	return g
+}
+
+// What is asked for in shares is of the supernet, though many of its units have died; and as
+// many units live as are to stay.
+func TestTicketsShares(t *testing.T) {
+	run := func(change func(*SuperTickets)) (j *model.Job, r *model.Result) {
+		j = supernet(t, 3)
+		s := NewSuperTickets()
+		s.Rho, s.Tau, s.Average, s.Sparsity, s.Round = .1, .7, .5, .5, 1
+		s.Activations = 1
+		change(s)
+		return j, modeltest.Run(t, s, j)
+	}
+	j, r := run(func(*SuperTickets) {})
+	f, whole := r.Facts.(*SuperTicketsFacts), structure.CostOf(j.Graph)
+	if f.Dead < f.Units/4 || f.Cut != 0 {
+		t.Fatalf("%+v", f)
+	}
+	for name, change := range map[string]func(*SuperTickets){
+		"bytes":       func(s *SuperTickets) { s.Bytes = .9 },
+		"activations": func(s *SuperTickets) { s.Activations = .95 },
+		"macs":        func(s *SuperTickets) { s.MACs = .9 },
+		"number":      func(s *SuperTickets) { s.MACs = model.Count(whole.MACs) },
+		"all but one": func(s *SuperTickets) { s.Rho = 3 },
+	} {
+		if _, r := run(change); r.Facts.(*SuperTicketsFacts).Cut != 0 {
+			t.Errorf("%s: %+v, though what died is enough", name, r.Facts)
+		}
+	}
+	for name, change := range map[string]func(*SuperTickets){
+		"least":    func(s *SuperTickets) { s.Least = .5 },
+		"at least": func(s *SuperTickets) { s.AtLeast = []string{"*=0.5"} },
+		"widths":   func(s *SuperTickets) { s.Widths = []string{"*=0.5"} },
+	} {
+		j, r := run(change)
+		groups, _ := structure.Groups(j.Graph)
+		for i, m := range r.Kept.Selection(groups) {
+			if n := (m.Len + 1) / 2; m.Count() < n || name == "widths" && m.Count() != n {
+				t.Errorf("%s: %d of %d channels of %s", name, m.Count(), m.Len, groups[i].Name)
+			}
+		}
+	}
+}
+
 // A branch of one unit that sends nothing is taken out of its sum; the outputs stay.
 func TestBranches(t *testing.T) {
 	j := supernet(t, 1)
@@ -514,6 +566,9 @@ func TestBranches(t *testing.T) {
 		t.Errorf("%d branches disappear (%v)", n, err)
 	}
 	alike(t, "without branches", outputs(t, g), want)
+	if n, err := dropBranches(g, .01); n != 0 || err != nil {
+		t.Errorf("%d branches disappear of those that send something (%v)", n, err)
+	}
 	if err := op.InferAll(g); err != nil {
 		t.Error(err)
 	}
@@ -524,6 +579,7 @@ func TestTransfer(t *testing.T) {
 	j := supernet(t, 1)
 	s := NewSuperTickets()
 	r := modeltest.Run(t, s, j)
+	r.Graph.Value("head.bias").Const.F32()[3] = 5
 	before, _ := r.Graph.Clone(true)
 	next := supernet(t, 1)
 	next.Graph = r.Graph
@@ -531,6 +587,9 @@ func TestTransfer(t *testing.T) {
 	s = NewSuperTickets()
 	s.Head = []string{"head.weight"}
 	again := modeltest.Run(t, s, next)
+	if x := again.Graph.Value("head.bias").Const.F32()[3]; math.Abs(float64(x)) > 1e-3 {
+		t.Errorf("the head's bias is not new: %v", x)
+	}
 	for l, w := range again.Masks.Weights {
 		was := before.Value(w.Name).Const.F32()
 		for i, x := range w.Data() {
@@ -549,6 +608,7 @@ func TestTransfer(t *testing.T) {
 // What cannot be drawn is refused before any training.
 func TestTicketsRefuse(t *testing.T) {
 	for want, change := range map[string]func(*SuperTickets, *model.Job){
+		"the training has 7 steps":      func(_ *SuperTickets, j *model.Job) { j.Recipe.Batch = 28 },
 		"is reached by tenths after 8":  func(s *SuperTickets, _ *model.Job) { s.Every = train.At{X: 3} },
 		"that could be cut":             func(s *SuperTickets, j *model.Job) { s.MACs = .5; j.Graph = network(t, "mlp:64-20-10", 1) },
 		"give an earlier Free":          func(s *SuperTickets, _ *model.Job) { s.Free = train.Share(.5) },
@@ -556,6 +616,10 @@ func TestTicketsRefuse(t *testing.T) {
 		"budgets of channels do not go": func(s *SuperTickets, _ *model.Job) { s.Head, s.MACs = []string{"head.weight"}, .5 },
 		"matches no weight":             func(s *SuperTickets, _ *model.Job) { s.Head = []string{"nosuch"} },
 		"give Data":                     func(_ *SuperTickets, j *model.Job) { j.Recipe.Epochs = 0 },
+		"there is no budget":            func(s *SuperTickets, _ *model.Job) { s.Even = true },
+		"which no batch normalisation":  func(s *SuperTickets, j *model.Job) { s.MACs, s.Even, j.Graph = .5, true, halfScaled(t) },
+		"in the place of Tune":          func(s *SuperTickets, _ *model.Job) { s.Head, s.Tune = []string{"head.weight"}, 1 },
+		"AtLeast":                       func(s *SuperTickets, _ *model.Job) { s.AtLeast = []string{"nosuch=3"} },
 		"no cut of channels reaches":    func(s *SuperTickets, _ *model.Job) { s.MACs = .0001 },
 	} {
 		j := supernet(t, 1)

@@ -135,7 +135,7 @@ type found struct {
 // newFound is a search that has learned nothing.
 func newFound(net *Supernet) *found {
 	f := &found{net: net}
-	f.width, f.depth = net.probabilities()
+	f.width, f.depth = net.zeros()
 	return f
 }
 
@@ -192,7 +192,13 @@ func (s *TAS) supernet(j *model.Job) (*Supernet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return net, net.reach(shares(&s.ChannelTarget, j.Graph))
+	return net, net.reach(s.budget(j))
+}
+
+// budget are the shares of multiply-accumulates and of parameters that may stay; 0: not asked.
+func (s *TAS) budget(j *model.Job) (most [2]float64) {
+	most[0], most[1] = s.Shares(j.Graph)
+	return most
 }
 
 // widths are ⌊n x⌋ for x of 0.3, 0.4, … 1.0, each once, in multiples of round and not less
@@ -246,7 +252,7 @@ func (s *TAS) searched(j *model.Job, net *Supernet, other *train.Data) (*graph.G
 			return nil, nil, err
 		}
 	}
-	h := &shaping{net: net, budget: shares(&s.ChannelTarget, j.Graph), other: other, lambda: s.Cost, tolerance: s.Tolerance, hot: s.Hot, cold: s.Cold, linear: s.Cooling == "linear", rate: s.ArchLR, decay: s.ArchDecay, seed: j.Seed}
+	h := &shaping{net: net, budget: s.budget(j), other: other, lambda: s.Cost, tolerance: s.Tolerance, hot: s.Hot, cold: s.Cold, linear: s.Cooling == "linear", rate: s.ArchLR, decay: s.ArchDecay, seed: j.Seed}
 	gamma, beta, err := h.mix(c, j.Recipe.Batch)
 	if err != nil {
 		return nil, nil, err
@@ -261,12 +267,12 @@ func (s *TAS) searched(j *model.Job, net *Supernet, other *train.Data) (*graph.G
 // derive makes the network that was found, within the budget.
 func (s *TAS) derive(j *model.Job, f *found) (*model.Result, error) {
 	net := f.net
-	a, moves := net.within(f.arch, f.width, f.depth, shares(&s.ChannelTarget, j.Graph), s.Tolerance)
+	a, moves := net.within(f.arch, f.width, f.depth, s.budget(j), s.Tolerance)
 	g, kept, err := net.Derive(a)
 	if err != nil {
 		return nil, err
 	}
-	width, depth := net.probabilities()
+	width, depth := net.zeros()
 	for i, p := range slices.Concat(width, depth) {
 		softmax(slices.Concat(f.width, f.depth)[i], p)
 	}

@@ -23,7 +23,7 @@ import (
 type shaping struct {
 	train.Base
 	net         *Supernet
-	mixes       []*place
+	mixes       []*mixture
 	masked      []bool         // by width: it is mixed by masks alone
 	gates       *graph.Value   // [batch, gates+1]; nil: no width needs any
 	first       []int          // by width: where its gates begin; -1: it has none
@@ -56,24 +56,24 @@ type shaping struct {
 // normalisation that they stand for.
 func (h *shaping) begin(gamma, beta [][]float32) {
 	r := rand.New(rand.NewPCG(h.seed, 0x7a5))
-	h.width, h.depth = h.net.probabilities()
+	h.width, h.depth = h.net.zeros()
 	for _, of := range slices.Concat(h.width, h.depth) {
 		for k := range of {
 			of[k] = .01 * r.NormFloat64()
 		}
 	}
 	h.pairs, h.shares, h.dShare = make([][2]int, len(h.width)), make([][2]float64, len(h.width)), make([][2]float64, len(h.width))
-	_, h.q = h.net.probabilities()
-	h.dWidth, h.dDepth = h.net.probabilities()
-	h.pWidth, h.pDepth = h.net.probabilities()
-	h.cWidth, h.cDepth = h.net.probabilities()
+	_, h.q = h.net.zeros()
+	h.dWidth, h.dDepth = h.net.zeros()
+	h.pWidth, h.pDepth = h.net.zeros()
+	h.cWidth, h.cDepth = h.net.zeros()
 	most := 0
 	for _, of := range slices.Concat(h.width, h.depth) {
 		most = max(most, len(of))
 	}
 	h.o, h.p = make([]float64, most), make([]float64, most)
-	h.moment[0], h.moment[1] = h.net.probabilities()
-	h.square[0], h.square[1] = h.net.probabilities()
+	h.moment[0], h.moment[1] = h.net.zeros()
+	h.square[0], h.square[1] = h.net.zeros()
 	h.scales, h.shifts = make([][]*train.Param, len(h.mixes)), make([][]*train.Param, len(h.mixes))
 	for m, p := range h.mixes {
 		if p.norm == nil {

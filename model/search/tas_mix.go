@@ -15,14 +15,14 @@ import (
 // they are multiplied by 0 there. It gives scale and shift of the normalisation before
 // each mixture.
 func (h *shaping) mix(c *graph.Graph, batch int) (gamma, beta [][]float32, err error) {
-	type mixture struct {
+	type site struct {
 		width int
 		y     *graph.Value
 		norm  *graph.Node
 	}
 	groups, _ := structure.Groups(c)
 	uses := c.Uses()
-	var todo []mixture
+	var todo []site
 	gates, columns := slices.Repeat([]int{-1}, len(groups)), 0
 	h.masked, h.first = make([]bool, len(h.net.Widths)), slices.Repeat([]int{-1}, len(h.net.Widths))
 	for w, of := range h.net.Widths {
@@ -34,7 +34,7 @@ func (h *shaping) mix(c *graph.Graph, batch int) (gamma, beta [][]float32, err e
 			columns += len(grp.Channels)
 		}
 		for k, y := range at {
-			todo = append(todo, mixture{w, y, norms[k]})
+			todo = append(todo, site{w, y, norms[k]})
 		}
 	}
 	if columns > 0 {

@@ -4,10 +4,10 @@ package search
 func (h *shaping) chosen() Arch {
 	var a Arch
 	for _, of := range h.width {
-		a.Width = append(a.Width, best(of))
+		a.Width = append(a.Width, argmax(of))
 	}
 	for _, of := range h.depth {
-		a.Depth = append(a.Depth, best(of))
+		a.Depth = append(a.Depth, argmax(of))
 	}
 	return a
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/prune"
 	"pare/prune/structure"
 	"pare/tensor"
 	"pare/train"
@@ -116,11 +118,31 @@ func TestCostIsThatOfTheNetwork(t *testing.T) {
 	}
 }
 
+// A stage ends where something else reads what stands between two blocks: without the blocks
+// behind it, that would still need it.
+func TestStagesEndWhereOthersRead(t *testing.T) {
+	g := network(t, "resnet32-b", .5)
+	whole := stages(g, prune.Scope{})
+	at := whole[0].Points[2]
+	if len(whole[0].Points) != 5 {
+		t.Fatalf("%d blocks of a stage", len(whole[0].Points))
+	}
+	b := op.NewBuilder(g, "side")
+	g.Outputs = append(g.Outputs, b.Op("Neg", at))
+	if err := errors.Join(b.Err(), g.Sort()); err != nil {
+		t.Fatal(err)
+	}
+	first := stages(g, prune.Scope{})[0]
+	if first.Points[len(first.Points)-1] != at || len(first.Points) != 3 {
+		t.Errorf("a stage of %d blocks ends with %s, not with %s", len(first.Points), first.Points[len(first.Points)-1].Name, at.Name)
+	}
+}
+
 // A block costs what it does times the probability that its stage is so deep: with depths of
 // 0.2, 0.3 and 0.5 the blocks are there with 1, 0.8 and 0.5.
 func TestCostOfDepths(t *testing.T) {
 	s := supernetOf(t, network(t, "resnet20-b", .5))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for i := range width {
 		width[i][len(width[i])-1] = 1
 	}
@@ -145,13 +167,13 @@ func TestCostOfDepths(t *testing.T) {
 func TestCostGradient(t *testing.T) {
 	s := supernetOf(t, network(t, "resnet20-b", .5))
 	r := rand.New(rand.NewPCG(3, 4))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for _, of := range slices.Concat(width, depth) {
 		for k := range of {
 			of[k] = r.Float64()
 		}
 	}
-	dWidth, dDepth := s.probabilities()
+	dWidth, dDepth := s.zeros()
 	by := [2]float64{.7, -.2}
 	s.CostGradient(width, depth, by, dWidth, dDepth)
 	value := func() float64 {
@@ -239,6 +261,18 @@ func TestPrice(t *testing.T) {
 	}
 }
 
+// The temperature falls from epoch to epoch, along half a cosine or a line.
+func TestTemperature(t *testing.T) {
+	for _, linear := range []bool{false, true} {
+		h := &shaping{hot: 5, cold: 1, linear: linear}
+		for epoch, want := range map[int]float64{0: 5, 1: map[bool]float64{false: 3 + math.Sqrt2, true: 4}[linear], 2: 3, 4: 1} {
+			if got := h.temperature(&train.Run{Config: &train.Config{Epochs: 4}, Epoch: epoch}); math.Abs(got-want) > 1e-12 {
+				t.Errorf("linear %v, epoch %d of 4: %v, want %v", linear, epoch, got, want)
+			}
+		}
+	}
+}
+
 // At a high temperature all pairs of different widths are drawn alike, and are mixed alike;
 // at any one the shares are 1 together.
 func TestDraws(t *testing.T) {
@@ -268,7 +302,7 @@ func TestDraws(t *testing.T) {
 	first := 0
 	for range 4000 { // without temperature, the highest perturbed logit is drawn by its softmax
 		perturb(r, logits, 1, o, p)
-		if best(o) == 0 {
+		if argmax(o) == 0 {
 			first++
 		}
 	}
@@ -490,7 +524,7 @@ func TestTASBudgets(t *testing.T) {
 		}
 	}
 	s := supernetOf(t, network(t, "cnn-8", 1))
-	width, depth := s.probabilities()
+	width, depth := s.zeros()
 	for i := range width { // all but the third group lose much by every step
 		for k := range width[i] {
 			if width[i][k] = float64(k); i == 2 {
@@ -562,6 +596,7 @@ func TestTASRefuses(t *testing.T) {
 		"Params: 1 of":           func(s *TAS, _ *model.Job) { s.MACs, s.Params = 0, 1e9 },
 		"no budget":              func(s *TAS, _ *model.Job) { s.MACs = 0 },
 		"Latency":                func(s *TAS, _ *model.Job) { s.Latency = .5 },
+		"LatencyCmd":             func(s *TAS, _ *model.Job) { s.LatencyCmd = "true" },
 		"Even cuts":              func(s *TAS, _ *model.Job) { s.Even = true },
 		"to Cold 6":              func(s *TAS, _ *model.Job) { s.Cold = 6 },
 		"fewer than one batch":   func(_ *TAS, j *model.Job) { j.Recipe.Batch = 120 },

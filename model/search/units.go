@@ -3,6 +3,7 @@ package search
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pare/graph"
 	"pare/prune"
@@ -15,6 +16,7 @@ type units struct {
 	groups []*structure.Group
 	scales [][]int             // by group: axes of its scales; nil: it has no units
 	alive  structure.Selection // by group
+	floors []int               // by group: so many channels stay at least
 	costs  *structure.Costs
 	left   []string // groups without a scale, by the weight that makes them
 }
@@ -24,7 +26,7 @@ func unitsOf(g *graph.Graph, scope prune.Scope) *units {
 	u := &units{}
 	u.groups, _ = structure.Groups(g)
 	u.alive, u.scales = structure.All(u.groups), structure.Scales(g, u.groups)
-	u.costs = structure.NewCosts(g, u.groups)
+	u.floors, u.costs = slices.Repeat([]int{1}, len(u.groups)), structure.NewCosts(g, u.groups)
 	for i, grp := range u.groups {
 		if !grp.In(scope) {
 			u.scales[i] = nil

@@ -7,6 +7,7 @@ import (
 
 	"pare/catalog"
 	"pare/graph"
+	"pare/internal/printable"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
@@ -77,31 +78,22 @@ func (s *shrinking) check(ctx context.Context, t model.ChannelTarget) error {
 // rate gives the size of what is made small of each channel: the largest scale of those
 // that are tied, or, over its group's mean, the norm of the filters that make it.
 func (s *shrinking) rate(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
-	out := make([][]float64, len(groups))
-	for i, of := range structure.Scales(g, groups) {
-		out[i] = make([]float64, len(groups[i].Channels))
-		axes := of
-		if len(of) == 0 {
-			axes = groups[i].Makes()
+	out := structure.LargestScales(g, groups)
+	for i, x := range out {
+		if x != nil {
+			continue
 		}
+		out[i] = make([]float64, len(groups[i].Channels))
 		for c := range out[i] {
-			for _, k := range axes {
+			for _, k := range groups[i].Makes() {
 				x := groups[i].Axes[k].Value.Const.F32()
 				for _, e := range groups[i].Entries(k, c) {
-					if w := float64(at(x, e)); len(of) == 0 {
-						out[i][c] += w * w
-					} else {
-						out[i][c] = math.Max(out[i][c], math.Abs(w))
-					}
+					out[i][c] += float64(at(x, e)) * float64(at(x, e))
 				}
 			}
-			if len(of) == 0 {
-				out[i][c] = math.Sqrt(out[i][c])
-			}
+			out[i][c] = math.Sqrt(out[i][c])
 		}
-		if len(of) == 0 {
-			structure.Relative(out[i])
-		}
+		structure.Relative(out[i])
 	}
 	return out, false, nil
 }
@@ -195,10 +187,10 @@ func (s *shrinking) cut(ctx context.Context, kept structure.Kept) (*model.Result
 		}
 		facts.Folded = f.Readers
 		if groups, _ = structure.Groups(g); len(f.Unknown) > 0 {
-			res.Note("what channels that are cut send to %s is not known: it is dropped", first(f.Unknown))
+			res.Note("what channels that are cut send to %s is not known: it is dropped", printable.Few(f.Unknown))
 		}
 		if len(f.Edges) > 0 {
-			s.job.Logf("%s pad with zeros: constants that were folded into their biases are exact inside images, not at edges", first(f.Edges))
+			s.job.Logf("%s pad with zeros: constants that were folded into their biases are exact inside images, not at edges", printable.Few(f.Edges))
 		}
 	}
 	if res.Graph, err = structure.Cut(g, groups, kept.Selection(groups)); err != nil {
@@ -213,20 +205,4 @@ func (s *shrinking) cut(ctx context.Context, kept structure.Kept) (*model.Result
 		}
 	}
 	return res, s.job.LogUntuned(ctx, res.Graph)
-}
-
-// first lists the first names.
-func first(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == 0:
-			out = n
-		case i < 3:
-			out += ", " + n
-		case i == 3:
-			out += ", …"
-		}
-	}
-	return out
 }

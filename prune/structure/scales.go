@@ -1,6 +1,8 @@
 package structure
 
 import (
+	"math"
+
 	"pare/graph"
 	"pare/tensor"
 )
@@ -27,6 +29,27 @@ func Scales(g *graph.Graph, groups []*Group) [][]int {
 		for k, a := range grp.Axes {
 			if scale(a.Value) {
 				out[i] = append(out[i], k)
+			}
+		}
+	}
+	return out
+}
+
+// LargestScales gives for every group the largest scale of each channel, as numbers of at
+// least 0: channels that are tied have several. nil: the group has none.
+func LargestScales(g *graph.Graph, groups []*Group) [][]float64 {
+	out := make([][]float64, len(groups))
+	for i, of := range Scales(g, groups) {
+		if len(of) == 0 {
+			continue
+		}
+		out[i] = make([]float64, len(groups[i].Channels))
+		for _, k := range of {
+			x := groups[i].Axes[k].Value.Const.F32()
+			for c := range out[i] {
+				for _, e := range groups[i].Entries(k, c) {
+					out[i][c] = math.Max(out[i][c], math.Abs(float64(x[e])))
+				}
 			}
 		}
 	}

@@ -31,9 +31,9 @@ var shrinkingMutants = []Broken{
 			New: `runs.Fit(ctx, tune, j.Graph)`},
 	}},
 	{What: "shrinking", File: "model/structured/shrinking.go", Mutants: []Mutant{
-		{Name: "shrinking-sum-of-scales", Breaks: "tied channels are rated by the sum of their scales, not the largest",
-			Old: `out[i][c] = math.Max(out[i][c], math.Abs(w))`,
-			New: `out[i][c] = out[i][c] + math.Abs(w)`},
+		{Name: "shrinking-sum-of-scales", Breaks: "tied channels are rated by the sum of their scales, not the largest", File: "prune/structure/scales.go", Tests: []string{"model/structured"},
+			Old: `out[i][c] = math.Max(out[i][c], math.Abs(float64(x[e])))`,
+			New: `out[i][c] = out[i][c] + math.Abs(float64(x[e]))`},
 		{Name: "shrinking-lasso-not-relative", Breaks: "norms of filters of different groups are compared as they are",
 			Old: `structure.Relative(out[i])`,
 			New: `_ = out`},
