@@ -19,6 +19,10 @@ func (t *Tensor) As(d DType) (*Tensor, error) {
 		return t, nil
 	}
 	out := New(d, t.Shape...)
+	if bits, ok := t.Data.([]uint16); ok && d == Float32 {
+		widen16(out.F32(), bits, t.DType)
+		return out, nil
+	}
 	for i := range out.Len() {
 		v := t.float(i)
 		if !out.setFloat(i, v) {
@@ -26,6 +30,19 @@ func (t *Tensor) As(d DType) (*Tensor, error) {
 		}
 	}
 	return out, nil
+}
+
+// widen16 widens the bits of Float16 or BFloat16.
+func widen16(out []float32, bits []uint16, d DType) {
+	if d == BFloat16 {
+		for i, b := range bits {
+			out[i] = BF16ToF32(b)
+		}
+		return
+	}
+	for i, b := range bits {
+		out[i] = float16.Frombits(b).Float32()
+	}
 }
 
 // float is an element of a floating-point tensor.
