@@ -18,6 +18,7 @@ import (
 
 	"pare/internal/mapped"
 	"pare/tensor"
+	"pare/weights"
 )
 
 // A file is, numbers little-endian,
@@ -60,6 +61,8 @@ type File struct {
 	at    map[string]int // in Tensors
 	parts []*mapped.File
 }
+
+var _ weights.Reader = (*File)(nil)
 
 // Names are the tensors' names, in the order of the file.
 func (f *File) Names() []string {

@@ -6,6 +6,7 @@ import (
 
 	"pare/internal/mapped"
 	"pare/tensor"
+	"pare/weights"
 )
 
 // Reader is a file, or a folder of files, that is open: what its tensors are is known,
@@ -18,6 +19,8 @@ type Reader struct {
 	at    map[string]place
 	files []*mapped.File
 }
+
+var _ weights.Reader = (*Reader)(nil)
 
 // place says where a tensor lies.
 type place struct {
