@@ -3,18 +3,18 @@
 //
 // [Read] gives a [File], a map from names to tensors with their order and the
 // file's metadata; [Write] writes one. [Decode] and [Encode] do so in memory.
-// Files are not trusted: types, shapes and offsets are checked before memory is
-// taken.
+// [Open] reads names, types and shapes alone and gives tensors when they are asked
+// for, [OpenFolder] does so for a folder in the layout of Hugging Face, whose
+// tensors lie in one file or in several; [Create] and [CreateFolder] write tensor by
+// tensor. Files are not trusted: types, shapes and offsets are checked before memory
+// is taken.
 package safetensors
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"math"
 
 	"pare/tensor"
-
-	"github.com/google/renameio/v2"
 )
 
 // A file is, numbers little-endian,
@@ -46,15 +46,36 @@ var types = map[string]tensor.DType{
 	"U64": tensor.Uint64, "U32": tensor.Uint32, "U16": tensor.Uint16, "U8": tensor.Uint8, "BOOL": tensor.Bool,
 }
 
-// Read reads a file.
+// Info says what a tensor is.
+type Info struct {
+	Name  string
+	DType tensor.DType
+	Shape []int
+}
+
+// bytes is the size of the tensor in a file.
+func (i Info) bytes() (int, error) {
+	n, ok := tensor.Size(i.Shape)
+	if size := i.DType.Size(); !ok || size == 0 || n > math.MaxInt/16/size {
+		return 0, fmt.Errorf("tensor %q of type %v cannot have shape %v", i.Name, i.DType, i.Shape)
+	}
+	return n * i.DType.Size(), nil
+}
+
+// Read reads a file whole, into memory of its own.
 func Read(path string) (*File, error) {
-	b, err := os.ReadFile(path)
+	r, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := Decode(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	defer r.Close()
+	f := &File{Names: r.names, Tensors: make(map[string]*tensor.Tensor, len(r.names)), Meta: r.Meta}
+	for _, name := range r.names {
+		t, err := r.copy(name)
+		if err != nil {
+			return nil, err
+		}
+		f.Tensors[name] = t
 	}
 	return f, nil
 }
@@ -62,9 +83,19 @@ func Read(path string) (*File, error) {
 // Write writes a file: to a temporary file in its folder, which is synced and
 // renamed.
 func Write(path string, f *File) error {
-	b, err := Encode(f)
+	infos, err := f.infos()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path)))
+	w, err := Create(path, infos, f.Meta)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, name := range f.Names {
+		if err := w.Write(name, f.Tensors[name]); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }

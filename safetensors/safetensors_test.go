@@ -1,10 +1,12 @@
 package safetensors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -51,6 +53,11 @@ func TestRoundTrip(t *testing.T) {
 	g, err := Read(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if b, err := Encode(f); err != nil {
+		t.Error(err)
+	} else if c, err := os.ReadFile(path); err != nil || !bytes.Equal(b, c) {
+		t.Errorf("other bytes than those of Encode (%v)", err)
 	}
 	if !maps.Equal(f.Meta, g.Meta) || len(g.Tensors) != len(f.Names) {
 		t.Errorf("metadata %v, tensors %v", g.Meta, g.Names)

@@ -106,6 +106,9 @@ func (t *Tensor) ToFloat32() (*Tensor, error) {
 	if t.DType == Float32 {
 		return t, nil
 	}
+	if t.DType == Float16 || t.DType == BFloat16 {
+		return t.As(Float32)
+	}
 	f, err := t.Float64s()
 	if err != nil {
 		return nil, err

@@ -27,10 +27,10 @@ type Floor struct {
 // Floors is the plan, from the ground up.
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
-	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/house"}},
+	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/mapped", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/house"}},
 	{"Arrays", []string{"tensor"}},
-	{"The network as a value", []string{"graph"}},
-	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors"}},
+	{"The network as a value; what a set of weights is", []string{"graph", "weights"}},
+	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams", []string{"prune/structure", "prune/lowrank", "train/objective", "continual"}},
 	{"How much a candidate matters; what goes into a layer; whole blocks", []string{"prune/score", "prune/calibrate", "prune/block"}},
