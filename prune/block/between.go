@@ -30,15 +30,14 @@ func Between(g *graph.Graph, from, to []*graph.Value) (*graph.Graph, error) {
 		return c, op.InferAll(c)
 	}
 	in := map[*graph.Value]bool{}
-	old := c.Inputs
-	c.Inputs = nil
+	old, begin := c.Inputs, []*graph.Value(nil)
 	for _, v := range from {
 		w := c.Value(v.Name)
 		if w == nil {
 			return nil, fmt.Errorf("value %q does not lead to what is wanted", v.Name)
 		}
 		in[w] = true
-		c.Inputs = append(c.Inputs, w)
+		begin = append(begin, w)
 	}
 	reached, need := map[*graph.Node]bool{}, slices.Clone(c.Outputs)
 	for len(need) > 0 {
@@ -53,6 +52,7 @@ func Between(g *graph.Graph, from, to []*graph.Value) (*graph.Graph, error) {
 	for v := range in {
 		v.From, v.DType = nil, tensor.Float32
 	}
+	c.Inputs = begin
 	for _, v := range old {
 		if !in[v] {
 			c.Inputs = append(c.Inputs, v)
