@@ -22,8 +22,8 @@ type PERP struct {
 	Sparsity  float64          `flag:"sparsity" range:"[0,1)" doc:"share of every weight that is cut; without a criterion nothing is"`
 	Pattern   allocate.Pattern `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
 	Adapter   string           `flag:"adapter" choice:"masklora,scalelora,lora-prune,weights,none" doc:"what is trained of the weights that were cut: masklora (a thin product where the mask keeps the weight), scalelora (a thin product that multiplies it), lora-prune (a thin product, cut in the end), weights (all that stay, themselves) or none"`
-	Rank      int              `flag:"rank" range:"[1,)" doc:"of the thin products"`
-	Alpha     float64          `flag:"alpha" range:"(0,)" doc:"products are added alpha/rank times"`
+	Rank      int              `flag:"lora-rank" range:"[1,)" doc:"of the thin products"`
+	Alpha     float64          `flag:"lora-alpha" range:"(0,)" doc:"products are added lora-alpha/lora-rank times"`
 	Parts     []string         `flag:"parts" kind:"biases,norms,head" doc:"what is trained as well: biases, norms (scales and shifts of normalisation), head (a thin product beside the last layer, which is not cut); none for nothing"`
 	Rate      float64          `flag:"perp-lr" range:"(0,)" doc:"peak learning rate of these trainings, by AdamW without decay: a linear rise over the first tenth, then linear to 0; the recipe's rate, schedule and optimiser are not used"`
 	Passes    int              `flag:"block-epochs" range:"[1,)" doc:"with reconstruct: passes over the samples for each block"`
