@@ -151,10 +151,8 @@ func (s *PERP) recipe(j *model.Job, epochs int) *model.Job {
 	k := *j
 	k.Recipe.Epochs = epochs
 	k.Recipe.Optimizer, k.Recipe.Decay, k.Recipe.LR, k.Recipe.Keep = "adamw", 0, s.Rate, "last"
-	k.Recipe.Schedule = "linear"
-	if n := k.Steps() / 10; n > 0 {
-		k.Recipe.Schedule = fmt.Sprintf("linear+warmup:%d", n)
-	}
+	steps, warm := k.Steps(), k.Steps()/10
+	k.Recipe.Schedule = fmt.Sprintf("wsd:%v+warmup:%d", (float64(steps-warm)+.5)/float64(max(1, steps)), warm) // falls from the peak on
 	return &k
 }
 
