@@ -3,7 +3,8 @@ package dataset
 import (
 	"bytes"
 	"compress/gzip"
-	_ "embed" // the digits
+	_ "embed" // the digits and the plays
+	"io"
 	"math"
 	"math/rand/v2"
 )
@@ -13,6 +14,21 @@ import (
 //
 //go:embed data/digits.csv.gz
 var digitsGz []byte
+
+// The first 400,000 characters of tiny Shakespeare, plays in the public domain as
+// github.com/karpathy/char-rnn (MIT) has collected them.
+//
+//go:embed data/shakespeare.txt.gz
+var shakespeareGz []byte
+
+// Shakespeare is the embedded text.
+func Shakespeare() ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(shakespeareGz))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
 
 // Digits is the embedded set; values are scaled to 0..1.
 func Digits() (*Set, error) {

@@ -103,11 +103,16 @@ func openText(d *Data, path string, o *options) error {
 	if err != nil {
 		return err
 	}
+	d.sayText(b)
+	return d.bytes(b, seq)
+}
+
+// bytes makes samples of a text, each of so many bytes and those that follow them.
+func (d *Data) bytes(b []byte, seq int) (err error) {
 	n := (len(b) - 1) / seq
 	if n < 1 {
 		return fmt.Errorf("%d bytes of text are less than one sample of %d", len(b), seq)
 	}
-	d.sayText(b)
 	now, next := textFields(seq, n)
 	for i := range now.Ints {
 		now.Ints[i], next.Ints[i] = int32(b[i]), int32(b[i+1])

@@ -22,6 +22,22 @@ func openDigits(d *Data, path string, o *options) error {
 	return err
 }
 
+func openShakespeare(d *Data, path string, o *options) error {
+	if path != "" {
+		return fmt.Errorf("shakespeare is built in and takes no path %q", path)
+	}
+	d.Norm, d.NormName, d.fixed = Raw, "none", true
+	seq := o.whole("seq", 64, 1)
+	if o.err != nil {
+		return o.err
+	}
+	b, err := Shakespeare()
+	if err != nil {
+		return err
+	}
+	return d.bytes(b, seq)
+}
+
 // openGlyph refuses what would take more memory than a file may.
 func openGlyph(d *Data, path string, o *options) error {
 	if path != "" {

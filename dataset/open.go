@@ -47,6 +47,7 @@ func (d *Data) sets() []*Set {
 const Help = `A data set is written KIND:PATH?OPTION=VALUE&…, or just PATH where the kind is obvious.
 
   digits                       1,797 8x8 digits, built in
+  shakespeare?seq=64           400 kB of his plays, built in: each sample seq bytes and those that follow
   glyph?protos=4&noise=0.6     generated 8x8 images (also n=2000&test=2000&seed=1)
   cifar10:DIR  cifar100:DIR    the official binary files (data_batch_*.bin, test_batch.bin; label=fine|coarse)
   mnist:DIR                    idx files named train-images… and t10k-… (.gz or not)
@@ -160,16 +161,19 @@ func (d *Data) open() error {
 type opener func(d *Data, path string, o *options) error
 
 var kinds = map[string]opener{
-	"digits": openDigits, "glyph": openGlyph, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
+	"digits": openDigits, "glyph": openGlyph, "shakespeare": openShakespeare, "cifar10": openCIFAR10, "cifar100": openCIFAR100, "mnist": openMNIST,
 	"idx": openIDX, "tiles": openTiles, "csv": openCSV, "folder": openFolder, "text": openText,
 	"npz": openNPZ, "npy": openNPY, "zip": openZip, "parquet": openParquet, "jsonl": openJSONL, "pairs": openPairs, "lines": openLines, "table": openTable,
 }
+
+// builtin are the kinds that need no file.
+var builtin = []string{"digits", "glyph", "shakespeare"}
 
 // Kinds lists what a specification can start with.
 func Kinds() []string {
 	var out []string
 	for k := range kinds {
-		if k != "digits" && k != "glyph" {
+		if !slices.Contains(builtin, k) {
 			k += ":"
 		}
 		out = append(out, k)
@@ -190,7 +194,7 @@ func (d *Data) Eval() *Set {
 
 // detect finds the kind of a bare path.
 func detect(path string) (string, string, error) {
-	if _, ok := kinds[path]; ok && (path == "digits" || path == "glyph") {
+	if _, ok := kinds[path]; ok && slices.Contains(builtin, path) {
 		return path, "", nil
 	}
 	st, err := os.Stat(path)

@@ -46,7 +46,7 @@ func networks(t *testing.T) []network {
 		{"supernet-8", "", zoo.Options{In: []int{3, 16, 16}}},
 		{"residual-mlp-3-20", "", zoo.Options{In: []int{1, 8, 8}}},
 		{"vit-tiny", "", zoo.Options{}},
-		{"gpt-tiny", "", zoo.Options{In: []int{24}}},
+		{"gpt-tiny", "", zoo.Options{In: []int{24}}}, {"gpt-2-24-3", "", zoo.Options{In: []int{9}}},
 		{"resnet50-imagenet", "", zoo.Options{In: []int{3, 64, 64}, Width: .25, Classes: 10}},
 		{"bert-2-48-3", "", zoo.Options{In: []int{20}, Classes: 256}},
 		{"bert-2-48-3-classifier", "", zoo.Options{In: []int{20}, Classes: 4, Tables: []int{256}}},

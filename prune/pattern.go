@@ -102,6 +102,11 @@ func near(pattern string, names []string) string {
 	return "; there are " + strings.Join(out, ", ")
 }
 
+// Literal is the pattern that matches one name alone.
+func Literal(name string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
+}
+
 // longestPart is the longest of the parts of a pattern between what stands for
 // other characters.
 func longestPart(p string) string {

@@ -89,15 +89,10 @@ func viT(o Options, patch, dim, layers, heads int) (*graph.Graph, error) {
 // gpt is a small decoder-only language model (Radford et al. 2019): token and
 // position embeddings, causal blocks, the output over the vocabulary
 // (o.Classes). Its input is int64 tokens [N, T].
-func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
-	if o.In != nil {
-		if len(o.In) != 1 || o.In[0] < 1 {
-			return nil, fmt.Errorf("input %v is not a length of text", o.In)
-		}
-		context = o.In[0]
-	}
-	if dim%heads != 0 {
-		return nil, fmt.Errorf("width %d does not divide into %d heads", dim, heads)
+func gpt(o Options, layers, dim, heads int) (*graph.Graph, error) {
+	context, err := textLength(o, 64, layers, dim, heads)
+	if err != nil {
+		return nil, err
 	}
 	b, x := newNet("gpt", o, context)
 	x.Name, x.DType = "tokens", tensor.Int64
@@ -122,7 +117,7 @@ func gpt(o Options, context, dim, layers, heads int) (*graph.Graph, error) {
 // vocabulary is o.Classes. Its input is int64 tokens [N, T], none of them
 // padding.
 func bert(o Options, layers, dim, heads int) (*graph.Graph, error) {
-	length, err := encoderLength(o, 128, layers, dim, heads)
+	length, err := textLength(o, 128, layers, dim, heads)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +131,7 @@ func bert(o Options, layers, dim, heads int) (*graph.Graph, error) {
 // attention_mask is 1 for tokens and 0 for padding. The vocabulary is
 // o.Tables[0].
 func bertClassifier(o Options, layers, dim, heads int) (*graph.Graph, error) {
-	length, err := encoderLength(o, 128, layers, dim, heads)
+	length, err := textLength(o, 128, layers, dim, heads)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +157,8 @@ func bertClassifier(o Options, layers, dim, heads int) (*graph.Graph, error) {
 	return b.finish(b.dense("classifier", h, o.Classes), "logits")
 }
 
-// encoderLength checks an encoder's sizes and finds the length of its text.
-func encoderLength(o Options, length, layers, dim, heads int) (int, error) {
+// textLength checks a transformer's sizes and finds the length of its text.
+func textLength(o Options, length, layers, dim, heads int) (int, error) {
 	if o.In != nil {
 		if len(o.In) != 1 || o.In[0] < 1 {
 			return 0, fmt.Errorf("input %v is not a length of text", o.In)

@@ -76,7 +76,8 @@ var families = []Family{
 	// Devlin et al. 2019
 	{"bert-<n>-<n>-<n>-classifier", "the same over input_ids and attention_mask, with a classifier on the first token", func(o Options, a []int) (*graph.Graph, error) { return bertClassifier(o, a[0], a[1], a[2]) }, 2},
 	// Radford et al. 2019
-	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 64, 128, 4, 4) }, 256},
+	{"gpt-tiny", "language model over int64 tokens: width 128, 4 blocks, 4 heads, context 64", func(o Options, a []int) (*graph.Graph, error) { return gpt(o, 4, 128, 4) }, 256},
+	{"gpt-<n>-<n>-<n>", "the same of <layers>-<width>-<heads>", func(o Options, a []int) (*graph.Graph, error) { return gpt(o, a[0], a[1], a[2]) }, 256},
 	{"cnn-<n>", "five convolutions from a width to four times as many, with batch normalisation", func(o Options, a []int) (*graph.Graph, error) { return cnn(o, "cnn", a[0], classes(o.Classes)) }, 10},
 	{"cnn-<n>-sigmoid", "the same; gives probabilities of attributes that are present or not", func(o Options, a []int) (*graph.Graph, error) {
 		return cnn(o, "cnn-sigmoid", a[0], attributes(o.Classes))

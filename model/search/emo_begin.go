@@ -34,7 +34,7 @@ type emo struct {
 	tuning   *dataset.Set // and that statistics are estimated on
 	labelled bool
 	targets  []*dataset.Field // of the samples that judge: what outputs are compared with
-	outputs  *features        // of the dense network, where there are no labels
+	outputs  *model.Features  // of the dense network, where there are no labels
 	notes    []string
 
 	known map[string]*solution // whole networks that were evaluated

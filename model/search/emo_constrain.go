@@ -8,6 +8,7 @@ import (
 	"pare/dataset"
 	"pare/graph"
 	"pare/model"
+	"pare/prune/block"
 	"pare/prune/hook"
 	"pare/train"
 )
@@ -62,7 +63,7 @@ func (e *emo) constrain(runs *model.Series, p *phase) ([]train.Epoch, error) {
 		}
 	} else {
 		p.job.Recipe.Recover = "distil"
-		student, teacher = upTo(e.net, at.to), upTo(e.dense, at.to)
+		student, teacher = block.UpTo(e.net, at.to), block.UpTo(e.dense, at.to)
 	}
 	p.job.Loss.Teacher, p.job.Loss.Inner = teacher, inner
 	h := e.narrow(p.part, student)
@@ -73,18 +74,6 @@ func (e *emo) constrain(runs *model.Series, p *phase) ([]train.Epoch, error) {
 	}
 	h.Unmask()
 	return epochs, e.job.Recalibrate(e.ctx, e.net, e.job.Recipe.Batch)
-}
-
-// upTo is a network that ends with values, given by those of another of the same names.
-// The weights are shared.
-func upTo(g *graph.Graph, ends []*graph.Value) *graph.Graph {
-	c, _ := g.Clone(false)
-	c.Usage.OutputOf, c.Outputs = "", nil
-	for _, v := range ends {
-		c.Outputs = append(c.Outputs, c.Value(v.Name))
-	}
-	c.Prune()
-	return c
 }
 
 // trained are the names of a sub-network's parameters that no earlier one has.

@@ -8,6 +8,7 @@ import (
 	"pare/catalog"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/model"
 	"pare/tensor"
 )
 
@@ -22,8 +23,8 @@ type part struct {
 	first  string // layers
 	last   string
 
-	reads, tuning *features // what it reads, of the samples that judge and of those that tune
-	makes         *features // what it is to make
+	reads, tuning *model.Features // what it reads, of the samples that judge and of those that tune
+	makes         *model.Features // what it is to make
 	front         []*solution
 }
 

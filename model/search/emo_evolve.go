@@ -7,6 +7,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/prune/block"
 	"pare/prune/evolve"
 	"pare/prune/structure"
 	"pare/run"
@@ -115,7 +116,7 @@ func (e *emo) observe() error {
 	if !e.labelled {
 		outs := slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
 		var err error
-		if e.outputs, err = e.featuresOf(e.dense, outs, e.judged); err != nil {
+		if e.outputs, err = e.features(e.dense, outs, e.judged); err != nil {
 			return err
 		}
 	}
@@ -129,16 +130,16 @@ func (e *emo) observe() error {
 		}
 		g = e.net
 	}
-	judged, err := e.featuresOf(g, all, e.judged)
+	judged, err := e.features(g, all, e.judged)
 	if err != nil {
 		return err
 	}
-	tuning, err := e.featuresOf(g, all, e.tuning)
+	tuning, err := e.features(g, all, e.tuning)
 	if err != nil {
 		return err
 	}
 	for _, p := range e.parts {
-		p.reads, p.tuning, p.makes = judged.only(p.from), tuning.only(p.from), judged.only(p.to)
+		p.reads, p.tuning, p.makes = judged.Only(p.from), tuning.Only(p.from), judged.Only(p.to)
 	}
 	if e.Judge == "loss" && e.labelled {
 		e.targets, err = e.answers()
@@ -282,13 +283,13 @@ func (e *emo) judge(p *part, x *solution) error {
 	if e.Judge == "loss" {
 		ends = e.dense.Outputs
 	}
-	c, err := between(g, p.from, ends)
+	c, err := block.Between(g, p.from, ends)
 	if err != nil {
 		return err
 	}
 	judged, tuning, norm := e.judged, e.tuning, e.job.Data.Norm
 	if p.from != nil {
-		judged, tuning, norm = p.reads.set(e.targets), p.tuning.set(nil), dataset.Raw
+		judged, tuning, norm = p.reads.Set(e.targets), p.tuning.Set(nil), dataset.Raw
 	}
 	if err := e.calibrate(c, tuning, norm, !whole); err != nil {
 		return err
@@ -300,7 +301,7 @@ func (e *emo) judge(p *part, x *solution) error {
 		x.error = finite(x.error)
 		return err
 	}
-	d := p.makes.against(structure.KeptBy(e.groups, sel))
+	d := against(p.makes, structure.KeptBy(e.groups, sel))
 	err = ev.Outputs(e.ctx, c, func(out []float32, _ int) error { return d.add(out) })
 	x.error = finite(d.value())
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"pare/graph"
 	"pare/model"
+	"pare/prune/block"
 	"pare/prune/evolve"
 	"pare/prune/structure"
 	"pare/run"
@@ -310,8 +311,8 @@ func (e *emo) loss(ev *train.Eval, g *graph.Graph) (float64, error) {
 		m, err := ev.Run(e.ctx, g)
 		return m.Loss, err
 	}
-	d := e.outputs.against(nil)
-	err := ev.Outputs(e.ctx, upTo(g, named(e.dense, e.outputs.names)), func(out []float32, _ int) error { return d.add(out) })
+	d := against(e.outputs, nil)
+	err := ev.Outputs(e.ctx, block.UpTo(g, named(e.dense, e.outputs.Names)), func(out []float32, _ int) error { return d.add(out) })
 	return d.value(), err
 }
 

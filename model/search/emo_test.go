@@ -60,8 +60,8 @@ func TestEMODivides(t *testing.T) {
 		t.Errorf("%d genes of %d groups", genes, len(e.groups))
 	}
 	for _, p := range e.parts[1:] {
-		if len(p.from) != 1 || p.reads.n != e.judged.Len() {
-			t.Errorf("%s reads %d values of %d samples", p.first, len(p.from), p.reads.n)
+		if len(p.from) != 1 || p.reads.N != e.judged.Len() {
+			t.Errorf("%s reads %d values of %d samples", p.first, len(p.from), p.reads.N)
 		}
 	}
 	c := begun(t, small(), modeltest.ConvJob(t, "conv-4"))
@@ -113,17 +113,17 @@ func TestEMOFeatures(t *testing.T) {
 			t.Fatal(err)
 		}
 		z := structure.Zero(e.net, e.groups, e.selection(x.widths))
-		zeroed, err := e.featuresOf(z, named(z, p.makes.names), e.judged)
+		zeroed, err := e.features(z, named(z, p.makes.Names), e.judged)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := 0.0
-		for i := range p.makes.names {
+		for i := range p.makes.Names {
 			off := 0.0
-			for n, v := range p.makes.x[i] {
-				off += math.Pow(float64(v)-float64(zeroed.x[i][n]), 2)
+			for n, v := range p.makes.X[i] {
+				off += math.Pow(float64(v)-float64(zeroed.X[i][n]), 2)
 			}
-			want += off / p.makes.energy[i] / float64(len(p.makes.names))
+			want += off / p.makes.Energy[i] / float64(len(p.makes.Names))
 		}
 		if math.Abs(x.error-want) > 1e-5*math.Max(1, want) || len(p.groups) > 0 && want == 0 {
 			t.Errorf("sub-network %d: error %v, zeroed %v", k, x.error, want)
