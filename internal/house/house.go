@@ -32,7 +32,7 @@ var Floors = []Floor{
 	{"The network as a value; what a set of weights is", []string{"graph", "weights"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
-	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams", []string{"prune/structure", "prune/lowrank", "train/objective", "continual"}},
+	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family"}},
 	{"How much a candidate matters; what goes into a layer; whole blocks", []string{"prune/score", "prune/calibrate", "prune/block"}},
 	{"How much of each layer stays; how good a network is", []string{"prune/allocate", "train/metric"}},
 	{"Learning", []string{"train"}},
