@@ -171,5 +171,99 @@ func stored(t *testing.T, x *tensor.Tensor, d tensor.DType) *tensor.Tensor {
 	return y
 }
 
-var _ = block.Find
-var _ = structure.Groups
+// Heads and feed-forward widths are found as what they are; what is cut computes what it
+// did with zeros, is written back, and is built again from its weights alone.
+func TestCut(t *testing.T) {
+	for name, text := range configs {
+		t.Run(name, func(t *testing.T) {
+			c, w := model(t, text)
+			g, err := family.Build(c, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			groups, _ := structure.Groups(g)
+			var within []*structure.Group // of the layers
+			heads := 0
+			for i, k := range structure.Kinds(g, groups) {
+				switch k {
+				case structure.Heads, structure.GroupedHead:
+					heads++
+				case structure.FeedForward:
+					if groups[i].Name == "bert.pooler.dense.weight" {
+						continue
+					}
+				default:
+					continue
+				}
+				within = append(within, groups[i])
+			}
+			if heads != 2 || len(within) != 4 {
+				t.Fatalf("%d groups of heads, %d in all: want 2 of 4", heads, len(within))
+			}
+			for _, alike := range []bool{true, false} {
+				s := structure.All(within)
+				for i, grp := range within {
+					if n := len(grp.Channels); alike || i < 2 {
+						for k := range n / 2 {
+							s[i].Set((2*k+i)%n, false)
+						}
+					}
+				}
+				cut, err := structure.Cut(g, within, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := answers(t, structure.Zero(g, within, s))
+				near(t, "cut", want, answers(t, cut), 2e-5)
+				near(t, "built again", want, answers(t, again(t, cut)), 2e-5)
+			}
+		})
+	}
+}
+
+// again writes a graph back and builds it from its config and weights.
+func again(t *testing.T, g *graph.Graph) *graph.Graph {
+	t.Helper()
+	c, w, err := family.Weights(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := c.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = family.Read(b); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	if g, err = family.Build(c, family.Tensors(w)); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	return g
+}
+
+// A network without some of its blocks, or of their branches, is written back with layers
+// numbered anew.
+func TestBlocks(t *testing.T) {
+	for name, text := range configs {
+		for _, o := range []block.Options{{}, {Sublayers: true}} {
+			t.Run(name, func(t *testing.T) {
+				c, w := model(t, text)
+				g, err := family.Build(c, w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				blocks, whole := block.Find(g, o)
+				for _, b := range blocks {
+					cut, err := block.Remove(g, []*block.Block{b})
+					if err != nil {
+						t.Fatal(err)
+					}
+					near(t, b.Name, answers(t, cut), answers(t, again(t, cut)), 1e-5)
+				}
+				if (len(blocks) == 0) != (name == "phi") { // whose branches share a norm
+					t.Errorf("%d blocks; %v", len(blocks), whole)
+				}
+			})
+		}
+	}
+}
