@@ -1,7 +1,10 @@
 """Writes small random language models as transformers saves them, and what they give.
 
 Usage: families.py FOLDER. For every model it writes a folder with config.json and
-model.safetensors, tokens.json, and logits.bin: float32 of [batch, length, vocabulary].
+model.safetensors, inputs.json, and logits.bin: float32 of [batch, length, vocabulary].
+
+families.py FOLDER MODEL... loads these models from FOLDER, wherever they come from, and
+writes logits.bin for the inputs.json that lies there.
 """
 import json
 import os
@@ -70,25 +73,42 @@ def build(name, seed):
     return model
 
 
-def main(folder):
+def answer(model, inputs, to):
+    with torch.no_grad():
+        out = model(**{k: torch.tensor(v) for k, v in inputs.items()})
+    y = out.logits if hasattr(out, "logits") else torch.cat([out.last_hidden_state, out.pooler_output[:, None]], 1)
+    y.numpy().astype("<f4").tofile(os.path.join(to, "logits.bin"))
+
+
+def make(folder):
     for seed, name in enumerate(MODELS):
         model = build(name, seed)
         to = os.path.join(folder, name)
         model.save_pretrained(to)
-        tokens = torch.randint(3, 96, (BATCH, LENGTH))
-        inputs = dict(input_ids=tokens)
+        inputs = dict(input_ids=torch.randint(3, 96, (BATCH, LENGTH)).tolist())
         if name.startswith("bert"):
-            mask = torch.ones_like(tokens)
-            mask[1, 8:] = 0
-            inputs |= dict(attention_mask=mask, token_type_ids=torch.arange(LENGTH).expand(BATCH, -1) // 6)
-        with torch.no_grad():
-            out = model(**inputs)
-        y = out.logits if hasattr(out, "logits") else torch.cat([out.last_hidden_state, out.pooler_output[:, None]], 1)
-        y.numpy().astype("<f4").tofile(os.path.join(to, "logits.bin"))
+            inputs |= dict(attention_mask=[[1] * LENGTH, [1] * 8 + [0] * (LENGTH - 8)], token_type_ids=[[i // 6 for i in range(LENGTH)]] * BATCH)
+        answer(model, inputs, to)
         with open(os.path.join(to, "inputs.json"), "w") as f:
-            json.dump({k: v.tolist() for k, v in inputs.items()}, f)
+            json.dump(inputs, f)
     with open(os.path.join(folder, "models.json"), "w") as f:
         json.dump(list(MODELS), f)
 
 
-main(sys.argv[1])
+def load(folder, names):
+    for name in names:
+        to = os.path.join(folder, name)
+        base = MODELS[name][0]
+        model = getattr(tf, base.replace("3Text", "3") + HEADS.get(name, "ForCausalLM"))
+        model, info = model.from_pretrained(to, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+        wrong = {k: v for k, v in info.items() if v}
+        if wrong:
+            raise SystemExit(f"{name}: {wrong}")
+        with open(os.path.join(to, "inputs.json")) as f:
+            answer(model.eval(), json.load(f), to)
+
+
+if sys.argv[2:]:
+    load(sys.argv[1], sys.argv[2:])
+else:
+    make(sys.argv[1])

@@ -5,24 +5,34 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pare/engine"
 	"pare/graph"
 	"pare/lm/family"
+	"pare/prune/block"
+	"pare/prune/structure"
 	"pare/safetensors"
 	"pare/tensor"
 )
 
-// Language models that transformers has made and saved give the same logits here.
+// Language models that transformers has made and saved give the same logits here; what is
+// left of them when heads, feed-forward widths and a block are cut gives the same in both,
+// where transformers has such models.
 func TestFamilies(t *testing.T) {
 	py := python(t, "numpy", "torch", "transformers")
-	dir := t.TempDir()
-	if out, err := exec.Command(py, "families.py", dir).CombinedOutput(); err != nil {
-		t.Fatalf("families.py: %v\n%s", err, out)
+	dir, pruned := t.TempDir(), t.TempDir()
+	families := func(args ...string) {
+		if out, err := exec.Command(py, append([]string{"families.py"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("families.py: %v\n%s", err, out)
+		}
 	}
+	families(dir)
 	var names []string
 	decoded(t, filepath.Join(dir, "models.json"), &names)
+	load := []string{pruned}
+	gave := map[string][]float32{}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			at := filepath.Join(dir, name)
@@ -33,15 +43,90 @@ func TestFamilies(t *testing.T) {
 			}
 			var in map[string][][]int
 			decoded(t, filepath.Join(at, "inputs.json"), &in)
-			got := logits(t, g, in)
-			want := numbers[float32](t, filepath.Join(at, "logits.bin"))
-			d := apart(got, want)
-			t.Logf("relative difference %.1e", d)
-			if !(d < 1e-5) {
-				t.Errorf("logits differ by %.1e", d)
+			agree(t, logits(t, g, in), filepath.Join(at, "logits.bin"))
+			g = halved(t, g)
+			if writeFolder(t, g, filepath.Join(pruned, name), in) {
+				load, gave[name] = append(load, name), logits(t, g, in)
 			}
 		})
 	}
+	if len(load) < 18 {
+		t.Errorf("transformers takes only %v when they are pruned", load[1:])
+	}
+	families(load...)
+	for _, name := range load[1:] {
+		t.Run(name+", pruned", func(t *testing.T) { agree(t, gave[name], filepath.Join(pruned, name, "logits.bin")) })
+	}
+}
+
+func agree(t *testing.T, got []float32, path string) {
+	t.Helper()
+	d := apart(got, numbers[float32](t, path))
+	t.Logf("relative difference %.1e", d)
+	if !(d < 1e-5) {
+		t.Errorf("outputs differ by %.1e", d)
+	}
+}
+
+// halved cuts half of the heads and of the feed-forward widths, and the second block. Heads
+// stay where transformers divides the width by their number.
+func halved(t *testing.T, g *graph.Graph) *graph.Graph {
+	t.Helper()
+	groups, _ := structure.Groups(g)
+	s := structure.All(groups)
+	fixed := slices.Contains([]string{"gpt2", "gpt_neox", "opt", "bert", "phi"}, g.Name)
+	for i, k := range structure.Kinds(g, groups) {
+		cut := k == structure.FeedForward && groups[i].Name != "bert.pooler.dense.weight" || !fixed && (k == structure.Heads || k == structure.GroupedHead)
+		for c := range groups[i].Channels {
+			if cut && c%2 == 1 {
+				s[i].Set(c, false)
+			}
+		}
+	}
+	cut, err := structure.Cut(g, groups, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blocks, _ := block.Find(cut, block.Options{}); len(blocks) == 3 {
+		if cut, err = block.Remove(cut, blocks[1:2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cut
+}
+
+// writeFolder writes a graph as a folder, where transformers takes it.
+func writeFolder(t *testing.T, g *graph.Graph, at string, in map[string][][]int) bool {
+	t.Helper()
+	cfg, w, err := family.Weights(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, why := cfg.Loads(); !ok {
+		t.Log("not loaded by transformers: ", why)
+		return false
+	}
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b, err := cfg.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"config.json": b, "inputs.json": inputs} {
+		if err := os.WriteFile(filepath.Join(at, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &safetensors.File{Names: family.Tensors(w).Names(), Tensors: w, Meta: map[string]string{"format": "pt"}}
+	if err := safetensors.Write(filepath.Join(at, "model.safetensors"), f); err != nil {
+		t.Fatal(err)
+	}
+	return true
 }
 
 // folder reads config.json and model.safetensors.

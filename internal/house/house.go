@@ -33,7 +33,7 @@ var Floors = []Floor{
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family"}},
-	{"How much a candidate matters; what goes into a layer; whole blocks", []string{"prune/score", "prune/calibrate", "prune/block"}},
+	{"How much a candidate matters; what goes into a layer; whole blocks; language models token by token", []string{"prune/score", "prune/calibrate", "prune/block", "lm/decode"}},
 	{"How much of each layer stays; how good a network is", []string{"prune/allocate", "train/metric"}},
 	{"Learning", []string{"train"}},
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},

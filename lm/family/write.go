@@ -41,7 +41,8 @@ func (c *Config) entries() entries {
 		return entries{layers: "num_hidden_layers", heads: "num_attention_heads", intermediate: "intermediate_size"}
 	}
 	e := entries{layers: "num_hidden_layers", heads: "num_attention_heads", kvHeads: "num_key_value_heads", intermediate: "intermediate_size"}
-	if c.Type != "phi" {
+	long := c.Type == "phi3" && c.Rotary[0].Type == "longrope" // whose factors transformers counts by the width's share
+	if c.Type != "phi" && !long {
 		e.headDim = "head_dim"
 	}
 	return e
