@@ -193,8 +193,8 @@ func TestAllocations(t *testing.T) {
 	m := draw(t, configs["llama"])
 	var bits [2][]float32
 	for i, threads := range []int{1, 2} {
-		s := session(t, m, decode.Options{Sequences: 12, Threads: threads})
-		in := make([]decode.Input, 12)
+		s := session(t, m, decode.Options{Sequences: 20, Threads: threads})
+		in := make([]decode.Input, 20)
 		for k := range in {
 			in[k] = decode.Input{Seq: k, Tokens: []int{k + 3}}
 		}
