@@ -53,18 +53,14 @@ func (b *builder) project(a *Attention, x *graph.Value) (q, k, v *graph.Value) {
 
 // repeat gives each head of queries its head of keys or values.
 func (b *builder) repeat(a *Attention, x *graph.Value) *graph.Value {
-	if a.Heads == a.KVHeads {
+	switch a.KVHeads {
+	case a.Heads:
 		return x
-	}
-	share := a.Heads / a.KVHeads
-	if a.KVHeads == 1 {
+	case 1:
 		return b.Op("Expand", x, b.Ints(1, a.Heads, 1, 1))
 	}
-	of := make([]int, a.Heads)
-	for h := range of {
-		of[h] = h / share
-	}
-	return b.Attr("Gather", []graph.Attr{graph.MakeAttr("axis", 1)}, x, b.Ints(of...))
+	x = b.Op("Expand", b.Unsqueeze(x, 2), b.Ints(1, 1, a.Heads/a.KVHeads, 1, 1))
+	return b.Op("Reshape", x, b.Ints(0, a.Heads, -1, b.HeadDim))
 }
 
 // turn applies the rotary embedding to x [batch heads sequence size].
