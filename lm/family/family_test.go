@@ -38,8 +38,8 @@ var configs = map[string]string{
 	"bert classifier":        `{"model_type":"bert","architectures":["BertForSequenceClassification"],` + small + `"type_vocab_size":2}`,
 }
 
-// model draws a model whose norms and biases differ from channel to channel.
-func model(t testing.TB, text string) (*family.Config, family.Tensors) {
+// draw makes a model whose norms and biases differ from channel to channel.
+func draw(t testing.TB, text string) (*family.Config, family.Tensors) {
 	t.Helper()
 	c, err := family.Read([]byte(text))
 	if err != nil {
@@ -122,7 +122,7 @@ func near(t testing.TB, what string, a, b map[string]*tensor.Tensor, most float3
 func TestIdentity(t *testing.T) {
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {
-			c, w := model(t, text)
+			c, w := draw(t, text)
 			for _, d := range []tensor.DType{tensor.Float32, tensor.BFloat16, tensor.Float16} {
 				was := family.Tensors{}
 				for name, x := range w {
@@ -176,7 +176,7 @@ func stored(t *testing.T, x *tensor.Tensor, d tensor.DType) *tensor.Tensor {
 func TestCut(t *testing.T) {
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {
-			c, w := model(t, text)
+			c, w := draw(t, text)
 			g, err := family.Build(c, w)
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +247,7 @@ func TestBlocks(t *testing.T) {
 	for name, text := range configs {
 		for _, o := range []block.Options{{}, {Sublayers: true}} {
 			t.Run(name, func(t *testing.T) {
-				c, w := model(t, text)
+				c, w := draw(t, text)
 				g, err := family.Build(c, w)
 				if err != nil {
 					t.Fatal(err)
