@@ -11,6 +11,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/lm/family"
+	"pare/onnx"
 	"pare/prune/block"
 	"pare/prune/structure"
 	"pare/safetensors"
@@ -21,7 +22,7 @@ import (
 // left of them when heads, feed-forward widths and a block are cut gives the same in both,
 // where transformers has such models.
 func TestFamilies(t *testing.T) {
-	py := python(t, "numpy", "torch", "transformers")
+	py := python(t, "numpy", "onnx", "onnxruntime", "torch", "transformers")
 	dir, pruned := t.TempDir(), t.TempDir()
 	families := func(args ...string) {
 		if out, err := exec.Command(py, append([]string{"families.py"}, args...)...).CombinedOutput(); err != nil {
@@ -31,7 +32,7 @@ func TestFamilies(t *testing.T) {
 	families(dir)
 	var names []string
 	decoded(t, filepath.Join(dir, "models.json"), &names)
-	load := []string{pruned}
+	load, ort, files := []string{pruned}, &ortRuns{dir: t.TempDir()}, map[string]int{}
 	gave := map[string][]float32{}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -44,6 +45,7 @@ func TestFamilies(t *testing.T) {
 			var in map[string][][]int
 			decoded(t, filepath.Join(at, "inputs.json"), &in)
 			agree(t, logits(t, g, in), filepath.Join(at, "logits.bin"))
+			files[name] = ort.write(t, g, onnx.Options{}, fedTokens(in))
 			g = halved(t, g)
 			if writeFolder(t, g, filepath.Join(pruned, name), in) {
 				load, gave[name] = append(load, name), logits(t, g, in)
@@ -53,10 +55,39 @@ func TestFamilies(t *testing.T) {
 	if len(load) < 18 {
 		t.Errorf("transformers takes only %v when they are pruned", load[1:])
 	}
+	ort.run(t, py)
+	for name, k := range files {
+		t.Run(name+", ONNX Runtime", func(t *testing.T) {
+			out, err := ort.outputs(t, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []float32
+			for b := range 2 { // the samples of an encoder's outputs follow each other
+				for _, y := range out {
+					got = append(got, y[b*len(y)/2:(b+1)*len(y)/2]...)
+				}
+			}
+			agree(t, got, filepath.Join(dir, name, "logits.bin"))
+		})
+	}
 	families(load...)
 	for _, name := range load[1:] {
 		t.Run(name+", pruned", func(t *testing.T) { agree(t, gave[name], filepath.Join(pruned, name, "logits.bin")) })
 	}
+}
+
+// fedTokens are inputs as a graph takes them.
+func fedTokens(in map[string][][]int) map[string]*tensor.Tensor {
+	out := map[string]*tensor.Tensor{}
+	for name, rows := range in {
+		x := tensor.New(tensor.Int64, len(rows), len(rows[0]))
+		for i := range x.Len() {
+			tensor.Of[int64](x)[i] = int64(rows[i/len(rows[0])][i%len(rows[0])])
+		}
+		out[name] = x
+	}
+	return out
 }
 
 func agree(t *testing.T, got []float32, path string) {
@@ -168,10 +199,9 @@ func logits(t *testing.T, g *graph.Graph, in map[string][][]int) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, rows := range in {
-		x := tensor.Of[int64](p.Input(name))
-		for i := range x {
-			x[i] = int64(rows[i/length][i%length])
+	for name, x := range fedTokens(in) {
+		if err := p.Input(name).Copy(x); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := p.Run(); err != nil {

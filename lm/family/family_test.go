@@ -9,6 +9,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/lm/family"
+	"pare/onnx"
 	"pare/prune/block"
 	"pare/prune/structure"
 	"pare/tensor"
@@ -118,7 +119,8 @@ func near(t testing.TB, what string, a, b map[string]*tensor.Tensor, most float3
 	}
 }
 
-// What is built and not changed is written back as it was read, in its type.
+// What is built and not changed is written back as it was read, in its type, also from an
+// ONNX file.
 func TestIdentity(t *testing.T) {
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {
@@ -130,6 +132,13 @@ func TestIdentity(t *testing.T) {
 				}
 				g, err := family.Build(c, was)
 				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := onnx.Encode(g, onnx.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if g, err = onnx.Decode(b, ""); err != nil {
 					t.Fatal(err)
 				}
 				c2, now, err := family.Weights(g)
@@ -145,8 +154,7 @@ func TestIdentity(t *testing.T) {
 					t.Errorf("%d weights became %d", len(was), len(now))
 				}
 				a, _ := c.JSON()
-				b, _ := c2.JSON()
-				if !bytes.Equal(a, b) {
+				if b, _ := c2.JSON(); !bytes.Equal(a, b) {
 					t.Errorf("the config %s became %s", a, b)
 				}
 				answers(t, g)
