@@ -229,6 +229,44 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// A narrower stream is written back where a config can say so, and else refused.
+func TestNarrowStream(t *testing.T) {
+	for name, text := range configs {
+		t.Run(name, func(t *testing.T) {
+			c, w := draw(t, text)
+			g, err := family.Build(c, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			groups, _ := structure.Groups(g)
+			s := structure.All(groups)
+			found := false
+			for i, k := range structure.Kinds(g, groups) {
+				if k == structure.Embedding {
+					found = true
+					for c := range 8 {
+						s[i].Set(3*c, false)
+					}
+				}
+			}
+			if !found {
+				t.Skip("it has no group of this kind")
+			}
+			cut, err := structure.Cut(g, groups, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := slices.Contains([]string{"llama", "mistral", "qwen2", "phi3"}, c.Type)
+			if _, _, err := family.Weights(cut); (err == nil) != said {
+				t.Fatalf("%v; %s can say it: %v", err, c.Type, said)
+			}
+			if said {
+				near(t, "narrow", answers(t, cut), answers(t, again(t, cut)), 2e-5)
+			}
+		})
+	}
+}
+
 // again writes a graph back and builds it from its config and weights.
 func again(t *testing.T, g *graph.Graph) *graph.Graph {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,9 @@ func Weights(g *graph.Graph) (*Config, map[string]*tensor.Tensor, error) {
 		return nil, nil, err
 	}
 	w.keep(kept)
+	if err := w.stream(); err != nil {
+		return nil, nil, err
+	}
 	m, err := Load(w.Config, Tensors(w.out))
 	if err != nil {
 		return nil, nil, fmt.Errorf("what is left of the network does not make up a model of type %s: %w", c.Type, err)
@@ -192,6 +196,39 @@ func (n *names) inLayer(name string) (layer int, rest string, ok bool) {
 func (w *writer) isTurned(name string) bool {
 	_, _, in := w.inLayer(strings.TrimPrefix(name, w.prefix))
 	return w.turned && in
+}
+
+// stream says in the config how wide the stream is, where channels of it were cut. The
+// graph's norms still divide by the mean over all n channels that there were; over the k
+// that are left, x/sqrt(sum/n+ε)·w is x/sqrt(sum/k+ε·n/k)·w·sqrt(n/k), so scales and ε take
+// it up.
+func (w *writer) stream() error {
+	e := w.out[w.prefix+w.embed+".weight"]
+	if e == nil {
+		e = w.out[w.embed+".weight"]
+	}
+	if e == nil || e.Rank() != 2 || e.Shape[1] == w.Hidden {
+		return nil
+	}
+	n, k := float64(w.Hidden), float64(e.Shape[1])
+	if w.Norm != RMS || w.QKNorm || w.EmbedScale != 1 || w.entries().headDim == "" {
+		return fmt.Errorf("the stream has %v channels of %v: a config of type %s cannot say that its norms still count all of them; leave the embedding width whole", k, n, w.Type)
+	}
+	w.Hidden, w.Eps = e.Shape[1], w.Eps*n/k
+	for name, t := range w.out {
+		if role, _ := w.role(name); role != vector || !strings.HasSuffix(name, ".weight") {
+			continue
+		}
+		x, err := t.Clone().ToFloat32()
+		if err != nil {
+			return err
+		}
+		kernel.Scale(float32(math.Sqrt(n/k)), x.F32(), x.F32())
+		if w.out[name], err = narrow(x, t.DType); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // number gives the layers that are left numbers from 0 on. kept are their numbers before.

@@ -69,6 +69,11 @@ func (w *writer) state(c *Config) error {
 		}
 	}
 	e := c.entries()
+	if c.Hidden != old.Hidden {
+		set("hidden_size", c.Hidden)
+		set("rms_norm_eps", c.Eps)
+		set(e.headDim, c.HeadDim)
+	}
 	if c.Layers != old.Layers {
 		set(e.layers, c.Layers)
 		c.stateLayers(raw, set)
