@@ -1,6 +1,7 @@
-// Package generate writes texts with a language model: it chooses token after token by a
-// [Sampling], for several prompts and several samples of each at once, and gives the
-// log-probabilities of tokens ([Run]), also of texts that are given ([Score]).
+// Package generate writes texts with a language model, and says how likely texts are to it.
+//
+// [Run] chooses token after token by a [Sampling], for several prompts and several samples
+// of each at once. [Score] gives the log-probabilities of texts that are given.
 package generate
 
 import (
