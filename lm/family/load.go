@@ -43,8 +43,10 @@ func Draw(cfg *Config, seed uint64, most int) (*Model, error) {
 }
 
 // Load finds the weights of a model. The widths of layers are those of the weights: where
-// they differ from the config's, the model's config says so. It returns an error that
-// names a weight which is missing, does not fit, or is not known.
+// they differ from the config's, the model's config says so. Weights of float32 are those
+// that src gives, not copies: where it reads a file, it must stay open as long as the model
+// and what is built from it are in use. Load returns an error that names a weight which is
+// missing, does not fit, or is not known.
 func Load(cfg *Config, src Source) (*Model, error) {
 	c := *cfg
 	l := &loader{Config: &c, family: families[c.Type], src: src, open: map[string]bool{}}

@@ -8,7 +8,7 @@ import (
 	"pare/tensor"
 )
 
-// Source is where weights are read from, by Hugging Face's names.
+// Source is where weights are read from, by Hugging Face's names: a weights.Reader is one.
 type Source interface {
 	Names() []string
 	Read(name string) (*tensor.Tensor, error)

@@ -12,8 +12,6 @@ import (
 	"pare/graph"
 	"pare/internal/kernel"
 	"pare/tensor"
-
-	"github.com/x448/float16"
 )
 
 // Property is the entry of a graph's metadata that holds what Weights needs to know: the
@@ -121,9 +119,11 @@ func (w *writer) collect(g *graph.Graph) error {
 			kernel.Transpose(t.F32(), b.F32(), t.Shape[0], t.Shape[1])
 			t = b
 		}
-		t, err := narrow(t, w.mem.Stored[v.Name])
-		if err != nil {
-			return fmt.Errorf("weight %q: %w", v.Name, err)
+		if d := w.mem.Stored[v.Name]; d != tensor.Undefined {
+			var err error
+			if t, err = t.As(d); err != nil {
+				return fmt.Errorf("weight %q: %w", v.Name, err)
+			}
 		}
 		w.out[v.Name] = t
 	}
@@ -224,7 +224,7 @@ func (w *writer) stream() error {
 			return err
 		}
 		kernel.Scale(float32(math.Sqrt(n/k)), x.F32(), x.F32())
-		if w.out[name], err = narrow(x, t.DType); err != nil {
+		if w.out[name], err = x.As(t.DType); err != nil {
 			return err
 		}
 	}
@@ -283,33 +283,4 @@ func (w *writer) keep(kept []int) {
 		c.Pare = append(c.Pare, has)
 	}
 	w.Config = &c
-}
-
-// narrow gives numbers of float32 the type that they were stored in.
-func narrow(t *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
-	if d == tensor.Undefined || d == t.DType {
-		return t, nil
-	}
-	x := t.F32()
-	if x == nil {
-		return nil, fmt.Errorf("%v is not float32", t)
-	}
-	out := tensor.New(d, t.Shape...)
-	switch y := out.Data.(type) {
-	case []uint16:
-		for i, v := range x {
-			if d == tensor.BFloat16 {
-				y[i] = tensor.F32ToBF16(v)
-			} else {
-				y[i] = float16.Fromfloat32(v).Bits()
-			}
-		}
-	case []float64:
-		for i, v := range x {
-			y[i] = float64(v)
-		}
-	default:
-		return nil, fmt.Errorf("it was stored as %v", d)
-	}
-	return out, nil
 }
