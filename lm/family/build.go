@@ -95,7 +95,7 @@ func (b *builder) inputs() {
 	b.hidden, b.turns = map[int]*graph.Value{}, map[*Rotary][2]*graph.Value{}
 }
 
-// const makes a weight a constant, once.
+// constant makes a weight a constant, once.
 func (b *builder) constant(w *Weight, t *tensor.Tensor) *graph.Value {
 	if v := b.consts[w.Name]; v != nil {
 		return v
@@ -107,7 +107,7 @@ func (b *builder) constant(w *Weight, t *tensor.Tensor) *graph.Value {
 
 func (b *builder) table(w *Weight) *graph.Value { return b.constant(w, w.T) }
 
-// cast to float32.
+// float casts to float32.
 func (b *builder) float(x *graph.Value) *graph.Value {
 	return b.Attr("Cast", []graph.Attr{graph.MakeAttr("to", tensor.Float32)}, x)
 }

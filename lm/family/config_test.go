@@ -40,6 +40,8 @@ func TestRefused(t *testing.T) {
 		{with("mistral", `,"rope_scaling":{"rope_type":"llama3","factor":2,"low_freq_factor":4,"high_freq_factor":1}`), "high_freq_factor"},
 		{with("mistral", `,"rope_scaling":{"rope_type":"longrope","short_factor":[1],"long_factor":[1]}`), "short_factor"},
 		{with("mistral", `,"partial_rotary_factor":0.3`), "turn"},
+		{with("mistral", `,"head_dim":60000000`), "heads of"},
+		{strings.Replace(with("mistral", `,"rope_scaling":{"rope_type":"dynamic","factor":2}`), `"max_position_embeddings":32`, `"max_position_embeddings":60000000`, 1), "positions"},
 		{with("qwen2", `,"use_mrope":true`), "use_mrope"},
 		{with("qwen2", `,"layer_types":["full_attention"]`), "layer_types"},
 		{with("qwen2", `,"layer_types":["full_attention","linear_attention"]`), `"linear_attention"`},

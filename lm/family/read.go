@@ -71,8 +71,12 @@ func (f *fields) pare(c *Config) {
 	c.Pare = p.Layers
 }
 
-// mostLayers bounds the blocks of a model.
-const mostLayers = 4096
+// What a config may ask for without weights that bear it out.
+const (
+	mostLayers    = 4096
+	mostHead      = 1 << 16 // elements of a head
+	mostPositions = 1 << 20 // for which frequencies hold
+)
 
 // sizes reads what nearly all families call by the same names.
 func (f *fields) sizes(c *Config) {
@@ -93,7 +97,10 @@ func (f *fields) headDim(c *Config) {
 	if !f.has("head_dim") && c.Hidden%c.Heads != 0 {
 		f.fail("a width of %d does not divide into %d heads", c.Hidden, c.Heads)
 	}
-	c.HeadDim = f.size("head_dim", max(share, 1))
+	if c.HeadDim = f.size("head_dim", max(share, 1)); c.HeadDim > mostHead {
+		f.fail("heads of %d elements are larger than %d", c.HeadDim, mostHead)
+		c.HeadDim = 2
+	}
 	c.Scale = 1 / math.Sqrt(float64(c.HeadDim))
 }
 

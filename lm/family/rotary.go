@@ -74,6 +74,9 @@ func (f *fields) rotary(r *fields, c *Config, theta, part float64, original int)
 	default:
 		f.fail("rope_type %q is not understood; there are default, linear, dynamic, llama3, yarn and longrope", kind)
 	}
+	if t.Limit > mostPositions {
+		f.fail("rope_type %s for %d positions: more than %d are not understood", kind, t.Limit, mostPositions)
+	}
 	for name, v := range r.raw {
 		if !r.seen[name] && string(v) != "null" {
 			f.fail("%q of the rotary embedding is not understood for type %s", name, kind)
