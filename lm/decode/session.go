@@ -12,7 +12,7 @@ import (
 type Options struct {
 	Sequences int // texts that are decoded side by side; 0: 1
 	Capacity  int // tokens that a text may have; 0: as many as the model was made for
-	Rows      int // tokens that are computed at once; 0: 64
+	Rows      int // tokens that are computed at once; 0: 128
 	Threads   int // 0: one for each core
 	Most      int // bytes that the session may take; 0: 16 GiB
 }
@@ -60,7 +60,7 @@ type table struct {
 // NewSession makes a session. It returns an error where the options are out of range, the
 // model has no positions for so long a text, or the caches would take too much memory.
 func (m *Model) NewSession(o Options) (*Session, error) {
-	o.Sequences, o.Rows, o.Most = cmp.Or(o.Sequences, 1), cmp.Or(o.Rows, 64), cmp.Or(o.Most, 16<<30)
+	o.Sequences, o.Rows, o.Most = cmp.Or(o.Sequences, 1), cmp.Or(o.Rows, 128), cmp.Or(o.Most, 16<<30)
 	o.Capacity = cmp.Or(o.Capacity, m.c.Positions)
 	const most = 1 << 24
 	for _, x := range []int{o.Sequences, o.Capacity, o.Rows} {

@@ -115,7 +115,7 @@ func (l *loader) weight(name string, shape ...int) *Weight {
 		l.fail("weight %q holds %v, not floating-point numbers", name, t.DType)
 		return nil
 	}
-	if w.T, err = t.ToFloat32(); err != nil {
+	if w.T, err = t.As(tensor.Float32); err != nil {
 		l.fail("weight %q: %v", name, err)
 		return nil
 	}

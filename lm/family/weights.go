@@ -219,7 +219,7 @@ func (w *writer) stream() error {
 		if role, _ := w.role(name); role != vector || !strings.HasSuffix(name, ".weight") {
 			continue
 		}
-		x, err := t.Clone().ToFloat32()
+		x, err := t.Clone().As(tensor.Float32)
 		if err != nil {
 			return err
 		}
