@@ -37,17 +37,17 @@ func TestFamilies(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			at := filepath.Join(dir, name)
-			cfg, w := folder(t, at)
+			cfg, w := modelIn(t, at)
 			g, err := family.Build(cfg, w)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var in map[string][][]int
 			decoded(t, filepath.Join(at, "inputs.json"), &in)
-			agree(t, logits(t, g, in), filepath.Join(at, "logits.bin"))
+			sameLogits(t, logits(t, g, in), filepath.Join(at, "logits.bin"))
 			files[name] = ort.write(t, g, onnx.Options{}, fedTokens(in))
 			g = halved(t, g)
-			if writeFolder(t, g, filepath.Join(pruned, name), in) {
+			if writeModel(t, g, filepath.Join(pruned, name), in) {
 				load, gave[name] = append(load, name), logits(t, g, in)
 			}
 		})
@@ -68,12 +68,12 @@ func TestFamilies(t *testing.T) {
 					got = append(got, y[b*len(y)/2:(b+1)*len(y)/2]...)
 				}
 			}
-			agree(t, got, filepath.Join(dir, name, "logits.bin"))
+			sameLogits(t, got, filepath.Join(dir, name, "logits.bin"))
 		})
 	}
 	families(load...)
 	for _, name := range load[1:] {
-		t.Run(name+", pruned", func(t *testing.T) { agree(t, gave[name], filepath.Join(pruned, name, "logits.bin")) })
+		t.Run(name+", pruned", func(t *testing.T) { sameLogits(t, gave[name], filepath.Join(pruned, name, "logits.bin")) })
 	}
 }
 
@@ -90,7 +90,7 @@ func fedTokens(in map[string][][]int) map[string]*tensor.Tensor {
 	return out
 }
 
-func agree(t *testing.T, got []float32, path string) {
+func sameLogits(t *testing.T, got []float32, path string) {
 	t.Helper()
 	d := apart(got, numbers[float32](t, path))
 	t.Logf("relative difference %.1e", d)
@@ -126,8 +126,8 @@ func halved(t *testing.T, g *graph.Graph) *graph.Graph {
 	return cut
 }
 
-// writeFolder writes a graph as a folder, where transformers takes it.
-func writeFolder(t *testing.T, g *graph.Graph, at string, in map[string][][]int) bool {
+// writeModel writes a graph as a folder, where transformers takes it.
+func writeModel(t *testing.T, g *graph.Graph, at string, in map[string][][]int) bool {
 	t.Helper()
 	cfg, w, err := family.Weights(g)
 	if err != nil {
@@ -160,8 +160,8 @@ func writeFolder(t *testing.T, g *graph.Graph, at string, in map[string][][]int)
 	return true
 }
 
-// folder reads config.json and model.safetensors.
-func folder(t *testing.T, at string) (*family.Config, family.Tensors) {
+// modelIn reads config.json and model.safetensors.
+func modelIn(t *testing.T, at string) (*family.Config, family.Tensors) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(at, "config.json"))
 	if err != nil {
