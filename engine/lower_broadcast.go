@@ -107,6 +107,9 @@ func lowerBroadcastTo(l *lowering, n *graph.Node) (done bool, why string) {
 	if sizeOf(y) == 0 {
 		return no("it is empty")
 	}
+	if x.DType != tensor.Float32 {
+		return no("%q is %v; kernels compute in float32", x.Name, x.DType)
+	}
 	if len(sx) == 4 && len(sy) == 4 && sx[0] == sy[0] && sx[1] == sy[1] && sx[2]*sx[3] == 1 {
 		xb, yb := l.get(x, plain, n), l.make(y, nhwc)
 		c, pix := sy[1], sy[2]*sy[3]

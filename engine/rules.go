@@ -37,7 +37,7 @@ var rules = []rule{
 	{"lowerGlobalPool", lowerGlobalPool, []string{"GlobalAveragePool"}},
 	{"lowerReduce", lowerReduce, []string{"ReduceSum", "ReduceMean"}},
 	{"lowerSumTo", lowerSumTo, []string{"pare.SumTo"}},
-	{"lowerBroadcastTo", lowerBroadcastTo, []string{"pare.BroadcastTo"}},
+	{"lowerBroadcastTo", lowerBroadcastTo, []string{"pare.BroadcastTo", "Expand"}},
 	{"lowerOnesLike", lowerOnesLike, []string{"pare.OnesLike"}},
 	{"lowerSoftmax", lowerSoftmax, []string{"Softmax", "LogSoftmax"}},
 	{"lowerSoftmaxGrad", lowerSoftmaxGrad, []string{"pare.SoftmaxGrad"}},

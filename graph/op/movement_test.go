@@ -37,6 +37,7 @@ func TestMovement(t *testing.T) {
 		want  []*tensor.Tensor
 	}{
 		{"copy and rest", 13, "Reshape", ts{iota64(2, 3, 2), i64(0, -1)}, nil, ts{iota64(2, 6)}},
+		{"copy of nothing and rest", 13, "Reshape", ts{tensor.New(tensor.Float64, 0, 2, 3), i64(0, -1)}, nil, ts{tensor.New(tensor.Float64, 0, 6)}},
 		{"zero is zero", 14, "Reshape", ts{tensor.New(tensor.Float64, 0, 3), i64(3, 0)}, as("allowzero", 1), ts{tensor.New(tensor.Float64, 3, 0)}},
 		{"", 13, "Flatten", ts{iota64(2, 3, 2)}, as("axis", 2), ts{iota64(6, 2)}},
 		{"", 13, "Flatten", ts{iota64(2, 3, 2)}, as("axis", 0), ts{iota64(1, 12)}},

@@ -66,30 +66,30 @@ func flattenAxis(n *graph.Node, rank int) (int, error) {
 
 // reshapeTo resolves 0 (as in the input) and -1 (whatever is left).
 func reshapeTo(in, want []int, allowzero bool) ([]int, error) {
-	n, _ := tensor.Size(in)
 	out := append([]int{}, want...)
-	rest, hole := n, -1
+	from, to, hole := append([]int{}, in...), append([]int{}, want...), -1 // but for what is copied, which may be 0
 	for i, w := range want {
 		if w == 0 && !allowzero {
 			if i >= len(in) {
 				return nil, fmt.Errorf("0 in shape %v stands for a dimension that input %v lacks", want, in)
 			}
-			out[i] = in[i]
+			out[i], from[i], to[i] = in[i], 1, 1
 		}
 		if w == -1 {
 			if hole >= 0 {
 				return nil, fmt.Errorf("shape %v has more than one -1", want)
 			}
 			hole = i
-			out[i] = 1
+			to[i] = 1
 		} else if w < -1 {
 			return nil, fmt.Errorf("shape %v has a negative size", want)
 		}
 	}
-	p, ok := tensor.Size(out)
-	if hole >= 0 && ok && p > 0 && rest%p == 0 {
-		out[hole] = rest / p
-		p = rest
+	n, _ := tensor.Size(from)
+	p, ok := tensor.Size(to)
+	if hole >= 0 && ok && p > 0 && n%p == 0 {
+		out[hole] = n / p
+		p = n
 	}
 	if !ok || p != n {
 		return nil, fmt.Errorf("cannot reshape %v to %v", in, want)
@@ -122,14 +122,15 @@ func inferReshape(c *Infer) error {
 		return nil
 	}
 	out := make(graph.Shape, len(want))
-	total, rest, hole := x.Shape.Size(0, len(x.Shape)), graph.N(1), -1
+	from, rest, hole := append(graph.Shape{}, x.Shape...), graph.N(1), -1 // but for what is copied, which may be 0
 	for i, w := range want {
 		switch {
 		case w == graph.N(0) && c.Node.Int("allowzero", 0) == 0:
 			if i >= len(x.Shape) {
 				return fmt.Errorf("0 in shape %v stands for a dimension that input %v lacks", graph.Shape(want), x.Shape)
 			}
-			out[i] = x.Shape[i]
+			out[i], from[i] = x.Shape[i], graph.N(1)
+			continue
 		case w == graph.N(-1):
 			if hole >= 0 {
 				return fmt.Errorf("shape %v has more than one -1", graph.Shape(want))
@@ -141,6 +142,7 @@ func inferReshape(c *Infer) error {
 		}
 		rest = rest.Times(out[i])
 	}
+	total := from.Size(0, len(from))
 	if hole >= 0 {
 		q, ok := total.Over(rest)
 		if !ok {

@@ -73,3 +73,7 @@ func goDots(x, y []float32, ldy int, dst []float32) {
 		dst[i] = s
 	}
 }
+
+// Dots writes the inner product of x with each of len(dst) rows of y, which lie ldy apart.
+// What a row gives depends on nothing but the row and x, where there are four rows or more.
+func Dots(x, y []float32, ldy int, dst []float32) { dotsVec(x, y, ldy, dst) }

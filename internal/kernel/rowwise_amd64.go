@@ -142,29 +142,31 @@ func adamVec(w, d, m, v, mask []float32, a *adamArgs) {
 	}
 }
 
+// dotsVec takes a row of each quarter at a time: four streams, each of which goes on where
+// it was, are what a processor fetches ahead of need.
 func dotsVec(x, y []float32, ldy int, dst []float32) {
 	n := len(dst)
 	if n == 0 {
 		return
 	}
 	_ = y[(n-1)*ldy+len(x)-1]
-	i := 0
-	for ; i+4 <= n && isa != Generic; i += 4 {
-		if isa == AVX512 {
-			rdots_avx512(len(x), &x[0], &y[i*ldy], 4*ldy, &dst[i])
-		} else {
-			rdots_avx2(len(x), &x[0], &y[i*ldy], 4*ldy, &dst[i])
-		}
-	}
-	if i == n {
-		return
-	}
 	if isa == Generic || n < 4 {
-		goDots(x, y[i*ldy:], ldy, dst[i:])
+		goDots(x, y, ldy, dst)
 		return
 	}
-	// the last four again, so that a row's result depends on nothing but the row
-	dotsVec(x, y[(n-4)*ldy:], ldy, dst[n-4:])
+	q := n / 4
+	var four [4]float32
+	for i := range q {
+		if isa == AVX512 {
+			rdots_avx512(len(x), &x[0], &y[i*ldy], 4*ldy*q, &four[0])
+		} else {
+			rdots_avx2(len(x), &x[0], &y[i*ldy], 4*ldy*q, &four[0])
+		}
+		dst[i], dst[i+q], dst[i+2*q], dst[i+3*q] = four[0], four[1], four[2], four[3]
+	}
+	if n%4 != 0 { // the last four again, so that a row's result depends on nothing but the row
+		dotsVec(x, y[(n-4)*ldy:], ldy, dst[n-4:])
+	}
 }
 
 // transVec transposes blocks of 8 by 8 along 8 rows of x; it returns how many.

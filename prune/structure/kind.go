@@ -56,7 +56,7 @@ func behindProduct(v *graph.Value) bool {
 			return true
 		}
 		switch n.Op {
-		case "Mul", "Div", "Add", "Sub", "Where", "Cast", "Reshape":
+		case "Mul", "Div", "Add", "Sub", "Where", "Cast", "Reshape", "Tanh":
 			next := n.In(0)
 			for _, in := range n.Inputs {
 				if in != nil && in.From != nil && in.Const == nil && len(in.Shape) >= 3 {

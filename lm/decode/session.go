@@ -1,0 +1,176 @@
+package decode
+
+import (
+	"cmp"
+	"fmt"
+
+	"pare/internal/kernel"
+	"pare/lm/family"
+)
+
+// Options of a session. Zero values stand for what is said.
+type Options struct {
+	Sequences int // texts that are decoded side by side; 0: 1
+	Capacity  int // tokens that a text may have; 0: as many as the model was made for
+	Rows      int // tokens that are computed at once; 0: 128
+	Threads   int // 0: one for each core
+	Most      int // bytes that the session may take; 0: 16 GiB
+}
+
+// Session decodes some texts with a model. It must not be used by two goroutines at once.
+type Session struct {
+	m    *Model
+	opt  Options
+	pool *kernel.Pool
+	own  bool
+
+	length []int // tokens of each sequence
+	caches []cache
+	turns  map[*family.Rotary]*table
+
+	// Rows that are computed at once.
+	n    int
+	rows []row
+	want []int // rows whose logits are asked for
+
+	h, x, y, z []float32 // [rows hidden]: the stream, what a branch reads, what branches give
+	qkv        []float32 // [rows across]
+	attended   []float32 // [rows heads*size]
+	up, inner  []float32 // [rows 2*widest], [rows widest]
+	logits     []float32 // [shown vocab]
+	one        [1]*product
+	lin        linear
+	attend     attendTask
+	gate       gateTask
+}
+
+// row is a token: of an input, at a position of a sequence.
+type row struct{ input, at, seq, pos, token int }
+
+// cache is what a layer keeps: of each sequence and head keys [capacity size] and values
+// [size capacity], whose weighted sum is a product with rows as well.
+type cache struct{ k, v []float32 }
+
+// table are cosine and sine of the positions, [capacity half].
+type table struct {
+	cos, sin []float32
+	half     int
+}
+
+// NewSession makes a session. It returns an error where the options are out of range, the
+// model has no positions for so long a text, or the caches would take too much memory.
+func (m *Model) NewSession(o Options) (*Session, error) {
+	o.Sequences, o.Rows, o.Most = cmp.Or(o.Sequences, 1), cmp.Or(o.Rows, 128), cmp.Or(o.Most, 16<<30)
+	o.Capacity = cmp.Or(o.Capacity, m.c.Positions)
+	const most = 1 << 24
+	for _, x := range []int{o.Sequences, o.Capacity, o.Rows} {
+		if x < 1 || x > most {
+			return nil, fmt.Errorf("sequences %d, capacity %d, rows %d: each is from 1 to %d", o.Sequences, o.Capacity, o.Rows, most)
+		}
+	}
+	if o.Threads < 0 || o.Most < 0 {
+		return nil, fmt.Errorf("threads %d, bytes %d: neither may be negative", o.Threads, o.Most)
+	}
+	if m.c.Learned && o.Capacity > m.c.Positions {
+		return nil, fmt.Errorf("texts of %d tokens: the model has %d positions", o.Capacity, m.c.Positions)
+	}
+	s := &Session{m: m, opt: o, length: make([]int, o.Sequences), turns: map[*family.Rotary]*table{}}
+	if err := s.room(); err != nil {
+		return nil, err
+	}
+	if s.pool = kernel.Shared(); o.Threads > 0 {
+		s.pool, s.own = kernel.NewPool(o.Threads), true
+	}
+	c := m.c
+	for _, l := range m.layers {
+		size := l.kv * c.HeadDim * o.Capacity * o.Sequences
+		s.caches = append(s.caches, cache{make([]float32, size), make([]float32, size)})
+		if l.rotary != nil && s.turns[l.rotary] == nil {
+			cos, sin, err := l.rotary.Table(o.Capacity)
+			if err != nil {
+				return nil, err
+			}
+			s.turns[l.rotary] = &table{cos, sin, l.rotary.Dim / 2}
+		}
+	}
+	floats := func(n int) []float32 { return make([]float32, o.Rows*n) }
+	s.rows, s.want = make([]row, 0, o.Rows), make([]int, 0, o.Rows)
+	s.h, s.x, s.y, s.z = floats(c.Hidden), floats(c.Hidden), floats(c.Hidden), floats(c.Hidden)
+	s.qkv, s.attended = floats(m.across), floats(m.heads*c.HeadDim)
+	s.up, s.inner = floats(2*m.widest), floats(m.widest)
+	s.logits = make([]float32, s.shown()*c.Vocab)
+	s.attend.s, s.gate.s = s, s
+	return s, nil
+}
+
+// shown is for how many rows logits are computed at once.
+func (s *Session) shown() int { return min(s.opt.Rows, max(s.opt.Sequences, 8)) }
+
+// room returns an error where the session would take more bytes than it may.
+func (s *Session) room() error {
+	c, o := s.m.c, s.opt
+	left := float64(o.Most)
+	for _, l := range s.m.layers {
+		left -= 8 * float64(l.kv*c.HeadDim) * float64(o.Capacity) * float64(o.Sequences)
+	}
+	left -= 4 * float64(o.Rows) * float64(4*c.Hidden+s.m.heads*c.HeadDim+s.m.across+3*s.m.widest)
+	left -= 4 * float64(s.shown()) * float64(c.Vocab)
+	if left < 0 {
+		return fmt.Errorf("caches for %d texts of %d tokens take %.0f bytes more than the %d that are allowed", o.Sequences, o.Capacity, -left, o.Most)
+	}
+	return nil
+}
+
+// Close ends the session's threads.
+func (s *Session) Close() {
+	if s.own {
+		s.pool.Close()
+		s.own = false
+	}
+}
+
+// Model is the session's.
+func (s *Session) Model() *Model { return s.m }
+
+// Sequences is how many texts there are.
+func (s *Session) Sequences() int { return len(s.length) }
+
+// Len is the number of tokens of a sequence, and Left how many more there is room for.
+func (s *Session) Len(seq int) int  { return s.length[seq] }
+func (s *Session) Left(seq int) int { return s.opt.Capacity - s.length[seq] }
+
+// Truncate takes back all tokens of a sequence but the first n.
+func (s *Session) Truncate(seq, n int) error {
+	if seq < 0 || seq >= len(s.length) || n < 0 || n > s.length[seq] {
+		return fmt.Errorf("sequence %d of %d cannot be cut to %d tokens", seq, len(s.length), n)
+	}
+	s.length[seq] = n
+	return nil
+}
+
+// Fork makes a sequence a copy of another, whose tokens are not computed again.
+func (s *Session) Fork(to, from int) error {
+	for _, q := range []int{to, from} {
+		if q < 0 || q >= len(s.length) {
+			return fmt.Errorf("there is no sequence %d of %d", q, len(s.length))
+		}
+	}
+	if to == from {
+		return nil
+	}
+	d, n := s.m.c.HeadDim, s.length[from]
+	for i, l := range s.m.layers {
+		size := l.kv * d * s.opt.Capacity
+		k, v := s.caches[i].k, s.caches[i].v
+		for head := range l.kv {
+			a, b := to*size+head*d*s.opt.Capacity, from*size+head*d*s.opt.Capacity
+			copy(k[a:a+n*d], k[b:b+n*d])
+			for e := range d {
+				a, b := a+e*s.opt.Capacity, b+e*s.opt.Capacity
+				copy(v[a:a+n], v[b:b+n])
+			}
+		}
+	}
+	s.length[to] = n
+	return nil
+}
