@@ -4,35 +4,84 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
 	"unicode/utf8"
 )
 
+// model makes tokens of a piece.
+type model interface {
+	// encode appends the tokens of a piece.
+	encode(w *work, text string, out []int32) ([]int32, error)
+	words() *vocab
+}
+
 // vocab is tokens by their texts.
-type vocab map[string]int32
-
-func (v vocab) id(token string) (int32, bool) {
-	id, ok := v[token]
-	return id, ok
+type vocab struct {
+	of     map[string]int32
+	size   int      // numbers are below it
+	text   []string // by number; nil: the numbers are too far apart
+	sparse map[int32]string
+	byte   [256]int32 // the tokens <0x00> to <0xFF>; -1: none
 }
 
-func (v vocab) size() int {
-	n := 0
-	for _, id := range v {
-		n = max(n, int(id)+1)
-	}
-	return n
-}
-
-// check refuses numbers out of range.
-func (v vocab) check() error {
-	for token, id := range v {
+// newVocab refuses numbers out of range.
+func newVocab(of map[string]int32) (*vocab, error) {
+	v := &vocab{of: of}
+	for token, id := range of {
 		if id < 0 || id >= maxTokens {
-			return fmt.Errorf("the token %q has number %d", token, id)
+			return nil, fmt.Errorf("the token %q has number %d", token, id)
+		}
+		v.size = max(v.size, int(id)+1)
+	}
+	if v.size <= 4*len(of)+1024 {
+		v.text = make([]string, v.size)
+		for token, id := range of {
+			v.text[id] = token
+		}
+	} else {
+		v.sparse = make(map[int32]string, len(of))
+		for token, id := range of {
+			v.sparse[id] = token
 		}
 	}
-	return nil
+	for b := range v.byte {
+		v.byte[b] = -1
+		if id, ok := of[fmt.Sprintf("<0x%02X>", b)]; ok {
+			v.byte[b] = id
+		}
+	}
+	return v, nil
+}
+
+func (v *vocab) words() *vocab { return v }
+
+// token is the text of a number.
+func (v *vocab) token(id int32) (string, bool) {
+	if v.text == nil {
+		s, ok := v.sparse[id]
+		return s, ok
+	}
+	if id < 0 || int(id) >= len(v.text) {
+		return "", false
+	}
+	s := v.text[id]
+	if s == "" {
+		_, ok := v.of[""]
+		return "", ok && v.of[""] == id
+	}
+	return s, true
+}
+
+// hex appends the tokens of a text's bytes, <0x00> to <0xFF>; false where one is none.
+func (v *vocab) hex(out []int32, text string) ([]int32, bool) {
+	was := len(out)
+	for i := range len(text) {
+		id := v.byte[text[i]]
+		if id < 0 {
+			return out[:was], false
+		}
+		out = append(out, id)
+	}
+	return out, true
 }
 
 func readModel(b json.RawMessage) (model, error) {
@@ -66,16 +115,17 @@ func readModel(b json.RawMessage) (model, error) {
 	if m.Type == "Unigram" {
 		return readUnigram(m.Vocab, m.UnkID, m.Fallback)
 	}
-	v := vocab{}
-	if err := json.Unmarshal(m.Vocab, &v); err != nil {
+	of := map[string]int32{}
+	if err := json.Unmarshal(m.Vocab, &of); err != nil {
 		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
-	if err := v.check(); err != nil {
+	v, err := newVocab(of)
+	if err != nil {
 		return nil, err
 	}
 	unk := int32(-1)
 	if m.Unk != nil {
-		if id, ok := v[*m.Unk]; ok {
+		if id, ok := of[*m.Unk]; ok {
 			unk = id
 		}
 	}
@@ -110,31 +160,31 @@ var errUnknown = errors.New("a part of the text is no token, and the tokenizer h
 
 // wordLevel has a token for each word.
 type wordLevel struct {
-	vocab
+	*vocab
 	unk int32
 }
 
-func (w *wordLevel) encode(text string) ([]int32, error) {
-	if id, ok := w.vocab[text]; ok {
-		return []int32{id}, nil
+func (w *wordLevel) encode(_ *work, text string, out []int32) ([]int32, error) {
+	if id, ok := w.of[text]; ok {
+		return append(out, id), nil
 	}
 	if w.unk < 0 {
-		return nil, errUnknown
+		return out, errUnknown
 	}
-	return []int32{w.unk}, nil
+	return append(out, w.unk), nil
 }
 
 // wordPiece takes the longest token that a word begins with, and so on (Wu et al.
 // 2016, arXiv 1609.08144; Devlin et al. 2018, arXiv 1810.04805).
 type wordPiece struct {
-	vocab
+	*vocab
 	unk    int32
 	prefix string
 	most   int // characters of a word
 }
 
-func (w *wordPiece) encode(text string) ([]int32, error) {
-	var out []int32
+func (w *wordPiece) encode(_ *work, text string, out []int32) ([]int32, error) {
+	was := len(out)
 	bad := utf8.RuneCountInString(text) > w.most
 	for at := 0; at < len(text) && !bad; {
 		end := len(text)
@@ -143,7 +193,7 @@ func (w *wordPiece) encode(text string) ([]int32, error) {
 			if at > 0 {
 				word = w.prefix + word
 			}
-			if id, ok := w.vocab[word]; ok {
+			if id, ok := w.of[word]; ok {
 				out = append(out, id)
 				break
 			}
@@ -155,131 +205,12 @@ func (w *wordPiece) encode(text string) ([]int32, error) {
 		return out, nil
 	}
 	if w.unk < 0 {
-		return nil, errUnknown
+		return out[:was], errUnknown
 	}
-	return []int32{w.unk}, nil
+	return append(out[:was], w.unk), nil
 }
 
 func lastRune(s string) int {
 	_, n := utf8.DecodeLastRuneInString(s)
 	return n
 }
-
-// unigram takes the tokens of a text whose probabilities have the largest product
-// (Kudo 2018, arXiv 1804.10959, by Viterbi's algorithm).
-type unigram struct {
-	vocab
-	score    []float64
-	unk      int32
-	worst    float64 // of what is unknown
-	longest  int     // bytes of a token
-	fallback bool
-}
-
-// unkPenalty is how much less likely what is unknown is than the least likely token,
-// in logarithms.
-const unkPenalty = 10
-
-func readUnigram(b json.RawMessage, unk *int32, fallback bool) (model, error) {
-	var pairs [][2]any
-	if err := json.Unmarshal(b, &pairs); err != nil {
-		return nil, fmt.Errorf("the vocabulary: %w", err)
-	}
-	u := &unigram{vocab: vocab{}, unk: -1, worst: math.Inf(1), fallback: fallback}
-	if unk != nil {
-		if *unk < 0 || int(*unk) >= len(pairs) {
-			return nil, fmt.Errorf("the token of what is unknown, %d, is none of %d", *unk, len(pairs))
-		}
-		u.unk = *unk
-	}
-	for i, p := range pairs {
-		token, ok1 := p[0].(string)
-		score, ok2 := p[1].(float64)
-		if !ok1 || !ok2 {
-			return nil, fmt.Errorf("the vocabulary's entry %d is not [TOKEN, SCORE]", i)
-		}
-		u.vocab[token] = int32(i)
-		u.score = append(u.score, score)
-		u.worst, u.longest = min(u.worst, score), max(u.longest, len(token))
-	}
-	u.worst -= unkPenalty
-	return u, nil
-}
-
-func (u *unigram) size() int { return len(u.score) }
-
-func (u *unigram) encode(text string) ([]int32, error) {
-	type node struct {
-		score float64
-		from  int
-		id    int32
-		there bool
-	}
-	best := make([]node, len(text)+1)
-	best[0].there = true
-	for at := 0; at < len(text); {
-		_, one := utf8.DecodeRuneInString(text[at:])
-		whole := false
-		put := func(end int, score float64, id int32) {
-			if n := &best[end]; !n.there || best[at].score+score > n.score {
-				*n = node{best[at].score + score, at, id, true}
-			}
-		}
-		for end := at + one; end <= len(text) && end-at <= u.longest; {
-			if id, ok := u.vocab[text[at:end]]; ok {
-				put(end, u.score[id], id)
-				whole = whole || end == at+one
-			}
-			if end == len(text) {
-				break
-			}
-			_, n := utf8.DecodeRuneInString(text[end:])
-			end += n
-		}
-		if !whole {
-			put(at+one, u.worst, -1)
-		}
-		at += one
-	}
-	var ends []int
-	for at := len(text); at > 0; at = best[at].from {
-		ends = append(ends, at)
-	}
-	var out []int32
-	lost := false // what is unknown came before
-	for i := len(ends) - 1; i >= 0; i-- {
-		n := best[ends[i]]
-		if n.id >= 0 {
-			out, lost = append(out, n.id), false
-			continue
-		}
-		if ids := u.vocab.bytes(text[n.from:ends[i]]); u.fallback && ids != nil {
-			out, lost = append(out, ids...), false
-			continue
-		}
-		if u.unk < 0 {
-			return nil, errUnknown
-		}
-		if !lost {
-			out = append(out, u.unk)
-		}
-		lost = true
-	}
-	return out, nil
-}
-
-// bytes are the tokens of a text's bytes, <0x00> to <0xFF>; nil where one is none.
-func (v vocab) bytes(text string) []int32 {
-	var out []int32
-	for i := range len(text) {
-		id, ok := v[fmt.Sprintf("<0x%02X>", text[i])]
-		if !ok {
-			return nil
-		}
-		out = append(out, id)
-	}
-	return out
-}
-
-// characters cuts a text into its characters.
-func characters(text string) []string { return strings.Split(text, "") }

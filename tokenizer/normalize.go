@@ -4,47 +4,51 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 
-	"github.com/dlclark/regexp2"
 	"golang.org/x/text/unicode/norm"
 )
 
+// is is a flag, or def where it is not said.
+func is(v *bool, def bool) bool {
+	if v == nil {
+		return def
+	}
+	return *v
+}
+
 type normalizer = func(string) (string, error)
+
+// normalizing is a normalizer as the file has it.
+type normalizing struct {
+	Type        string
+	Normalizers []json.RawMessage
+	CleanText   *bool `json:"clean_text"`
+	Chinese     *bool `json:"handle_chinese_chars"`
+	Accents     *bool `json:"strip_accents"`
+	Lowercase   *bool
+	Left        bool `json:"strip_left"`
+	Right       bool `json:"strip_right"`
+	Prepend     string
+	Content     string
+	Pattern     pattern
+	Charsmap    []byte `json:"precompiled_charsmap"`
+}
 
 // readNormalizer reads what is done to a text first.
 func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 	if len(b) == 0 || string(b) == "null" {
 		return nil, nil
 	}
-	var n struct {
-		Type        string
-		Normalizers []json.RawMessage
-		CleanText   *bool `json:"clean_text"`
-		Chinese     *bool `json:"handle_chinese_chars"`
-		Accents     *bool `json:"strip_accents"`
-		Lowercase   *bool
-		Left        bool `json:"strip_left"`
-		Right       bool `json:"strip_right"`
-		Prepend     string
-		Content     string
-		Pattern     pattern
-	}
+	var n normalizing
 	if err := json.Unmarshal(b, &n); err != nil {
 		return nil, fmt.Errorf("the normalizer of the tokenizer: %w", err)
 	}
 	plain := func(f func(string) string) ([]normalizer, error) {
 		return []normalizer{func(s string) (string, error) { return f(s), nil }}, nil
 	}
-	is := func(v *bool, def bool) bool {
-		if v == nil {
-			return def
-		}
-		return *v
-	}
 	if form, ok := forms[n.Type]; ok {
-		return plain(form.String)
+		return plain(func(s string) string { return normal(form, s) })
 	}
 	switch n.Type {
 	case "Sequence":
@@ -54,9 +58,24 @@ func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, fs...)
+			if out = append(out, fs...); len(out) > maxSteps {
+				return nil, fmt.Errorf("the tokenizer has more than %d normalizers", maxSteps)
+			}
 		}
 		return out, nil
+	case "Nmt":
+		return plain(nmt)
+	case "Precompiled":
+		if n.Charsmap == nil {
+			return nil, nil
+		}
+		p, err := readPrecompiled(n.Charsmap)
+		if err != nil {
+			return nil, err
+		}
+		return plain(p.normalize)
+	case "ByteLevel":
+		return plain(asRunes)
 	case "BertNormalizer":
 		lower := is(n.Lowercase, true)
 		clean, chinese, accents := is(n.CleanText, true), is(n.Chinese, true), is(n.Accents, lower)
@@ -92,15 +111,13 @@ func readNormalizer(b json.RawMessage) ([]normalizer, error) {
 	return nil, fmt.Errorf("the tokenizer's normalizer %q is not supported", n.Type)
 }
 
-// forms are Unicode's (https://unicode.org/reports/tr15).
-var forms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
-
 // replace writes a text in the place of what is found.
 func (f *finder) replace(by string) normalizer {
 	return func(s string) (string, error) {
-		at, err := f.find(s)
-		if err != nil {
-			return "", err
+		var w work
+		at, err := f.find(&w, s)
+		if err != nil || len(at) == 0 {
+			return s, err
 		}
 		var b strings.Builder
 		last := 0
@@ -141,7 +158,7 @@ func bertNormal(s string, clean, chinese, accents, lower bool) string {
 		s = b.String()
 	}
 	if accents {
-		s = without(norm.NFD.String(s), unicode.Mn)
+		s = without(normal(norm.NFD, s), unicode.Mn)
 	}
 	if lower {
 		s = lowercase(s)
@@ -173,63 +190,4 @@ func isChinese(r rune) bool {
 		}
 	}
 	return false
-}
-
-// pattern is a text to look for, or a regular expression.
-type pattern struct {
-	String *string
-	Regex  *string
-}
-
-// finder finds parts of texts.
-type finder struct {
-	text string
-	re   *regexp2.Regexp
-}
-
-// slowest bounds a search: an expression can take time without end.
-const slowest = time.Second
-
-func (p pattern) compile() (*finder, error) {
-	switch {
-	case p.String != nil && *p.String != "":
-		return &finder{text: *p.String}, nil
-	case p.Regex != nil:
-		re, err := regexp2.Compile(*p.Regex, 0)
-		if err != nil {
-			return nil, fmt.Errorf("the tokenizer's pattern %q: %w", *p.Regex, err)
-		}
-		re.MatchTimeout = slowest
-		return &finder{re: re}, nil
-	}
-	return nil, fmt.Errorf("a pattern of the tokenizer is neither a text nor an expression")
-}
-
-// find gives where the matches begin and end, in bytes.
-func (f *finder) find(s string) (out [][2]int, err error) {
-	if f.re == nil {
-		for at := 0; ; {
-			k := strings.Index(s[at:], f.text)
-			if k < 0 {
-				return out, nil
-			}
-			out = append(out, [2]int{at + k, at + k + len(f.text)})
-			at += k + len(f.text)
-		}
-	}
-	runes, at := 0, 0 // of what has been passed
-	advance := func(to int) int {
-		for ; runes < to && at < len(s); runes++ {
-			at += runeLen(s[at:])
-		}
-		return at
-	}
-	m, err := f.re.FindStringMatch(s)
-	for ; m != nil && err == nil; m, err = f.re.FindNextMatch(m) {
-		if m.Length > 0 {
-			lo := advance(m.Index)
-			out = append(out, [2]int{lo, advance(m.Index + m.Length)})
-		}
-	}
-	return out, err
 }

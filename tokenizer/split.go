@@ -3,12 +3,11 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-type splitter = func([]piece) ([]piece, error)
 
 func runeLen(s string) int {
 	_, n := utf8.DecodeRuneInString(s)
@@ -35,6 +34,9 @@ type splitting struct {
 	Pattern       pattern
 }
 
+// maxSteps bounds the normalizers, and the pre-tokenizers, of a file.
+const maxSteps = 64
+
 // readSplitter reads how a text is divided before the model sees it.
 func readSplitter(b json.RawMessage) ([]splitter, error) {
 	if len(b) == 0 || string(b) == "null" {
@@ -44,6 +46,9 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 	if err := json.Unmarshal(b, &p); err != nil {
 		return nil, fmt.Errorf("the pre-tokenizer of the tokenizer: %w", err)
 	}
+	if p.Behavior != "" && !slices.Contains([]string{isolated, removed, contiguous, previous, next}, p.Behavior) {
+		return nil, fmt.Errorf("the tokenizer divides texts by %q, which is not supported", p.Behavior)
+	}
 	switch p.Type {
 	case "Sequence":
 		var out []splitter
@@ -52,7 +57,9 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, fs...)
+			if out = append(out, fs...); len(out) > maxSteps {
+				return nil, fmt.Errorf("the tokenizer has more than %d pre-tokenizers", maxSteps)
+			}
 		}
 		return out, nil
 	case "BertPreTokenizer":
@@ -60,7 +67,7 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 	case "WhitespaceSplit":
 		return []splitter{at(unicode.IsSpace, removed)}, nil
 	case "Whitespace":
-		return []splitter{each(func(q piece) ([]string, error) { return words(q.text), nil })}, nil
+		return []splitter{each(words)}, nil
 	case "Punctuation":
 		if p.Behavior == "" {
 			p.Behavior = isolated
@@ -87,16 +94,27 @@ func readSplitter(b json.RawMessage) ([]splitter, error) {
 		if p.Replacement == "" {
 			p.Replacement = "▁"
 		}
-		return metaspace(p.Replacement, p.Scheme, p.Split == nil || *p.Split), nil
+		return []splitter{metaspace(p.Replacement, p.Scheme, p.Split == nil || *p.Split)}, nil
 	}
 	return nil, fmt.Errorf("the tokenizer's pre-tokenizer %q is not supported", p.Type)
 }
 
+// splitter divides a piece that is no token, and appends its parts.
+type splitter struct {
+	divide func(w *work, p piece, out []piece) ([]piece, error)
+	bytes  bool // and the bytes of the parts are to be written as characters
+}
+
 // at divides texts at characters.
 func at(f func(rune) bool, behavior string) splitter {
-	return each(func(q piece) ([]string, error) {
-		return divide(q.text, runs(q.text, f, behavior == contiguous), behavior)
+	return each(func(w *work, p piece, out []piece) []piece {
+		return divide(p, runs(w, p.text, f), behavior, out)
 	})
+}
+
+// each divides pieces in a way that cannot fail.
+func each(f func(w *work, p piece, out []piece) []piece) splitter {
+	return splitter{divide: func(w *work, p piece, out []piece) ([]piece, error) { return f(w, p, out), nil }}
 }
 
 // pattern divides texts at what a pattern finds, or does not find.
@@ -105,39 +123,24 @@ func (p *splitting) pattern() ([]splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []splitter{each(func(q piece) ([]string, error) {
-		at, err := re.find(q.text)
+	if p.Behavior == "" {
+		return nil, fmt.Errorf("the tokenizer divides texts by %q, which is not supported", p.Behavior)
+	}
+	return []splitter{split(re, p.Invert, p.Behavior)}, nil
+}
+
+// split divides texts at what is found.
+func split(re *finder, invert bool, behavior string) splitter {
+	return splitter{divide: func(w *work, q piece, out []piece) ([]piece, error) {
+		at, err := re.find(w, q.text)
 		if err != nil {
 			return nil, err
 		}
-		if p.Invert {
+		if invert {
 			at = between(at, len(q.text))
 		}
-		return divide(q.text, at, p.Behavior)
-	})}, nil
-}
-
-// each divides every piece that is no token yet.
-func each(f func(piece) ([]string, error)) splitter {
-	return func(in []piece) ([]piece, error) {
-		var out []piece
-		for _, p := range in {
-			if p.token >= 0 {
-				out = append(out, p)
-				continue
-			}
-			parts, err := f(p)
-			if err != nil {
-				return nil, err
-			}
-			for i, s := range parts {
-				if s != "" {
-					out = append(out, piece{s, -1, p.first && i == 0})
-				}
-			}
-		}
-		return out, nil
-	}
+		return divide(q, at, behavior, out), nil
+	}}
 }
 
 // What becomes of what a text is divided at.
@@ -149,20 +152,15 @@ const (
 	next       = "MergedWithNext"
 )
 
-// runs are the characters that f is true of, one by one or together.
-func runs(s string, f func(rune) bool, together bool) (out [][2]int) {
+// runs are the characters that f is true of.
+func runs(w *work, s string, f func(rune) bool) [][2]int {
+	w.at = w.at[:0]
 	for at, r := range s {
-		if !f(r) {
-			continue
+		if f(r) {
+			w.at = append(w.at, [2]int{at, at + runeLen(s[at:])})
 		}
-		end := at + runeLen(s[at:])
-		if k := len(out) - 1; together && k >= 0 && out[k][1] == at {
-			out[k][1] = end
-			continue
-		}
-		out = append(out, [2]int{at, end})
 	}
-	return out
+	return w.at
 }
 
 // between is what is not matched.
@@ -180,38 +178,49 @@ func between(at [][2]int, n int) (out [][2]int) {
 	return out
 }
 
-// divide divides a text at matches.
-func divide(s string, at [][2]int, behavior string) (out []string, err error) {
-	last := 0
+// divide divides a piece at matches, and appends the parts that are not empty.
+func divide(p piece, at [][2]int, behavior string, out []piece) []piece {
+	s, last := p.text, 0
+	add := func(lo, hi int) {
+		if lo < hi {
+			out = append(out, piece{s[lo:hi], -1, p.first && lo == 0})
+		}
+	}
 	switch behavior {
-	case isolated, contiguous:
+	case isolated:
 		for _, m := range at {
-			if behavior == contiguous && len(out) > 0 && m[0] == last && last > 0 {
-				out[len(out)-1] += s[m[0]:m[1]]
-			} else {
-				out = append(out, s[last:m[0]], s[m[0]:m[1]])
+			add(last, m[0])
+			add(m[0], m[1])
+			last = m[1]
+		}
+	case contiguous:
+		for i := 0; i < len(at); i++ {
+			m := at[i]
+			for ; i+1 < len(at) && at[i+1][0] == m[1]; i++ {
+				m[1] = at[i+1][1]
 			}
+			add(last, m[0])
+			add(m[0], m[1])
 			last = m[1]
 		}
 	case removed:
 		for _, m := range at {
-			out = append(out, s[last:m[0]])
+			add(last, m[0])
 			last = m[1]
 		}
 	case previous:
 		for _, m := range at {
-			out = append(out, s[last:m[1]])
+			add(last, m[1])
 			last = m[1]
 		}
 	case next:
 		for _, m := range at {
-			out = append(out, s[last:m[0]])
+			add(last, m[0])
 			last = m[0]
 		}
-	default:
-		return nil, fmt.Errorf("the tokenizer divides texts by %q, which is not supported", behavior)
 	}
-	return append(out, s[last:]), nil
+	add(last, len(s))
+	return out
 }
 
 // isPunctuation is what BERT takes for it: signs of ASCII too.
@@ -220,8 +229,13 @@ func isPunctuation(r rune) bool {
 }
 
 // words are runs of letters and digits, and runs of what is neither that nor space.
-func words(s string) (out []string) {
-	start, kind := 0, 0
+func words(_ *work, p piece, out []piece) []piece {
+	s, start, kind := p.text, 0, 0
+	add := func(end int) {
+		if kind > 0 {
+			out = append(out, piece{s[start:end], -1, p.first && start == 0})
+		}
+	}
 	for at, r := range s {
 		k := 2
 		switch {
@@ -231,21 +245,20 @@ func words(s string) (out []string) {
 			k = 0
 		}
 		if k != kind {
-			if kind > 0 {
-				out = append(out, s[start:at])
-			}
+			add(at)
 			start, kind = at, k
 		}
 	}
-	if kind > 0 {
-		out = append(out, s[start:])
-	}
+	add(len(s))
 	return out
 }
 
 // byteRunes are the characters that stand for bytes: those that can be seen for
 // themselves, others from 256.
 var byteRunes [256]rune
+
+// runeBytes are the bytes that those characters stand for.
+var runeBytes = map[rune]byte{}
 
 func init() {
 	n := rune(256)
@@ -256,57 +269,58 @@ func init() {
 			byteRunes[b] = n
 			n++
 		}
+		runeBytes[byteRunes[b]] = byte(b)
 	}
 }
 
-// byteLevel divides texts into words and writes their bytes as characters.
-func byteLevel(prefix, split bool) ([]splitter, error) {
+// asRunes writes the bytes of a text as characters.
+func asRunes(s string) string {
+	var b strings.Builder
+	b.Grow(2 * len(s))
+	for k := range len(s) {
+		b.WriteRune(byteRunes[s[k]])
+	}
+	return b.String()
+}
+
+// byteLevel divides texts into words, whose bytes are to be written as characters.
+func byteLevel(prefix, words bool) ([]splitter, error) {
 	regex := gpt2
 	re, err := pattern{Regex: &regex}.compile()
 	if err != nil {
 		return nil, err
 	}
-	return []splitter{each(func(p piece) ([]string, error) {
-		text := p.text
-		if prefix && !strings.HasPrefix(text, " ") {
-			text = " " + text
+	return []splitter{{bytes: true, divide: func(w *work, p piece, out []piece) ([]piece, error) {
+		if prefix && !strings.HasPrefix(p.text, " ") {
+			p.text = " " + p.text
 		}
-		parts := []string{text}
-		if split {
-			at, err := re.find(text)
-			if err == nil {
-				parts, err = divide(text, at, isolated)
-			}
-			if err != nil {
-				return nil, err
-			}
+		if !words {
+			return append(out, p), nil
 		}
-		for i, s := range parts {
-			var b strings.Builder
-			for k := range len(s) {
-				b.WriteRune(byteRunes[s[k]])
-			}
-			parts[i] = b.String()
+		at, err := re.find(w, p.text)
+		if err != nil {
+			return nil, err
 		}
-		return parts, nil
-	})}, nil
+		return divide(p, at, isolated, out), nil
+	}}}, nil
 }
 
 // metaspace writes spaces as a sign, and one before the text.
-func metaspace(sign, scheme string, split bool) []splitter {
+func metaspace(sign, scheme string, split bool) splitter {
 	f := &finder{text: sign}
-	return []splitter{each(func(p piece) ([]string, error) {
+	return splitter{divide: func(w *work, p piece, out []piece) ([]piece, error) {
 		text := strings.ReplaceAll(p.text, " ", sign)
 		if (scheme == "always" || scheme == "first" && p.first) && !strings.HasPrefix(text, sign) {
 			text = sign + text
 		}
+		p.text = text
 		if !split {
-			return []string{text}, nil
+			return append(out, p), nil
 		}
-		at, err := f.find(text)
+		at, err := f.find(w, text)
 		if err != nil {
 			return nil, err
 		}
-		return divide(text, at, next)
-	})}
+		return divide(p, at, next, out), nil
+	}}
 }

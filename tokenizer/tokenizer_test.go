@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 		`{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}`:                                                 `the token "a" has number -1`,
 		`{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "dropout": 0.1}}`:                                  "dropout",
 		`{"model": {"type": "Unigram", "unk_id": 4, "vocab": [["a", 0]]}}`:                                             "is none of 1",
-		`{"model": {"type": "WordLevel", "vocab": {}}, "normalizer": {"type": "Precompiled"}}`:                         `normalizer "Precompiled" is not supported`,
+		`{"model": {"type": "WordLevel", "vocab": {}}, "normalizer": {"type": "Other"}}`:                               `normalizer "Other" is not supported`,
 		`{"model": {"type": "WordLevel", "vocab": {}}, "pre_tokenizer": {"type": "UnicodeScripts"}}`:                   `pre-tokenizer "UnicodeScripts" is not supported`,
 		`{"model": {"type": "WordLevel", "vocab": {}}, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}}}`: "pattern",
 		`{"model": {"type": "WordLevel", "vocab": {}}, "post_processor": {"type": "Other"}}`:                           `post-processor "Other" is not supported`,

@@ -27,8 +27,8 @@ type Floor struct {
 // Floors is the plan, from the ground up.
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
-	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/mapped", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/house"}},
-	{"Arrays", []string{"tensor"}},
+	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/mapped", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
+	{"Arrays; conversations as texts", []string{"tensor", "tokenizer/chat"}},
 	{"The network as a value; what a set of weights is", []string{"graph", "weights"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
