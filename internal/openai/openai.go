@@ -49,12 +49,12 @@ type Message struct {
 
 // Logprobs is the tokens of a choice: Content in chats, the others in completions.
 type Logprobs struct {
-	Content List[Token] `json:"content,omitempty"`
+	Content List[Token] `json:"content,omitzero"`
 
-	Tokens        List[string]             `json:"tokens,omitempty"`
-	TokenLogprobs List[*float64]           `json:"token_logprobs,omitempty"`
-	TextOffset    List[int]                `json:"text_offset,omitempty"` // in characters
-	TopLogprobs   List[map[string]float64] `json:"top_logprobs,omitempty"`
+	Tokens        List[string]             `json:"tokens,omitzero"`
+	TokenLogprobs List[*float64]           `json:"token_logprobs,omitzero"`
+	TextOffset    List[int]                `json:"text_offset,omitzero"` // in characters
+	TopLogprobs   List[map[string]float64] `json:"top_logprobs,omitzero"`
 }
 
 // Token is a token of a chat.
