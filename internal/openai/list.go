@@ -1,38 +1,48 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"unsafe"
 )
 
-// mostElements is the most elements of an array that is read.
-const mostElements = 1 << 20
+// An array may take so much memory for its elements, and have so many.
+const (
+	mostMemory   = 16 << 20
+	mostElements = 1 << 20
+)
 
-// List is an array of at most a million elements. It is counted before memory is
-// taken, as an element may take far more in memory than the three bytes that it needs
-// in a file.
+// List is an array that is counted before memory is taken, as an element may take far
+// more in memory than the three bytes that it needs in a file.
 type List[T any] []T
 
-// UnmarshalJSON reads an array element by element.
+// UnmarshalJSON reads an array.
 func (l *List[T]) UnmarshalJSON(b []byte) error {
-	*l = nil
-	if string(b) == "null" {
-		return nil
+	var x T
+	most := min(mostElements, mostMemory/max(1, int(unsafe.Sizeof(x))))
+	if n := elements(b); n > most {
+		return fmt.Errorf("an array has %d elements, more than %d", n, most)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return fmt.Errorf("an array is needed in the place of %.40s", b)
-	}
-	for d.More() {
-		if len(*l) == mostElements {
-			return fmt.Errorf("an array has more than %d elements", mostElements)
+	return json.Unmarshal(b, (*[]T)(l))
+}
+
+// elements is the most elements that a valid JSON value has at its top.
+func elements(b []byte) int {
+	n, depth, text := 1, 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			n++
 		}
-		var x T
-		if err := d.Decode(&x); err != nil {
-			return err
-		}
-		*l = append(*l, x)
 	}
-	return nil
+	return n
 }

@@ -55,7 +55,7 @@ func TestLongList(t *testing.T) {
 	for _, element := range []string{"{}", "null"} {
 		body := []byte(`{"choices":[` + strings.Repeat(element+",", mostElements) + element + `]}`)
 		err := hostile.Read(t, len(body), func() error {
-			var r struct{ Choices List[*int] }
+			var r Reply
 			return json.Unmarshal(body, &r)
 		})
 		if err == nil {
@@ -79,5 +79,21 @@ func TestPromptToken(t *testing.T) {
 		if err := json.Unmarshal([]byte(bad), &l); err == nil {
 			t.Errorf("%s: %+v", bad, l)
 		}
+	}
+}
+
+// Commas inside of texts and of elements are not those of the array.
+func TestElements(t *testing.T) {
+	for s, want := range map[string]int{`[1,2,3]`: 3, `["a,\",b",{"x":[1,2],"y":3},[4,5]]`: 3, `["\\",2]`: 2, `[[1,2]]`: 1} {
+		if got := elements([]byte(s)); got != want {
+			t.Errorf("%s has %d elements, not %d", s, got, want)
+		}
+	}
+	var l List[int]
+	if err := json.Unmarshal([]byte(`[]`), &l); err != nil || l == nil {
+		t.Errorf("an empty array is %#v, %v", l, err)
+	}
+	if err := json.Unmarshal([]byte(`null`), &l); err != nil || l != nil {
+		t.Errorf("null is %#v, %v", l, err)
 	}
 }

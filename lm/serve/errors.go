@@ -68,8 +68,8 @@ func explain(err error) (status int, out openai.Error, wait int) {
 	var field *catalog.Error
 	if errors.As(err, &field) {
 		text = catalog.Rename(err, func(f string) string {
-			if out.Param == nil {
-				out.Param = cmp.Or(names[f], f)
+			if out.Param == nil && names[f] != "" {
+				out.Param = names[f]
 			}
 			return cmp.Or(names[f], f)
 		})

@@ -189,7 +189,11 @@ func decode(body []byte, v any) error {
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		return bad(kind.Field, "%s: a %s is not what belongs there", kind.Field, kind.Value)
+		field := kind.Field
+		for _, inside := range []string{"common.", "neutral.", "harmless."} {
+			field = strings.TrimPrefix(field, inside)
+		}
+		return bad(field, "%s: a %s is not what belongs there", field, kind.Value)
 	}
 	return bad("", "the body is not understood: %s", strings.TrimPrefix(err.Error(), "json: "))
 }
