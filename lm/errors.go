@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -95,8 +96,18 @@ func Gone(ctx context.Context, model string) error {
 	return &Error{Kind: kind, Model: model, Err: context.Cause(ctx)}
 }
 
-// unsure says whether a failed call may have cost tokens that are not known.
+// unsure says whether a failed call may have cost tokens that are not known: one of
+// its errors says so, or is not ours.
 func unsure(err error) bool {
-	var e *Error
-	return err != nil && (!errors.As(err, &e) || e.Unsure)
+	switch e := err.(type) {
+	case nil:
+		return false
+	case *Error:
+		return e.Unsure
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), unsure)
+	case interface{ Unwrap() error }:
+		return unsure(e.Unwrap())
+	}
+	return true
 }
