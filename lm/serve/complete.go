@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -63,6 +64,8 @@ func (s *server) asked(in completing) (lm.Request, error) {
 	switch {
 	case len(in.Prompt) == 0:
 		return r, bad("prompt", "prompt is missing")
+	case slices.Contains(in.Prompt, ""):
+		return r, bad("prompt", "prompt is empty: there is nothing to go on from")
 	case len(in.Prompt) > mostPrompts || len(in.Prompt)*r.Samples() > s.MaxSamples:
 		return r, bad("n", "%d samples of %d prompts: at most %d are made here", r.Samples(), len(in.Prompt), s.MaxSamples)
 	case in.BestOf > r.Samples():
