@@ -209,18 +209,19 @@ func (b *Budget) reserve(name string, t tally) (int, error) {
 
 // room refuses what does not fit any more.
 func (b *Budget) room(name string, t tally) error {
-	all, l := b.spent.plus(b.reserved, 1).plus(t, 1), b.limits
-	left := b.spent.plus(b.reserved, 1)
-	over := func(what string, need, left, limit any) error {
-		return &Error{Kind: OverBudget, Model: name, Err: catalog.Errorf("the call takes up to %v %s, and of {%s} %v there are %v left: raise the limit, ask for less, or go on with what there is", need, what, map[string]string{"calls": "Calls", "tokens": "Tokens", "of money": "Money"}[what], limit, left)}
+	l, used := b.limits, b.spent.plus(b.reserved, 1)
+	all := used.plus(t, 1)
+	most := money(l.Money * nano)
+	over := func(field string, need, left, limit any) error {
+		return &Error{Kind: OverBudget, Model: name, Err: catalog.Errorf("the call may take {%s} %v, and of %v there are %v left: raise the limit, ask for less, or go on with what there is", field, need, limit, left)}
 	}
 	switch {
 	case l.Calls > 0 && all.Calls > l.Calls:
-		return over("calls", t.Calls, l.Calls-left.Calls, l.Calls)
+		return over("Calls", t.Calls, l.Calls-used.Calls, l.Calls)
 	case l.Tokens > 0 && all.Prompt+all.Completion > l.Tokens:
-		return over("tokens", t.Prompt+t.Completion, l.Tokens-left.Prompt-left.Completion, l.Tokens)
-	case l.Money > 0 && all.Nano > money(l.Money*nano):
-		return over("of money", t.Nano.float(), (money(l.Money*nano) - left.Nano).float(), l.Money)
+		return over("Tokens", t.Prompt+t.Completion, l.Tokens-used.Prompt-used.Completion, l.Tokens)
+	case l.Money > 0 && all.Nano > most:
+		return over("Money", t.Nano.float(), (most - used.Nano).float(), l.Money)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -24,6 +25,7 @@ type Fake struct {
 	info  lm.Info
 	words []string // tokens below 256 are bytes
 	drawn atomic.Int64
+	known sync.Map // distributions by the token before
 	// Before is called before a request is worked on, where it is not nil; its error
 	// is the reply.
 	Before func(ctx context.Context) error
@@ -86,6 +88,15 @@ func (f *Fake) tokens(s string) []int {
 
 // logprobs is the distribution after a token; -1: at the beginning.
 func (f *Fake) logprobs(before int) []float64 {
+	if lp, ok := f.known.Load(before); ok {
+		return lp.([]float64)
+	}
+	lp := f.distribution(before)
+	f.known.Store(before, lp)
+	return lp
+}
+
+func (f *Fake) distribution(before int) []float64 {
 	out := make([]float64, 256+len(f.words))
 	sum := 0.0
 	for t := range out {
