@@ -58,7 +58,15 @@ type tally struct {
 }
 
 func (t tally) plus(o tally, sign int) tally {
-	return tally{t.Calls + sign*o.Calls, t.Prompt + sign*o.Prompt, t.Completion + sign*o.Completion, t.Nano + money(sign)*o.Nano, t.Unsure + sign*o.Unsure, t.Exceeded + sign*o.Exceeded}
+	return tally{t.Calls + sign*o.Calls, t.Prompt + sign*o.Prompt, t.Completion + sign*o.Completion, min(t.Nano+money(sign)*o.Nano, mostNano), t.Unsure + sign*o.Unsure, t.Exceeded + sign*o.Exceeded}
+}
+
+// mostNano is where sums of money stay, so that none turns negative.
+const mostNano = money(4e18)
+
+// sound says whether a tally that was read can have been written.
+func (t *tally) sound() bool {
+	return t == nil || t.Calls >= 0 && t.Prompt >= 0 && t.Completion >= 0 && t.Nano >= 0 && t.Nano <= mostNano
 }
 
 // step is a line of the file of a budget.
@@ -92,6 +100,8 @@ func OpenBudget(path string, l Limits) (*Budget, error) {
 			return err
 		}
 		switch {
+		case !s.Spent.sound() || !s.Reserve.sound() || !s.Settle.sound():
+			return errors.New("a number is out of range")
 		case s.Spent != nil:
 			b.spent = *s.Spent
 		case s.Reserve != nil:

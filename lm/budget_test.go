@@ -215,6 +215,31 @@ func TestBudgetResumes(t *testing.T) {
 	}
 }
 
+// A file that is no budget is refused, by the line.
+func TestNoBudget(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "budget")
+	for _, text := range []string{"{}\n", "x\n", `{"spent":{"calls":-5}}` + "\n", `{"id":1,"settle":{"nano":-1}}` + "\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lm.OpenBudget(path, lm.Limits{Calls: 1}); err == nil || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// A home that says nonsense of what it took does not free the budget.
+func TestHugeUsage(t *testing.T) {
+	b := newBudget(t, lm.Limits{})
+	m := within(t, says{lmtest.NewFake("fake"), lm.Usage{Prompt: 1 << 40}}, b, &lm.Price{Prompt: 1e6})
+	for range 20 {
+		before := b.Spent().Money
+		if ask(t, m, seeded); b.Spent().Money < max(before, 1e9) {
+			t.Fatalf("%v after %v", b.Spent().Money, before)
+		}
+	}
+}
+
 // What cannot be held is refused before anything is asked.
 func TestBudgetRefuses(t *testing.T) {
 	fake := newCounted()

@@ -67,7 +67,7 @@ type Client struct {
 	Config
 	kind kind
 	can  lm.Capabilities
-	key  string
+	key  func() string // not a string: whoever prints a client prints an address
 	hash string
 	http *http.Client
 	slot chan struct{}
@@ -104,14 +104,16 @@ func New(c Config) (*Client, error) {
 	if c.Can != nil {
 		client.can = *c.Can
 	}
+	key := ""
 	if c.KeyFrom != "" {
-		if client.key = os.Getenv(c.KeyFrom); client.key == "" {
+		if key = os.Getenv(c.KeyFrom); key == "" {
 			return nil, catalog.Errorf("the environment variable %s, which {KeyFrom} names, is empty: put the key there", c.KeyFrom)
 		}
 		if u.Scheme == "http" && !local(u.Hostname()) && !c.PlainKey {
 			return nil, catalog.Errorf("the key would be sent to %s for all to read: use https, or set {PlainKey}", u.Hostname())
 		}
 	}
+	client.key = func() string { return key }
 	if client.hash, err = client.fingerprint(); err != nil {
 		return nil, err
 	}

@@ -61,8 +61,8 @@ func TestKeyIsKept(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	b, err := json.Marshal(c.Info())
-	if err != nil || strings.Contains(string(b), "secret") {
-		t.Errorf("%s, %v", b, err)
+	if all := fmt.Sprintf("%s %+v %#v", b, c, c); err != nil || strings.Contains(all, "secret-key") || !strings.Contains(all, "PARE_TEST_KEY") {
+		t.Errorf("%s, %v", all, err)
 	}
 }
 

@@ -59,8 +59,8 @@ func (c *Client) open(ctx context.Context, method, path string, body any) (*http
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "pare")
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
+	if key := c.key(); key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -147,8 +147,8 @@ func (c *Client) quote(b []byte) string { return fmt.Sprintf("%.200q", c.clean(s
 // clean makes a server's text safe to show: short, printable, and without the key,
 // which some servers repeat.
 func (c *Client) clean(s string) string {
-	if c.key != "" {
-		s = strings.ReplaceAll(s, c.key, "[key]")
+	if key := c.key(); key != "" {
+		s = strings.ReplaceAll(s, key, "[key]")
 	}
 	if len(s) > mostComplaint {
 		s = s[:mostComplaint] + "…"

@@ -49,7 +49,12 @@ func (c *Client) stream(ctx context.Context, r lm.Request, each func(lm.Delta) e
 		}
 		defer resp.Body.Close()
 		began = true
-		return c.pieces(ctx, io.LimitReader(resp.Body, c.MaxReply), r, reply, each)
+		limit := &io.LimitedReader{R: resp.Body, N: c.MaxReply}
+		err = c.pieces(ctx, limit, r, reply, each)
+		if err != nil && limit.N == 0 {
+			return c.rubbish("the stream has more than %d bytes: ask for less, or raise {MaxReply}", c.MaxReply)
+		}
+		return err
 	})
 	if !began {
 		return nil, err

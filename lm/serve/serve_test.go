@@ -325,6 +325,34 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Whatever a body holds, the answer is an error in JSON, of the client's or of the
+// model's, and never one of the server's own.
+func FuzzBody(f *testing.F) {
+	fake := lmtest.NewFake("fake")
+	fake.Before = func(context.Context) error { return &lm.Error{Kind: lm.Refused} }
+	h, err := serve.New(serve.Config{Models: []lm.Model{fake}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, s := range []string{
+		`{"model":"fake","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"n":2,"stop":["x"],"logprobs":true,"top_logprobs":2,"stream":true}`,
+		`{"model":"fake","prompt":["a","b"],"echo":true,"max_tokens":0,"logprobs":1}`,
+		`{"model":"fake","input":["a"],"dimensions":2,"encoding_format":"base64"}`,
+	} {
+		f.Add([]byte(s), uint8(i))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, path uint8) {
+		r := httptest.NewRequest("POST", []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}[path%3], strings.NewReader(string(body)))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		streamed := w.Code == 200 && strings.HasPrefix(w.Body.String(), "data: ")
+		if echoed := w.Code == 200 && strings.Contains(string(body), "echo"); !streamed && !echoed && (w.Code < 400 || w.Code >= 500 || !json.Valid(w.Body.Bytes())) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 func Example() {
 	handler, err := serve.New(serve.Config{Models: []lm.Model{lmtest.NewFake("words")}}) // any lm.Model
 	if err != nil {
