@@ -9,9 +9,9 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pare/lm"
@@ -179,32 +179,48 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// No more requests are under way than the limit says, parts of one request among them.
+// slowly is a transport whose requests end when they are let go.
+type slowly struct {
+	now atomic.Int64
+	let chan struct{}
+}
+
+func (s *slowly) RoundTrip(*http.Request) (*http.Response, error) {
+	s.now.Add(1)
+	defer s.now.Add(-1)
+	<-s.let
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(good))}, nil
+}
+
+// As many requests are under way as the limit says, and no more, parts of one request
+// among them.
 func TestConcurrencyLimit(t *testing.T) {
-	var now, most, calls atomic.Int64
-	var together sync.WaitGroup
-	together.Add(3)
-	m, _ := client(t, Config{Parallel: 3}, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) //nolint:errcheck // the test fails otherwise
-		n := now.Add(1)
-		defer now.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowly{let: make(chan struct{})}
+		m, err := New(Config{URL: "http://localhost", Model: "m", Parallel: 3, Transport: s})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if calls.Add(1) <= 3 { // as many as may be are there at once
-			together.Done()
-			together.Wait()
+		r := simple
+		r.N = 12
+		done := make(chan error, 1)
+		var reply *lm.Reply
+		go func() {
+			var err error
+			reply, err = m.Generate(context.Background(), r)
+			done <- err
+		}()
+		for left := 12; left > 0; left-- {
+			synctest.Wait()
+			if n := s.now.Load(); int(n) != min(3, left) {
+				t.Errorf("%d requests at once, with %d to go", n, left)
+			}
+			s.let <- struct{}{}
 		}
-		fmt.Fprint(w, good)
+		if err := <-done; err != nil || len(reply.Choices) != 12 || reply.Usage != (lm.Usage{Calls: 12, Prompt: 12, Completion: 12}) {
+			t.Errorf("%+v, %v", reply, err)
+		}
 	})
-	r := simple
-	r.N = 12
-	reply, err := m.Generate(context.Background(), r)
-	if err != nil || len(reply.Choices) != 12 || reply.Usage != (lm.Usage{Calls: 12, Prompt: 12, Completion: 12}) {
-		t.Fatalf("%+v, %v", reply, err)
-	}
-	if most.Load() != 3 {
-		t.Errorf("%d requests at once", most.Load())
-	}
 }
 
 // Parts that came are not lost with those that failed.

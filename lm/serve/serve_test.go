@@ -239,7 +239,7 @@ func TestClientGoes(t *testing.T) {
 		ended <- ctx.Err()
 		return lm.Gone(ctx, "fake")
 	}
-	s := start(t, serve.Config{Models: []lm.Model{fake}, Parallel: 1})
+	s := start(t, serve.Config{Models: []lm.Model{fake}, Parallel: 1, Timeout: 10 * time.Second}) // were it not to end, it would end so
 	for _, stream := range []bool{false, true, false} {
 		ctx, cancel := context.WithCancel(context.Background())
 		r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/v1/completions", strings.NewReader(fmt.Sprintf(`{"model":"fake","prompt":"a","stream":%v}`, stream)))
@@ -270,6 +270,18 @@ func TestClientGoes(t *testing.T) {
 			ended <- ctx.Err()
 			return lm.Gone(ctx, "fake")
 		}
+	}
+}
+
+// Offsets of tokens count characters, as those of OpenAI's server do.
+func TestOffsets(t *testing.T) {
+	s := start(t, serve.Config{Models: []lm.Model{lmtest.NewFake("fake")}})
+	_, _, body := post(t, s.URL+"/v1/completions", `{"model":"fake","prompt":" 猫 naïve é the","max_tokens":0,"echo":true,"logprobs":0}`)
+	if want := `"tokens":[" 猫"," naïve"," ","bytes:\\xc3","bytes:\\xa9"," the"],`; !strings.Contains(body, want) {
+		t.Errorf("%s has not %s", body, want)
+	}
+	if want := `"text_offset":[0,2,8,9,10,10]`; !strings.Contains(body, want) {
+		t.Errorf("%s has not %s", body, want)
 	}
 }
 
