@@ -177,7 +177,7 @@ func (b *Budget) answer(ctx context.Context, m Model, q call, each func(Delta) e
 	a, err := q.ask(context.WithValue(ctx, purse{}, &open{b, info.Name, most}), m, each)
 	took := took(a, err, p, most)
 	if bad := b.settle(id, most, took); bad != nil {
-		return a, errors.Join(err, &Error{Kind: Broken, Model: info.Name, Err: fmt.Errorf("the budget could not be kept: %w", bad)})
+		return a, errors.Join(err, broken(info.Name, bad))
 	}
 	return a, err
 }
@@ -210,7 +210,7 @@ func (b *Budget) reserve(name string, t tally) (int, error) {
 	}
 	id := b.next
 	if err := b.note(step{Reserve: &t, ID: id}); err != nil {
-		return 0, &Error{Kind: Broken, Model: name, Err: fmt.Errorf("the budget could not be kept: %w", err)}
+		return 0, broken(name, err)
 	}
 	b.next++
 	b.reserved = b.reserved.plus(t, 1)
@@ -243,6 +243,10 @@ func (b *Budget) settle(id int, most, took tally) error {
 	b.reserved = b.reserved.plus(most, -1)
 	b.spent = b.spent.plus(took, 1)
 	return b.note(step{Settle: &took, ID: id})
+}
+
+func broken(name string, err error) error {
+	return &Error{Kind: Broken, Model: name, Err: fmt.Errorf("the budget could not be kept: %w", err)}
 }
 
 func (b *Budget) note(s step) error {
@@ -283,5 +287,8 @@ func Lost(ctx context.Context, unsure bool) error {
 		return err
 	}
 	b.spent = b.spent.plus(t, 1)
-	return b.note(step{Settle: &t, ID: -1})
+	if err := b.note(step{Settle: &t, ID: -1}); err != nil {
+		return broken(o.name, err)
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"pare/catalog"
 	"pare/internal/openai"
 	"pare/internal/printable"
 	"pare/lm"
@@ -36,7 +37,7 @@ func (c *Client) call(ctx context.Context, path string, body any, read func([]by
 			return c.network(ctx, err, true)
 		}
 		if int64(len(b)) > c.MaxReply {
-			return c.rubbish("the reply has more than %d bytes: ask for less, or raise {MaxReply}", c.MaxReply)
+			return c.large("reply")
 		}
 		if !json.Valid(b) {
 			return again{c.rubbish("the reply is no JSON: %s", c.quote(b))}
@@ -123,7 +124,7 @@ func (c *Client) failure(resp *http.Response, body []byte) error {
 	case s >= 500:
 		e.Kind, e.Unsure, retry = lm.Unavailable, s != http.StatusServiceUnavailable, true
 	case s >= 300 && s < 400:
-		e.Kind, e.Err = lm.Refused, fmt.Errorf("it sends to another address, %.200s: give that as {URL}", printable.Line(resp.Header.Get("Location")))
+		e.Kind, e.Err = lm.Refused, catalog.Errorf("it sends to another address, %.200s: give that as {URL}", printable.Line(resp.Header.Get("Location")))
 	default:
 		e.Kind = lm.Refused
 	}
@@ -139,6 +140,11 @@ var ours = map[lm.Kind]bool{lm.Invalid: true, lm.Unsupported: true, lm.Refused: 
 // rubbish is the error of a reply that is not what was asked for.
 func (c *Client) rubbish(format string, a ...any) *lm.Error {
 	return &lm.Error{Kind: lm.Rubbish, Model: c.Model, Unsure: true, Err: fmt.Errorf(format, a...)}
+}
+
+// large is the error of what has more bytes than it may have.
+func (c *Client) large(what string) error {
+	return &lm.Error{Kind: lm.Rubbish, Model: c.Model, Unsure: true, Err: catalog.Errorf("the %s has more than %d bytes: ask for less, or raise {MaxReply}", what, c.MaxReply)}
 }
 
 // quote shows the beginning of what a server said.

@@ -198,8 +198,11 @@ func TestHostileReplies(t *testing.T) {
 			fmt.Fprint(w, strings.Repeat(" ", 100))
 		}
 	})
-	if _, err := endless.Generate(context.Background(), simple); !errors.Is(err, lm.Rubbish) || !strings.Contains(err.Error(), "more than 1000 bytes") {
+	if _, err := endless.Generate(context.Background(), simple); !errors.Is(err, lm.Rubbish) || !strings.HasSuffix(err.Error(), "more than 1000 bytes: ask for less, or raise MaxReply") {
 		t.Errorf("endless: %v", err)
+	}
+	if _, err := endless.Stream(context.Background(), simple, nil); !errors.Is(err, lm.Rubbish) || !strings.Contains(err.Error(), "the stream has more than 1000 bytes") {
+		t.Errorf("endless stream: %v", err)
 	}
 }
 

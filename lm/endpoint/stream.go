@@ -52,7 +52,7 @@ func (c *Client) stream(ctx context.Context, r lm.Request, each func(lm.Delta) e
 		limit := &io.LimitedReader{R: resp.Body, N: c.MaxReply}
 		err = c.pieces(ctx, limit, r, reply, each)
 		if err != nil && limit.N == 0 {
-			return c.rubbish("the stream has more than %d bytes: ask for less, or raise {MaxReply}", c.MaxReply)
+			return c.large("stream")
 		}
 		return err
 	})

@@ -6,13 +6,13 @@ package serve
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	"pare/catalog"
 	"pare/internal/openai"
 	"pare/lm"
 )
@@ -41,10 +41,10 @@ type server struct {
 // send what it takes.
 func New(c Config) (http.Handler, error) {
 	if len(c.Models) == 0 {
-		return nil, errors.New("there is no model to serve")
+		return nil, catalog.Errorf("{Models} is empty: there is nothing to serve")
 	}
 	if c.MaxBody < 0 || c.MaxSamples < 0 || c.Parallel < 0 || c.Timeout < 0 {
-		return nil, errors.New("a limit of the server is negative")
+		return nil, catalog.Errorf("{MaxBody}, {MaxSamples}, {Parallel} and {Timeout} are not negative")
 	}
 	c.MaxBody, c.MaxSamples = cmp.Or(c.MaxBody, 8<<20), cmp.Or(c.MaxSamples, 1024)
 	c.Parallel, c.Timeout = cmp.Or(c.Parallel, 16), cmp.Or(c.Timeout, 10*time.Minute)
@@ -52,7 +52,7 @@ func New(c Config) (http.Handler, error) {
 	for _, m := range c.Models {
 		name := m.Info().Name
 		if s.models[name] != nil {
-			return nil, fmt.Errorf("two models are called %q", name)
+			return nil, catalog.Errorf("two of {Models} are called %q", name)
 		}
 		s.models[name] = m
 	}
