@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 
 	"pare/internal/lmtest"
@@ -174,5 +175,33 @@ func TestStreamIsKept(t *testing.T) {
 	}
 	if m.calls != 1 || !reflect.DeepEqual(got.Choices, want.Choices) {
 		t.Errorf("%d calls, %+v", m.calls, got)
+	}
+}
+
+// Several that use a folder at once, as processes do that know nothing of each other,
+// leave whole files, one a request.
+func TestSharedFolder(t *testing.T) {
+	dir := t.TempDir()
+	rs := make([]lm.Request, 20)
+	for i := range rs {
+		rs[i] = seeded
+		rs[i].Seed = new(int64(i))
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		c := newCache(t, lmtest.NewFake("fake"), dir)
+		wait.Go(func() {
+			if _, err := lm.All(ctx, c, rs); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if fs := files(t, dir); len(fs) != len(rs) {
+		t.Errorf("%d files", len(fs))
+	}
+	c := newCache(t, newCounted(), dir)
+	if _, err := lm.All(ctx, c, rs); err != nil || c.Stats() != (lm.CacheStats{Hits: len(rs)}) {
+		t.Errorf("%+v, %v", c.Stats(), err)
 	}
 }

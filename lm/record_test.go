@@ -113,3 +113,30 @@ func TestNoRecording(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a file holds, it is refused or replays whole answers.
+func FuzzReplay(f *testing.F) {
+	const info = `{"info":{"name":"m","fingerprint":"f","can":{"text":true}}}` + "\n"
+	f.Add([]byte(info + `{"call":{"generate":{"prompt":"a"}},"answer":{"generate":{"choices":[{"text":"b","finish":"stop"}],"usage":{"prompt":1,"completion":1}}}}` + "\n"))
+	f.Add([]byte(info + `{"call":{"generate":{"prompt":"a"}},"error":{"kind":"refused","text":"no"}}` + "\n"))
+	f.Add([]byte(info + `{"call":{"score":{"prompt":"a","text":"b"}},"answer":{"score":{"tokens":[{"text":"b"}]}}}` + "\n"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(dir, "r")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := lm.Replay(path)
+		if err != nil {
+			return
+		}
+		for range 3 {
+			if r, err := m.Generate(ctx, lm.Request{Prompt: "a"}); err == nil && len(r.Choices) != 1 {
+				t.Errorf("%+v", r)
+			}
+			if s, err := m.Score(ctx, lm.ScoreRequest{Prompt: "a", Text: "b"}); err == nil && len(s.Tokens) == 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}

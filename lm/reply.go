@@ -126,7 +126,7 @@ func (u *Usage) Add(v Usage) {
 	u.Unknown = u.Unknown || v.Unknown
 }
 
-// Delta is a piece of a choice.
+// Delta is a piece of a choice. Its text is whole characters.
 type Delta struct {
 	Index     int // of the choice
 	Text      string

@@ -1,6 +1,7 @@
 // Package journal keeps a file of JSON values, one a line, that is only added to. A
 // process that is killed leaves half a line at most, which is taken off when the file
-// is opened again. One process at a time may have a file open.
+// is opened again. One process at a time may have a file open: a file beside it,
+// PATH.lock, is what they lock, and stays.
 package journal
 
 import (

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 
 	"pare/internal/openai"
 	"pare/lm"
@@ -17,6 +18,9 @@ func (c *Client) reply(b []byte, r lm.Request) (*lm.Reply, error) {
 		return nil, c.rubbish("%s", c.clean(err.Error()))
 	}
 	want := r.Samples()
+	if in.Error != nil && len(in.Choices) == 0 {
+		return nil, c.disguised(in.Error)
+	}
 	if len(in.Choices) != want {
 		return nil, c.rubbish("choices has %d elements for %d samples", len(in.Choices), want)
 	}
@@ -40,6 +44,20 @@ func (c *Client) reply(b []byte, r lm.Request) (*lm.Reply, error) {
 		out.Choices[at] = choice
 	}
 	return out, nil
+}
+
+// disguised is the error of a reply that says that all is well and holds an error, as
+// some gateways give it, or of a stream that ends in one. The code may be a status.
+func (c *Client) disguised(e *openai.Error) error {
+	status := http.StatusBadGateway
+	if code, ok := e.Code.(float64); ok && code >= 400 && code < 600 {
+		status = int(code)
+	}
+	body, err := json.Marshal(openai.Failure{Error: e})
+	if err != nil {
+		return c.rubbish("%w", err)
+	}
+	return c.failure(&http.Response{StatusCode: status}, body)
 }
 
 // choice reads a sample.

@@ -89,6 +89,8 @@ func TestTriesAgain(t *testing.T) {
 		"too long":         {status(400, `{"error":{"message":"This model's maximum context length is 5 tokens"}}`), lm.TooLong, 0},
 		"too long by code": {status(400, `{"error":{"message":"x","code":"context_length_exceeded"}}`), lm.TooLong, 0},
 		"elsewhere":        {status(307, "", "Location", "http://127.0.0.1:1/"), lm.Refused, 0},
+		"limited inside":   {status(200, `{"error":{"message":"slow down","code":429}}`), "", 0},
+		"refused inside":   {status(200, `{"error":{"message":"no","code":403}}`), lm.Refused, 0},
 		"nothing in it":    {status(200, `{}`), lm.Rubbish, 0},
 	} {
 		var calls atomic.Int64

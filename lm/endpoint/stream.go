@@ -76,8 +76,7 @@ func (c *Client) pieces(ctx context.Context, body io.Reader, r lm.Request, reply
 			return c.rubbish("a piece is no reply: %s", c.quote(data))
 		}
 		if in.Error != nil {
-			body, _ := json.Marshal(openai.Failure{Error: in.Error})
-			return final(c.failure(&http.Response{StatusCode: http.StatusInternalServerError}, body))
+			return final(c.disguised(in.Error))
 		}
 		if in.Usage != nil {
 			reply.Usage = usage(in.Usage)
