@@ -50,15 +50,15 @@ type Info struct {
 // Capabilities is what a home can do. A request that needs more is refused with
 // [Unsupported], and never answered without what it asks for.
 type Capabilities struct {
-	Chat              bool `json:"chat,omitempty"`     // answers messages
-	Text              bool `json:"text,omitempty"`     // goes on from a prompt as it stands
-	Continue          bool `json:"continue,omitempty"` // goes on from an assistant's last message
-	Samples           int  `json:"samples,omitempty"`  // most samples that one call makes; a request for more is several calls. 0: any
-	Logprobs          bool `json:"logprobs,omitempty"` // gives log-probabilities of what it generates
-	Alternatives      int  `json:"alternatives,omitempty"`
-	Score             bool `json:"score,omitempty"`      // scores a text after a prompt
-	ScoreChat         bool `json:"score_chat,omitempty"` // scores a text after messages
-	ScoreAlternatives int  `json:"score_alternatives,omitempty"`
+	Chat              bool `json:"chat,omitempty"`               // answers messages
+	Text              bool `json:"text,omitempty"`               // goes on from a prompt as it stands
+	Continue          bool `json:"continue,omitempty"`           // goes on from an assistant's last message
+	Samples           int  `json:"samples,omitempty"`            // most samples that one call makes; a request for more is several calls. 0: any
+	Logprobs          bool `json:"logprobs,omitempty"`           // gives log-probabilities of what it generates
+	Alternatives      int  `json:"alternatives,omitempty"`       // most alternatives a token
+	Score             bool `json:"score,omitempty"`              // scores a text after a prompt
+	ScoreChat         bool `json:"score_chat,omitempty"`         // scores a text after messages
+	ScoreAlternatives int  `json:"score_alternatives,omitempty"` // most alternatives a scored token
 	Embed             bool `json:"embed,omitempty"`
 	Texts             int  `json:"texts,omitempty"` // most texts that one call embeds; more are several calls. 0: any
 	Seed              bool `json:"seed,omitempty"`

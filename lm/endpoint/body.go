@@ -22,7 +22,9 @@ func (c *Client) generation(r lm.Request) (path string, f fields) {
 		f[c.kind.maxTokens] = r.MaxTokens
 	}
 	if c.can.TopK {
-		f["top_k"] = r.TopK
+		if f["top_k"] = c.kind.all; r.TopK > 0 {
+			f["top_k"] = r.TopK
+		}
 	}
 	if c.can.MinP {
 		f["min_p"] = r.MinP

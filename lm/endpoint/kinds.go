@@ -7,6 +7,8 @@ type kind struct {
 	can lm.Capabilities
 	// maxTokens and penalty are names of fields.
 	maxTokens, penalty string
+	// all is the number that stands for no cut by rank.
+	all int
 	// score is how the server gives log-probabilities of a prompt.
 	score way
 }
@@ -49,6 +51,7 @@ var kinds = map[string]kind{
 		// stands there (vllm-project/vllm issue 10607), so none are asked for.
 		can: lm.Capabilities{Chat: true, Text: true, Continue: true, Logprobs: true, Alternatives: 20, Score: true, ScoreChat: true,
 			Embed: true, Texts: 64, Seed: true, TopK: true, MinP: true, RepetitionPenalty: true, Stops: 64},
+		all:   -1, // older versions refuse 0
 		score: prompt,
 	},
 	LlamaCPP: {
