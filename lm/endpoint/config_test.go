@@ -108,7 +108,7 @@ func TestBodies(t *testing.T) {
 		{Config{Kind: OpenAI}, lm.Request{Messages: []lm.Message{{Role: lm.User, Text: "b"}}, MaxTokens: 7, N: 3}, `{"max_completion_tokens":7,"messages":[{"role":"user","content":"b"}],"model":"m","n":3,"temperature":0,"top_p":1}`},
 		{Config{Kind: VLLM}, text, `{"logprobs":1,"max_tokens":5,"min_p":0,"model":"m","prompt":"a","repetition_penalty":1,"seed":0,"stop":["x"],"temperature":0.5,"top_k":-1,"top_p":1}`},
 		{Config{Kind: VLLM}, full, `{"logprobs":2,"max_tokens":5,"min_p":0.1,"model":"m","prompt":"a","repetition_penalty":1.1,"seed":0,"stop":["x"],"temperature":0.5,"top_k":4,"top_p":0.9}`},
-		{Config{Kind: VLLM}, chat, `{"add_generation_prompt":false,"continue_final_message":true,"logprobs":true,"messages":[{"role":"assistant","content":"b"}],"min_p":0,"model":"m","repetition_penalty":1,"temperature":0,"top_k":0,"top_logprobs":0,"top_p":1}`},
+		{Config{Kind: VLLM}, chat, `{"add_generation_prompt":false,"continue_final_message":true,"logprobs":true,"messages":[{"role":"assistant","content":"b"}],"min_p":0,"model":"m","repetition_penalty":1,"temperature":0,"top_k":-1,"top_logprobs":0,"top_p":1}`},
 		{Config{Kind: LlamaCPP}, text, `{"logprobs":1,"max_tokens":5,"min_p":0,"model":"m","prompt":"a","repeat_penalty":1,"seed":0,"stop":["x"],"temperature":0.5,"top_k":0,"top_p":1}`},
 		{Config{More: map[string]any{"reasoning_effort": "low"}, Without: []string{"temperature", "top_p"}}, text, `{"logprobs":1,"max_tokens":5,"model":"m","prompt":"a","reasoning_effort":"low","seed":0,"stop":["x"]}`},
 	} {
