@@ -27,9 +27,9 @@ type Floor struct {
 // Floors is the plan, from the ground up.
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
-	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/mapped", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
-	{"Arrays; conversations as texts", []string{"tensor", "tokenizer/chat"}},
-	{"The network as a value; what a set of weights is", []string{"graph", "weights"}},
+	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/journal", "internal/mapped", "internal/openai", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
+	{"Arrays; language models as an interface; conversations as texts", []string{"tensor", "lm", "tokenizer/chat"}},
+	{"The network as a value; what a set of weights is; language models over a network", []string{"graph", "weights", "lm/endpoint", "lm/serve"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family"}},
@@ -43,7 +43,7 @@ var Floors = []Floor{
 	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
-	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/answer", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/mutants", "scripts/tasks"}},
+	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/mutants", "scripts/tasks"}},
 }
 
 // Package is a package as its files say.

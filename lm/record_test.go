@@ -1,0 +1,142 @@
+package lm_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pare/internal/lmtest"
+	"pare/lm"
+)
+
+// A replay gives what was recorded, whatever the order of requests, the n-th
+// repetition of one its n-th reply, errors too, and nothing else.
+func TestReplay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	m := newCounted()
+	m.fail = func(call int) error {
+		if call == 3 {
+			return &lm.Error{Kind: lm.RateLimited, Status: 429, Err: errors.New("slow down")}
+		}
+		return nil
+	}
+	r, err := lm.Record(m, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := ask(t, r, chance)
+	two := ask(t, r, chance)
+	if _, err := r.Generate(ctx, chance); !errors.Is(err, lm.RateLimited) {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = lm.Record(m, path); err != nil { // the session goes on
+		t.Fatal(err)
+	}
+	fixed := ask(t, r, seeded)
+	score, err := r.Score(ctx, lm.ScoreRequest{Prompt: "the", Text: " é"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := r.Embed(ctx, lm.EmbedRequest{Texts: []string{"the", "cat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+
+	p, err := lm.Replay(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(p.Info(), m.Info()) {
+		t.Errorf("the model is %+v", p.Info())
+	}
+	again, err := p.Embed(ctx, lm.EmbedRequest{Texts: []string{"the", "cat"}})
+	if err != nil || !again.Kept || !reflect.DeepEqual(again.Vectors, vectors.Vectors) {
+		t.Errorf("vectors %v, %v", again, err)
+	}
+	if got := ask(t, p, seeded); !reflect.DeepEqual(got.Choices, fixed.Choices) || got.Usage != fixed.Usage {
+		t.Error("the seeded reply is another")
+	}
+	if got := ask(t, p, chance); !reflect.DeepEqual(got.Choices, one.Choices) {
+		t.Error("the first of a request is another")
+	}
+	if got := ask(t, p, chance); !reflect.DeepEqual(got.Choices, two.Choices) {
+		t.Error("the second of a request is another")
+	}
+	_, err = p.Generate(ctx, chance)
+	var e *lm.Error
+	if !errors.As(err, &e) || e.Kind != lm.RateLimited || e.Status != 429 || err.Error() != "fake: rate-limited (status 429): slow down" {
+		t.Errorf("the third: %v", err)
+	}
+	for range 2 {
+		if _, err = p.Generate(ctx, chance); !errors.Is(err, lm.Unrecorded) || !strings.Contains(err.Error(), `generate "the" was recorded 3 times in `+path) {
+			t.Errorf("the fourth: %v", err)
+		}
+	}
+	if got, err := p.Score(ctx, lm.ScoreRequest{Prompt: "the", Text: " é"}); err != nil || !reflect.DeepEqual(got.Tokens, score.Tokens) {
+		t.Errorf("score %v, %v", got, err)
+	}
+	if _, err := p.Score(ctx, lm.ScoreRequest{Prompt: "a", Text: " é"}); !errors.Is(err, lm.Unrecorded) {
+		t.Errorf("another prefix: %v", err)
+	}
+	if _, err := lm.Record(lmtest.NewFake("another"), path); err == nil || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("another model adds to the file: %v", err)
+	}
+}
+
+// Files that are no recordings are refused, by the line.
+func TestNoRecording(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r")
+	info := `{"info":{"name":"m","fingerprint":"f"}}` + "\n"
+	for text, want := range map[string]string{
+		"":             "holds no recording",
+		info + "{}\n":  "line 2",
+		info + "[1]\n": "line 2",
+		"{}\n":         "line 1",
+		info + `{"call":{"generate":{"prompt":"a"}},"answer":{"generate":{"choices":[]}}}` + "\n":                                    "not what was asked for",
+		info + `{"call":{"generate":{"prompt":"a"},"score":{"text":"b"}},"answer":{"score":{"tokens":[{"text":"b"}]}}}` + "\n":       "not what was asked for",
+		info + `{"call":{},"error":{"kind":"refused"}}` + "\n":                                                                       "not what was asked for",
+		info + `{"call":{"embed":{"texts":["a","b"]}},"answer":{"embed":{"vectors":[[1]]}}}` + "\n":                                  "not what was asked for",
+		info + `{"call":{"generate":{"prompt":"a"}},"answer":{"embed":{"vectors":[[1]]}},"error":null}` + "\n" + info + "not JSON\n": "line 2",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lm.Replay(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Whatever a file holds, it is refused or replays whole answers.
+func FuzzReplay(f *testing.F) {
+	const info = `{"info":{"name":"m","fingerprint":"f","can":{"text":true}}}` + "\n"
+	f.Add([]byte(info + `{"call":{"generate":{"prompt":"a"}},"answer":{"generate":{"choices":[{"text":"b","finish":"stop"}],"usage":{"prompt":1,"completion":1}}}}` + "\n"))
+	f.Add([]byte(info + `{"call":{"generate":{"prompt":"a"}},"error":{"kind":"refused","text":"no"}}` + "\n"))
+	f.Add([]byte(info + `{"call":{"score":{"prompt":"a","text":"b"}},"answer":{"score":{"tokens":[{"text":"b"}]}}}` + "\n"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(dir, "r")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := lm.Replay(path)
+		if err != nil {
+			return
+		}
+		for range 3 {
+			if r, err := m.Generate(ctx, lm.Request{Prompt: "a"}); err == nil && len(r.Choices) != 1 {
+				t.Errorf("%+v", r)
+			}
+			if s, err := m.Score(ctx, lm.ScoreRequest{Prompt: "a", Text: "b"}); err == nil && len(s.Tokens) == 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
