@@ -526,9 +526,9 @@ def page(path, note, files):
     if nets:
         out.append("""## Trained networks
 
-Accuracy on the 10,000 test images of CIFAR-10. *Pare, OBSPA* reconstructs layers on noise, without data (`--method obspa`);
-*solved* is by 512 unlabelled images for onnxsim (`apply_pruning_finetune`) and by the training images for Pare
-(`--method channels --recover solve`).
+Accuracy on the 10,000 test images of CIFAR-10. *Pare, OBSPA* reconstructs layers on noise that matches what batch
+normalisation remembers, without data (`--method obspa`); *solved* is by 512 unlabelled images for onnxsim
+(`apply_pruning_finetune`) and by the training images for Pare (`--method channels --recover solve`).
 
 | network | tool | MACs | accuracy | ORT | s | proof | MACs | accuracy | ORT | s | proof |
 |---|---|---|---|---|---|---|---|---|---|---|---|""")

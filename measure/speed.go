@@ -37,6 +37,10 @@ func SpreadOf(x []float64) Spread {
 	return Spread{q(.5), (q(.75) - q(.25)) / 2}
 }
 
+// Slower says of the ratio of a network's time to another's whether it takes longer,
+// beyond the spread and what a machine's times differ by anyway.
+func (s Spread) Slower() bool { return s.Median-s.Half > 1.05 }
+
 // Speed is how fast a network runs, beside the one that it is compared with.
 type Speed struct {
 	Batch   int     `json:"batch"`

@@ -109,7 +109,7 @@ func (s *ChannelTarget) Check() error {
 	case !s.Asked():
 		return catalog.Errorf("no target: give {MACs}, {Params}, {Bytes}, {Activations}, {Latency} or {Widths}")
 	case s.LatencyCmd != "":
-		return checkCommand(s.LatencyCmd)
+		return CheckCommand(s.LatencyCmd)
 	}
 	return nil
 }

@@ -65,9 +65,8 @@ func (c *clock) try(ctx context.Context, g *graph.Graph) (Timing, error) {
 	return t, nil
 }
 
-// slower says whether a network takes longer than the one before, beyond the noise of a
-// machine.
-func (t Timing) slower() bool { return t.Ratio-t.half > 1.05 }
+// slower says whether a network takes longer than the one before.
+func (t Timing) slower() bool { return measure.Spread{Median: t.Ratio, Half: t.half}.Slower() }
 
 // share is the part that a time takes of what it may take.
 func (t Timing) share(most Time) float64 {

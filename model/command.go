@@ -15,6 +15,7 @@ import (
 
 	"pare/catalog"
 	"pare/graph"
+	"pare/measure"
 	"pare/onnx"
 )
 
@@ -30,7 +31,7 @@ const commandOutput = 64 << 10
 // ONNX file, whose path takes the place of {}; the last line that is printed is a number
 // of milliseconds. It returns the time in seconds.
 func timeBy(ctx context.Context, command string, g *graph.Graph) (float64, error) {
-	if err := checkCommand(command); err != nil {
+	if err := CheckCommand(command); err != nil {
 		return 0, err
 	}
 	dir, err := os.MkdirTemp("", "pare-latency-")
@@ -71,8 +72,41 @@ func timeBy(ctx context.Context, command string, g *graph.Graph) (float64, error
 	return ms / 1000, nil
 }
 
-// checkCommand says what is wrong with a command before it is run.
-func checkCommand(command string) error {
+// CommandTime is how long a network takes as a command says, beside another.
+type CommandTime struct {
+	Command string         `json:"command"`
+	Seconds measure.Spread `json:"seconds"`
+	Ratio   measure.Spread `json:"ratio"` // of its time to that of the other, round by round
+}
+
+// TimeByCommand asks a command (see ChannelTarget.LatencyCmd) in each of a number of
+// rounds how long one network takes, then another, so that what disturbs the machine
+// disturbs both. Each is asked for 10 minutes at most.
+func TimeByCommand(ctx context.Context, command string, before, g *graph.Graph, rounds int) (*CommandTime, error) {
+	var seconds, ratios []float64
+	for range rounds {
+		b, err := timeBy(ctx, command, before)
+		if err != nil {
+			return nil, err
+		}
+		s, err := timeBy(ctx, command, g)
+		if err != nil {
+			return nil, err
+		}
+		seconds, ratios = append(seconds, s), append(ratios, s/b)
+	}
+	return &CommandTime{command, measure.SpreadOf(seconds), measure.SpreadOf(ratios)}, nil
+}
+
+// TryCommand asks a command once for the time of a network, and returns an error where it
+// does not give one.
+func TryCommand(ctx context.Context, command string, g *graph.Graph) error {
+	_, err := timeBy(ctx, command, g)
+	return err
+}
+
+// CheckCommand says what is wrong with a command before it is run.
+func CheckCommand(command string) error {
 	if !strings.Contains(command, hole) {
 		return catalog.Errorf("{LatencyCmd} %q has no {}, in whose place the path of a network is put: write it as in python bench.py {}", command)
 	}

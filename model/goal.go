@@ -47,7 +47,7 @@ func Holds(ctx context.Context, m Method, j *Job, points float64) error {
 // ChannelTarget.LatencyCmd).
 func MaxLatency(ctx context.Context, j *Job, most Time, command string) (Goal, error) {
 	if command != "" {
-		if err := checkCommand(command); err != nil {
+		if err := CheckCommand(command); err != nil {
 			return Goal{}, err
 		}
 	}

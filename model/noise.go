@@ -1,10 +1,12 @@
 package model
 
 import (
+	"context"
 	"math/rand/v2"
 
 	"pare/catalog"
 	"pare/dataset"
+	"pare/measure"
 	"pare/prune/calibrate"
 	"pare/tensor"
 )
@@ -17,8 +19,37 @@ const noiseBatch = 64
 // there is any, or "normal" ones, which stand for normalised data as they are. It returns
 // an error where an input is not of numbers, or its shape is not decided.
 func (j *Job) Noise(kind string, n int) (calibrate.Batches, error) {
+	return j.noise(kind, n, noiseBatch)
+}
+
+// MatchedNoise is noise of n samples at most that was moved until it looks, inside the
+// network, as its batch normalisation remembers the training set: see calibrate.Match.
+// Where inputs are images it begins with the spectrum of natural ones, else it is normal.
+// It returns an error where that cannot be.
+func (j *Job) MatchedNoise(ctx context.Context, n int) (*calibrate.Matched, error) {
+	size, _ := measure.Count(j.Graph)
+	n = min(n, max(leastMatched, min(mostMatched, matchedWork/matchSteps/int(max(1, size.MACs)))))
+	noise, err := j.noise("natural", n, noiseBatch)
+	if err != nil {
+		return nil, err
+	}
+	return calibrate.Match(ctx, j.Graph, noise, matchSteps, calibrate.Options{Engine: j.Engine})
+}
+
+// Noise is matched by so many steps, and is of so many samples at most: in a large network
+// of as many as that many multiply-accumulates are enough for, forwards, but not fewer than
+// the least.
+const (
+	matchSteps   = 60
+	mostMatched  = 64
+	leastMatched = 16
+	matchedWork  = 960e9
+)
+
+// noise is Noise in batches of at most a number of samples.
+func (j *Job) noise(kind string, n, most int) (calibrate.Batches, error) {
 	g := j.Graph
-	sizes, batch := g.Batch(min(n, noiseBatch))
+	sizes, batch := g.Batch(min(n, most))
 	shapes := make([][]int, len(g.Inputs))
 	for i, in := range g.Inputs {
 		shape, ok := in.Shape.Bind(sizes).Ints()
@@ -56,7 +87,11 @@ const mostNoise = 1 << 28
 // fill draws numbers.
 func fill(r *rand.Rand, t *tensor.Tensor, kind string, d *dataset.Data) {
 	x := t.F32()
-	if kind == "normal" {
+	switch {
+	case kind == "natural" && len(t.Shape) == 4:
+		natural(r, x, t.Shape[0], t.Shape[1], t.Shape[2], t.Shape[3])
+		return
+	case kind != "uniform":
 		for i := range x {
 			x[i] = float32(r.NormFloat64())
 		}

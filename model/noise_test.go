@@ -2,6 +2,8 @@ package model
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,5 +89,47 @@ func TestNoiseRefused(t *testing.T) {
 		if _, err := (&Job{Graph: g}).Noise("uniform", 8); err == nil || !strings.Contains(err.Error(), "more than noise is made for") {
 			t.Error(err)
 		}
+	}
+}
+
+// Natural noise is of mean 0 and variance 1; what neighbours, and the channels of a pixel,
+// have in common is what its spectrum and the share of brightness say. Without images it is
+// normal.
+func TestNaturalNoise(t *testing.T) {
+	const n, c, h, w = 400, 3, 16, 12
+	x := make([]float32, n*c*h*w)
+	natural(rand.New(rand.NewPCG(1, 2)), x, n, c, h, w)
+	at := func(s, k, i, j int) float64 { return float64(x[((s*c+k)*h+i)*w+j%w]) }
+	var sum, square, beside, across float64
+	for s := range n {
+		for k := range c {
+			for i := range h {
+				for j := range w {
+					v := at(s, k, i, j) / float64(len(x))
+					sum, square = sum+v, square+v*at(s, k, i, j)
+					beside, across = beside+v*at(s, k, i, j+1), across+v*at(s, (k+1)%c, i, j)
+				}
+			}
+		}
+	}
+	power, next := 0.0, 0.0 // the correlation of neighbours is the cosine transform of the power
+	for u := range h {
+		for v := range w {
+			fy, fx := float64(min(u, h-u))/h, float64(min(v, w-v))/w
+			p := math.Pow(math.Max(math.Hypot(fx, fy), 1./h), -2)
+			power, next = power+p, next+p*math.Cos(2*math.Pi*fx)
+		}
+	}
+	if math.Abs(sum) > .08 || math.Abs(square-1) > .08 || math.Abs(beside/square-next/power) > .02 || math.Abs(across/square-colours) > .02 {
+		t.Errorf("mean %v, variance %v; neighbours %v, want %v; channels %v, want %v", sum, square, beside/square, next/power, across/square, colours)
+	}
+	g, err := zoo.New("mlp:6-3", zoo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Job{Graph: g, Seed: 4}
+	a, _ := noises(t, j, "natural", 8)
+	if b, _ := noises(t, j, "normal", 8); !slices.Equal(a, b) {
+		t.Error("noise of vectors is not normal")
 	}
 }

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		fmt.Println("taken")
-		select {}
+		os.Stdin.Read(make([]byte, 1)) //nolint:errcheck // it waits to be killed
+		return
 	}
 	if path := os.Getenv("PARE_TEST_FULL"); path != "" {
 		addToFull(path)
@@ -56,6 +57,9 @@ func TestTake(t *testing.T) {
 	p := exec.Command(os.Args[0])
 	p.Env = append(os.Environ(), "PARE_TEST_TAKE="+path)
 	out, err := p.StdoutPipe()
+	if err == nil {
+		_, err = p.StdinPipe() // what it waits for never comes
+	}
 	if err == nil {
 		err = p.Start()
 	}

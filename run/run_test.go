@@ -1,6 +1,7 @@
 package run
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -212,5 +213,20 @@ func TestKey(t *testing.T) {
 	k.AddAll(map[string]string{"b": "2", "c": "x y", "a": ""})
 	if !slices.Equal(k, Key{"seed=3", "a=", "b=2", "c=x y"}) {
 		t.Errorf("%q", k)
+	}
+}
+
+// The program that runs is its file.
+func TestExecutable(t *testing.T) {
+	got, err := Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%x", sha256.Sum256(b))[:16]; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -29,6 +29,7 @@ type comparison struct {
 	methods, sparsities []string
 	data, dir           string
 	contrast            string
+	latencyCmd          string
 	pair                *sweep.Contrast // of that name
 	html, page, plot    string
 	seeds, jobs         int
@@ -49,10 +50,15 @@ starts from its own initial weights. No method sees the test set.
 
 Every run that ends is a line of results.jsonl in the folder, with its network in a file beside it; the same command
 again makes only the runs that are missing, and a run that was stopped goes on from its checkpoint. A run that fails is
-shown as such and does not stop the others; it is repeated only with --retry. The exit status is 1 then.`,
+shown as such and does not stop the others; it is repeated only with --retry. The exit status is 1 then.
+
+Networks are timed when all runs are made, on Pare's engine and, with --latency-cmd, by a command of yours, such as one
+that runs them in another runtime (bench/ortime.py does in ONNX Runtime). What has been timed by the same command is not
+timed again.`,
 		Example: `  pare model compare net.onnx --data cifar10:DIR --methods global-mp,gmp,magnitude:allocate=erk --sparsity 0.8,0.9,0.95 --seeds 2 --epochs 8 --crop 4 --flip
   pare model compare net.onnx --data cifar10:DIR --contrast one-shot-iterative --epochs 8
   pare model compare mlp:64-100-10 --data digits --methods gmp,gmp:variant=keep --epochs 20 --report page.html
+  pare model compare net.onnx --data cifar10:DIR --methods channels:macs=0.5 --latency-cmd 'python bench/ortime.py {} --threads 1'
 
 ` + dataset.Help,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runCompare(cmd, a[0], q) }}
@@ -66,6 +72,7 @@ shown as such and does not stop the others; it is repeated only with --retry. Th
 	f.IntVar(&q.jobs, "jobs", 0, "runs at a time, each on one thread (0: as many as threads; 1: one on all threads)")
 	f.BoolVar(&q.retry, "retry", false, "repeat runs that failed")
 	f.BoolVar(&q.strict, "strict", false, strictHelp)
+	f.StringVar(&q.latencyCmd, "latency-cmd", "", "a command that measures every network too, beside the network before in 5 rounds, such as 'python bench/ortime.py {}': {} is the path of an ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
@@ -84,6 +91,11 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	}
 	if err := cmp.Or(atLeast(1, "seeds", q.seeds), atLeast(0, "jobs", q.jobs)); err != nil {
 		return err
+	}
+	if q.latencyCmd != "" {
+		if err := model.CheckCommand(q.latencyCmd); err != nil {
+			return usage("%s", catalog.Rename(err, func(string) string { return "--latency-cmd" }))
+		}
 	}
 	cells, err := q.cells()
 	if err != nil {
@@ -105,7 +117,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		return err
 	}
 	q.recipe.Renorm = c.renorm(cmd, name, q.recipe.Renorm)
-	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry}
+	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry, LatencyCmd: q.latencyCmd}
 	if s.Jobs == 0 {
 		if s.Jobs = c.threads; s.Jobs == 0 {
 			s.Jobs = runtime.GOMAXPROCS(0)
@@ -226,6 +238,7 @@ func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error
 		left := time.Since(start) / time.Duration(done) * time.Duration(all-done)
 		c.say("%s %s seed %d: %s (%d of %d, about %v left)", o.Label, o.Target, o.Seed, said, done, all, left.Round(time.Second))
 	}
+	s.OnTime = func(done, all int) { what = fmt.Sprintf("timed %d of %d networks", done, all); b.set(1000, what) }
 	outs, err := s.Run(cmd.Context())
 	if err != nil && cmd.Context().Err() != nil {
 		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
@@ -264,7 +277,7 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 			return err
 		}
 	} else {
-		for _, n := range sweep.Notes(outs) {
+		for _, n := range sweep.Notes(rows, outs) {
 			c.say("note: %s", n)
 		}
 		rep.Print(c.out, c.width())
@@ -350,6 +363,9 @@ func (q *comparison) command(name string, threads int) string {
 		default:
 			out = append(out, "--"+x.Name, v)
 		}
+	}
+	if q.latencyCmd != "" {
+		out = append(out, "--latency-cmd", measure.Quote(q.latencyCmd))
 	}
 	if threads > 0 {
 		out = append(out, fmt.Sprint("--threads ", threads))

@@ -54,6 +54,10 @@ func TestCompare(t *testing.T) {
 	if again, _ := os.ReadFile(at("c/results.jsonl")); !bytes.Equal(lines, again) {
 		t.Error("runs were made twice")
 	}
+	timed := ok(t, append(args, "--latency-cmd", "wc -c < {}", "--page", at("t.md"))...)
+	if md, _ := os.ReadFile(at("t.md")); !strings.Contains(timed, "time by command") || !bytes.Contains(md, []byte("--latency-cmd 'wc -c < {}'")) || !bytes.Contains(md, []byte("in 5 rounds: wc -c < {}.")) {
+		t.Errorf("%s\n%s", timed, md)
+	}
 	nets, _ := filepath.Glob(at("c/gmp_every=2-0.9-seed*.pare"))
 	if len(nets) != 2 {
 		t.Errorf("networks: %v", nets)
@@ -65,14 +69,15 @@ func TestCompare(t *testing.T) {
 		t.Errorf("status %d, %q\n%s", s, e, o)
 	}
 	for want, more := range map[string][]string{
-		"no method":             {"--methods", "nosuch"},
-		"no setting":            {"--methods", "gmp:nosuch=1"},
-		"neither N:M":           {"--methods", "magnitude:pattern=nosuch"},
-		"every 0: ":             {"--methods", "gmp:every=0"},
-		"given twice":           {"--sparsity", "0.5"},
-		"not a number in":       {"--sparsity", "1"},
-		"--seeds 0":             {"--seeds", "0"},
-		"does not end in .html": {"--report", at("x.txt")},
+		"no method":                        {"--methods", "nosuch"},
+		"no setting":                       {"--methods", "gmp:nosuch=1"},
+		"neither N:M":                      {"--methods", "magnitude:pattern=nosuch"},
+		"every 0: ":                        {"--methods", "gmp:every=0"},
+		"given twice":                      {"--sparsity", "0.5"},
+		"not a number in":                  {"--sparsity", "1"},
+		"--seeds 0":                        {"--seeds", "0"},
+		"does not end in .html":            {"--report", at("x.txt")},
+		`--latency-cmd "expr 1" has no {}`: {"--latency-cmd", "expr 1"},
 	} {
 		if s, _, e := pare(t, append(args, more...)...); s != 2 || !strings.Contains(e, want) {
 			t.Errorf("%v: status %d, %q, want something with %q", more, s, e, want)

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"pare/evidence"
-	"pare/internal/kernel"
 	"pare/model/all"
 	"pare/reproduce"
 
@@ -21,6 +20,7 @@ import (
 type trialOptions struct {
 	seeds  int
 	first  int
+	dir    string
 	page   string
 	beside []string
 }
@@ -29,11 +29,15 @@ func (c *cli) reproduce() *cobra.Command {
 	var o trialOptions
 	cmd := &cobra.Command{Use: "reproduce ID|NAME|all", Short: "Test a paper's claims at small scale; exit status 1 where one does not hold", Args: args("ID|NAME|all"),
 		Long: "Test a paper's claims at small scale. A claim holds where the method keeps its bound and the same method without its ingredient, in its place, does not. " +
-			"Exit status 1 where one does not hold.",
-		Example: "  pare reproduce 08\n  pare reproduce all --first-seed 101\n  PARE_ISA=avx2 pare reproduce all --json > avx2.json\n  pare reproduce all --page claims.md --beside avx2.json",
+			"Exit status 1 where one does not hold.\n\n" +
+			"With --output every experiment that ends is a line of results.jsonl in a folder, and the same command again makes only those that are missing: " +
+			"what takes hours can be made over several sittings. A line counts for the same seeds, the same vector instructions and the very same executable: " +
+			"a program that was built from other code makes everything anew.",
+		Example: "  pare reproduce 08\n  pare reproduce all --first-seed 101\n  pare reproduce all --page claims.md -o claims\n  PARE_ISA=avx2 pare reproduce all --json > avx2.json\n  pare reproduce all --page claims.md --beside avx2.json",
 		RunE:    func(cmd *cobra.Command, a []string) error { return c.runReproduce(cmd.Context(), a[0], o) }}
 	cmd.Flags().IntVar(&o.seeds, "seeds", 0, "number of seeds (0: the experiment's own)")
 	cmd.Flags().IntVar(&o.first, "first-seed", 1, "first of the seeds, which follow each other")
+	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "folder that keeps what is done, for the same command to go on from")
 	cmd.Flags().StringVar(&o.page, "page", "", "write a page of documentation (.md)")
 	cmd.Flags().StringSliceVar(&o.beside, "beside", nil, "with --page: other runs, as --json printed them, that stand beside this one")
 	return cmd
@@ -54,9 +58,22 @@ func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) err
 	if err != nil {
 		return err
 	}
+	var ledger *reproduce.Ledger
+	if o.dir != "" {
+		if err := c.folder("output", o.dir); err != nil {
+			return err
+		}
+		if ledger, err = reproduce.OpenLedger(o.dir); err != nil {
+			return err
+		}
+		defer ledger.Close()
+	}
 	var trials []*evidence.Trial
 	for _, e := range es {
-		t, err := c.try(ctx, e, uint64(o.first), cmp.Or(o.seeds, e.Seeds))
+		t, err := c.try(ctx, ledger, e, uint64(o.first), cmp.Or(o.seeds, e.Seeds))
+		if err != nil && ctx.Err() != nil && ledger != nil {
+			return stopped("stopped; what is done is kept in %s, and the same command goes on from there", o.dir)
+		}
 		if err != nil {
 			return err
 		}
@@ -137,13 +154,13 @@ func claimants(name string) ([]*evidence.Experiment, error) {
 	return nil, usage("%s has no experiment; those that have are %s", name, reproduce.Names())
 }
 
-// try makes an experiment under a progress bar.
-func (c *cli) try(ctx context.Context, e *evidence.Experiment, first uint64, seeds int) (*evidence.Trial, error) {
+// try makes an experiment under a progress bar, unless it is made already.
+func (c *cli) try(ctx context.Context, l *reproduce.Ledger, e *evidence.Experiment, first uint64, seeds int) (*evidence.Trial, error) {
 	b := c.bar(seeds, e.Name)
 	defer b.done()
-	t, err := e.Try(ctx, first, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
-	if t != nil {
-		t.Level = kernel.Level().String()
+	t, kept, err := l.Try(ctx, e, first, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
+	if kept {
+		c.say("%s: made before", e.Name)
 	}
 	return t, err
 }

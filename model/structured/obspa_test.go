@@ -1,6 +1,7 @@
 package structured
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"slices"
@@ -115,7 +116,7 @@ func TestOBSPAOracle(t *testing.T) {
 			f(s, j)
 			noise := s.Calibrate
 			if j.Data == nil {
-				noise = "uniform"
+				noise = "normal"
 			}
 			var x [][]float64
 			if noise == "auto" {
@@ -236,6 +237,60 @@ func TestOBSPAStatistics(t *testing.T) {
 	}
 }
 
+// Without data, a network with batch normalisation is cut by matched noise, in equal shares,
+// and its statistics stay; that is what asking for it comes to. Where noise stands for data
+// in another way all groups are ranked together.
+func TestOBSPAMatched(t *testing.T) {
+	run := func(f func(s *OBSPA, j *model.Job)) (*model.Result, *graph.Graph) {
+		t.Helper()
+		j := modeltest.ConvJob(t, "resnet8")
+		j.Recipe.Epochs, j.Data = 0, nil
+		was, _ := j.Graph.Clone(true)
+		s := NewOBSPA()
+		s.Samples, s.Round = 8, 1
+		f(s, j)
+		return modeltest.Run(t, s, j), was
+	}
+	r, was := run(func(*OBSPA, *model.Job) {})
+	said := modeltest.Said(r)
+	if !strings.Contains(said, "8 samples of noise, without data, which were moved until the statistics of") || !strings.Contains(said, "the same share of every group of channels goes") {
+		t.Error(said)
+	}
+	for _, v := range r.Graph.Consts() {
+		if want := was.Value(v.Name); v.Role == graph.Stat && !slices.Equal(v.Const.F32(), r.Kept.Take(v.Name, want.Const).F32()) {
+			t.Errorf("%s moved", v.Name)
+		}
+	}
+	same := func(f func(s *OBSPA, j *model.Job)) bool {
+		o, _ := run(f)
+		return bytes.Equal(modeltest.Bits(o.Graph), modeltest.Bits(r.Graph))
+	}
+	for name, f := range map[string]func(s *OBSPA, j *model.Job){
+		"asked for":    func(s *OBSPA, _ *model.Job) { s.Calibrate = "matched" },
+		"even":         func(s *OBSPA, _ *model.Job) { s.Even = true },
+		"even, shares": func(s *OBSPA, _ *model.Job) { s.Shares = "even" },
+	} {
+		if !same(f) {
+			t.Errorf("%s: another network", name)
+		}
+	}
+	for name, f := range map[string]func(s *OBSPA, j *model.Job){
+		"ranked":    func(s *OBSPA, _ *model.Job) { s.Shares = "ranked" },
+		"normal":    func(s *OBSPA, _ *model.Job) { s.Calibrate = "normal" },
+		"its seed":  func(_ *OBSPA, j *model.Job) { j.Seed++ },
+		"not moved": func(s *OBSPA, _ *model.Job) { s.Move = "none" },
+	} {
+		if same(f) {
+			t.Errorf("%s: the same network", name)
+		}
+	}
+	n, _ := run(func(s *OBSPA, _ *model.Job) { s.Calibrate = "normal" })
+	e, _ := run(func(s *OBSPA, _ *model.Job) { s.Calibrate, s.Shares = "normal", "ranked" })
+	if !bytes.Equal(modeltest.Bits(n.Graph), modeltest.Bits(e.Graph)) {
+		t.Error("other noise is not ranked")
+	}
+}
+
 // Outputs on samples of which none was looked at move less where the weights that are left
 // move too.
 func TestOBSPAMovesTowards(t *testing.T) {
@@ -267,8 +322,9 @@ func TestOBSPABadInput(t *testing.T) {
 		f    func(s *OBSPA, j *model.Job)
 		want string
 	}{
-		{func(s *OBSPA, j *model.Job) { s.Calibrate, j.Data = "data", nil }, "give Data, or Calibrate uniform"},
+		{func(s *OBSPA, j *model.Job) { s.Calibrate, j.Data = "data", nil }, "give Data, or Calibrate normal"},
 		{func(s *OBSPA, j *model.Job) { s.Calibrate = "nosuch" }, "Calibrate nosuch"},
+		{func(s *OBSPA, j *model.Job) { s.Calibrate = "matched" }, "Calibrate matched: there is no batch normalisation with statistics of its own to match; Calibrate normal"},
 		{func(s *OBSPA, j *model.Job) { s.Calibrate = "digits" }, "Calibrate digits does not fit the network"},
 		{func(s *OBSPA, j *model.Job) { j.Graph, j.Data = idle(), nil }, "no channels can be cut from this network"},
 		{func(s *OBSPA, j *model.Job) { s.MACs = 1e-6 }, "no cut of channels reaches the target"},

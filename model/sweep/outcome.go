@@ -42,6 +42,8 @@ type Outcome struct {
 	Warnings []string        `json:"warnings,omitempty"`
 	File     string          `json:"file,omitempty"` // the network, in the sweep's folder
 	Time     *measure.Spread `json:"time,omitempty"` // of one inference, to that of the network before
+
+	ByCommand *model.CommandTime `json:"time_by_command,omitempty"` // the same as Sweep.LatencyCmd says
 }
 
 // Warnings are what is wrong with runs that were made, each with its name.

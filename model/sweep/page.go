@@ -24,14 +24,22 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	}
 	r.Add(report.Section{Heading: heading(rows) + " by sparsity", Text: text + ".", Table: scoreTable(rows), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
-		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn. Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both score and numbers kept."})
+		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn." + s.commanded() + " ONNX is the size of the ONNX file; behind MACs stands their share of " + Dense + ". Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both score and numbers kept."})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}
-	if ns := Notes(outs); ns != nil {
+	if ns := Notes(rows, outs); ns != nil {
 		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
 	}
 	return r
+}
+
+// commanded says what the time by command is, in a sentence.
+func (s *Sweep) commanded() string {
+	if s.LatencyCmd == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Time by command is the same as this command says, in %d rounds: %s.", commandRounds, s.LatencyCmd)
 }
 
 // scoreTable has a row for each method and a column for each sparsity.
@@ -77,38 +85,61 @@ func scoreCell(r *Row) report.Cell {
 	return c
 }
 
-// costTable has a row for each method and sparsity.
+// costTable has a row for each method and sparsity; what matters most stands first, for
+// a narrow terminal puts the rest below.
 func costTable(rows []*Row) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", Scored(rows).Metric, "to dense", "kept", "time", "front", "zero or gone", "MACs", "sparse form", "epochs"}}
+	t := &report.Table{Columns: []string{"method", "asked", Scored(rows).Metric, "to dense", "front", "kept", "ONNX", "time"}}
+	asked := slices.ContainsFunc(rows, func(r *Row) bool { return r.ByCommand != nil })
+	if asked {
+		t.Columns = append(t.Columns, "time by command")
+	}
+	t.Columns = append(t.Columns, "MACs", "zero or gone", "sparse form", "epochs")
 	dense, _ := densest(rows)
 	for _, r := range rows {
-		asked := report.Missing()
+		row := []report.Cell{report.Text(r.Label), report.Missing()}
 		if r.Target != "" {
-			asked = report.Text(r.Target)
+			row[1] = report.Text(r.Target)
 		}
 		if r.Seeds == 0 {
-			row := []report.Cell{report.Text(r.Label), asked, report.Text("failed")}
+			row = append(row, report.Text("failed"))
 			t.Rows = append(t.Rows, append(row, slices.Repeat([]report.Cell{report.Missing()}, len(t.Columns)-len(row))...))
 			continue
 		}
-		diff, time, star := report.Missing(), report.Missing(), report.Text("")
-		if dense != nil && r != dense {
-			diff = toDense(r, dense)
-		}
-		if r.Time > 0 {
-			time = report.Ratio(r.Time, r.TimeHalf)
-		}
+		star := report.Text("")
 		if r.Front {
 			star = report.Text("★")
 		}
-		t.Rows = append(t.Rows, []report.Cell{report.Text(r.Label), asked, scoreCell(r), diff, report.Count(int64(r.Kept + .5)), time, star, report.Percent(r.Sparsity), report.Scaled(r.MACs),
-			report.Bytes(int64(r.Bytes + .5)), report.Number(r.Epochs)})
+		row = append(row, scoreCell(r), toDense(r, dense), star, report.Count(int64(r.Kept+.5)), report.Bytes(int64(r.ONNX+.5)), timeCell(&measure.Spread{Median: r.Time, Half: r.TimeHalf}))
+		if asked {
+			row = append(row, timeCell(r.ByCommand))
+		}
+		t.Rows = append(t.Rows, append(row, macsCell(r, dense), report.Percent(r.Sparsity), report.Bytes(int64(r.Bytes+.5)), report.Number(r.Epochs)))
 	}
 	return t
 }
 
+// timeCell is "0.61× ± 0.02", or says that it was not measured.
+func timeCell(s *measure.Spread) report.Cell {
+	if s == nil || s.Median == 0 {
+		return report.Missing()
+	}
+	return report.Ratio(s.Median, s.Half)
+}
+
+// macsCell is "20.3 M (0.50)", with the share of the dense network's where there is one.
+func macsCell(r, dense *Row) report.Cell {
+	c := report.Scaled(r.MACs)
+	if dense != nil && dense.MACs > 0 {
+		c.Text += fmt.Sprintf(" (%.2f)", r.MACs/dense.MACs)
+	}
+	return c
+}
+
 // toDense is the difference of a score to the dense network's, in the metric's own units.
 func toDense(r, dense *Row) report.Cell {
+	if dense == nil || r == dense {
+		return report.Missing()
+	}
 	d := r.Score.Value - dense.Score.Value
 	shown := fmt.Sprintf("%+.3g", d)
 	if r.Score.Unit == "%" {
@@ -228,9 +259,10 @@ func failures(outs []*Outcome) *report.Table {
 	return t
 }
 
-// Notes are what methods have to say of their runs, each once.
-func Notes(outs []*Outcome) []string {
-	var out []string
+// Notes are the rows whose networks are slower than the one before, and what methods have
+// to say of their runs, each once.
+func Notes(rows []*Row, outs []*Outcome) []string {
+	out := slower(rows)
 	for _, o := range outs {
 		for _, n := range o.Notes {
 			if x := strings.TrimSpace(o.Label+" "+o.Target) + ": " + n; !slices.Contains(out, x) {

@@ -21,12 +21,16 @@ type Row struct {
 	Spread   float64     `json:"score_sd"`           // standard deviation over seeds; 0 for one
 	Kept     float64     `json:"kept"`               // numbers that must be kept, see measure.Size
 	Sparsity float64     `json:"reached"`            // share of the parameters that is not kept
+	ONNX     float64     `json:"bytes"`              // of the ONNX file
 	Bytes    float64     `json:"sparse_bytes"`
 	MACs     float64     `json:"macs"` // dense multiply-accumulates for one sample
 	Time     float64     `json:"time"` // of one inference, to that of the network before; 0: not measured
 	TimeHalf float64     `json:"time_spread"`
 	Epochs   float64     `json:"epochs"`
-	Front    bool        `json:"front"` // no other row is both better and has fewer numbers kept
+
+	ByCommand *measure.Spread `json:"time_by_command,omitempty"` // as Time, by Sweep.LatencyCmd
+
+	Front bool `json:"front"` // no other row is both better and has fewer numbers kept
 }
 
 // Summarise joins the outcomes of the seeds, in the order in which methods and
@@ -56,24 +60,38 @@ func Summarise(outs []*Outcome) []*Row {
 
 func row(label, target string, outs []*Outcome, params float64) *Row {
 	r := &Row{Label: label, Target: target}
-	var acc, kept, bytes, macs, time, half, epochs []float64
+	var well []*Outcome
+	var acc, time, half, command, commandHalf []float64
 	for _, o := range outs {
 		if o.Error != "" {
 			r.Failed++
 			continue
 		}
 		r.Score = o.Score
-		acc, kept = append(acc, o.Score.Value), append(kept, float64(cmp.Or(o.Size.Kept, o.Size.NonZero))) // old files have no such number
-		bytes, macs = append(bytes, float64(o.Size.SparseBytes)), append(macs, float64(o.Size.MACs))
-		epochs = append(epochs, float64(o.Epochs))
+		well, acc = append(well, o), append(acc, o.Score.Value)
 		if o.Time != nil {
 			time, half = append(time, o.Time.Median), append(half, o.Time.Half)
 		}
+		if t := o.ByCommand; t != nil {
+			command, commandHalf = append(command, t.Ratio.Median), append(commandHalf, t.Ratio.Half)
+		}
 	}
-	if r.Seeds = len(acc); r.Seeds == 0 {
+	if r.Seeds = len(well); r.Seeds == 0 {
 		return r
 	}
-	r.Score.Value, r.Kept, r.Bytes, r.MACs, r.Epochs = stat.Mean(acc, nil), stat.Mean(kept, nil), stat.Mean(bytes, nil), stat.Mean(macs, nil), stat.Mean(epochs, nil)
+	mean := func(of func(o *Outcome) int64) float64 {
+		sum := int64(0)
+		for _, o := range well {
+			sum += of(o)
+		}
+		return float64(sum) / float64(len(well))
+	}
+	r.Score.Value = stat.Mean(acc, nil)
+	r.Kept = mean(func(o *Outcome) int64 { return cmp.Or(o.Size.Kept, o.Size.NonZero) }) // old files have no such number
+	r.ONNX = mean(func(o *Outcome) int64 { return o.Size.Bytes })
+	r.Bytes = mean(func(o *Outcome) int64 { return o.Size.SparseBytes })
+	r.MACs = mean(func(o *Outcome) int64 { return o.Size.MACs })
+	r.Epochs = mean(func(o *Outcome) int64 { return int64(o.Epochs) })
 	if r.Seeds > 1 {
 		r.Spread = stat.StdDev(acc, nil)
 	}
@@ -81,10 +99,22 @@ func row(label, target string, outs []*Outcome, params float64) *Row {
 		r.Sparsity = math.Max(0, 1-r.Kept/params)
 	}
 	if len(time) > 0 {
-		s := measure.SpreadOf(time)
-		r.Time, r.TimeHalf = s.Median, math.Max(s.Half, stat.Mean(half, nil))
+		s := together(time, half)
+		r.Time, r.TimeHalf = s.Median, s.Half
+	}
+	if len(command) > 0 {
+		s := together(command, commandHalf)
+		r.ByCommand = &s
 	}
 	return r
+}
+
+// together is the ratios of seeds as one, with their spreads: the wider of that over seeds
+// and that over rounds.
+func together(ratios, halves []float64) measure.Spread {
+	s := measure.SpreadOf(ratios)
+	s.Half = math.Max(s.Half, stat.Mean(halves, nil))
+	return s
 }
 
 // front marks the rows that no other beats in score and numbers kept.

@@ -2,9 +2,7 @@ package sweep
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,8 +32,11 @@ type Sweep struct {
 	Engine   engine.Options // of a run where there is one at a time, and of measurements
 	Retry    bool           // runs that failed are made again
 
+	LatencyCmd string // measures every network too, see model.ChannelTarget; "": none does
+
 	OnStep func(share float64)             // of all runs, in [0,1]
 	OnCell func(o *Outcome, done, all int) // one has ended
+	OnTime func(done, all int)             // the time of so many networks is known
 	facts  map[*Cell]*Facts
 }
 
@@ -65,6 +66,11 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 			todo = append(todo, c)
 		}
 	}
+	if s.LatencyCmd != "" && len(todo) > 0 { // that it fails is known before the runs
+		if err := model.TryCommand(ctx, s.LatencyCmd, s.Networks[todo[0].Seed]); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.all(ctx, l, todo); err != nil {
 		return nil, err
 	}
@@ -75,7 +81,9 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 		if err := s.time(ctx, l, &o); err != nil {
 			return nil, err
 		}
-		out[i] = &o
+		if out[i] = &o; s.OnTime != nil {
+			s.OnTime(i+1, len(out))
+		}
 	}
 	return out, nil
 }
@@ -251,29 +259,4 @@ func (c *Cell) file() string {
 		}
 		return '_'
 	}, fmt.Sprintf("%.80s-seed%d", name, c.Seed))
-}
-
-// time measures one inference beside the network before, where that has not been
-// done; a network whose file is gone has no time.
-func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) error {
-	if o.Time != nil || o.Error != "" {
-		return nil
-	}
-	g, err := onnx.LoadContext(ctx, filepath.Join(s.Dir, o.File))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		g.Usage = s.Networks[o.Seed].Usage
-		_, err = model.Prepare(g)
-	}
-	if err != nil {
-		return err
-	}
-	sp, err := measure.Latency(ctx, []*graph.Graph{s.Networks[o.Seed], g}, 1, 9, 20*time.Millisecond, s.Engine)
-	if err != nil {
-		return err
-	}
-	o.Time = &sp[1].Ratio
-	return l.Add(o)
 }
