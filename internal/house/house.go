@@ -35,7 +35,7 @@ var Floors = []Floor{
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family"}},
 	{"How much a candidate matters; what goes into a layer; whole blocks; language models token by token", []string{"prune/score", "prune/calibrate", "prune/block", "lm/decode"}},
 	{"How much of each layer stays; how good a network is; writing texts", []string{"prune/allocate", "train/metric", "lm/generate"}},
-	{"Learning", []string{"train"}},
+	{"Learning; language models on this machine", []string{"train", "lm/local"}},
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search"}},

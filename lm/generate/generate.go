@@ -178,7 +178,7 @@ func (o *Options) next(t *Text, logits, row []float32) error {
 	t.Tokens, t.text = append(t.Tokens, token), append(t.text, token)
 	t.LogProbs = append(t.LogProbs, float64(row[token]))
 	if o.Top > 0 {
-		t.Top = append(t.Top, likeliest(row, o.Top))
+		t.Top = append(t.Top, Likeliest(row, o.Top))
 	}
 	if slices.Contains(o.Stop, token) {
 		t.End = Stopped
@@ -189,8 +189,8 @@ func (o *Options) next(t *Text, logits, row []float32) error {
 	return nil
 }
 
-// likeliest lists k tokens by their log-probabilities.
-func likeliest(row []float32, k int) []Choice {
+// Likeliest lists k tokens by their log-probabilities.
+func Likeliest(row []float32, k int) []Choice {
 	out := make([]Choice, 0, k+1)
 	for t, x := range row {
 		if len(out) == k && float64(x) <= out[k-1].P {

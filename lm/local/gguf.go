@@ -1,0 +1,157 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"pare/gguf"
+	"pare/lm/family"
+	"pare/tensor"
+	"pare/weights"
+)
+
+// architectures are those of GGUF files that are read, by Hugging Face's model_type. The rows
+// of queries and keys of a Llama lie in pairs, those of the others in halves.
+var architectures = map[string]string{"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+
+// ggufModel makes a config of the metadata of a GGUF file, and reads its tensors by the
+// names of Hugging Face.
+func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
+	arch, err := f.Meta.Text("general.architecture")
+	if err != nil {
+		return nil, nil, err
+	}
+	kind, ok := architectures[arch]
+	if !ok {
+		return nil, nil, fmt.Errorf("a GGUF file of architecture %.40q is not read: llama, qwen2 and qwen3 are; its folder of Hugging Face may be", arch)
+	}
+	c := map[string]any{"model_type": kind, "hidden_act": "silu"}
+	var missing error
+	whole := func(to, key string, must bool) {
+		n, err := f.Meta.Int(arch + "." + key)
+		switch {
+		case err == nil:
+			c[to] = n
+		case must || !errors.Is(err, gguf.ErrNoKey):
+			missing = errors.Join(missing, err)
+		}
+	}
+	whole("hidden_size", "embedding_length", true)
+	whole("num_hidden_layers", "block_count", true)
+	whole("num_attention_heads", "attention.head_count", true)
+	whole("num_key_value_heads", "attention.head_count_kv", false)
+	whole("intermediate_size", "feed_forward_length", true)
+	whole("max_position_embeddings", "context_length", true)
+	whole("head_dim", "attention.key_length", false)
+	if x, err := f.Meta.Float(arch + ".attention.layer_norm_rms_epsilon"); err == nil {
+		c["rms_norm_eps"] = x
+	} else {
+		missing = errors.Join(missing, err)
+	}
+	c["rope_theta"] = 1e4
+	if x, err := f.Meta.Float(arch + ".rope.freq_base"); err == nil {
+		c["rope_theta"] = x
+	}
+	if t, err := f.Meta.Text(arch + ".rope.scaling.type"); err == nil && t != "none" {
+		x, err := f.Meta.Float(arch + ".rope.scaling.factor")
+		if t != "linear" || err != nil {
+			return nil, nil, fmt.Errorf("positions scaled by %.40q are not read of a GGUF file: only linear is; its folder of Hugging Face may be", t)
+		}
+		c["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": x}
+	}
+	if missing != nil {
+		return nil, nil, missing
+	}
+	src := &ggufNames{f: f, to: map[string]string{}, pairs: arch == "llama", heads: c["num_attention_heads"].(int)}
+	if src.kv = src.heads; c["num_key_value_heads"] != nil {
+		src.kv = c["num_key_value_heads"].(int)
+	}
+	tied := true
+	for _, name := range f.Names() {
+		if name == "rope_freqs.weight" {
+			return nil, nil, errors.New("the file scales positions by a tensor, rope_freqs.weight, which is not read: its folder of Hugging Face may be")
+		}
+		hf, err := huggingFace(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		src.to[hf] = name
+		tied = tied && name != "output.weight"
+	}
+	c["tie_word_embeddings"] = tied
+	_, shape, ok := f.Info("token_embd.weight")
+	if !ok || len(shape) != 2 {
+		return nil, nil, errors.New("the file has no token_embd.weight of two axes")
+	}
+	c["vocab_size"] = shape[0]
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := family.Read(b)
+	return cfg, src, err
+}
+
+// ggufNames reads the tensors of a GGUF file by Hugging Face's names.
+type ggufNames struct {
+	f         *gguf.File
+	to        map[string]string // the file's name
+	pairs     bool
+	heads, kv int
+}
+
+// Names lists the names.
+func (s *ggufNames) Names() (out []string) {
+	for _, name := range s.f.Names() { // in the file's order
+		hf, err := huggingFace(name)
+		if err == nil {
+			out = append(out, hf)
+		}
+	}
+	return out
+}
+
+// Read gives a tensor as float32.
+func (s *ggufNames) Read(name string) (*tensor.Tensor, error) {
+	t, err := s.f.Read(s.to[name])
+	if err != nil || !s.pairs {
+		return t, err
+	}
+	switch {
+	case strings.Contains(name, ".q_proj."):
+		return weights.Halves(t, s.heads)
+	case strings.Contains(name, ".k_proj."):
+		return weights.Halves(t, s.kv)
+	}
+	return t, nil
+}
+
+// outside and inside are the parts of names that llama.cpp calls otherwise, of the whole
+// model and of a block.
+var (
+	outside = map[string]string{"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+	inside  = map[string]string{"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+		"attn_output": "self_attn.o_proj", "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+)
+
+// huggingFace is the name that a tensor of a GGUF file has there.
+func huggingFace(name string) (string, error) {
+	bad := fmt.Errorf("the file has a tensor %.80q that is not known of a Llama, Qwen2 or Qwen3", name)
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return "", bad
+	}
+	stem, end := name[:dot], name[dot:]
+	if x, ok := outside[stem]; ok {
+		return x + end, nil
+	}
+	rest, ok := strings.CutPrefix(stem, "blk.")
+	n, part, ok2 := strings.Cut(rest, ".")
+	x, ok3 := inside[part]
+	if !ok || !ok2 || !ok3 {
+		return "", bad
+	}
+	return "model.layers." + n + "." + x + end, nil
+}
