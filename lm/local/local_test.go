@@ -58,8 +58,8 @@ func made(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	const dim, hidden, layers, heads, kv, context = 24, 40, 2, 4, 2, 48
-	put([]int32{dim, hidden, layers, heads, kv, vocab, context})
+	const dim, hidden, layers, heads, kv, context = 24, 40, 2, 4, 2, 128
+	put([]int32{dim, hidden, layers, heads, kv, -vocab, context}) // with a classifier of its own
 	draw := func(n int, scale, shift float64) {
 		x := make([]float32, n)
 		for i := range x {
@@ -79,6 +79,8 @@ func made(t *testing.T) string {
 	}
 	draw(dim, .1, 1)
 	draw(context*size, 0, 0) // tables that are computed anew
+	draw(259*dim, 0, 0)      // words are far likelier than special tokens and bytes, which may be no text
+	draw((vocab-259)*dim, 1, 0)
 	path := filepath.Join(dir, "model.bin")
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
@@ -249,7 +251,7 @@ func ggufOf(t *testing.T, path string) string {
 		{Key: "tokenizer.ggml.bos_token_id", Value: uint32(1)}, {Key: "tokenizer.ggml.eos_token_id", Value: uint32(2)}, {Key: "tokenizer.ggml.add_bos_token", Value: true},
 		{Key: "tokenizer.chat_template", Value: "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"}}
 	back := map[string]string{}
-	for _, name := range []string{"token_embd.weight", "output_norm.weight"} {
+	for _, name := range []string{"token_embd.weight", "output_norm.weight", "output.weight"} {
 		hf, err := huggingFace(name)
 		if err != nil {
 			t.Fatal(err)
@@ -297,7 +299,7 @@ func folderOf(t *testing.T, path string) string {
 	defer f.Close()
 	c, dir := f.Config, t.TempDir()
 	b, err := json.Marshal(map[string]any{"model_type": "llama", "architectures": []string{"LlamaForCausalLM"}, "hidden_act": "silu", "hidden_size": c.Dim, "intermediate_size": c.Hidden, "num_hidden_layers": c.Layers,
-		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "vocab_size": c.Vocab, "max_position_embeddings": c.Context, "tie_word_embeddings": true, "rope_theta": 1e4, "rms_norm_eps": 1e-5, "eos_token_id": 2})
+		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "vocab_size": c.Vocab, "max_position_embeddings": c.Context, "tie_word_embeddings": false, "rope_theta": 1e4, "rms_norm_eps": 1e-5, "eos_token_id": 2})
 	if err != nil {
 		t.Fatal(err)
 	}

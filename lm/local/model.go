@@ -136,6 +136,13 @@ func (m *Model) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) er
 			return each(d)
 		}}
 	}
+	for _, w := range writers { // how a token looks depends on the one before it
+		for _, id := range ids {
+			if _, err := w.stream.Next(int32(id)); err != nil {
+				return nil, m.failed(ctx, err)
+			}
+		}
+	}
 	o := generate.Options{Sampling: generate.Sampling{RepetitionPenalty: r.RepetitionPenalty, Temperature: r.Temperature, TopK: r.TopK, TopP: r.TopP, MinP: r.MinP},
 		Samples: r.Samples(), Tokens: room, Stop: m.ends, Top: r.Alternatives}
 	if r.Seed != nil {
