@@ -52,7 +52,7 @@ var perp = &evidence.Experiment{
 		}
 		for _, a := range []arm{{"cut", cut}, {"weights", way("weights")}, {"masklora", way("masklora")}, {"scalelora", way("scalelora")}, {"lora-prune", way("lora-prune")}, {"parts", way("none")},
 			{"reconstruct", block(false)}, {"reconstruct dense inputs", block(true)}} {
-			r := model.Recipe{Epochs: 2, Batch: 32, Schedule: "cosine", Optimizer: "adamw"}
+			r := model.Recipe{Epochs: 2, Batch: 32, LR: .002, Schedule: "cosine", Optimizer: "adamw"} // PERP has a rate and a schedule of its own
 			if a.name == "cut" {
 				r.Epochs = 0
 			}
