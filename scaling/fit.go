@@ -126,7 +126,7 @@ func minimise(ctx context.Context, runs []Run, o Options, from []logs) (best log
 	}
 	problem := func(width float64) optimize.Problem {
 		eval := func(x, grad []float64) (sum float64) {
-			p := logs{x[0], x[1], x[2], x[3], x[4]}
+			p := falling(x)
 			clear(grad)
 			for i := range n {
 				v, a, b, e := p.at(n[i], d[i])
@@ -136,8 +136,8 @@ func minimise(ctx context.Context, runs []Run, o Options, from []logs) (best log
 					grad[0] += slope * a
 					grad[1] += slope * b
 					grad[2] += slope * e
-					grad[3] -= slope * a * n[i]
-					grad[4] -= slope * b * d[i]
+					grad[3] -= slope * a * n[i] * p.alpha
+					grad[4] -= slope * b * d[i] * p.beta
 				}
 			}
 			return sum
@@ -148,7 +148,7 @@ func minimise(ctx context.Context, runs []Run, o Options, from []logs) (best log
 		if ctx.Err() != nil {
 			return best, value, ctx.Err()
 		}
-		x := []float64{s.a, s.b, s.e, s.alpha, s.beta}
+		x := []float64{s.a, s.b, s.e, math.Log(s.alpha), math.Log(s.beta)}
 		for _, width := range []float64{1, 30 * o.Huber, o.Huber} { // a wide valley first
 			res, err := optimize.Minimize(problem(width), x, &optimize.Settings{MajorIterations: 2000, GradientThreshold: 1e-12, Converger: &optimize.FunctionConverge{Absolute: 1e-16, Iterations: 200}}, &optimize.BFGS{})
 			if res != nil && !math.IsNaN(res.F) && !math.IsInf(res.F, 0) { // a line search that finds no further step has come to the end
@@ -157,15 +157,19 @@ func minimise(ctx context.Context, runs []Run, o Options, from []logs) (best log
 				break
 			}
 		}
-		if v := problem(o.Huber).Func(x); v < value && x[3] > 0 && x[4] > 0 {
-			best, value = logs{x[0], x[1], x[2], x[3], x[4]}, v
+		if v := problem(o.Huber).Func(x); v < value {
+			best, value = falling(x), v
 		}
 	}
 	if math.IsInf(value, 0) {
-		return best, value, errors.New("no law with falling losses fits the runs")
+		return best, value, errors.New("no law fits the runs")
 	}
 	return best, value, nil
 }
+
+// falling is the law of five numbers, of which the last two are logarithms: losses fall with
+// parameters and with tokens.
+func falling(x []float64) logs { return logs{x[0], x[1], x[2], math.Exp(x[3]), math.Exp(x[4])} }
 
 // huber is x²/2 near zero and linear beyond a width, over the width, and its slope.
 func huber(x, width float64) (value, slope float64) {
