@@ -37325,29 +37325,43 @@ TEXT ·packedhalf1_avx512(SB), NOSPLIT, $16-8
 packedhalf1_row:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 	MOVQ   24(AX), DX
 	MOVQ   40(AX), BX
 
 packedhalf1_group:
-	VCVTPH2PS     (CX), Z2
-	VFMADD231PS   (BX), Z2, Z0
-	VCVTPH2PS     32(CX), Z2
-	VFMADD231PS   64(BX), Z2, Z1
-	ADDQ          $0x40, CX
-	ADDQ          $0x80, BX
-	DECQ          DX
-	JNZ           packedhalf1_group
+	VCVTPH2PS   (CX), Z4
+	VFMADD231PS (BX), Z4, Z0
+	VCVTPH2PS   32(CX), Z4
+	VFMADD231PS 64(BX), Z4, Z1
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JZ          packedhalf1_sum
+	VCVTPH2PS   (CX), Z4
+	VFMADD231PS (BX), Z4, Z2
+	VCVTPH2PS   32(CX), Z4
+	VFMADD231PS 64(BX), Z4, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JNZ         packedhalf1_group
+
+packedhalf1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X2
-	VADDPS        X2, X0, X3
-	VPERMILPS     $0x4e, X3, X2
-	VADDPS        X2, X3, X3
-	VPERMILPS     $0xb1, X3, X2
-	VADDPS        X2, X3, X3
-	VMOVSS        X3, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedhalf1_row
@@ -37370,42 +37384,62 @@ packedhalf2_row:
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 	MOVQ   24(AX), BX
 	MOVQ   40(AX), SI
 
 packedhalf2_group:
-	VCVTPH2PS     (CX), Z4
-	VFMADD231PS   (SI), Z4, Z0
-	VFMADD231PS   (SI)(DX*1), Z4, Z2
-	VCVTPH2PS     32(CX), Z4
-	VFMADD231PS   64(SI), Z4, Z1
-	VFMADD231PS   64(SI)(DX*1), Z4, Z3
-	ADDQ          $0x40, CX
-	ADDQ          $0x80, SI
-	DECQ          BX
-	JNZ           packedhalf2_group
+	VCVTPH2PS   (CX), Z8
+	VFMADD231PS (SI), Z8, Z0
+	VFMADD231PS (SI)(DX*1), Z8, Z2
+	VCVTPH2PS   32(CX), Z8
+	VFMADD231PS 64(SI), Z8, Z1
+	VFMADD231PS 64(SI)(DX*1), Z8, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, SI
+	DECQ        BX
+	JZ          packedhalf2_sum
+	VCVTPH2PS   (CX), Z8
+	VFMADD231PS (SI), Z8, Z4
+	VFMADD231PS (SI)(DX*1), Z8, Z6
+	VCVTPH2PS   32(CX), Z8
+	VFMADD231PS 64(SI), Z8, Z5
+	VFMADD231PS 64(SI)(DX*1), Z8, Z7
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, SI
+	DECQ        BX
+	JNZ         packedhalf2_group
+
+packedhalf2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	MOVQ          8(SP), BX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (BX)
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
 	ADDQ          64(AX), BX
 	VADDPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (BX)
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedhalf2_row
@@ -37689,36 +37723,57 @@ TEXT ·packedint81_avx512(SB), NOSPLIT, $16-8
 packedint81_row:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 	MOVQ   24(AX), BX
 	MOVQ   40(AX), SI
 
 packedint81_group:
-	VPBROADCASTW  (DX), Y2
-	VCVTPH2PS     Y2, Z2
-	VPMOVSXBD     (CX), Z3
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        Z2, Z3, Z3
-	VFMADD231PS   (SI), Z3, Z0
-	VPMOVSXBD     16(CX), Z3
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        Z2, Z3, Z3
-	VFMADD231PS   64(SI), Z3, Z1
-	ADDQ          $0x20, CX
-	ADDQ          $0x02, DX
-	ADDQ          $0x80, SI
-	DECQ          BX
-	JNZ           packedint81_group
+	VPBROADCASTW (DX), Y4
+	VCVTPH2PS    Y4, Z4
+	VPMOVSXBD    (CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  (SI), Z5, Z0
+	VPMOVSXBD    16(CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(SI), Z5, Z1
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JZ           packedint81_sum
+	VPBROADCASTW (DX), Y4
+	VCVTPH2PS    Y4, Z4
+	VPMOVSXBD    (CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  (SI), Z5, Z2
+	VPMOVSXBD    16(CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(SI), Z5, Z3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedint81_group
+
+packedint81_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
 	MOVQ          8(SP), BX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X2
-	VADDPS        X2, X0, X3
-	VPERMILPS     $0x4e, X3, X2
-	VADDPS        X2, X3, X3
-	VPERMILPS     $0xb1, X3, X2
-	VADDPS        X2, X3, X3
-	VMOVSS        X3, (BX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (BX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedint81_row
@@ -37742,49 +37797,76 @@ packedint82_row:
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 	MOVQ   24(AX), SI
 	MOVQ   40(AX), DI
 
 packedint82_group:
-	VPBROADCASTW  (DX), Y4
-	VCVTPH2PS     Y4, Z4
-	VPMOVSXBD     (CX), Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   (DI), Z5, Z0
-	VFMADD231PS   (DI)(BX*1), Z5, Z2
-	VPMOVSXBD     16(CX), Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   64(DI), Z5, Z1
-	VFMADD231PS   64(DI)(BX*1), Z5, Z3
-	ADDQ          $0x20, CX
-	ADDQ          $0x02, DX
-	ADDQ          $0x80, DI
-	DECQ          SI
-	JNZ           packedint82_group
+	VPBROADCASTW (DX), Y8
+	VCVTPH2PS    Y8, Z8
+	VPMOVSXBD    (CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  (DI), Z9, Z0
+	VFMADD231PS  (DI)(BX*1), Z9, Z2
+	VPMOVSXBD    16(CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(DI), Z9, Z1
+	VFMADD231PS  64(DI)(BX*1), Z9, Z3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, DI
+	DECQ         SI
+	JZ           packedint82_sum
+	VPBROADCASTW (DX), Y8
+	VCVTPH2PS    Y8, Z8
+	VPMOVSXBD    (CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  (DI), Z9, Z4
+	VFMADD231PS  (DI)(BX*1), Z9, Z6
+	VPMOVSXBD    16(CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(DI), Z9, Z5
+	VFMADD231PS  64(DI)(BX*1), Z9, Z7
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, DI
+	DECQ         SI
+	JNZ          packedint82_group
+
+packedint82_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	MOVQ          8(SP), SI
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (SI)
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
 	ADDQ          64(AX), SI
 	VADDPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (SI)
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedint82_row
@@ -38084,36 +38166,57 @@ TEXT ·packedsparsehalf1_avx512(SB), NOSPLIT, $16-8
 packedsparsehalf1_row:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 	MOVQ   24(AX), SI
 	MOVQ   40(AX), DI
 
 packedsparsehalf1_group:
 	MOVL          (BX), DX
 	KMOVD         DX, K1
-	VMOVDQU64     (CX), Z2
-	VPEXPANDW.Z   Z2, K1, Z2
+	VMOVDQU64     (CX), Z4
+	VPEXPANDW.Z   Z4, K1, Z4
 	POPCNTL       DX, DX
 	LEAQ          (CX)(DX*2), CX
-	VCVTPH2PS     Y2, Z3
-	VFMADD231PS   (DI), Z3, Z0
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VFMADD231PS   64(DI), Z2, Z1
+	VCVTPH2PS     Y4, Z5
+	VFMADD231PS   (DI), Z5, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VFMADD231PS   64(DI), Z4, Z1
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, DI
+	DECQ          SI
+	JZ            packedsparsehalf1_sum
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z4
+	VPEXPANDW.Z   Z4, K1, Z4
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y4, Z5
+	VFMADD231PS   (DI), Z5, Z2
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VFMADD231PS   64(DI), Z4, Z3
 	ADDQ          $0x04, BX
 	ADDQ          $0x80, DI
 	DECQ          SI
 	JNZ           packedsparsehalf1_group
+
+packedsparsehalf1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X2
-	VADDPS        X2, X0, X3
-	VPERMILPS     $0x4e, X3, X2
-	VADDPS        X2, X3, X3
-	VPERMILPS     $0xb1, X3, X2
-	VADDPS        X2, X3, X3
-	VMOVSS        X3, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparsehalf1_row
@@ -38137,49 +38240,76 @@ packedsparsehalf2_row:
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 	MOVQ   24(AX), DI
 	MOVQ   40(AX), R8
 
 packedsparsehalf2_group:
 	MOVL          (BX), DX
 	KMOVD         DX, K1
-	VMOVDQU64     (CX), Z4
-	VPEXPANDW.Z   Z4, K1, Z4
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
 	POPCNTL       DX, DX
 	LEAQ          (CX)(DX*2), CX
-	VCVTPH2PS     Y4, Z5
-	VFMADD231PS   (R8), Z5, Z0
-	VFMADD231PS   (R8)(SI*1), Z5, Z2
-	VEXTRACTI64X4 $0x01, Z4, Y4
-	VCVTPH2PS     Y4, Z4
-	VFMADD231PS   64(R8), Z4, Z1
-	VFMADD231PS   64(R8)(SI*1), Z4, Z3
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R8), Z9, Z0
+	VFMADD231PS   (R8)(SI*1), Z9, Z2
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R8), Z8, Z1
+	VFMADD231PS   64(R8)(SI*1), Z8, Z3
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, R8
+	DECQ          DI
+	JZ            packedsparsehalf2_sum
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R8), Z9, Z4
+	VFMADD231PS   (R8)(SI*1), Z9, Z6
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R8), Z8, Z5
+	VFMADD231PS   64(R8)(SI*1), Z8, Z7
 	ADDQ          $0x04, BX
 	ADDQ          $0x80, R8
 	DECQ          DI
 	JNZ           packedsparsehalf2_group
+
+packedsparsehalf2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          64(AX), DX
 	VADDPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparsehalf2_row
@@ -38488,43 +38618,71 @@ TEXT ·packedsparseint81_avx512(SB), NOSPLIT, $16-8
 packedsparseint81_row:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 	MOVQ   24(AX), DI
 	MOVQ   40(AX), R8
 
 packedsparseint81_group:
-	VPBROADCASTW  (SI), Y2
-	VCVTPH2PS     Y2, Z2
-	MOVL          (BX), DX
-	KMOVD         DX, K1
-	VMOVDQU       (CX), Y3
-	VPEXPANDB.Z   Y3, K1, Y3
-	POPCNTL       DX, DX
-	ADDQ          DX, CX
-	VPMOVSXBD     X3, Z4
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        Z2, Z4, Z4
-	VFMADD231PS   (R8), Z4, Z0
-	VEXTRACTI128  $0x01, Y3, X3
-	VPMOVSXBD     X3, Z3
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        Z2, Z3, Z3
-	VFMADD231PS   64(R8), Z3, Z1
-	ADDQ          $0x04, BX
-	ADDQ          $0x02, SI
-	ADDQ          $0x80, R8
-	DECQ          DI
-	JNZ           packedsparseint81_group
+	VPBROADCASTW (SI), Y4
+	VCVTPH2PS    Y4, Z4
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y5
+	VPEXPANDB.Z  Y5, K1, Y5
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X5, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VEXTRACTI128 $0x01, Y5, X5
+	VPMOVSXBD    X5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(R8), Z5, Z1
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R8
+	DECQ         DI
+	JZ           packedsparseint81_sum
+	VPBROADCASTW (SI), Y4
+	VCVTPH2PS    Y4, Z4
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y5
+	VPEXPANDB.Z  Y5, K1, Y5
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X5, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VFMADD231PS  (R8), Z6, Z2
+	VEXTRACTI128 $0x01, Y5, X5
+	VPMOVSXBD    X5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(R8), Z5, Z3
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R8
+	DECQ         DI
+	JNZ          packedsparseint81_group
+
+packedsparseint81_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X2
-	VADDPS        X2, X0, X3
-	VPERMILPS     $0x4e, X3, X2
-	VADDPS        X2, X3, X3
-	VPERMILPS     $0xb1, X3, X2
-	VADDPS        X2, X3, X3
-	VMOVSS        X3, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparseint81_row
@@ -38549,56 +38707,90 @@ packedsparseint82_row:
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 	MOVQ   24(AX), R8
 	MOVQ   40(AX), R9
 
 packedsparseint82_group:
-	VPBROADCASTW  (SI), Y4
-	VCVTPH2PS     Y4, Z4
-	MOVL          (BX), DX
-	KMOVD         DX, K1
-	VMOVDQU       (CX), Y5
-	VPEXPANDB.Z   Y5, K1, Y5
-	POPCNTL       DX, DX
-	ADDQ          DX, CX
-	VPMOVSXBD     X5, Z6
-	VCVTDQ2PS     Z6, Z6
-	VMULPS        Z4, Z6, Z6
-	VFMADD231PS   (R9), Z6, Z0
-	VFMADD231PS   (R9)(DI*1), Z6, Z2
-	VEXTRACTI128  $0x01, Y5, X5
-	VPMOVSXBD     X5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   64(R9), Z5, Z1
-	VFMADD231PS   64(R9)(DI*1), Z5, Z3
-	ADDQ          $0x04, BX
-	ADDQ          $0x02, SI
-	ADDQ          $0x80, R9
-	DECQ          R8
-	JNZ           packedsparseint82_group
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y9
+	VPEXPANDB.Z  Y9, K1, Y9
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X9, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z8, Z10, Z10
+	VFMADD231PS  (R9), Z10, Z0
+	VFMADD231PS  (R9)(DI*1), Z10, Z2
+	VEXTRACTI128 $0x01, Y9, X9
+	VPMOVSXBD    X9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(R9), Z9, Z1
+	VFMADD231PS  64(R9)(DI*1), Z9, Z3
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R9
+	DECQ         R8
+	JZ           packedsparseint82_sum
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y9
+	VPEXPANDB.Z  Y9, K1, Y9
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X9, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z8, Z10, Z10
+	VFMADD231PS  (R9), Z10, Z4
+	VFMADD231PS  (R9)(DI*1), Z10, Z6
+	VEXTRACTI128 $0x01, Y9, X9
+	VPMOVSXBD    X9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(R9), Z9, Z5
+	VFMADD231PS  64(R9)(DI*1), Z9, Z7
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R9
+	DECQ         R8
+	JNZ          packedsparseint82_group
+
+packedsparseint82_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          64(AX), DX
 	VADDPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparseint82_row
@@ -38919,41 +39111,67 @@ TEXT ·packedsparsefloat1_avx512(SB), NOSPLIT, $16-8
 packedsparsefloat1_row:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
 	MOVQ   24(AX), DI
 	MOVQ   40(AX), R8
 
 packedsparsefloat1_group:
-	MOVL          (SI), DX
-	VMOVUPS       (CX), Z2
-	KMOVW         DX, K1
-	VPEXPANDD.Z   Z2, K1, Z2
-	MOVWLZX       DX, BX
-	POPCNTL       BX, BX
-	LEAQ          (CX)(BX*4), CX
-	SHRL          $0x10, DX
-	VFMADD231PS   (R8), Z2, Z0
-	VMOVUPS       (CX), Z2
-	KMOVW         DX, K1
-	VPEXPANDD.Z   Z2, K1, Z2
-	MOVWLZX       DX, BX
-	POPCNTL       BX, BX
-	LEAQ          (CX)(BX*4), CX
-	VFMADD231PS   64(R8), Z2, Z1
-	ADDQ          $0x04, SI
-	ADDQ          $0x80, R8
-	DECQ          DI
-	JNZ           packedsparsefloat1_group
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R8), Z4, Z0
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R8), Z4, Z1
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R8
+	DECQ        DI
+	JZ          packedsparsefloat1_sum
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R8), Z4, Z2
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R8), Z4, Z3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R8
+	DECQ        DI
+	JNZ         packedsparsefloat1_group
+
+packedsparsefloat1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X2
-	VADDPS        X2, X0, X3
-	VPERMILPS     $0x4e, X3, X2
-	VADDPS        X2, X3, X3
-	VPERMILPS     $0xb1, X3, X2
-	VADDPS        X2, X3, X3
-	VMOVSS        X3, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparsefloat1_row
@@ -38977,54 +39195,86 @@ packedsparsefloat2_row:
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
 	MOVQ   24(AX), R8
 	MOVQ   40(AX), R9
 
 packedsparsefloat2_group:
-	MOVL          (SI), DX
-	VMOVUPS       (CX), Z4
-	KMOVW         DX, K1
-	VPEXPANDD.Z   Z4, K1, Z4
-	MOVWLZX       DX, BX
-	POPCNTL       BX, BX
-	LEAQ          (CX)(BX*4), CX
-	SHRL          $0x10, DX
-	VFMADD231PS   (R9), Z4, Z0
-	VFMADD231PS   (R9)(DI*1), Z4, Z2
-	VMOVUPS       (CX), Z4
-	KMOVW         DX, K1
-	VPEXPANDD.Z   Z4, K1, Z4
-	MOVWLZX       DX, BX
-	POPCNTL       BX, BX
-	LEAQ          (CX)(BX*4), CX
-	VFMADD231PS   64(R9), Z4, Z1
-	VFMADD231PS   64(R9)(DI*1), Z4, Z3
-	ADDQ          $0x04, SI
-	ADDQ          $0x80, R9
-	DECQ          R8
-	JNZ           packedsparsefloat2_group
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R9), Z8, Z0
+	VFMADD231PS (R9)(DI*1), Z8, Z2
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Z8, Z1
+	VFMADD231PS 64(R9)(DI*1), Z8, Z3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsefloat2_sum
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R9), Z8, Z4
+	VFMADD231PS (R9)(DI*1), Z8, Z6
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Z8, Z5
+	VFMADD231PS 64(R9)(DI*1), Z8, Z7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsefloat2_group
+
+packedsparsefloat2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	MOVQ          8(SP), DX
 	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          64(AX), DX
 	VADDPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X5
-	VPERMILPS     $0x4e, X5, X4
-	VADDPS        X4, X5, X5
-	VPERMILPS     $0xb1, X5, X4
-	VADDPS        X4, X5, X5
-	VMOVSS        X5, (DX)
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
 	ADDQ          $0x04, 8(SP)
 	DECQ          (SP)
 	JNZ           packedsparsefloat2_row
@@ -39331,22 +39581,44 @@ packedhalf1_row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 	MOVQ   24(AX), DX
 	MOVQ   40(AX), BX
 
 packedhalf1_group:
-	VCVTPH2PS    (CX), Y4
-	VFMADD231PS  (BX), Y4, Y0
-	VCVTPH2PS    16(CX), Y4
-	VFMADD231PS  32(BX), Y4, Y1
-	VCVTPH2PS    32(CX), Y4
-	VFMADD231PS  64(BX), Y4, Y2
-	VCVTPH2PS    48(CX), Y4
-	VFMADD231PS  96(BX), Y4, Y3
-	ADDQ         $0x40, CX
-	ADDQ         $0x80, BX
-	DECQ         DX
-	JNZ          packedhalf1_group
+	VCVTPH2PS   (CX), Y8
+	VFMADD231PS (BX), Y8, Y0
+	VCVTPH2PS   16(CX), Y8
+	VFMADD231PS 32(BX), Y8, Y1
+	VCVTPH2PS   32(CX), Y8
+	VFMADD231PS 64(BX), Y8, Y2
+	VCVTPH2PS   48(CX), Y8
+	VFMADD231PS 96(BX), Y8, Y3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JZ          packedhalf1_sum
+	VCVTPH2PS   (CX), Y8
+	VFMADD231PS (BX), Y8, Y4
+	VCVTPH2PS   16(CX), Y8
+	VFMADD231PS 32(BX), Y8, Y5
+	VCVTPH2PS   32(CX), Y8
+	VFMADD231PS 64(BX), Y8, Y6
+	VCVTPH2PS   48(CX), Y8
+	VFMADD231PS 96(BX), Y8, Y7
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JNZ         packedhalf1_group
+
+packedhalf1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	MOVQ         8(SP), DX
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
@@ -39570,33 +39842,66 @@ packedint81_row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 	MOVQ   24(AX), BX
 	MOVQ   40(AX), SI
 
 packedint81_group:
-	VPBROADCASTW (DX), X4
-	VCVTPH2PS    X4, Y4
-	VPMOVSXBD    (CX), Y5
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  (SI), Y5, Y0
-	VPMOVSXBD    8(CX), Y5
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  32(SI), Y5, Y1
-	VPMOVSXBD    16(CX), Y5
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  64(SI), Y5, Y2
-	VPMOVSXBD    24(CX), Y5
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  96(SI), Y5, Y3
+	VPBROADCASTW (DX), X8
+	VCVTPH2PS    X8, Y8
+	VPMOVSXBD    (CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y0
+	VPMOVSXBD    8(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y1
+	VPMOVSXBD    16(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y2
+	VPMOVSXBD    24(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JZ           packedint81_sum
+	VPBROADCASTW (DX), X8
+	VCVTPH2PS    X8, Y8
+	VPMOVSXBD    (CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y4
+	VPMOVSXBD    8(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y5
+	VPMOVSXBD    16(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y6
+	VPMOVSXBD    24(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y7
 	ADDQ         $0x20, CX
 	ADDQ         $0x02, DX
 	ADDQ         $0x80, SI
 	DECQ         BX
 	JNZ          packedint81_group
+
+packedint81_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	MOVQ         8(SP), BX
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
@@ -39859,46 +40164,92 @@ packedsparsehalf1_row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 	MOVQ   24(AX), R8
 	MOVQ   40(AX), R9
 
 packedsparsehalf1_group:
-	MOVBLZX      (SI), DX
-	POPCNTL      DX, BX
-	SHLL         $0x04, DX
-	VMOVDQU      (CX), X4
-	VPSHUFB      (DI)(DX*1), X4, X4
-	VCVTPH2PS    X4, Y4
-	LEAQ         (CX)(BX*2), CX
-	VFMADD231PS  (R9), Y4, Y0
-	MOVBLZX      1(SI), DX
-	POPCNTL      DX, BX
-	SHLL         $0x04, DX
-	VMOVDQU      (CX), X4
-	VPSHUFB      (DI)(DX*1), X4, X4
-	VCVTPH2PS    X4, Y4
-	LEAQ         (CX)(BX*2), CX
-	VFMADD231PS  32(R9), Y4, Y1
-	MOVBLZX      2(SI), DX
-	POPCNTL      DX, BX
-	SHLL         $0x04, DX
-	VMOVDQU      (CX), X4
-	VPSHUFB      (DI)(DX*1), X4, X4
-	VCVTPH2PS    X4, Y4
-	LEAQ         (CX)(BX*2), CX
-	VFMADD231PS  64(R9), Y4, Y2
-	MOVBLZX      3(SI), DX
-	POPCNTL      DX, BX
-	SHLL         $0x04, DX
-	VMOVDQU      (CX), X4
-	VPSHUFB      (DI)(DX*1), X4, X4
-	VCVTPH2PS    X4, Y4
-	LEAQ         (CX)(BX*2), CX
-	VFMADD231PS  96(R9), Y4, Y3
-	ADDQ         $0x04, SI
-	ADDQ         $0x80, R9
-	DECQ         R8
-	JNZ          packedsparsehalf1_group
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS (R9), Y8, Y0
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 32(R9), Y8, Y1
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 64(R9), Y8, Y2
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 96(R9), Y8, Y3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsehalf1_sum
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS (R9), Y8, Y4
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 32(R9), Y8, Y5
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 64(R9), Y8, Y6
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 96(R9), Y8, Y7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsehalf1_group
+
+packedsparsehalf1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	MOVQ         8(SP), DX
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
@@ -40202,57 +40553,114 @@ packedsparseint81_row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 	MOVQ   24(AX), R9
 	MOVQ   40(AX), R10
 
 packedsparseint81_group:
-	VPBROADCASTW (R8), X4
-	VCVTPH2PS    X4, Y4
+	VPBROADCASTW (R8), X8
+	VCVTPH2PS    X8, Y8
 	MOVBLZX      (SI), DX
 	POPCNTL      DX, BX
-	VMOVQ        (CX), X5
-	VMOVQ        (DI)(DX*8), X6
-	VPSHUFB      X6, X5, X5
-	VPMOVSXBD    X5, Y5
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
 	ADDQ         BX, CX
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  (R10), Y5, Y0
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (R10), Y9, Y0
 	MOVBLZX      1(SI), DX
 	POPCNTL      DX, BX
-	VMOVQ        (CX), X5
-	VMOVQ        (DI)(DX*8), X6
-	VPSHUFB      X6, X5, X5
-	VPMOVSXBD    X5, Y5
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
 	ADDQ         BX, CX
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  32(R10), Y5, Y1
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(R10), Y9, Y1
 	MOVBLZX      2(SI), DX
 	POPCNTL      DX, BX
-	VMOVQ        (CX), X5
-	VMOVQ        (DI)(DX*8), X6
-	VPSHUFB      X6, X5, X5
-	VPMOVSXBD    X5, Y5
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
 	ADDQ         BX, CX
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  64(R10), Y5, Y2
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(R10), Y9, Y2
 	MOVBLZX      3(SI), DX
 	POPCNTL      DX, BX
-	VMOVQ        (CX), X5
-	VMOVQ        (DI)(DX*8), X6
-	VPSHUFB      X6, X5, X5
-	VPMOVSXBD    X5, Y5
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
 	ADDQ         BX, CX
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VFMADD231PS  96(R10), Y5, Y3
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(R10), Y9, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JZ           packedsparseint81_sum
+	VPBROADCASTW (R8), X8
+	VCVTPH2PS    X8, Y8
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (R10), Y9, Y4
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(R10), Y9, Y5
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(R10), Y9, Y6
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(R10), Y9, Y7
 	ADDQ         $0x04, SI
 	ADDQ         $0x02, R8
 	ADDQ         $0x80, R10
 	DECQ         R9
 	JNZ          packedsparseint81_group
+
+packedsparseint81_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	MOVQ         8(SP), DX
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
@@ -40567,46 +40975,92 @@ packedsparsefloat1_row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 	MOVQ   24(AX), R8
 	MOVQ   40(AX), R9
 
 packedsparsefloat1_group:
-	MOVBLZX      (SI), DX
-	POPCNTL      DX, BX
-	VPMOVSXBD    (DI)(DX*8), Y5
-	VPERMPS      (CX), Y5, Y4
-	VPSRAD       $0x1f, Y5, Y5
-	VPANDN       Y4, Y5, Y4
-	LEAQ         (CX)(BX*4), CX
-	VFMADD231PS  (R9), Y4, Y0
-	MOVBLZX      1(SI), DX
-	POPCNTL      DX, BX
-	VPMOVSXBD    (DI)(DX*8), Y5
-	VPERMPS      (CX), Y5, Y4
-	VPSRAD       $0x1f, Y5, Y5
-	VPANDN       Y4, Y5, Y4
-	LEAQ         (CX)(BX*4), CX
-	VFMADD231PS  32(R9), Y4, Y1
-	MOVBLZX      2(SI), DX
-	POPCNTL      DX, BX
-	VPMOVSXBD    (DI)(DX*8), Y5
-	VPERMPS      (CX), Y5, Y4
-	VPSRAD       $0x1f, Y5, Y5
-	VPANDN       Y4, Y5, Y4
-	LEAQ         (CX)(BX*4), CX
-	VFMADD231PS  64(R9), Y4, Y2
-	MOVBLZX      3(SI), DX
-	POPCNTL      DX, BX
-	VPMOVSXBD    (DI)(DX*8), Y5
-	VPERMPS      (CX), Y5, Y4
-	VPSRAD       $0x1f, Y5, Y5
-	VPANDN       Y4, Y5, Y4
-	LEAQ         (CX)(BX*4), CX
-	VFMADD231PS  96(R9), Y4, Y3
-	ADDQ         $0x04, SI
-	ADDQ         $0x80, R9
-	DECQ         R8
-	JNZ          packedsparsefloat1_group
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS (R9), Y8, Y0
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 32(R9), Y8, Y1
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Y8, Y2
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 96(R9), Y8, Y3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsefloat1_sum
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS (R9), Y8, Y4
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 32(R9), Y8, Y5
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Y8, Y6
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 96(R9), Y8, Y7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsefloat1_group
+
+packedsparsefloat1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	MOVQ         8(SP), DX
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1

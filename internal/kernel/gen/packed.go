@@ -84,18 +84,20 @@ func (g *packedWriter) write(name, isa string) {
 		MOVQ(g.field(pXRow), stride)
 	}
 	at := rowsOf(g.R, stride)
-	parts := 32 / g.n // vectors of a group
-	sums := 1         // for each row of x, so that none waits for the last
-	switch {
-	case g.z512 && g.R < 8:
-		sums = 2
-	case g.R == 1:
-		sums = 4
-	case g.R == 2:
-		sums = 2
+	parts := 32 / g.n                         // vectors of a group
+	sums := min(parts, max(4/max(g.R, 1), 1)) // for each row of x, so that none waits for the last
+	if g.z512 && g.R < 8 {
+		sums = parts
+	}
+	turns := 1 // groups that have sums of their own take turns
+	if g.R == 1 || g.z512 && g.R == 2 {
+		turns = 2
 	}
 	Label(name + "_row")
-	acc := g.zeros(g.R * sums)
+	var acc [2][]VecVirtual
+	for turn := range turns {
+		acc[turn] = g.zeros(g.R * sums)
+	}
 	MOVQ(g.field(pGroups), left)
 	if g.R > 0 {
 		g.x = g.get(pX)
@@ -103,31 +105,42 @@ func (g *packedWriter) write(name, isa string) {
 		MOVQ(y, q)
 	}
 	Label(name + "_group")
-	g.group()
-	for i := range parts {
-		w := g.part(i)
-		if g.R == 0 {
-			VMOVUPS(w, Mem{Base: q, Disp: 4 * g.n * i})
+	for turn := range turns {
+		g.group()
+		for i := range parts {
+			w := g.part(i)
+			if g.R == 0 {
+				VMOVUPS(w, Mem{Base: q, Disp: 4 * g.n * i})
+			}
+			for r := range g.R {
+				VFMADD231PS(at(g.x, r, 4*g.n*i), w, acc[turn][r*sums+i%sums])
+			}
 		}
-		for r := range g.R {
-			VFMADD231PS(at(g.x, r, 4*g.n*i), w, acc[r*sums+i%sums])
+		g.next()
+		if g.R > 0 {
+			ADDQ(Imm(128), g.x)
+		} else {
+			ADDQ(Imm(128), q)
+		}
+		DECQ(left)
+		if turn < turns-1 {
+			JZ(LabelRef(name + "_sum"))
 		}
 	}
-	g.next()
-	if g.R > 0 {
-		ADDQ(Imm(128), g.x)
-	} else {
-		ADDQ(Imm(128), q)
-	}
-	DECQ(left)
 	JNZ(LabelRef(name + "_group"))
+	if turns > 1 {
+		Label(name + "_sum")
+		for i, a := range acc[1] {
+			VADDPS(a, acc[0][i], acc[0][i])
+		}
+	}
 	MOVQ(y, q)
 	if g.R == 0 {
 		ADDQ(g.field(pYRow), q)
 		MOVQ(q, y)
 	}
 	for r := range g.R {
-		a := acc[r*sums : (r+1)*sums]
+		a := acc[0][r*sums : (r+1)*sums]
 		for n := len(a); n > 1; n /= 2 {
 			for i := range n / 2 {
 				VADDPS(a[i+n/2], a[i], a[i])
