@@ -25,8 +25,8 @@ func (f PackedForm) String() string {
 	return [...]string{"half", "int8", "sparse half", "sparse int8", "sparse float"}[f]
 }
 
-// sparse says whether a bit for each place says what is kept.
-func (f PackedForm) sparse() bool { return f >= SparseHalf }
+// Sparse says whether a bit for each place says what is kept.
+func (f PackedForm) Sparse() bool { return f >= SparseHalf }
 
 // scaled says whether groups have a scale.
 func (f PackedForm) scaled() bool { return f == Int8 || f == SparseInt8 }
@@ -58,11 +58,11 @@ func PackedWidth(cols int) int { return (cols + packedGroup - 1) / packedGroup *
 // PackedBytes is how many bytes a product reads of a matrix with n weights that are not 0.
 func PackedBytes(f PackedForm, rows, cols, n int) int {
 	groups := rows * PackedWidth(cols) / packedGroup
-	if !f.sparse() {
+	if !f.Sparse() {
 		n = groups * packedGroup
 	}
 	size := f.size() * n
-	if f.sparse() {
+	if f.Sparse() {
 		size += 4 * groups
 	}
 	if f.scaled() {
@@ -77,23 +77,24 @@ func (p *Packed) Bytes() int {
 }
 
 // Pack writes a matrix in a form. Float16 rounds to nearest even; int8 divides the weights of
-// a group by the largest, so that it is 127, and rounds. It returns an error where the form
+// a group so that the largest is 127, and rounds. Groups that are whole numbers times a
+// float16, as those of Q8_0 and Q4_0, stay as they are. It returns an error where the form
 // cannot hold the weights: they are not finite, or too large.
 func Pack(w []float32, rows, cols int, f PackedForm) (*Packed, error) {
 	groups := PackedWidth(cols) / packedGroup
 	p := &Packed{Form: f, Rows: rows, Cols: cols}
-	if f.sparse() {
+	if f.Sparse() {
 		p.masks, p.starts = make([]uint32, 0, rows*groups), make([]int, 0, rows+1)
 	}
 	if f.scaled() {
 		p.scales = make([]uint16, 0, rows*groups)
 	}
-	if !f.sparse() {
+	if !f.Sparse() {
 		p.values = make([]byte, 0, rows*groups*packedGroup*f.size()+packedSlack)
 	}
 	var g [packedGroup]float32
 	for o := range rows {
-		if f.sparse() {
+		if f.Sparse() {
 			p.starts = append(p.starts, len(p.values))
 		}
 		for c := 0; c < cols; c += packedGroup {
@@ -103,7 +104,7 @@ func Pack(w []float32, rows, cols int, f PackedForm) (*Packed, error) {
 			}
 		}
 	}
-	if f.sparse() {
+	if f.Sparse() {
 		p.starts = append(p.starts, len(p.values))
 		p.values = append(make([]byte, 0, len(p.values)+packedSlack), p.values...)
 	}
@@ -143,11 +144,11 @@ func (p *Packed) add(g *[packedGroup]float32) error {
 		}
 		if kept {
 			mask |= 1 << i
-		} else if p.Form.sparse() {
+		} else if p.Form.Sparse() {
 			p.values = p.values[:n]
 		}
 	}
-	if p.Form.sparse() {
+	if p.Form.Sparse() {
 		p.masks = append(p.masks, mask)
 	}
 	return nil
@@ -163,6 +164,9 @@ func groupScale(g *[packedGroup]float32) (uint16, float32, error) {
 		}
 		most = max(most, v, -v)
 	}
+	if h, ok := commonScale(g, most); ok {
+		return h.Bits(), h.Float32(), nil
+	}
 	h := float16.Fromfloat32(most / 127)
 	if !h.IsFinite() {
 		return 0, 0, fmt.Errorf("int8 cannot hold %v", most)
@@ -171,6 +175,30 @@ func groupScale(g *[packedGroup]float32) (uint16, float32, error) {
 		h = float16.Frombits(1)
 	}
 	return h.Bits(), h.Float32(), nil
+}
+
+// commonScale finds a float16 of which all weights of a group are multiples, up to 127
+// times; most is the largest. The product of eleven and seven bits leaves bits of a float32
+// free.
+func commonScale(g *[packedGroup]float32, most float32) (float16.Float16, bool) {
+	if most == 0 || math.Float32bits(most)&(1<<6-1) != 0 {
+		return 0, false
+	}
+search:
+	for k := float32(127); k >= 1; k-- {
+		s := most / k
+		h := float16.Fromfloat32(s)
+		if math.Float32bits(s)&(1<<13-1) != 0 || h.Float32() != s || s*k != most {
+			continue
+		}
+		for _, v := range g {
+			if q := v / s; q != float32(int8(q)) || q*s != v {
+				continue search
+			}
+		}
+		return h, true
+	}
+	return 0, false
 }
 
 // packedTile is the argument of the kernels of packed matrices: for each of Rows rows o of
@@ -192,7 +220,7 @@ func (p *Packed) point(t *packedTile, lo, hi int) {
 	groups := PackedWidth(p.Cols) / packedGroup
 	t.Groups, t.Rows = groups, hi-lo
 	at := lo * groups * packedGroup * p.Form.size()
-	if p.Form.sparse() {
+	if p.Form.Sparse() {
 		at = p.starts[lo]
 		t.Masks = unsafe.Pointer(&p.masks[lo*groups])
 		if t.Table = unsafe.Pointer(&places); p.Form == SparseHalf {
@@ -252,12 +280,12 @@ func (p *Packed) Expand(w *Worker, lo, hi int, y []float32, ldy int) {
 func (p *Packed) unpack(o int, y []float32) {
 	groups := len(y) / packedGroup
 	at := o * len(y) * p.Form.size()
-	if p.Form.sparse() {
+	if p.Form.Sparse() {
 		at = p.starts[o]
 	}
 	for i := range y {
 		g := o*groups + i/packedGroup
-		if y[i] = 0; p.Form.sparse() && p.masks[g]>>(i%packedGroup)&1 == 0 {
+		if y[i] = 0; p.Form.Sparse() && p.masks[g]>>(i%packedGroup)&1 == 0 {
 			continue
 		}
 		switch v := p.values[at:]; p.Form.size() {

@@ -123,8 +123,8 @@ func packedProducts(t *testing.T, name string, r *rand.Rand, p *Packed, held []f
 	}
 }
 
-// Every number that a form has is kept as it is: all of float16, and groups whose largest
-// is 127 times a float16.
+// Every number that a form has is kept as it is: all of float16, and groups of whole numbers
+// times a float16.
 func TestPackedExact(t *testing.T) {
 	var w []float32
 	for b := range 1 << 16 {
@@ -141,7 +141,8 @@ func TestPackedExact(t *testing.T) {
 	}
 	var q []float32
 	for i := range 255 * 32 {
-		q = append(q, []float32{127, float32(i/32 - 127)}[min(i%32, 1)]*0x1.2p-9)
+		largest := float32([]int{127, 8, 57}[i/32%3]) // as of Q8_0, of Q4_0, of what is left of a group
+		q = append(q, []float32{-largest, max(-largest, min(largest, float32(i/32-127)))}[min(i%32, 1)]*0x1.234p-9)
 	}
 	for f, w := range map[PackedForm][]float32{Half: w, SparseHalf: w, Int8: q, SparseInt8: q} {
 		p, err := Pack(w, 1, len(w), f)

@@ -13,12 +13,12 @@ import (
 type Form string
 
 // The forms. All but F32 hold a matrix with many zeros as the weights that are left and a
-// bit for each place, where that takes fewer bytes.
+// bit for each place, where that takes less than three quarters of the bytes.
 const (
 	F32  Form = "f32"  // as they are
 	F16  Form = "f16"  // rounded to float16
 	Int8 Form = "int8" // rounded to whole numbers from -127 to 127, times a float16 for each 32 in a row
-	Auto Form = "auto" // for each matrix, what takes the fewest bytes of those that change no weight by more than 2^-25
+	Auto Form = "auto" // for each matrix, the one of the fewest bytes of those that change no weight by more than 2^-25
 )
 
 // Forms are all of them.
@@ -116,19 +116,29 @@ func (p *product) pack(dense, sparse kernel.PackedForm) {
 // fewer chooses a form by bytes.
 func (p *product) fewer(dense, sparse kernel.PackedForm) kernel.PackedForm {
 	n := kernel.NonZeros(p.w)
-	if kernel.PackedBytes(sparse, p.out, p.in, n) < kernel.PackedBytes(dense, p.out, p.in, n) {
+	if p.cost(sparse, n) < p.cost(dense, n) {
 		return sparse
 	}
 	return dense
 }
 
-// smallest holds a matrix in the form of the fewest bytes that keeps its weights.
+// cost is how many bytes of n weights a step reads, where putting them in their places
+// counts for a third more.
+func (p *product) cost(f kernel.PackedForm, n int) int {
+	size := kernel.PackedBytes(f, p.out, p.in, n)
+	if f.Sparse() {
+		size += size / 3
+	}
+	return size
+}
+
+// smallest holds a matrix in the form of the least cost that keeps its weights.
 func (p *product) smallest() {
 	n, best := kernel.NonZeros(p.w), 4*len(p.w)
 	for f := kernel.Half; f <= kernel.SparseFloat; f++ {
-		if size := kernel.PackedBytes(f, p.out, p.in, n); size < best {
+		if cost := p.cost(f, n); cost < best {
 			if q := p.keeping(f); q != nil {
-				best, p.packed = size, q
+				best, p.packed = cost, q
 			}
 		}
 	}

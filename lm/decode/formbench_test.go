@@ -39,14 +39,15 @@ func BenchmarkForms(b *testing.B) {
 		}
 	}
 	const before = 16
-	for _, n := range []int{1, 4, 8} {
-		b.Run(fmt.Sprintf("sequences=%d", n), func(b *testing.B) {
+	for _, way := range [][2]int{{1, 1}, {1, 2}, {4, 2}, {8, 2}} {
+		n, threads := way[0], way[1]
+		b.Run(fmt.Sprintf("sequences=%d/threads=%d", n, threads), func(b *testing.B) {
 			in := make([]decode.Input, n)
 			none := func(_, _ int, _ []float32) error { return nil }
 			ss, best := make([]*decode.Session, len(vs)), make([]float64, len(vs))
 			for i, v := range vs {
 				var err error
-				if ss[i], err = v.m.NewSession(decode.Options{Sequences: n, Capacity: 64}); err != nil {
+				if ss[i], err = v.m.NewSession(decode.Options{Sequences: n, Capacity: 64, Threads: threads}); err != nil {
 					b.Fatal(err)
 				}
 				for k := range in {
@@ -55,6 +56,7 @@ func BenchmarkForms(b *testing.B) {
 				if err := ss[i].Run(in, nil); err != nil {
 					b.Fatal(err)
 				}
+				defer ss[i].Close()
 				best[i] = math.Inf(1)
 			}
 			for k := range in {
