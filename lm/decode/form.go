@@ -2,6 +2,7 @@ package decode
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"pare/catalog"
@@ -24,6 +25,14 @@ const (
 // Forms are all of them.
 var Forms = []Form{F32, F16, Int8, Auto}
 
+// Check returns an error where there is no such form; "" is F32.
+func (f Form) Check() error {
+	if f != "" && !slices.Contains(Forms, f) {
+		return catalog.Errorf("{Weights} %q is none of %q", f, Forms)
+	}
+	return nil
+}
+
 // near is by how much Auto may change a weight: half of float16's least number. What
 // float16 holds but for weights that are next to nothing, as bfloat16 gives it, is taken
 // for what float16 holds.
@@ -34,15 +43,12 @@ const near = 0x1p-25
 // not finite or too large, stay as they are: Left names them. It returns an error where
 // there is no such form.
 func (m *Model) In(f Form) (*Model, error) {
-	var dense, sparse kernel.PackedForm
-	switch f {
-	case "", F32, Auto:
-	case F16:
-		dense, sparse = kernel.Half, kernel.SparseHalf
-	case Int8:
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	dense, sparse := kernel.Half, kernel.SparseHalf
+	if f == Int8 {
 		dense, sparse = kernel.Int8, kernel.SparseInt8
-	default:
-		return nil, catalog.Errorf("{Weights} %q is none of %q", f, Forms)
 	}
 	y := m.copied()
 	y.left = nil
