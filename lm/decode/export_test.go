@@ -39,3 +39,9 @@ func (m *Model) Held() (out []string) {
 	}
 	return out
 }
+
+// Tile sets how many floats are written out at once, and gives what they were.
+func Tile(n int) (before int) {
+	before, tileFloats = tileFloats, n
+	return before
+}

@@ -58,6 +58,7 @@ func logits(t testing.TB, d *decode.Model, o decode.Options, pieces ...[]int) (o
 func TestForms(t *testing.T) {
 	old := kernel.Level()
 	defer kernel.SetISA(old) //nolint:errcheck // it was in use before
+	defer decode.Tile(decode.Tile(32 * 13))
 	for name, config := range configs {
 		for _, share := range []float64{0, .6} {
 			f := draw(t, config)

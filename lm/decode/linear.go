@@ -8,8 +8,8 @@ import "pare/internal/kernel"
 const few = 16
 
 // tileFloats is how many floats of a packed matrix are written out at once for a product
-// with many rows.
-const tileFloats = 1 << 19
+// with many rows: they stay in the cache. Tests take less.
+var tileFloats = 1 << 19
 
 // pieceRows is how many rows of a matrix with k columns a piece of work has: as many as
 // stay in the cache of a core.
