@@ -19,10 +19,6 @@ var decodeMutants = []Broken{
 		{Name: "weights-always-sparse", Breaks: "putting weights in their places costs nothing", File: "lm/decode/form.go",
 			Old: `size += size / 3`,
 			New: `size += size / 300`},
-		{Name: "weights-unpadded", Breaks: "rows that are no whole groups are not filled up", File: "lm/decode/linear.go",
-			Old: `t.ldx = wide
-}`,
-			New: `}`},
 		{Name: "weights-tile-bias", Breaks: "every tile takes the first biases", File: "lm/decode/linear.go",
 			Old: `t.g.Ep.Bias = q.bias[lo:hi]`,
 			New: `t.g.Ep.Bias = q.bias[:hi-lo]`},
