@@ -4,7 +4,9 @@
 //
 // [New] takes a model of package lm/family. A [Session] holds the caches of some sequences;
 // its Run takes new tokens of any of them and gives logits. It gives what the graph of
-// family.Build gives for the whole text, and allocates nothing once it has run.
+// family.Build gives for the whole text, and allocates nothing once it has run. A step takes
+// about as long as it takes to read the weights: [Model.In] holds them in fewer bytes, and
+// BenchmarkForms says what each form gains.
 package decode
 
 import (
