@@ -15,6 +15,7 @@ import (
 
 	"pare/catalog"
 	"pare/lm"
+	"pare/lm/decode"
 	"pare/lm/local"
 
 	"github.com/spf13/cobra"
@@ -38,6 +39,7 @@ Qwen3, or a model of llama2.c (.bin) with its tokenizer beside it. Nothing is fe
 func (q *speaking) openFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.open.Tokenizer, "tokenizer", "", "tokenizer.json, or the vocabulary of a model of llama2.c (default: what lies beside the weights)")
 	cmd.Flags().IntVar(&q.open.Context, "context", 0, "most tokens of a text (default: what the model was made for, 4096 at most)")
+	cmd.Flags().StringVar((*string)(&q.open.Weights), "weights", "", "how weights are held, which decoding reads: f32, f16, int8 (each 32 times a scale), or auto, of the forms that keep the weights the smallest; all but f32 leave zeros out where there are many (default: f32, and auto for a quantised GGUF file)")
 }
 
 // samplingFlags say how tokens are chosen.
@@ -65,7 +67,15 @@ func (c *cli) language(path string, q *speaking) (*local.Model, error) {
 		q.open.Memory = int(c.memory) / 2
 	}
 	m, err := local.Open(path, q.open)
-	return m, spoken(err)
+	if err != nil {
+		return nil, spoken(err)
+	}
+	if form, read, left := m.Held(); len(left) > 0 {
+		c.say("%d matrices stay float32, since %s cannot hold them, such as %s", len(left), form, left[0])
+	} else if form != decode.F32 {
+		c.say("weights as %s: %.4g MB are read for a token", form, float64(read)/1e6)
+	}
+	return m, nil
 }
 
 // spoken names the flags in an error of a language model, which is wrong use where the

@@ -133,7 +133,7 @@ func BenchmarkSparseTile(b *testing.B) {
 					}
 					s := NewSparse(w, rows, k, k, false, func(c int) int32 { return int32(4 * c * nv * vec) })
 					x, y := alignedFloats(nv*vec*k + 16)[off:], alignedFloats(nv*vec*rows)
-					bench(b, fmt.Sprintf("%dx%d/%d inputs/off %d/", nv, vec, k, off), float64(nonZeros(w)), "G-entries/s", func(*Pool) {
+					bench(b, fmt.Sprintf("%dx%d/%d inputs/off %d/", nv, vec, k, off), float64(NonZeros(w)), "G-entries/s", func(*Pool) {
 						t := &sparseTile{Entries: s.first(0), Counts: unsafe.Pointer(&s.Counts[0]), Rows: rows,
 							X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), YPlane: 4 * nv * vec}
 						runSparse(t, vec, 1, nv, nv*vec)

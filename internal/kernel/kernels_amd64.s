@@ -37281,6 +37281,3998 @@ DATA lanes8<>+24(SB)/4, $0x00000040
 DATA lanes8<>+28(SB)/4, $0x00000080
 GLOBL lanes8<>(SB), RODATA|NOPTR, $32
 
+// func packedhalf0_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·packedhalf0_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+
+packedhalf0_row:
+	MOVQ 24(AX), DX
+	MOVQ 8(SP), BX
+
+packedhalf0_group:
+	VCVTPH2PS (CX), Z0
+	VMOVUPS   Z0, (BX)
+	VCVTPH2PS 32(CX), Z0
+	VMOVUPS   Z0, 64(BX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x80, BX
+	DECQ      DX
+	JNZ       packedhalf0_group
+	MOVQ      8(SP), BX
+	ADDQ      64(AX), BX
+	MOVQ      BX, 8(SP)
+	DECQ      (SP)
+	JNZ       packedhalf0_row
+	VZEROUPPER
+	RET
+
+// func packedhalf1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·packedhalf1_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+
+packedhalf1_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   24(AX), DX
+	MOVQ   40(AX), BX
+
+packedhalf1_group:
+	VCVTPH2PS   (CX), Z4
+	VFMADD231PS (BX), Z4, Z0
+	VCVTPH2PS   32(CX), Z4
+	VFMADD231PS 64(BX), Z4, Z1
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JZ          packedhalf1_sum
+	VCVTPH2PS   (CX), Z4
+	VFMADD231PS (BX), Z4, Z2
+	VCVTPH2PS   32(CX), Z4
+	VFMADD231PS 64(BX), Z4, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JNZ         packedhalf1_group
+
+packedhalf1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedhalf1_row
+	VZEROUPPER
+	RET
+
+// func packedhalf2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·packedhalf2_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 48(AX), DX
+
+packedhalf2_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), SI
+
+packedhalf2_group:
+	VCVTPH2PS   (CX), Z8
+	VFMADD231PS (SI), Z8, Z0
+	VFMADD231PS (SI)(DX*1), Z8, Z2
+	VCVTPH2PS   32(CX), Z8
+	VFMADD231PS 64(SI), Z8, Z1
+	VFMADD231PS 64(SI)(DX*1), Z8, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, SI
+	DECQ        BX
+	JZ          packedhalf2_sum
+	VCVTPH2PS   (CX), Z8
+	VFMADD231PS (SI), Z8, Z4
+	VFMADD231PS (SI)(DX*1), Z8, Z6
+	VCVTPH2PS   32(CX), Z8
+	VFMADD231PS 64(SI), Z8, Z5
+	VFMADD231PS 64(SI)(DX*1), Z8, Z7
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, SI
+	DECQ        BX
+	JNZ         packedhalf2_group
+
+packedhalf2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          8(SP), BX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedhalf2_row
+	VZEROUPPER
+	RET
+
+// func packedhalf4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·packedhalf4_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 48(AX), DX
+	LEAQ (DX)(DX*2), SI
+
+packedhalf4_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), DI
+
+packedhalf4_group:
+	VCVTPH2PS     (CX), Z8
+	VFMADD231PS   (DI), Z8, Z0
+	VFMADD231PS   (DI)(DX*1), Z8, Z2
+	VFMADD231PS   (DI)(DX*2), Z8, Z4
+	VFMADD231PS   (DI)(SI*1), Z8, Z6
+	VCVTPH2PS     32(CX), Z8
+	VFMADD231PS   64(DI), Z8, Z1
+	VFMADD231PS   64(DI)(DX*1), Z8, Z3
+	VFMADD231PS   64(DI)(DX*2), Z8, Z5
+	VFMADD231PS   64(DI)(SI*1), Z8, Z7
+	ADDQ          $0x40, CX
+	ADDQ          $0x80, DI
+	DECQ          BX
+	JNZ           packedhalf4_group
+	MOVQ          8(SP), BX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedhalf4_row
+	VZEROUPPER
+	RET
+
+// func packedhalf8_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·packedhalf8_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 48(AX), DX
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+packedhalf8_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), R9
+
+packedhalf8_group:
+	VCVTPH2PS     (CX), Z8
+	VFMADD231PS   (R9), Z8, Z0
+	VFMADD231PS   (R9)(DX*1), Z8, Z1
+	VFMADD231PS   (R9)(DX*2), Z8, Z2
+	VFMADD231PS   (R9)(SI*1), Z8, Z3
+	VFMADD231PS   (R9)(DX*4), Z8, Z4
+	VFMADD231PS   (R9)(DI*1), Z8, Z5
+	VFMADD231PS   (R9)(SI*2), Z8, Z6
+	VFMADD231PS   (R9)(R8*1), Z8, Z7
+	VCVTPH2PS     32(CX), Z8
+	VFMADD231PS   64(R9), Z8, Z0
+	VFMADD231PS   64(R9)(DX*1), Z8, Z1
+	VFMADD231PS   64(R9)(DX*2), Z8, Z2
+	VFMADD231PS   64(R9)(SI*1), Z8, Z3
+	VFMADD231PS   64(R9)(DX*4), Z8, Z4
+	VFMADD231PS   64(R9)(DI*1), Z8, Z5
+	VFMADD231PS   64(R9)(SI*2), Z8, Z6
+	VFMADD231PS   64(R9)(R8*1), Z8, Z7
+	ADDQ          $0x40, CX
+	ADDQ          $0x80, R9
+	DECQ          BX
+	JNZ           packedhalf8_group
+	MOVQ          8(SP), BX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X8
+	VADDPS        X8, X1, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X8
+	VADDPS        X8, X3, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X8
+	VADDPS        X8, X5, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          64(AX), BX
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (BX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedhalf8_row
+	VZEROUPPER
+	RET
+
+// func packedint80_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·packedint80_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+
+packedint80_row:
+	MOVQ 24(AX), BX
+	MOVQ 8(SP), SI
+
+packedint80_group:
+	VPBROADCASTW (DX), Y0
+	VCVTPH2PS    Y0, Z0
+	VPMOVSXBD    (CX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	VPMOVSXBD    16(CX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedint80_group
+	MOVQ         8(SP), SI
+	ADDQ         64(AX), SI
+	MOVQ         SI, 8(SP)
+	DECQ         (SP)
+	JNZ          packedint80_row
+	VZEROUPPER
+	RET
+
+// func packedint81_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·packedint81_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+
+packedint81_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), SI
+
+packedint81_group:
+	VPBROADCASTW (DX), Y4
+	VCVTPH2PS    Y4, Z4
+	VPMOVSXBD    (CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  (SI), Z5, Z0
+	VPMOVSXBD    16(CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(SI), Z5, Z1
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JZ           packedint81_sum
+	VPBROADCASTW (DX), Y4
+	VCVTPH2PS    Y4, Z4
+	VPMOVSXBD    (CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  (SI), Z5, Z2
+	VPMOVSXBD    16(CX), Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(SI), Z5, Z3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedint81_group
+
+packedint81_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          8(SP), BX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (BX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedint81_row
+	VZEROUPPER
+	RET
+
+// func packedint82_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·packedint82_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 48(AX), BX
+
+packedint82_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), DI
+
+packedint82_group:
+	VPBROADCASTW (DX), Y8
+	VCVTPH2PS    Y8, Z8
+	VPMOVSXBD    (CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  (DI), Z9, Z0
+	VFMADD231PS  (DI)(BX*1), Z9, Z2
+	VPMOVSXBD    16(CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(DI), Z9, Z1
+	VFMADD231PS  64(DI)(BX*1), Z9, Z3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, DI
+	DECQ         SI
+	JZ           packedint82_sum
+	VPBROADCASTW (DX), Y8
+	VCVTPH2PS    Y8, Z8
+	VPMOVSXBD    (CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  (DI), Z9, Z4
+	VFMADD231PS  (DI)(BX*1), Z9, Z6
+	VPMOVSXBD    16(CX), Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(DI), Z9, Z5
+	VFMADD231PS  64(DI)(BX*1), Z9, Z7
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, DI
+	DECQ         SI
+	JNZ          packedint82_group
+
+packedint82_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          8(SP), SI
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedint82_row
+	VZEROUPPER
+	RET
+
+// func packedint84_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·packedint84_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 48(AX), BX
+	LEAQ (BX)(BX*2), DI
+
+packedint84_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), R8
+
+packedint84_group:
+	VPBROADCASTW  (DX), Y8
+	VCVTPH2PS     Y8, Z8
+	VPMOVSXBD     (CX), Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   (R8), Z9, Z0
+	VFMADD231PS   (R8)(BX*1), Z9, Z2
+	VFMADD231PS   (R8)(BX*2), Z9, Z4
+	VFMADD231PS   (R8)(DI*1), Z9, Z6
+	VPMOVSXBD     16(CX), Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   64(R8), Z9, Z1
+	VFMADD231PS   64(R8)(BX*1), Z9, Z3
+	VFMADD231PS   64(R8)(BX*2), Z9, Z5
+	VFMADD231PS   64(R8)(DI*1), Z9, Z7
+	ADDQ          $0x20, CX
+	ADDQ          $0x02, DX
+	ADDQ          $0x80, R8
+	DECQ          SI
+	JNZ           packedint84_group
+	MOVQ          8(SP), SI
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedint84_row
+	VZEROUPPER
+	RET
+
+// func packedint88_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·packedint88_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 48(AX), BX
+	LEAQ (BX)(BX*2), DI
+	LEAQ (BX)(BX*4), R8
+	LEAQ (DI)(BX*4), R9
+
+packedint88_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), R10
+
+packedint88_group:
+	VPBROADCASTW  (DX), Y8
+	VCVTPH2PS     Y8, Z8
+	VPMOVSXBD     (CX), Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   (R10), Z9, Z0
+	VFMADD231PS   (R10)(BX*1), Z9, Z1
+	VFMADD231PS   (R10)(BX*2), Z9, Z2
+	VFMADD231PS   (R10)(DI*1), Z9, Z3
+	VFMADD231PS   (R10)(BX*4), Z9, Z4
+	VFMADD231PS   (R10)(R8*1), Z9, Z5
+	VFMADD231PS   (R10)(DI*2), Z9, Z6
+	VFMADD231PS   (R10)(R9*1), Z9, Z7
+	VPMOVSXBD     16(CX), Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   64(R10), Z9, Z0
+	VFMADD231PS   64(R10)(BX*1), Z9, Z1
+	VFMADD231PS   64(R10)(BX*2), Z9, Z2
+	VFMADD231PS   64(R10)(DI*1), Z9, Z3
+	VFMADD231PS   64(R10)(BX*4), Z9, Z4
+	VFMADD231PS   64(R10)(R8*1), Z9, Z5
+	VFMADD231PS   64(R10)(DI*2), Z9, Z6
+	VFMADD231PS   64(R10)(R9*1), Z9, Z7
+	ADDQ          $0x20, CX
+	ADDQ          $0x02, DX
+	ADDQ          $0x80, R10
+	DECQ          SI
+	JNZ           packedint88_group
+	MOVQ          8(SP), SI
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X8
+	VADDPS        X8, X1, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X8
+	VADDPS        X8, X3, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X8
+	VADDPS        X8, X5, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          64(AX), SI
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (SI)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedint88_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf0_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparsehalf0_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+
+packedsparsehalf0_row:
+	MOVQ 24(AX), SI
+	MOVQ 8(SP), DI
+
+packedsparsehalf0_group:
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z0
+	VPEXPANDW.Z   Z0, K1, Z0
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y0, Z1
+	VMOVUPS       Z1, (DI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMOVUPS       Z0, 64(DI)
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, DI
+	DECQ          SI
+	JNZ           packedsparsehalf0_group
+	MOVQ          8(SP), DI
+	ADDQ          64(AX), DI
+	MOVQ          DI, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsehalf0_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf1_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparsehalf1_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+
+packedsparsehalf1_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), DI
+
+packedsparsehalf1_group:
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z4
+	VPEXPANDW.Z   Z4, K1, Z4
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y4, Z5
+	VFMADD231PS   (DI), Z5, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VFMADD231PS   64(DI), Z4, Z1
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, DI
+	DECQ          SI
+	JZ            packedsparsehalf1_sum
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z4
+	VPEXPANDW.Z   Z4, K1, Z4
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y4, Z5
+	VFMADD231PS   (DI), Z5, Z2
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VFMADD231PS   64(DI), Z4, Z3
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, DI
+	DECQ          SI
+	JNZ           packedsparsehalf1_group
+
+packedsparsehalf1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsehalf1_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf2_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparsehalf2_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 48(AX), SI
+
+packedsparsehalf2_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R8
+
+packedsparsehalf2_group:
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R8), Z9, Z0
+	VFMADD231PS   (R8)(SI*1), Z9, Z2
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R8), Z8, Z1
+	VFMADD231PS   64(R8)(SI*1), Z8, Z3
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, R8
+	DECQ          DI
+	JZ            packedsparsehalf2_sum
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R8), Z9, Z4
+	VFMADD231PS   (R8)(SI*1), Z9, Z6
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R8), Z8, Z5
+	VFMADD231PS   64(R8)(SI*1), Z8, Z7
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, R8
+	DECQ          DI
+	JNZ           packedsparsehalf2_group
+
+packedsparsehalf2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsehalf2_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf4_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparsehalf4_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 48(AX), SI
+	LEAQ (SI)(SI*2), R8
+
+packedsparsehalf4_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R9
+
+packedsparsehalf4_group:
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R9), Z9, Z0
+	VFMADD231PS   (R9)(SI*1), Z9, Z2
+	VFMADD231PS   (R9)(SI*2), Z9, Z4
+	VFMADD231PS   (R9)(R8*1), Z9, Z6
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R9), Z8, Z1
+	VFMADD231PS   64(R9)(SI*1), Z8, Z3
+	VFMADD231PS   64(R9)(SI*2), Z8, Z5
+	VFMADD231PS   64(R9)(R8*1), Z8, Z7
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, R9
+	DECQ          DI
+	JNZ           packedsparsehalf4_group
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsehalf4_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf8_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparsehalf8_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 48(AX), SI
+	LEAQ (SI)(SI*2), R8
+	LEAQ (SI)(SI*4), R9
+	LEAQ (R8)(SI*4), R10
+
+packedsparsehalf8_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R11
+
+packedsparsehalf8_group:
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU64     (CX), Z8
+	VPEXPANDW.Z   Z8, K1, Z8
+	POPCNTL       DX, DX
+	LEAQ          (CX)(DX*2), CX
+	VCVTPH2PS     Y8, Z9
+	VFMADD231PS   (R11), Z9, Z0
+	VFMADD231PS   (R11)(SI*1), Z9, Z1
+	VFMADD231PS   (R11)(SI*2), Z9, Z2
+	VFMADD231PS   (R11)(R8*1), Z9, Z3
+	VFMADD231PS   (R11)(SI*4), Z9, Z4
+	VFMADD231PS   (R11)(R9*1), Z9, Z5
+	VFMADD231PS   (R11)(R8*2), Z9, Z6
+	VFMADD231PS   (R11)(R10*1), Z9, Z7
+	VEXTRACTI64X4 $0x01, Z8, Y8
+	VCVTPH2PS     Y8, Z8
+	VFMADD231PS   64(R11), Z8, Z0
+	VFMADD231PS   64(R11)(SI*1), Z8, Z1
+	VFMADD231PS   64(R11)(SI*2), Z8, Z2
+	VFMADD231PS   64(R11)(R8*1), Z8, Z3
+	VFMADD231PS   64(R11)(SI*4), Z8, Z4
+	VFMADD231PS   64(R11)(R9*1), Z8, Z5
+	VFMADD231PS   64(R11)(R8*2), Z8, Z6
+	VFMADD231PS   64(R11)(R10*1), Z8, Z7
+	ADDQ          $0x04, BX
+	ADDQ          $0x80, R11
+	DECQ          DI
+	JNZ           packedsparsehalf8_group
+	MOVQ          8(SP), DX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X8
+	VADDPS        X8, X1, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X8
+	VADDPS        X8, X3, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X8
+	VADDPS        X8, X5, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsehalf8_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint80_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparseint80_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 16(AX), SI
+
+packedsparseint80_row:
+	MOVQ 24(AX), DI
+	MOVQ 8(SP), R8
+
+packedsparseint80_group:
+	VPBROADCASTW (SI), Y0
+	VCVTPH2PS    Y0, Z0
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y1
+	VPEXPANDB.Z  Y1, K1, Y1
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X1, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R8)
+	VEXTRACTI128 $0x01, Y1, X1
+	VPMOVSXBD    X1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R8
+	DECQ         DI
+	JNZ          packedsparseint80_group
+	MOVQ         8(SP), R8
+	ADDQ         64(AX), R8
+	MOVQ         R8, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparseint80_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint81_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparseint81_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 16(AX), SI
+
+packedsparseint81_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R8
+
+packedsparseint81_group:
+	VPBROADCASTW (SI), Y4
+	VCVTPH2PS    Y4, Z4
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y5
+	VPEXPANDB.Z  Y5, K1, Y5
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X5, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VEXTRACTI128 $0x01, Y5, X5
+	VPMOVSXBD    X5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(R8), Z5, Z1
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R8
+	DECQ         DI
+	JZ           packedsparseint81_sum
+	VPBROADCASTW (SI), Y4
+	VCVTPH2PS    Y4, Z4
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y5
+	VPEXPANDB.Z  Y5, K1, Y5
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X5, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VFMADD231PS  (R8), Z6, Z2
+	VEXTRACTI128 $0x01, Y5, X5
+	VPMOVSXBD    X5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  64(R8), Z5, Z3
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R8
+	DECQ         DI
+	JNZ          packedsparseint81_group
+
+packedsparseint81_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparseint81_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint82_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparseint82_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 48(AX), DI
+
+packedsparseint82_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+packedsparseint82_group:
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y9
+	VPEXPANDB.Z  Y9, K1, Y9
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X9, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z8, Z10, Z10
+	VFMADD231PS  (R9), Z10, Z0
+	VFMADD231PS  (R9)(DI*1), Z10, Z2
+	VEXTRACTI128 $0x01, Y9, X9
+	VPMOVSXBD    X9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(R9), Z9, Z1
+	VFMADD231PS  64(R9)(DI*1), Z9, Z3
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R9
+	DECQ         R8
+	JZ           packedsparseint82_sum
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVL         (BX), DX
+	KMOVD        DX, K1
+	VMOVDQU      (CX), Y9
+	VPEXPANDB.Z  Y9, K1, Y9
+	POPCNTL      DX, DX
+	ADDQ         DX, CX
+	VPMOVSXBD    X9, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z8, Z10, Z10
+	VFMADD231PS  (R9), Z10, Z4
+	VFMADD231PS  (R9)(DI*1), Z10, Z6
+	VEXTRACTI128 $0x01, Y9, X9
+	VPMOVSXBD    X9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  64(R9), Z9, Z5
+	VFMADD231PS  64(R9)(DI*1), Z9, Z7
+	ADDQ         $0x04, BX
+	ADDQ         $0x02, SI
+	ADDQ         $0x80, R9
+	DECQ         R8
+	JNZ          packedsparseint82_group
+
+packedsparseint82_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparseint82_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint84_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparseint84_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(DI*2), R9
+
+packedsparseint84_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R10
+
+packedsparseint84_group:
+	VPBROADCASTW  (SI), Y8
+	VCVTPH2PS     Y8, Z8
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU       (CX), Y9
+	VPEXPANDB.Z   Y9, K1, Y9
+	POPCNTL       DX, DX
+	ADDQ          DX, CX
+	VPMOVSXBD     X9, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (R10), Z10, Z0
+	VFMADD231PS   (R10)(DI*1), Z10, Z2
+	VFMADD231PS   (R10)(DI*2), Z10, Z4
+	VFMADD231PS   (R10)(R9*1), Z10, Z6
+	VEXTRACTI128  $0x01, Y9, X9
+	VPMOVSXBD     X9, Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   64(R10), Z9, Z1
+	VFMADD231PS   64(R10)(DI*1), Z9, Z3
+	VFMADD231PS   64(R10)(DI*2), Z9, Z5
+	VFMADD231PS   64(R10)(R9*1), Z9, Z7
+	ADDQ          $0x04, BX
+	ADDQ          $0x02, SI
+	ADDQ          $0x80, R10
+	DECQ          R8
+	JNZ           packedsparseint84_group
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparseint84_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint88_avx512(t *byte)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, POPCNT
+TEXT ·packedsparseint88_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), BX
+	MOVQ 16(AX), SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(DI*2), R9
+	LEAQ (DI)(DI*4), R10
+	LEAQ (R9)(DI*4), R11
+
+packedsparseint88_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R12
+
+packedsparseint88_group:
+	VPBROADCASTW  (SI), Y8
+	VCVTPH2PS     Y8, Z8
+	MOVL          (BX), DX
+	KMOVD         DX, K1
+	VMOVDQU       (CX), Y9
+	VPEXPANDB.Z   Y9, K1, Y9
+	POPCNTL       DX, DX
+	ADDQ          DX, CX
+	VPMOVSXBD     X9, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (R12), Z10, Z0
+	VFMADD231PS   (R12)(DI*1), Z10, Z1
+	VFMADD231PS   (R12)(DI*2), Z10, Z2
+	VFMADD231PS   (R12)(R9*1), Z10, Z3
+	VFMADD231PS   (R12)(DI*4), Z10, Z4
+	VFMADD231PS   (R12)(R10*1), Z10, Z5
+	VFMADD231PS   (R12)(R9*2), Z10, Z6
+	VFMADD231PS   (R12)(R11*1), Z10, Z7
+	VEXTRACTI128  $0x01, Y9, X9
+	VPMOVSXBD     X9, Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z8, Z9, Z9
+	VFMADD231PS   64(R12), Z9, Z0
+	VFMADD231PS   64(R12)(DI*1), Z9, Z1
+	VFMADD231PS   64(R12)(DI*2), Z9, Z2
+	VFMADD231PS   64(R12)(R9*1), Z9, Z3
+	VFMADD231PS   64(R12)(DI*4), Z9, Z4
+	VFMADD231PS   64(R12)(R10*1), Z9, Z5
+	VFMADD231PS   64(R12)(R9*2), Z9, Z6
+	VFMADD231PS   64(R12)(R11*1), Z9, Z7
+	ADDQ          $0x04, BX
+	ADDQ          $0x02, SI
+	ADDQ          $0x80, R12
+	DECQ          R8
+	JNZ           packedsparseint88_group
+	MOVQ          8(SP), DX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X8
+	VADDPS        X8, X1, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X8
+	VADDPS        X8, X3, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X8
+	VADDPS        X8, X5, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparseint88_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat0_avx512(t *byte)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·packedsparsefloat0_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+
+packedsparsefloat0_row:
+	MOVQ 24(AX), DI
+	MOVQ 8(SP), R8
+
+packedsparsefloat0_group:
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z0
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z0, K1, Z0
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     (CX), Z0
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z0, K1, Z0
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VMOVUPS     Z0, 64(R8)
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R8
+	DECQ        DI
+	JNZ         packedsparsefloat0_group
+	MOVQ        8(SP), R8
+	ADDQ        64(AX), R8
+	MOVQ        R8, 8(SP)
+	DECQ        (SP)
+	JNZ         packedsparsefloat0_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat1_avx512(t *byte)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·packedsparsefloat1_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+
+packedsparsefloat1_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R8
+
+packedsparsefloat1_group:
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R8), Z4, Z0
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R8), Z4, Z1
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R8
+	DECQ        DI
+	JZ          packedsparsefloat1_sum
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R8), Z4, Z2
+	VMOVUPS     (CX), Z4
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z4, K1, Z4
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R8), Z4, Z3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R8
+	DECQ        DI
+	JNZ         packedsparsefloat1_group
+
+packedsparsefloat1_sum:
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsefloat1_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat2_avx512(t *byte)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·packedsparsefloat2_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 48(AX), DI
+
+packedsparsefloat2_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+packedsparsefloat2_group:
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R9), Z8, Z0
+	VFMADD231PS (R9)(DI*1), Z8, Z2
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Z8, Z1
+	VFMADD231PS 64(R9)(DI*1), Z8, Z3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsefloat2_sum
+	MOVL        (SI), DX
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	SHRL        $0x10, DX
+	VFMADD231PS (R9), Z8, Z4
+	VFMADD231PS (R9)(DI*1), Z8, Z6
+	VMOVUPS     (CX), Z8
+	KMOVW       DX, K1
+	VPEXPANDD.Z Z8, K1, Z8
+	MOVWLZX     DX, BX
+	POPCNTL     BX, BX
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Z8, Z5
+	VFMADD231PS 64(R9)(DI*1), Z8, Z7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsefloat2_group
+
+packedsparsefloat2_sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsefloat2_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat4_avx512(t *byte)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·packedsparsefloat4_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(DI*2), R9
+
+packedsparsefloat4_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R10
+
+packedsparsefloat4_group:
+	MOVL          (SI), DX
+	VMOVUPS       (CX), Z8
+	KMOVW         DX, K1
+	VPEXPANDD.Z   Z8, K1, Z8
+	MOVWLZX       DX, BX
+	POPCNTL       BX, BX
+	LEAQ          (CX)(BX*4), CX
+	SHRL          $0x10, DX
+	VFMADD231PS   (R10), Z8, Z0
+	VFMADD231PS   (R10)(DI*1), Z8, Z2
+	VFMADD231PS   (R10)(DI*2), Z8, Z4
+	VFMADD231PS   (R10)(R9*1), Z8, Z6
+	VMOVUPS       (CX), Z8
+	KMOVW         DX, K1
+	VPEXPANDD.Z   Z8, K1, Z8
+	MOVWLZX       DX, BX
+	POPCNTL       BX, BX
+	LEAQ          (CX)(BX*4), CX
+	VFMADD231PS   64(R10), Z8, Z1
+	VFMADD231PS   64(R10)(DI*1), Z8, Z3
+	VFMADD231PS   64(R10)(DI*2), Z8, Z5
+	VFMADD231PS   64(R10)(R9*1), Z8, Z7
+	ADDQ          $0x04, SI
+	ADDQ          $0x80, R10
+	DECQ          R8
+	JNZ           packedsparsefloat4_group
+	MOVQ          8(SP), DX
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsefloat4_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat8_avx512(t *byte)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·packedsparsefloat8_avx512(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(DI*2), R9
+	LEAQ (DI)(DI*4), R10
+	LEAQ (R9)(DI*4), R11
+
+packedsparsefloat8_row:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R12
+
+packedsparsefloat8_group:
+	MOVL          (SI), DX
+	VMOVUPS       (CX), Z8
+	KMOVW         DX, K1
+	VPEXPANDD.Z   Z8, K1, Z8
+	MOVWLZX       DX, BX
+	POPCNTL       BX, BX
+	LEAQ          (CX)(BX*4), CX
+	SHRL          $0x10, DX
+	VFMADD231PS   (R12), Z8, Z0
+	VFMADD231PS   (R12)(DI*1), Z8, Z1
+	VFMADD231PS   (R12)(DI*2), Z8, Z2
+	VFMADD231PS   (R12)(R9*1), Z8, Z3
+	VFMADD231PS   (R12)(DI*4), Z8, Z4
+	VFMADD231PS   (R12)(R10*1), Z8, Z5
+	VFMADD231PS   (R12)(R9*2), Z8, Z6
+	VFMADD231PS   (R12)(R11*1), Z8, Z7
+	VMOVUPS       (CX), Z8
+	KMOVW         DX, K1
+	VPEXPANDD.Z   Z8, K1, Z8
+	MOVWLZX       DX, BX
+	POPCNTL       BX, BX
+	LEAQ          (CX)(BX*4), CX
+	VFMADD231PS   64(R12), Z8, Z0
+	VFMADD231PS   64(R12)(DI*1), Z8, Z1
+	VFMADD231PS   64(R12)(DI*2), Z8, Z2
+	VFMADD231PS   64(R12)(R9*1), Z8, Z3
+	VFMADD231PS   64(R12)(DI*4), Z8, Z4
+	VFMADD231PS   64(R12)(R10*1), Z8, Z5
+	VFMADD231PS   64(R12)(R9*2), Z8, Z6
+	VFMADD231PS   64(R12)(R11*1), Z8, Z7
+	ADDQ          $0x04, SI
+	ADDQ          $0x80, R12
+	DECQ          R8
+	JNZ           packedsparsefloat8_group
+	MOVQ          8(SP), DX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X8
+	VADDPS        X8, X1, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X8
+	VADDPS        X8, X2, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X8
+	VADDPS        X8, X3, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X8
+	VADDPS        X8, X4, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X8
+	VADDPS        X8, X5, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X8
+	VADDPS        X8, X6, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          64(AX), DX
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X9
+	VPERMILPS     $0x4e, X9, X8
+	VADDPS        X8, X9, X9
+	VPERMILPS     $0xb1, X9, X8
+	VADDPS        X8, X9, X9
+	VMOVSS        X9, (DX)
+	ADDQ          $0x04, 8(SP)
+	DECQ          (SP)
+	JNZ           packedsparsefloat8_row
+	VZEROUPPER
+	RET
+
+// func packedhalf0_avx2(t *byte)
+// Requires: AVX, F16C
+TEXT ·packedhalf0_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+
+packedhalf0_row:
+	MOVQ 24(AX), DX
+	MOVQ 8(SP), BX
+
+packedhalf0_group:
+	VCVTPH2PS (CX), Y0
+	VMOVUPS   Y0, (BX)
+	VCVTPH2PS 16(CX), Y0
+	VMOVUPS   Y0, 32(BX)
+	VCVTPH2PS 32(CX), Y0
+	VMOVUPS   Y0, 64(BX)
+	VCVTPH2PS 48(CX), Y0
+	VMOVUPS   Y0, 96(BX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x80, BX
+	DECQ      DX
+	JNZ       packedhalf0_group
+	MOVQ      8(SP), BX
+	ADDQ      64(AX), BX
+	MOVQ      BX, 8(SP)
+	DECQ      (SP)
+	JNZ       packedhalf0_row
+	VZEROUPPER
+	RET
+
+// func packedhalf1_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·packedhalf1_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+
+packedhalf1_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), DX
+	MOVQ   40(AX), BX
+
+packedhalf1_group:
+	VCVTPH2PS   (CX), Y8
+	VFMADD231PS (BX), Y8, Y0
+	VCVTPH2PS   16(CX), Y8
+	VFMADD231PS 32(BX), Y8, Y1
+	VCVTPH2PS   32(CX), Y8
+	VFMADD231PS 64(BX), Y8, Y2
+	VCVTPH2PS   48(CX), Y8
+	VFMADD231PS 96(BX), Y8, Y3
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JZ          packedhalf1_sum
+	VCVTPH2PS   (CX), Y8
+	VFMADD231PS (BX), Y8, Y4
+	VCVTPH2PS   16(CX), Y8
+	VFMADD231PS 32(BX), Y8, Y5
+	VCVTPH2PS   32(CX), Y8
+	VFMADD231PS 64(BX), Y8, Y6
+	VCVTPH2PS   48(CX), Y8
+	VFMADD231PS 96(BX), Y8, Y7
+	ADDQ        $0x40, CX
+	ADDQ        $0x80, BX
+	DECQ        DX
+	JNZ         packedhalf1_group
+
+packedhalf1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         8(SP), DX
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedhalf1_row
+	VZEROUPPER
+	RET
+
+// func packedhalf2_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·packedhalf2_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 48(AX), DX
+
+packedhalf2_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), SI
+
+packedhalf2_group:
+	VCVTPH2PS    (CX), Y4
+	VFMADD231PS  (SI), Y4, Y0
+	VFMADD231PS  (SI)(DX*1), Y4, Y2
+	VCVTPH2PS    16(CX), Y4
+	VFMADD231PS  32(SI), Y4, Y1
+	VFMADD231PS  32(SI)(DX*1), Y4, Y3
+	VCVTPH2PS    32(CX), Y4
+	VFMADD231PS  64(SI), Y4, Y0
+	VFMADD231PS  64(SI)(DX*1), Y4, Y2
+	VCVTPH2PS    48(CX), Y4
+	VFMADD231PS  96(SI), Y4, Y1
+	VFMADD231PS  96(SI)(DX*1), Y4, Y3
+	ADDQ         $0x40, CX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedhalf2_group
+	MOVQ         8(SP), BX
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (BX)
+	ADDQ         64(AX), BX
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (BX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedhalf2_row
+	VZEROUPPER
+	RET
+
+// func packedhalf4_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·packedhalf4_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 48(AX), DX
+	LEAQ (DX)(DX*2), SI
+
+packedhalf4_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), DI
+
+packedhalf4_group:
+	VCVTPH2PS    (CX), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  (DI)(DX*1), Y4, Y1
+	VFMADD231PS  (DI)(DX*2), Y4, Y2
+	VFMADD231PS  (DI)(SI*1), Y4, Y3
+	VCVTPH2PS    16(CX), Y4
+	VFMADD231PS  32(DI), Y4, Y0
+	VFMADD231PS  32(DI)(DX*1), Y4, Y1
+	VFMADD231PS  32(DI)(DX*2), Y4, Y2
+	VFMADD231PS  32(DI)(SI*1), Y4, Y3
+	VCVTPH2PS    32(CX), Y4
+	VFMADD231PS  64(DI), Y4, Y0
+	VFMADD231PS  64(DI)(DX*1), Y4, Y1
+	VFMADD231PS  64(DI)(DX*2), Y4, Y2
+	VFMADD231PS  64(DI)(SI*1), Y4, Y3
+	VCVTPH2PS    48(CX), Y4
+	VFMADD231PS  96(DI), Y4, Y0
+	VFMADD231PS  96(DI)(DX*1), Y4, Y1
+	VFMADD231PS  96(DI)(DX*2), Y4, Y2
+	VFMADD231PS  96(DI)(SI*1), Y4, Y3
+	ADDQ         $0x40, CX
+	ADDQ         $0x80, DI
+	DECQ         BX
+	JNZ          packedhalf4_group
+	MOVQ         8(SP), BX
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (BX)
+	ADDQ         64(AX), BX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (BX)
+	ADDQ         64(AX), BX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (BX)
+	ADDQ         64(AX), BX
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (BX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedhalf4_row
+	VZEROUPPER
+	RET
+
+// func packedint80_avx2(t *byte)
+// Requires: AVX, AVX2, F16C
+TEXT ·packedint80_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+
+packedint80_row:
+	MOVQ 24(AX), BX
+	MOVQ 8(SP), SI
+
+packedint80_group:
+	VPBROADCASTW (DX), X0
+	VCVTPH2PS    X0, Y0
+	VPMOVSXBD    (CX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VPMOVSXBD    8(CX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VPMOVSXBD    16(CX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VPMOVSXBD    24(CX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedint80_group
+	MOVQ         8(SP), SI
+	ADDQ         64(AX), SI
+	MOVQ         SI, 8(SP)
+	DECQ         (SP)
+	JNZ          packedint80_row
+	VZEROUPPER
+	RET
+
+// func packedint81_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·packedint81_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+
+packedint81_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), BX
+	MOVQ   40(AX), SI
+
+packedint81_group:
+	VPBROADCASTW (DX), X8
+	VCVTPH2PS    X8, Y8
+	VPMOVSXBD    (CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y0
+	VPMOVSXBD    8(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y1
+	VPMOVSXBD    16(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y2
+	VPMOVSXBD    24(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JZ           packedint81_sum
+	VPBROADCASTW (DX), X8
+	VCVTPH2PS    X8, Y8
+	VPMOVSXBD    (CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y4
+	VPMOVSXBD    8(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y5
+	VPMOVSXBD    16(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y6
+	VPMOVSXBD    24(CX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y7
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, SI
+	DECQ         BX
+	JNZ          packedint81_group
+
+packedint81_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         8(SP), BX
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (BX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedint81_row
+	VZEROUPPER
+	RET
+
+// func packedint82_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·packedint82_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 48(AX), BX
+
+packedint82_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), DI
+
+packedint82_group:
+	VPBROADCASTW (DX), X4
+	VCVTPH2PS    X4, Y4
+	VPMOVSXBD    (CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (DI), Y5, Y0
+	VFMADD231PS  (DI)(BX*1), Y5, Y2
+	VPMOVSXBD    8(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  32(DI), Y5, Y1
+	VFMADD231PS  32(DI)(BX*1), Y5, Y3
+	VPMOVSXBD    16(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(DI), Y5, Y0
+	VFMADD231PS  64(DI)(BX*1), Y5, Y2
+	VPMOVSXBD    24(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(DI), Y5, Y1
+	VFMADD231PS  96(DI)(BX*1), Y5, Y3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, DI
+	DECQ         SI
+	JNZ          packedint82_group
+	MOVQ         8(SP), SI
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (SI)
+	ADDQ         64(AX), SI
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedint82_row
+	VZEROUPPER
+	RET
+
+// func packedint84_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·packedint84_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 48(AX), BX
+	LEAQ (BX)(BX*2), DI
+
+packedint84_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), SI
+	MOVQ   40(AX), R8
+
+packedint84_group:
+	VPBROADCASTW (DX), X4
+	VCVTPH2PS    X4, Y4
+	VPMOVSXBD    (CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (R8), Y5, Y0
+	VFMADD231PS  (R8)(BX*1), Y5, Y1
+	VFMADD231PS  (R8)(BX*2), Y5, Y2
+	VFMADD231PS  (R8)(DI*1), Y5, Y3
+	VPMOVSXBD    8(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  32(R8), Y5, Y0
+	VFMADD231PS  32(R8)(BX*1), Y5, Y1
+	VFMADD231PS  32(R8)(BX*2), Y5, Y2
+	VFMADD231PS  32(R8)(DI*1), Y5, Y3
+	VPMOVSXBD    16(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(R8), Y5, Y0
+	VFMADD231PS  64(R8)(BX*1), Y5, Y1
+	VFMADD231PS  64(R8)(BX*2), Y5, Y2
+	VFMADD231PS  64(R8)(DI*1), Y5, Y3
+	VPMOVSXBD    24(CX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(R8), Y5, Y0
+	VFMADD231PS  96(R8)(BX*1), Y5, Y1
+	VFMADD231PS  96(R8)(BX*2), Y5, Y2
+	VFMADD231PS  96(R8)(DI*1), Y5, Y3
+	ADDQ         $0x20, CX
+	ADDQ         $0x02, DX
+	ADDQ         $0x80, R8
+	DECQ         SI
+	JNZ          packedint84_group
+	MOVQ         8(SP), SI
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (SI)
+	ADDQ         64(AX), SI
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	ADDQ         64(AX), SI
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	ADDQ         64(AX), SI
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedint84_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf0_avx2(t *byte)
+// Requires: AVX, F16C, POPCNT
+TEXT ·packedsparsehalf0_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+
+packedsparsehalf0_row:
+	MOVQ 24(AX), R8
+	MOVQ 8(SP), R9
+
+packedsparsehalf0_group:
+	MOVBLZX   (SI), DX
+	POPCNTL   DX, BX
+	SHLL      $0x04, DX
+	VMOVDQU   (CX), X0
+	VPSHUFB   (DI)(DX*1), X0, X0
+	VCVTPH2PS X0, Y0
+	LEAQ      (CX)(BX*2), CX
+	VMOVUPS   Y0, (R9)
+	MOVBLZX   1(SI), DX
+	POPCNTL   DX, BX
+	SHLL      $0x04, DX
+	VMOVDQU   (CX), X0
+	VPSHUFB   (DI)(DX*1), X0, X0
+	VCVTPH2PS X0, Y0
+	LEAQ      (CX)(BX*2), CX
+	VMOVUPS   Y0, 32(R9)
+	MOVBLZX   2(SI), DX
+	POPCNTL   DX, BX
+	SHLL      $0x04, DX
+	VMOVDQU   (CX), X0
+	VPSHUFB   (DI)(DX*1), X0, X0
+	VCVTPH2PS X0, Y0
+	LEAQ      (CX)(BX*2), CX
+	VMOVUPS   Y0, 64(R9)
+	MOVBLZX   3(SI), DX
+	POPCNTL   DX, BX
+	SHLL      $0x04, DX
+	VMOVDQU   (CX), X0
+	VPSHUFB   (DI)(DX*1), X0, X0
+	VCVTPH2PS X0, Y0
+	LEAQ      (CX)(BX*2), CX
+	VMOVUPS   Y0, 96(R9)
+	ADDQ      $0x04, SI
+	ADDQ      $0x80, R9
+	DECQ      R8
+	JNZ       packedsparsehalf0_group
+	MOVQ      8(SP), R9
+	ADDQ      64(AX), R9
+	MOVQ      R9, 8(SP)
+	DECQ      (SP)
+	JNZ       packedsparsehalf0_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf1_avx2(t *byte)
+// Requires: AVX, F16C, FMA3, POPCNT
+TEXT ·packedsparsehalf1_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+
+packedsparsehalf1_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+packedsparsehalf1_group:
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS (R9), Y8, Y0
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 32(R9), Y8, Y1
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 64(R9), Y8, Y2
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 96(R9), Y8, Y3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsehalf1_sum
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS (R9), Y8, Y4
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 32(R9), Y8, Y5
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 64(R9), Y8, Y6
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	SHLL        $0x04, DX
+	VMOVDQU     (CX), X8
+	VPSHUFB     (DI)(DX*1), X8, X8
+	VCVTPH2PS   X8, Y8
+	LEAQ        (CX)(BX*2), CX
+	VFMADD231PS 96(R9), Y8, Y7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsehalf1_group
+
+packedsparsehalf1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         8(SP), DX
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsehalf1_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf2_avx2(t *byte)
+// Requires: AVX, F16C, FMA3, POPCNT
+TEXT ·packedsparsehalf2_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+
+packedsparsehalf2_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R10
+
+packedsparsehalf2_group:
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  (R10), Y4, Y0
+	VFMADD231PS  (R10)(R8*1), Y4, Y2
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  32(R10), Y4, Y1
+	VFMADD231PS  32(R10)(R8*1), Y4, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  64(R10), Y4, Y0
+	VFMADD231PS  64(R10)(R8*1), Y4, Y2
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  96(R10), Y4, Y1
+	VFMADD231PS  96(R10)(R8*1), Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNZ          packedsparsehalf2_group
+	MOVQ         8(SP), DX
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsehalf2_row
+	VZEROUPPER
+	RET
+
+// func packedsparsehalf4_avx2(t *byte)
+// Requires: AVX, F16C, FMA3, POPCNT
+TEXT ·packedsparsehalf4_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	LEAQ (R8)(R8*2), R10
+
+packedsparsehalf4_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R11
+
+packedsparsehalf4_group:
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  (R11), Y4, Y0
+	VFMADD231PS  (R11)(R8*1), Y4, Y1
+	VFMADD231PS  (R11)(R8*2), Y4, Y2
+	VFMADD231PS  (R11)(R10*1), Y4, Y3
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  32(R11), Y4, Y0
+	VFMADD231PS  32(R11)(R8*1), Y4, Y1
+	VFMADD231PS  32(R11)(R8*2), Y4, Y2
+	VFMADD231PS  32(R11)(R10*1), Y4, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  64(R11), Y4, Y0
+	VFMADD231PS  64(R11)(R8*1), Y4, Y1
+	VFMADD231PS  64(R11)(R8*2), Y4, Y2
+	VFMADD231PS  64(R11)(R10*1), Y4, Y3
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	SHLL         $0x04, DX
+	VMOVDQU      (CX), X4
+	VPSHUFB      (DI)(DX*1), X4, X4
+	VCVTPH2PS    X4, Y4
+	LEAQ         (CX)(BX*2), CX
+	VFMADD231PS  96(R11), Y4, Y0
+	VFMADD231PS  96(R11)(R8*1), Y4, Y1
+	VFMADD231PS  96(R11)(R8*2), Y4, Y2
+	VFMADD231PS  96(R11)(R10*1), Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R11
+	DECQ         R9
+	JNZ          packedsparsehalf4_group
+	MOVQ         8(SP), DX
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsehalf4_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint80_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, POPCNT
+TEXT ·packedsparseint80_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 16(AX), R8
+
+packedsparseint80_row:
+	MOVQ 24(AX), R9
+	MOVQ 8(SP), R10
+
+packedsparseint80_group:
+	VPBROADCASTW (R8), X0
+	VCVTPH2PS    X0, Y0
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X1
+	VMOVQ        (DI)(DX*8), X2
+	VPSHUFB      X2, X1, X1
+	VPMOVSXBD    X1, Y1
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (R10)
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X1
+	VMOVQ        (DI)(DX*8), X2
+	VPSHUFB      X2, X1, X1
+	VPMOVSXBD    X1, Y1
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X1
+	VMOVQ        (DI)(DX*8), X2
+	VPSHUFB      X2, X1, X1
+	VPMOVSXBD    X1, Y1
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 64(R10)
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X1
+	VMOVQ        (DI)(DX*8), X2
+	VPSHUFB      X2, X1, X1
+	VPMOVSXBD    X1, Y1
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 96(R10)
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNZ          packedsparseint80_group
+	MOVQ         8(SP), R10
+	ADDQ         64(AX), R10
+	MOVQ         R10, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparseint80_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint81_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+TEXT ·packedsparseint81_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 16(AX), R8
+
+packedsparseint81_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R10
+
+packedsparseint81_group:
+	VPBROADCASTW (R8), X8
+	VCVTPH2PS    X8, Y8
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (R10), Y9, Y0
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(R10), Y9, Y1
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(R10), Y9, Y2
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(R10), Y9, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JZ           packedsparseint81_sum
+	VPBROADCASTW (R8), X8
+	VCVTPH2PS    X8, Y8
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (R10), Y9, Y4
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  32(R10), Y9, Y5
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(R10), Y9, Y6
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X9
+	VMOVQ        (DI)(DX*8), X10
+	VPSHUFB      X10, X9, X9
+	VPMOVSXBD    X9, Y9
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(R10), Y9, Y7
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNZ          packedsparseint81_group
+
+packedsparseint81_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         8(SP), DX
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparseint81_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint82_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+TEXT ·packedsparseint82_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 16(AX), R8
+	MOVQ 48(AX), R9
+
+packedsparseint82_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R10
+	MOVQ   40(AX), R11
+
+packedsparseint82_group:
+	VPBROADCASTW (R8), X4
+	VCVTPH2PS    X4, Y4
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (R11), Y5, Y0
+	VFMADD231PS  (R11)(R9*1), Y5, Y2
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  32(R11), Y5, Y1
+	VFMADD231PS  32(R11)(R9*1), Y5, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(R11), Y5, Y0
+	VFMADD231PS  64(R11)(R9*1), Y5, Y2
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(R11), Y5, Y1
+	VFMADD231PS  96(R11)(R9*1), Y5, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R11
+	DECQ         R10
+	JNZ          packedsparseint82_group
+	MOVQ         8(SP), DX
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparseint82_row
+	VZEROUPPER
+	RET
+
+// func packedsparseint84_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+TEXT ·packedsparseint84_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 16(AX), R8
+	MOVQ 48(AX), R9
+	LEAQ (R9)(R9*2), R11
+
+packedsparseint84_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R10
+	MOVQ   40(AX), R12
+
+packedsparseint84_group:
+	VPBROADCASTW (R8), X4
+	VCVTPH2PS    X4, Y4
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (R12), Y5, Y0
+	VFMADD231PS  (R12)(R9*1), Y5, Y1
+	VFMADD231PS  (R12)(R9*2), Y5, Y2
+	VFMADD231PS  (R12)(R11*1), Y5, Y3
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  32(R12), Y5, Y0
+	VFMADD231PS  32(R12)(R9*1), Y5, Y1
+	VFMADD231PS  32(R12)(R9*2), Y5, Y2
+	VFMADD231PS  32(R12)(R11*1), Y5, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(R12), Y5, Y0
+	VFMADD231PS  64(R12)(R9*1), Y5, Y1
+	VFMADD231PS  64(R12)(R9*2), Y5, Y2
+	VFMADD231PS  64(R12)(R11*1), Y5, Y3
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VMOVQ        (CX), X5
+	VMOVQ        (DI)(DX*8), X6
+	VPSHUFB      X6, X5, X5
+	VPMOVSXBD    X5, Y5
+	ADDQ         BX, CX
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(R12), Y5, Y0
+	VFMADD231PS  96(R12)(R9*1), Y5, Y1
+	VFMADD231PS  96(R12)(R9*2), Y5, Y2
+	VFMADD231PS  96(R12)(R11*1), Y5, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x02, R8
+	ADDQ         $0x80, R12
+	DECQ         R10
+	JNZ          packedsparseint84_group
+	MOVQ         8(SP), DX
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparseint84_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat0_avx2(t *byte)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·packedsparsefloat0_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+
+packedsparsefloat0_row:
+	MOVQ 24(AX), R8
+	MOVQ 8(SP), R9
+
+packedsparsefloat0_group:
+	MOVBLZX   (SI), DX
+	POPCNTL   DX, BX
+	VPMOVSXBD (DI)(DX*8), Y1
+	VPERMPS   (CX), Y1, Y0
+	VPSRAD    $0x1f, Y1, Y1
+	VPANDN    Y0, Y1, Y0
+	LEAQ      (CX)(BX*4), CX
+	VMOVUPS   Y0, (R9)
+	MOVBLZX   1(SI), DX
+	POPCNTL   DX, BX
+	VPMOVSXBD (DI)(DX*8), Y1
+	VPERMPS   (CX), Y1, Y0
+	VPSRAD    $0x1f, Y1, Y1
+	VPANDN    Y0, Y1, Y0
+	LEAQ      (CX)(BX*4), CX
+	VMOVUPS   Y0, 32(R9)
+	MOVBLZX   2(SI), DX
+	POPCNTL   DX, BX
+	VPMOVSXBD (DI)(DX*8), Y1
+	VPERMPS   (CX), Y1, Y0
+	VPSRAD    $0x1f, Y1, Y1
+	VPANDN    Y0, Y1, Y0
+	LEAQ      (CX)(BX*4), CX
+	VMOVUPS   Y0, 64(R9)
+	MOVBLZX   3(SI), DX
+	POPCNTL   DX, BX
+	VPMOVSXBD (DI)(DX*8), Y1
+	VPERMPS   (CX), Y1, Y0
+	VPSRAD    $0x1f, Y1, Y1
+	VPANDN    Y0, Y1, Y0
+	LEAQ      (CX)(BX*4), CX
+	VMOVUPS   Y0, 96(R9)
+	ADDQ      $0x04, SI
+	ADDQ      $0x80, R9
+	DECQ      R8
+	JNZ       packedsparsefloat0_group
+	MOVQ      8(SP), R9
+	ADDQ      64(AX), R9
+	MOVQ      R9, 8(SP)
+	DECQ      (SP)
+	JNZ       packedsparsefloat0_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat1_avx2(t *byte)
+// Requires: AVX, AVX2, FMA3, POPCNT
+TEXT ·packedsparsefloat1_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+
+packedsparsefloat1_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+packedsparsefloat1_group:
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS (R9), Y8, Y0
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 32(R9), Y8, Y1
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Y8, Y2
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 96(R9), Y8, Y3
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JZ          packedsparsefloat1_sum
+	MOVBLZX     (SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS (R9), Y8, Y4
+	MOVBLZX     1(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 32(R9), Y8, Y5
+	MOVBLZX     2(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 64(R9), Y8, Y6
+	MOVBLZX     3(SI), DX
+	POPCNTL     DX, BX
+	VPMOVSXBD   (DI)(DX*8), Y9
+	VPERMPS     (CX), Y9, Y8
+	VPSRAD      $0x1f, Y9, Y9
+	VPANDN      Y8, Y9, Y8
+	LEAQ        (CX)(BX*4), CX
+	VFMADD231PS 96(R9), Y8, Y7
+	ADDQ        $0x04, SI
+	ADDQ        $0x80, R9
+	DECQ        R8
+	JNZ         packedsparsefloat1_group
+
+packedsparsefloat1_sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         8(SP), DX
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsefloat1_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat2_avx2(t *byte)
+// Requires: AVX, AVX2, FMA3, POPCNT
+TEXT ·packedsparsefloat2_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+
+packedsparsefloat2_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R10
+
+packedsparsefloat2_group:
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  (R10), Y4, Y0
+	VFMADD231PS  (R10)(R8*1), Y4, Y2
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  32(R10), Y4, Y1
+	VFMADD231PS  32(R10)(R8*1), Y4, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  64(R10), Y4, Y0
+	VFMADD231PS  64(R10)(R8*1), Y4, Y2
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  96(R10), Y4, Y1
+	VFMADD231PS  96(R10)(R8*1), Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNZ          packedsparsefloat2_group
+	MOVQ         8(SP), DX
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsefloat2_row
+	VZEROUPPER
+	RET
+
+// func packedsparsefloat4_avx2(t *byte)
+// Requires: AVX, AVX2, FMA3, POPCNT
+TEXT ·packedsparsefloat4_avx2(SB), NOSPLIT, $16-8
+	MOVQ t+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ CX, (SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ (AX), CX
+	MOVQ 8(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	LEAQ (R8)(R8*2), R10
+
+packedsparsefloat4_row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R11
+
+packedsparsefloat4_group:
+	MOVBLZX      (SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  (R11), Y4, Y0
+	VFMADD231PS  (R11)(R8*1), Y4, Y1
+	VFMADD231PS  (R11)(R8*2), Y4, Y2
+	VFMADD231PS  (R11)(R10*1), Y4, Y3
+	MOVBLZX      1(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  32(R11), Y4, Y0
+	VFMADD231PS  32(R11)(R8*1), Y4, Y1
+	VFMADD231PS  32(R11)(R8*2), Y4, Y2
+	VFMADD231PS  32(R11)(R10*1), Y4, Y3
+	MOVBLZX      2(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  64(R11), Y4, Y0
+	VFMADD231PS  64(R11)(R8*1), Y4, Y1
+	VFMADD231PS  64(R11)(R8*2), Y4, Y2
+	VFMADD231PS  64(R11)(R10*1), Y4, Y3
+	MOVBLZX      3(SI), DX
+	POPCNTL      DX, BX
+	VPMOVSXBD    (DI)(DX*8), Y5
+	VPERMPS      (CX), Y5, Y4
+	VPSRAD       $0x1f, Y5, Y5
+	VPANDN       Y4, Y5, Y4
+	LEAQ         (CX)(BX*4), CX
+	VFMADD231PS  96(R11), Y4, Y0
+	VFMADD231PS  96(R11)(R8*1), Y4, Y1
+	VFMADD231PS  96(R11)(R8*2), Y4, Y2
+	VFMADD231PS  96(R11)(R10*1), Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R11
+	DECQ         R9
+	JNZ          packedsparsefloat4_group
+	MOVQ         8(SP), DX
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0x4e, X0, X4
+	VADDPS       X4, X0, X0
+	VPERMILPS    $0xb1, X0, X4
+	VADDPS       X4, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         64(AX), DX
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	ADDQ         $0x04, 8(SP)
+	DECQ         (SP)
+	JNZ          packedsparsefloat4_row
+	VZEROUPPER
+	RET
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

@@ -18,6 +18,7 @@ type Worker struct {
 	tile    tile
 	sparse  sparseTile
 	sampled sampled
+	packed  packedTile
 	rows    rows
 	buf     [][]float32
 	lines   []float32

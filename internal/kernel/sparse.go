@@ -53,7 +53,7 @@ func NewSparse(w []float32, rows, cols, slab int, blocks bool, off func(col int)
 		group = blockRows
 		s.Blocks = make([]Block, 0, sharedNonZeros(w, rows, cols))
 	} else {
-		s.words = make([]uint32, 2*nonZeros(w))
+		s.words = make([]uint32, 2*NonZeros(w))
 	}
 	groups := rows / group
 	s.Counts, s.Starts = make([]int32, slabs*groups), make([]int32, slabs*groups+1)
@@ -71,7 +71,7 @@ func NewSparse(w []float32, rows, cols, slab int, blocks bool, off func(col int)
 			n = len(s.Blocks)
 		} else {
 			row := w[r*cols : (r+1)*cols]
-			count, j := nonZeros(row[c0:c1]), 0
+			count, j := NonZeros(row[c0:c1]), 0
 			for c := c0; c < c1; c++ {
 				if row[c] != 0 {
 					at, val := slot(n, count, j)
@@ -95,7 +95,8 @@ func column(w []float32, ld int) (v [blockRows]float32) {
 	return v
 }
 
-func nonZeros(w []float32) int {
+// NonZeros counts the values that are not 0.
+func NonZeros(w []float32) int {
 	n := 0
 	for _, v := range w {
 		if v != 0 {

@@ -27,7 +27,7 @@ type sparseCount struct {
 // countSparse counts the entries of w, [rows, cols], in both forms; where rows is
 // no multiple of four, there is one.
 func countSparse(w []float32, rows, cols int) []sparseCount {
-	forms := []sparseCount{{rows, nonZeros(w), false}}
+	forms := []sparseCount{{rows, NonZeros(w), false}}
 	if rows%blockRows == 0 {
 		forms = append(forms, sparseCount{rows, sharedNonZeros(w, rows, cols), true})
 	}

@@ -11,11 +11,11 @@ import (
 // foresees where each ends.
 func (t *SparseGemmTask) single(wt []float32) {
 	t.vec, t.slab = 4, t.K
-	t.cycles = 1000 + float64(nonZeros(wt)) + 12*float64(t.N)
+	t.cycles = 1000 + float64(NonZeros(wt)) + 12*float64(t.N)
 	counts := make([]int, t.N)
 	t.order = make([]int32, t.N)
 	for o := range counts {
-		t.order[o], counts[o] = int32(o), nonZeros(wt[o*t.K:(o+1)*t.K])
+		t.order[o], counts[o] = int32(o), NonZeros(wt[o*t.K:(o+1)*t.K])
 	}
 	slices.SortStableFunc(t.order, func(a, b int32) int { return cmp.Compare(counts[b], counts[a]) })
 	sorted := make([]float32, len(wt))

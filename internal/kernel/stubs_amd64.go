@@ -713,4 +713,139 @@ func keep_avx512(n int, bits *uint64, x *float32)
 func keep_avx2(n int, bits *uint64, x *float32)
 
 //go:noescape
+func packedhalf0_avx512(t *byte)
+
+//go:noescape
+func packedhalf1_avx512(t *byte)
+
+//go:noescape
+func packedhalf2_avx512(t *byte)
+
+//go:noescape
+func packedhalf4_avx512(t *byte)
+
+//go:noescape
+func packedhalf8_avx512(t *byte)
+
+//go:noescape
+func packedint80_avx512(t *byte)
+
+//go:noescape
+func packedint81_avx512(t *byte)
+
+//go:noescape
+func packedint82_avx512(t *byte)
+
+//go:noescape
+func packedint84_avx512(t *byte)
+
+//go:noescape
+func packedint88_avx512(t *byte)
+
+//go:noescape
+func packedsparsehalf0_avx512(t *byte)
+
+//go:noescape
+func packedsparsehalf1_avx512(t *byte)
+
+//go:noescape
+func packedsparsehalf2_avx512(t *byte)
+
+//go:noescape
+func packedsparsehalf4_avx512(t *byte)
+
+//go:noescape
+func packedsparsehalf8_avx512(t *byte)
+
+//go:noescape
+func packedsparseint80_avx512(t *byte)
+
+//go:noescape
+func packedsparseint81_avx512(t *byte)
+
+//go:noescape
+func packedsparseint82_avx512(t *byte)
+
+//go:noescape
+func packedsparseint84_avx512(t *byte)
+
+//go:noescape
+func packedsparseint88_avx512(t *byte)
+
+//go:noescape
+func packedsparsefloat0_avx512(t *byte)
+
+//go:noescape
+func packedsparsefloat1_avx512(t *byte)
+
+//go:noescape
+func packedsparsefloat2_avx512(t *byte)
+
+//go:noescape
+func packedsparsefloat4_avx512(t *byte)
+
+//go:noescape
+func packedsparsefloat8_avx512(t *byte)
+
+//go:noescape
+func packedhalf0_avx2(t *byte)
+
+//go:noescape
+func packedhalf1_avx2(t *byte)
+
+//go:noescape
+func packedhalf2_avx2(t *byte)
+
+//go:noescape
+func packedhalf4_avx2(t *byte)
+
+//go:noescape
+func packedint80_avx2(t *byte)
+
+//go:noescape
+func packedint81_avx2(t *byte)
+
+//go:noescape
+func packedint82_avx2(t *byte)
+
+//go:noescape
+func packedint84_avx2(t *byte)
+
+//go:noescape
+func packedsparsehalf0_avx2(t *byte)
+
+//go:noescape
+func packedsparsehalf1_avx2(t *byte)
+
+//go:noescape
+func packedsparsehalf2_avx2(t *byte)
+
+//go:noescape
+func packedsparsehalf4_avx2(t *byte)
+
+//go:noescape
+func packedsparseint80_avx2(t *byte)
+
+//go:noescape
+func packedsparseint81_avx2(t *byte)
+
+//go:noescape
+func packedsparseint82_avx2(t *byte)
+
+//go:noescape
+func packedsparseint84_avx2(t *byte)
+
+//go:noescape
+func packedsparsefloat0_avx2(t *byte)
+
+//go:noescape
+func packedsparsefloat1_avx2(t *byte)
+
+//go:noescape
+func packedsparsefloat2_avx2(t *byte)
+
+//go:noescape
+func packedsparsefloat4_avx2(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -7,6 +7,10 @@ import "pare/internal/kernel"
 // matrices.
 const few = 16
 
+// tileFloats is how many floats of a packed matrix are written out at once for a product
+// with many rows: they stay in the cache. Tests take less.
+var tileFloats = 1 << 19
+
 // pieceRows is how many rows of a matrix with k columns a piece of work has: as many as
 // stay in the cache of a core.
 func pieceRows(k int) int { return min(max(1<<16/k, 4), 16) * 4 }
@@ -21,12 +25,44 @@ type linear struct {
 	x, y   []float32
 	n, ldy int
 	g      kernel.GemmTask
+	tile   tile
+	padded []float32 // few rows, filled up with zeros to what packed matrices take
+	ldx    int       // how far they are apart
+}
+
+// room makes what products with packed matrices need.
+func (t *linear) room(all []*product) {
+	wide, tile := 0, 0
+	for _, p := range all {
+		if w := kernel.PackedWidth(p.in); p.packed != nil {
+			tile = max(tile, w*min(p.out, p.tileRows()))
+			if w != p.in {
+				wide = max(wide, w)
+			}
+		}
+	}
+	t.padded, t.tile.w = make([]float32, few*wide), make([]float32, tile)
+}
+
+// tileRows is how many rows of a packed matrix are written out at once.
+func (p *product) tileRows() int { return max(tileFloats/kernel.PackedWidth(p.in), 1) }
+
+// roomFloats is how many floats room takes at most.
+func roomFloats(all []*product) (n int) {
+	for _, p := range all {
+		if p.packed != nil {
+			w := kernel.PackedWidth(p.in)
+			n = max(n, few*w+w*min(p.out, p.tileRows()))
+		}
+	}
+	return n
 }
 
 // run multiplies.
 func (t *linear) run(p *kernel.Pool, parts []*product, x, y []float32, n, ldy int) {
 	t.parts, t.x, t.y, t.n, t.ldy = parts, x, y, n, ldy
 	if n <= few {
+		t.pad()
 		pieces := 0
 		for _, q := range parts {
 			pieces += q.pieces()
@@ -36,16 +72,69 @@ func (t *linear) run(p *kernel.Pool, parts []*product, x, y []float32, n, ldy in
 	}
 	at := 0
 	for _, q := range parts {
-		t.g.TransB, t.g.M, t.g.N, t.g.K = true, n, q.out, q.in
-		t.g.A, t.g.B, t.g.C, t.g.Lda, t.g.Ldb, t.g.Ldc = x, q.w, y[at:], q.in, q.in, ldy
-		t.g.Ep.Bias = q.bias
-		t.g.Run(p)
+		if q.packed != nil {
+			t.tiles(p, q, at)
+		} else {
+			t.gemm(p, q, 0, q.out, q.w, q.in, at)
+		}
 		at += q.out
 	}
 }
 
+// pad fills the rows up where a packed matrix takes more than they have.
+func (t *linear) pad() {
+	in := t.parts[0].in
+	wide, packed := kernel.PackedWidth(in), false
+	for _, q := range t.parts {
+		packed = packed || q.packed != nil
+	}
+	if t.ldx = in; !packed || wide == in {
+		return
+	}
+	for r := range t.n {
+		row := t.padded[r*wide : (r+1)*wide]
+		clear(row[copy(row, t.x[r*in:(r+1)*in]):])
+	}
+	t.ldx = wide
+}
+
+// gemm multiplies by rows [lo, hi) of a matrix, which lie in w.
+func (t *linear) gemm(p *kernel.Pool, q *product, lo, hi int, w []float32, ldw, at int) {
+	t.g.TransB, t.g.M, t.g.N, t.g.K = true, t.n, hi-lo, q.in
+	t.g.A, t.g.B, t.g.C, t.g.Lda, t.g.Ldb, t.g.Ldc = t.x, w, t.y[at+lo:], q.in, ldw, t.ldy
+	if t.g.Ep.Bias = nil; q.bias != nil {
+		t.g.Ep.Bias = q.bias[lo:hi]
+	}
+	t.g.Run(p)
+}
+
+// tiles multiplies by a packed matrix, of which it writes out some rows at a time.
+func (t *linear) tiles(p *kernel.Pool, q *product, at int) {
+	step := q.tileRows()
+	for lo := 0; lo < q.out; lo += step {
+		hi := min(q.out, lo+step)
+		t.tile.q, t.tile.lo, t.tile.hi = q, lo, hi
+		p.Run((hi-lo+tilePiece-1)/tilePiece, &t.tile)
+		t.gemm(p, q, lo, hi, t.tile.w, kernel.PackedWidth(q.in), at)
+	}
+}
+
+// tile writes rows [lo, hi) of a packed matrix out.
+type tile struct {
+	q      *product
+	lo, hi int
+	w      []float32
+}
+
+const tilePiece = 64 // rows of a piece of work
+
+func (t *tile) Do(w *kernel.Worker, piece int) {
+	lo, wide := t.lo+piece*tilePiece, kernel.PackedWidth(t.q.in)
+	t.q.packed.Expand(w, lo, min(t.hi, lo+tilePiece), t.w[(lo-t.lo)*wide:], wide)
+}
+
 // Do multiplies some rows of one matrix.
-func (t *linear) Do(_ *kernel.Worker, piece int) {
+func (t *linear) Do(w *kernel.Worker, piece int) {
 	at := 0
 	for _, q := range t.parts {
 		pieces := q.pieces()
@@ -58,9 +147,18 @@ func (t *linear) Do(_ *kernel.Worker, piece int) {
 		if piece == pieces-1 {
 			hi = q.out
 		}
+		if q.packed != nil {
+			x := t.x
+			if t.ldx != q.in {
+				x = t.padded
+			}
+			q.packed.Dots(w, x, t.n, t.ldx, lo, hi, t.y[at+lo:], t.ldy)
+		}
 		for r := range t.n {
 			y := t.y[r*t.ldy+at+lo : r*t.ldy+at+hi]
-			kernel.Dots(t.x[r*q.in:(r+1)*q.in], q.w[lo*q.in:], q.in, y)
+			if q.packed == nil {
+				kernel.Dots(t.x[r*q.in:(r+1)*q.in], q.w[lo*q.in:], q.in, y)
+			}
 			if q.bias != nil {
 				kernel.Add(y, q.bias[lo:hi], y)
 			}

@@ -4,7 +4,9 @@
 //
 // [New] takes a model of package lm/family. A [Session] holds the caches of some sequences;
 // its Run takes new tokens of any of them and gives logits. It gives what the graph of
-// family.Build gives for the whole text, and allocates nothing once it has run.
+// family.Build gives for the whole text, and allocates nothing once it has run. A step takes
+// about as long as it takes to read the weights: [Model.In] holds them in fewer bytes, and
+// BenchmarkForms says what each form gains.
 package decode
 
 import (
@@ -27,12 +29,23 @@ type Model struct {
 	widest    int // of what the feed-forward layers make of a token
 	heads     int // the most of any layer
 	across    int // the most that queries, keys and values of a layer take
+	left      []string
 }
 
 // product is a matrix [out in] with a bias, which may be nil.
 type product struct {
+	name    string
 	w, bias []float32
 	out, in int
+	packed  *kernel.Packed // in the place of w; nil: none
+}
+
+// bytes is how many bytes of the matrix a step reads.
+func (p *product) bytes() int {
+	if p.packed != nil {
+		return p.packed.Bytes()
+	}
+	return 4 * p.out * p.in
 }
 
 // norm is a normalisation; b is nil for RMS.
@@ -75,7 +88,7 @@ func New(f *family.Model) (*Model, error) {
 	if f.Head != nil {
 		m.head = of(f.Head)
 	} else {
-		m.head = &product{w: m.embed, out: f.Vocab, in: f.Hidden}
+		m.head = &product{name: f.Embed.Name, w: m.embed, out: f.Vocab, in: f.Hidden}
 		if f.HeadBias != nil {
 			m.head.bias = f.HeadBias.T.F32()
 		}
@@ -87,7 +100,7 @@ func New(f *family.Model) (*Model, error) {
 func (m *Model) Config() *family.Config { return m.c }
 
 func of(l *family.Linear) *product {
-	p := &product{w: l.T.F32(), out: l.Out, in: l.In}
+	p := &product{name: l.Name, w: l.T.F32(), out: l.Out, in: l.In}
 	if l.Turned {
 		p.w = make([]float32, l.Out*l.In)
 		kernel.Transpose(l.T.F32(), p.w, l.In, l.Out)
@@ -149,19 +162,27 @@ func (m *Model) layer(i int, l *family.Layer) *layer {
 	return y
 }
 
-// Read is how many bytes of weights a step reads at least.
-func (m *Model) Read() int {
-	n := len(m.head.w)
+// products are all matrices.
+func (m *Model) products() []*product {
+	all := []*product{m.head}
 	for _, l := range m.layers {
 		for _, ps := range [][]*product{l.qkv, l.up, {l.o, l.down}} {
 			for _, p := range ps {
 				if p != nil {
-					n += len(p.w)
+					all = append(all, p)
 				}
 			}
 		}
 	}
-	return 4 * n
+	return all
+}
+
+// Read is how many bytes of weights a step reads at least.
+func (m *Model) Read() (n int) {
+	for _, p := range m.products() {
+		n += p.bytes()
+	}
+	return n
 }
 
 // apply writes the normalised x; y may be x.

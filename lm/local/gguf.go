@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pare/gguf"
@@ -92,6 +93,13 @@ func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	}
 	cfg, err := family.Read(b)
 	return cfg, src, err
+}
+
+// quantised says whether a file has tensors that are not of floats.
+func quantised(f *gguf.File) bool {
+	return slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool {
+		return t.Type != gguf.F32 && t.Type != gguf.F16 && t.Type != gguf.BF16
+	})
 }
 
 // ggufNames reads the tensors of a GGUF file by Hugging Face's names.

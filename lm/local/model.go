@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,12 @@ func (m *Model) Info() lm.Info {
 
 // Context is the most tokens of a text.
 func (m *Model) Context() int { return m.opt.Context }
+
+// Held says how matrices are held, how many bytes of them decoding a token reads, and which
+// stay float32 since the form cannot hold them.
+func (m *Model) Held() (form decode.Form, read int, left []string) {
+	return cmp.Or(m.opt.Weights, decode.F32), m.decode.Read(), m.decode.Left()
+}
 
 // take waits until nobody works, and gives what ends the work.
 func (m *Model) take(ctx context.Context) (func(), error) {

@@ -4,14 +4,11 @@
 package local
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +31,10 @@ type Options struct {
 	Context   int    // the most tokens of a text; 0: what the model was made for, at most 4096
 	Threads   int    // 0: one for each core
 	Memory    int    // bytes that caches may take; 0: 4 GiB
+
+	// Weights is how matrices are held: decoding takes about as long as reading them does.
+	// "": as float32; as auto where a GGUF file has them quantised, which changes nothing.
+	Weights decode.Form
 }
 
 // most are the tokens of a text where nobody says: caches of more take much memory.
@@ -61,6 +62,9 @@ type Model struct {
 func Open(path string, o Options) (*Model, error) {
 	if o.Context < 0 || o.Threads < 0 || o.Memory < 0 {
 		return nil, catalog.Errorf("{Context} %d, {Threads} %d and {Memory} %d are not negative", o.Context, o.Threads, o.Memory)
+	}
+	if err := o.Weights.Check(); err != nil {
+		return nil, err
 	}
 	m := &Model{opt: o, home: path, one: make(chan struct{}, 1)}
 	err := m.open(path)
@@ -232,6 +236,9 @@ func (m *Model) gguf(path string) error {
 		return err
 	}
 	m.close = f.Close
+	if m.opt.Weights == "" && quantised(f) {
+		m.opt.Weights = decode.Auto
+	}
 	cfg, src, err := ggufModel(f)
 	if err != nil {
 		return err
@@ -328,6 +335,9 @@ func (m *Model) settle(path string) (err error) {
 	if m.decode, err = decode.New(m.Family); err != nil {
 		return err
 	}
+	if m.decode, err = m.decode.In(m.opt.Weights); err != nil {
+		return err
+	}
 	if m.opt.Context == 0 {
 		m.opt.Context = min(m.Family.Config.Positions, most)
 	}
@@ -339,48 +349,6 @@ func (m *Model) settle(path string) (err error) {
 	}
 	m.fingerprint, err = fingerprint(path, m.opt)
 	return err
-}
-
-// fingerprint stands for a model's files: by the name, the size and the time of change of
-// each, and by the first and last MiB of those that are large.
-func fingerprint(path string, o Options) (string, error) {
-	h := sha256.New()
-	files := []string{path}
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		es, err := os.ReadDir(path)
-		if err != nil {
-			return "", err
-		}
-		files = files[:0]
-		for _, e := range es {
-			if e.Type().IsRegular() {
-				files = append(files, filepath.Join(path, e.Name()))
-			}
-		}
-	}
-	if o.Tokenizer != "" {
-		files = append(files, o.Tokenizer)
-	}
-	for _, p := range files {
-		f, err := os.Open(p)
-		if err != nil {
-			return "", err
-		}
-		st, err := f.Stat()
-		if err == nil {
-			fmt.Fprintln(h, filepath.Base(p), st.Size(), st.ModTime().UnixNano())
-			const part = 1 << 20
-			_, err = io.Copy(h, io.NewSectionReader(f, 0, part))
-			if err == nil {
-				_, err = io.Copy(h, io.NewSectionReader(f, max(part, st.Size()-part), math.MaxInt64-st.Size()))
-			}
-		}
-		f.Close()
-		if err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
 // Close lets go of the model's files.

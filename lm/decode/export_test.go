@@ -1,0 +1,47 @@
+package decode
+
+import "pare/internal/kernel"
+
+// Unpacked is the model with the weights that its form holds, as float32.
+func (m *Model) Unpacked() *Model {
+	y := m.copied()
+	for _, p := range y.products() {
+		if p.packed == nil {
+			continue
+		}
+		wide := kernel.PackedWidth(p.in)
+		w := make([]float32, p.out*wide)
+		p.packed.Expand(&kernel.Worker{}, 0, p.out, w, wide)
+		p.w = nil
+		for o := range p.out {
+			p.w = append(p.w, w[o*wide:][:p.in]...)
+		}
+		p.packed = nil
+	}
+	return y
+}
+
+// Matrices are the matrices, and Held says how each is held.
+func (m *Model) Matrices() (out [][]float32) {
+	for _, p := range m.products() {
+		out = append(out, p.w)
+	}
+	return out
+}
+
+func (m *Model) Held() (out []string) {
+	for _, p := range m.products() {
+		how := "f32"
+		if p.packed != nil {
+			how = p.packed.Form.String()
+		}
+		out = append(out, how)
+	}
+	return out
+}
+
+// Tile sets how many floats are written out at once, and gives what they were.
+func Tile(n int) (before int) {
+	before, tileFloats = tileFloats, n
+	return before
+}

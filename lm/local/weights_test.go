@@ -1,0 +1,56 @@
+package local
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"pare/gguf"
+	"pare/lm"
+	"pare/lm/decode"
+)
+
+// However weights are held, a text is about as likely, and the fingerprint says how they are.
+func TestWeights(t *testing.T) {
+	path := made(t)
+	score := func(m *Model) float64 {
+		t.Helper()
+		s, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "some words", Text: " of a text"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.
+		for _, x := range s.Tokens {
+			sum += x.Logprob
+		}
+		return sum / float64(len(s.Tokens))
+	}
+	m := opened(t, path, Options{})
+	want, _, _ := m.Held()
+	base := score(m)
+	seen := map[string]decode.Form{m.Info().Fingerprint: want}
+	for form, far := range map[decode.Form]float64{decode.F32: 0, decode.F16: .01, decode.Int8: .1, decode.Auto: 1e-6} {
+		m := opened(t, path, Options{Weights: form})
+		if d := math.Abs(score(m) - base); d > far || form == decode.Int8 && d == 0 {
+			t.Errorf("%s: the mean log-probability is %v away", form, d)
+		}
+		held, read, left := m.Held()
+		if held != form || read == 0 || len(left) > 0 {
+			t.Errorf("%s: held as %s, %d bytes, without %v", form, held, read, left)
+		}
+		print := m.Info().Fingerprint
+		if other, ok := seen[print]; ok != (form == decode.F32) {
+			t.Errorf("%s has the fingerprint of %s", form, other)
+		}
+		seen[print] = form
+	}
+	if _, err := Open(path, Options{Weights: "f8"}); err == nil || !strings.Contains(err.Error(), `Weights "f8" is none of`) {
+		t.Errorf("a form that is none: %v", err)
+	}
+	for kind, want := range map[gguf.Type]bool{gguf.F32: false, gguf.BF16: false, gguf.F16: false, gguf.Q8_0: true, gguf.Q4_K: true} {
+		if got := quantised(&gguf.File{Tensors: []gguf.Tensor{{Type: gguf.F32}, {Type: kind}}}); got != want {
+			t.Errorf("a file of %v: quantised %v", kind, got)
+		}
+	}
+}
