@@ -31,7 +31,8 @@ func (t *destination) flags(f *pflag.FlagSet) {
 
 // settle finds out what is to be written.
 func (t *destination) settle(cmd *cobra.Command) error {
-	t.folder = strings.HasSuffix(t.path, "/") || strings.HasSuffix(t.path, string(filepath.Separator)) || isFolder(t.path)
+	t.folder = strings.HasSuffix(t.path, "/") || strings.HasSuffix(t.path, string(filepath.Separator)) ||
+		isFolder(t.path) && !slices.Contains(models, strings.ToLower(filepath.Ext(t.path)))
 	t.path = filepath.Clean(t.path)
 	if cmd.Flags().Changed("gguf-type") && (t.folder || !files.IsGGUF(t.path)) {
 		return usage("--gguf-type goes with -o OUT.gguf")
