@@ -99,8 +99,8 @@ func GGUF(f *gguf.File) (*family.Config, family.Source, error) {
 	return cfg, src, err
 }
 
-// quantised says whether a file has tensors that are not of floats.
-func quantised(f *gguf.File) bool {
+// Quantised says whether a file has tensors that are not of floats.
+func Quantised(f *gguf.File) bool {
 	return slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool {
 		return t.Type != gguf.F32 && t.Type != gguf.F16 && t.Type != gguf.BF16
 	})

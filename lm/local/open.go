@@ -237,7 +237,7 @@ func (m *Model) gguf(path string) error {
 		return err
 	}
 	m.close = f.Close
-	if m.opt.Weights == "" && quantised(f) {
+	if m.opt.Weights == "" && files.Quantised(f) {
 		m.opt.Weights = decode.Auto
 	}
 	cfg, src, err := files.GGUF(f)
