@@ -93,6 +93,9 @@ func openText(d *Data, path string, o *options) error {
 	if o.err != nil {
 		return o.err
 	}
+	if token == nil {
+		token = d.own(0)
+	}
 	if token != nil {
 		return d.tokenText(path, seq, token)
 	}

@@ -35,6 +35,9 @@ func openShakespeare(d *Data, path string, o *options) error {
 	if err != nil {
 		return err
 	}
+	if token := d.own(0); token != nil {
+		return d.tokenBytes(b, seq, token)
+	}
 	return d.bytes(b, seq)
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"pare/tokenizer"
 )
 
 // Data is what a data specification names: any of the sets may be nil.
@@ -23,6 +25,7 @@ type Data struct {
 	scaled  bool   // the values are made for networks
 	bgr     bool   // blue is the first of three channels
 	fields  *fieldOptions
+	speaks  *tokenizer.Tokenizer // of the model, for texts of which nothing else makes tokens
 }
 
 // note says what was assumed; once.
@@ -117,6 +120,9 @@ type Options struct {
 	// Memory is the bytes that samples may take: sets of more are streamed from their
 	// files, where these can be read in parts; 0: all are held in memory.
 	Memory int64
+	// Tokenizer makes tokens of texts, lines and Shakespeare where the specification names
+	// none; nil: texts are bytes there.
+	Tokenizer *tokenizer.Tokenizer
 }
 
 // Open reads the data that a specification names into memory.
@@ -126,7 +132,7 @@ func Open(spec string) (*Data, error) { return Options{}.Open(spec) }
 // samples are the same; the order in which they are shuffled may not be (see
 // Set.Shuffling).
 func (o Options) Open(spec string) (*Data, error) {
-	d := &Data{Spec: spec, bound: o.Memory}
+	d := &Data{Spec: spec, bound: o.Memory, speaks: o.Tokenizer}
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("data %q: %w", spec, err)
 	}

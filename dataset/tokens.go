@@ -62,6 +62,18 @@ func (o *options) tokenizing(length int) *tokenizing {
 	return &tokenizing{Tokenizer: t, text: text, types: types || len(text) == 2, length: length}
 }
 
+// own makes tokens by the model's tokenizer; nil where there is none.
+func (d *Data) own(length int) *tokenizing {
+	if d.speaks == nil {
+		return nil
+	}
+	if length == 0 {
+		length = d.speaks.Fixed
+	}
+	d.note("tokens are made by the model's own tokenizer (tokenizer=FILE takes another)")
+	return &tokenizing{Tokenizer: d.speaks, length: length}
+}
+
 // wants says whether tokens are made of a column of texts.
 func (k *tokenizing) wants(name string, isClass bool) bool {
 	if k == nil {
@@ -221,6 +233,9 @@ func (k *tokenizing) fields(t *table, c *cells, part string) []*Field {
 func openLines(d *Data, path string, o *options) error {
 	d.Norm, d.NormName, d.scaled = Raw, "none", true
 	r := o.records(d)
+	if r.token == nil {
+		r.token = d.own(r.length)
+	}
 	if o.err == nil && r.token == nil {
 		return errors.New("tokenizer=FILE, a tokenizer.json, makes tokens of the lines")
 	}

@@ -3,8 +3,11 @@ package dataset
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"pare/tokenizer"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -108,4 +111,34 @@ func TestStreamedTokens(t *testing.T) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("good food\nbad\n"))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, "lines:{0}?tokenizer={1}", b, []byte(wordsOf)) })
+}
+
+// A model's own tokenizer makes tokens where the specification names none.
+func TestOwnTokenizer(t *testing.T) {
+	own, err := tokenizer.Read([]byte(wordsOf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	other := write(t, filepath.Join(dir, "tokenizer.json"), []byte(strings.Replace(wordsOf, `"good": 3, "bad": 4`, `"good": 4, "bad": 3`, 1)))
+	text := write(t, filepath.Join(dir, "a.txt"), []byte("good food\nbad food\n"+strings.Repeat("food bad food\n", 20)))
+	for spec, c := range map[string]struct {
+		field string
+		want  []int32
+		noted bool
+	}{
+		"text:" + text + "?seq=3":                        {"text", []int32{3, 5, 4}, true},
+		"text:" + text + "?seq=3&tokenizer=" + other:     {"text", []int32{4, 5, 3}, false},
+		"lines:" + text + "?length=3":                    {"input_ids", []int32{1, 3, 5}, true},
+		"lines:" + text + "?length=3&tokenizer=" + other: {"input_ids", []int32{1, 4, 5}, false},
+		"shakespeare?seq=3":                              {"text", []int32{2, 2, 2}, true},
+	} {
+		d, err := Options{Tokenizer: own}.Open(spec)
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		if got := d.Train.Field(c.field).Ints[:3]; !slices.Equal(got, c.want) || noted(d, "own tokenizer") != c.noted {
+			t.Errorf("%s: %v, not %v; notes %q", spec, got, c.want, d.Notes)
+		}
+	}
 }

@@ -23,14 +23,33 @@ func (d *Data) tokenText(path string, seq int, k *tokenizing) error {
 		return err
 	}
 	all := &tokenFile{path: path, seq: seq, bound: d.bound}
-	if err := all.read(f, k); err != nil {
+	r, err := f.open()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer r.Close()
+	if err := all.read(r, k); err != nil {
 		all.close()
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	return d.samplesOf(all, f, k)
+}
+
+// tokenBytes makes tokens of a text in memory.
+func (d *Data) tokenBytes(b []byte, seq int, k *tokenizing) error {
+	all := &tokenFile{seq: seq}
+	if err := all.read(bytes.NewReader(b), k); err != nil {
+		return err
+	}
+	return d.samplesOf(all, nil, k)
+}
+
+// samplesOf makes samples of the tokens of a text.
+func (d *Data) samplesOf(all *tokenFile, f *source, k *tokenizing) (err error) {
 	n := all.samples()
 	if n < 1 {
 		all.close()
-		return fmt.Errorf("%d tokens of text are less than one sample of %d", all.n, seq)
+		return fmt.Errorf("%d tokens of text are less than one sample of %d", all.n, all.seq)
 	}
 	d.note("the text has %d tokens, of %d that there are; those that the tokenizer puts around a text are left out", all.n, k.Size)
 	var s *Set
@@ -56,8 +75,8 @@ type tokenFile struct {
 	to    *bufio.Writer
 }
 
-// tokenBytes is what a token takes in a file.
-const tokenBytes = 4
+// perToken is what a token takes in a file, in bytes.
+const perToken = 4
 
 func (t *tokenFile) samples() int { return max(0, t.n-1) / t.seq }
 
@@ -69,12 +88,7 @@ func (t *tokenFile) close() {
 }
 
 // read makes tokens of a text.
-func (t *tokenFile) read(f *source, k *tokenizing) error {
-	r, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
+func (t *tokenFile) read(r io.Reader, k *tokenizing) error {
 	w := &window{in: r}
 	for begun := false; ; begun = true {
 		if len(w.rest()) < 2*mostParagraph && w.err == nil {
@@ -126,7 +140,7 @@ func (t *tokenFile) read(f *source, k *tokenizing) error {
 func (t *tokenFile) take(ids []int32) error {
 	if t.n += len(ids); t.file == nil {
 		t.ids = append(t.ids, ids...)
-		if t.bound <= 0 || 2*tokenBytes*int64(t.samples())*int64(t.seq) <= t.bound {
+		if t.bound <= 0 || 2*perToken*int64(t.samples())*int64(t.seq) <= t.bound {
 			return nil
 		}
 		f, err := os.CreateTemp("", "pare-*")
@@ -137,7 +151,7 @@ func (t *tokenFile) take(ids []int32) error {
 		t.file, t.to, ids = f, bufio.NewWriterSize(f, 1<<16), t.ids
 		t.ids = nil
 	}
-	var b [tokenBytes]byte
+	var b [perToken]byte
 	for _, v := range ids {
 		binary.LittleEndian.PutUint32(b[:], uint32(v))
 		if _, err := t.to.Write(b[:]); err != nil {
@@ -152,7 +166,7 @@ func (t *tokenFile) full(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("its tokens are written into a temporary file in %s, which needs %s and more there: %w", os.TempDir(), amount(tokenBytes*int64(t.n)), err)
+	return fmt.Errorf("its tokens are written into a temporary file in %s, which needs %s and more there: %w", os.TempDir(), amount(perToken*int64(t.n)), err)
 }
 
 // set is n samples of tokens that follow each other.
@@ -167,21 +181,21 @@ func (t *tokenFile) set(ids []int32, n, classes int) *Set {
 // stream makes a stream of the samples.
 func (t *tokenFile) stream(d *Data, f *source, classes int) (*Set, error) {
 	n := t.samples()
-	if _, err := d.over(n, 2*tokenBytes*int64(n)*int64(t.seq)); err != nil {
+	if _, err := d.over(n, 2*perToken*int64(n)*int64(t.seq)); err != nil {
 		return nil, err
 	}
-	d.note("its tokens are in a temporary file of %s while they are read", amount(tokenBytes*int64(t.n)))
+	d.note("its tokens are in a temporary file of %s while they are read", amount(perToken*int64(t.n)))
 	return d.streamPieces(pieced{
 		files: []*source{f},
 		marks: []*marks{{any: true, records: n, of: []mark{{}}}},
 		read: func(p piece) (*Set, error) {
-			raw := make([]byte, tokenBytes*(p.n*t.seq+1))
-			if _, err := t.file.ReadAt(raw, tokenBytes*int64(p.at.record)*int64(t.seq)); err != nil {
+			raw := make([]byte, perToken*(p.n*t.seq+1))
+			if _, err := t.file.ReadAt(raw, perToken*int64(p.at.record)*int64(t.seq)); err != nil {
 				return nil, err
 			}
 			ids := make([]int32, p.n*t.seq+1)
 			for i := range ids {
-				ids[i] = int32(binary.LittleEndian.Uint32(raw[tokenBytes*i:]))
+				ids[i] = int32(binary.LittleEndian.Uint32(raw[perToken*i:]))
 			}
 			return t.set(ids, p.n, classes), nil
 		},

@@ -3,12 +3,14 @@ package measure
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 	"pare/train"
 )
 
@@ -61,6 +63,12 @@ func Speeds(ctx context.Context, ns []*Network, o engine.Options) error {
 		return err
 	}
 	batch := make([]Speed, len(ns))
+	if Slow(single) {
+		for i, n := range ns {
+			n.Single = single[i]
+		}
+		return nil
+	}
 	if in := gs[0].Inputs; len(in) == 0 || len(in[0].Shape) == 0 || !in[0].Shape[0].Known() { // the file may fix the batch
 		if batch, err = Latency(ctx, gs, 32, 11, 40*time.Millisecond, o); err != nil {
 			return err
@@ -86,12 +94,39 @@ func (n *Network) onDisk() {
 	}
 }
 
-// evalBatch is the number of samples that are evaluated at once.
+// Slow says whether a sample takes so long that batches of 32 are not measured.
+func Slow(single []Speed) bool {
+	return slices.ContainsFunc(single, func(s Speed) bool { return s.Seconds.Median > .25 })
+}
+
+// evalBatch is the most samples that are evaluated at once.
 const evalBatch = 128
+
+// evalBytes bounds what their outputs take, of which a language model has many.
+const evalBytes = 512 << 20
+
+// batchOf is how many samples are evaluated at once.
+func batchOf(g *graph.Graph) int {
+	c, _ := g.Clone(false)
+	if op.Bind(c, c.Sizes(1)) != nil {
+		return evalBatch // what is wrong is said where it is run
+	}
+	n := 0
+	for _, v := range c.Outputs {
+		k := 4
+		for _, d := range v.Shape {
+			if d.Known() && d.Mul > 0 && k < evalBytes {
+				k *= d.Mul
+			}
+		}
+		n += k
+	}
+	return max(1, min(evalBatch, evalBytes/max(1, n)))
+}
 
 // Metrics evaluates a network on the set that data is measured on.
 func Metrics(ctx context.Context, g *graph.Graph, d *dataset.Data, by train.Judge, o engine.Options) (train.Metrics, error) {
-	e := train.NewEval(d.Eval(), d.Norm, evalBatch, o)
+	e := train.NewEval(d.Eval(), d.Norm, batchOf(g), o)
 	e.Judge = by
 	return e.Run(ctx, g)
 }

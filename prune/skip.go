@@ -30,8 +30,9 @@ type candidate struct {
 type candidates []*candidate
 
 // survey lists the constants that may be weights, each once, in the order of the
-// places where they are. A table that multiplies as well is a matrix where
-// embeddings are not asked for.
+// places where they are. A table that multiplies as well, as where the output layer is
+// tied to the embeddings, is a table where embeddings are not asked for: its rows are
+// looked up, whatever else reads them.
 func survey(g *graph.Graph, embeddings bool) candidates {
 	var out, tables candidates
 	at := map[*graph.Value]*candidate{}
@@ -62,9 +63,11 @@ func survey(g *graph.Graph, embeddings bool) candidates {
 		}
 	}
 	for _, c := range tables {
-		if at[c.Value] == nil {
+		if was := at[c.Value]; was == nil {
 			at[c.Value] = c
 			out = append(out, c)
+		} else if was.Kind != Embedding {
+			*was = *c
 		}
 	}
 	return out

@@ -47,6 +47,11 @@ type setDescription struct {
 }
 
 func (c *cli) runInspectData(a []string, r *model.Recipe) error {
+	if len(a) == 2 {
+		if err := c.ownTokens(a[1]); err != nil {
+			return err
+		}
+	}
 	d, err := c.open(a[0])
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec, against string, r
 	if err != nil {
 		return err
 	}
+	if err := c.ownTokens(name); err != nil {
+		return err
+	}
 	d, err := c.open(spec)
 	if err != nil {
 		return err

@@ -86,6 +86,8 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	}
 	if unknown != nil {
 		c.say("note: how fast the networks are was not measured: %v", unknown)
+	} else if n := x.networks[0]; !x.untimed && measure.Slow([]measure.Speed{n.Single}) {
+		c.say("note: how fast batches of 32 are was not measured: a sample alone takes %.2g s; pare model bench does it", n.Single.Seconds.Median)
 	} else if x.untimed {
 		c.say("note: how fast the networks are was not measured (--no-bench); pare model bench does it")
 	}

@@ -60,6 +60,9 @@ func (c *cli) runInspect(ctx context.Context, name string, q *inspecting) error 
 	}
 	var d *dataset.Data
 	if q.data != "" {
+		if err := c.ownTokens(name); err != nil {
+			return err
+		}
 		if d, err = c.open(q.data); err != nil {
 			return err
 		}

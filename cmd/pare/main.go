@@ -15,8 +15,10 @@ import (
 
 	"pare/catalog"
 	"pare/internal/printable"
+	"pare/lm/files"
 	"pare/model"
 	runs "pare/run"
+	"pare/tokenizer"
 	"pare/train"
 
 	"github.com/spf13/cobra"
@@ -130,6 +132,9 @@ type cli struct {
 	samples memory // that those of a data set may take
 	guarded bool   // the process may be ended where it takes too much memory
 	use     use    // what flags say of what a file leaves open
+
+	languages map[string]*files.File // that were read, by their paths
+	tokens    *tokenizer.Tokenizer   // of the language model that is worked on
 
 	method   model.Method // that the command line names
 	spec     catalog.Spec // the settings that it gives to it there

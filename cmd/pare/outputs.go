@@ -19,6 +19,8 @@ type file struct {
 
 var (
 	networks = []string{".onnx", ".pare"}
+	models   = []string{".onnx", ".pare", ".gguf"}
+	folders  = []string{"/"}
 	pages    = []string{".html"}
 	docPages = []string{".md"}
 	plots    = []string{".svg"}
@@ -59,7 +61,7 @@ func (c *cli) claim(p places) error {
 	p.out = slices.DeleteFunc(p.out, func(f file) bool { return f.path == "" })
 	p.in = slices.DeleteFunc(p.in, func(f input) bool { return f.path == "" })
 	for i, f := range p.out {
-		if err := f.check(); err != nil {
+		if err := f.check(p.force); err != nil {
 			return err
 		}
 		for _, o := range p.out[:i] {
@@ -97,7 +99,10 @@ func (c *cli) take(path string) error {
 }
 
 // check says why a file cannot be written.
-func (f file) check() error {
+func (f file) check(force bool) error {
+	if f.exts[0] == folders[0] {
+		return f.checkFolder(force)
+	}
 	if !slices.Contains(f.exts, strings.ToLower(filepath.Ext(f.path))) && !isFolder(f.path) {
 		return usage("--%s %s does not end in %s", f.flag, f.path, strings.Join(f.exts, " or "))
 	}

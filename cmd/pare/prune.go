@@ -9,7 +9,6 @@ import (
 	"pare/dataset"
 	"pare/measure"
 	"pare/model"
-	"pare/onnx"
 	"pare/train"
 
 	"github.com/spf13/cobra"
@@ -17,15 +16,16 @@ import (
 
 // pruning is what the flags of prune say.
 type pruning struct {
-	out, data, html string
-	card, front     string
-	seed            uint64
-	resume, force   bool
-	untimed         bool
-	strict          bool
-	goal            goal
-	teaching        distillation
-	recipe          model.Recipe
+	to            destination
+	data, html    string
+	card, front   string
+	seed          uint64
+	resume, force bool
+	untimed       bool
+	strict        bool
+	goal          goal
+	teaching      distillation
+	recipe        model.Recipe
 }
 
 // goal are the flags that seek the target of a method. Methods that cut channels have
@@ -42,6 +42,9 @@ func (c *cli) prune() *cobra.Command {
 		Long: `Prunes a network by a method of the catalogue (pare methods). With --data the result is fine-tuned and measured;
 without, methods that need only the weights prune at once. OUT ends in .onnx, or in .pare for the sparse form.
 
+FILE may also be a language model: a folder as Hugging Face has them, or a .gguf file of a Llama, Qwen2 or Qwen3. Texts
+of the data then become tokens by its own tokenizer, and OUT may be a folder (OUT/) or, of a .gguf file, another one.
+
 The settings of the method are flags: pare model prune --method NAME --help shows those of NAME. They may also be
 given with the method, as in --method gmp:every=50:power=1; what is given there is not given again as a flag.`,
 		Example: `  pare model prune net.onnx -o net90.pare --sparsity 0.9 --data cifar10:DIR --epochs 8 --crop 4 --flip
@@ -53,7 +56,8 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 ` + dataset.Help,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runPrune(cmd, a[0], q) }}
 	f := cmd.Flags()
-	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
+	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare; of a language model also .gguf, or a folder)")
+	q.to.flags(f)
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
 	c.dataFlags(cmd, &q.data, "data to fine-tune on and to measure with")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
@@ -92,17 +96,20 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 			return err
 		}
 	}
-	if q.out == "" {
-		return usage("no output: give -o OUT.onnx or OUT.pare")
+	if q.to.path == "" {
+		return usage("no output: give -o OUT.onnx or OUT.pare; for a language model also OUT.gguf or a folder OUT/")
+	}
+	if err := q.to.settle(cmd); err != nil {
+		return err
 	}
 	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
-	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
 	if err := c.claimFront(q.front, q.force); err != nil {
 		return err
 	}
-	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	own, err := c.own(checkpointOf(q.to.path), q.resume, q.force)
 	if err != nil {
 		return err
 	}
@@ -113,7 +120,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := c.budgets(cmd); err != nil {
 		return err
 	}
-	again := j.Data == nil && q.goal.Latency == 0 && !samePlace(name, q.out) // nobody asks for the dense network before the end
+	again := j.Data == nil && q.goal.Latency == 0 && !samePlace(name, q.to.path) // nobody asks for the dense network before the end
 	if !again {
 		j.Dense, _ = j.Graph.Clone(true)
 	}
@@ -135,7 +142,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 			return err
 		}
 	}
-	if err := onnx.Save(q.out, res.Graph, onnx.Options{}); err != nil {
+	if err := c.save(&q.to, res.Graph, name); err != nil {
 		return err
 	}
 	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
@@ -144,8 +151,8 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	own.Done()
 	c.tell(res)
 	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
-		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
-		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.out), File: q.out, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}})
+		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
+		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.to.path), File: q.to.path, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}})
 }
 
 // pruneJob reads network and data, and checks that they go together.
@@ -154,11 +161,17 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
+	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
 	if j.Graph, err = c.load(name); err != nil {
 		return nil, err
 	}
+	if err := c.suits(&q.to, j.Graph, name); err != nil {
+		return nil, err
+	}
 	if q.data != "" {
+		if err := c.ownTokens(name); err != nil {
+			return nil, err
+		}
 		if j.Data, err = c.open(q.data); err != nil {
 			return nil, err
 		}

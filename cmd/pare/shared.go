@@ -11,6 +11,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/lm/files"
 	"pare/measure"
 	"pare/model"
 	"pare/onnx"
@@ -38,7 +39,7 @@ func (c *cli) dataMemory(cmd *cobra.Command) {
 
 // open reads data, or makes ready to stream it.
 func (c *cli) open(spec string) (*dataset.Data, error) {
-	o := dataset.Options{Memory: int64(c.most() / 2)}
+	o := dataset.Options{Memory: int64(c.most() / 2), Tokenizer: c.tokens}
 	if c.samples > 0 {
 		o.Memory = int64(c.samples)
 	}
@@ -60,6 +61,12 @@ func (c *cli) file(path string) (*graph.Graph, error) {
 	}
 	if err == nil && st.Size() >= 32<<20 && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(15) // a large network is held once or twice, with little beside it
+	}
+	if files.Is(path) {
+		return c.languageGraph(path)
+	}
+	if err == nil && st.IsDir() {
+		return nil, fmt.Errorf("%s is a folder without a config.json: it holds no language model, and networks are files", path)
 	}
 	return await(c.ctx, func() (*graph.Graph, error) { return onnx.LoadContext(c.ctx, path) })
 }

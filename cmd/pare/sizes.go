@@ -117,7 +117,7 @@ func (c *cli) fits(what string, g *graph.Graph, d *dataset.Data, r *model.Recipe
 		return err
 	}
 	c.notes(what, notes)
-	return nil
+	return c.fitsLanguage(what, d)
 }
 
 // settle decides what sizes are still open, and says so.

@@ -8,7 +8,6 @@ import (
 	"pare/dataset"
 	"pare/measure"
 	"pare/model"
-	"pare/onnx"
 	"pare/zoo"
 
 	"github.com/spf13/cobra"
@@ -16,13 +15,14 @@ import (
 
 // training is what the flags of train say.
 type training struct {
-	out, data, weights, html string
-	card                     string
-	seed                     uint64
-	resume, force, untimed   bool
-	strict                   bool
-	teaching                 distillation
-	recipe                   model.Recipe
+	to                     destination
+	data, weights, html    string
+	card                   string
+	seed                   uint64
+	resume, force, untimed bool
+	strict                 bool
+	teaching               distillation
+	recipe                 model.Recipe
 }
 
 func (c *cli) train() *cobra.Command {
@@ -36,7 +36,8 @@ func (c *cli) train() *cobra.Command {
 		Example: "  pare model train resnet20 --data cifar10:DIR -o net.onnx --epochs 30 --lr 0.1 --crop 4 --flip\n  pare model train small.onnx --data cifar10:DIR -o better.onnx --teacher big.onnx\n\nNetworks of the zoo:\n" + strings.Join(families, "\n") + "\n\n" + dataset.Help,
 		RunE:    func(cmd *cobra.Command, a []string) error { return c.runTrain(cmd, a[0], q) }}
 	f := cmd.Flags()
-	f.StringVarP(&q.out, "output", "o", "", "file to write (.onnx or .pare)")
+	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare; of a language model also .gguf, or a folder)")
+	q.to.flags(f)
 	c.dataFlags(cmd, &q.data, "data to train on")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
@@ -54,19 +55,25 @@ func (c *cli) train() *cobra.Command {
 }
 
 func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
-	if q.out == "" || q.data == "" {
+	if q.to.path == "" || q.data == "" {
 		return usage("give --data SPEC and -o OUT\nSee: pare model train --help")
+	}
+	if err := q.to.settle(cmd); err != nil {
+		return err
 	}
 	o, err := c.engine()
 	if err != nil {
 		return err
 	}
 	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
-	if err := c.claim(places{in, []file{{"output", q.out, networks}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
-	own, err := c.own(checkpointOf(q.out), q.resume, q.force)
+	own, err := c.own(checkpointOf(q.to.path), q.resume, q.force)
 	if err != nil {
+		return err
+	}
+	if err := c.ownTokens(name); err != nil {
 		return err
 	}
 	d, err := c.open(q.data)
@@ -77,7 +84,10 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.out), Resume: q.resume, Log: c.log()}
+	if err := c.suits(&q.to, g, name); err != nil {
+		return err
+	}
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -91,13 +101,13 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	c.tell(res)
-	if err := onnx.Save(q.out, g, onnx.Options{}); err != nil {
+	if err := c.save(&q.to, g, name); err != nil {
 		return err
 	}
 	own.Done()
 	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
-		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.out), q.out, q.card, q.html),
-		networks: []*measure.Network{{Name: stem(q.out), File: q.out, Graph: g, Epochs: res.Epochs, Course: res.Course}}})
+		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
+		networks: []*measure.Network{{Name: stem(q.to.path), File: q.to.path, Graph: g, Epochs: res.Epochs, Course: res.Course}}})
 }
 
 // fit trains a job's network under a progress bar.

@@ -19,6 +19,7 @@ import (
 	"pare/llama2c"
 	"pare/lm/decode"
 	"pare/lm/family"
+	"pare/lm/files"
 	"pare/safetensors"
 	"pare/tokenizer"
 	"pare/tokenizer/chat"
@@ -236,21 +237,17 @@ func (m *Model) gguf(path string) error {
 		return err
 	}
 	m.close = f.Close
-	if m.opt.Weights == "" && quantised(f) {
+	if m.opt.Weights == "" && files.Quantised(f) {
 		m.opt.Weights = decode.Auto
 	}
-	cfg, src, err := ggufModel(f)
+	cfg, src, err := files.GGUF(f)
 	if err != nil {
 		return err
 	}
 	if m.Family, err = family.Load(cfg, src); err != nil {
 		return err
 	}
-	meta := map[string]any{}
-	for _, x := range f.Meta {
-		meta[x.Key] = x.Value
-	}
-	if m.Tokenizer, err = tokenizer.FromGGUF(meta); err != nil {
+	if m.Tokenizer, err = files.Tokenizer(f); err != nil {
 		return err
 	}
 	if m.bos, err = m.text(m.Tokenizer.BOS); err == nil {

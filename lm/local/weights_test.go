@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"pare/gguf"
+	"pare/internal/lmtest"
 	"pare/lm"
 	"pare/lm/decode"
+	"pare/lm/files"
 )
 
 // However weights are held, a text is about as likely, and the fingerprint says how they are.
 func TestWeights(t *testing.T) {
-	path := made(t)
+	path := lmtest.Llama2C(t)
 	score := func(m *Model) float64 {
 		t.Helper()
 		s, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "some words", Text: " of a text"})
@@ -49,7 +51,7 @@ func TestWeights(t *testing.T) {
 		t.Errorf("a form that is none: %v", err)
 	}
 	for kind, want := range map[gguf.Type]bool{gguf.F32: false, gguf.BF16: false, gguf.F16: false, gguf.Q8_0: true, gguf.Q4_K: true} {
-		if got := quantised(&gguf.File{Tensors: []gguf.Tensor{{Type: gguf.F32}, {Type: kind}}}); got != want {
+		if got := files.Quantised(&gguf.File{Tensors: []gguf.Tensor{{Type: gguf.F32}, {Type: kind}}}); got != want {
 			t.Errorf("a file of %v: quantised %v", kind, got)
 		}
 	}

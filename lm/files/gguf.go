@@ -1,4 +1,4 @@
-package local
+package files
 
 import (
 	"encoding/json"
@@ -17,9 +17,13 @@ import (
 // of queries and keys of a Llama lie in pairs, those of the others in halves.
 var architectures = map[string]string{"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 
-// ggufModel makes a config of the metadata of a GGUF file, and reads its tensors by the
-// names of Hugging Face.
-func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
+// classes are transformers' names of what the files hold.
+var classes = map[string]string{"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+
+// GGUF makes a config of the metadata of a GGUF file, and reads its tensors by the names of
+// Hugging Face, as long as the file is open. It returns an error that names what it does not
+// understand: the architecture, a tensor, or how positions are scaled.
+func GGUF(f *gguf.File) (*family.Config, family.Source, error) {
 	arch, err := f.Meta.Text("general.architecture")
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +32,7 @@ func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("a GGUF file of architecture %.40q is not read: llama, qwen2 and qwen3 are; its folder of Hugging Face may be", arch)
 	}
-	c := map[string]any{"model_type": kind, "hidden_act": "silu"}
+	c := map[string]any{"model_type": kind, "architectures": []string{classes[kind]}, "hidden_act": "silu"}
 	var missing error
 	whole := func(to, key string, must bool) {
 		n, err := f.Meta.Int(arch + "." + key)
@@ -95,8 +99,8 @@ func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	return cfg, src, err
 }
 
-// quantised says whether a file has tensors that are not of floats.
-func quantised(f *gguf.File) bool {
+// Quantised says whether a file has tensors that are not of floats.
+func Quantised(f *gguf.File) bool {
 	return slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool {
 		return t.Type != gguf.F32 && t.Type != gguf.F16 && t.Type != gguf.BF16
 	})

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pare/internal/lmtest"
+	"pare/safetensors"
+)
+
+// A language model is pruned from its file to one that is written with and scored as the
+// original; texts become tokens by its own tokenizer.
+func TestPruneLanguage(t *testing.T) {
+	gguf := lmtest.GGUF(t, lmtest.Llama2C(t))
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("a.txt"), []byte(strings.Repeat("some words and other words ", 40)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	status, _, said := pare(t, "model", "prune", gguf, "--method", "wanda", "--sparsity", "0.5", "--samples", "4", "--epochs", "0", "--no-bench", "--data", "text:"+at("a.txt")+"?seq=16", "-o", at("small.gguf"), "--gguf-type", "f32")
+	if status != 0 || !strings.Contains(said, "the model's own tokenizer") {
+		t.Fatalf("%d %s", status, said)
+	}
+	if o := ok(t, "model", "perplexity", at("small.gguf"), "--text", at("a.txt"), "--window", "16"); !strings.Contains(o, "perplexity") {
+		t.Error(o)
+	}
+	ok(t, "model", "prune", gguf, "--sparsity", "0.3", "--epochs", "0", "--no-bench", "-o", at("new")+"/")
+	if _, err := os.Stat(at("new/config.json")); err != nil {
+		t.Error(err)
+	}
+	ok(t, "model", "prune", at("new"), "--sparsity", "0.3", "--epochs", "0", "--no-bench", "-o", at("new.onnx"))
+	if o := ok(t, "model", "inspect", at("new")); !strings.Contains(o, "mlp.up_proj") {
+		t.Error(o)
+	}
+}
+
+// What cannot be is refused before any work, with the way on.
+func TestPruneLanguageRefused(t *testing.T) {
+	bin := lmtest.Llama2C(t)
+	gguf, folder, broken := lmtest.GGUF(t, bin), lmtest.Folder(t, bin), lmtest.Folder(t, bin)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("a.txt"), []byte(strings.Repeat("some words ", 99)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Read(filepath.Join(broken, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Tensors["model.layers.1.mlp.up_proj.weight"].F32()[5] = float32(math.NaN())
+	if err := safetensors.Write(filepath.Join(broken, "model.safetensors"), f); err != nil {
+		t.Fatal(err)
+	}
+	onnx := net(t, dir)
+	for want, a := range map[string][]string{
+		"with something in it":      {gguf, "-o", dir},
+		"the tokenizer's metadata":  {folder, "-o", at("x.gguf")},
+		"not built from a config":   {onnx, "-o", at("y") + "/"},
+		"is a file":                 {gguf, "-o", onnx + "/"},
+		"--gguf-type goes with":     {gguf, "-o", at("x.onnx"), "--gguf-type", "f16"},
+		"f16, f32, q4_0, q8_0":      {gguf, "-o", at("x.gguf"), "--gguf-type", "q5_1"},
+		"is the input itself":       {gguf, "-o", gguf},
+		"NaN":                       {broken, "-o", at("z") + "/"},
+		"seq=128":                   {gguf, "-o", at("x.gguf"), "--data", "text:" + at("a.txt") + "?seq=200"},
+		"a folder without a config": {t.TempDir(), "-o", at("x.onnx")},
+		"does not end in .onnx or":  {gguf, "-o", at("x.bin")},
+	} {
+		status, _, said := pare(t, append([]string{"model", "prune", "--sparsity", "0.5", "--epochs", "0"}, a...)...)
+		if status == 0 || !strings.Contains(said, want) {
+			t.Errorf("%v: %d %s, want something with %q", a, status, said, want)
+		}
+	}
+	for _, name := range []string{"x.gguf", "x.onnx", "y", "z"} {
+		if _, err := os.Stat(at(name)); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
