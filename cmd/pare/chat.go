@@ -42,6 +42,7 @@ func (c *cli) runChat(ctx context.Context, path string, q *speaking, from io.Rea
 	if !m.Info().Can.Chat {
 		return usage("%s has no template of chats: pare model generate goes on from a text", path)
 	}
+	q.tell(c)
 	begin := func() (ms []lm.Message) {
 		if q.system != "" {
 			ms = append(ms, lm.Message{Role: lm.System, Text: q.system})

@@ -60,7 +60,20 @@ func (q *speaking) asked() {
 	q.r.Seed = &q.seed
 }
 
-// model opens the model of a command.
+// tell says which flags do nothing where the likeliest token is taken each time.
+func (q *speaking) tell(c *cli) {
+	if q.r.Temperature > 0 {
+		return
+	}
+	if q.r.TopK > 0 || q.r.TopP > 0 || q.r.MinP > 0 {
+		c.say("note: at --temperature 0 the likeliest token is taken each time: --top-k, --top-p and --min-p do nothing")
+	}
+	if q.r.N > 1 {
+		c.say("note: at --temperature 0 all %d texts are the same", q.r.N)
+	}
+}
+
+// language opens the model of a command.
 func (c *cli) language(path string, q *speaking) (*local.Model, error) {
 	q.open.Threads = c.threads
 	if c.memory > 0 {
@@ -168,6 +181,7 @@ func (c *cli) runGenerate(ctx context.Context, path string, q *speaking) error {
 		return err
 	}
 	defer m.Close()
+	q.tell(c)
 	begun := time.Now()
 	one := q.r.Samples() == 1 && !c.json
 	reply, err := m.Stream(ctx, q.r, func(d lm.Delta) error {
@@ -264,6 +278,9 @@ func (c *cli) runPerplexity(ctx context.Context, path string, q *scoring) error 
 		return spoken(err)
 	}
 	took := time.Since(begun).Seconds()
+	if p.Left > 0 {
+		c.say("note: the last %d tokens of the text fill no window and are not scored", p.Left)
+	}
 	if c.json {
 		return c.printJSON(map[string]any{"perplexity": p, "seconds": took})
 	}

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pare/gguf"
@@ -50,7 +51,9 @@ type File struct {
 
 	src   family.Source
 	names []string // of a GGUF file's tensors, in its order
-	close func() error
+
+	quantised []string // types of blocks among the tensors
+	close     func() error
 }
 
 // Open opens a folder or a GGUF file. It returns an error that names what is missing or not
@@ -77,29 +80,32 @@ func (f *File) gguf() error {
 		return err
 	}
 	f.close, f.Meta, f.names = g.Close, g.Meta, g.Names()
-	if f.Config, f.src, err = GGUF(g); err != nil {
+	if f.Config, f.src, err = ggufModel(g); err != nil {
 		return err
 	}
-	types := map[gguf.Type]int{}
-	for _, t := range g.Tensors {
-		types[t.Type]++
-	}
-	var quantised []string
-	for t := range types {
-		switch t {
-		case gguf.F32, gguf.F16, gguf.BF16, gguf.F64:
-		default:
-			quantised = append(quantised, t.String())
-		}
-	}
-	if quantised != nil {
-		f.Notes = append(f.Notes, fmt.Sprintf("weights stored in blocks (%s) are taken as the float32 numbers that they stand for", list(quantised)))
+	f.quantised = blocks(g.Tensors)
+	if f.quantised != nil {
+		f.Notes = append(f.Notes, fmt.Sprintf("weights stored in blocks (%s) are taken as the float32 numbers that they stand for", list(f.quantised)))
 	}
 	return nil
 }
 
+// blocks lists the types of tensors that are stored as blocks of whole numbers.
+func blocks(ts []gguf.Tensor) (out []string) {
+	for _, t := range ts {
+		switch t.Type {
+		case gguf.F32, gguf.F16, gguf.BF16, gguf.F64:
+		default:
+			if name := t.Type.String(); !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
 func (f *File) folder() error {
-	b, err := read(filepath.Join(f.Path, config))
+	b, err := Small(filepath.Join(f.Path, config))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the folder has no config.json: it is no model of Hugging Face")
 	}
@@ -127,30 +133,40 @@ func (f *File) Graph() (*graph.Graph, error) {
 	return g, nil
 }
 
+// Load reads the weights (see [family.Load]). The files must stay open as long as they are in
+// use, which may be views of them.
+func (f *File) Load() (*family.Model, error) { return family.Load(f.Config, f.src) }
+
+// Quantised says whether weights are stored as blocks of whole numbers.
+func (f *File) Quantised() bool { return f.quantised != nil }
+
 // Tokenizer reads the model's own tokenizer; nil where a folder has none.
 func (f *File) Tokenizer() (*tokenizer.Tokenizer, error) {
 	if f.Meta != nil {
 		return fromMeta(f.Meta)
 	}
-	b, err := read(filepath.Join(f.Path, tokenizerFile))
+	t, err := ReadTokenizer(filepath.Join(f.Path, tokenizerFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	return t, err
+}
+
+// ReadTokenizer reads a tokenizer.json.
+func ReadTokenizer(path string) (*tokenizer.Tokenizer, error) {
+	b, err := Small(path)
 	if err != nil {
 		return nil, err
 	}
 	t, err := tokenizer.Read(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(f.Path, tokenizerFile), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
 }
 
 // Close closes the files.
 func (f *File) Close() error { return f.close() }
-
-// Tokenizer makes the tokenizer that the metadata of a GGUF file describe.
-func Tokenizer(f *gguf.File) (*tokenizer.Tokenizer, error) { return fromMeta(f.Meta) }
 
 func fromMeta(m gguf.Meta) (*tokenizer.Tokenizer, error) {
 	all := map[string]any{}
@@ -163,7 +179,8 @@ func fromMeta(m gguf.Meta) (*tokenizer.Tokenizer, error) {
 // largest bounds the small files of a folder.
 const largest = 256 << 20
 
-func read(path string) ([]byte, error) {
+// Small reads a file beside the weights, which are large.
+func Small(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

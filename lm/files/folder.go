@@ -83,7 +83,7 @@ func (f *File) copyBeside(dir string) (tokens bool, err error) {
 		return false, nil
 	}
 	for _, name := range beside {
-		b, err := read(filepath.Join(f.Path, name))
+		b, err := Small(filepath.Join(f.Path, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

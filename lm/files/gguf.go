@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"pare/gguf"
@@ -20,10 +19,10 @@ var architectures = map[string]string{"llama": "llama", "qwen2": "qwen2", "qwen3
 // classes are transformers' names of what the files hold.
 var classes = map[string]string{"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 
-// GGUF makes a config of the metadata of a GGUF file, and reads its tensors by the names of
+// ggufModel makes a config of the metadata of a GGUF file, and reads its tensors by the names of
 // Hugging Face, as long as the file is open. It returns an error that names what it does not
 // understand: the architecture, a tensor, or how positions are scaled.
-func GGUF(f *gguf.File) (*family.Config, family.Source, error) {
+func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	arch, err := f.Meta.Text("general.architecture")
 	if err != nil {
 		return nil, nil, err
@@ -97,13 +96,6 @@ func GGUF(f *gguf.File) (*family.Config, family.Source, error) {
 	}
 	cfg, err := family.Read(b)
 	return cfg, src, err
-}
-
-// Quantised says whether a file has tensors that are not of floats.
-func Quantised(f *gguf.File) bool {
-	return slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool {
-		return t.Type != gguf.F32 && t.Type != gguf.F16 && t.Type != gguf.BF16
-	})
 }
 
 // ggufNames reads the tensors of a GGUF file by Hugging Face's names.

@@ -226,7 +226,7 @@ func TestRefused(t *testing.T) {
 	for want, open := range map[string]func() (*Model, error){
 		"no such file":            func() (*Model, error) { return Open(filepath.Join(alone, "none.gguf"), Options{}) },
 		"no config.json":          func() (*Model, error) { return Open(alone, Options{}) },
-		"the tokenizer":           func() (*Model, error) { return Open(folder, Options{}) },
+		"no tokenizer.json":           func() (*Model, error) { return Open(folder, Options{}) },
 		"Tokenizer":               func() (*Model, error) { return Open(filepath.Join(alone, "model.bin"), Options{}) },
 		"do not belong together":  func() (*Model, error) { return Open(path, Options{Tokenizer: small}) },
 		"neither a folder":        func() (*Model, error) { return Open(small[:len(small)-4], Options{}) },
@@ -247,4 +247,34 @@ func TestRefused(t *testing.T) {
 // It is a home like others.
 func TestContract(t *testing.T) {
 	lmtest.Contract(t, opened(t, lmtest.GGUF(t, lmtest.Llama2C(t)), Options{}))
+}
+
+// A folder's name is the model's, point and all; a tokenizer that is given is read whatever
+// the weights lie in; no text is longer than the model was made for.
+func TestOptions(t *testing.T) {
+	path := lmtest.Llama2C(t)
+	folder := filepath.Join(t.TempDir(), "Small-1.7B")
+	if err := os.Rename(lmtest.Folder(t, path), folder); err != nil {
+		t.Fatal(err)
+	}
+	file := lmtest.GGUF(t, path)
+	bad := filepath.Join(t.TempDir(), "tokenizer.json")
+	if err := os.WriteFile(bad, []byte(`{"model":{"type":"Nothing"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{folder, file} {
+		if _, err := Open(p, Options{Tokenizer: bad}); err == nil || !strings.Contains(err.Error(), "Nothing") {
+			t.Errorf("%s: %v, though the tokenizer that is given is none", p, err)
+		}
+	}
+	good := filepath.Join(t.TempDir(), "tokenizer.json")
+	if err := os.WriteFile(good, []byte(`{"model":{"type":"WordLevel","vocab":{"<unk>":0,"a":1},"unk_token":"<unk>"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if m := opened(t, folder, Options{Tokenizer: good}); m.Info().Name != "Small-1.7B" {
+		t.Errorf("it is called %s", m.Info().Name)
+	}
+	if _, err := Open(file, Options{Context: 1000}); err == nil || !strings.Contains(err.Error(), "was made for") {
+		t.Errorf("%v", err)
+	}
 }

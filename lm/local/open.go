@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,12 +14,10 @@ import (
 	"strings"
 
 	"pare/catalog"
-	"pare/gguf"
 	"pare/llama2c"
 	"pare/lm/decode"
 	"pare/lm/family"
 	"pare/lm/files"
-	"pare/safetensors"
 	"pare/tokenizer"
 	"pare/tokenizer/chat"
 )
@@ -106,51 +103,30 @@ func plainly(err error) error {
 	return err
 }
 
-// largest bounds the small files of a folder.
-const largest = 256 << 20
-
-// read reads a small file.
-func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+// file takes weights, config and tokenizer of a folder or a GGUF file.
+func (m *Model) file(path string) (*files.File, error) {
+	f, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, largest+1))
-	if len(b) > largest {
-		err = fmt.Errorf("%s has more than %d bytes", filepath.Base(path), largest)
+	m.close = f.Close
+	if m.Family, err = f.Load(); err != nil {
+		return nil, err
 	}
-	return b, err
+	if m.opt.Tokenizer == "" {
+		m.Tokenizer, err = f.Tokenizer()
+	} else {
+		m.Tokenizer, err = files.ReadTokenizer(m.opt.Tokenizer)
+	}
+	if err == nil && m.Tokenizer == nil {
+		err = catalog.Errorf("the folder has no tokenizer.json: give {Tokenizer}")
+	}
+	return f, err
 }
 
 func (m *Model) folder(dir string) error {
-	b, err := read(filepath.Join(dir, "config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("the folder has no config.json: it is no model of Hugging Face")
-	}
-	if err != nil {
+	if _, err := m.file(dir); err != nil {
 		return err
-	}
-	cfg, err := family.Read(b)
-	if err != nil {
-		return err
-	}
-	src, err := safetensors.OpenFolder(dir)
-	if err != nil {
-		return err
-	}
-	m.close = src.Close
-	if m.Family, err = family.Load(cfg, src); err != nil {
-		return err
-	}
-	if m.opt.Tokenizer == "" {
-		m.opt.Tokenizer = filepath.Join(dir, "tokenizer.json")
-	}
-	if b, err = read(m.opt.Tokenizer); err != nil {
-		return fmt.Errorf("the tokenizer: %w", err)
-	}
-	if m.Tokenizer, err = tokenizer.Read(b); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(m.opt.Tokenizer), err)
 	}
 	return m.conversation(dir)
 }
@@ -158,7 +134,7 @@ func (m *Model) folder(dir string) error {
 // conversation reads what a folder says of chats: the template, and what ends a turn.
 func (m *Model) conversation(dir string) error {
 	optional := func(name string) ([]byte, error) {
-		b, err := read(filepath.Join(dir, name))
+		b, err := files.Small(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
@@ -232,23 +208,12 @@ func (m *Model) template(text string) (err error) {
 }
 
 func (m *Model) gguf(path string) error {
-	f, err := gguf.Open(path)
+	f, err := m.file(path)
 	if err != nil {
 		return err
 	}
-	m.close = f.Close
-	if m.opt.Weights == "" && files.Quantised(f) {
+	if m.opt.Weights == "" && f.Quantised() {
 		m.opt.Weights = decode.Auto
-	}
-	cfg, src, err := files.GGUF(f)
-	if err != nil {
-		return err
-	}
-	if m.Family, err = family.Load(cfg, src); err != nil {
-		return err
-	}
-	if m.Tokenizer, err = files.Tokenizer(f); err != nil {
-		return err
 	}
 	if m.bos, err = m.text(m.Tokenizer.BOS); err == nil {
 		m.eos, err = m.text(m.Tokenizer.EOS)
@@ -335,6 +300,9 @@ func (m *Model) settle(path string) (err error) {
 	if m.decode, err = m.decode.In(m.opt.Weights); err != nil {
 		return err
 	}
+	if n := m.Family.Config.Positions; m.opt.Context > n {
+		return catalog.Errorf("{Context} %d: the model was made for texts of %d tokens", m.opt.Context, n)
+	}
 	if m.opt.Context == 0 {
 		m.opt.Context = min(m.Family.Config.Positions, most)
 	}
@@ -342,7 +310,10 @@ func (m *Model) settle(path string) (err error) {
 		m.opt.Memory = 4 << 30
 	}
 	if m.opt.Name == "" {
-		m.opt.Name = strings.TrimSuffix(filepath.Base(filepath.Clean(path)), filepath.Ext(path))
+		m.opt.Name = filepath.Base(filepath.Clean(path))
+		if end := filepath.Ext(path); strings.EqualFold(end, ".gguf") || strings.EqualFold(end, ".bin") { // a folder may be called SmolLM2-1.7B
+			m.opt.Name = strings.TrimSuffix(m.opt.Name, end)
+		}
 	}
 	m.fingerprint, err = fingerprint(path, m.opt)
 	return err

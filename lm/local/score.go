@@ -139,13 +139,14 @@ func (m *Model) torn() error {
 
 // Perplexity is what a text comes to.
 type Perplexity struct {
-	Value  float64 `json:"perplexity"`    // exp of the mean loss of a token
-	Loss   float64 `json:"loss"`          // the mean negative natural log-probability of a token
-	Error  float64 `json:"loss_error"`    // the standard error of that mean, over windows
-	Bits   float64 `json:"bits_per_byte"` // of the text
-	Tokens int     `json:"tokens"`        // that were scored
-	Bytes  int     `json:"bytes"`         // that they are
-	Window int     `json:"window"`        // tokens of a window
+	Value  float64 `json:"perplexity"`     // exp of the mean loss of a token
+	Loss   float64 `json:"loss"`           // the mean negative natural log-probability of a token
+	Error  float64 `json:"loss_error"`     // the standard error of that mean, over windows
+	Bits   float64 `json:"bits_per_byte"`  // of the text
+	Tokens int     `json:"tokens"`         // that were scored
+	Bytes  int     `json:"bytes"`          // that they are
+	Window int     `json:"window"`         // tokens of a window
+	Left   int     `json:"left,omitempty"` // tokens behind the last window, where all windows were asked for
 }
 
 // TextPerplexity scores a text in windows of so many tokens that do not overlap, each by
@@ -182,22 +183,12 @@ func (m *Model) TextPerplexity(ctx context.Context, text string, window, most in
 	windows := len(ids) / window
 	if most > 0 {
 		windows = min(windows, most)
+	} else {
+		p.Left = len(ids) - windows*window
 	}
 	var means []float64
 	for w := range windows {
-		x := ids[w*window : (w+1)*window]
-		if err := s.Truncate(0, 0); err != nil {
-			return nil, m.failed(ctx, err)
-		}
-		sum := 0.
-		err := s.Run([]decode.Input{{Tokens: x[:window-1], All: true}}, func(_, k int, logits []float32) error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			kernel.LogSoftmax(logits, row, len(row))
-			sum -= float64(row[x[k+1]])
-			return nil
-		})
+		sum, err := m.window(ctx, s, ids[w*window:(w+1)*window], row)
 		if err != nil {
 			return nil, m.failed(ctx, err)
 		}
@@ -205,7 +196,7 @@ func (m *Model) TextPerplexity(ctx context.Context, text string, window, most in
 		p.Loss += sum
 		p.Tokens += window - 1
 		scored := make([]int32, window-1)
-		for i, t := range x[1:] {
+		for i, t := range ids[w*window+1 : (w+1)*window] {
 			scored[i] = int32(t)
 		}
 		plain, err := m.Tokenizer.Decode(scored, true)
@@ -231,4 +222,20 @@ func (m *Model) TextPerplexity(ctx context.Context, text string, window, most in
 		return nil, m.fail(lm.Broken, errors.New("the model gives logits that are not numbers"))
 	}
 	return p, nil
+}
+
+// window is the sum of the negative log-probabilities of tokens but the first.
+func (m *Model) window(ctx context.Context, s *decode.Session, x []int, row []float32) (sum float64, err error) {
+	if err := s.Truncate(0, 0); err != nil {
+		return 0, err
+	}
+	err = s.Run([]decode.Input{{Tokens: x[:len(x)-1], All: true}}, func(_, k int, logits []float32) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		kernel.LogSoftmax(logits, row, len(row))
+		sum -= float64(row[x[k+1]])
+		return nil
+	})
+	return sum, err
 }

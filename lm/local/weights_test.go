@@ -6,11 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"pare/gguf"
 	"pare/internal/lmtest"
 	"pare/lm"
 	"pare/lm/decode"
-	"pare/lm/files"
 )
 
 // However weights are held, a text is about as likely, and the fingerprint says how they are.
@@ -49,10 +47,5 @@ func TestWeights(t *testing.T) {
 	}
 	if _, err := Open(path, Options{Weights: "f8"}); err == nil || !strings.Contains(err.Error(), `Weights "f8" is none of`) {
 		t.Errorf("a form that is none: %v", err)
-	}
-	for kind, want := range map[gguf.Type]bool{gguf.F32: false, gguf.BF16: false, gguf.F16: false, gguf.Q8_0: true, gguf.Q4_K: true} {
-		if got := files.Quantised(&gguf.File{Tensors: []gguf.Tensor{{Type: gguf.F32}, {Type: kind}}}); got != want {
-			t.Errorf("a file of %v: quantised %v", kind, got)
-		}
 	}
 }

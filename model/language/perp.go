@@ -79,6 +79,7 @@ func (s *PERP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	res := &model.Result{Graph: j.Graph, Masks: masks}
+	res.Note("trained by AdamW at a peak rate of %v ({Rate}), without decay; the recipe's rate, schedule and optimiser are not used", s.Rate)
 	f := &PERPFacts{}
 	res.Facts = f
 	for _, v := range j.Graph.Params() {
