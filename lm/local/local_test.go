@@ -226,7 +226,7 @@ func TestRefused(t *testing.T) {
 	for want, open := range map[string]func() (*Model, error){
 		"no such file":            func() (*Model, error) { return Open(filepath.Join(alone, "none.gguf"), Options{}) },
 		"no config.json":          func() (*Model, error) { return Open(alone, Options{}) },
-		"no tokenizer.json":           func() (*Model, error) { return Open(folder, Options{}) },
+		"no tokenizer.json":       func() (*Model, error) { return Open(folder, Options{}) },
 		"Tokenizer":               func() (*Model, error) { return Open(filepath.Join(alone, "model.bin"), Options{}) },
 		"do not belong together":  func() (*Model, error) { return Open(path, Options{Tokenizer: small}) },
 		"neither a folder":        func() (*Model, error) { return Open(small[:len(small)-4], Options{}) },
@@ -263,7 +263,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []string{folder, file} {
-		if _, err := Open(p, Options{Tokenizer: bad}); err == nil || !strings.Contains(err.Error(), "Nothing") {
+		if _, err := Open(p, Options{Tokenizer: bad}); err == nil || !strings.Contains(err.Error(), "the vocabulary") {
 			t.Errorf("%s: %v, though the tokenizer that is given is none", p, err)
 		}
 	}
@@ -273,6 +273,9 @@ func TestOptions(t *testing.T) {
 	}
 	if m := opened(t, folder, Options{Tokenizer: good}); m.Info().Name != "Small-1.7B" {
 		t.Errorf("it is called %s", m.Info().Name)
+	}
+	if _, err := Open(t.TempDir(), Options{}); err == nil || strings.Count(err.Error(), t.TempDir()[:8]) > 1 {
+		t.Errorf("%v", err)
 	}
 	if _, err := Open(file, Options{Context: 1000}); err == nil || !strings.Contains(err.Error(), "was made for") {
 		t.Errorf("%v", err)

@@ -73,6 +73,9 @@ func Open(path string, o Options) (*Model, error) {
 		if m.close != nil {
 			err = errors.Join(err, m.close())
 		}
+		if strings.HasPrefix(err.Error(), path) { // it says so itself
+			return nil, err
+		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
