@@ -13,6 +13,29 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
+// enough is the number of runs from which five numbers are had without much luck.
+const enough = 10
+
+// Doubts are what keeps a law that is fitted to runs from being relied on.
+func Doubts(runs []Run) (out []string) {
+	if len(runs) < enough {
+		out = append(out, fmt.Sprintf("five numbers are fitted to %d runs: more runs make predictions that can be relied on", len(runs)))
+	}
+	n, d := map[float64]bool{}, map[float64]bool{}
+	for _, r := range runs {
+		n[r.N], d[r.Tokens] = true, true
+	}
+	for _, x := range []struct {
+		what string
+		of   map[float64]bool
+	}{{"parameters", n}, {"tokens", d}} {
+		if len(x.of) == 2 {
+			out = append(out, fmt.Sprintf("the runs have two numbers of %s: how the loss falls between and beyond them cannot be told, and intervals do not show that", x.what))
+		}
+	}
+	return out
+}
+
 // Options of Fit. Zero values stand for what is said.
 type Options struct {
 	Huber    float64 // residuals of the logarithm beyond this count linearly; 0: 0.001

@@ -196,3 +196,13 @@ func FuzzReadRuns(f *testing.F) {
 		}
 	})
 }
+
+func TestDoubts(t *testing.T) {
+	runs := made(Law{1.7, 400, 400, .34, .28}, 0, 1)
+	if d := Doubts(runs); d != nil {
+		t.Errorf("%v of 40 runs", d)
+	}
+	if d := Doubts(runs[:7]); len(d) != 2 || !strings.Contains(d[0], "7 runs") || !strings.Contains(d[1], "two numbers of parameters") {
+		t.Errorf("%q", d)
+	}
+}

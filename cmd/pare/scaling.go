@@ -62,8 +62,8 @@ func (c *cli) runScalingFit(ctx context.Context, path, out, plot string, o scali
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, spoken(err))
 	}
-	if len(runs) < 10 {
-		c.say("note: five numbers are fitted to %d runs: more runs make predictions that can be relied on", len(runs))
+	for _, x := range scaling.Doubts(runs) {
+		c.say("note: %s", x)
 	}
 	if out != "" {
 		b, err := json.MarshalIndent(fit, "", "  ")
@@ -195,9 +195,15 @@ func (c *cli) runScalingPredict(path string, q *predicting) error {
 		return fmt.Errorf("no number of tokens takes a model of %s parameters to a loss of %v: the least is %.4g", report.Scaled(n).Text, q.loss, law.E+law.A/math.Pow(n, law.Alpha))
 	}
 	loss, low, high := law.Predict(n, tokens)
+	for _, x := range scaling.Doubts(law.Runs) {
+		c.say("note: %s", x)
+	}
 	said["n"], said["tokens"], said["loss"], said["compute"] = n, tokens, loss, 6*n*tokens
 	if high > 0 {
 		said["loss_low"], said["loss_high"] = low, high
+	}
+	if out := outside(&law, n, tokens); out != "" {
+		c.say("note: %s: the law is carried on beyond the runs that it was fitted to", out)
 	}
 	if c.json {
 		return c.printJSON(said)
@@ -209,9 +215,6 @@ func (c *cli) runScalingPredict(path string, q *predicting) error {
 	fmt.Fprintf(c.out, "loss %.4g%s with %s tokens, %.3g operations\n", loss, between, report.Scaled(tokens).Text, 6*n*tokens)
 	if q.final != "" {
 		fmt.Fprintf(c.out, "a dense model of %s parameters comes to the same for the same compute, and is %.2f times as large to run\n", report.Scaled(n).Text, n/said["final"].(float64))
-	}
-	if out := outside(&law, n, tokens); out != "" {
-		c.say("note: %s: the law is carried on beyond the runs that it was fitted to", out)
 	}
 	return nil
 }
