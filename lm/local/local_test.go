@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"pare/internal/lmtest"
 	"pare/lm"
+	"pare/lm/decode"
+	"pare/lm/generate"
 )
 
 func opened(t *testing.T, path string, o Options) *Model {
@@ -279,5 +282,74 @@ func TestOptions(t *testing.T) {
 	}
 	if _, err := Open(file, Options{Context: 1000}); err == nil || !strings.Contains(err.Error(), "was made for") {
 		t.Errorf("%v", err)
+	}
+}
+
+// The stop string that begins first ends a text, wherever it stands in the list; the longest
+// beginning of any is held back.
+func TestFirst(t *testing.T) {
+	for _, stop := range [][]string{{"three", "two", "none"}, {"two", "three"}} {
+		if at := first("one two three", stop); at != 4 {
+			t.Errorf("of %q one begins at %d", stop, at)
+		}
+	}
+	if at := first("one", []string{"two"}); at != -1 {
+		t.Errorf("it begins at %d", at)
+	}
+	if n := begun("one tw", []string{"w", "wo", "two"}); n != 2 {
+		t.Errorf("%d bytes are held back", n)
+	}
+}
+
+// Each window is scored by itself.
+func TestWindows(t *testing.T) {
+	m := opened(t, lmtest.Llama2C(t), Options{})
+	const text, window = "a text of many words", 6
+	p, err := m.TextPerplexity(context.Background(), text, window, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, _, err := m.before(context.Background(), nil, text, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, n := 0., 0
+	for lo := 0; lo+window <= len(ids); lo += window {
+		s, err := m.decode.NewSession(decode.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := generate.Score(context.Background(), s, ids[lo:lo+1], [][]int{ids[lo+1 : lo+window]})
+		s.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, n = sum-x[0].Sum, n+window-1
+	}
+	if n < 2*(window-1) || p.Tokens != n || math.Abs(p.Loss-sum/float64(n)) > 1e-5 || p.Left != len(ids)%window {
+		t.Errorf("%+v, window by window %v of %d tokens", p, sum/float64(n), n)
+	}
+}
+
+// A text whose first token begins in what stands before it is refused.
+func TestTorn(t *testing.T) {
+	m := opened(t, lmtest.Llama2C(t), Options{})
+	if _, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "some ", Text: "apples"}); !errors.Is(err, lm.Invalid) || !strings.Contains(err.Error(), "begins in what stands before") {
+		t.Errorf("%v", err)
+	}
+	if _, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "some", Text: " apples"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEnds(t *testing.T) {
+	for text, want := range map[string]string{`{"eos_token_id":7}`: "[7]", `{"eos_token_id":[5,7]}`: "[5 7]", `{"eos_token_id":null}`: "[]", `{}`: "[]", `{"eos_token_id":"a"}`: "neither a token"} {
+		m := &Model{}
+		if err := m.endsOf("generation_config.json", []byte(text)); err != nil && strings.Contains(err.Error(), want) {
+			continue
+		}
+		if got := fmt.Sprint(m.ends); got != want {
+			t.Errorf("%s: %s, not %s", text, got, want)
+		}
 	}
 }
