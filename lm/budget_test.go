@@ -172,6 +172,21 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// Of two budgets, one around the other, both see every try.
+func TestLostInBoth(t *testing.T) {
+	fake := lmtest.NewFake("fake")
+	fake.Before = func(ctx context.Context) error { return lm.Lost(ctx, false) }
+	inner, outer := newBudget(t, lm.Limits{Calls: 10}), newBudget(t, lm.Limits{Calls: 3})
+	m := within(t, within(t, fake, inner, nil), outer, nil)
+	ask(t, m, seeded)
+	if a, b := inner.Spent(), outer.Spent(); a != b || a.Calls != 2 {
+		t.Errorf("%+v inside, %+v outside", a, b)
+	}
+	if _, err := m.Generate(ctx, seeded); !errors.Is(err, lm.OverBudget) || outer.Spent().Calls != 3 {
+		t.Errorf("%v after %+v", err, outer.Spent())
+	}
+}
+
 // A budget in a file goes on where it was; a call that was under way when the process
 // died counts in full.
 func TestBudgetResumes(t *testing.T) {
