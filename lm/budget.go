@@ -193,9 +193,12 @@ func took(a answer, err error, p Price, most tally) tally {
 		most.Unsure = 1
 		return most
 	case !ok: // it failed, and cost nothing
-		return tally{Calls: 1}
+		return tally{Calls: most.Calls}
 	}
 	t := tally{Calls: max(u.Calls, 1), Prompt: u.Prompt, Completion: u.Completion, Nano: p.cost(u)}
+	if err != nil { // usage tells of the parts that came
+		t.Calls = max(t.Calls, most.Calls)
+	}
 	if t.Calls > most.Calls || t.Prompt+t.Completion > most.Prompt+most.Completion || t.Nano > most.Nano {
 		t.Exceeded = 1
 	}
