@@ -79,13 +79,20 @@ func TestFingerprint(t *testing.T) {
 		}
 		return m.Info().Fingerprint
 	}
+	can := func(f func(*lm.Capabilities)) *lm.Capabilities {
+		c := kinds[Compatible].can
+		f(&c)
+		return &c
+	}
 	base := of(Config{})
-	for name, c := range map[string]Config{"URL": {URL: "http://b/v1"}, "model": {Model: "x"}, "kind": {Kind: VLLM}, "more": {More: map[string]any{"a": 1}}, "without": {Without: []string{"seed"}}} {
+	for name, c := range map[string]Config{"URL": {URL: "http://b/v1"}, "model": {Model: "x"}, "kind": {Kind: VLLM}, "more": {More: map[string]any{"a": 1}}, "without": {Without: []string{"seed"}},
+		"number of samples at once": {Can: can(func(c *lm.Capabilities) { c.Samples = 2 })}, "cut by rank": {Can: can(func(c *lm.Capabilities) { c.TopK = true })},
+		"cut by share": {Can: can(func(c *lm.Capabilities) { c.MinP = true })}, "penalty": {Can: can(func(c *lm.Capabilities) { c.RepetitionPenalty = true })}} {
 		if of(c) == base {
 			t.Errorf("another %s has the same fingerprint", name)
 		}
 	}
-	for name, c := range map[string]Config{"slash": {URL: "http://a/v1/"}, "tries": {Tries: 2}, "seed": {Seed: 3}, "identity": {URL: "http://b/v1", Identity: "http://a/v1"}} {
+	for name, c := range map[string]Config{"slash": {URL: "http://a/v1/"}, "tries": {Tries: 2}, "seed": {Seed: 3}, "scores": {Can: can(func(c *lm.Capabilities) { c.Score = true })}, "identity": {URL: "http://b/v1", Identity: "http://a/v1"}} {
 		if of(c) != base {
 			t.Errorf("the %s changes the fingerprint", name)
 		}
