@@ -192,3 +192,24 @@ func TestBrokenStreams(t *testing.T) {
 		t.Errorf("the beginning is tried again: %+v, %v", reply, err)
 	}
 }
+
+// A refusal is one in a stream too, in one piece, with tokens asked for or not.
+func TestStreamedRefusal(t *testing.T) {
+	m, _ := client(t, Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		for _, s := range []string{`"delta":{"role":"assistant","content":"","refusal":null}`, `"delta":{"refusal":"I "}`, `"delta":{"refusal":"will not."}`, `"delta":{},"finish_reason":"stop"`} {
+			fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,%s}]}\n\n", s)
+		}
+		fmt.Fprint(w, "data: [DONE]\n\n")
+	})
+	for _, logprobs := range []bool{false, true} {
+		var pieces []lm.Delta
+		r := lm.Request{Messages: []lm.Message{{Role: lm.User, Text: "?"}}, Logprobs: logprobs}
+		reply, err := m.Stream(context.Background(), r, func(d lm.Delta) error { pieces = append(pieces, d); return nil })
+		if want := []lm.Choice{{Text: "I will not.", Finish: lm.FinishRefusal}}; err != nil || !reflect.DeepEqual(reply.Choices, want) {
+			t.Errorf("%+v, %v, not %+v", reply, err, want)
+		}
+		if want := []lm.Delta{{Text: "I will not.", Finish: lm.FinishRefusal}}; !reflect.DeepEqual(pieces, want) {
+			t.Errorf("pieces %+v", pieces)
+		}
+	}
+}
