@@ -1,6 +1,7 @@
 package lm_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -87,6 +88,41 @@ func TestReplay(t *testing.T) {
 	}
 	if _, err := lm.Record(lmtest.NewFake("another"), path); err == nil || !strings.Contains(err.Error(), "another model") {
 		t.Errorf("another model adds to the file: %v", err)
+	}
+}
+
+// broken is a model whose streams break off.
+type broken struct{ lm.Model }
+
+func (broken) Stream(_ context.Context, _ lm.Request, each func(lm.Delta) error) (*lm.Reply, error) {
+	if err := each(lm.Delta{Text: "one"}); err != nil {
+		return nil, err
+	}
+	return &lm.Reply{Choices: []lm.Choice{{Text: "one"}}, Usage: lm.Usage{Unknown: true}}, &lm.Error{Kind: lm.Unavailable, Unsure: true, Err: errors.New("gone")}
+}
+
+// A stream that was broken off is replayed as far as it came.
+func TestReplayOfBrokenStream(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	r, err := lm.Record(broken{lmtest.NewFake("fake")}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	text := func(m lm.Model) (s string) {
+		reply, err := lm.Stream(ctx, m, chance, func(d lm.Delta) error { s += d.Text; return nil })
+		if !errors.Is(err, lm.Unavailable) || reply == nil || reply.Choices[0].Text != "one" {
+			t.Errorf("%+v, %v", reply, err)
+		}
+		return s
+	}
+	want := text(r)
+	p, err := lm.Replay(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(p); got != want || want != "one" {
+		t.Errorf("%q was recorded, %q comes back", want, got)
 	}
 }
 
