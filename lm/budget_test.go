@@ -298,6 +298,26 @@ func TestCacheAroundBudget(t *testing.T) {
 	}
 }
 
+// What a failed call took is not known where the call may have cost something.
+func TestLedgerOfFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		unknown bool
+	}{
+		"refused": {&lm.Error{Kind: lm.Refused}, false},
+		"lost":    {&lm.Error{Kind: lm.TimedOut, Unsure: true}, true},
+	} {
+		l, fake := lm.NewLedger(), newCounted()
+		fake.fail = func(int) error { return c.err }
+		if _, err := lm.WithLedger(fake, l, "", nil).Generate(ctx, seeded); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := l.Totals()[[2]string{"fake", ""}]; got.Failed != 1 || got.Usage.Unknown != c.unknown {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // A ledger in a file goes on where it was.
 func TestLedgerResumes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
