@@ -187,7 +187,7 @@ func (b *Budget) answer(ctx context.Context, m Model, q call, each func(Delta) e
 func took(a answer, err error, p Price, most tally) tally {
 	u, kept, ok := a.usage()
 	switch {
-	case kept && err == nil:
+	case kept:
 		return tally{}
 	case unsure(err) || ok && u.Unknown || !ok && err == nil:
 		most.Unsure = 1

@@ -230,6 +230,44 @@ func TestBudgetResumes(t *testing.T) {
 	}
 }
 
+// Of a process that died with two calls under way, one of which had lost a try, all
+// three count.
+func TestBudgetOfSeveralOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "budget")
+	b, err := lm.OpenBudget(path, lm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	fake := lmtest.NewFake("fake")
+	m := within(t, fake, b, nil)
+	var killed []byte
+	fake.Before = func(context.Context) error {
+		fake.Before = func(ctx context.Context) error {
+			if err := lm.Lost(ctx, true); err != nil {
+				return err
+			}
+			killed, err = os.ReadFile(path)
+			return err
+		}
+		_, err := m.Generate(ctx, lm.Request{Prompt: "on", MaxTokens: 10})
+		return err
+	}
+	ask(t, m, lm.Request{Prompt: "the", MaxTokens: 20})
+	other := filepath.Join(t.TempDir(), "budget")
+	if err := os.WriteFile(other, killed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := lm.OpenBudget(other, lm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if got, want := o.Spent(), (lm.Spent{Calls: 3, Prompt: 67 + 66 + 66, Completion: 20 + 10 + 10, Unsure: 3}); got != want {
+		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
 // A file that is no budget is refused, by the line.
 func TestNoBudget(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "budget")
