@@ -91,6 +91,40 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// elsewhere is a model of the same name at another place.
+type elsewhere struct{ *lmtest.Fake }
+
+func (e elsewhere) Info() lm.Info { i := e.Fake.Info(); i.Fingerprint = "elsewhere"; return i }
+
+// A recording is of one model, whatever others are called; a call that its caller gave up
+// is no part of it.
+func TestWhatIsRecorded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	fake := lmtest.NewFake("fake")
+	r, err := lm.Record(fake, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	fake.Before = func(context.Context) error { cancel(); return nil }
+	if _, err := r.Generate(gone, chance); !errors.Is(err, lm.Cancelled) {
+		t.Error(err)
+	}
+	fake.Before = nil
+	want := ask(t, r, chance)
+	r.Close()
+	if _, err := lm.Record(elsewhere{fake}, path); err == nil || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("another model of the same name adds to the file: %v", err)
+	}
+	p, err := lm.Replay(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, p, chance); !reflect.DeepEqual(got.Choices, want.Choices) {
+		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
 // broken is a model whose streams break off.
 type broken struct{ lm.Model }
 
