@@ -213,3 +213,17 @@ func TestStreamedRefusal(t *testing.T) {
 		}
 	}
 }
+
+// What an endpoint does not take is left out of a stream's body too.
+func TestStreamWithout(t *testing.T) {
+	m, _ := client(t, Config{Without: []string{"stream_options"}}, func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body["stream"] != true || body["stream_options"] != nil {
+			t.Errorf("%v, %v", body, err)
+		}
+		fmt.Fprint(w, "data: {\"choices\":[{\"index\":0,\"text\":\"x\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
+	})
+	if reply, err := m.Stream(context.Background(), simple, func(lm.Delta) error { return nil }); err != nil || reply.Choices[0].Text != "x" {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}

@@ -38,6 +38,7 @@ func (c *Client) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) e
 func (c *Client) stream(ctx context.Context, r lm.Request, each func(lm.Delta) error) (*lm.Reply, error) {
 	path, body := c.generation(r)
 	body["stream"], body["stream_options"] = true, map[string]bool{"include_usage": true}
+	c.finish(body)
 	reply := &lm.Reply{Choices: make([]lm.Choice, r.Samples()), Usage: lm.Usage{Unknown: true}}
 	began := false
 	err := c.retry(ctx, func(ctx context.Context) error {
