@@ -62,6 +62,10 @@ def main():
     options.intra_op_num_threads = a.threads
     options.log_severity_level = 3
     session = ort.InferenceSession(a.file, options, providers=["CPUExecutionProvider"])
+    free = {d for i in session.get_inputs() for d in i.shape if isinstance(d, str)}
+    for name in dict(a.size):
+        if name not in free:
+            sys.exit(f"no free size is called {name}; there are: {', '.join(sorted(free)) or 'none'}")
     rng = np.random.default_rng(1)
     feed = {i.name: draw(rng, i, dict(a.size)) for i in session.get_inputs()}
     print(f"{1000 * median(session, feed, a.seconds):.4f}")

@@ -31,5 +31,8 @@ func TestOrtime(t *testing.T) {
 		if ms, err := strconv.ParseFloat(lines[len(lines)-1], 64); err != nil || ms <= 0 || ms > 1000 {
 			t.Errorf("%s: %q", arch, out)
 		}
+		if out, err := exec.Command(py, "../bench/ortime.py", path, "--size", "bacth=8").CombinedOutput(); err == nil || !strings.Contains(string(out), "no free size is called bacth") {
+			t.Errorf("%s: a size that there is not: %s, %v", arch, out, err)
+		}
 	}
 }

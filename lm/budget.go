@@ -174,7 +174,8 @@ func (b *Budget) answer(ctx context.Context, m Model, q call, each func(Delta) e
 	if err != nil {
 		return answer{}, err
 	}
-	a, err := q.ask(context.WithValue(ctx, purse{}, &open{b, info.Name, most}), m, each)
+	around, _ := ctx.Value(purse{}).(*open)
+	a, err := q.ask(context.WithValue(ctx, purse{}, &open{b, info.Name, most, around}), m, each)
 	took := took(a, err, p, most)
 	if bad := b.settle(id, most, took); bad != nil {
 		return a, errors.Join(err, broken(info.Name, bad))
@@ -186,15 +187,18 @@ func (b *Budget) answer(ctx context.Context, m Model, q call, each func(Delta) e
 func took(a answer, err error, p Price, most tally) tally {
 	u, kept, ok := a.usage()
 	switch {
-	case kept && err == nil:
+	case kept:
 		return tally{}
 	case unsure(err) || ok && u.Unknown || !ok && err == nil:
 		most.Unsure = 1
 		return most
 	case !ok: // it failed, and cost nothing
-		return tally{Calls: 1}
+		return tally{Calls: most.Calls}
 	}
 	t := tally{Calls: max(u.Calls, 1), Prompt: u.Prompt, Completion: u.Completion, Nano: p.cost(u)}
+	if err != nil { // usage tells of the parts that came
+		t.Calls = max(t.Calls, most.Calls)
+	}
 	if t.Calls > most.Calls || t.Prompt+t.Completion > most.Prompt+most.Completion || t.Nano > most.Nano {
 		t.Exceeded = 1
 	}
@@ -264,17 +268,25 @@ type open struct {
 	budget *Budget
 	name   string
 	most   tally
+	around *open // of a budget around this one; nil: there is none
 }
 
-// Lost tells the budget of a call, if it has one, that a try has failed and is about
+// Lost tells the budgets of a call, if it has any, that a try has failed and is about
 // to be made again: homes that try again call it. What may have cost tokens counts as
 // the most the call can take. The error is [OverBudget] where there is no room for
 // another try.
 func Lost(ctx context.Context, unsure bool) error {
 	o, _ := ctx.Value(purse{}).(*open)
-	if o == nil {
-		return nil
+	for ; o != nil; o = o.around {
+		if err := o.lost(unsure); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// lost counts a try that has failed.
+func (o *open) lost(unsure bool) error {
 	t := tally{Calls: 1}
 	if unsure {
 		t = o.most

@@ -172,6 +172,21 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// Of two budgets, one around the other, both see every try.
+func TestLostInBoth(t *testing.T) {
+	fake := lmtest.NewFake("fake")
+	fake.Before = func(ctx context.Context) error { return lm.Lost(ctx, false) }
+	inner, outer := newBudget(t, lm.Limits{Calls: 10}), newBudget(t, lm.Limits{Calls: 3})
+	m := within(t, within(t, fake, inner, nil), outer, nil)
+	ask(t, m, seeded)
+	if a, b := inner.Spent(), outer.Spent(); a != b || a.Calls != 2 {
+		t.Errorf("%+v inside, %+v outside", a, b)
+	}
+	if _, err := m.Generate(ctx, seeded); !errors.Is(err, lm.OverBudget) || outer.Spent().Calls != 3 {
+		t.Errorf("%v after %+v", err, outer.Spent())
+	}
+}
+
 // A budget in a file goes on where it was; a call that was under way when the process
 // died counts in full.
 func TestBudgetResumes(t *testing.T) {
@@ -212,6 +227,44 @@ func TestBudgetResumes(t *testing.T) {
 			t.Errorf("%+v, %v, not %+v", b.Spent(), err, want)
 		}
 		b.Close()
+	}
+}
+
+// Of a process that died with two calls under way, one of which had lost a try, all
+// three count.
+func TestBudgetOfSeveralOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "budget")
+	b, err := lm.OpenBudget(path, lm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	fake := lmtest.NewFake("fake")
+	m := within(t, fake, b, nil)
+	var killed []byte
+	fake.Before = func(context.Context) error {
+		fake.Before = func(ctx context.Context) error {
+			if err := lm.Lost(ctx, true); err != nil {
+				return err
+			}
+			killed, err = os.ReadFile(path)
+			return err
+		}
+		_, err := m.Generate(ctx, lm.Request{Prompt: "on", MaxTokens: 10})
+		return err
+	}
+	ask(t, m, lm.Request{Prompt: "the", MaxTokens: 20})
+	other := filepath.Join(t.TempDir(), "budget")
+	if err := os.WriteFile(other, killed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := lm.OpenBudget(other, lm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if got, want := o.Spent(), (lm.Spent{Calls: 3, Prompt: 67 + 66 + 66, Completion: 20 + 10 + 10, Unsure: 3}); got != want {
+		t.Errorf("%+v, not %+v", got, want)
 	}
 }
 
@@ -280,6 +333,26 @@ func TestCacheAroundBudget(t *testing.T) {
 	u.Calls = 2 // the refused one among them
 	if want := (lm.Total{Calls: 3, Kept: 1, Failed: 1, Usage: u, Money: (lm.Price{Prompt: 1, Completion: 1}).Money(u)}); got != want {
 		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
+// What a failed call took is not known where the call may have cost something.
+func TestLedgerOfFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		unknown bool
+	}{
+		"refused": {&lm.Error{Kind: lm.Refused}, false},
+		"lost":    {&lm.Error{Kind: lm.TimedOut, Unsure: true}, true},
+	} {
+		l, fake := lm.NewLedger(), newCounted()
+		fake.fail = func(int) error { return c.err }
+		if _, err := lm.WithLedger(fake, l, "", nil).Generate(ctx, seeded); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := l.Totals()[[2]string{"fake", ""}]; got.Failed != 1 || got.Usage.Unknown != c.unknown {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package lm_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -74,6 +75,10 @@ func TestWhatIsTheSame(t *testing.T) {
 	calls := func(f func()) int { before := m.calls; f(); return m.calls - before }
 	same := seeded
 	same.TopP, same.RepetitionPenalty = 1, 1
+	one := lm.Request{Prompt: "one", MaxTokens: 3}
+	if n := calls(func() { ask(t, c, one); one.N = 1; ask(t, c, one) }); n != 1 {
+		t.Errorf("%d calls for one sample", n)
+	}
 	if n := calls(func() { ask(t, c, seeded); ask(t, c, same) }); n != 1 {
 		t.Errorf("%d calls for one meaning", n)
 	}
@@ -143,6 +148,59 @@ func TestChanceIsKeptInOrder(t *testing.T) {
 	}
 	if len(distinct) < 2 {
 		t.Errorf("samples %q", one)
+	}
+}
+
+// short is a model that gives a sample too few.
+type short struct{ *counted }
+
+func (s short) Generate(ctx context.Context, r lm.Request) (*lm.Reply, error) {
+	reply, err := s.counted.Generate(ctx, r)
+	reply.Choices = reply.Choices[1:]
+	return reply, err
+}
+
+// A reply of too few samples is not kept, and one that a file holds is none.
+func TestTooFewSamples(t *testing.T) {
+	dir := t.TempDir()
+	m := short{newCounted()}
+	c := newCache(t, m, dir)
+	ask(t, c, seeded)
+	if ask(t, c, seeded); m.calls != 2 || len(files(t, dir)) != 0 {
+		t.Errorf("%d calls, files %v", m.calls, files(t, dir))
+	}
+	single := seeded
+	single.N = 1
+	whole := newCounted()
+	c = newCache(t, whole, dir)
+	ask(t, c, single)
+	from := files(t, dir)
+	ask(t, c, seeded)
+	for _, to := range files(t, dir) {
+		if b, err := os.ReadFile(from[0]); to != from[0] && (err != nil || os.WriteFile(to, b, 0o600) != nil) {
+			t.Fatal(err)
+		}
+	}
+	if got := ask(t, newCache(t, whole, dir), seeded); len(got.Choices) != 2 || whole.calls != 3 {
+		t.Errorf("%d samples after %d calls", len(got.Choices), whole.calls)
+	}
+}
+
+// One that fails after a later one has come does not make that come again.
+func TestChanceFailsLate(t *testing.T) {
+	fake := lmtest.NewFake("fake")
+	c := newCache(t, fake, t.TempDir())
+	fake.Before = func(context.Context) error {
+		fake.Before = nil
+		ask(t, c, chance)
+		return &lm.Error{Kind: lm.TimedOut}
+	}
+	if _, err := c.Generate(ctx, chance); !errors.Is(err, lm.TimedOut) {
+		t.Error(err)
+	}
+	ask(t, c, chance)
+	if ask(t, c, chance); c.Stats() != (lm.CacheStats{Misses: 4}) {
+		t.Errorf("%+v", c.Stats())
 	}
 }
 

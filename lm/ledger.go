@@ -105,6 +105,7 @@ func WithLedger(m Model, l *Ledger, purpose string, p *Price) Model {
 		a, err := q.ask(ctx, m, each)
 		e := Entry{Model: m.Info().Name, Purpose: purpose, Call: q.name(), Failed: KindOf(err), Took: time.Since(begin)}
 		e.Usage, e.Kept, _ = a.usage()
+		e.Usage.Unknown = e.Usage.Unknown || !e.Kept && unsure(err)
 		if p != nil && !e.Kept {
 			e.Money = p.Money(e.Usage)
 		}

@@ -25,7 +25,7 @@ type Streamer interface {
 	Model
 	// Stream is Generate that calls each with the pieces as they come, from one
 	// goroutine. The pieces of a choice are in order; those of different choices may
-	// be mixed. An error of each ends the reply and is returned.
+	// be mixed. An error of each ends the reply and is returned, as [Cancelled].
 	Stream(ctx context.Context, r Request, each func(Delta) error) (*Reply, error)
 }
 
@@ -85,7 +85,7 @@ func Stream(ctx context.Context, m Model, r Request, each func(Delta) error) (*R
 func Play(reply *Reply, each func(Delta) error) error {
 	for i, c := range reply.Choices {
 		if err := each(Delta{Index: i, Text: c.Text, Reasoning: c.Reasoning, Tokens: c.Tokens, Finish: c.Finish}); err != nil {
-			return err
+			return &Error{Kind: Cancelled, Err: err}
 		}
 	}
 	return nil

@@ -162,8 +162,8 @@ func (r *replay) answer(ctx context.Context, q call, each func(Delta) error) (an
 	if l.Answer != nil {
 		a = l.Answer.copied().kept()
 	}
-	if l.Error != nil {
-		return a, &Error{Kind: l.Error.Kind, Model: r.info.Name, Status: l.Error.Status, Err: errors.New(printable.Line(l.Error.Text))}
+	if err := play(a, each); err != nil || l.Error == nil {
+		return a, err
 	}
-	return a, play(a, each)
+	return a, &Error{Kind: l.Error.Kind, Model: r.info.Name, Status: l.Error.Status, Err: errors.New(printable.Line(l.Error.Text))}
 }

@@ -1,6 +1,7 @@
 package lm_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -87,6 +88,75 @@ func TestReplay(t *testing.T) {
 	}
 	if _, err := lm.Record(lmtest.NewFake("another"), path); err == nil || !strings.Contains(err.Error(), "another model") {
 		t.Errorf("another model adds to the file: %v", err)
+	}
+}
+
+// elsewhere is a model of the same name at another place.
+type elsewhere struct{ *lmtest.Fake }
+
+func (e elsewhere) Info() lm.Info { i := e.Fake.Info(); i.Fingerprint = "elsewhere"; return i }
+
+// A recording is of one model, whatever others are called; a call that its caller gave up
+// is no part of it.
+func TestWhatIsRecorded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	fake := lmtest.NewFake("fake")
+	r, err := lm.Record(fake, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	fake.Before = func(context.Context) error { cancel(); return nil }
+	if _, err := r.Generate(gone, chance); !errors.Is(err, lm.Cancelled) {
+		t.Error(err)
+	}
+	fake.Before = nil
+	want := ask(t, r, chance)
+	r.Close()
+	if _, err := lm.Record(elsewhere{fake}, path); err == nil || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("another model of the same name adds to the file: %v", err)
+	}
+	p, err := lm.Replay(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, p, chance); !reflect.DeepEqual(got.Choices, want.Choices) {
+		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
+// broken is a model whose streams break off.
+type broken struct{ lm.Model }
+
+func (broken) Stream(_ context.Context, _ lm.Request, each func(lm.Delta) error) (*lm.Reply, error) {
+	if err := each(lm.Delta{Text: "one"}); err != nil {
+		return nil, err
+	}
+	return &lm.Reply{Choices: []lm.Choice{{Text: "one"}}, Usage: lm.Usage{Unknown: true}}, &lm.Error{Kind: lm.Unavailable, Unsure: true, Err: errors.New("gone")}
+}
+
+// A stream that was broken off is replayed as far as it came.
+func TestReplayOfBrokenStream(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	r, err := lm.Record(broken{lmtest.NewFake("fake")}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	text := func(m lm.Model) (s string) {
+		reply, err := lm.Stream(ctx, m, chance, func(d lm.Delta) error { s += d.Text; return nil })
+		if !errors.Is(err, lm.Unavailable) || reply == nil || reply.Choices[0].Text != "one" {
+			t.Errorf("%+v, %v", reply, err)
+		}
+		return s
+	}
+	want := text(r)
+	p, err := lm.Replay(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(p); got != want || want != "one" {
+		t.Errorf("%q was recorded, %q comes back", want, got)
 	}
 }
 

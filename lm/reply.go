@@ -132,7 +132,7 @@ type Delta struct {
 	Text      string
 	Reasoning string
 	Tokens    []Token
-	Finish    string // with the last piece of the choice
+	Finish    string // with the last piece of the choice; a refusal is one piece
 }
 
 // Add puts a piece to the reply that it belongs to.

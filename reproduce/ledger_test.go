@@ -101,6 +101,23 @@ func TestLedger(t *testing.T) {
 	if _, err := try(t, bg, dir, toy(made, nil), 7, func(l *Ledger) { l.program = "0123456789abcdef" }); err != nil || made["one"] != 3 {
 		t.Errorf("another executable: %v, made %v", err, made)
 	}
+	more := toy(made, nil)
+	more[0].Seeds = 2
+	if _, err := try(t, bg, dir, more, 7, nil); err != nil || made["one"] != 5 {
+		t.Errorf("more seeds: %v, made %v", err, made)
+	}
+	path := filepath.Join(dir, "results.jsonl")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = []byte(strings.ReplaceAll(string(b), `"instructions":"`, `"instructions":"other-`))
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := try(t, bg, dir, toy(made, nil), 7, nil); err != nil || made["one"] != 6 {
+		t.Errorf("other instructions: %v, made %v", err, made)
+	}
 }
 
 // A folder in use is refused; so is a line that is no trial.

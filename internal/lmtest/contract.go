@@ -188,7 +188,7 @@ func stream(t *testing.T, m lm.Model) {
 		t.Errorf("the stream ends in\n%+v, not\n%+v", reply, want)
 	}
 	stop := errors.New("enough")
-	if _, err := lm.Stream(context.Background(), m, r, func(lm.Delta) error { return stop }); !errors.Is(err, stop) {
+	if _, err := lm.Stream(context.Background(), m, r, func(lm.Delta) error { return stop }); !errors.Is(err, stop) || !errors.Is(err, lm.Cancelled) {
 		t.Errorf("the reader's error comes back as %v", err)
 	}
 }

@@ -274,7 +274,7 @@ func (f *Fake) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) err
 				}
 			}
 			if err := each(d); err != nil {
-				return nil, err
+				return nil, &lm.Error{Kind: lm.Cancelled, Model: f.info.Name, Err: err}
 			}
 		}
 	}

@@ -148,9 +148,10 @@ func local(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// fingerprint is what decides the replies beside the request.
+// fingerprint is what decides the replies beside the request: of what the endpoint can
+// do, what is sent of it.
 func (c *Client) fingerprint() (string, error) {
-	b, err := json.Marshal([]any{cmp.Or(c.Identity, c.URL), c.Kind, c.Model, c.More, c.Without})
+	b, err := json.Marshal([]any{cmp.Or(c.Identity, c.URL), c.Kind, c.Model, c.More, c.Without, c.can.Samples, c.can.TopK, c.can.MinP, c.can.RepetitionPenalty})
 	if err != nil {
 		return "", catalog.Errorf("{More} cannot be written as JSON: %v", err)
 	}

@@ -79,13 +79,20 @@ func TestFingerprint(t *testing.T) {
 		}
 		return m.Info().Fingerprint
 	}
+	can := func(f func(*lm.Capabilities)) *lm.Capabilities {
+		c := kinds[Compatible].can
+		f(&c)
+		return &c
+	}
 	base := of(Config{})
-	for name, c := range map[string]Config{"URL": {URL: "http://b/v1"}, "model": {Model: "x"}, "kind": {Kind: VLLM}, "more": {More: map[string]any{"a": 1}}, "without": {Without: []string{"seed"}}} {
+	for name, c := range map[string]Config{"URL": {URL: "http://b/v1"}, "model": {Model: "x"}, "kind": {Kind: VLLM}, "more": {More: map[string]any{"a": 1}}, "without": {Without: []string{"seed"}},
+		"number of samples at once": {Can: can(func(c *lm.Capabilities) { c.Samples = 2 })}, "cut by rank": {Can: can(func(c *lm.Capabilities) { c.TopK = true })},
+		"cut by share": {Can: can(func(c *lm.Capabilities) { c.MinP = true })}, "penalty": {Can: can(func(c *lm.Capabilities) { c.RepetitionPenalty = true })}} {
 		if of(c) == base {
 			t.Errorf("another %s has the same fingerprint", name)
 		}
 	}
-	for name, c := range map[string]Config{"slash": {URL: "http://a/v1/"}, "tries": {Tries: 2}, "seed": {Seed: 3}, "identity": {URL: "http://b/v1", Identity: "http://a/v1"}} {
+	for name, c := range map[string]Config{"slash": {URL: "http://a/v1/"}, "tries": {Tries: 2}, "seed": {Seed: 3}, "scores": {Can: can(func(c *lm.Capabilities) { c.Score = true })}, "identity": {URL: "http://b/v1", Identity: "http://a/v1"}} {
 		if of(c) != base {
 			t.Errorf("the %s changes the fingerprint", name)
 		}
@@ -183,5 +190,40 @@ func TestBrokenStreams(t *testing.T) {
 	reply, err := m.Stream(context.Background(), simple, func(lm.Delta) error { return nil })
 	if err != nil || !reflect.DeepEqual(reply.Choices, []lm.Choice{{Text: " a", Finish: lm.FinishStop}}) || len(k.waits) != 1 || !reply.Usage.Unknown {
 		t.Errorf("the beginning is tried again: %+v, %v", reply, err)
+	}
+}
+
+// A refusal is one in a stream too, in one piece, with tokens asked for or not.
+func TestStreamedRefusal(t *testing.T) {
+	m, _ := client(t, Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		for _, s := range []string{`"delta":{"role":"assistant","content":"","refusal":null}`, `"delta":{"refusal":"I "}`, `"delta":{"refusal":"will not."}`, `"delta":{},"finish_reason":"stop"`} {
+			fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,%s}]}\n\n", s)
+		}
+		fmt.Fprint(w, "data: [DONE]\n\n")
+	})
+	for _, logprobs := range []bool{false, true} {
+		var pieces []lm.Delta
+		r := lm.Request{Messages: []lm.Message{{Role: lm.User, Text: "?"}}, Logprobs: logprobs}
+		reply, err := m.Stream(context.Background(), r, func(d lm.Delta) error { pieces = append(pieces, d); return nil })
+		if want := []lm.Choice{{Text: "I will not.", Finish: lm.FinishRefusal}}; err != nil || !reflect.DeepEqual(reply.Choices, want) {
+			t.Errorf("%+v, %v, not %+v", reply, err, want)
+		}
+		if want := []lm.Delta{{Text: "I will not.", Finish: lm.FinishRefusal}}; !reflect.DeepEqual(pieces, want) {
+			t.Errorf("pieces %+v", pieces)
+		}
+	}
+}
+
+// What an endpoint does not take is left out of a stream's body too.
+func TestStreamWithout(t *testing.T) {
+	m, _ := client(t, Config{Without: []string{"stream_options"}}, func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body["stream"] != true || body["stream_options"] != nil {
+			t.Errorf("%v, %v", body, err)
+		}
+		fmt.Fprint(w, "data: {\"choices\":[{\"index\":0,\"text\":\"x\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
+	})
+	if reply, err := m.Stream(context.Background(), simple, func(lm.Delta) error { return nil }); err != nil || reply.Choices[0].Text != "x" {
+		t.Errorf("%+v, %v", reply, err)
 	}
 }

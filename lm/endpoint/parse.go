@@ -91,7 +91,8 @@ func (c *Client) choice(in openai.Choice, r lm.Request) (out lm.Choice, err erro
 			return out, fmt.Errorf("message.content is missing")
 		}
 	}
-	if r.Logprobs && !withheld {
+	bare := in.Logprobs == nil || in.Logprobs.Content == nil && in.Logprobs.Tokens == nil
+	if r.Logprobs && !withheld && !(bare && out.Finish == lm.FinishRefusal) {
 		if in.Logprobs == nil {
 			return out, fmt.Errorf("logprobs is missing, though it was asked for")
 		}

@@ -87,6 +87,8 @@ func TestForms(t *testing.T) {
 			lm.Reply{Choices: []lm.Choice{{Text: "x", Reasoning: "hm", Finish: lm.FinishStop, Tokens: token}}, Usage: lm.Usage{Unknown: true}}},
 		"a refusal": {asChat, `{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop",` + aToken + `}]}`,
 			lm.Reply{Choices: []lm.Choice{{Text: "no", Finish: lm.FinishRefusal, Tokens: token}}, Usage: lm.Usage{Unknown: true}}},
+		"a refusal without tokens": {asChat, `{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop","logprobs":{"content":null}}]}`,
+			lm.Reply{Choices: []lm.Choice{{Text: "no", Finish: lm.FinishRefusal}}, Usage: lm.Usage{Unknown: true}}},
 		"withheld": {asChat, `{"choices":[{"message":{"content":null},"finish_reason":"content_filter"}]}`,
 			lm.Reply{Choices: []lm.Choice{{Finish: lm.FinishFilter}}, Usage: lm.Usage{Unknown: true}}},
 		"in another order": {asPair, `{"choices":[{"index":1,"text":"b","finish_reason":"stop"},{"index":0,"text":"a","finish_reason":"stop"}],"usage":{"prompt_tokens":-4,"completion_tokens":1}}`,

@@ -61,8 +61,11 @@ func (c *Client) retry(ctx context.Context, try func(context.Context) error) err
 		if c.now().Add(wait).Sub(begin) > c.Call { // it would not end in time
 			return a.e
 		}
-		if over := lm.Lost(ctx, a.e.Unsure); over != nil {
-			return errors.Join(over, a.e)
+		if err := lm.Lost(ctx, a.e.Unsure); err != nil {
+			if over := new(lm.Error); errors.As(err, &over) {
+				over.Unsure = a.e.Unsure
+			}
+			return errors.Join(err, a.e)
 		}
 		if c.sleep(ctx, wait) != nil {
 			return c.gone(ctx, a.e)

@@ -252,6 +252,63 @@ func TestPartsThatCame(t *testing.T) {
 	}
 }
 
+// Parts that were refused are calls too, beside those that came and alone.
+func TestBudgetSeesParts(t *testing.T) {
+	for _, ok := range []bool{true, false} {
+		refused := status(400, `{"error":{"message":"no"}}`)
+		came := refused
+		if ok {
+			came = status(200, good)
+		}
+		var calls atomic.Int64
+		m, _ := client(t, Config{Parallel: 1}, answers(&calls, refused, came, refused))
+		b, err := lm.NewBudget(lm.Limits{Calls: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := lm.WithBudget(m, b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := simple
+		r.N = 3
+		_, err = w.Generate(context.Background(), r)
+		want := lm.Spent{Calls: 3}
+		if ok {
+			want.Prompt, want.Completion = 1, 1
+		}
+		if got := b.Spent(); !errors.Is(err, lm.Refused) || got != want || calls.Load() != 3 {
+			t.Errorf("%+v, not %+v, after %d calls: %v", got, want, calls.Load(), err)
+		}
+	}
+}
+
+// Of two parts that fail the first is told; that another may have cost something is not
+// forgotten with it, though the budget has no room for another try.
+func TestBudgetSeesPartsOfUnknownCost(t *testing.T) {
+	m, _ := client(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if b, _ := io.ReadAll(r.Body); strings.Contains(string(b), `"seed":0`) {
+			w.WriteHeader(400)
+			return
+		}
+		w.WriteHeader(500)
+	})
+	b, err := lm.NewBudget(lm.Limits{Calls: 2, Tokens: 2*67 + 2*3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := lm.WithBudget(m, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := simple
+	r.N, r.Seed = 2, new(int64(0))
+	_, err = w.Generate(context.Background(), r)
+	if got := b.Spent(); got.Unsure != 1 || got.Prompt+got.Completion != 2*67+2*3 {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
 // A budget sees every try: a lost one that may have cost something counts in full,
 // and when there is no room for another try there is none.
 func TestBudgetSeesTries(t *testing.T) {

@@ -101,3 +101,23 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("models %v, %v", names, err)
 	}
 }
+
+// refusing refuses to answer.
+type refusing struct{ lm.Model }
+
+func (refusing) Generate(context.Context, lm.Request) (*lm.Reply, error) {
+	return &lm.Reply{Choices: []lm.Choice{{Text: "No.", Finish: lm.FinishRefusal}}, Usage: lm.Usage{Prompt: 3, Completion: 2}}, nil
+}
+
+// A refusal comes through a server as one, whole and in a stream.
+func TestRefusalRoundTrip(t *testing.T) {
+	client := served(t, refusing{lmtest.NewFake("fake")}, endpoint.Config{})
+	r := lm.Request{Messages: []lm.Message{{Role: lm.User, Text: "?"}}}
+	want, _ := refusing{}.Generate(ctx, r)
+	if got, err := client.Generate(ctx, r); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := client.Stream(ctx, r, func(lm.Delta) error { return nil }); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("stream: %+v, %v", got, err)
+	}
+}

@@ -38,6 +38,7 @@ func (c *Client) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) e
 func (c *Client) stream(ctx context.Context, r lm.Request, each func(lm.Delta) error) (*lm.Reply, error) {
 	path, body := c.generation(r)
 	body["stream"], body["stream_options"] = true, map[string]bool{"include_usage": true}
+	c.finish(body)
 	reply := &lm.Reply{Choices: make([]lm.Choice, r.Samples()), Usage: lm.Usage{Unknown: true}}
 	began := false
 	err := c.retry(ctx, func(ctx context.Context) error {
@@ -69,7 +70,7 @@ func (l listener) Unwrap() error { return l.error }
 
 // pieces reads a stream.
 func (c *Client) pieces(ctx context.Context, body io.Reader, r lm.Request, reply *lm.Reply, each func(lm.Delta) error) error {
-	ends := make([]int, len(reply.Choices)) // where the next token of a choice begins
+	choices := make([]begun, len(reply.Choices))
 	err := openai.Events(body, func(data []byte) error {
 		var in openai.Reply
 		if err := json.Unmarshal(data, &in); err != nil {
@@ -82,7 +83,7 @@ func (c *Client) pieces(ctx context.Context, body io.Reader, r lm.Request, reply
 			reply.Usage = usage(in.Usage)
 		}
 		for i, ch := range in.Choices {
-			d, err := piece(ch, r, ends)
+			d, err := piece(ch, r, choices)
 			if err != nil {
 				return c.rubbish("choices[%d].%w", i, err)
 			}
@@ -117,16 +118,23 @@ func (c *Client) pieces(ctx context.Context, body io.Reader, r lm.Request, reply
 	return nil
 }
 
+// begun is what is known of a choice whose pieces come.
+type begun struct {
+	end     int    // where the next token begins
+	refusal string // so far; it is given at the end
+}
+
 // piece reads a piece of a choice.
-func piece(in openai.Choice, r lm.Request, ends []int) (d lm.Delta, err error) {
+func piece(in openai.Choice, r lm.Request, choices []begun) (d lm.Delta, err error) {
 	if in.Index != nil {
 		d.Index = *in.Index
-	} else if len(ends) > 1 {
+	} else if len(choices) > 1 {
 		return d, fmt.Errorf("index is missing")
 	}
-	if d.Index < 0 || d.Index >= len(ends) {
+	if d.Index < 0 || d.Index >= len(choices) {
 		return d, fmt.Errorf("index is %d, out of range", d.Index)
 	}
+	c := &choices[d.Index]
 	if in.FinishReason != nil {
 		if d.Finish, err = finish(*in.FinishReason); err != nil {
 			return d, err
@@ -137,18 +145,19 @@ func piece(in openai.Choice, r lm.Request, ends []int) (d lm.Delta, err error) {
 		if m.ReasoningContent == nil {
 			d.Reasoning = text(m.Reasoning)
 		}
-		if m.Refusal != nil {
-			d.Text = *m.Refusal
-		}
+		c.refusal += text(m.Refusal)
 	}
 	if in.Text != nil {
 		d.Text = *in.Text
+	}
+	if c.refusal != "" && d.Finish != "" {
+		d.Text, d.Finish, c.refusal = d.Text+c.refusal, lm.FinishRefusal, ""
 	}
 	if !r.Logprobs {
 		return d, nil
 	}
 	if in.Logprobs == nil {
-		if d.Text != "" {
+		if d.Text != "" && d.Finish != lm.FinishRefusal {
 			return d, fmt.Errorf("logprobs is missing, though it was asked for")
 		}
 		return d, nil
@@ -156,11 +165,11 @@ func piece(in openai.Choice, r lm.Request, ends []int) (d lm.Delta, err error) {
 	if in.Logprobs.Content == nil && in.Logprobs.Tokens == nil {
 		return d, nil
 	}
-	if d.Tokens, err = tokens(in.Logprobs, r.Alternatives, ends[d.Index]); err != nil {
+	if d.Tokens, err = tokens(in.Logprobs, r.Alternatives, c.end); err != nil {
 		return d, fmt.Errorf("logprobs.%w", err)
 	}
 	for _, t := range d.Tokens {
-		ends[d.Index] += len(t.Raw())
+		c.end += len(t.Raw())
 	}
 	return d, nil
 }

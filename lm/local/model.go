@@ -140,7 +140,10 @@ func (m *Model) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) er
 	for i := range writers {
 		writers[i] = &writer{m: m, r: &r, index: i, stream: m.Tokenizer.Stream(true), put: func(d lm.Delta) error {
 			reply.Add(d)
-			return each(d)
+			if err := each(d); err != nil {
+				return m.fail(lm.Cancelled, err)
+			}
+			return nil
 		}}
 	}
 	for _, w := range writers { // how a token looks depends on the one before it

@@ -124,6 +124,9 @@ func (s *server) streamChat(w *writer, ctx context.Context, m lm.Model, in chatt
 		if d.Finish != "" {
 			c.FinishReason = &d.Finish
 		}
+		if d.Finish == lm.FinishRefusal {
+			c.Delta.Refusal, c.Delta.Content, c.FinishReason = &d.Text, nil, new(lm.FinishStop)
+		}
 		frame.Choices = openai.List[openai.Choice]{c}
 		return w.event(frame)
 	})

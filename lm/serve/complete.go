@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"pare/internal/openai"
 	"pare/lm"
@@ -189,7 +188,6 @@ func (p *completion) stream(ctx context.Context, w *writer, frame openai.Reply) 
 			if err := give(lm.Delta{Index: i, Text: p.request.Prompt, Tokens: p.prompt}); err != nil {
 				return err
 			}
-			ends[i] = utf8.RuneCountInString(p.request.Prompt)
 		}
 	}
 	if p.silent() {

@@ -162,14 +162,14 @@ func TestSweep(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	o := func(label, target string, acc float64, nnz int64, err string) *Outcome {
-		return &Outcome{Cell: Cell{Label: label, Target: target}, Score: train.Score{Metric: "accuracy", Unit: "%", Higher: true, Value: acc}, Size: measure.Size{Params: 100, NonZero: nnz}, Error: err, Time: &measure.Spread{Median: .5, Half: .1}}
+		return &Outcome{Cell: Cell{Label: label, Target: target}, Score: train.Score{Metric: "accuracy", Unit: "%", Higher: true, Value: acc}, Size: measure.Size{Params: 100, NonZero: nnz, Bytes: 10 * nnz, SparseBytes: 3 * nnz}, Error: err, Time: &measure.Spread{Median: .5, Half: .1}}
 	}
 	rows := Summarise([]*Outcome{o(Dense, "", .9, 100, ""), o("a", "0.5", .8, 50, ""), o("b", "0.5", .7, 50, ""), o("c", "0.5", 0, 0, "no"), o("a", "0.5", .6, 52, "")})
 	if len(rows) != 4 {
 		t.Fatalf("%d rows", len(rows))
 	}
 	a, c := rows[1], rows[3]
-	if a.Seeds != 2 || a.Score.Value < .699 || a.Score.Value > .701 || a.Spread < .141 || a.Spread > .142 || a.Kept != 51 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
+	if a.Seeds != 2 || a.Score.Value < .699 || a.Score.Value > .701 || a.Spread < .141 || a.Spread > .142 || a.Kept != 51 || a.ONNX != 510 || a.Bytes != 153 || a.Sparsity != .49 || a.Time != .5 || a.TimeHalf != .1 {
 		t.Errorf("%+v", a)
 	}
 	if !rows[0].Front || a.Front || !rows[2].Front || c.Front || c.Failed != 1 {

@@ -22,8 +22,7 @@ const commandRounds = 5
 // time measures one inference beside the network before, on Pare's engine and by the
 // command, where that has not been done; a network whose file is gone has no time.
 func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) error {
-	kept := o.ByCommand
-	if kept == nil || kept.Command != s.LatencyCmd { // of none, or another command
+	if t := o.ByCommand; t != nil && t.Command != s.LatencyCmd { // of another command, or none is asked
 		o.ByCommand = nil
 	}
 	asks := s.LatencyCmd != "" && o.ByCommand == nil
@@ -52,11 +51,8 @@ func (s *Sweep) time(ctx context.Context, l *run.Ledger[Outcome], o *Outcome) er
 		if o.ByCommand, err = model.TimeByCommand(ctx, s.LatencyCmd, s.Networks[o.Seed], g, commandRounds); err != nil {
 			return err
 		}
-		kept = o.ByCommand
 	}
-	line := *o
-	line.ByCommand = kept
-	return l.Add(&line)
+	return l.Add(o)
 }
 
 // slower names the rows whose networks take longer than the network before.
