@@ -124,6 +124,11 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 	if _, err := family.Load(c, w); err != nil {
 		t.Error(err)
 	}
+	w["lm_head.weight"] = w["lm_head.weight"].Clone() // and what only has its name is not
+	w["lm_head.weight"].F32()[7]++
+	if _, err := family.Load(c, w); err == nil || !strings.Contains(err.Error(), `"lm_head.weight" should be a copy`) {
+		t.Errorf("another output layer than the table to which it is tied: %v", err)
+	}
 	if _, err := family.Draw(c, 1, 1000); err == nil || !strings.Contains(err.Error(), "more bytes") {
 		t.Errorf("%v for 1000 bytes", err)
 	}
