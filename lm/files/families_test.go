@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -218,5 +219,18 @@ func TestLessGGUF(t *testing.T) {
 		if eps, err := small.Meta.Float("llama.attention.layer_norm_rms_epsilon"); err != nil || math.Abs(eps/c.eps-1) > 1e-6 {
 			t.Errorf("%s %d: ε is %v (%v)", c.key, c.n, eps, err)
 		}
+	}
+}
+
+// A folder that has other files and no tokenizer is written with a note.
+func TestNoTokenizer(t *testing.T) {
+	folder := lmtest.Folder(t, lmtest.Llama2C(t))
+	if err := os.WriteFile(filepath.Join(folder, "generation_config.json"), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, g := opened(t, folder)
+	notes, err := files.WriteFolder(filepath.Join(t.TempDir(), "out"), g, f)
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "no tokenizer") {
+		t.Errorf("%q %v", notes, err)
 	}
 }
