@@ -157,8 +157,9 @@ func (c *cli) suits(t *destination, g *graph.Graph, path string) error {
 	return nil
 }
 
-// save writes a network that was read from a path.
-func (c *cli) save(t *destination, g *graph.Graph, path string) error {
+// save writes a network that was read from a path, and gives what was written: of a language
+// model the network that its files hold, whose weights may be rounded to their types.
+func (c *cli) save(t *destination, g *graph.Graph, path string) (*graph.Graph, error) {
 	var notes []string
 	var err error
 	switch {
@@ -168,21 +169,26 @@ func (c *cli) save(t *destination, g *graph.Graph, path string) error {
 		notes, err = files.WriteGGUF(t.path, g, c.languages[path], files.Types[t.types])
 		if other := t.path + ".folder"; errors.Is(err, files.ErrUneven) { // the work is not lost
 			if e := (file{"output", other, folders}).checkFolder(false); e != nil {
-				return fmt.Errorf("%s: %w; give a folder as output", t.path, err)
+				return nil, fmt.Errorf("%s: %w; give a folder as output", t.path, err)
 			}
 			if _, e := files.WriteFolder(other, g, c.languages[path]); e != nil {
-				return errors.Join(err, e)
+				return nil, errors.Join(err, e)
 			}
-			return fmt.Errorf("%s: %w; the network is written as the folder %s", t.path, err, other)
+			return nil, fmt.Errorf("%s: %w; the network is written as the folder %s", t.path, err, other)
 		}
 	default:
-		err = onnx.Save(t.path, g, onnx.Options{})
+		return g, onnx.Save(t.path, g, onnx.Options{})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range notes {
 		c.say("note: %s: %s", t.path, n)
 	}
-	return nil
+	written, _, err := c.ready(t.path)
+	if err != nil {
+		return nil, err
+	}
+	written.Usage = g.Usage
+	return written, nil
 }

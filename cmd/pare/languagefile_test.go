@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -34,6 +35,40 @@ func TestPruneLanguage(t *testing.T) {
 	ok(t, "model", "prune", at("new"), "--sparsity", "0.3", "--epochs", "0", "--no-bench", "-o", at("new.onnx"))
 	if o := ok(t, "model", "inspect", at("new")); !strings.Contains(o, "mlp.up_proj") {
 		t.Error(o)
+	}
+}
+
+// What is said of the network that was pruned is measured on what its file holds: here weights
+// that are rounded to float16.
+func TestPruneLanguageRounded(t *testing.T) {
+	in := lmtest.GGUF(t, lmtest.Llama2C(t))
+	out, text := filepath.Join(t.TempDir(), "half.gguf"), filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("some words and other words ", 40)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	loss := func(a ...string) float64 {
+		type network struct{ Metrics struct{ Loss float64 } }
+		var x struct {
+			network
+			Networks []network
+		}
+		o := ok(t, append([]string{"--json", "model"}, a...)...)
+		if err := json.Unmarshal([]byte(o), &x); err != nil {
+			t.Fatal(err, o)
+		}
+		if n := len(x.Networks); n > 0 {
+			return x.Networks[n-1].Metrics.Loss
+		}
+		return x.Metrics.Loss
+	}
+	data := "text:" + text + "?seq=16"
+	said := loss("prune", in, "--sparsity", "0.5", "--epochs", "0", "--no-bench", "--data", data, "-o", out)
+	if is := loss("eval", out, "--data", data); said != is || is == 0 {
+		t.Errorf("the loss is said to be %v, and that of the file is %v", said, is)
+	}
+	whole := loss("prune", in, "--sparsity", "0.5", "--epochs", "0", "--no-bench", "--data", data, "-o", out, "--force", "--gguf-type", "f32")
+	if whole == said {
+		t.Errorf("float16 and float32 both have the loss %v", said)
 	}
 }
 

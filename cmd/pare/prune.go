@@ -137,13 +137,14 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err != nil {
 		return err
 	}
+	if res.Graph, err = c.save(&q.to, res.Graph, name); err != nil {
+		return err
+	}
+	j.Graph = res.Graph
 	if again {
 		if dense, err = c.again(name); err != nil {
 			return err
 		}
-	}
-	if err := c.save(&q.to, res.Graph, name); err != nil {
-		return err
 	}
 	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	c.tell(res)
-	if err := c.save(&q.to, g, name); err != nil {
+	if g, err = c.save(&q.to, g, name); err != nil {
 		return err
 	}
 	own.Done()

@@ -170,4 +170,9 @@ func TestPackedRefuses(t *testing.T) {
 	if err != nil || p.scales[0] != 1 || p.values[0] != 0 {
 		t.Errorf("numbers below those of float16: %+v, %v", p, err)
 	}
+	const tiny = 0x1p-24 // float16's least, which is all that is left of 1.4 times as much
+	p, err = Pack([]float32{127 * 1.4 * tiny, -127 * 1.4 * tiny}, 1, 2, Int8)
+	if err != nil || p.scales[0] != 1 || int8(p.values[0]) != 127 || int8(p.values[1]) != -127 {
+		t.Errorf("a scale that is rounded down by much: %+v, %v", p, err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Mapped or not, the same bytes come, and the same requests are refused.
@@ -43,6 +44,12 @@ func TestBytes(t *testing.T) {
 			b[0] = 'x'
 			if disk, err := os.ReadFile(path); err != nil || string(disk) != "0123456789" {
 				t.Errorf("the file is %q (%v)", disk, err)
+			}
+			if err := os.Chtimes(path, time.Time{}, time.Unix(1e9, 0)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Bytes(0, 10); err == nil || !strings.Contains(err.Error(), "changed") {
+				t.Errorf("written anew: %v", err)
 			}
 			if err := os.Truncate(path, 5); err != nil {
 				t.Fatal(err)

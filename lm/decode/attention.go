@@ -1,10 +1,6 @@
 package decode
 
-import (
-	"math"
-
-	"pare/internal/kernel"
-)
+import "pare/internal/kernel"
 
 // attention is that of layer i over x: new keys and values go to the cache, then every
 // token attends to those of its sequence up to itself.
@@ -97,5 +93,5 @@ func (t *attendTask) Do(w *kernel.Worker, piece int) {
 func softcap(x []float32, c float64) {
 	kernel.Scale(float32(1/c), x, x)
 	kernel.Tanh(x, x)
-	kernel.Scale(float32(math.Abs(c)), x, x)
+	kernel.Scale(float32(c), x, x)
 }

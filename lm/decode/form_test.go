@@ -106,13 +106,21 @@ func TestAuto(t *testing.T) {
 	normal := func(r *rand.Rand) float32 { return float32(.1 * r.NormFloat64()) }
 	bfloat := func(r *rand.Rand) float32 { return math.Float32frombits(math.Float32bits(normal(r)) >> 16 << 16) }
 	whole := func(r *rand.Rand) float32 { return []float32{-127, 3, 127}[r.IntN(3)] * 0x1p-10 }
+	// float16 is half a unit of its last bit away from these: 2^-25 from the first, 2^-24 from the second
+	apart := func(exp int) func(r *rand.Rand) float32 {
+		return func(r *rand.Rand) float32 {
+			return float32(math.Ldexp(1+float64(r.IntN(1<<10))/(1<<10)+1./(1<<11), exp))
+		}
+	}
 	cases := map[string]func(r *rand.Rand) float32{
+		"half, at the bound": apart(-14), "f32, beyond it": apart(-13),
 		"f32": normal, "half": bfloat, "int8": whole,
 		"sparse float": func(r *rand.Rand) float32 { return normal(r) * float32(r.IntN(3)/2) },
 		"sparse half":  func(r *rand.Rand) float32 { return bfloat(r) * float32(r.IntN(3)/2) },
 		"sparse int8":  func(r *rand.Rand) float32 { return whole(r) * float32(r.IntN(6)/5) },
 	}
-	for want, v := range cases {
+	for name, v := range cases {
+		want, _, _ := strings.Cut(name, ",")
 		fill(v)
 		d := model(t, f, decode.Auto)
 		if held := d.Held(); len(slices.Compact(held)) != 1 || held[0] != want {

@@ -2,6 +2,7 @@ package family_test
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +78,24 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
+// An entry that is not there stands for what transformers takes then; a window that is null is
+// none.
+func TestDefaults(t *testing.T) {
+	for name, want := range map[string]struct {
+		window []int
+		eps    float64
+	}{"mistral": {[]int{4096, 4096}, 1e-6}, "qwen2": {[]int{0, 4096}, 1e-6}, "gemma2": {[]int{4096, 0}, 1e-6}, "gemma3": {[]int{4096, 0}, 1e-6}, "phi3": {[]int{0, 0}, 1e-5}, "llama": {[]int{0, 0}, 1e-6}} {
+		plain := window.ReplaceAllString(configs[name], "")
+		for text, windows := range map[string][]int{plain: want.window, strings.TrimSuffix(plain, "}") + `,"sliding_window":null}`: {0, 0}} {
+			if c, err := family.Read([]byte(text)); err != nil || !slices.Equal(c.Window, windows) || c.Eps != want.eps {
+				t.Errorf("%s: %v\n%+v", text, err, c)
+			}
+		}
+	}
+}
+
+var window = regexp.MustCompile(`,"sliding_window":\d+`)
+
 // Weights that are missing, left over, of another size or type are named.
 func TestWeightsThatDoNotFit(t *testing.T) {
 	for want, change := range map[string]func(w family.Tensors){
@@ -104,6 +123,11 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 	w["lm_head.weight"] = w["model.embed_tokens.weight"]
 	if _, err := family.Load(c, w); err != nil {
 		t.Error(err)
+	}
+	w["lm_head.weight"] = w["lm_head.weight"].Clone() // and what only has its name is not
+	w["lm_head.weight"].F32()[7]++
+	if _, err := family.Load(c, w); err == nil || !strings.Contains(err.Error(), `"lm_head.weight" should be a copy`) {
+		t.Errorf("another output layer than the table to which it is tied: %v", err)
 	}
 	if _, err := family.Draw(c, 1, 1000); err == nil || !strings.Contains(err.Error(), "more bytes") {
 		t.Errorf("%v for 1000 bytes", err)

@@ -294,7 +294,14 @@ func (l *loader) rest(m *Model) error {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(l.open)) {
 		switch {
-		case l.Tied && name == l.head+".weight", l.Type == "bert" && name == l.head+".bias":
+		case l.Tied && name == l.head+".weight":
+			if err := l.copies(name, m.Embed); err != nil {
+				return err
+			}
+		case l.Type == "bert" && name == l.head+".bias":
+			if err := l.copies(name, m.HeadBias); err != nil {
+				return err
+			}
 		case slices.ContainsFunc(l.buffers, func(end string) bool { return strings.HasSuffix(name, end) }):
 		default:
 			unknown = append(unknown, name)
@@ -302,6 +309,25 @@ func (l *loader) rest(m *Model) error {
 	}
 	if unknown != nil {
 		return fmt.Errorf("%d weights have no place in a model of type %s, such as %.200q", len(unknown), l.Type, unknown[:min(3, len(unknown))])
+	}
+	return nil
+}
+
+// copies returns an error where a weight is not what the model has in its place. What
+// transformers takes then depends on its version: before 5 the one, since then the other.
+func (l *loader) copies(name string, w *Weight) error {
+	if w == nil { // the model has no such layer
+		return nil
+	}
+	t, err := l.src.Read(name)
+	if err == nil {
+		t, err = t.As(tensor.Float32)
+	}
+	if err != nil {
+		return fmt.Errorf("weight %q: %w", name, err)
+	}
+	if !slices.Equal(t.F32(), w.T.F32()) {
+		return fmt.Errorf("weight %q should be a copy of %q, and is another: where the two are not tied, say \"tie_word_embeddings\": false in config.json, and else take it out of the file", name, w.Name)
 	}
 	return nil
 }

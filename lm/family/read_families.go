@@ -21,14 +21,22 @@ func readLlama(f *fields, c *Config) {
 	c.Window = make([]int, c.Layers)
 }
 
-func readMistral(f *fields, c *Config) {
+// windowed reads what Mistral and Phi-3 have: one window for all layers.
+func (f *fields) windowed(c *Config, def int) {
 	f.llama(c, "silu")
 	c.Tied = f.flag("tie_word_embeddings", false)
 	c.everywhere(f.rotaryOf(c, 1e4, 1))
-	window := f.window("sliding_window")
+	window := f.window("sliding_window", def)
 	for range c.Layers {
 		c.Window = append(c.Window, window)
 	}
+}
+
+func readMistral(f *fields, c *Config) { f.windowed(c, 4096) }
+
+func readPhi3(f *fields, c *Config) {
+	f.windowed(c, 0)
+	c.Eps = f.positive("rms_norm_eps", 1e-5)
 }
 
 // qwen reads the windows of Qwen, which layers from max_window_layers on have.
@@ -37,7 +45,7 @@ func (f *fields) qwen(c *Config) {
 	c.Tied = f.flag("tie_word_embeddings", false)
 	c.everywhere(f.rotaryOf(c, 1e4, 1))
 	f.refuse("use_mrope")
-	window := f.window("sliding_window")
+	window := f.window("sliding_window", 4096)
 	if !f.flag("use_sliding_window", false) {
 		window = 0
 	}
@@ -102,7 +110,7 @@ func readGemma2(f *fields, c *Config) {
 	f.gemmaNext(c)
 	c.ScoreSoftcap, c.LogitSoftcap = f.softcap("attn_logit_softcapping", 50), f.softcap("final_logit_softcapping", 30)
 	c.everywhere(f.rotaryOf(c, 1e4, 1))
-	window := f.window("sliding_window")
+	window := f.window("sliding_window", 4096)
 	f.layerTypes(c, window, func(i int) bool { return i%2 == 0 })
 }
 
@@ -111,7 +119,7 @@ func readGemma3(f *fields, c *Config) {
 	c.QKNorm = true
 	c.ScoreSoftcap, c.LogitSoftcap = f.softcap("attn_logit_softcapping", 0), f.softcap("final_logit_softcapping", 0)
 	every := f.size("sliding_window_pattern", f.size("_sliding_window_pattern", 6))
-	window := f.window("sliding_window")
+	window := f.window("sliding_window", 4096)
 	f.rotaryByLayer(c, f.layerTypes(c, window, func(i int) bool { return (i+1)%every != 0 }))
 }
 
@@ -126,16 +134,6 @@ func readPhi(f *fields, c *Config) {
 	f.refuse("qk_layernorm")
 	c.everywhere(f.rotaryOf(c, 1e4, .5))
 	c.Window = make([]int, c.Layers)
-}
-
-func readPhi3(f *fields, c *Config) {
-	f.llama(c, "silu")
-	c.Tied = f.flag("tie_word_embeddings", false)
-	c.everywhere(f.rotaryOf(c, 1e4, 1))
-	window := f.window("sliding_window")
-	for range c.Layers {
-		c.Window = append(c.Window, window)
-	}
 }
 
 func readGPT2(f *fields, c *Config) {

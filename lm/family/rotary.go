@@ -246,10 +246,14 @@ func (f *fields) layerTypes(c *Config, window int, way func(i int) bool) []strin
 	return types
 }
 
-// window reads the size of the windows; 0: there are none.
-func (f *fields) window(name string) int {
+// window reads the size of the windows, which is def where the entry is not there; 0, which
+// null says, is none.
+func (f *fields) window(name string, def int) int {
 	if !f.has(name) {
-		return 0
+		if _, null := f.raw[name]; null {
+			return 0
+		}
+		return def
 	}
 	var x json.Number
 	if f.get(name, &x) && x.String() == "-1" {

@@ -21,7 +21,8 @@ var classes = map[string]string{"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForC
 
 // ggufModel makes a config of the metadata of a GGUF file, and reads its tensors by the names of
 // Hugging Face, as long as the file is open. It returns an error that names what it does not
-// understand: the architecture, a tensor, or how positions are scaled.
+// understand: the architecture, a tensor, how positions are scaled, or a key of the metadata
+// that may change what the model computes.
 func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	arch, err := f.Meta.Text("general.architecture")
 	if err != nil {
@@ -31,51 +32,37 @@ func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("a GGUF file of architecture %.40q is not read: llama, qwen2 and qwen3 are; its folder of Hugging Face may be", arch)
 	}
-	c := map[string]any{"model_type": kind, "architectures": []string{classes[kind]}, "hidden_act": "silu"}
-	var missing error
-	whole := func(to, key string, must bool) {
-		n, err := f.Meta.Int(arch + "." + key)
-		switch {
-		case err == nil:
-			c[to] = n
-		case must || !errors.Is(err, gguf.ErrNoKey):
-			missing = errors.Join(missing, err)
-		}
+	m := &meta{Meta: f.Meta, arch: arch}
+	heads, hidden, positions := must(m, "attention.head_count", m.Int), must(m, "embedding_length", m.Int), must(m, "context_length", m.Int)
+	c := map[string]any{"model_type": kind, "architectures": []string{classes[kind]}, "hidden_act": "silu", "rope_theta": 1e4,
+		"hidden_size": hidden, "num_attention_heads": heads, "max_position_embeddings": positions,
+		"num_hidden_layers": must(m, "block_count", m.Int), "intermediate_size": must(m, "feed_forward_length", m.Int),
+		"rms_norm_eps": must(m, "attention.layer_norm_rms_epsilon", m.Float)}
+	kv, ok := value(m, "attention.head_count_kv", m.Int)
+	if !ok {
+		kv = heads
 	}
-	whole("hidden_size", "embedding_length", true)
-	whole("num_hidden_layers", "block_count", true)
-	whole("num_attention_heads", "attention.head_count", true)
-	whole("num_key_value_heads", "attention.head_count_kv", false)
-	whole("intermediate_size", "feed_forward_length", true)
-	whole("max_position_embeddings", "context_length", true)
-	whole("head_dim", "attention.key_length", false)
-	if x, err := f.Meta.Float(arch + ".attention.layer_norm_rms_epsilon"); err == nil {
-		c["rms_norm_eps"] = x
+	c["num_key_value_heads"] = kv
+	head, ok := value(m, "attention.key_length", m.Int)
+	if ok {
+		c["head_dim"] = head
 	} else {
-		missing = errors.Join(missing, err)
+		head = hidden / max(heads, 1)
 	}
-	c["rope_theta"] = 1e4
-	if x, err := f.Meta.Float(arch + ".rope.freq_base"); err == nil {
+	if x, ok := value(m, "rope.freq_base", m.Float); ok {
 		c["rope_theta"] = x
 	}
-	if t, err := f.Meta.Text(arch + ".rope.scaling.type"); err == nil && t != "none" {
-		x, err := f.Meta.Float(arch + ".rope.scaling.factor")
-		if t != "linear" || err != nil {
-			return nil, nil, fmt.Errorf("positions scaled by %.40q are not read of a GGUF file: only linear is; its folder of Hugging Face may be", t)
-		}
+	if x := m.linear(); x != 1 {
 		c["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": x}
 	}
-	if missing != nil {
-		return nil, nil, missing
+	if err := m.rest(head, positions); err != nil {
+		return nil, nil, err
 	}
-	src := &ggufNames{f: f, to: map[string]string{}, pairs: arch == "llama", heads: c["num_attention_heads"].(int)}
-	if src.kv = src.heads; c["num_key_value_heads"] != nil {
-		src.kv = c["num_key_value_heads"].(int)
-	}
+	src := &ggufNames{f: f, to: map[string]string{}, pairs: arch == "llama", heads: heads, kv: kv, head: head}
 	tied := true
 	for _, name := range f.Names() {
 		if name == "rope_freqs.weight" {
-			return nil, nil, errors.New("the file scales positions by a tensor, rope_freqs.weight, which is not read: its folder of Hugging Face may be")
+			return nil, nil, errors.New("the file scales positions by a tensor, rope_freqs.weight, which is not read: " + elsewhere)
 		}
 		hf, err := huggingFace(name)
 		if err != nil {
@@ -102,8 +89,9 @@ func ggufModel(f *gguf.File) (*family.Config, family.Source, error) {
 type ggufNames struct {
 	f         *gguf.File
 	to        map[string]string // the file's name
-	pairs     bool
+	pairs     bool              // rows of queries and keys lie in pairs
 	heads, kv int
+	head      int // elements of a head
 }
 
 // Names lists the names.
@@ -123,13 +111,18 @@ func (s *ggufNames) Read(name string) (*tensor.Tensor, error) {
 	if err != nil || !s.pairs {
 		return t, err
 	}
+	heads := s.heads
 	switch {
 	case strings.Contains(name, ".q_proj."):
-		return weights.Halves(t, s.heads)
 	case strings.Contains(name, ".k_proj."):
-		return weights.Halves(t, s.kv)
+		heads = s.kv
+	default:
+		return t, nil
 	}
-	return t, nil
+	if t.Rank() == 0 || t.Shape[0] != heads*s.head {
+		return nil, fmt.Errorf("it has shape %v, where the metadata say %d heads of %d rows", t.Shape, heads, s.head)
+	}
+	return weights.Halves(t, heads)
 }
 
 // outside and inside are the parts of names that llama.cpp calls otherwise, of the whole
