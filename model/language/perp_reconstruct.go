@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -40,6 +41,7 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 	}
 	var out []*part
 	inside := map[string]bool{}
+	var again []string
 	for i := 1; i < len(places); i++ {
 		p := &part{places[i-1], places[i]}
 		c, err := block.Between(g, []*graph.Value{g.Value(p.from)}, []*graph.Value{g.Value(p.to)})
@@ -48,8 +50,12 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 		}
 		holds := false
 		for _, v := range c.Params() {
-			if masked[v.Name] && !inside[v.Name] {
+			switch {
+			case !masked[v.Name]:
+			case !inside[v.Name]:
 				holds, inside[v.Name] = true, true
+			case !slices.Contains(again, v.Name):
+				again = append(again, v.Name)
 			}
 		}
 		if holds {
@@ -58,6 +64,9 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 	}
 	if len(out) == 0 {
 		return nil, catalog.Errorf("{Way} %s: no two places were found between which a network of numbers, sample by sample, could be reconstructed: give {Way} retrain", s.Way)
+	}
+	if len(again) > 0 {
+		res.Note("%s are read by several blocks, and are trained for the first of them alone", strings.Join(again, ", "))
 	}
 	for _, w := range masks.Weights {
 		if !inside[w.Name] {
@@ -94,12 +103,18 @@ func places(g *graph.Graph) ([]string, error) {
 }
 
 // waists are the values through which all goes that depends on a parameter and on the
-// inputs: nothing else that does is read behind them.
+// inputs, or on the only input where that is numbers: nothing else that does is read behind
+// them.
 func waists(g *graph.Graph) (out []*graph.Value) {
 	last, learned := map[*graph.Value]int{}, map[*graph.Value]bool{}
 	varies := map[*graph.Value]bool{}
+	live := map[*graph.Value]bool{}
 	for _, v := range g.Inputs {
 		varies[v] = true
+		if len(g.Inputs) == 1 && bySample(g, v) {
+			learned[v], live[v] = true, true
+			out = append(out, v)
+		}
 	}
 	for i, n := range g.Nodes {
 		from, by := false, false
@@ -119,10 +134,6 @@ func waists(g *graph.Graph) (out []*graph.Value) {
 	}
 	for _, v := range g.Outputs {
 		last[v] = len(g.Nodes)
-	}
-	live := map[*graph.Value]bool{}
-	if len(g.Inputs) == 1 && bySample(g, g.Inputs[0]) {
-		out = append(out, g.Inputs[0])
 	}
 	for i, n := range g.Nodes {
 		for _, v := range n.Outputs {
@@ -154,27 +165,28 @@ func bySample(g *graph.Graph, v *graph.Value) bool {
 
 // reconstruct trains one block after the other to give what it gave before it was cut, on
 // what the blocks before it give now.
-func (s *PERP) reconstruct(ctx context.Context, j *model.Job, runs *model.Series, dense *graph.Graph, masks *prune.Masks, blocks []*part, res *model.Result) error {
+func (s *PERP) reconstruct(ctx context.Context, j *model.Job, runs *model.Series, dense *graph.Graph, masks *prune.Masks, blocks []*part, res *model.Result) (left []string, err error) {
 	if len(blocks) == 0 {
-		return nil
+		return nil, nil
 	}
 	f := res.Facts.(*PERPFacts)
 	set := j.Data.Train.Draw(s.Samples, j.Seed)
 	at := func(g *graph.Graph, name string) []*graph.Value { return []*graph.Value{g.Value(name)} }
 	x, err := j.Features(ctx, j.Graph, at(j.Graph, blocks[0].from), set, j.Data.Norm)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	own := x // with Dense: what blocks read in the network before
+	done := map[string]bool{} // parameters of the blocks before
+	own := x                  // with Dense: what blocks read in the network before
 	here := blocks[0].from
 	for i, b := range blocks {
 		if b.from != here {
 			if x, err = s.advance(ctx, j, j.Graph, set, x, here, b.from); err != nil {
-				return err
+				return nil, err
 			}
 			if s.Dense {
 				if own, err = s.advance(ctx, j, dense, set, own, here, b.from); err != nil {
-					return err
+					return nil, err
 				}
 			}
 		}
@@ -183,21 +195,22 @@ func (s *PERP) reconstruct(ctx context.Context, j *model.Job, runs *model.Series
 		}
 		y, err := s.advance(ctx, j, dense, set, own, b.from, b.to)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		facts, err := s.fit(ctx, j, runs, b, masks, set, x, y)
+		facts, err := s.fit(ctx, j, runs, b, masks, done, set, x, y)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		j.Logf("block %d of %d, %s to %s: relative error %.3g before, %.3g after", i+1, len(blocks), b.from, b.to, facts.Before, facts.After)
 		f.Blocks = append(f.Blocks, facts.PERPBlock)
 		f.Trained += facts.trained
+		left = append(left, facts.left...)
 		if x, err = s.advance(ctx, j, j.Graph, set, x, b.from, b.to); err != nil {
-			return err
+			return nil, err
 		}
 		own, here = y, b.to
 	}
-	return nil
+	return left, nil
 }
 
 // advance computes what part of a network makes of features.
@@ -245,10 +258,11 @@ func taken(set *dataset.Set, f *dataset.Field) []int32 {
 type fitted struct {
 	PERPBlock
 	trained int
+	left    []string // masked weights without an adapter
 }
 
 // fit trains one block. Where that does not bring it nearer it stays as it was cut.
-func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *part, masks *prune.Masks, set *dataset.Set, x, y *model.Features) (*fitted, error) {
+func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *part, masks *prune.Masks, done map[string]bool, set *dataset.Set, x, y *model.Features) (*fitted, error) {
 	c, err := block.Between(j.Graph, []*graph.Value{j.Graph.Value(b.from)}, []*graph.Value{j.Graph.Value(b.to)})
 	if err != nil {
 		return nil, err
@@ -265,15 +279,21 @@ func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *par
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.trained(c, masks, j.Seed+uint64(len(b.to)), false)
+	t, err := s.trained(c, masks, j.Seed+uint64(len(b.to)), done, false)
 	if err != nil {
 		return nil, err
 	}
-	out := &fitted{PERPBlock: PERPBlock{From: b.from, To: b.to}, trained: t.count}
+	for _, v := range c.Params() {
+		done[v.Name] = true
+	}
+	out := &fitted{PERPBlock: PERPBlock{From: b.from, To: b.to}, trained: t.count, left: t.left}
 	if out.Before, err = s.error(ctx, j, c, samples, y); err != nil {
 		return nil, err
 	}
-	was, _ := c.Clone(true)
+	if out.After = out.Before; t.count == 0 {
+		return out, nil
+	}
+	_, was := c.Clone(true)
 	k := s.recipe(j, s.Passes)
 	k.Graph, k.Dense, k.Log = c, nil, nil
 	k.Data = &dataset.Data{Train: samples, Norm: dataset.Raw}
@@ -287,8 +307,10 @@ func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *par
 	if out.After, err = s.error(ctx, j, c, samples, y); err != nil {
 		return nil, err
 	}
-	if out.After > out.Before {
-		restore(c, was)
+	if !(out.After <= out.Before) {
+		for _, v := range c.Consts() { // running statistics too
+			copy(v.Const.F32(), was[v].Const.F32())
+		}
 		out.After = out.Before
 	}
 	return out, nil
@@ -300,13 +322,6 @@ func held(c *graph.Graph, masks *prune.Masks) {
 		if v := c.Value(w.Name); v != nil {
 			masks.Mask[i].Apply(v.Const.F32())
 		}
-	}
-}
-
-// restore puts the parameters of a copy back.
-func restore(c, was *graph.Graph) {
-	for _, v := range c.Params() {
-		copy(v.Const.F32(), was.Value(v.Name).Const.F32())
 	}
 }
 

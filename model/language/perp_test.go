@@ -11,10 +11,12 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
+	"pare/tensor"
 	"pare/zoo"
 
 	"gonum.org/v1/gonum/mat"
@@ -305,6 +307,97 @@ func TestPERPBad(t *testing.T) {
 		f(j, s)
 		if _, err := model.Run(context.Background(), s, j); err == nil || !strings.Contains(strings.NewReplacer("{", "", "}", "").Replace(err.Error()), want) {
 			t.Errorf("%v, want something with %q", err, want)
+		}
+	}
+}
+
+// A block that training takes farther away is as it was cut, its running statistics too.
+func TestPERPBlockRefused(t *testing.T) {
+	j := modeltest.ConvJob(t, "resnet8")
+	before, _ := j.Graph.Clone(true)
+	s := NewPERP()
+	s.Way, s.Rate, s.Samples, s.Passes = "reconstruct", 100, 32, 1
+	res := modeltest.Run(t, s, j)
+	for _, b := range res.Facts.(*PERPFacts).Blocks {
+		if b.After != b.Before {
+			t.Errorf("%+v", b)
+		}
+	}
+	for i, w := range res.Masks.Weights {
+		res.Masks.Mask[i].Apply(before.Value(w.Name).Const.F32())
+	}
+	for _, v := range res.Graph.Consts() {
+		if !slices.Equal(v.Const.F32(), before.Value(v.Name).Const.F32()) {
+			t.Errorf("%s has moved", v.Name)
+		}
+	}
+}
+
+// What the criterion has to say is said.
+func TestPERPSaysWhatIsCut(t *testing.T) {
+	j := modeltest.ConvJob(t, "cnn-4")
+	s := NewPERP()
+	s.Criterion, s.Samples = "sparsegpt", 8
+	if said := modeltest.Said(modeltest.Run(t, s, j)); !strings.Contains(said, "more Samples help") {
+		t.Errorf("%s", said)
+	}
+}
+
+// A weight that two blocks read is trained for the first of them alone: the error that was
+// told of it is the one that it has in the end.
+func TestPERPSharedWeight(t *testing.T) {
+	j := modeltest.Job(t, 0)
+	g := graph.New("shared", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(64)}}
+	g.Inputs = []*graph.Value{x}
+	r := rand.New(rand.NewPCG(5, 6))
+	weight := func(name string, rows, cols int) *graph.Value {
+		w := tensor.New(tensor.Float32, rows, cols)
+		for i := range w.F32() {
+			w.F32()[i] = float32(r.NormFloat64() / 8)
+		}
+		return g.Const(name, w, graph.Param)
+	}
+	step := func(op, out string, in ...*graph.Value) *graph.Value {
+		return g.Add(op, "", in, []string{out}).Outputs[0]
+	}
+	w := weight("w", 64, 64)
+	for _, k := range []string{"1", "2"} {
+		h := step("Relu", "h"+k, step("MatMul", "m"+k, x, w))
+		x = step("Add", "x"+k, x, step("MatMul", "n"+k, h, weight("v"+k, 64, 64)))
+	}
+	g.Outputs = []*graph.Value{step("MatMul", "y", x, weight("head", 64, 10))}
+	if err := op.InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	j.Graph = g
+	dense, _ := g.Clone(true)
+	s := NewPERP()
+	s.Way, s.Rate, s.Samples = "reconstruct", .01, 100
+	res := modeltest.Run(t, s, j)
+	f := res.Facts.(*PERPFacts)
+	if len(f.Blocks) != 2 || !strings.Contains(modeltest.Said(res), "w are read by several blocks") {
+		t.Fatalf("%+v\n%s", f.Blocks, modeltest.Said(res))
+	}
+	set := j.Data.Train.Draw(100, j.Seed)
+	sum := 0.
+	now, err := j.Features(t.Context(), res.Graph, []*graph.Value{res.Graph.Value("x1")}, set, j.Data.Norm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := j.Features(t.Context(), dense, []*graph.Value{dense.Value("x1")}, set, j.Data.Norm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range was.X[0] {
+		sum += math.Pow(float64(v-now.X[0][i]), 2)
+	}
+	if e := sum / was.Energy[0]; math.Abs(e/f.Blocks[0].After-1) > 1e-6 {
+		t.Errorf("the first block's error is %v, and %v was told", e, f.Blocks[0].After)
+	}
+	for _, b := range f.Blocks {
+		if !(b.After < b.Before) {
+			t.Errorf("%+v", b)
 		}
 	}
 }

@@ -30,8 +30,18 @@ var languageMutants = []Broken{
 		}`,
 			New: `_ = 0`},
 		{Name: "perp-worse-kept", Breaks: "a block that training took farther away is kept",
-			Old: `if out.After > out.Before {`,
+			Old: `if !(out.After <= out.Before) {`,
 			New: `if false {`},
+		{Name: "perp-statistics-kept", Breaks: "running statistics of a block that is put back stay moved",
+			Old: `for _, v := range c.Consts() { // running`,
+			New: `for _, v := range c.Params() { // running`},
+		{Name: "perp-shared-trained-twice", Breaks: "a weight that several blocks read is trained for each",
+			Old: `done[v.Name] = true
+	}
+	out :=`,
+			New: `_ = v
+	}
+	out :=`},
 		{Name: "perp-no-warm-up", Breaks: "the rate begins at its peak", File: "model/language/perp.go",
 			Old: `steps, warm := k.Steps(), k.Steps()/10`,
 			New: `steps, warm := k.Steps(), 0`},
