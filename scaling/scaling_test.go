@@ -181,6 +181,9 @@ func TestReadRuns(t *testing.T) {
 		"n,n0,tokens,loss\n1,2,3,4\n":        "both given",
 		"n0,sparsity,tokens,loss\n1,1,3,4\n": "Sparsity",
 		"n0,unit,tokens,loss\n1,steps,3,4\n": "tokens or compute",
+		"n,sparsity,tokens,loss\n1,.5,3,4\n": "n0 is not",
+		"n0,final,tokens,loss\n2,1,3,4\n":    "n0 and final",
+		"n,tokens,loss,loss\n1,2,3,4\n":      "stands twice",
 	} {
 		if _, err := ReadRuns(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want something with %q", text, err, want)
