@@ -401,3 +401,63 @@ func TestPERPSharedWeight(t *testing.T) {
 		}
 	}
 }
+
+// A block that reads a mask of the samples reads that of the samples that were drawn, by
+// whatever name, or the number that stands for it where there is none.
+func TestPERPMask(t *testing.T) {
+	for _, mask := range []string{"attention_mask", "held", ""} {
+		g, err := zoo.New("bert-2-8-2-classifier", zoo.Options{Seed: 1, In: []int{6}, Classes: 3, Tables: []int{20}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &dataset.Field{Name: "input_ids", Shape: []int{6}, Tokens: 20}
+		m := &dataset.Field{Name: mask, Shape: []int{6}, Aside: true}
+		y := &dataset.Field{Name: "label", Classes: 3}
+		r := rand.New(rand.NewPCG(7, 8))
+		for range 90 {
+			long := 1 + r.IntN(6)
+			for i := range 6 {
+				x.Ints, m.Ints = append(x.Ints, int32(r.IntN(20))), append(m.Ints, 0)
+				if i < long {
+					m.Ints[len(m.Ints)-1] = 1
+				}
+			}
+			y.Ints = append(y.Ints, int32(r.IntN(3)))
+		}
+		set := dataset.New("texts", x, m, y)
+		if mask == "" {
+			set = dataset.New("texts", x, y)
+			set.Bind = map[string]string{"attention_mask": "1"}
+		}
+		if mask == "held" {
+			set.Bind = map[string]string{"attention_mask": "held"}
+		}
+		j := &model.Job{Graph: g, Data: &dataset.Data{Train: set, Norm: dataset.Raw}, Seed: 3, Engine: engine.Options{Threads: 1}, Recipe: model.Recipe{Batch: 16, LR: .01, Schedule: "cosine", Optimizer: "adamw"}}
+		dense, _ := g.Clone(true)
+		cut, _ := g.Clone(true)
+		s := NewPERP()
+		s.Way, s.Samples, s.Rate = "reconstruct", 31, .01
+		res := modeltest.Run(t, s, j)
+		for i, w := range res.Masks.Weights {
+			res.Masks.Mask[i].Apply(cut.Value(w.Name).Const.F32())
+		}
+		b := res.Facts.(*PERPFacts).Blocks[0]
+		var f [2]*model.Features
+		for i, g := range []*graph.Graph{dense, cut} {
+			if f[i], err = j.Features(t.Context(), g, []*graph.Value{g.Value(b.To)}, set.Draw(31, j.Seed), dataset.Raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sum := 0.
+		for i, v := range f[0].X[0] {
+			sum += math.Pow(float64(v-f[1].X[0][i]), 2)
+		}
+		if e := sum / f[0].Energy[0]; math.Abs(e/b.Before-1) > 1e-5 {
+			t.Errorf("%q: a relative error of %v was told, and it is %v", mask, b.Before, e)
+		}
+		mostNumbers = 1000
+		s.Samples = 32
+		modeltest.Refused(t, s, j, "20 Samples at most")
+		mostNumbers = 1 << 28
+	}
+}
