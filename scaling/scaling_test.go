@@ -139,6 +139,17 @@ func TestFitNoise(t *testing.T) {
 	}
 }
 
+// The interval is the middle 95 % of the other fits.
+func TestPredict(t *testing.T) {
+	f := &Fitted{Law: Law{E: 7}}
+	for i := range 41 {
+		f.Others = append(f.Others, Law{E: float64(i * 17 % 41)})
+	}
+	if loss, low, high := f.Predict(1, 1); loss != 7 || low != 1 || high != 39 {
+		t.Errorf("%v in [%v, %v]", loss, low, high)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	good := made(Law{1.7, 400, 400, .34, .28}, 0, 1)
 	for want, f := range map[string]func([]Run) []Run{
