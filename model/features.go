@@ -102,3 +102,27 @@ func (f *Features) Set(also []*dataset.Field) *dataset.Set {
 	}
 	return dataset.New("features", append(fields, also...)...)
 }
+
+// SamplesOf is a field of a set, by its place, that holds the samples of the set alone, in
+// their order, as they are stored: those of a stream are read.
+func SamplesOf(ctx context.Context, set *dataset.Set, k int) (*dataset.Field, error) {
+	f := *set.Fields[k]
+	to := dataset.Buffer{Field: k, Raw: true}
+	if f.Ints != nil {
+		to.I = make([]int64, f.Size())
+	} else {
+		to.X = make([]float32, f.Size())
+	}
+	f.Bytes, f.Floats, f.Ints = nil, nil, nil
+	l := &dataset.Loader{Set: set, Size: 1, Norm: dataset.Raw}
+	for i := range set.Len() {
+		if _, err := l.FillContext(ctx, 0, i, []dataset.Buffer{to}); err != nil {
+			return nil, err
+		}
+		for _, x := range to.I {
+			f.Ints = append(f.Ints, int32(x))
+		}
+		f.Floats = append(f.Floats, to.X...)
+	}
+	return &f, nil
+}

@@ -139,6 +139,17 @@ func TestFitNoise(t *testing.T) {
 	}
 }
 
+// The interval is the middle 95 % of the other fits.
+func TestPredict(t *testing.T) {
+	f := &Fitted{Law: Law{E: 7}}
+	for i := range 41 {
+		f.Others = append(f.Others, Law{E: float64(i * 17 % 41)})
+	}
+	if loss, low, high := f.Predict(1, 1); loss != 7 || low != 1 || high != 39 {
+		t.Errorf("%v in [%v, %v]", loss, low, high)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	good := made(Law{1.7, 400, 400, .34, .28}, 0, 1)
 	for want, f := range map[string]func([]Run) []Run{
@@ -181,6 +192,9 @@ func TestReadRuns(t *testing.T) {
 		"n,n0,tokens,loss\n1,2,3,4\n":        "both given",
 		"n0,sparsity,tokens,loss\n1,1,3,4\n": "Sparsity",
 		"n0,unit,tokens,loss\n1,steps,3,4\n": "tokens or compute",
+		"n,sparsity,tokens,loss\n1,.5,3,4\n": "n0 is not",
+		"n0,final,tokens,loss\n2,1,3,4\n":    "n0 and final",
+		"n,tokens,loss,loss\n1,2,3,4\n":      "stands twice",
 	} {
 		if _, err := ReadRuns(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want something with %q", text, err, want)

@@ -33,7 +33,10 @@ func ReadRuns(in io.Reader) ([]Run, error) {
 		head[i] = strings.ToLower(strings.TrimSpace(head[i]))
 	}
 	known := []string{"name", "n", "final", "tokens", "loss", "n0", "sparsity", "begin", "end", "power", "unit"}
-	for _, h := range head {
+	for i, h := range head {
+		if slices.Contains(head[:i], h) {
+			return nil, fmt.Errorf("column %.40q stands twice", h)
+		}
 		if !slices.Contains(known, h) {
 			return nil, fmt.Errorf("column %.40q is not known: there are %s", h, strings.Join(known, ", "))
 		}
@@ -86,7 +89,13 @@ func runOf(head, cells []string) (r Run, err error) {
 	if at("n0") == "" {
 		r.N = number("n", nan)
 		r.Final = number("final", r.N)
+		if err == nil && number("sparsity", 0) != 0 {
+			err = errors.New("sparsity is given and n0 is not: n is the average already, with final as what is left, and a sparsity is one of n0")
+		}
 		return r, err
+	}
+	if at("final") != "" {
+		return r, errors.New("n0 and final are both given: what is left of n0 is by the sparsity")
 	}
 	if at("n") != "" {
 		return r, errors.New("n and n0 are both given: one is the average, the other the beginning, of which the window makes it")

@@ -54,6 +54,39 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+// Added tokens that take the blanks behind them or are words alone, and signs for spaces at
+// the beginning of a text, of every piece or never: the numbers and texts are those of
+// Hugging Face's tokenizers 0.23.
+func TestAdded(t *testing.T) {
+	for scheme, want := range map[string]map[string][]int32{
+		"first":  {"a<x>  a": {5, 7, 2}, "ab": {8}, "cab": {1, 6, 2, 3}, "ab,ab": {8, 0, 8}, "a<x>a<x> ab": {5, 7, 2, 7, 8}},
+		"always": {"a<x>  a": {5, 7, 5}, "ab": {8}, "cab": {1, 6, 2, 3}, "ab,ab": {8, 1, 0, 8}, "a<x>a<x> ab": {5, 7, 5, 7, 8}},
+		"never":  {"a<x>  a": {2, 7, 2}, "ab": {8}, "cab": {6, 2, 3}, "ab,ab": {8, 0, 8}, "a<x>a<x> ab": {2, 7, 2, 7, 8}},
+	} {
+		space := `{"type": "Metaspace", "prepend_scheme": "` + scheme + `"}`
+		tok, err := Read([]byte(`{"added_tokens": [{"id": 7, "content": "<x>", "rstrip": true}, {"id": 8, "content": "ab", "single_word": true}, {"id": 9, "content": "<s>", "special": true}, {"id": 10, "content": "</s>", "special": true}],
+			"pre_tokenizer": ` + space + `, "decoder": ` + space + `, "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁", -1], ["a", -2], ["b", -2], ["ba", -3], ["▁a", -2.5], ["c", -3]]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range want {
+			if got, err := tok.Tokens(text); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s, %q: %v, %v, want %v", scheme, text, got, err, want)
+			}
+		}
+		text := "a a"
+		if scheme == "never" {
+			text = " a a"
+		}
+		if got, err := tok.Decode([]int32{5, 1, 2}, false); err != nil || got != text {
+			t.Errorf("%s: %q, %v, want %q", scheme, got, err, text)
+		}
+		if tok.BOS != 9 || tok.EOS != 10 || !tok.IsEnd(10) || tok.IsEnd(9) {
+			t.Errorf("texts begin with %d and end with %d", tok.BOS, tok.EOS)
+		}
+	}
+}
+
 func TestCut(t *testing.T) {
 	tok, err := Read([]byte(pieces))
 	if err != nil {

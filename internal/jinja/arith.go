@@ -143,20 +143,33 @@ func floats(op string, x, y float64) (any, error) {
 	case "*":
 		return x * y, nil
 	case "**":
-		return math.Pow(x, y), nil
+		if x == 0 && y < 0 {
+			return nil, fmt.Errorf("0.0 cannot be raised to a negative power")
+		}
+		z := math.Pow(x, y)
+		if z != z && x == x && y == y {
+			return nil, fmt.Errorf("a root of a negative number is not supported")
+		}
+		return z, nil
 	}
 	if y == 0 {
 		return nil, fmt.Errorf("division by zero")
 	}
-	switch op {
-	case "/":
+	if op == "/" {
 		return x / y, nil
-	case "//":
-		return math.Floor(x / y), nil
 	}
 	m := math.Mod(x, y)
+	q := (x - m) / y // by the rest: x/y alone may be rounded up to a whole number
 	if m != 0 && (m < 0) != (y < 0) {
-		m += y
+		m, q = m+y, q-1
+	}
+	switch {
+	case op == "//" && q == 0:
+		return math.Copysign(0, x/y), nil
+	case op == "//":
+		return math.Round(q), nil
+	case m == 0:
+		return math.Copysign(0, y), nil
 	}
 	return m, nil
 }

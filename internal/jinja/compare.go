@@ -64,6 +64,9 @@ func (r *run) contains(in, v any) (bool, error) {
 		return strings.Contains(s, t), r.spend(len(s) / 64)
 	}
 	if d, ok := in.(*Dict); ok {
+		if k := kind(v); k == "dict" || k == "list" {
+			return false, fmt.Errorf("unhashable type: '%s'", k)
+		}
 		_, ok := d.Get(v)
 		return ok, nil
 	}

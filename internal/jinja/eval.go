@@ -63,33 +63,21 @@ func (r *run) evalMore(e expr, s *scope) (any, error) {
 	case *slice:
 		return r.slice(e, s)
 	case *callExpr:
-		f, err := r.eval(e.f, s)
-		if err != nil {
-			return nil, err
-		}
-		a, err := r.args(&e.call, s)
+		f, a, err := r.operands(e.f, &e.call, s)
 		if err != nil {
 			return nil, err
 		}
 		v, err := r.callValue(f, a)
 		return v, at(e.line, err)
 	case *filter:
-		v, err := r.eval(e.of, s)
-		if err != nil {
-			return nil, err
-		}
-		a, err := r.args(&e.call, s)
+		v, a, err := r.operands(e.of, &e.call, s)
 		if err != nil {
 			return nil, err
 		}
 		v, err = filterNames[e.name](r, v, a)
 		return v, at(e.line, err)
 	case *test:
-		v, err := r.eval(e.of, s)
-		if err != nil {
-			return nil, err
-		}
-		a, err := r.args(&e.call, s)
+		v, a, err := r.operands(e.of, &e.call, s)
 		if err != nil {
 			return nil, err
 		}
@@ -182,6 +170,16 @@ func (r *run) binaryExpr(e *binary, s *scope) (any, error) {
 		return x + y, r.alloc(len(x) + len(y))
 	}
 	return r.arithmetic(e.op, a, b)
+}
+
+// operands gives the value of what is called, filtered or tested, and its arguments.
+func (r *run) operands(of expr, c *call, s *scope) (any, *arguments, error) {
+	v, err := r.eval(of, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := r.args(c, s)
+	return v, a, err
 }
 
 // args gives the values of arguments.

@@ -36,6 +36,9 @@ func init() {
 		"escape":     escape,
 		"first":      func(r *run, v any, _ *arguments) (any, error) { return r.end(v, 0) },
 		"float": func(_ *run, v any, a *arguments) (any, error) {
+			if u, ok := v.(*undefined); ok {
+				return nil, fmt.Errorf("'%s' is undefined", u.name)
+			}
 			if f, ok := float(v); ok {
 				return f, nil
 			}
@@ -225,9 +228,9 @@ func batch(r *run, v any, a *arguments) (any, error) {
 }
 
 func indent(r *run, v any, a *arguments) (any, error) {
-	s, err := r.str(v)
-	if err != nil {
-		return nil, err
+	s, ok := texts(v)
+	if !ok {
+		return nil, fmt.Errorf("indent takes a text, not a %s", kind(v))
 	}
 	by := ""
 	switch w := a.get(0, "width", int64(4)).(type) {
@@ -268,6 +271,9 @@ func toInt(_ *run, v any, a *arguments) (any, error) {
 	if err != nil || base < 2 || base > 36 {
 		return nil, fmt.Errorf("the base is none from 2 to 36")
 	}
+	if u, ok := v.(*undefined); ok {
+		return nil, fmt.Errorf("'%s' is undefined", u.name)
+	}
 	if i, ok := integer(v); ok {
 		return i, nil
 	}
@@ -276,7 +282,7 @@ func toInt(_ *run, v any, a *arguments) (any, error) {
 	}
 	if s, ok := texts(v); ok {
 		s = strings.ReplaceAll(strings.TrimSpace(s), "_", "")
-		if i, err := strconv.ParseInt(s, int(base), 64); err == nil {
+		if i, err := strconv.ParseInt(withoutBase(s, base), int(base), 64); err == nil {
 			return i, nil
 		}
 		if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f) < 1<<62 {
@@ -284,6 +290,15 @@ func toInt(_ *run, v any, a *arguments) (any, error) {
 		}
 	}
 	return a.get(0, "default", int64(0)), nil
+}
+
+// withoutBase is a number without the sign of its base, as in 0x1f.
+func withoutBase(s string, base int64) string {
+	sign := map[int64]string{2: "0b", 8: "0o", 16: "0x"}[base]
+	if n := len(sign); n > 0 && len(s) > n && strings.EqualFold(s[:n], sign) && s[n] != '+' && s[n] != '-' {
+		return s[n:]
+	}
+	return s
 }
 
 func reverse(r *run, v any, _ *arguments) (any, error) {
@@ -313,11 +328,18 @@ func round(_ *run, v any, a *arguments) (any, error) {
 	case "floor":
 		return math.Floor(f*scale) / scale, nil
 	case "common":
+		if i, ok := integer(v); ok && n >= 0 { // whole numbers stay whole
+			return i, nil
+		}
 		if n >= 0 {
 			f, err = strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(n), 64), 64)
 			return f, err
 		}
-		return math.RoundToEven(f*scale) / scale, nil
+		f = math.RoundToEven(f*scale) / scale
+		if _, ok := integer(v); ok {
+			return int64(f), nil
+		}
+		return f, nil
 	}
 	return nil, fmt.Errorf("method must be common, ceil or floor")
 }

@@ -26,12 +26,15 @@ func TestRender(t *testing.T) {
 	}
 	for source, want := range map[string]string{
 		"{{ v }}": "{'b': [1, 2.0, 'é'], 'a': {'x': None, 'y': True}}",
-		"{{ v|tojson }} {{ v.b[-1] }} {{ v['a'].y }}":                                                `{"b": [1, 2.0, "é"], "a": {"x": null, "y": true}} é True`,
-		"a\n  {% if v %}\n  b\n  {%- endif %}\n\nc":                                                  "a\n  b\nc",
-		"{% for x in v.b if x != 1 %}{{ loop.index }}{{ x }}{% endfor %}":                            "12.02é",
-		"{% set n = namespace(i=0) %}{% for x in v.b %}{% set n.i = n.i + 1 %}{% endfor %}{{ n.i }}": "3",
-		"{{ -7 // 2 }} {{ -7 % 3 }} {{ 4 / 2 }} {{ 'ab' * 2 }} {{ v.nope }}|":                        "-4 2 2.0 abab |",
-		"{{ strftime_now('%-d %B %Y') }}":                                                            "3 February 2021",
+		"{{ v|tojson }} {{ v.b[-1] }} {{ v['a'].y }}":                                                      `{"b": [1, 2.0, "é"], "a": {"x": null, "y": true}} é True`,
+		"a\n  {% if v %}\n  b\n  {%- endif %}\n\nc":                                                        "a\n  b\nc",
+		"{% for x in v.b if x != 1 %}{{ loop.index }}{{ x }}{% endfor %}":                                  "12.02é",
+		"{% set n = namespace(i=0) %}{% for x in v.b %}{% set n.i = n.i + 1 %}{% endfor %}{{ n.i }}":       "3",
+		"{{ -7 // 2 }} {{ -7 % 3 }} {{ 4 / 2 }} {{ 'ab' * 2 }} {{ v.nope }}|":                              "-4 2 2.0 abab |",
+		"{{ 3|round }} {{ true|round(1) }} {{ 1250|round(-2) }} {{ 2.5|round }} {{ 7|round(0, 'floor') }}": "3 1 1200 2.0 7.0",
+		"{{ '0x1F'|int(base=16) }} {{ '1f'|int(0, 16) }} {{ '0b11'|int(base=2) }} {{ '0x1f'|int }}":        "31 31 3 0",
+		"{{ 1.0 // 0.1 }} {{ -7.5 // 2 }} {{ -4.0 % 2 }} {{ 7.5 % -2 }}":                                   "9.0 -4.0 0.0 -0.5",
+		"{{ strftime_now('%-d %B %Y') }}":                                                                  "3 February 2021",
 	} {
 		got, err := render(t, source, map[string]any{"v": value}, Limits{Clock: func() time.Time { return time.Date(2021, 2, 3, 4, 5, 6, 0, time.UTC) }})
 		if err != nil || got != want {
@@ -41,6 +44,18 @@ func TestRender(t *testing.T) {
 	var raised *Raised
 	if _, err := render(t, "{{ raise_exception('take turns') }}", nil, Limits{}); !errors.As(err, &raised) || raised.Message != "take turns" {
 		t.Errorf("%v", err)
+	}
+}
+
+// What Python refuses is refused, and not written some way.
+func TestRefused(t *testing.T) {
+	for source, want := range map[string]string{
+		"{{ nope|int }}": "'nope' is undefined", "{{ nope|float(1) }}": "'nope' is undefined", "{{ [1]|indent }}": "not a list", "{{ 2|indent }}": "not a int",
+		"{{ [1] in {'a': 1} }}": "unhashable", "{{ 0 ** -1 }}": "negative power", "{{ (-2.0) ** 0.5 }}": "root",
+	} {
+		if got, err := render(t, source, nil, Limits{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v, want something with %q", source, got, err, want)
+		}
 	}
 }
 

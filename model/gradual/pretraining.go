@@ -81,6 +81,7 @@ func (s *SparsePretraining) Run(ctx context.Context, j *model.Job) (*model.Resul
 	if err := s.Redraw(j); err != nil {
 		return nil, err
 	}
+	trained := !s.Fresh.Fresh && !j.Graph.Usage.Drawn
 	ws, err := s.Weights(j.Graph)
 	if err != nil {
 		return nil, err
@@ -109,6 +110,9 @@ func (s *SparsePretraining) Run(ctx context.Context, j *model.Job) (*model.Resul
 	f := &PretrainingFacts{N0: total, Final: keep.Count(), Average: seen.mean(), Formula: float64(total) * w.Average(), Begin: w.Begin, End: w.End}
 	f.Compute = f.Average / float64(max(1, total))
 	res.Facts = f
+	if trained {
+		res.Note("the training is not from its beginning, for this network is taken for trained: the law, and the average that it goes by, hold for one that is; {Fresh} draws initial weights")
+	}
 	if s.Sparsity > 0 && w.End >= 1 {
 		res.Note("{End} %v leaves no steps to recover in: the law does not hold for such a training", s.End)
 	}

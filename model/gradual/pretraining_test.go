@@ -3,6 +3,7 @@ package gradual
 import (
 	"bytes"
 	"math"
+	"strings"
 	"testing"
 
 	"pare/internal/modeltest"
@@ -43,6 +44,19 @@ func TestPretrainingDense(t *testing.T) {
 	}
 	if f := res.Facts.(*PretrainingFacts); f.Average != float64(f.N0) || f.Final != f.N0 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// A network from a file is taken for trained, which the law is not of: that is said.
+func TestPretrainingTrained(t *testing.T) {
+	for _, c := range []struct{ drawn, fresh, said bool }{{true, false, false}, {false, true, false}, {false, false, true}} {
+		j := modeltest.Job(t, 1)
+		j.Graph.Usage.Drawn = c.drawn
+		s := NewSparsePretraining()
+		s.Every, s.Fresh.Fresh = 2, c.fresh
+		if said := modeltest.Said(modeltest.Run(t, s, j)); strings.Contains(said, "taken for trained") != c.said {
+			t.Errorf("%+v: %s", c, said)
+		}
 	}
 }
 

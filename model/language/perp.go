@@ -74,11 +74,11 @@ func (s *PERP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	dense, _ := j.Graph.Clone(true)
-	masks, err := s.cut(ctx, j)
+	res, err := s.cut(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	res := &model.Result{Graph: j.Graph, Masks: masks}
+	masks := res.Masks
 	res.Note("trained by AdamW at a peak rate of %v ({Rate}), without decay; the recipe's rate, schedule and optimiser are not used", s.Rate)
 	f := &PERPFacts{}
 	res.Facts = f
@@ -93,18 +93,23 @@ func (s *PERP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	}
 	runs := j.NewSeries(len(blocks) + 1)
 	runs.Steps = 0
-	if err := s.reconstruct(ctx, j, runs, dense, masks, blocks, res); err != nil {
+	left, err := s.reconstruct(ctx, j, runs, dense, masks, blocks, res)
+	if err != nil {
 		return nil, err
 	}
 	if s.Way != "reconstruct" {
-		t, err := s.trained(j.Graph, masks, j.Seed, true)
+		t, err := s.trained(j.Graph, masks, j.Seed, nil, true)
 		if err != nil {
 			return nil, err
 		}
+		left = t.left
 		for _, n := range t.notes {
 			res.Note("%s", n)
 		}
-		f.Trained = t.count
+		f.Trained = t.count // with what the blocks trained
+		if f.Trained == 0 {
+			return nil, s.nothing()
+		}
 		if err := j.LogUntuned(ctx, j.Graph); err != nil {
 			return nil, err
 		}
@@ -115,8 +120,13 @@ func (s *PERP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		res.Add(epochs)
 		masks.Apply() // with lora-prune; of the others zeros are zeros already
 	}
-	res.WarnCollapse()
-	res.Note("%d numbers were trained, %.2g %% of the network's %d", f.Trained, 100*float64(f.Trained)/float64(max(1, f.Params)), f.Params)
+	if f.Trained == 0 {
+		return nil, s.nothing()
+	}
+	if len(left) > 0 {
+		res.Note("no {Adapter} can be laid over %s: such a weight is trained by {Adapter} weights alone", strings.Join(left, ", "))
+	}
+	res.Note("%d numbers were trained, %.3g %% of the network's %d", f.Trained, 100*float64(f.Trained)/float64(max(1, f.Params)), f.Params)
 	return res, nil
 }
 

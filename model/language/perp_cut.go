@@ -12,14 +12,21 @@ import (
 	"pare/prune/score"
 )
 
-// cut gives the masks of the network, and zeroes what they cut. Output layers are not cut.
-func (s *PERP) cut(ctx context.Context, j *model.Job) (*prune.Masks, error) {
+// cut gives a result with the masks of the network, and zeroes what they cut. Output layers
+// are not cut.
+func (s *PERP) cut(ctx context.Context, j *model.Job) (*model.Result, error) {
 	ws, err := s.Weights(j.Graph)
 	if err != nil {
 		return nil, err
 	}
+	k := *j
+	k.Recipe.Epochs, k.Recipe.Recover = 0, "auto"
 	if s.Criterion == "zeros" {
-		return s.zeros(ws)
+		masks, err := s.zeros(ws)
+		if err != nil {
+			return nil, err
+		}
+		return k.FitMasked(ctx, masks)
 	}
 	all, err := prune.Weights(j.Graph, prune.Scope{Embeddings: true})
 	if err != nil {
@@ -40,18 +47,16 @@ func (s *PERP) cut(ctx context.Context, j *model.Job) (*prune.Masks, error) {
 	if s.Sparsity == 0 && s.Pattern == (allocate.Pattern{}) {
 		return nil, catalog.Errorf("{Sparsity} 0 cuts nothing: give {Sparsity} or {Pattern}, or {Criterion} zeros for a network that was pruned before")
 	}
-	k := *j
-	k.Recipe.Epochs, k.Recipe.Recover = 0, "auto"
 	var m model.Method
 	switch s.Criterion {
 	case "magnitude":
 		m = &oneshot.Magnitude{Sparsity: s.Sparsity, Allocate: "uniform", Pattern: s.Pattern, Rounds: 1, Layers: layers}
 	case "random":
 		masks, err := s.random(body, j.Seed)
-		if err == nil {
-			masks.Apply()
+		if err != nil {
+			return nil, err
 		}
-		return masks, err
+		return k.FitMasked(ctx, masks)
 	case "wanda":
 		m = &calibrated.Wanda{Sparsity: s.Sparsity, Pattern: s.Pattern, Samples: calibrated.Samples{Samples: s.Samples, Layers: layers}}
 	default:
@@ -59,11 +64,7 @@ func (s *PERP) cut(ctx context.Context, j *model.Job) (*prune.Masks, error) {
 		c.Sparsity, c.Pattern, c.Samples = s.Sparsity, s.Pattern, calibrated.Samples{Samples: s.Samples, Layers: layers}
 		m = c
 	}
-	res, err := m.Run(ctx, &k)
-	if err != nil {
-		return nil, err
-	}
-	return res.Masks, nil
+	return m.Run(ctx, &k)
 }
 
 // random keeps weights at random places.

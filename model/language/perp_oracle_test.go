@@ -15,6 +15,7 @@ type thinByHand struct {
 	a, b   *oracle.Tensor
 	source []float64
 	mask   []bool // nil: all
+	cut    []bool // what stays in the end; nil: all
 	times  bool
 	s      float64
 	in     int
@@ -86,6 +87,9 @@ func byHand(t *testing.T, j *model.Job, s *PERP) *oracle.Training {
 				}
 			}
 		}
+		if s.Adapter == "lora-prune" {
+			p.mask, p.cut = nil, p.mask
+		}
 		p.a, p.b = oracle.NewTensor("a", make([]float64, s.Rank*l.In)), oracle.NewTensor("b", make([]float64, l.Out*s.Rank))
 		if p.times = s.Adapter == "scalelora" && i < last; p.times {
 			p.s = 1
@@ -114,12 +118,20 @@ func byHand(t *testing.T, j *model.Job, s *PERP) *oracle.Training {
 			thin[i].write(l.W.X)
 		}
 	}
-	return r.Run()
+	done := r.Run()
+	for i, l := range r.Net.Layers {
+		for k, stays := range thin[i].cut {
+			if !stays {
+				l.W.X[k] = 0
+			}
+		}
+	}
+	return done
 }
 
 // The whole of the method, in float64.
 func TestPERPOracle(t *testing.T) {
-	for _, adapter := range []string{"masklora", "scalelora"} {
+	for _, adapter := range []string{"masklora", "scalelora", "lora-prune"} {
 		j := modeltest.Job(t, 2)
 		s := NewPERP()
 		s.Adapter, s.Rank, s.Alpha, s.Rate, s.Sparsity = adapter, 3, 4, .01, .6

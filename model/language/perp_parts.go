@@ -19,11 +19,13 @@ type training struct {
 	hooks []train.Hook
 	count int // numbers
 	notes []string
+	left  []string // masked weights without an adapter
 }
 
 // trained says what of a network is trained: adapters of its masked weights, and parts.
-// Everything else is frozen. A network may be a part of the one that the masks are of.
-func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, head bool) (*training, error) {
+// Everything else is frozen, and what is done already. A network may be a part of the one
+// that the masks are of: nothing of it may be to train.
+func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, done map[string]bool, head bool) (*training, error) {
 	t := &training{}
 	ad := &hook.Adapters{}
 	free := map[string]bool{}
@@ -33,7 +35,6 @@ func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, head boo
 		here[v.Name] = v
 	}
 	held := &prune.Masks{}
-	var left []string
 	for i, w := range masks.Weights {
 		if here[w.Name] == nil {
 			continue
@@ -41,20 +42,17 @@ func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, head boo
 		held.Weights, held.Mask = append(held.Weights, w), append(held.Mask, masks.Mask[i])
 		m, ok := matrixOf(w)
 		switch {
-		case s.Adapter == "none":
+		case s.Adapter == "none" || done[w.Name]:
 		case s.Adapter == "weights":
 			free[w.Name] = true
 			t.count += masks.Mask[i].Count()
 		case !ok:
-			left = append(left, w.Name)
+			t.left = append(t.left, w.Name)
 		default:
 			a := s.adapter(m, masks.Mask[i], r)
 			ad.Of = append(ad.Of, a)
 			t.count += a.Change.Count(a.Rows, a.Cols)
 		}
-	}
-	if len(left) > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("%s have no adapter: they are neither matrices nor kernels", strings.Join(left, ", ")))
 	}
 	if head && s.with("head") {
 		if err := s.head(g, held, ad, t, r); err != nil {
@@ -70,15 +68,15 @@ func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, head boo
 			continue
 		}
 		for _, v := range p.of {
+			if done[v.Name] {
+				continue
+			}
 			free[v.Name] = true
 			t.count += v.Const.Len()
 		}
 		if len(p.of) == 0 && head {
 			t.notes = append(t.notes, fmt.Sprintf("the network has no %s to train", p.name))
 		}
-	}
-	if t.count == 0 {
-		return nil, catalog.Errorf("nothing of the network would be trained: it has none of {Parts} %s, and {Adapter} %s finds no weight", strings.Join(s.Parts, ","), s.Adapter)
 	}
 	adapted := map[string]bool{}
 	for _, a := range ad.Of {
@@ -94,6 +92,11 @@ func (s *PERP) trained(g *graph.Graph, masks *prune.Masks, seed uint64, head boo
 		t.hooks = append(t.hooks, hold(held))
 	}
 	return t, nil
+}
+
+// nothing is the error of a network in which there is nothing to train.
+func (s *PERP) nothing() error {
+	return catalog.Errorf("nothing of the network would be trained: it has none of {Parts} %s, and {Adapter} %s finds no weight", strings.Join(s.Parts, ","), s.Adapter)
 }
 
 // matrix is a weight as outputs by inputs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -12,7 +13,8 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/block"
-	"pare/tensor"
+	"pare/train"
+	"pare/train/objective"
 )
 
 // part is a block of a network: what it makes of one value is another.
@@ -40,6 +42,7 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 	}
 	var out []*part
 	inside := map[string]bool{}
+	var again []string
 	for i := 1; i < len(places); i++ {
 		p := &part{places[i-1], places[i]}
 		c, err := block.Between(g, []*graph.Value{g.Value(p.from)}, []*graph.Value{g.Value(p.to)})
@@ -48,8 +51,12 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 		}
 		holds := false
 		for _, v := range c.Params() {
-			if masked[v.Name] && !inside[v.Name] {
+			switch {
+			case !masked[v.Name]:
+			case !inside[v.Name]:
 				holds, inside[v.Name] = true, true
+			case !slices.Contains(again, v.Name):
+				again = append(again, v.Name)
 			}
 		}
 		if holds {
@@ -58,6 +65,9 @@ func (s *PERP) blocks(j *model.Job, masks *prune.Masks, res *model.Result) ([]*p
 	}
 	if len(out) == 0 {
 		return nil, catalog.Errorf("{Way} %s: no two places were found between which a network of numbers, sample by sample, could be reconstructed: give {Way} retrain", s.Way)
+	}
+	if len(again) > 0 {
+		res.Note("%s are read by several blocks, and are trained for the first of them alone", strings.Join(again, ", "))
 	}
 	for _, w := range masks.Weights {
 		if !inside[w.Name] {
@@ -78,7 +88,7 @@ func places(g *graph.Graph) ([]string, error) {
 		}
 	}
 	for _, b := range found {
-		if b.Kind == block.Transformer && bySample(g, b.In) && bySample(g, b.Out) {
+		if b.Kind == block.Transformer && block.BySample(g, b.In) && block.BySample(g, b.Out) {
 			add(b.In)
 			add(b.Out)
 		}
@@ -94,12 +104,18 @@ func places(g *graph.Graph) ([]string, error) {
 }
 
 // waists are the values through which all goes that depends on a parameter and on the
-// inputs: nothing else that does is read behind them.
+// inputs, or on the only input where that is numbers: nothing else that does is read behind
+// them.
 func waists(g *graph.Graph) (out []*graph.Value) {
 	last, learned := map[*graph.Value]int{}, map[*graph.Value]bool{}
 	varies := map[*graph.Value]bool{}
+	live := map[*graph.Value]bool{}
 	for _, v := range g.Inputs {
 		varies[v] = true
+		if len(g.Inputs) == 1 && block.BySample(g, v) {
+			learned[v], live[v] = true, true
+			out = append(out, v)
+		}
 	}
 	for i, n := range g.Nodes {
 		from, by := false, false
@@ -120,10 +136,6 @@ func waists(g *graph.Graph) (out []*graph.Value) {
 	for _, v := range g.Outputs {
 		last[v] = len(g.Nodes)
 	}
-	live := map[*graph.Value]bool{}
-	if len(g.Inputs) == 1 && bySample(g, g.Inputs[0]) {
-		out = append(out, g.Inputs[0])
-	}
 	for i, n := range g.Nodes {
 		for _, v := range n.Outputs {
 			if v != nil && learned[v] && last[v] > i {
@@ -139,7 +151,7 @@ func waists(g *graph.Graph) (out []*graph.Value) {
 			continue
 		}
 		for v := range live {
-			if bySample(g, v) && (len(out) == 0 || out[len(out)-1] != v) {
+			if block.BySample(g, v) && (len(out) == 0 || out[len(out)-1] != v) {
 				out = append(out, v)
 			}
 		}
@@ -147,108 +159,154 @@ func waists(g *graph.Graph) (out []*graph.Value) {
 	return out
 }
 
-// bySample says whether a value are numbers of which every sample has its own.
-func bySample(g *graph.Graph, v *graph.Value) bool {
-	return len(g.Inputs) > 0 && len(g.Inputs[0].Shape) > 0 && v.DType == tensor.Float32 && len(v.Shape) > 0 && v.Shape[0] == g.Inputs[0].Shape[0]
-}
-
 // reconstruct trains one block after the other to give what it gave before it was cut, on
 // what the blocks before it give now.
-func (s *PERP) reconstruct(ctx context.Context, j *model.Job, runs *model.Series, dense *graph.Graph, masks *prune.Masks, blocks []*part, res *model.Result) error {
+func (s *PERP) reconstruct(ctx context.Context, j *model.Job, runs *model.Series, dense *graph.Graph, masks *prune.Masks, blocks []*part, res *model.Result) (left []string, err error) {
 	if len(blocks) == 0 {
-		return nil
+		return nil, nil
 	}
 	f := res.Facts.(*PERPFacts)
 	set := j.Data.Train.Draw(s.Samples, j.Seed)
+	if err := s.holds(j.Graph, blocks, set.Len()); err != nil {
+		return nil, err
+	}
+	also, err := readAsides(ctx, j.Graph, set)
+	if err != nil {
+		return nil, err
+	}
 	at := func(g *graph.Graph, name string) []*graph.Value { return []*graph.Value{g.Value(name)} }
 	x, err := j.Features(ctx, j.Graph, at(j.Graph, blocks[0].from), set, j.Data.Norm)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	own := x // with Dense: what blocks read in the network before
+	done := map[string]bool{} // parameters of the blocks before
+	own := x                  // with Dense: what blocks read in the network before
 	here := blocks[0].from
 	for i, b := range blocks {
 		if b.from != here {
-			if x, err = s.advance(ctx, j, j.Graph, set, x, here, b.from); err != nil {
-				return err
+			if x, err = s.advance(ctx, j, j.Graph, also, x, here, b.from); err != nil {
+				return nil, err
 			}
 			if s.Dense {
-				if own, err = s.advance(ctx, j, dense, set, own, here, b.from); err != nil {
-					return err
+				if own, err = s.advance(ctx, j, dense, also, own, here, b.from); err != nil {
+					return nil, err
 				}
 			}
 		}
 		if !s.Dense {
 			own = x
 		}
-		y, err := s.advance(ctx, j, dense, set, own, b.from, b.to)
+		y, err := s.advance(ctx, j, dense, also, own, b.from, b.to)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		facts, err := s.fit(ctx, j, runs, b, masks, set, x, y)
+		facts, err := s.fit(ctx, j, runs, b, masks, done, also, x, y)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		j.Logf("block %d of %d, %s to %s: relative error %.3g before, %.3g after", i+1, len(blocks), b.from, b.to, facts.Before, facts.After)
 		f.Blocks = append(f.Blocks, facts.PERPBlock)
 		f.Trained += facts.trained
-		if x, err = s.advance(ctx, j, j.Graph, set, x, b.from, b.to); err != nil {
-			return err
+		left = append(left, facts.left...)
+		if x, err = s.advance(ctx, j, j.Graph, also, x, b.from, b.to); err != nil {
+			return nil, err
 		}
 		own, here = y, b.to
+	}
+	return left, nil
+}
+
+// mostNumbers bounds what a value is on all samples, which takes four bytes each.
+var mostNumbers = 1 << 28
+
+// holds refuses more samples than what is between the blocks can be kept of.
+func (s *PERP) holds(g *graph.Graph, blocks []*part, n int) error {
+	_, at := op.OneSample(g)
+	for _, b := range blocks {
+		for _, name := range []string{b.from, b.to} {
+			v := at[g.Value(name)]
+			if size := v.Shape.Size(1, len(v.Shape)).Mul; size > mostNumbers/n {
+				return catalog.Errorf("%q has %d numbers for each sample, too many to be kept of %d: %d {Samples} at most", name, size, n, mostNumbers/size)
+			}
+		}
 	}
 	return nil
 }
 
 // advance computes what part of a network makes of features.
-func (s *PERP) advance(ctx context.Context, j *model.Job, g *graph.Graph, set *dataset.Set, x *model.Features, from, to string) (*model.Features, error) {
+func (s *PERP) advance(ctx context.Context, j *model.Job, g *graph.Graph, also *asides, x *model.Features, from, to string) (*model.Features, error) {
 	c, err := block.Between(g, []*graph.Value{g.Value(from)}, []*graph.Value{g.Value(to)})
 	if err != nil {
 		return nil, err
 	}
-	in, err := inputs(c, set, x)
+	in, err := also.with(c, x)
 	if err != nil {
 		return nil, err
 	}
 	return j.Features(ctx, c, c.Outputs, in, dataset.Raw)
 }
 
-// inputs are features, with what else a part of the network reads of its inputs.
-func inputs(c *graph.Graph, set *dataset.Set, x *model.Features, also ...*dataset.Field) (*dataset.Set, error) {
+// asides is what the inputs of a network are given on samples.
+type asides struct {
+	fields map[string]*dataset.Field // of whole numbers, by input
+	same   map[string]string         // numbers that are the same for all samples, by input
+}
+
+// readAsides gives the inputs of whole numbers what a set has for them.
+func readAsides(ctx context.Context, g *graph.Graph, set *dataset.Set) (*asides, error) {
+	v, err := train.NewView(g, set, 1, objective.Objective{})
+	if err != nil {
+		return nil, err
+	}
+	a := &asides{map[string]*dataset.Field{}, map[string]string{}}
+	for _, f := range v.Feeds {
+		if f.Field < 0 {
+			a.same[f.Input.Name] = fmt.Sprint(f.Value)
+			continue
+		}
+		if set.Fields[f.Field].Ints == nil {
+			continue
+		}
+		x, err := model.SamplesOf(ctx, set, f.Field)
+		if err != nil {
+			return nil, err
+		}
+		a.fields[f.Input.Name] = &dataset.Field{Name: f.Input.Name, Shape: x.Shape, Aside: true, Ints: x.Ints}
+	}
+	return a, nil
+}
+
+// with are features, and what else a part of the network reads of its inputs.
+func (a *asides) with(c *graph.Graph, x *model.Features, also ...*dataset.Field) (*dataset.Set, error) {
+	bind := map[string]string{}
 	for _, in := range c.Inputs {
 		if slices.Contains(x.Names, in.Name) {
 			continue
 		}
-		f := set.Field(in.Name)
-		if f == nil || f.Ints == nil {
-			return nil, catalog.Errorf("a block reads input %q of the network, which no field of whole numbers of that name gives: {Way} retrain asks for no blocks", in.Name)
+		f, same := a.fields[in.Name], a.same[in.Name]
+		switch {
+		case f != nil:
+			also = append(also, f)
+		case same != "":
+			bind[in.Name] = same
+		default:
+			return nil, catalog.Errorf("a block reads input %q of the network, which takes no whole numbers: {Way} retrain asks for no blocks", in.Name)
 		}
-		also = append(also, &dataset.Field{Name: f.Name, Shape: f.Shape, Aside: true, Ints: taken(set, f)})
 	}
-	return x.Set(also), nil
-}
-
-// taken are a field's numbers of the samples of a set.
-func taken(set *dataset.Set, f *dataset.Field) []int32 {
-	if set.Index == nil {
-		return f.Ints
-	}
-	n := f.Size()
-	var out []int32
-	for _, i := range set.Index {
-		out = append(out, f.Ints[int(i)*n:(int(i)+1)*n]...)
-	}
-	return out
+	set := x.Set(also)
+	set.Bind = bind
+	return set, nil
 }
 
 // fitted is what one block came to.
 type fitted struct {
 	PERPBlock
 	trained int
+	left    []string // masked weights without an adapter
 }
 
 // fit trains one block. Where that does not bring it nearer it stays as it was cut.
-func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *part, masks *prune.Masks, set *dataset.Set, x, y *model.Features) (*fitted, error) {
+func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *part, masks *prune.Masks, done map[string]bool, also *asides, x, y *model.Features) (*fitted, error) {
 	c, err := block.Between(j.Graph, []*graph.Value{j.Graph.Value(b.from)}, []*graph.Value{j.Graph.Value(b.to)})
 	if err != nil {
 		return nil, err
@@ -261,19 +319,25 @@ func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *par
 		return nil, err
 	}
 	to := &dataset.Field{Name: wanted, Shape: y.Shapes[0], Floats: y.X[0]}
-	samples, err := inputs(c, set, x, to)
+	samples, err := also.with(c, x, to)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.trained(c, masks, j.Seed+uint64(len(b.to)), false)
+	t, err := s.trained(c, masks, j.Seed+uint64(len(b.to)), done, false)
 	if err != nil {
 		return nil, err
 	}
-	out := &fitted{PERPBlock: PERPBlock{From: b.from, To: b.to}, trained: t.count}
+	for _, v := range c.Params() {
+		done[v.Name] = true
+	}
+	out := &fitted{PERPBlock: PERPBlock{From: b.from, To: b.to}, trained: t.count, left: t.left}
 	if out.Before, err = s.error(ctx, j, c, samples, y); err != nil {
 		return nil, err
 	}
-	was, _ := c.Clone(true)
+	if out.After = out.Before; t.count == 0 {
+		return out, nil
+	}
+	_, was := c.Clone(true)
 	k := s.recipe(j, s.Passes)
 	k.Graph, k.Dense, k.Log = c, nil, nil
 	k.Data = &dataset.Data{Train: samples, Norm: dataset.Raw}
@@ -287,8 +351,10 @@ func (s *PERP) fit(ctx context.Context, j *model.Job, runs *model.Series, b *par
 	if out.After, err = s.error(ctx, j, c, samples, y); err != nil {
 		return nil, err
 	}
-	if out.After > out.Before {
-		restore(c, was)
+	if !(out.After <= out.Before) {
+		for _, v := range c.Consts() { // running statistics too
+			copy(v.Const.F32(), was[v].Const.F32())
+		}
 		out.After = out.Before
 	}
 	return out, nil
@@ -300,13 +366,6 @@ func held(c *graph.Graph, masks *prune.Masks) {
 		if v := c.Value(w.Name); v != nil {
 			masks.Mask[i].Apply(v.Const.F32())
 		}
-	}
-}
-
-// restore puts the parameters of a copy back.
-func restore(c, was *graph.Graph) {
-	for _, v := range c.Params() {
-		copy(v.Const.F32(), was.Value(v.Name).Const.F32())
 	}
 }
 

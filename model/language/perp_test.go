@@ -11,10 +11,12 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/hook"
+	"pare/tensor"
 	"pare/zoo"
 
 	"gonum.org/v1/gonum/mat"
@@ -306,5 +308,156 @@ func TestPERPBad(t *testing.T) {
 		if _, err := model.Run(context.Background(), s, j); err == nil || !strings.Contains(strings.NewReplacer("{", "", "}", "").Replace(err.Error()), want) {
 			t.Errorf("%v, want something with %q", err, want)
 		}
+	}
+}
+
+// A block that training takes farther away is as it was cut, its running statistics too.
+func TestPERPBlockRefused(t *testing.T) {
+	j := modeltest.ConvJob(t, "resnet8")
+	before, _ := j.Graph.Clone(true)
+	s := NewPERP()
+	s.Way, s.Rate, s.Samples, s.Passes = "reconstruct", 100, 32, 1
+	res := modeltest.Run(t, s, j)
+	for _, b := range res.Facts.(*PERPFacts).Blocks {
+		if b.After != b.Before {
+			t.Errorf("%+v", b)
+		}
+	}
+	for i, w := range res.Masks.Weights {
+		res.Masks.Mask[i].Apply(before.Value(w.Name).Const.F32())
+	}
+	for _, v := range res.Graph.Consts() {
+		if !slices.Equal(v.Const.F32(), before.Value(v.Name).Const.F32()) {
+			t.Errorf("%s has moved", v.Name)
+		}
+	}
+}
+
+// What the criterion has to say is said.
+func TestPERPSaysWhatIsCut(t *testing.T) {
+	j := modeltest.ConvJob(t, "cnn-4")
+	s := NewPERP()
+	s.Criterion, s.Samples = "sparsegpt", 8
+	if said := modeltest.Said(modeltest.Run(t, s, j)); !strings.Contains(said, "more Samples help") {
+		t.Errorf("%s", said)
+	}
+}
+
+// A weight that two blocks read is trained for the first of them alone: the error that was
+// told of it is the one that it has in the end.
+func TestPERPSharedWeight(t *testing.T) {
+	j := modeltest.Job(t, 0)
+	g := graph.New("shared", 17)
+	x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Shape{graph.Sym("N"), graph.N(64)}}
+	g.Inputs = []*graph.Value{x}
+	r := rand.New(rand.NewPCG(5, 6))
+	weight := func(name string, rows, cols int) *graph.Value {
+		w := tensor.New(tensor.Float32, rows, cols)
+		for i := range w.F32() {
+			w.F32()[i] = float32(r.NormFloat64() / 8)
+		}
+		return g.Const(name, w, graph.Param)
+	}
+	step := func(op, out string, in ...*graph.Value) *graph.Value {
+		return g.Add(op, "", in, []string{out}).Outputs[0]
+	}
+	w := weight("w", 64, 64)
+	for _, k := range []string{"1", "2"} {
+		h := step("Relu", "h"+k, step("MatMul", "m"+k, x, w))
+		x = step("Add", "x"+k, x, step("MatMul", "n"+k, h, weight("v"+k, 64, 64)))
+	}
+	g.Outputs = []*graph.Value{step("MatMul", "y", x, weight("head", 64, 10))}
+	if err := op.InferAll(g); err != nil {
+		t.Fatal(err)
+	}
+	j.Graph = g
+	dense, _ := g.Clone(true)
+	s := NewPERP()
+	s.Way, s.Rate, s.Samples = "reconstruct", .01, 100
+	res := modeltest.Run(t, s, j)
+	f := res.Facts.(*PERPFacts)
+	if len(f.Blocks) != 2 || !strings.Contains(modeltest.Said(res), "w are read by several blocks") {
+		t.Fatalf("%+v\n%s", f.Blocks, modeltest.Said(res))
+	}
+	set := j.Data.Train.Draw(100, j.Seed)
+	sum := 0.
+	now, err := j.Features(t.Context(), res.Graph, []*graph.Value{res.Graph.Value("x1")}, set, j.Data.Norm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := j.Features(t.Context(), dense, []*graph.Value{dense.Value("x1")}, set, j.Data.Norm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range was.X[0] {
+		sum += math.Pow(float64(v-now.X[0][i]), 2)
+	}
+	if e := sum / was.Energy[0]; math.Abs(e/f.Blocks[0].After-1) > 1e-6 {
+		t.Errorf("the first block's error is %v, and %v was told", e, f.Blocks[0].After)
+	}
+	for _, b := range f.Blocks {
+		if !(b.After < b.Before) {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
+// A block that reads a mask of the samples reads that of the samples that were drawn, by
+// whatever name, or the number that stands for it where there is none.
+func TestPERPMask(t *testing.T) {
+	for _, mask := range []string{"attention_mask", "held", ""} {
+		g, err := zoo.New("bert-2-8-2-classifier", zoo.Options{Seed: 1, In: []int{6}, Classes: 3, Tables: []int{20}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &dataset.Field{Name: "input_ids", Shape: []int{6}, Tokens: 20}
+		m := &dataset.Field{Name: mask, Shape: []int{6}, Aside: true}
+		y := &dataset.Field{Name: "label", Classes: 3}
+		r := rand.New(rand.NewPCG(7, 8))
+		for range 90 {
+			long := 1 + r.IntN(6)
+			for i := range 6 {
+				x.Ints, m.Ints = append(x.Ints, int32(r.IntN(20))), append(m.Ints, 0)
+				if i < long {
+					m.Ints[len(m.Ints)-1] = 1
+				}
+			}
+			y.Ints = append(y.Ints, int32(r.IntN(3)))
+		}
+		set := dataset.New("texts", x, m, y)
+		if mask == "" {
+			set = dataset.New("texts", x, y)
+			set.Bind = map[string]string{"attention_mask": "1"}
+		}
+		if mask == "held" {
+			set.Bind = map[string]string{"attention_mask": "held"}
+		}
+		j := &model.Job{Graph: g, Data: &dataset.Data{Train: set, Norm: dataset.Raw}, Seed: 3, Engine: engine.Options{Threads: 1}, Recipe: model.Recipe{Batch: 16, LR: .01, Schedule: "cosine", Optimizer: "adamw"}}
+		dense, _ := g.Clone(true)
+		cut, _ := g.Clone(true)
+		s := NewPERP()
+		s.Way, s.Samples, s.Rate = "reconstruct", 31, .01
+		res := modeltest.Run(t, s, j)
+		for i, w := range res.Masks.Weights {
+			res.Masks.Mask[i].Apply(cut.Value(w.Name).Const.F32())
+		}
+		b := res.Facts.(*PERPFacts).Blocks[0]
+		var f [2]*model.Features
+		for i, g := range []*graph.Graph{dense, cut} {
+			if f[i], err = j.Features(t.Context(), g, []*graph.Value{g.Value(b.To)}, set.Draw(31, j.Seed), dataset.Raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sum := 0.
+		for i, v := range f[0].X[0] {
+			sum += math.Pow(float64(v-f[1].X[0][i]), 2)
+		}
+		if e := sum / f[0].Energy[0]; math.Abs(e/b.Before-1) > 1e-5 {
+			t.Errorf("%q: a relative error of %v was told, and it is %v", mask, b.Before, e)
+		}
+		mostNumbers = 1000
+		s.Samples = 32
+		modeltest.Refused(t, s, j, "20 Samples at most")
+		mostNumbers = 1 << 28
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"pare/graph"
 	"pare/graph/op"
 	"pare/model"
-	"pare/tensor"
+	"pare/prune/block"
 )
 
 // part is a sub-network: the nodes from one place to another. What it gives are features
@@ -82,7 +82,7 @@ func (e *emo) undivide() {
 	for _, p := range e.parts {
 		one.groups, one.macs = append(one.groups, p.groups...), one.macs+p.macs
 	}
-	one.to = slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
+	one.to = slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !block.BySample(e.dense, v) })
 	e.parts = []*part{one}
 }
 
@@ -120,7 +120,7 @@ func (e *emo) describe() {
 			out = e.parts[i+1].from
 		}
 		for _, v := range append(slices.Clone(out), e.dense.Outputs...) {
-			if at[v] == p && bySample(e.dense, v) && !slices.Contains(p.to, v) {
+			if at[v] == p && block.BySample(e.dense, v) && !slices.Contains(p.to, v) {
 				p.to = append(p.to, v)
 			}
 		}
@@ -202,7 +202,7 @@ func lives(g *graph.Graph) (born, last map[*graph.Value]int, varies map[*graph.V
 // counts them.
 func (p *boundary) carries(g *graph.Graph, one map[*graph.Value]*graph.Value) bool {
 	for _, v := range p.live {
-		if !bySample(g, v) {
+		if !block.BySample(g, v) {
 			return false
 		}
 		n := one[v].Shape.Size(1, len(v.Shape))
@@ -212,11 +212,6 @@ func (p *boundary) carries(g *graph.Graph, one map[*graph.Value]*graph.Value) bo
 		p.size += n.Mul
 	}
 	return len(p.live) > 0
-}
-
-// bySample says whether a value are numbers of which every sample has its own.
-func bySample(g *graph.Graph, v *graph.Value) bool {
-	return len(g.Inputs) > 0 && len(g.Inputs[0].Shape) > 0 && v.DType == tensor.Float32 && len(v.Shape) > 0 && v.Shape[0] == g.Inputs[0].Shape[0]
 }
 
 // falls says whether a layer's output has fewer places than that of the one before.

@@ -7,6 +7,7 @@ import (
 
 	"pare/dataset"
 	"pare/graph"
+	"pare/model"
 	"pare/prune/block"
 	"pare/prune/evolve"
 	"pare/prune/structure"
@@ -114,7 +115,7 @@ func (e *emo) observe() error {
 		}
 	}
 	if !e.labelled {
-		outs := slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !bySample(e.dense, v) })
+		outs := slices.DeleteFunc(slices.Clone(e.dense.Outputs), func(v *graph.Value) bool { return !block.BySample(e.dense, v) })
 		var err error
 		if e.outputs, err = e.features(e.dense, outs, e.judged); err != nil {
 			return err
@@ -153,30 +154,15 @@ func (e *emo) answers() (out []*dataset.Field, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n := e.judged.Len()
-	for k, f := range e.judged.Fields {
+	for k := range e.judged.Fields {
 		if slices.ContainsFunc(v.Feeds, func(x train.Feed) bool { return x.Field == k }) {
 			continue
 		}
-		c := *f
-		c.Bytes, c.Floats, c.Ints = nil, nil, nil
-		to := dataset.Buffer{Field: k, Raw: true}
-		if f.Ints != nil {
-			to.I = make([]int64, f.Size())
-		} else {
-			to.X = make([]float32, f.Size())
+		c, err := model.SamplesOf(e.ctx, e.judged, k)
+		if err != nil {
+			return nil, err
 		}
-		l := &dataset.Loader{Set: e.judged, Size: 1, Norm: dataset.Raw}
-		for i := range n {
-			if _, err := l.FillContext(e.ctx, 0, i, []dataset.Buffer{to}); err != nil {
-				return nil, err
-			}
-			for _, x := range to.I {
-				c.Ints = append(c.Ints, int32(x))
-			}
-			c.Floats = append(c.Floats, to.X...)
-		}
-		out = append(out, &c)
+		out = append(out, c)
 	}
 	return out, nil
 }

@@ -23,7 +23,7 @@ type OBSPA struct {
 	Samples    int     `flag:"samples" range:"[1,)" doc:"samples that run through the network"`
 	Damp       float64 `flag:"damp" range:"(0,)" doc:"share of the mean of the second moments' diagonal that is added to it"`
 	Move       string  `flag:"move" choice:"obs,none" doc:"weights that are left: obs, they make good what they can; none, they stay as they are"`
-	Shares     string  `flag:"shares" choice:"auto,ranked,even" doc:"how much of each group of channels goes: ranked, by one ranking of all; even, the same share of each, as --even; auto: even where auto calibration takes matched noise, else ranked"`
+	Shares     string  `flag:"shares" choice:"auto,ranked,even" doc:"how much of each group of channels goes: ranked, by one ranking of all; even, the same share of each, as --even; auto: even on matched noise, else ranked"`
 	Statistics string  `flag:"statistics" choice:"auto,keep" doc:"of batch normalisation, where nothing is trained: auto, estimated anew on the samples (noise leaves them), or keep, they stay as they are"`
 	Coupled
 	model.Layers

@@ -62,3 +62,8 @@ func Between(g *graph.Graph, from, to []*graph.Value) (*graph.Graph, error) {
 	c.Inputs = slices.DeleteFunc(c.Inputs, func(v *graph.Value) bool { return len(uses[v]) == 0 })
 	return c, op.InferAll(c)
 }
+
+// BySample says whether a value are numbers of which every sample has its own.
+func BySample(g *graph.Graph, v *graph.Value) bool {
+	return len(g.Inputs) > 0 && len(g.Inputs[0].Shape) > 0 && v.DType == tensor.Float32 && len(v.Shape) > 0 && v.Shape[0] == g.Inputs[0].Shape[0]
+}

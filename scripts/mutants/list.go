@@ -3,5 +3,5 @@ package main
 import "slices"
 
 // list is all mutants. A new method gets three at least: see CONTRIBUTING.md.
-var list = slices.Concat(oneshotMutants, atinitMutants, gradualMutants, learnedMutants, ticketMutants, structuredMutants, shrinkingMutants, layerMutants, rewriteMutants, languageMutants, localMutants, decodeMutants, fileMutants,
+var list = slices.Concat(oneshotMutants, atinitMutants, gradualMutants, learnedMutants, ticketMutants, structuredMutants, shrinkingMutants, layerMutants, rewriteMutants, languageMutants, localMutants, textMutants, decodeMutants, fileMutants,
 	calibratedMutants, searchMutants, diagnoseMutants, continualMutants, allocateMutants, hookMutants, modelMutants, trainMutants, endpointMutants)

@@ -22,16 +22,32 @@ var languageMutants = []Broken{
 			Old: `if last[w.Value] {`,
 			New: `if last[w.Value] && false {`},
 		{Name: "perp-target-of-cut", Breaks: "blocks are to give what they give cut",
-			Old: `y, err := s.advance(ctx, j, dense, set, own, b.from, b.to)`,
-			New: `y, err := s.advance(ctx, j, j.Graph, set, own, b.from, b.to)`},
+			Old: `y, err := s.advance(ctx, j, dense, also, own, b.from, b.to)`,
+			New: `y, err := s.advance(ctx, j, j.Graph, also, own, b.from, b.to)`},
 		{Name: "perp-dense-inputs-always", Breaks: "targets are of what the network before makes in front of a block",
 			Old: `if !s.Dense {
 			own = x
 		}`,
 			New: `_ = 0`},
 		{Name: "perp-worse-kept", Breaks: "a block that training took farther away is kept",
-			Old: `if out.After > out.Before {`,
+			Old: `if !(out.After <= out.Before) {`,
 			New: `if false {`},
+		{Name: "perp-prune-masked", Breaks: "the products of lora-prune are masked while they train", File: "model/language/perp_parts.go",
+			Old: `if mask != nil && s.Adapter != "lora-prune" {`,
+			New: `if mask != nil {`},
+		{Name: "perp-mask-of-others", Breaks: "what a block reads besides is of other samples than those that were drawn", File: "model/features.go",
+			Old: `l := &dataset.Loader{Set: set, Size: 1,`,
+			New: `l := &dataset.Loader{Set: &dataset.Set{Fields: set.Fields}, Size: 1,`},
+		{Name: "perp-statistics-kept", Breaks: "running statistics of a block that is put back stay moved",
+			Old: `for _, v := range c.Consts() { // running`,
+			New: `for _, v := range c.Params() { // running`},
+		{Name: "perp-shared-trained-twice", Breaks: "a weight that several blocks read is trained for each",
+			Old: `done[v.Name] = true
+	}
+	out :=`,
+			New: `_ = v
+	}
+	out :=`},
 		{Name: "perp-no-warm-up", Breaks: "the rate begins at its peak", File: "model/language/perp.go",
 			Old: `steps, warm := k.Steps(), k.Steps()/10`,
 			New: `steps, warm := k.Steps(), 0`},
