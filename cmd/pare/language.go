@@ -39,7 +39,7 @@ Qwen3, or a model of llama2.c (.bin) with its tokenizer beside it. Nothing is fe
 func (q *speaking) openFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.open.Tokenizer, "tokenizer", "", "tokenizer.json, or the vocabulary of a model of llama2.c (default: what lies beside the weights)")
 	cmd.Flags().IntVar(&q.open.Context, "context", 0, "most tokens of a text (default: what the model was made for, 4096 at most)")
-	cmd.Flags().StringVar((*string)(&q.open.Weights), "weights", "", "how weights are held, which decoding reads: f32, f16, int8 (each 32 times a scale), or auto, of the forms that keep the weights the smallest; all but f32 leave zeros out where there are many (default: f32, and auto for a quantised GGUF file)")
+	cmd.Flags().StringVar((*string)(&q.open.Weights), "weights", "", "how weights are held, which decoding reads: f32, f16, int8 (each 32 times a scale, and what they multiply likewise), or auto, of the forms that keep the weights the smallest; all but f32 leave zeros out where there are many (default: f32, and auto for a quantised GGUF file)")
 }
 
 // samplingFlags say how tokens are chosen.

@@ -41273,6 +41273,2686 @@ packedsparsefloat4_group:
 	VZEROUPPER
 	RET
 
+// func whole1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·whole1_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVL         $0x80808080, DI
+	VPBROADCASTD DI, Z0
+
+whole1_panel:
+	VPXORQ Z1, Z1, Z1
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R8
+
+whole1_group:
+	VPBROADCASTD     36(R8), Z2
+	VPXORD           (CX), Z0, Z3
+	VPDPBUSD.BCST    (R8), Z3, Z2
+	VPXORD           64(CX), Z0, Z3
+	VPDPBUSD.BCST    4(R8), Z3, Z2
+	VPXORD           128(CX), Z0, Z3
+	VPDPBUSD.BCST    8(R8), Z3, Z2
+	VPXORD           192(CX), Z0, Z3
+	VPDPBUSD.BCST    12(R8), Z3, Z2
+	VPXORD           256(CX), Z0, Z3
+	VPDPBUSD.BCST    16(R8), Z3, Z2
+	VPXORD           320(CX), Z0, Z3
+	VPDPBUSD.BCST    20(R8), Z3, Z2
+	VPXORD           384(CX), Z0, Z3
+	VPDPBUSD.BCST    24(R8), Z3, Z2
+	VPXORD           448(CX), Z0, Z3
+	VPDPBUSD.BCST    28(R8), Z3, Z2
+	VCVTPH2PS        (DX), Z3
+	VCVTDQ2PS        Z2, Z2
+	VMULPS           Z3, Z2, Z2
+	VFMADD231PS.BCST 32(R8), Z2, Z1
+	ADDQ             $+512, CX
+	ADDQ             $0x20, DX
+	ADDQ             $+40, R8
+	DECQ             DI
+	JNZ              whole1_group
+	MOVQ             SI, DI
+	VMOVUPS          Z1, (DI)
+	ADDQ             $0x40, SI
+	DECQ             BX
+	JNZ              whole1_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse1_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·wholesparse1_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         8(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         48(AX), R8
+	MOVQ         56(AX), BX
+	MOVL         $0x80808080, R9
+	VPBROADCASTD R9, Z0
+
+wholesparse1_panel:
+	VPXORQ Z1, Z1, Z1
+	MOVQ   24(AX), R9
+	MOVQ   40(AX), R10
+
+wholesparse1_group:
+	VPBROADCASTD     36(R10), Z2
+	MOVQ             (SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    (R10), Z3, Z2
+	MOVQ             8(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    4(R10), Z3, Z2
+	MOVQ             16(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    8(R10), Z3, Z2
+	MOVQ             24(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    12(R10), Z3, Z2
+	MOVQ             32(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    16(R10), Z3, Z2
+	MOVQ             40(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    20(R10), Z3, Z2
+	MOVQ             48(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    24(R10), Z3, Z2
+	MOVQ             56(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z3
+	VPEXPANDB.Z      Z3, K1, Z3
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z3, Z3
+	VPDPBUSD.BCST    28(R10), Z3, Z2
+	VCVTPH2PS        (DX), Z3
+	VCVTDQ2PS        Z2, Z2
+	VMULPS           Z3, Z2, Z2
+	VFMADD231PS.BCST 32(R10), Z2, Z1
+	ADDQ             $0x40, SI
+	ADDQ             $0x20, DX
+	ADDQ             $+40, R10
+	DECQ             R9
+	JNZ              wholesparse1_group
+	MOVQ             R8, BX
+	VMOVUPS          Z1, (BX)
+	ADDQ             $0x40, R8
+	DECQ             DI
+	JNZ              wholesparse1_panel
+	VZEROUPPER
+	RET
+
+// func whole2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·whole2_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVL         $0x80808080, R8
+	VPBROADCASTD R8, Z0
+
+whole2_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+whole2_group:
+	VPBROADCASTD     36(R9), Z3
+	VPBROADCASTD     76(R9), Z4
+	VPXORD           (CX), Z0, Z5
+	VPDPBUSD.BCST    (R9), Z5, Z3
+	VPDPBUSD.BCST    40(R9), Z5, Z4
+	VPXORD           64(CX), Z0, Z5
+	VPDPBUSD.BCST    4(R9), Z5, Z3
+	VPDPBUSD.BCST    44(R9), Z5, Z4
+	VPXORD           128(CX), Z0, Z5
+	VPDPBUSD.BCST    8(R9), Z5, Z3
+	VPDPBUSD.BCST    48(R9), Z5, Z4
+	VPXORD           192(CX), Z0, Z5
+	VPDPBUSD.BCST    12(R9), Z5, Z3
+	VPDPBUSD.BCST    52(R9), Z5, Z4
+	VPXORD           256(CX), Z0, Z5
+	VPDPBUSD.BCST    16(R9), Z5, Z3
+	VPDPBUSD.BCST    56(R9), Z5, Z4
+	VPXORD           320(CX), Z0, Z5
+	VPDPBUSD.BCST    20(R9), Z5, Z3
+	VPDPBUSD.BCST    60(R9), Z5, Z4
+	VPXORD           384(CX), Z0, Z5
+	VPDPBUSD.BCST    24(R9), Z5, Z3
+	VPDPBUSD.BCST    64(R9), Z5, Z4
+	VPXORD           448(CX), Z0, Z5
+	VPDPBUSD.BCST    28(R9), Z5, Z3
+	VPDPBUSD.BCST    68(R9), Z5, Z4
+	VCVTPH2PS        (DX), Z5
+	VCVTDQ2PS        Z3, Z3
+	VMULPS           Z5, Z3, Z3
+	VFMADD231PS.BCST 32(R9), Z3, Z1
+	VCVTDQ2PS        Z4, Z4
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 72(R9), Z4, Z2
+	ADDQ             $+512, CX
+	ADDQ             $0x20, DX
+	ADDQ             $+80, R9
+	DECQ             R8
+	JNZ              whole2_group
+	MOVQ             SI, R8
+	VMOVUPS          Z1, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z2, (R8)
+	ADDQ             $0x40, SI
+	DECQ             BX
+	JNZ              whole2_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse2_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·wholesparse2_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         8(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         48(AX), R8
+	MOVQ         56(AX), R9
+	MOVL         $0x80808080, R10
+	VPBROADCASTD R10, Z0
+
+wholesparse2_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	MOVQ   24(AX), R10
+	MOVQ   40(AX), R11
+
+wholesparse2_group:
+	VPBROADCASTD     36(R11), Z3
+	VPBROADCASTD     76(R11), Z4
+	MOVQ             (SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    (R11), Z5, Z3
+	VPDPBUSD.BCST    40(R11), Z5, Z4
+	MOVQ             8(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    4(R11), Z5, Z3
+	VPDPBUSD.BCST    44(R11), Z5, Z4
+	MOVQ             16(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    8(R11), Z5, Z3
+	VPDPBUSD.BCST    48(R11), Z5, Z4
+	MOVQ             24(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    12(R11), Z5, Z3
+	VPDPBUSD.BCST    52(R11), Z5, Z4
+	MOVQ             32(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    16(R11), Z5, Z3
+	VPDPBUSD.BCST    56(R11), Z5, Z4
+	MOVQ             40(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    20(R11), Z5, Z3
+	VPDPBUSD.BCST    60(R11), Z5, Z4
+	MOVQ             48(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    24(R11), Z5, Z3
+	VPDPBUSD.BCST    64(R11), Z5, Z4
+	MOVQ             56(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z5
+	VPEXPANDB.Z      Z5, K1, Z5
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z5, Z5
+	VPDPBUSD.BCST    28(R11), Z5, Z3
+	VPDPBUSD.BCST    68(R11), Z5, Z4
+	VCVTPH2PS        (DX), Z5
+	VCVTDQ2PS        Z3, Z3
+	VMULPS           Z5, Z3, Z3
+	VFMADD231PS.BCST 32(R11), Z3, Z1
+	VCVTDQ2PS        Z4, Z4
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 72(R11), Z4, Z2
+	ADDQ             $0x40, SI
+	ADDQ             $0x20, DX
+	ADDQ             $+80, R11
+	DECQ             R10
+	JNZ              wholesparse2_group
+	MOVQ             R8, BX
+	VMOVUPS          Z1, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z2, (BX)
+	ADDQ             $0x40, R8
+	DECQ             DI
+	JNZ              wholesparse2_panel
+	VZEROUPPER
+	RET
+
+// func whole4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·whole4_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVL         $0x80808080, R8
+	VPBROADCASTD R8, Z0
+
+whole4_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+whole4_group:
+	VPBROADCASTD     36(R9), Z5
+	VPBROADCASTD     76(R9), Z6
+	VPBROADCASTD     116(R9), Z7
+	VPBROADCASTD     156(R9), Z8
+	VPXORD           (CX), Z0, Z9
+	VPDPBUSD.BCST    (R9), Z9, Z5
+	VPDPBUSD.BCST    40(R9), Z9, Z6
+	VPDPBUSD.BCST    80(R9), Z9, Z7
+	VPDPBUSD.BCST    120(R9), Z9, Z8
+	VPXORD           64(CX), Z0, Z9
+	VPDPBUSD.BCST    4(R9), Z9, Z5
+	VPDPBUSD.BCST    44(R9), Z9, Z6
+	VPDPBUSD.BCST    84(R9), Z9, Z7
+	VPDPBUSD.BCST    124(R9), Z9, Z8
+	VPXORD           128(CX), Z0, Z9
+	VPDPBUSD.BCST    8(R9), Z9, Z5
+	VPDPBUSD.BCST    48(R9), Z9, Z6
+	VPDPBUSD.BCST    88(R9), Z9, Z7
+	VPDPBUSD.BCST    128(R9), Z9, Z8
+	VPXORD           192(CX), Z0, Z9
+	VPDPBUSD.BCST    12(R9), Z9, Z5
+	VPDPBUSD.BCST    52(R9), Z9, Z6
+	VPDPBUSD.BCST    92(R9), Z9, Z7
+	VPDPBUSD.BCST    132(R9), Z9, Z8
+	VPXORD           256(CX), Z0, Z9
+	VPDPBUSD.BCST    16(R9), Z9, Z5
+	VPDPBUSD.BCST    56(R9), Z9, Z6
+	VPDPBUSD.BCST    96(R9), Z9, Z7
+	VPDPBUSD.BCST    136(R9), Z9, Z8
+	VPXORD           320(CX), Z0, Z9
+	VPDPBUSD.BCST    20(R9), Z9, Z5
+	VPDPBUSD.BCST    60(R9), Z9, Z6
+	VPDPBUSD.BCST    100(R9), Z9, Z7
+	VPDPBUSD.BCST    140(R9), Z9, Z8
+	VPXORD           384(CX), Z0, Z9
+	VPDPBUSD.BCST    24(R9), Z9, Z5
+	VPDPBUSD.BCST    64(R9), Z9, Z6
+	VPDPBUSD.BCST    104(R9), Z9, Z7
+	VPDPBUSD.BCST    144(R9), Z9, Z8
+	VPXORD           448(CX), Z0, Z9
+	VPDPBUSD.BCST    28(R9), Z9, Z5
+	VPDPBUSD.BCST    68(R9), Z9, Z6
+	VPDPBUSD.BCST    108(R9), Z9, Z7
+	VPDPBUSD.BCST    148(R9), Z9, Z8
+	VCVTPH2PS        (DX), Z9
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z9, Z5, Z5
+	VFMADD231PS.BCST 32(R9), Z5, Z1
+	VCVTDQ2PS        Z6, Z6
+	VMULPS           Z9, Z6, Z6
+	VFMADD231PS.BCST 72(R9), Z6, Z2
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z9, Z7, Z7
+	VFMADD231PS.BCST 112(R9), Z7, Z3
+	VCVTDQ2PS        Z8, Z8
+	VMULPS           Z9, Z8, Z8
+	VFMADD231PS.BCST 152(R9), Z8, Z4
+	ADDQ             $+512, CX
+	ADDQ             $0x20, DX
+	ADDQ             $+160, R9
+	DECQ             R8
+	JNZ              whole4_group
+	MOVQ             SI, R8
+	VMOVUPS          Z1, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z2, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z3, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z4, (R8)
+	ADDQ             $0x40, SI
+	DECQ             BX
+	JNZ              whole4_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse4_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·wholesparse4_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         8(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         48(AX), R8
+	MOVQ         56(AX), R9
+	MOVL         $0x80808080, R10
+	VPBROADCASTD R10, Z0
+
+wholesparse4_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	MOVQ   24(AX), R10
+	MOVQ   40(AX), R11
+
+wholesparse4_group:
+	VPBROADCASTD     36(R11), Z5
+	VPBROADCASTD     76(R11), Z6
+	VPBROADCASTD     116(R11), Z7
+	VPBROADCASTD     156(R11), Z8
+	MOVQ             (SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    (R11), Z9, Z5
+	VPDPBUSD.BCST    40(R11), Z9, Z6
+	VPDPBUSD.BCST    80(R11), Z9, Z7
+	VPDPBUSD.BCST    120(R11), Z9, Z8
+	MOVQ             8(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    4(R11), Z9, Z5
+	VPDPBUSD.BCST    44(R11), Z9, Z6
+	VPDPBUSD.BCST    84(R11), Z9, Z7
+	VPDPBUSD.BCST    124(R11), Z9, Z8
+	MOVQ             16(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    8(R11), Z9, Z5
+	VPDPBUSD.BCST    48(R11), Z9, Z6
+	VPDPBUSD.BCST    88(R11), Z9, Z7
+	VPDPBUSD.BCST    128(R11), Z9, Z8
+	MOVQ             24(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    12(R11), Z9, Z5
+	VPDPBUSD.BCST    52(R11), Z9, Z6
+	VPDPBUSD.BCST    92(R11), Z9, Z7
+	VPDPBUSD.BCST    132(R11), Z9, Z8
+	MOVQ             32(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    16(R11), Z9, Z5
+	VPDPBUSD.BCST    56(R11), Z9, Z6
+	VPDPBUSD.BCST    96(R11), Z9, Z7
+	VPDPBUSD.BCST    136(R11), Z9, Z8
+	MOVQ             40(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    20(R11), Z9, Z5
+	VPDPBUSD.BCST    60(R11), Z9, Z6
+	VPDPBUSD.BCST    100(R11), Z9, Z7
+	VPDPBUSD.BCST    140(R11), Z9, Z8
+	MOVQ             48(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    24(R11), Z9, Z5
+	VPDPBUSD.BCST    64(R11), Z9, Z6
+	VPDPBUSD.BCST    104(R11), Z9, Z7
+	VPDPBUSD.BCST    144(R11), Z9, Z8
+	MOVQ             56(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z9
+	VPEXPANDB.Z      Z9, K1, Z9
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z9, Z9
+	VPDPBUSD.BCST    28(R11), Z9, Z5
+	VPDPBUSD.BCST    68(R11), Z9, Z6
+	VPDPBUSD.BCST    108(R11), Z9, Z7
+	VPDPBUSD.BCST    148(R11), Z9, Z8
+	VCVTPH2PS        (DX), Z9
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z9, Z5, Z5
+	VFMADD231PS.BCST 32(R11), Z5, Z1
+	VCVTDQ2PS        Z6, Z6
+	VMULPS           Z9, Z6, Z6
+	VFMADD231PS.BCST 72(R11), Z6, Z2
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z9, Z7, Z7
+	VFMADD231PS.BCST 112(R11), Z7, Z3
+	VCVTDQ2PS        Z8, Z8
+	VMULPS           Z9, Z8, Z8
+	VFMADD231PS.BCST 152(R11), Z8, Z4
+	ADDQ             $0x40, SI
+	ADDQ             $0x20, DX
+	ADDQ             $+160, R11
+	DECQ             R10
+	JNZ              wholesparse4_group
+	MOVQ             R8, BX
+	VMOVUPS          Z1, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z2, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z3, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z4, (BX)
+	ADDQ             $0x40, R8
+	DECQ             DI
+	JNZ              wholesparse4_panel
+	VZEROUPPER
+	RET
+
+// func whole8_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·whole8_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         32(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVL         $0x80808080, R8
+	VPBROADCASTD R8, Z0
+
+whole8_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+whole8_group:
+	VPBROADCASTD     36(R9), Z9
+	VPBROADCASTD     76(R9), Z10
+	VPBROADCASTD     116(R9), Z11
+	VPBROADCASTD     156(R9), Z12
+	VPBROADCASTD     196(R9), Z13
+	VPBROADCASTD     236(R9), Z14
+	VPBROADCASTD     276(R9), Z15
+	VPBROADCASTD     316(R9), Z16
+	VPXORD           (CX), Z0, Z17
+	VPDPBUSD.BCST    (R9), Z17, Z9
+	VPDPBUSD.BCST    40(R9), Z17, Z10
+	VPDPBUSD.BCST    80(R9), Z17, Z11
+	VPDPBUSD.BCST    120(R9), Z17, Z12
+	VPDPBUSD.BCST    160(R9), Z17, Z13
+	VPDPBUSD.BCST    200(R9), Z17, Z14
+	VPDPBUSD.BCST    240(R9), Z17, Z15
+	VPDPBUSD.BCST    280(R9), Z17, Z16
+	VPXORD           64(CX), Z0, Z17
+	VPDPBUSD.BCST    4(R9), Z17, Z9
+	VPDPBUSD.BCST    44(R9), Z17, Z10
+	VPDPBUSD.BCST    84(R9), Z17, Z11
+	VPDPBUSD.BCST    124(R9), Z17, Z12
+	VPDPBUSD.BCST    164(R9), Z17, Z13
+	VPDPBUSD.BCST    204(R9), Z17, Z14
+	VPDPBUSD.BCST    244(R9), Z17, Z15
+	VPDPBUSD.BCST    284(R9), Z17, Z16
+	VPXORD           128(CX), Z0, Z17
+	VPDPBUSD.BCST    8(R9), Z17, Z9
+	VPDPBUSD.BCST    48(R9), Z17, Z10
+	VPDPBUSD.BCST    88(R9), Z17, Z11
+	VPDPBUSD.BCST    128(R9), Z17, Z12
+	VPDPBUSD.BCST    168(R9), Z17, Z13
+	VPDPBUSD.BCST    208(R9), Z17, Z14
+	VPDPBUSD.BCST    248(R9), Z17, Z15
+	VPDPBUSD.BCST    288(R9), Z17, Z16
+	VPXORD           192(CX), Z0, Z17
+	VPDPBUSD.BCST    12(R9), Z17, Z9
+	VPDPBUSD.BCST    52(R9), Z17, Z10
+	VPDPBUSD.BCST    92(R9), Z17, Z11
+	VPDPBUSD.BCST    132(R9), Z17, Z12
+	VPDPBUSD.BCST    172(R9), Z17, Z13
+	VPDPBUSD.BCST    212(R9), Z17, Z14
+	VPDPBUSD.BCST    252(R9), Z17, Z15
+	VPDPBUSD.BCST    292(R9), Z17, Z16
+	VPXORD           256(CX), Z0, Z17
+	VPDPBUSD.BCST    16(R9), Z17, Z9
+	VPDPBUSD.BCST    56(R9), Z17, Z10
+	VPDPBUSD.BCST    96(R9), Z17, Z11
+	VPDPBUSD.BCST    136(R9), Z17, Z12
+	VPDPBUSD.BCST    176(R9), Z17, Z13
+	VPDPBUSD.BCST    216(R9), Z17, Z14
+	VPDPBUSD.BCST    256(R9), Z17, Z15
+	VPDPBUSD.BCST    296(R9), Z17, Z16
+	VPXORD           320(CX), Z0, Z17
+	VPDPBUSD.BCST    20(R9), Z17, Z9
+	VPDPBUSD.BCST    60(R9), Z17, Z10
+	VPDPBUSD.BCST    100(R9), Z17, Z11
+	VPDPBUSD.BCST    140(R9), Z17, Z12
+	VPDPBUSD.BCST    180(R9), Z17, Z13
+	VPDPBUSD.BCST    220(R9), Z17, Z14
+	VPDPBUSD.BCST    260(R9), Z17, Z15
+	VPDPBUSD.BCST    300(R9), Z17, Z16
+	VPXORD           384(CX), Z0, Z17
+	VPDPBUSD.BCST    24(R9), Z17, Z9
+	VPDPBUSD.BCST    64(R9), Z17, Z10
+	VPDPBUSD.BCST    104(R9), Z17, Z11
+	VPDPBUSD.BCST    144(R9), Z17, Z12
+	VPDPBUSD.BCST    184(R9), Z17, Z13
+	VPDPBUSD.BCST    224(R9), Z17, Z14
+	VPDPBUSD.BCST    264(R9), Z17, Z15
+	VPDPBUSD.BCST    304(R9), Z17, Z16
+	VPXORD           448(CX), Z0, Z17
+	VPDPBUSD.BCST    28(R9), Z17, Z9
+	VPDPBUSD.BCST    68(R9), Z17, Z10
+	VPDPBUSD.BCST    108(R9), Z17, Z11
+	VPDPBUSD.BCST    148(R9), Z17, Z12
+	VPDPBUSD.BCST    188(R9), Z17, Z13
+	VPDPBUSD.BCST    228(R9), Z17, Z14
+	VPDPBUSD.BCST    268(R9), Z17, Z15
+	VPDPBUSD.BCST    308(R9), Z17, Z16
+	VCVTPH2PS        (DX), Z17
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z17, Z9, Z9
+	VFMADD231PS.BCST 32(R9), Z9, Z1
+	VCVTDQ2PS        Z10, Z10
+	VMULPS           Z17, Z10, Z10
+	VFMADD231PS.BCST 72(R9), Z10, Z2
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z17, Z11, Z11
+	VFMADD231PS.BCST 112(R9), Z11, Z3
+	VCVTDQ2PS        Z12, Z12
+	VMULPS           Z17, Z12, Z12
+	VFMADD231PS.BCST 152(R9), Z12, Z4
+	VCVTDQ2PS        Z13, Z13
+	VMULPS           Z17, Z13, Z13
+	VFMADD231PS.BCST 192(R9), Z13, Z5
+	VCVTDQ2PS        Z14, Z14
+	VMULPS           Z17, Z14, Z14
+	VFMADD231PS.BCST 232(R9), Z14, Z6
+	VCVTDQ2PS        Z15, Z15
+	VMULPS           Z17, Z15, Z15
+	VFMADD231PS.BCST 272(R9), Z15, Z7
+	VCVTDQ2PS        Z16, Z16
+	VMULPS           Z17, Z16, Z16
+	VFMADD231PS.BCST 312(R9), Z16, Z8
+	ADDQ             $+512, CX
+	ADDQ             $0x20, DX
+	ADDQ             $+320, R9
+	DECQ             R8
+	JNZ              whole8_group
+	MOVQ             SI, R8
+	VMOVUPS          Z1, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z2, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z3, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z4, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z5, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z6, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z7, (R8)
+	ADDQ             DI, R8
+	VMOVUPS          Z8, (R8)
+	ADDQ             $0x40, SI
+	DECQ             BX
+	JNZ              whole8_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse8_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·wholesparse8_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         8(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         48(AX), R8
+	MOVQ         56(AX), R9
+	MOVL         $0x80808080, R10
+	VPBROADCASTD R10, Z0
+
+wholesparse8_panel:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	MOVQ   24(AX), R10
+	MOVQ   40(AX), R11
+
+wholesparse8_group:
+	VPBROADCASTD     36(R11), Z9
+	VPBROADCASTD     76(R11), Z10
+	VPBROADCASTD     116(R11), Z11
+	VPBROADCASTD     156(R11), Z12
+	VPBROADCASTD     196(R11), Z13
+	VPBROADCASTD     236(R11), Z14
+	VPBROADCASTD     276(R11), Z15
+	VPBROADCASTD     316(R11), Z16
+	MOVQ             (SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    (R11), Z17, Z9
+	VPDPBUSD.BCST    40(R11), Z17, Z10
+	VPDPBUSD.BCST    80(R11), Z17, Z11
+	VPDPBUSD.BCST    120(R11), Z17, Z12
+	VPDPBUSD.BCST    160(R11), Z17, Z13
+	VPDPBUSD.BCST    200(R11), Z17, Z14
+	VPDPBUSD.BCST    240(R11), Z17, Z15
+	VPDPBUSD.BCST    280(R11), Z17, Z16
+	MOVQ             8(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    4(R11), Z17, Z9
+	VPDPBUSD.BCST    44(R11), Z17, Z10
+	VPDPBUSD.BCST    84(R11), Z17, Z11
+	VPDPBUSD.BCST    124(R11), Z17, Z12
+	VPDPBUSD.BCST    164(R11), Z17, Z13
+	VPDPBUSD.BCST    204(R11), Z17, Z14
+	VPDPBUSD.BCST    244(R11), Z17, Z15
+	VPDPBUSD.BCST    284(R11), Z17, Z16
+	MOVQ             16(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    8(R11), Z17, Z9
+	VPDPBUSD.BCST    48(R11), Z17, Z10
+	VPDPBUSD.BCST    88(R11), Z17, Z11
+	VPDPBUSD.BCST    128(R11), Z17, Z12
+	VPDPBUSD.BCST    168(R11), Z17, Z13
+	VPDPBUSD.BCST    208(R11), Z17, Z14
+	VPDPBUSD.BCST    248(R11), Z17, Z15
+	VPDPBUSD.BCST    288(R11), Z17, Z16
+	MOVQ             24(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    12(R11), Z17, Z9
+	VPDPBUSD.BCST    52(R11), Z17, Z10
+	VPDPBUSD.BCST    92(R11), Z17, Z11
+	VPDPBUSD.BCST    132(R11), Z17, Z12
+	VPDPBUSD.BCST    172(R11), Z17, Z13
+	VPDPBUSD.BCST    212(R11), Z17, Z14
+	VPDPBUSD.BCST    252(R11), Z17, Z15
+	VPDPBUSD.BCST    292(R11), Z17, Z16
+	MOVQ             32(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    16(R11), Z17, Z9
+	VPDPBUSD.BCST    56(R11), Z17, Z10
+	VPDPBUSD.BCST    96(R11), Z17, Z11
+	VPDPBUSD.BCST    136(R11), Z17, Z12
+	VPDPBUSD.BCST    176(R11), Z17, Z13
+	VPDPBUSD.BCST    216(R11), Z17, Z14
+	VPDPBUSD.BCST    256(R11), Z17, Z15
+	VPDPBUSD.BCST    296(R11), Z17, Z16
+	MOVQ             40(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    20(R11), Z17, Z9
+	VPDPBUSD.BCST    60(R11), Z17, Z10
+	VPDPBUSD.BCST    100(R11), Z17, Z11
+	VPDPBUSD.BCST    140(R11), Z17, Z12
+	VPDPBUSD.BCST    180(R11), Z17, Z13
+	VPDPBUSD.BCST    220(R11), Z17, Z14
+	VPDPBUSD.BCST    260(R11), Z17, Z15
+	VPDPBUSD.BCST    300(R11), Z17, Z16
+	MOVQ             48(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    24(R11), Z17, Z9
+	VPDPBUSD.BCST    64(R11), Z17, Z10
+	VPDPBUSD.BCST    104(R11), Z17, Z11
+	VPDPBUSD.BCST    144(R11), Z17, Z12
+	VPDPBUSD.BCST    184(R11), Z17, Z13
+	VPDPBUSD.BCST    224(R11), Z17, Z14
+	VPDPBUSD.BCST    264(R11), Z17, Z15
+	VPDPBUSD.BCST    304(R11), Z17, Z16
+	MOVQ             56(SI), BX
+	KMOVQ            BX, K1
+	VMOVDQU64        (CX), Z17
+	VPEXPANDB.Z      Z17, K1, Z17
+	POPCNTQ          BX, BX
+	ADDQ             BX, CX
+	VPXORD           Z0, Z17, Z17
+	VPDPBUSD.BCST    28(R11), Z17, Z9
+	VPDPBUSD.BCST    68(R11), Z17, Z10
+	VPDPBUSD.BCST    108(R11), Z17, Z11
+	VPDPBUSD.BCST    148(R11), Z17, Z12
+	VPDPBUSD.BCST    188(R11), Z17, Z13
+	VPDPBUSD.BCST    228(R11), Z17, Z14
+	VPDPBUSD.BCST    268(R11), Z17, Z15
+	VPDPBUSD.BCST    308(R11), Z17, Z16
+	VCVTPH2PS        (DX), Z17
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z17, Z9, Z9
+	VFMADD231PS.BCST 32(R11), Z9, Z1
+	VCVTDQ2PS        Z10, Z10
+	VMULPS           Z17, Z10, Z10
+	VFMADD231PS.BCST 72(R11), Z10, Z2
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z17, Z11, Z11
+	VFMADD231PS.BCST 112(R11), Z11, Z3
+	VCVTDQ2PS        Z12, Z12
+	VMULPS           Z17, Z12, Z12
+	VFMADD231PS.BCST 152(R11), Z12, Z4
+	VCVTDQ2PS        Z13, Z13
+	VMULPS           Z17, Z13, Z13
+	VFMADD231PS.BCST 192(R11), Z13, Z5
+	VCVTDQ2PS        Z14, Z14
+	VMULPS           Z17, Z14, Z14
+	VFMADD231PS.BCST 232(R11), Z14, Z6
+	VCVTDQ2PS        Z15, Z15
+	VMULPS           Z17, Z15, Z15
+	VFMADD231PS.BCST 272(R11), Z15, Z7
+	VCVTDQ2PS        Z16, Z16
+	VMULPS           Z17, Z16, Z16
+	VFMADD231PS.BCST 312(R11), Z16, Z8
+	ADDQ             $0x40, SI
+	ADDQ             $0x20, DX
+	ADDQ             $+320, R11
+	DECQ             R10
+	JNZ              wholesparse8_group
+	MOVQ             R8, BX
+	VMOVUPS          Z1, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z2, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z3, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z4, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z5, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z6, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z7, (BX)
+	ADDQ             R9, BX
+	VMOVUPS          Z8, (BX)
+	ADDQ             $0x40, R8
+	DECQ             DI
+	JNZ              wholesparse8_panel
+	VZEROUPPER
+	RET
+
+// func wholerow_avx2(groups int, x *float32, to *byte, step int)
+// Requires: AVX, AVX2
+TEXT ·wholerow_avx2(SB), NOSPLIT, $0-32
+	MOVQ     groups+0(FP), AX
+	MOVQ     x+8(FP), CX
+	MOVQ     to+16(FP), DX
+	MOVQ     step+24(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLD   $0x01, Y0, Y0
+	VMOVDQU  wholeorder<>+0(SB), Y1
+
+wholerow_group:
+	VMOVUPS      (CX), Y4
+	VANDPS       Y0, Y4, Y2
+	VMOVUPS      32(CX), Y5
+	VANDPS       Y0, Y5, Y3
+	VPMAXUD      Y3, Y2, Y2
+	VMOVUPS      64(CX), Y6
+	VANDPS       Y0, Y6, Y3
+	VPMAXUD      Y3, Y2, Y2
+	VMOVUPS      96(CX), Y7
+	VANDPS       Y0, Y7, Y3
+	VPMAXUD      Y3, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPMAXUD      X3, X2, X2
+	VPSHUFD      $0x4e, X2, X3
+	VPMAXUD      X3, X2, X2
+	VPSHUFD      $0xb1, X2, X3
+	VPMAXUD      X3, X2, X2
+	VMULSS       c3c010204<>+0(SB), X2, X3
+	VMOVSS       X3, 32(DX)
+	VMOVSS       c42fe0000<>+0(SB), X3
+	VDIVSS       X2, X3, X3
+	VMINSS       c7f7fffff<>+0(SB), X3, X3
+	VBROADCASTSS X3, Y3
+	VMULPS       Y3, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMULPS       Y3, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMULPS       Y3, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMULPS       Y3, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y4, Y5, Y2
+	VPADDD       Y6, Y7, Y3
+	VPADDD       Y2, Y3, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X2
+	VPSHUFD      $0x4e, X2, X3
+	VPADDD       X3, X2, X2
+	VPSHUFD      $0xb1, X2, X3
+	VPADDD       X3, X2, X2
+	VPSLLD       $0x07, X2, X2
+	VPXOR        Y3, Y3, Y3
+	VPSUBD       X2, X3, X2
+	VMOVD        X2, 36(DX)
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVDQU      Y4, (DX)
+	ADDQ         $0x80, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          wholerow_group
+	VZEROUPPER
+	RET
+
+DATA wholeorder<>+0(SB)/4, $0x00000000
+DATA wholeorder<>+4(SB)/4, $0x00000004
+DATA wholeorder<>+8(SB)/4, $0x00000001
+DATA wholeorder<>+12(SB)/4, $0x00000005
+DATA wholeorder<>+16(SB)/4, $0x00000002
+DATA wholeorder<>+20(SB)/4, $0x00000006
+DATA wholeorder<>+24(SB)/4, $0x00000003
+DATA wholeorder<>+28(SB)/4, $0x00000007
+GLOBL wholeorder<>(SB), RODATA|NOPTR, $32
+
+DATA c3c010204<>+0(SB)/4, $0x3c010204
+DATA c3c010204<>+4(SB)/4, $0x3c010204
+DATA c3c010204<>+8(SB)/4, $0x3c010204
+DATA c3c010204<>+12(SB)/4, $0x3c010204
+DATA c3c010204<>+16(SB)/4, $0x3c010204
+DATA c3c010204<>+20(SB)/4, $0x3c010204
+DATA c3c010204<>+24(SB)/4, $0x3c010204
+DATA c3c010204<>+28(SB)/4, $0x3c010204
+DATA c3c010204<>+32(SB)/4, $0x3c010204
+DATA c3c010204<>+36(SB)/4, $0x3c010204
+DATA c3c010204<>+40(SB)/4, $0x3c010204
+DATA c3c010204<>+44(SB)/4, $0x3c010204
+DATA c3c010204<>+48(SB)/4, $0x3c010204
+DATA c3c010204<>+52(SB)/4, $0x3c010204
+DATA c3c010204<>+56(SB)/4, $0x3c010204
+DATA c3c010204<>+60(SB)/4, $0x3c010204
+GLOBL c3c010204<>(SB), RODATA|NOPTR, $64
+
+DATA c42fe0000<>+0(SB)/4, $0x42fe0000
+DATA c42fe0000<>+4(SB)/4, $0x42fe0000
+DATA c42fe0000<>+8(SB)/4, $0x42fe0000
+DATA c42fe0000<>+12(SB)/4, $0x42fe0000
+DATA c42fe0000<>+16(SB)/4, $0x42fe0000
+DATA c42fe0000<>+20(SB)/4, $0x42fe0000
+DATA c42fe0000<>+24(SB)/4, $0x42fe0000
+DATA c42fe0000<>+28(SB)/4, $0x42fe0000
+DATA c42fe0000<>+32(SB)/4, $0x42fe0000
+DATA c42fe0000<>+36(SB)/4, $0x42fe0000
+DATA c42fe0000<>+40(SB)/4, $0x42fe0000
+DATA c42fe0000<>+44(SB)/4, $0x42fe0000
+DATA c42fe0000<>+48(SB)/4, $0x42fe0000
+DATA c42fe0000<>+52(SB)/4, $0x42fe0000
+DATA c42fe0000<>+56(SB)/4, $0x42fe0000
+DATA c42fe0000<>+60(SB)/4, $0x42fe0000
+GLOBL c42fe0000<>(SB), RODATA|NOPTR, $64
+
+DATA c7f7fffff<>+0(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+4(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+8(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+12(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+16(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+20(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+24(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+28(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+32(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+36(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+40(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+44(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+48(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+52(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+56(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+60(SB)/4, $0x7f7fffff
+GLOBL c7f7fffff<>(SB), RODATA|NOPTR, $64
+
+// func whole1_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·whole1_avx2(SB), NOSPLIT, $0-8
+	MOVQ     t+0(FP), AX
+	MOVQ     (AX), CX
+	MOVQ     16(AX), DX
+	MOVQ     32(AX), BX
+	MOVQ     48(AX), SI
+	MOVQ     56(AX), DI
+	VPCMPEQW Y0, Y0, Y0
+	VPABSW   Y0, Y0
+
+whole1_panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   24(AX), DI
+	MOVQ   40(AX), R8
+
+whole1_group:
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VPBROADCASTD (R8), Y7
+	VMOVDQU      (CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      32(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 4(R8), Y7
+	VMOVDQU      64(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      96(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 8(R8), Y7
+	VMOVDQU      128(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      160(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 12(R8), Y7
+	VMOVDQU      192(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      224(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 16(R8), Y7
+	VMOVDQU      256(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      288(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 20(R8), Y7
+	VMOVDQU      320(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      352(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 24(R8), Y7
+	VMOVDQU      384(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      416(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 28(R8), Y7
+	VMOVDQU      448(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      480(CX), Y5
+	VPABSB       Y5, Y6
+	VPSIGNB      Y5, Y7, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VCVTPH2PS    (DX), Y5
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS 32(R8), Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VCVTPH2PS    16(DX), Y5
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS 32(R8), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $+512, CX
+	ADDQ         $0x20, DX
+	ADDQ         $+40, R8
+	DECQ         DI
+	JNZ          whole1_group
+	MOVQ         SI, DI
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $0x40, SI
+	DECQ         BX
+	JNZ          whole1_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse1_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+TEXT ·wholesparse1_avx2(SB), NOSPLIT, $0-8
+	MOVQ     t+0(FP), AX
+	MOVQ     (AX), CX
+	MOVQ     16(AX), DX
+	MOVQ     8(AX), DI
+	MOVQ     64(AX), R8
+	MOVQ     32(AX), R9
+	MOVQ     48(AX), R10
+	MOVQ     56(AX), BX
+	VPCMPEQW Y0, Y0, Y0
+	VPABSW   Y0, Y0
+
+wholesparse1_panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   24(AX), R11
+	MOVQ   40(AX), R12
+
+wholesparse1_group:
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VPBROADCASTD (R12), Y9
+	MOVBLZX      (DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      1(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      2(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      3(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      4(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      5(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      6(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      7(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 4(R12), Y9
+	MOVBLZX      8(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      9(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      10(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      11(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      12(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      13(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      14(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      15(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 8(R12), Y9
+	MOVBLZX      16(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      17(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      18(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      19(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      20(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      21(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      22(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      23(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 12(R12), Y9
+	MOVBLZX      24(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      25(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      26(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      27(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      28(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      29(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      30(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      31(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 16(R12), Y9
+	MOVBLZX      32(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      33(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      34(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      35(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      36(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      37(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      38(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      39(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 20(R12), Y9
+	MOVBLZX      40(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      41(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      42(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      43(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      44(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      45(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      46(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      47(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 24(R12), Y9
+	MOVBLZX      48(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      49(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      50(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      51(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      52(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      53(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      54(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      55(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 28(R12), Y9
+	MOVBLZX      56(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      57(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      58(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      59(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	MOVBLZX      60(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X6
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X6, X6
+	ADDQ         SI, CX
+	MOVBLZX      61(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X6, X6
+	MOVBLZX      62(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X8
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X8, X8
+	ADDQ         SI, CX
+	MOVBLZX      63(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X5
+	VMOVQ        (R8)(BX*8), X7
+	VPSHUFB      X7, X5, X5
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X5, X8, X8
+	VINSERTI128  $0x01, X8, Y6, Y6
+	VPABSB       Y6, Y7
+	VPSIGNB      Y6, Y9, Y5
+	VPMADDUBSW   Y5, Y7, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VCVTPH2PS    (DX), Y5
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS 32(R12), Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VCVTPH2PS    16(DX), Y5
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS 32(R12), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $0x40, DI
+	ADDQ         $0x20, DX
+	ADDQ         $+40, R12
+	DECQ         R11
+	JNZ          wholesparse1_group
+	MOVQ         R10, BX
+	VMOVUPS      Y1, (BX)
+	VMOVUPS      Y2, 32(BX)
+	ADDQ         $0x40, R10
+	DECQ         R9
+	JNZ          wholesparse1_panel
+	VZEROUPPER
+	RET
+
+// func whole2_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·whole2_avx2(SB), NOSPLIT, $0-8
+	MOVQ     t+0(FP), AX
+	MOVQ     (AX), CX
+	MOVQ     16(AX), DX
+	MOVQ     32(AX), BX
+	MOVQ     48(AX), SI
+	MOVQ     56(AX), DI
+	VPCMPEQW Y0, Y0, Y0
+	VPABSW   Y0, Y0
+
+whole2_panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   24(AX), R8
+	MOVQ   40(AX), R9
+
+whole2_group:
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VPBROADCASTD (R9), Y12
+	VPBROADCASTD 40(R9), Y13
+	VMOVDQU      (CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      32(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 4(R9), Y12
+	VPBROADCASTD 44(R9), Y13
+	VMOVDQU      64(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      96(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 8(R9), Y12
+	VPBROADCASTD 48(R9), Y13
+	VMOVDQU      128(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      160(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 12(R9), Y12
+	VPBROADCASTD 52(R9), Y13
+	VMOVDQU      192(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      224(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 16(R9), Y12
+	VPBROADCASTD 56(R9), Y13
+	VMOVDQU      256(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      288(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 20(R9), Y12
+	VPBROADCASTD 60(R9), Y13
+	VMOVDQU      320(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      352(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 24(R9), Y12
+	VPBROADCASTD 64(R9), Y13
+	VMOVDQU      384(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      416(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 28(R9), Y12
+	VPBROADCASTD 68(R9), Y13
+	VMOVDQU      448(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      480(CX), Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y12, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTPH2PS    (DX), Y10
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS 32(R9), Y9
+	VFMADD231PS  Y9, Y5, Y1
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VBROADCASTSS 72(R9), Y9
+	VFMADD231PS  Y9, Y7, Y3
+	VCVTPH2PS    16(DX), Y10
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
+	VBROADCASTSS 32(R9), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VBROADCASTSS 72(R9), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	ADDQ         $+512, CX
+	ADDQ         $0x20, DX
+	ADDQ         $+80, R9
+	DECQ         R8
+	JNZ          whole2_group
+	MOVQ         SI, R8
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      Y2, 32(R8)
+	ADDQ         DI, R8
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y4, 32(R8)
+	ADDQ         $0x40, SI
+	DECQ         BX
+	JNZ          whole2_panel
+	VZEROUPPER
+	RET
+
+// func wholesparse2_avx2(t *byte)
+// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+TEXT ·wholesparse2_avx2(SB), NOSPLIT, $0-8
+	MOVQ     t+0(FP), AX
+	MOVQ     (AX), CX
+	MOVQ     16(AX), DX
+	MOVQ     8(AX), DI
+	MOVQ     64(AX), R8
+	MOVQ     32(AX), R9
+	MOVQ     48(AX), R10
+	MOVQ     56(AX), R11
+	VPCMPEQW Y0, Y0, Y0
+	VPABSW   Y0, Y0
+
+wholesparse2_panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   24(AX), R12
+	MOVQ   40(AX), R13
+
+wholesparse2_group:
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VPBROADCASTD (R13), Y13
+	VPBROADCASTD 40(R13), Y14
+	MOVBLZX      (DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      1(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      2(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      3(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      4(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      5(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      6(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      7(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 4(R13), Y13
+	VPBROADCASTD 44(R13), Y14
+	MOVBLZX      8(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      9(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      10(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      11(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      12(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      13(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      14(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      15(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 8(R13), Y13
+	VPBROADCASTD 48(R13), Y14
+	MOVBLZX      16(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      17(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      18(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      19(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      20(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      21(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      22(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      23(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 12(R13), Y13
+	VPBROADCASTD 52(R13), Y14
+	MOVBLZX      24(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      25(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      26(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      27(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      28(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      29(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      30(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      31(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 16(R13), Y13
+	VPBROADCASTD 56(R13), Y14
+	MOVBLZX      32(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      33(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      34(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      35(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      36(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      37(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      38(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      39(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 20(R13), Y13
+	VPBROADCASTD 60(R13), Y14
+	MOVBLZX      40(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      41(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      42(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      43(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      44(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      45(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      46(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      47(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 24(R13), Y13
+	VPBROADCASTD 64(R13), Y14
+	MOVBLZX      48(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      49(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      50(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      51(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      52(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      53(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      54(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      55(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 28(R13), Y13
+	VPBROADCASTD 68(R13), Y14
+	MOVBLZX      56(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      57(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      58(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      59(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	MOVBLZX      60(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X10
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X10, X10
+	ADDQ         SI, CX
+	MOVBLZX      61(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X10, X10
+	MOVBLZX      62(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X12
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X12, X12
+	ADDQ         SI, CX
+	MOVBLZX      63(DI), BX
+	POPCNTL      BX, SI
+	VMOVQ        (CX), X9
+	VMOVQ        (R8)(BX*8), X11
+	VPSHUFB      X11, X9, X9
+	ADDQ         SI, CX
+	VPUNPCKLQDQ  X9, X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y10
+	VPABSB       Y10, Y11
+	VPSIGNB      Y10, Y13, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPSIGNB      Y10, Y14, Y9
+	VPMADDUBSW   Y9, Y11, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTPH2PS    (DX), Y11
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS 32(R13), Y9
+	VFMADD231PS  Y9, Y5, Y1
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VBROADCASTSS 72(R13), Y9
+	VFMADD231PS  Y9, Y7, Y3
+	VCVTPH2PS    16(DX), Y11
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VBROADCASTSS 32(R13), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VBROADCASTSS 72(R13), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	ADDQ         $0x40, DI
+	ADDQ         $0x20, DX
+	ADDQ         $+80, R13
+	DECQ         R12
+	JNZ          wholesparse2_group
+	MOVQ         R10, BX
+	VMOVUPS      Y1, (BX)
+	VMOVUPS      Y2, 32(BX)
+	ADDQ         R11, BX
+	VMOVUPS      Y3, (BX)
+	VMOVUPS      Y4, 32(BX)
+	ADDQ         $0x40, R10
+	DECQ         R9
+	JNZ          wholesparse2_panel
+	VZEROUPPER
+	RET
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

@@ -127,7 +127,7 @@ func (p *Packed) add(g *[packedGroup]float32) error {
 		n, kept := len(p.values), false
 		switch p.Form.size() {
 		case 1:
-			q := int8(math.RoundToEven(float64(max(-127, min(127, v/scale)))))
+			q := wholeOf(v, scale)
 			kept = q != 0
 			p.values = append(p.values, byte(q))
 		case 2:
@@ -152,6 +152,11 @@ func (p *Packed) add(g *[packedGroup]float32) error {
 		p.masks = append(p.masks, mask)
 	}
 	return nil
+}
+
+// wholeOf is a weight as a whole number.
+func wholeOf(v, scale float32) int8 {
+	return int8(math.RoundToEven(float64(max(-127, min(127, v/scale)))))
 }
 
 // groupScale is what the whole numbers of a group are times, as float16 and float32. Where

@@ -19,6 +19,7 @@ type Worker struct {
 	sparse  sparseTile
 	sampled sampled
 	packed  packedTile
+	whole   wholeTile
 	rows    rows
 	buf     [][]float32
 	lines   []float32

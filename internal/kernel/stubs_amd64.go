@@ -848,4 +848,43 @@ func packedsparsefloat2_avx2(t *byte)
 func packedsparsefloat4_avx2(t *byte)
 
 //go:noescape
+func whole1_avx512(t *byte)
+
+//go:noescape
+func wholesparse1_avx512(t *byte)
+
+//go:noescape
+func whole2_avx512(t *byte)
+
+//go:noescape
+func wholesparse2_avx512(t *byte)
+
+//go:noescape
+func whole4_avx512(t *byte)
+
+//go:noescape
+func wholesparse4_avx512(t *byte)
+
+//go:noescape
+func whole8_avx512(t *byte)
+
+//go:noescape
+func wholesparse8_avx512(t *byte)
+
+//go:noescape
+func wholerow_avx2(groups int, x *float32, to *byte, step int)
+
+//go:noescape
+func whole1_avx2(t *byte)
+
+//go:noescape
+func wholesparse1_avx2(t *byte)
+
+//go:noescape
+func whole2_avx2(t *byte)
+
+//go:noescape
+func wholesparse2_avx2(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -118,8 +118,13 @@ func session(t testing.TB, m *family.Model, o decode.Options) *decode.Session {
 
 func near(t testing.TB, what string, got, want []float32) {
 	t.Helper()
+	within(t, what, got, want, 1e-5)
+}
+
+func within(t testing.TB, what string, got, want []float32, far float64) {
+	t.Helper()
 	for i, v := range want {
-		if d := math.Abs(float64(v - got[i])); !(d < 1e-5) {
+		if d := math.Abs(float64(v - got[i])); !(d < far) {
 			t.Fatalf("%s: logit %d is %v, want %v", what, i, got[i], v)
 		}
 	}

@@ -6,6 +6,9 @@ import "pare/internal/kernel"
 func (m *Model) Unpacked() *Model {
 	y := m.copied()
 	for _, p := range y.products() {
+		if p.whole != nil {
+			p.w, p.whole = p.whole.Expand(), nil
+		}
 		if p.packed == nil {
 			continue
 		}
@@ -32,8 +35,13 @@ func (m *Model) Matrices() (out [][]float32) {
 func (m *Model) Held() (out []string) {
 	for _, p := range m.products() {
 		how := "f32"
-		if p.packed != nil {
+		switch {
+		case p.packed != nil:
 			how = p.packed.Form.String()
+		case p.whole != nil && p.whole.Sparse():
+			how = "sparse whole"
+		case p.whole != nil:
+			how = "whole"
 		}
 		out = append(out, how)
 	}

@@ -18,7 +18,7 @@ type Form string
 const (
 	F32  Form = "f32"  // as they are
 	F16  Form = "f16"  // rounded to float16
-	Int8 Form = "int8" // rounded to whole numbers from -127 to 127, times a float16 for each 32 in a row
+	Int8 Form = "int8" // rounded to whole numbers from -127 to 127, times a float16 for each 32 in a row, and so is what they multiply
 	Auto Form = "auto" // for each matrix, the one of the fewest bytes of those that change no weight by more than 2^-25
 )
 
@@ -46,15 +46,11 @@ func (m *Model) In(f Form) (*Model, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	dense, sparse := kernel.Half, kernel.SparseHalf
-	if f == Int8 {
-		dense, sparse = kernel.Int8, kernel.SparseInt8
-	}
 	y := m.copied()
 	y.left = nil
 	all := y.products()
 	for _, p := range all {
-		p.packed = nil
+		p.packed, p.whole = nil, nil
 	}
 	if f == "" || f == F32 {
 		return y, nil
@@ -64,10 +60,13 @@ func (m *Model) In(f Form) (*Model, error) {
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for p := range work {
-				if f == Auto {
+				switch f {
+				case Auto:
 					p.smallest()
-				} else {
-					p.pack(dense, sparse)
+				case F16:
+					p.half()
+				case Int8:
+					p.round()
 				}
 			}
 		})
@@ -78,7 +77,7 @@ func (m *Model) In(f Form) (*Model, error) {
 	close(work)
 	wait.Wait()
 	for _, p := range all {
-		if f != Auto && p.packed == nil {
+		if f != Auto && p.packed == nil && p.whole == nil {
 			y.left = append(y.left, p.name)
 		}
 	}
@@ -112,28 +111,35 @@ func (m *Model) copied() *Model {
 // Left names the matrices that the form of the model could not hold.
 func (m *Model) Left() []string { return m.left }
 
-// pack holds a matrix in one of two forms, and leaves it where they cannot hold it.
-func (p *product) pack(dense, sparse kernel.PackedForm) {
-	if q, err := kernel.Pack(p.w, p.out, p.in, p.fewer(dense, sparse)); err == nil {
+// half holds a matrix as float16, and leaves it where they cannot hold it.
+func (p *product) half() {
+	n, f := kernel.NonZeros(p.w), kernel.Half
+	if p.cost(kernel.SparseHalf, n) < p.cost(f, n) {
+		f = kernel.SparseHalf
+	}
+	if q, err := kernel.Pack(p.w, p.out, p.in, f); err == nil {
 		p.packed = q
 	}
 }
 
-// fewer chooses a form by bytes.
-func (p *product) fewer(dense, sparse kernel.PackedForm) kernel.PackedForm {
-	n := kernel.NonZeros(p.w)
-	if p.cost(sparse, n) < p.cost(dense, n) {
-		return sparse
+// round holds a matrix as whole numbers that multiply whole numbers, and leaves it where
+// they cannot hold it.
+func (p *product) round() {
+	size := kernel.WholeBytes(true, p.out, p.in, kernel.NonZeros(p.w))
+	if q, err := kernel.PackWhole(p.w, p.out, p.in, placed(size) < kernel.WholeBytes(false, p.out, p.in, 0)); err == nil {
+		p.whole = q
 	}
-	return dense
 }
 
-// cost is how many bytes of n weights a step reads, where putting them in their places
-// counts for a third more.
+// placed is what bytes of a matrix without its zeros count as: putting weights in their
+// places counts for a third more.
+func placed(size int) int { return size + size/3 }
+
+// cost is what the bytes count as that a step reads of n weights.
 func (p *product) cost(f kernel.PackedForm, n int) int {
 	size := kernel.PackedBytes(f, p.out, p.in, n)
 	if f.Sparse() {
-		size += size / 3
+		size = placed(size)
 	}
 	return size
 }

@@ -1,6 +1,10 @@
 package decode
 
-import "pare/internal/kernel"
+import (
+	"slices"
+
+	"pare/internal/kernel"
+)
 
 // few is up to how many rows are multiplied by inner products with the rows of a matrix,
 // which then is read once from memory and again from the cache. More are a product of
@@ -12,8 +16,8 @@ const few = 16
 var tileFloats = 1 << 19
 
 // pieceRows is how many rows of a matrix with k columns a piece of work has: as many as
-// stay in the cache of a core.
-func pieceRows(k int) int { return min(max(1<<16/k, 4), 16) * 4 }
+// stay in the cache of a core, and whole panels of a matrix of whole numbers.
+func pieceRows(k int) int { return min(max(1<<16/k, 4), 16) &^ 3 * 4 }
 
 // pieces is how many of them there are. What is left over is part of the last, so that none
 // has less than four rows where there are as many.
@@ -28,11 +32,16 @@ type linear struct {
 	tile   tile
 	padded []float32 // few rows, filled up with zeros to what packed matrices take
 	ldx    int       // how far they are apart
+	whole  kernel.WholeRows
+	only   [1]*product
 }
 
-// room makes what products with packed matrices need.
-func (t *linear) room(all []*product) {
+// room makes what products with packed matrices need, with so many rows at most.
+func (t *linear) room(all []*product, rows int) {
 	wide, tile := 0, 0
+	if k := widestWhole(all); k > 0 {
+		t.whole.Room(rows, k)
+	}
 	for _, p := range all {
 		if w := kernel.PackedWidth(p.in); p.packed != nil {
 			tile = max(tile, w*min(p.out, p.tileRows()))
@@ -47,20 +56,33 @@ func (t *linear) room(all []*product) {
 // tileRows is how many rows of a packed matrix are written out at once.
 func (p *product) tileRows() int { return max(tileFloats/kernel.PackedWidth(p.in), 1) }
 
+// widestWhole is how many columns a matrix of whole numbers has at most; 0: there is none.
+func widestWhole(all []*product) (k int) {
+	for _, p := range all {
+		if p.whole != nil {
+			k = max(k, p.in)
+		}
+	}
+	return k
+}
+
 // roomFloats is how many floats room takes at most.
-func roomFloats(all []*product) (n int) {
+func roomFloats(all []*product, rows int) (n int) {
 	for _, p := range all {
 		if p.packed != nil {
 			w := kernel.PackedWidth(p.in)
 			n = max(n, few*w+w*min(p.out, p.tileRows()))
 		}
 	}
-	return n
+	return n + kernel.RoomBytes(rows, widestWhole(all))/4
 }
 
 // run multiplies.
 func (t *linear) run(p *kernel.Pool, parts []*product, x, y []float32, n, ldy int) {
 	t.parts, t.x, t.y, t.n, t.ldy = parts, x, y, n, ldy
+	if slices.ContainsFunc(parts, func(q *product) bool { return q.whole != nil }) {
+		t.whole.Set(x, n, parts[0].in, parts[0].in)
+	}
 	if n <= few {
 		t.pad()
 		pieces := 0
@@ -72,9 +94,15 @@ func (t *linear) run(p *kernel.Pool, parts []*product, x, y []float32, n, ldy in
 	}
 	at := 0
 	for _, q := range parts {
-		if q.packed != nil {
+		switch {
+		case q.packed != nil:
 			t.tiles(p, q, at)
-		} else {
+		case q.whole != nil: // a piece takes all rows
+			t.only[0] = q
+			t.parts, t.y = t.only[:], y[at:]
+			p.Run(q.pieces(), t)
+			t.y = y
+		default:
 			t.gemm(p, q, 0, q.out, q.w, q.in, at)
 		}
 		at += q.out
@@ -147,16 +175,19 @@ func (t *linear) Do(w *kernel.Worker, piece int) {
 		if piece == pieces-1 {
 			hi = q.out
 		}
-		if q.packed != nil {
+		switch {
+		case q.packed != nil:
 			x := t.x
 			if t.ldx != q.in {
 				x = t.padded
 			}
 			q.packed.Dots(w, x, t.n, t.ldx, lo, hi, t.y[at+lo:], t.ldy)
+		case q.whole != nil:
+			q.whole.Dots(w, &t.whole, lo, hi, t.y[at+lo:], t.ldy)
 		}
 		for r := range t.n {
 			y := t.y[r*t.ldy+at+lo : r*t.ldy+at+hi]
-			if q.packed == nil {
+			if q.packed == nil && q.whole == nil {
 				kernel.Dots(t.x[r*q.in:(r+1)*q.in], q.w[lo*q.in:], q.in, y)
 			}
 			if q.bias != nil {

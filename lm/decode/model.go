@@ -37,13 +37,17 @@ type product struct {
 	name    string
 	w, bias []float32
 	out, in int
-	packed  *kernel.Packed // in the place of w; nil: none
+	packed  *kernel.Packed      // in the place of w; nil: none
+	whole   *kernel.WholeMatrix // likewise
 }
 
 // bytes is how many bytes of the matrix a step reads.
 func (p *product) bytes() int {
-	if p.packed != nil {
+	switch {
+	case p.packed != nil:
 		return p.packed.Bytes()
+	case p.whole != nil:
+		return p.whole.Bytes()
 	}
 	return 4 * p.out * p.in
 }

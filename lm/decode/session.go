@@ -100,7 +100,7 @@ func (m *Model) NewSession(o Options) (*Session, error) {
 	s.up, s.inner = floats(2*m.widest), floats(m.widest)
 	s.logits = make([]float32, s.shown()*c.Vocab)
 	s.attend.s, s.gate.s = s, s
-	s.lin.room(m.products())
+	s.lin.room(m.products(), o.Rows)
 	return s, nil
 }
 
@@ -116,7 +116,7 @@ func (s *Session) room() error {
 	}
 	left -= 4 * float64(o.Rows) * float64(4*c.Hidden+s.m.heads*c.HeadDim+s.m.across+3*s.m.widest)
 	left -= 4 * float64(s.shown()) * float64(c.Vocab)
-	left -= 4 * float64(roomFloats(s.m.products()))
+	left -= 4 * float64(roomFloats(s.m.products(), o.Rows))
 	if left < 0 {
 		return fmt.Errorf("caches for %d texts of %d tokens take %.0f bytes more than the %d that are allowed", o.Sequences, o.Capacity, -left, o.Most)
 	}

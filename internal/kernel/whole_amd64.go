@@ -1,0 +1,71 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+// The kernels, for matrices with zeros and without, by the logarithm of the number of rows.
+var whole512 = [2][]func(*byte){
+	{whole1_avx512, whole2_avx512, whole4_avx512, whole8_avx512},
+	{wholesparse1_avx512, wholesparse2_avx512, wholesparse4_avx512, wholesparse8_avx512},
+}
+
+var whole256 = [2][]func(*byte){{whole1_avx2, whole2_avx2}, {wholesparse1_avx2, wholesparse2_avx2}}
+
+// addsBytes says whether the CPU adds products of bytes, and puts bytes in their places.
+var addsBytes = cpuid.CPU.Supports(cpuid.AVX512VNNI, cpuid.AVX512VBMI2)
+
+// wholeKernels are those in use.
+func wholeKernels() *[2][]func(*byte) {
+	if isa == AVX512 && addsBytes {
+		return &whole512
+	}
+	return &whole256
+}
+
+// mostRows is how many rows the kernels take at once.
+func mostRows() int {
+	if isa == Generic {
+		return 1
+	}
+	return 1 << (len(wholeKernels()[0]) - 1)
+}
+
+// run multiplies some panels by a block of rows.
+func (m *WholeMatrix) run(w *Worker, x *WholeRows, r, rows, panel, panels int, y []float32, ldy int) {
+	if isa == Generic {
+		m.goWhole(x, r, rows, panel, panels, y, ldy)
+		return
+	}
+	if panels == 0 {
+		return
+	}
+	t := &w.whole
+	t.Values, t.Groups, t.Panels = unsafe.Pointer(&m.values[m.starts[panel]]), x.groups, panels
+	t.Scales = unsafe.Pointer(&m.scales[panel*x.groups*wholePanel])
+	sparse := 0
+	if m.masks != nil {
+		sparse = 1
+		t.Masks, t.Table = unsafe.Pointer(&m.masks[panel*x.groups*8]), unsafe.Pointer(&places)
+	}
+	t.X, t.Y, t.YRow = unsafe.Pointer(&x.records[r*x.groups*wholeRecord]), unsafe.Pointer(&y[0]), 4*ldy
+	k := 0
+	for 1<<k < rows {
+		k++
+	}
+	wholeKernels()[sparse][k]((*byte)(unsafe.Pointer(t)))
+	*t = wholeTile{}
+}
+
+// wholeRow writes the records of a row, of whole groups, step words apart.
+func wholeRow(x []float32, to []uint32, step int) {
+	if isa == Generic {
+		goWholeRow(x, to, step)
+		return
+	}
+	groups := len(x) / packedGroup
+	_ = to[(groups-1)*step+wholeRecord-1]
+	wholerow_avx2(groups, &x[0], (*byte)(unsafe.Pointer(&to[0])), 4*step)
+}
