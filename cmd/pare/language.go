@@ -182,16 +182,19 @@ func (c *cli) runGenerate(ctx context.Context, path string, q *speaking) error {
 	}
 	defer m.Close()
 	q.tell(c)
-	begun := time.Now()
+	begun, first := time.Now(), time.Duration(0) // until a text begins
 	one := q.r.Samples() == 1 && !c.json
 	reply, err := m.Stream(ctx, q.r, func(d lm.Delta) error {
+		if first == 0 {
+			first = time.Since(begun)
+		}
 		if one {
 			_, err := io.WriteString(c.out, shown(d.Text))
 			return err
 		}
 		return nil
 	})
-	took := time.Since(begun).Seconds()
+	took, read := time.Since(begun).Seconds(), first.Seconds()
 	if err != nil {
 		if one && reply != nil {
 			fmt.Fprintln(c.out)
@@ -200,7 +203,7 @@ func (c *cli) runGenerate(ctx context.Context, path string, q *speaking) error {
 	}
 	switch {
 	case c.json:
-		return c.printJSON(map[string]any{"choices": reply.Choices, "usage": reply.Usage, "seconds": took})
+		return c.printJSON(map[string]any{"choices": reply.Choices, "usage": reply.Usage, "seconds": took, "seconds_to_first": read})
 	case one:
 		fmt.Fprintln(c.out)
 	default:
@@ -208,7 +211,9 @@ func (c *cli) runGenerate(ctx context.Context, path string, q *speaking) error {
 			fmt.Fprintf(c.out, "--- %d\n%s\n", i+1, shown(x.Text))
 		}
 	}
-	c.say("%d tokens of prompt, %d written in %.1f s: %.1f a second", reply.Usage.Prompt, reply.Usage.Completion, took, float64(reply.Usage.Completion)/took)
+	u := reply.Usage
+	c.say("%d tokens of prompt read in %.2f s, %.0f a second; %d written in %.1f s, %.1f a second", u.Prompt, read, float64(u.Prompt)/max(read, 1e-9),
+		u.Completion, took-read, float64(max(u.Completion-q.r.Samples(), 0))/max(took-read, 1e-9))
 	return nil
 }
 

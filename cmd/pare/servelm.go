@@ -19,7 +19,7 @@ func (c *cli) serveLM() *cobra.Command {
 	addr := ""
 	cmd := &cobra.Command{Use: "serve-lm MODEL", Short: "Serve a language model as an endpoint of OpenAI's API", Args: args("MODEL"),
 		Long: `Serves a language model at http://ADDRESS/v1 as OpenAI's API has it: models, chat/completions, completions (with echo
-and log-probabilities) and streams of both. Existing clients use it with that base URL and any key. Requests are worked on
+and log-probabilities), streams of both, and embeddings. Existing clients use it with that base URL and any key. Requests are worked on
 one after the other. It is for this machine: an address that others reach is refused, for nobody is asked who they are.
 
 ` + languageHelp,

@@ -19,6 +19,17 @@ type Input struct {
 // An error of visit ends the run; the tokens up to then, and some more, are in their
 // sequences.
 func (s *Session) Run(in []Input, visit func(input, at int, logits []float32) error) error {
+	return s.work(in, (*Session).logitsOf, visit)
+}
+
+// States is Run, with states in the place of logits: what the output layer reads, behind the
+// last norm [hidden].
+func (s *Session) States(in []Input, visit func(input, at int, state []float32) error) error {
+	return s.work(in, (*Session).states, visit)
+}
+
+// work computes new tokens, and shows what is made of the rows that are asked for.
+func (s *Session) work(in []Input, show func(s *Session, visit func(input, at int, y []float32) error) error, visit func(input, at int, y []float32) error) error {
 	for i, x := range in {
 		if err := s.check(in[:i], x); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
@@ -32,13 +43,13 @@ func (s *Session) Run(in []Input, visit func(input, at int, logits []float32) er
 			}
 			s.rows = append(s.rows, row{i, k, x.Seq, start + k, t})
 			if len(s.rows) == s.opt.Rows {
-				if err := s.chunk(visit); err != nil {
+				if err := s.chunk(show, visit); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return s.chunk(visit)
+	return s.chunk(show, visit)
 }
 
 func (s *Session) check(before []Input, x Input) error {
@@ -65,7 +76,7 @@ func (s *Session) check(before []Input, x Input) error {
 }
 
 // chunk computes the rows that have gathered, and lets go of them.
-func (s *Session) chunk(visit func(input, at int, logits []float32) error) error {
+func (s *Session) chunk(show func(s *Session, visit func(input, at int, y []float32) error) error, visit func(input, at int, y []float32) error) error {
 	if s.n = len(s.rows); s.n == 0 {
 		return nil
 	}
@@ -74,15 +85,37 @@ func (s *Session) chunk(visit func(input, at int, logits []float32) error) error
 	for _, r := range s.rows {
 		s.length[r.seq] = max(s.length[r.seq], r.pos+1)
 	}
+	return show(s, visit)
+}
+
+// state writes the normalised state of a row.
+func (s *Session) state(row int, x []float32) {
+	d := s.m.c.Hidden
+	copy(x, s.h[row*d:(row+1)*d])
+	if s.m.final != nil {
+		s.m.final.apply(x, x)
+	}
+}
+
+// states shows the states of the rows that are asked for.
+func (s *Session) states(visit func(input, at int, state []float32) error) error {
+	for _, r := range s.want {
+		x := s.x[:s.m.c.Hidden]
+		s.state(r, x)
+		if err := visit(s.rows[r].input, s.rows[r].at, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logitsOf shows the logits of the rows that are asked for.
+func (s *Session) logitsOf(visit func(input, at int, logits []float32) error) error {
 	c := s.m.c
 	for want := s.want; len(want) > 0; {
 		n := min(len(want), s.shown())
 		for i, r := range want[:n] {
-			x := s.x[i*c.Hidden : (i+1)*c.Hidden]
-			copy(x, s.h[r*c.Hidden:(r+1)*c.Hidden])
-			if s.m.final != nil {
-				s.m.final.apply(x, x)
-			}
+			s.state(r, s.x[i*c.Hidden:(i+1)*c.Hidden])
 		}
 		s.one[0] = s.m.head
 		s.lin.run(s.pool, s.one[:], s.x, s.logits, n, c.Vocab)

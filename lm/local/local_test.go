@@ -194,8 +194,14 @@ func TestRefused(t *testing.T) {
 	if _, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "a", Text: "\xc3"}); !errors.Is(err, lm.Invalid) {
 		t.Errorf("%v", err)
 	}
-	if _, err := m.Embed(context.Background(), lm.EmbedRequest{Texts: []string{"a"}}); !errors.Is(err, lm.Unsupported) {
-		t.Errorf("%v", err)
+	for kind, r := range map[lm.Kind]lm.EmbedRequest{
+		lm.Unsupported: {Texts: []string{"a"}, Dimensions: 3},
+		lm.TooLong:     {Texts: []string{"a", "a text that is longer than sixteen tokens"}},
+		lm.Invalid:     {Texts: []string{""}},
+	} {
+		if _, err := m.Embed(context.Background(), r); !errors.Is(err, kind) {
+			t.Errorf("%+v: %v, not %s", r, err, kind)
+		}
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()

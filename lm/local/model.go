@@ -23,9 +23,12 @@ const alternatives = 100
 
 // Info says what the model is and can do.
 func (m *Model) Info() lm.Info {
+	if m.encoder != nil {
+		return lm.Info{Name: m.opt.Name, Home: m.home, Fingerprint: m.fingerprint, Context: m.opt.Context, Can: lm.Capabilities{Embed: true}}
+	}
 	chats := m.Template != nil
 	return lm.Info{Name: m.opt.Name, Home: m.home, Fingerprint: m.fingerprint, Context: m.opt.Context,
-		Can: lm.Capabilities{Chat: chats, Text: true, Continue: chats, Logprobs: true, Alternatives: alternatives, Score: true, ScoreChat: chats, ScoreAlternatives: alternatives, Seed: true,
+		Can: lm.Capabilities{Chat: chats, Text: true, Continue: chats, Logprobs: true, Alternatives: alternatives, Embed: true, Score: true, ScoreChat: chats, ScoreAlternatives: alternatives, Seed: true,
 			TopK: true, MinP: true, RepetitionPenalty: true, Stops: 64}}
 }
 
@@ -33,8 +36,11 @@ func (m *Model) Info() lm.Info {
 func (m *Model) Context() int { return m.opt.Context }
 
 // Held says how matrices are held, how many bytes of them decoding a token reads, and which
-// stay float32 since the form cannot hold them.
+// stay float32 since the form cannot hold them. An encoder decodes nothing.
 func (m *Model) Held() (form decode.Form, read int, left []string) {
+	if m.decode == nil { // an encoder
+		return decode.F32, 0, nil
+	}
 	return cmp.Or(m.opt.Weights, decode.F32), m.decode.Read(), m.decode.Left()
 }
 
@@ -279,12 +285,4 @@ func (m *Model) alternatives(top []generate.Choice) (out []lm.Alternative) {
 		out = append(out, lm.Alternative{Text: text, Logprob: math.Log(c.P)})
 	}
 	return out
-}
-
-// Embed is refused: the model gives words.
-func (m *Model) Embed(_ context.Context, r lm.EmbedRequest) (*lm.Embeddings, error) {
-	if err := r.Check(m.Info()); err != nil {
-		return nil, err
-	}
-	return nil, m.fail(lm.Unsupported, errors.New("it gives no vectors"))
 }

@@ -1,6 +1,7 @@
 // Package local is language models on this machine: a folder as Hugging Face has them, a
 // GGUF file, or a model of llama2.c. A [Model] is an [lm.Model]: it answers chats, goes on
-// from texts, and says how likely texts are.
+// from texts, says how likely texts are, and gives vectors for them; an encoder the latter
+// alone.
 package local
 
 import (
@@ -46,7 +47,9 @@ type Model struct {
 	Template  *chat.Template // nil: the model answers no chats
 
 	opt         Options
-	decode      *decode.Model
+	decode      *decode.Model // nil of an encoder
+	encoder     *encoder      // nil of a decoder
+	pooling     pooling
 	ends        []int
 	bos, eos    string
 	fingerprint string
@@ -64,7 +67,7 @@ func Open(path string, o Options) (*Model, error) {
 	if err := o.Weights.Check(); err != nil {
 		return nil, err
 	}
-	m := &Model{opt: o, home: path, one: make(chan struct{}, 1)}
+	m := &Model{opt: o, home: path, pooling: pooling{"mean", true}, one: make(chan struct{}, 1)}
 	err := m.open(path)
 	if err == nil {
 		err = m.settle(path)
@@ -129,6 +132,10 @@ func (m *Model) file(path string) (*files.File, error) {
 
 func (m *Model) folder(dir string) error {
 	if _, err := m.file(dir); err != nil {
+		return err
+	}
+	var err error
+	if m.pooling, err = readPooling(dir); err != nil {
 		return err
 	}
 	return m.conversation(dir)
@@ -297,12 +304,6 @@ func (m *Model) settle(path string) (err error) {
 	}
 	slices.Sort(m.ends)
 	m.ends = slices.Compact(m.ends)
-	if m.decode, err = decode.New(m.Family); err != nil {
-		return err
-	}
-	if m.decode, err = m.decode.In(m.opt.Weights); err != nil {
-		return err
-	}
 	if n := m.Family.Config.Positions; m.opt.Context > n {
 		return catalog.Errorf("{Context} %d: the model was made for texts of %d tokens", m.opt.Context, n)
 	}
@@ -318,12 +319,18 @@ func (m *Model) settle(path string) (err error) {
 			m.opt.Name = strings.TrimSuffix(m.opt.Name, end)
 		}
 	}
+	if err := m.prepare(); err != nil {
+		return err
+	}
 	m.fingerprint, err = fingerprint(path, m.opt)
 	return err
 }
 
 // Close lets go of the model's files.
 func (m *Model) Close() error {
+	if m.encoder != nil {
+		m.encoder.session.Close()
+	}
 	if m.close == nil {
 		return nil
 	}

@@ -29,4 +29,18 @@ var localMutants = []Broken{
 			Old: `q.r.Messages = append(q.r.Messages, lm.Message{Role: lm.Assistant, Text: reply.Choices[0].Text})`,
 			New: `_ = reply`},
 	}},
+	{What: "local models", File: "lm/local/embed.go", Tests: []string{"lm/local"}, Mutants: []Mutant{
+		{Name: "embed-filled", Breaks: "what a text is filled up with counts in its vector",
+			Old: `return out["last_hidden_state"].F32()[:len(ids)*hidden], nil`,
+			New: `return out["last_hidden_state"].F32(), nil`},
+		{Name: "embed-unit", Breaks: "every vector has the length 1",
+			Old: `unit && size > 0`,
+			New: `size > 0`},
+		{Name: "embed-last", Breaks: "a decoder's vector is that of its last token",
+			Old: `{Tokens: ids, All: true}`,
+			New: `{Tokens: ids}`},
+		{Name: "embed-unknown", Breaks: "a module that is not known is passed over",
+			Old: `return p, fmt.Errorf("modules.json: what a module`,
+			New: `_ = fmt.Sprintf("modules.json: what a module`},
+	}},
 }
