@@ -73,6 +73,9 @@ func (c *cli) runAdvise(ctx context.Context, name string, q *advising) error {
 	}
 	a := &advise.Ask{File: name, Graph: g, Goal: goal, Budget: q.budget, Most: q.samples, Engine: o}
 	if q.data != "" {
+		if err := c.ownTokens(name); err != nil {
+			return err
+		}
 		if a.Data, err = c.open(q.data); err != nil {
 			return err
 		}

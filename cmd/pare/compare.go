@@ -112,6 +112,9 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.folder("output", q.dir); err != nil {
 		return err
 	}
+	if err := c.ownTokens(name); err != nil {
+		return err
+	}
 	d, err := c.open(q.data)
 	if err != nil {
 		return err

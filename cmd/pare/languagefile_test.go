@@ -36,6 +36,15 @@ func TestPruneLanguage(t *testing.T) {
 	if o := ok(t, "model", "inspect", at("new")); !strings.Contains(o, "mlp.up_proj") {
 		t.Error(o)
 	}
+	for _, a := range [][]string{
+		{"advise", gguf, "--goal", "macs=0.8", "--budget", "1s"},
+		{"compare", gguf, "-o", at("compared"), "--methods", "magnitude", "--sparsity", "0.5", "--epochs", "1"},
+	} {
+		status, _, said := pare(t, append([]string{"model"}, append(a, "--data", "text:"+at("a.txt")+"?seq=16")...)...)
+		if status != 0 || !strings.Contains(said, "the model's own tokenizer") {
+			t.Errorf("%v: %d %s", a, status, said)
+		}
+	}
 }
 
 // What is said of the network that was pruned is measured on what its file holds: here weights
