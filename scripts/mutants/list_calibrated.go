@@ -9,15 +9,10 @@ var calibratedMutants = []Broken{
 			Old: `norm := math.Sqrt(x)`,
 			New: `norm := x`},
 		{Name: "wanda-by-layer", Breaks: "a layer is ranked as a whole, not row by row",
-			Old: `	out := prune.NewMask(w.Len(), false)
-	before := 0`,
-			New: `	if s.Sparsity > 0 {
-		return prune.TopK(sc, len(sc)-share(len(sc), s.Sparsity), prune.CutFirst), nil
-	}
-	out := prune.NewMask(w.Len(), false)
-	before := 0`},
-		{Name: "wanda-random", Breaks: "what is cut of a row is drawn at random",
-			Old: `row[k] = sc[m.At(o, k)]`,
+			Old: `return c.byRow(sc, s.Sparsity), nil`,
+			New: `return prune.TopK(sc, len(sc)-share(len(sc), s.Sparsity), prune.CutFirst), nil`},
+		{Name: "wanda-random", Breaks: "what is cut of a row is drawn at random", File: "model/calibrated/layers.go",
+			Old: `row[k] = score[m.At(o, k)]`,
 			New: `row[k] = float32((m.At(o, k) * 7919) % 101)`},
 		{Name: "wanda-pattern-ignored", Breaks: "single weights are cut whatever the pattern",
 			Old: `if s.Pattern != (allocate.Pattern{}) {`,
