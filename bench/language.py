@@ -32,7 +32,7 @@ from onnx import helper, numpy_helper
 SAMPLES = 128
 MOST = 8 << 30  # bytes of address space that a tool may take
 TARGETS = [("50 %", 0.5, ""), ("70 %", 0.7, ""), ("2:4", 0.5, "2:4")]
-PARE = [("magnitude", []), ("wanda", []), ("ria", []), ("dsnot", []), ("dsnot, same sign", ["--same-sign"]), ("sparsegpt", [])]
+PARE = [("magnitude", []), ("wanda", []), ("ria", []), ("ria, permuted", ["--permute", "assignment"]), ("dsnot", []), ("dsnot, same sign", ["--same-sign"]), ("sparsegpt", [])]
 ONNXSIM = ["magnitude", "wanda", "wanda, flattened", "sparsegpt"]
 
 
@@ -153,8 +153,8 @@ def table(pare, net, text, rounds):
             raise SystemExit("the flattened network is another one")
         for target, sparsity, pattern in TARGETS:
             for method, more in PARE:
-                if pattern and "same sign" in method:
-                    continue  # which a pattern is anyway
+                if (pattern and "same sign" in method) or (not pattern and "permuted" in method):
+                    continue  # which patterns are anyway; which is for patterns
                 command = [pare, "model", "prune", copy, "--method", method.split(",")[0], *more, "--sparsity", str(sparsity), "--epochs", "0", "--no-bench", "--force"]
                 command += ["--pattern", pattern] if pattern else []
                 if method != "magnitude":

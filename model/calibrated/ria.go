@@ -19,6 +19,7 @@ type RIA struct {
 	Pattern  allocate.Pattern `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
 	Power    float64          `flag:"power" range:"[0,)" doc:"power of the norm of an input in the rates of its weights; 0: inputs do not count"`
 	Rank     string           `flag:"rank" choice:"layer,row" doc:"single weights that are ranked together: those of a layer, or of each row of outputs"`
+	Permute  string           `flag:"permute" choice:"none,heuristic,assignment" doc:"with N:M: put the inputs of layers that alone read them into an order in which more of the rates stay, together with what makes them: none, heuristic (dealt out by the sums of their rates), or assignment (and refined by linear sum assignment)"`
 	Samples
 }
 
@@ -34,7 +35,7 @@ var riaCard = &catalog.Card{
 
 // NewRIA gives the method with its defaults.
 func NewRIA() *RIA {
-	return &RIA{Sparsity: .5, Power: .5, Rank: "layer", Samples: Samples{Samples: 128}}
+	return &RIA{Sparsity: .5, Power: .5, Rank: "layer", Permute: "none", Samples: Samples{Samples: 128}}
 }
 
 // Card describes the method.
@@ -42,14 +43,30 @@ func (*RIA) Card() *catalog.Card { return riaCard }
 
 // Run cuts layer after layer, and fine-tunes.
 func (s *RIA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	return s.each(ctx, j, false, s.pick)
+	if s.Permute == "none" {
+		return s.each(ctx, j, false, func(c *cut) (*prune.Mask, error) { return s.pick(c, nil) })
+	}
+	if s.Pattern.M == 0 {
+		return nil, catalog.Errorf("{Permute} %s: inputs are put into another order for an N:M {Pattern}, such as 2:4", s.Permute)
+	}
+	by := &orders{pattern: s.Pattern, assign: s.Permute == "assignment", readers: readers(j.Graph)}
+	res, err := s.each(ctx, j, false, func(c *cut) (*prune.Mask, error) { return s.pick(c, by) })
+	if err != nil {
+		return nil, err
+	}
+	return res, by.apply(res)
 }
 
 // pick keeps of a layer, or of each of its rows, the weights of the largest rates.
-func (s *RIA) pick(c *cut) (*prune.Mask, error) {
+func (s *RIA) pick(c *cut, by *orders) (*prune.Mask, error) {
 	sc := make([]float32, c.Weight.Len())
 	for _, m := range c.of {
 		s.rate(c.Weight.Data(), m, sc)
+	}
+	if by != nil {
+		if k, err := by.pick(c, sc); k != nil || err != nil {
+			return k, err
+		}
 	}
 	switch {
 	case s.Pattern != (allocate.Pattern{}):

@@ -72,6 +72,37 @@ var calibratedMutants = []Broken{
 			Old: `v := math.Abs(float64(w[m.At(o, k)]))`,
 			New: `v := float64(w[m.At(o, k)])`},
 	}},
+	{What: "ria's order of channels", File: "model/calibrated/permute.go", Mutants: []Mutant{
+		{Name: "ria-permute-left-out", Breaks: "the network is left in its order, and its masks hold no pattern",
+			Old: `for _, f := range s.found {`,
+			New: `for _, f := range s.found[:0] {`},
+		{Name: "ria-permute-reader-alone", Breaks: "what makes the channels stays in the old order",
+			Old: `for a, from := range r.group.Order(f.from) {`,
+			New: `for a, from := range r.group.Order(f.from) {
+			if a.Value.Name != f.Layer {
+				continue
+			}`},
+		{Name: "ria-permute-masks-stay", Breaks: "masks stay in the old order",
+			Old: `if w.Value == a.Value {`,
+			New: `if false {`},
+		{Name: "ria-permute-not-in-turns", Breaks: "columns are dealt out from the lowest on each time, not up and down",
+			Old: `if i%2 == 1 {
+			slices.Reverse(part)`,
+			New: `if false {
+			slices.Reverse(part)`},
+		{Name: "ria-permute-worst", Breaks: "the assignment of the smallest sum is taken",
+			Old: `return gain[r*strips+c] })`,
+			New: `return -gain[r*strips+c] })`},
+		{Name: "ria-permute-not-refined", Breaks: "nothing is assigned",
+			Old: `x.refine(order, column)`,
+			New: `_ = column`},
+		{Name: "ria-assign-greedy", Breaks: "a row takes the best column that is free", File: "model/calibrated/assign.go",
+			Old: `colPrice[c] -= step`,
+			New: `colPrice[c] -= 0 * step`},
+		{Name: "ria-permute-even-if-worse", Breaks: "an order is taken that keeps less than the file's",
+			Old: `if max(found.Heuristic, found.Assigned) <= found.Plain {`,
+			New: `if false {`},
+	}},
 	{What: "dsnot", File: "model/calibrated/dsnot.go", Mutants: []Mutant{
 		{Name: "dsnot-no-exchange", Breaks: "the first mask stays",
 			Old: `for range r.Cycles {`,
