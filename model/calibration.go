@@ -173,13 +173,7 @@ func upTo(n int, batches calibrate.Batches) calibrate.Batches {
 			if seen >= n {
 				return errEnough
 			}
-			most := 1
-			for _, t := range in {
-				if len(t.Shape) > 0 {
-					most = max(most, t.Shape[0])
-				}
-			}
-			seen += most
+			seen += calibrate.Samples(in)
 			return yield(in)
 		})
 		if errors.Is(err, errEnough) {

@@ -15,6 +15,7 @@ import (
 	"pare/model/calibrated"
 	"pare/model/oneshot"
 	"pare/model/structured"
+	"pare/prune/allocate"
 )
 
 // Methods calibrate, train and cut a language model on a text, and what they leave is
@@ -30,7 +31,9 @@ func TestMethods(t *testing.T) {
 	}
 	wanda, sparse, heads := calibrated.NewWanda(), calibrated.NewSparseGPT(), structured.NewHeads()
 	wanda.Samples.Samples, sparse.Samples.Samples, heads.Samples, heads.Share = 8, 8, 8, .5
-	for name, m := range map[string]model.Method{"wanda": wanda, "sparsegpt": sparse, "magnitude": &oneshot.GlobalMP{Sparsity: .3}, "heads": heads} {
+	ria, dsnot := calibrated.NewRIA(), calibrated.NewDSnoT()
+	ria.Samples.Samples, ria.Pattern, ria.Permute, dsnot.Samples.Samples = 8, allocate.Pattern{N: 2, M: 4}, "assignment", 8
+	for name, m := range map[string]model.Method{"ria": ria, "dsnot": dsnot, "wanda": wanda, "sparsegpt": sparse, "magnitude": &oneshot.GlobalMP{Sparsity: .3}, "heads": heads} {
 		for _, config := range []string{
 			`{"model_type":"llama","vocab_size":256,"hidden_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":32,"tie_word_embeddings":true}`,
 			`{"model_type":"gpt2","vocab_size":256,"n_embd":24,"n_head":4,"n_layer":2,"n_positions":32}`,
@@ -62,6 +65,9 @@ func TestMethods(t *testing.T) {
 			r := modeltest.Run(t, m, j)
 			if _, _, err := family.Weights(r.Graph); err != nil {
 				t.Errorf("%s, %s: %v", name, c.Type, err)
+			}
+			if f, ok := r.Facts.(*calibrated.RIAFacts); ok && len(f.Orders) != 2 { // the last of each block
+				t.Errorf("%s, %s: %d layers were put into another order", name, c.Type, len(f.Orders))
 			}
 			if last := r.Epochs[1]; last.Loss > 1.5 {
 				t.Errorf("%s, %s: the loss is %v after two epochs", name, c.Type, last.Loss)

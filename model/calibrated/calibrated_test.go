@@ -109,9 +109,13 @@ func TestPatterns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wanda, gpt := NewWanda(), NewSparseGPT()
-		wanda.Pattern, gpt.Pattern, gpt.BlockSize = p, p, 10
-		for _, m := range []model.Method{wanda, gpt} {
+		wanda, gpt, ria, dsnot := NewWanda(), NewSparseGPT(), NewRIA(), NewDSnoT()
+		wanda.Pattern, gpt.Pattern, gpt.BlockSize, ria.Pattern, dsnot.Pattern, dsnot.Threshold = p, p, 10, p, p, 0
+		methods := []model.Method{wanda, gpt, ria, dsnot}
+		if p.H > 0 {
+			methods = methods[:3] // tiles are not exchanged
+		}
+		for _, m := range methods {
 			r := modeltest.Run(t, m, modeltest.Job(t, 0))
 			for l, w := range r.Masks.Weights {
 				rows, cols, at := w.Matrix()
@@ -143,7 +147,7 @@ func TestPatterns(t *testing.T) {
 
 // Training goes on with what is cut held; what is cut stays zero.
 func TestFineTuned(t *testing.T) {
-	for _, m := range []model.Method{NewWanda(), NewSparseGPT()} {
+	for _, m := range []model.Method{NewWanda(), NewSparseGPT(), NewRIA(), NewDSnoT()} {
 		r := modeltest.Run(t, m, modeltest.Job(t, 1))
 		if len(r.Epochs) != 1 || r.Masks.Sparsity() != .5 {
 			t.Errorf("%s: %d epochs, sparsity %v", m.Card().Name, len(r.Epochs), r.Masks.Sparsity())

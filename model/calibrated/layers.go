@@ -7,7 +7,9 @@ import (
 	"pare/catalog"
 	"pare/model"
 	"pare/prune"
+	"pare/prune/allocate"
 	"pare/prune/calibrate"
+	"pare/tensor"
 )
 
 // Samples are the settings of methods that look at what goes into the layers.
@@ -20,7 +22,8 @@ type Samples struct {
 // place where the method solves it.
 type cut struct {
 	*calibrate.Layer
-	of []*calibrate.Moments // what goes into it, by its groups
+	of      []*calibrate.Moments // what goes into it, by its groups
+	samples int                  // how many ran through the network
 }
 
 // each lets a method cut layer after layer: what goes into one comes from a network
@@ -49,14 +52,20 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 	if len(layers) == 0 {
 		return nil, catalog.Errorf("no weight in scope can be calibrated: %s %s; method magnitude needs no samples", skips[0].Name, skips[0].Why)
 	}
-	walk, err := calibrate.NewWalk(j.Graph, batches, opt)
+	samples := 0
+	walk, err := calibrate.NewWalk(j.Graph, func(yield func(map[string]*tensor.Tensor) error) error {
+		return batches(func(in map[string]*tensor.Tensor) error {
+			samples += calibrate.Samples(in)
+			return yield(in)
+		})
+	}, opt)
 	if err != nil {
 		return nil, err
 	}
 	masks := map[*prune.Weight]*prune.Mask{}
 	few := 0
 	for _, l := range layers {
-		c := &cut{Layer: l}
+		c := &cut{Layer: l, samples: samples}
 		if c.of, err = l.Inputs(ctx, walk, whole); err != nil {
 			return nil, err
 		}
@@ -93,3 +102,34 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 // share is how many of the first n entries of a layer are cut at a sparsity: counts that
 // are made of it for one part after the other add up to those of the layer.
 func share(n int, sparsity float64) int { return int(float64(n)*sparsity + .5) }
+
+// byRow keeps in every row of a layer's matrices the weights of the largest scores, by
+// counts that add up to the sparsity of the layer.
+func (c *cut) byRow(score []float32, sparsity float64) *prune.Mask {
+	out := prune.NewMask(c.Weight.Len(), false)
+	before := 0
+	for _, m := range c.of {
+		row := make([]float32, m.Cols)
+		for o := range m.Outs {
+			for k := range row {
+				row[k] = score[m.At(o, k)]
+			}
+			cut := share(before+m.Cols, sparsity) - share(before, sparsity)
+			before += m.Cols
+			kept := prune.TopK(row, m.Cols-cut, prune.CutFirst)
+			for k := range row {
+				out.Set(m.At(o, k), kept.Kept(k))
+			}
+		}
+	}
+	return out
+}
+
+// patterned keeps what a pattern does of the largest scores.
+func (c *cut) patterned(score []float32, p allocate.Pattern, sparsity float64) (*prune.Mask, error) {
+	k, err := p.Masks([]*prune.Weight{c.Weight}, [][]float32{score}, sparsity)
+	if err != nil {
+		return nil, err
+	}
+	return k.Mask[0], nil
+}

@@ -195,7 +195,22 @@ func TestCalibratedOracle(t *testing.T) {
 		f(s)
 		return s
 	}
+	ria := func(f func(s *RIA)) *RIA {
+		s := NewRIA()
+		s.Sparsity, s.Samples.Samples = .6, 100
+		f(s)
+		return s
+	}
+	dsnot := func(f func(s *DSnoT)) *DSnoT {
+		s := NewDSnoT()
+		s.Sparsity, s.Samples.Samples, s.Threshold = .6, 100, .02
+		f(s)
+		return s
+	}
 	for name, m := range map[string]model.Method{
+		"ria": ria(func(*RIA) {}), "ria, rows": ria(func(s *RIA) { s.Rank, s.Sparsity = "row", .37 }), "ria 2:4": ria(func(s *RIA) { s.Pattern = two }), "ria, power": ria(func(s *RIA) { s.Power = 2 }),
+		"dsnot": dsnot(func(*DSnoT) {}), "dsnot 2:4": dsnot(func(s *DSnoT) { s.Pattern = two }), "dsnot, same sign": dsnot(func(s *DSnoT) { s.SameSign, s.Initial = true, "magnitude" }),
+		"dsnot, one cycle": dsnot(func(s *DSnoT) { s.Cycles, s.Power = 1, 0 }), "dsnot, odd": dsnot(func(s *DSnoT) { s.Sparsity, s.Initial, s.Power = .37, "sparsegpt", .5 }),
 		"wanda": wnd(func(*Wanda) {}), "wanda 2:4": wnd(func(s *Wanda) { s.Pattern = two }), "wanda, odd": wnd(func(s *Wanda) { s.Sparsity = .37 }),
 		"sparsegpt": gpt(func(*SparseGPT) {}), "sparsegpt, blocks": gpt(func(s *SparseGPT) { s.BlockSize = 4 }), "sparsegpt 2:4": gpt(func(s *SparseGPT) { s.Pattern = two }),
 		"sparsegpt, damped": gpt(func(s *SparseGPT) { s.Damp, s.Sparsity = .5, .37 }),
@@ -217,6 +232,10 @@ func TestCalibratedOracle(t *testing.T) {
 						layer.W.Mask = wanda(t, []part{p}, s.Sparsity, s.Pattern == two)
 					case *SparseGPT:
 						layer.W.Mask = sparseGPT(t, []part{p}, s)
+					case *RIA:
+						layer.W.Mask = relative(t, []part{p}, s, s.Pattern == two)
+					case *DSnoT:
+						layer.W.Mask = exchanged(t, []part{p}, s, s.Pattern == two, 100)
 					}
 				}
 				r.Run().Follow(t, m, j)
@@ -268,7 +287,9 @@ func TestCalibratedConvolutionOracle(t *testing.T) {
 	gpt := NewSparseGPT()
 	wnd := NewWanda()
 	gpt.BlockSize, gpt.Sparsity, wnd.Sparsity = 5, .37, .37 // whose counts are no whole numbers
-	for _, m := range []model.Method{wnd, gpt} {
+	ria, rows, dsnot := NewRIA(), NewRIA(), NewDSnoT()
+	ria.Sparsity, rows.Sparsity, dsnot.Sparsity, rows.Rank = .37, .37, .37, "row"
+	for _, m := range []model.Method{wnd, gpt, ria, rows, dsnot} {
 		var want []part
 		for _, p := range parts {
 			c := part{x: p.x}
@@ -278,10 +299,15 @@ func TestCalibratedConvolutionOracle(t *testing.T) {
 			want = append(want, c)
 		}
 		var kept []bool
-		if m == model.Method(gpt) {
-			kept = sparseGPT(t, want, gpt)
-		} else {
+		switch s := m.(type) {
+		case *SparseGPT:
+			kept = sparseGPT(t, want, s)
+		case *Wanda:
 			kept = wanda(t, want, .37, false)
+		case *RIA:
+			kept = relative(t, want, s, false)
+		case *DSnoT:
+			kept = exchanged(t, want, s, false, samples)
 		}
 		g := graph.New("g", 17)
 		x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(samples, groups*in, high, wide)}

@@ -54,27 +54,7 @@ func (s *Wanda) pick(c *cut) (*prune.Mask, error) {
 		}
 	}
 	if s.Pattern != (allocate.Pattern{}) {
-		k, err := s.Pattern.Masks([]*prune.Weight{w}, [][]float32{sc}, s.Sparsity)
-		if err != nil {
-			return nil, err
-		}
-		return k.Mask[0], nil
+		return c.patterned(sc, s.Pattern, s.Sparsity)
 	}
-	out := prune.NewMask(w.Len(), false)
-	before := 0
-	for _, m := range c.of {
-		row := make([]float32, m.Cols)
-		for o := range m.Outs {
-			for k := range row {
-				row[k] = sc[m.At(o, k)]
-			}
-			cut := share(before+m.Cols, s.Sparsity) - share(before, s.Sparsity)
-			before += m.Cols
-			kept := prune.TopK(row, m.Cols-cut, prune.CutFirst)
-			for k := range row {
-				out.Set(m.At(o, k), kept.Kept(k))
-			}
-		}
-	}
-	return out, nil
+	return c.byRow(sc, s.Sparsity), nil
 }

@@ -20,6 +20,17 @@ import (
 // name. It ends with the error of yield, or its own.
 type Batches func(yield func(inputs map[string]*tensor.Tensor) error) error
 
+// Samples is the number of samples of a batch: the longest of its tensors' first axes.
+func Samples(batch map[string]*tensor.Tensor) int {
+	n := 1
+	for _, t := range batch {
+		if len(t.Shape) > 0 {
+			n = max(n, t.Shape[0])
+		}
+	}
+	return n
+}
+
 // Options say how samples run through a network. The zero value is usable.
 type Options struct {
 	Engine engine.Options

@@ -71,6 +71,9 @@ func zeroedIsCut(t *testing.T, name string, g *graph.Graph) []*structure.Group {
 		s[0].Set(0, false)
 	}
 	check("all groups", s)
+	if n := reordered(t, name, g); n == 0 {
+		t.Logf("%s: no group is put into another order", name)
+	}
 	return groups
 }
 
