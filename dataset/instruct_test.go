@@ -62,7 +62,7 @@ func TestBefore(t *testing.T) {
 	tok := "tokenizer=" + write(t, filepath.Join(dir, "tokenizer.json"), []byte(chatty))
 	line := `{"do":"say","out":"yes yes"}` + "\n"
 	jsonl := write(t, filepath.Join(dir, "a.jsonl"), []byte(strings.Repeat(line, 4000)))
-	text := write(t, filepath.Join(dir, "a.txt"), []byte(strings.Repeat("say twice yes\n", 3)))
+	text := write(t, filepath.Join(dir, "a.txt"), []byte(strings.Repeat("say twice yes\n", 300)))
 	lines := write(t, filepath.Join(dir, "b.txt"), []byte("say\nsay twice\n"))
 	for _, c := range []struct {
 		spec         string

@@ -19,25 +19,29 @@ func (l *layout) attended(g *graph.Graph) []string {
 		}
 	}
 	var out []string
-	add := func(x *graph.Value) {
-		for _, w := range sources(x, makers) {
-			if !slices.Contains(out, w.Name) {
-				out = append(out, w.Name)
+	for _, core := range attentions(g) {
+		for _, x := range []*graph.Value{core[0], core[2]} {
+			for _, w := range sources(x, makers) {
+				if !slices.Contains(out, w.Name) {
+					out = append(out, w.Name)
+				}
 			}
 		}
 	}
+	return out
+}
+
+// attentions are the queries, keys and values that attentions of a network compare: nodes,
+// or written out as a softmax between two products. What there is not is nil.
+func attentions(g *graph.Graph) (out [][3]*graph.Value) {
 	op.Each(g, func(n *graph.Node) {
 		switch {
 		case n.Is("MatMul") && softmax(n.In(0)) != nil: // probabilities by values
 			if scores := product(softmax(n.In(0)).In(0)); scores != nil {
-				add(scores.In(0))
+				out = append(out, [3]*graph.Value{scores.In(0), scores.In(1), n.In(1)})
 			}
-			add(n.In(1))
 		case strings.HasSuffix(n.Op, "Attention"):
-			add(n.In(0))
-			if n.In(2) != nil {
-				add(n.In(2))
-			}
+			out = append(out, [3]*graph.Value{n.In(0), n.In(1), n.In(2)})
 		}
 	})
 	return out

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	"pare/prune/structure"
 )
 
 // The hard concrete distribution (Louizos, Welling, Kingma 2018, arXiv 1712.01312) with the
@@ -108,44 +106,54 @@ func ranked(a []float64) []int {
 	return out
 }
 
-// adjust takes gates of the stream (of the feed-forward layers, where that stays whole)
-// away, or puts them back, by their logits, until the sparsity is as near to a target as
-// such gates bring it. It says how many there are more.
-func (l *layout) adjust(z, a []float64, target float64) (more int) {
+// adjust takes gates of the stream away, or puts them back, by their logits, until the
+// sparsity is as near to a target as these bring it, and then gates of the feed-forward
+// layers, where it still is farther away than a tolerance. It says how many there are more.
+func (l *layout) adjust(z, a []float64, target, tolerance float64) (more int) {
+	for _, part := range []string{"hidden", "intermediate"} {
+		if math.Abs(l.sparsity(l.count(z), nil)-target) > tolerance {
+			more += l.adjustPart(part, z, a, target)
+		}
+	}
+	return more
+}
+
+// adjustPart is adjust by the gates of one part.
+func (l *layout) adjustPart(part string, z, a []float64, target float64) (more int) {
 	var pool []int
+	of := map[int]int{} // the vector of each gate
 	for i, v := range l.vectors {
-		if v.learned && (i == l.hidden || l.hidden < 0 && v.kind == structure.FeedForward) {
-			for c := range v.n {
-				pool = append(pool, v.first+c)
+		if v.learned && partOf(v.kind) == part {
+			for c := v.first; c < v.first+v.n; c++ {
+				pool, of[c] = append(pool, c), i
 			}
 		}
 	}
 	slices.SortStableFunc(pool, func(i, k int) int { return cmp.Compare(a[i], a[k]) })
-	off := func() float64 { return l.sparsity(l.count(z), nil) - target }
-	for len(pool) > 0 {
-		was, at, to := off(), -1, 0.
+	kept := l.count(z)
+	for {
+		was, at := l.sparsity(kept, nil)-target, -1
 		for _, i := range pool {
 			if was > 0 && z[i] == 0 {
-				at, to = i, soft(a[i]) // the highest of those that are gone
+				at = i // the highest of those that are gone
 			} else if was < 0 && z[i] != 0 {
 				at = i // the lowest of those that stay
 				break
 			}
 		}
-		if at < 0 {
+		if at < 0 || was < 0 && of[at] == l.hidden && kept[l.hidden] == 1 {
 			return more
 		}
-		old := z[at]
-		z[at] = to
-		if l.hidden >= 0 && l.count(z)[l.hidden] == 0 || math.Abs(off()) >= math.Abs(was) {
-			z[at] = old
+		step := 1
+		if was < 0 {
+			step = -1
+		}
+		kept[of[at]] += float64(step)
+		if math.Abs(l.sparsity(kept, nil)-target) >= math.Abs(was) {
 			return more
 		}
-		if to > 0 {
-			more++
-		} else {
-			more--
+		if z[at], more = 0, more+step; step > 0 {
+			z[at] = soft(a[at])
 		}
 	}
-	return more
 }

@@ -18,8 +18,9 @@ import (
 type layout struct {
 	groups  []*structure.Group
 	vectors []vector
-	hidden  int // which of the vectors is the stream's; -1: it stays whole
-	gates   int // of all vectors
+	hidden  int     // which of the vectors is the stream's; -1: it stays whole
+	gates   int     // of all vectors
+	fixed   float64 // weights of attentions that lose entries with the stream alone
 	whole   float64
 	notes   []string
 }
@@ -66,6 +67,7 @@ func newLayout(g *graph.Graph, parts []string, scope prune.Scope) (*layout, erro
 		found[part]++
 		l.vectors, l.gates, l.whole = append(l.vectors, v), l.gates+v.n, l.whole+float64(v.n)*(v.own+v.shared)
 	}
+	l.addFixed(g, stream)
 	for part, what := range map[string]string{"heads": "attention whose heads can be cut", "intermediate": "feed-forward layers behind an attention whose width can be cut"} {
 		if found[part] == 0 {
 			return nil, catalog.Errorf("the network has no %s: this method cuts transformers; method channels cuts what else goes together", what)
@@ -80,6 +82,34 @@ func newLayout(g *graph.Graph, parts []string, scope prune.Scope) (*layout, erro
 		return nil, catalog.Errorf("{Parts} %s, {Include} and {Exclude} leave nothing that could be cut", strings.Join(parts, ","))
 	}
 	return l, nil
+}
+
+// addFixed counts what attentions read that no head goes with, such as the keys and values
+// that all heads of a layer share.
+func (l *layout) addFixed(g *graph.Graph, stream *structure.Group) {
+	if stream == nil {
+		return
+	}
+	all, seen := map[*graph.Value]bool{}, map[*graph.Value]bool{}
+	for k, a := range stream.Axes {
+		all[a.Value] = all[a.Value] || a.Value.IsConst() && len(a.Value.Shape) == 2 && slices.Contains(stream.Readers(), k)
+	}
+	for _, v := range l.vectors {
+		for _, a := range v.Axes {
+			seen[a.Value] = true
+		}
+	}
+	for _, core := range attentions(g) {
+		for _, x := range core {
+			for _, w := range sources(x, all) {
+				if !seen[w] {
+					seen[w] = true
+					l.fixed += float64(w.Const.Len())
+				}
+			}
+		}
+	}
+	l.whole += l.fixed
 }
 
 // partOf is a kind of group by the name that {Parts} has for it.
@@ -200,7 +230,7 @@ func (l *layout) sparsity(kept []float64, d []float64) float64 {
 	if l.hidden >= 0 {
 		width = kept[l.hidden] / float64(l.vectors[l.hidden].n)
 	}
-	n, by := 0.0, 0.0
+	n, by := l.fixed*width, l.fixed
 	for i, v := range l.vectors {
 		if i == l.hidden {
 			continue
