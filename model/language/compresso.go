@@ -44,7 +44,7 @@ var compressoCard = &catalog.Card{
 	ID: "35", Name: "compresso", Noun: "model", Title: "Structured pruning of language models by learned gates, with a prompt (Compresso)",
 	Paper: "Guo, Xu, Zhang, Yang: Compresso: Structured Pruning with Collaborative Prompting Learns Compact Large Language Models (2023). arXiv 2310.05015",
 	Cuts:  "heads, feed-forward and embedding width", Needs: catalog.Trains, Doc: compressoDoc,
-	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "gates regularisation retrain", Supervision: "labels unlabelled", Fusion: "low-rank"},
+	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "gates regularisation one-shot retrain", Supervision: "labels", Fusion: "low-rank"},
 }
 
 // NewCompresso gives the method with its defaults.

@@ -68,9 +68,9 @@ func newLayout(g *graph.Graph, parts []string, scope prune.Scope) (*layout, erro
 		l.vectors, l.gates, l.whole = append(l.vectors, v), l.gates+v.n, l.whole+float64(v.n)*(v.own+v.shared)
 	}
 	l.addFixed(g, stream)
-	for part, what := range map[string]string{"heads": "attention whose heads can be cut", "intermediate": "feed-forward layers behind an attention whose width can be cut"} {
-		if found[part] == 0 {
-			return nil, catalog.Errorf("the network has no %s: this method cuts transformers; method channels cuts what else goes together", what)
+	for _, p := range [][2]string{{"heads", "attention whose heads can be cut"}, {"intermediate", "feed-forward layers behind an attention whose width can be cut"}} {
+		if found[p[0]] == 0 {
+			return nil, catalog.Errorf("the network has no %s: this method cuts transformers; method channels cuts what else goes together", p[1])
 		}
 	}
 	if slices.Contains(parts, "hidden") {
