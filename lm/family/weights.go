@@ -249,6 +249,15 @@ func Narrows(g *graph.Graph) error {
 	return err
 }
 
+// Longest is the longest text that the model of a graph which Build made was made for; 0:
+// the graph is of another origin.
+func Longest(g *graph.Graph) int {
+	if _, c, err := recall(g); err == nil {
+		return c.Positions
+	}
+	return 0
+}
+
 // number gives the layers that are left numbers from 0 on. kept are their numbers before.
 func (w *writer) number() (kept []int, err error) {
 	at := map[int]int{}

@@ -111,6 +111,7 @@ func (s *Compresso) Run(ctx context.Context, j *model.Job) (*model.Result, error
 	if err != nil {
 		return nil, err
 	}
+	search = search.On(gated)
 	h := &l0{layout: l, Gates: m, Adapters: ad, Target: s.Sparsity, Tolerance: s.Tolerance, Warm: warm, Cubic: s.Rise == "cubic", Rate: s.GateLR, Multiplier: s.Multiplier, Seed: j.Seed,
 		Each: j.Steps() / j.Recipe.Epochs, Judged: j.Data.Val != nil}
 	h.newLogits()
@@ -126,7 +127,7 @@ func (s *Compresso) Run(ctx context.Context, j *model.Job) (*model.Result, error
 	}
 	res.Add(epochs)
 	z := s.settle(h, f, res)
-	h.Fixed = z
+	h.fix(z)
 	if s.Tune > 0 {
 		if epochs, err = runs.Fit(ctx, tune, gated, ad, h); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ const gateName = "pare.compresso.gates"
 // weights that have adapters, are trained.
 func (l *layout) gated(g *graph.Graph, adapted []string) (*graph.Graph, *graph.Value, error) {
 	c, _ := g.Clone(false)
+	c.Usage.Sizes = nil // samples may be longer, with a prompt before them
 	m := c.Const(gateName, tensor.From(slices.Repeat([]float32{1}, l.gates+1), 1, l.gates+1), graph.Param)
 	groups, _ := structure.Groups(c)
 	if err := structure.GateReads(c, groups, l.places(true), m); err != nil {

@@ -81,6 +81,17 @@ func (h *l0) Reparametrise(ps []*train.Param) ([]*train.Param, error) {
 	return slices.Delete(slices.Clone(ps), i, i+1), nil
 }
 
+// Start has the gates be those of the end of an epoch, where a run goes on there.
+func (h *l0) Start(r *train.Run) error { return h.AfterStep(r) }
+
+// fix ends the learning of gates.
+func (h *l0) fix(z []float64) {
+	h.Fixed = z
+	for i, x := range z {
+		h.Gates.Const.F32()[i] = float32(x)
+	}
+}
+
 // BeforeStep draws the gates.
 func (h *l0) BeforeStep(r *train.Run) error {
 	if h.Fixed != nil {

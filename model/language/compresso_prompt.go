@@ -10,6 +10,7 @@ import (
 
 	"pare/catalog"
 	"pare/dataset"
+	"pare/lm/family"
 	"pare/model"
 )
 
@@ -64,6 +65,9 @@ func (s *Compresso) prompted(j *model.Job, res *model.Result) (*dataset.Data, in
 	d, tokens, err := j.Data.Before(text)
 	if err != nil {
 		return nil, 0, catalog.Errorf("{PromptFile}: %v", err)
+	}
+	if most, n := family.Longest(j.Graph), d.Train.X().Size(); most > 0 && n > most {
+		return nil, 0, catalog.Errorf("{PromptFile}: with its %d tokens samples have %d, and the model was made for texts of %d: give shorter samples, a shorter prompt, or none", tokens, n, most)
 	}
 	name := "the text of this method (pare model prune --help names it)"
 	if s.PromptFile != "" {

@@ -17,6 +17,7 @@ import (
 	"pare/lm/family"
 	"pare/model"
 	"pare/prune"
+	"pare/prune/hook"
 	"pare/prune/structure"
 	"pare/tensor"
 	"pare/train"
@@ -490,5 +491,246 @@ func TestCompresso(t *testing.T) {
 	was, is := before.Value("model.layers.0.self_attn.k_proj.weight"), res.Graph.Value("model.layers.0.self_attn.k_proj.weight")
 	if got := res.Kept.Take(was.Name, was.Const); !slices.Equal(got.F32(), is.Const.F32()) {
 		t.Error("keys have moved")
+	}
+}
+
+// What was stopped and resumed comes to the same, with further epochs for the products.
+func TestCompressoResumes(t *testing.T) {
+	d := sheep(t, 16)
+	train, val, err := d.Train.Split(.2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Compresso){
+		"gates": func(s *Compresso) { s.Tune, s.TuneLR = 1, .01 },
+		"norm":  func(s *Compresso) { s.Choose = "norm" },
+	} {
+		modeltest.Resumes(t, name, func() (model.Method, *model.Job) {
+			s := quick()
+			change(s)
+			j := small(t, 4)
+			j.Data = &dataset.Data{Train: train, Val: val, Norm: d.Norm}
+			return s, j
+		}, 0, 3, 17)
+	}
+}
+
+// Of the candidates the best on the validation set is kept, its products too; others are
+// none.
+func TestCompressoCandidates(t *testing.T) {
+	l, err := newLayout(decoder(t, llama(24, 2, 4, 2, 20, "")), everything, prune.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	array := hook.NewArray("a", 1, 1)
+	for judged, want := range map[bool]int{true: 3, false: 5} {
+		h := &l0{layout: l, Target: .3, Tolerance: .01, Judged: judged, Adapters: &hook.Adapters{Of: []*hook.Adapter{{Change: &hook.LowRankChange{C: array, R: array}}}}}
+		h.newLogits()
+		for epoch, c := range []struct{ logit, loss float64 }{{4, 1}, {-1, 3}, {-.5, 2}, {4, 1}, {-.2, 2.5}} { // the logit 4 leaves too much
+			for i := range h.A {
+				h.A[i] = c.logit
+			}
+			array.W[0] = float32(epoch)
+			if err := h.AfterEpoch(nil, train.Epoch{Epoch: epoch + 1, ValLoss: c.loss}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !h.restore() || h.BestEpoch != want || array.W[0] != float32(want-1) || h.A[0] != map[int]float64{3: -.5, 5: -.2}[want] {
+			t.Errorf("judged %v: epoch %d, logit %v, weight %v", judged, h.BestEpoch, h.A[0], array.W[0])
+		}
+		if len(h.Course) != 5 {
+			t.Errorf("%v", h.Course)
+		}
+	}
+}
+
+// The network is judged after an epoch with hard gates: the score of the last is that of
+// the network that comes out.
+func TestCompressoJudged(t *testing.T) {
+	j := small(t, 6)
+	s := quick()
+	s.Tolerance = .9 // nothing is adjusted, and the last epoch is a candidate
+	j.Data.Val = j.Data.Test
+	res := modeltest.Run(t, s, j)
+	f := res.Facts.(*CompressoFacts)
+	m, err := j.Held().Run(t.Context(), res.Graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := res.Epochs[f.Epoch-1]; f.Adjusted != 0 || math.Abs(e.ValLoss-m.Loss) > 1e-4*m.Loss {
+		t.Errorf("epoch %d had the loss %v, the network has %v; %+v", f.Epoch, e.ValLoss, m.Loss, f)
+	}
+}
+
+// Structures that are chosen before the training are those of the smallest norm, or others,
+// of the size that is asked for, and the gates are 1.
+func TestCompressoChosen(t *testing.T) {
+	for _, choose := range []string{"norm", "random"} {
+		s := quick()
+		s.Choose = choose
+		j := small(t, 1)
+		g, _ := j.Graph.Clone(true)
+		f := modeltest.Run(t, s, j).Facts.(*CompressoFacts)
+		if math.Abs(f.Sparsity-.3) > .01 || f.Expected != nil {
+			t.Errorf("%s: %+v", choose, f)
+		}
+		groups, _ := structure.Groups(g)
+		rates := structure.Score(groups, structure.Squares)
+		least := true
+		for _, v := range f.Vectors {
+			for _, z := range v.Gates {
+				if z != 1 {
+					t.Errorf("%s: a gate of %v", choose, z)
+				}
+			}
+			i := slices.IndexFunc(groups, func(g *structure.Group) bool { return g.Name == v.Name })
+			for c, r := range rates[i] {
+				for _, k := range v.Kept {
+					if !slices.Contains(v.Kept, c) && r > rates[i][k] {
+						least = false
+					}
+				}
+			}
+		}
+		if least != (choose == "norm") {
+			t.Errorf("%s: what goes has the smallest norms: %v", choose, least)
+		}
+	}
+}
+
+// instructions are a job's samples with responses.
+func instructions(t testing.TB) *dataset.Data {
+	t.Helper()
+	d := sheep(t, 16)
+	for _, s := range []*dataset.Set{d.Train, d.Test} {
+		s.Fields[0].Name = "input_ids"
+		s.Fields[0].Tokens = 256
+		next := s.Fields[1]
+		for i := range next.Ints {
+			if i%16 < 6 {
+				next.Ints[i] = -1
+			}
+		}
+	}
+	return d
+}
+
+// The prompt stands before instructions alone, unless another is named, and is told of.
+func TestCompressoPrompt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "prompt.txt")
+	if err := os.WriteFile(path, []byte("Be small."), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file     string
+		instruct bool
+		tokens   int
+		said     string
+	}{
+		{"", false, 0, "no prompt stands before"}, {"none", false, 0, ""}, {"none", true, 0, ""}, {path, true, 9, "9 tokens before every sample, the text of " + path}, {path, false, 9, "9 tokens"},
+		{"", true, len(CompressoPrompt), "the text of this method"},
+	} {
+		j := small(t, 1)
+		if c.instruct {
+			j.Data = instructions(t)
+		}
+		if len(CompressoPrompt) == c.tokens {
+			few := *j.Data.Train
+			few.Index = []int32{0, 1}
+			j.Data.Train, j.Recipe.Batch = &few, 1
+		}
+		s := quick()
+		s.PromptFile = c.file
+		res := modeltest.Run(t, s, j)
+		said := modeltest.Said(res)
+		if f := res.Facts.(*CompressoFacts); f.Prompt != c.tokens || !strings.Contains(said, c.said) || c.said == "" && strings.Contains(said, "prompt") {
+			t.Errorf("%q, instructions %v: %d tokens, %s", c.file, c.instruct, f.Prompt, said)
+		}
+	}
+	j, s := small(t, 1), quick()
+	s.PromptFile = path
+	j.Graph = decoder(t, llama(24, 2, 4, 2, 20, `,"max_position_embeddings":20`))
+	modeltest.Refused(t, s, j, "with its 9 tokens samples have 25, and the model was made for texts of 20")
+	if n := len(strings.Fields(CompressoPrompt)); n < 120 || n > 170 || !strings.Contains(CompressoPrompt, "pruning") {
+		t.Errorf("the prompt has %d words", n)
+	}
+}
+
+func TestCompressoBad(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.txt")
+	if err := os.WriteFile(empty, []byte(" \n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for want, f := range map[string]func(*model.Job, *Compresso){
+		"Sparsity 0.95":             func(_ *model.Job, s *Compresso) { s.Sparsity = .95 },
+		"leave 0.0040 away already": func(_ *model.Job, s *Compresso) { s.Sparsity = .003 },
+		"takes away 0.":             func(_ *model.Job, s *Compresso) { s.Sparsity, s.Parts = .9, []string{"intermediate"} },
+		"Parts wings":               func(_ *model.Job, s *Compresso) { s.Parts = []string{"wings"} },
+		"each once":                 func(_ *model.Job, s *Compresso) { s.Parts = []string{"heads", "heads"} },
+		"leave nothing that could":  func(_ *model.Job, s *Compresso) { s.Exclude = []string{"*"} },
+		"Warm 9ep":                  func(_ *model.Job, s *Compresso) { s.Warm = train.At{X: 9, Unit: train.Epochs} },
+		"gates and products":        func(j *model.Job, _ *Compresso) { j.Recipe.Epochs = 0 },
+		"no attention whose heads": func(j *model.Job, _ *Compresso) {
+			j.Graph, j.Data = modeltest.Job(t, 1).Graph, modeltest.Job(t, 1).Data
+		},
+		"PromptFile: open":      func(_ *model.Job, s *Compresso) { s.PromptFile = "/no/such" },
+		"is empty: none stands": func(_ *model.Job, s *Compresso) { s.PromptFile = empty },
+		"the samples are no tokens": func(j *model.Job, s *Compresso) {
+			j.Data.Before("x")
+			j.Data = &dataset.Data{Train: j.Data.Train, Norm: j.Data.Norm}
+			s.PromptFile = "compresso_prompt.txt"
+		},
+		"has a NaN or infinity": func(j *model.Job, _ *Compresso) { j.Graph.Value("lm_head.weight").Const.F32()[3] = float32(math.NaN()) },
+	} {
+		s := quick()
+		j := small(t, 1)
+		j.OnStep = func(int, int, float64) { t.Fatalf("%s: a step was made", want) }
+		f(j, s)
+		if _, err := model.Run(t.Context(), s, j); err == nil || !strings.Contains(strings.NewReplacer("{", "", "}", "").Replace(err.Error()), want) {
+			t.Errorf("%v, want something with %q", err, want)
+		}
+	}
+	// a logit that is no number ends the training
+	h := &l0{layout: &layout{hidden: -1, gates: 1, whole: 1, vectors: []vector{{n: 1, own: 1, learned: true}}}, Rate: .1, Gates: &graph.Value{Name: gateName}}
+	h.newLogits()
+	p := &train.Param{Value: h.Gates, W: make([]float32, 2), G: []float32{float32(math.NaN()), 0}}
+	if _, err := h.Reparametrise([]*train.Param{p}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.AfterGrad(&train.Run{Config: &train.Config{}}); err == nil || !strings.Contains(err.Error(), "the logit of a gate is NaN") {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range []string{"", "{}", `{"A":[1],"M1":[1],"M2":[]}`, `{"A":[1],"M1":[1],"M2":[1],"Best":[1,2]}`} {
+		h.Adapters = &hook.Adapters{}
+		if err := h.UnmarshalBinary([]byte(bad)); err == nil {
+			t.Errorf("the state %q is read", bad)
+		}
+	}
+}
+
+// With few steps the gates do not get where they are to: that is said, and the size is what
+// is asked for all the same.
+func TestCompressoShort(t *testing.T) {
+	res := modeltest.Run(t, NewCompresso(), small(t, 1))
+	f := res.Facts.(*CompressoFacts)
+	if said := modeltest.Said(res); f.Epoch != 0 || !strings.Contains(said, "never expected to leave away") || math.Abs(f.Sparsity-.3) > .02 {
+		t.Errorf("%+v\n%s", f, said)
+	}
+}
+
+// Further epochs move the products alone.
+func TestCompressoTunes(t *testing.T) {
+	s := quick()
+	one := modeltest.Run(t, s, small(t, 4))
+	s.Tune, s.TuneLR = 2, .01
+	two := modeltest.Run(t, s, small(t, 4))
+	if f, g := one.Facts.(*CompressoFacts), two.Facts.(*CompressoFacts); !slices.EqualFunc(f.Vectors, g.Vectors, func(a, b CompressoVector) bool { return slices.Equal(a.Kept, b.Kept) && slices.Equal(a.Gates, b.Gates) }) || len(two.Epochs) != 6 {
+		t.Errorf("%+v, tuned %+v", f, g)
+	}
+	for _, v := range one.Graph.Params() {
+		moved := !slices.Equal(v.Const.F32(), two.Graph.Value(v.Name).Const.F32())
+		if trained := strings.Contains(v.Name, "q_proj") || strings.Contains(v.Name, "v_proj"); moved != trained {
+			t.Errorf("%s has moved: %v", v.Name, moved)
+		}
 	}
 }
