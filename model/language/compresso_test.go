@@ -637,7 +637,7 @@ func TestCompressoPrompt(t *testing.T) {
 		if len(CompressoPrompt) == c.tokens {
 			few := *j.Data.Train
 			few.Index = []int32{0, 1}
-			j.Data.Train, j.Recipe.Batch = &few, 1
+			j.Data.Train, j.Data.Test, j.Recipe.Batch = &few, nil, 1
 		}
 		s := quick()
 		s.PromptFile = c.file
