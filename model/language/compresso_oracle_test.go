@@ -32,7 +32,6 @@ func (t *tape) leaf(v float64) *num             { return t.put(v, nil, nil, 0, 0
 func (t *tape) add(a, b *num) *num              { return t.put(a.v+b.v, a, b, 1, 1) }
 func (t *tape) mul(a, b *num) *num              { return t.put(a.v*b.v, a, b, b.v, a.v) }
 func (t *tape) times(a *num, x float64) *num    { return t.put(a.v*x, a, nil, x, 0) }
-func (t *tape) plus(a *num, x float64) *num     { return t.put(a.v+x, a, nil, 1, 0) }
 func (t *tape) f(a *num, v, slope float64) *num { return t.put(v, a, nil, slope, 0) }
 
 func (t *tape) exp(a *num) *num { e := math.Exp(a.v); return t.f(a, e, e) }
