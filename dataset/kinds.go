@@ -89,7 +89,7 @@ func openTiles(d *Data, path string, o *options) error {
 func openText(d *Data, path string, o *options) error {
 	d.Norm, d.NormName, d.fixed = Raw, "none", true
 	seq := o.whole("seq", 64, 1)
-	token := o.tokenizing(0)
+	token := o.tokenizing(0, nil)
 	if o.err != nil {
 		return o.err
 	}
@@ -116,6 +116,7 @@ func (d *Data) bytes(b []byte, seq int) (err error) {
 	if n < 1 {
 		return fmt.Errorf("%d bytes of text are less than one sample of %d", len(b), seq)
 	}
+	d.words = bytesOf
 	now, next := textFields(seq, n)
 	for i := range now.Ints {
 		now.Ints[i], next.Ints[i] = int32(b[i]), int32(b[i+1])

@@ -26,6 +26,9 @@ type Data struct {
 	bgr     bool   // blue is the first of three channels
 	fields  *fieldOptions
 	speaks  *tokenizer.Tokenizer // of the model, for texts of which nothing else makes tokens
+
+	words func(text string) ([]int32, error) // makes tokens of a text as those of the samples were made; nil: there are none
+	lead  int                                // tokens that samples begin with, before their texts
 }
 
 // note says what was assumed; once.
@@ -86,6 +89,9 @@ their own names; whole numbers named label, class, target or y are classes. With
   tokenizer=FILE  jsonl, parquet, csv, lines, text: a tokenizer.json of Hugging Face makes tokens of a text: the fields
                   input_ids and attention_mask of length=N (types=yes: token_type_ids too; text=COLUMN names the
                   text, text=FIRST,SECOND a pair)
+  response=COLUMN jsonl, parquet, csv: what follows the instruction in text= (of two columns, the second is its input):
+                  the fields input_ids and next, the tokens that follow, which count where they are the response
+                  (template=alpaca, or plain: nothing stands around the texts)
 
 Images of folder, zip, pairs, table and parquet (PNG, JPEG, WebP, GIF, BMP, TIFF):
   channels=1|3    gray or colour for all (otherwise as the files are: colour where they are mixed)

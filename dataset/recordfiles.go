@@ -48,7 +48,8 @@ func (o *options) records(d *Data) recordOptions {
 	if r.length > 1<<24 {
 		o.fail("option length=%d is more than %d", r.length, 1<<24)
 	}
-	r.token = o.tokenizing(r.length)
+	r.token = o.tokenizing(r.length, d.speaks)
+	d.speak(r.token, true)
 	return r
 }
 
@@ -346,6 +347,9 @@ func (t *table) set(part string) (*Set, error) {
 		}
 		v := c.part
 		if p.token {
+			if err := t.o.token.heard(t, part); err != nil {
+				return nil, err
+			}
 			s.Fields = append(s.Fields, t.o.token.fields(t, c, part)...)
 			continue
 		}

@@ -165,6 +165,9 @@ func (t *table) blank(part string) (*Set, error) {
 	}
 	for _, c := range t.cols {
 		v, plan := c.part, t.plans[c]
+		if plan == nil { // it is read beside another
+			continue
+		}
 		if v.records = 1; plan.spell {
 			v.names = []string{""}
 		}
@@ -183,7 +186,7 @@ func (t *table) again(wanted func(c *cells) bool) *table {
 		u.at[name] = nil
 	}
 	for _, c := range t.cols {
-		if (t.plans[c] == nil || !wanted(c)) && (t.o.token == nil || c != t.o.token.second) {
+		if (t.plans[c] == nil || !wanted(c)) && !t.o.token.reads(c) {
 			continue
 		}
 		k := *c
@@ -197,6 +200,10 @@ func (t *table) again(wanted func(c *cells) bool) *table {
 		k := *t.o.token
 		if u.o.token = &k; k.second != nil {
 			k.second = u.at[k.second.name]
+		}
+		if k.answering != nil {
+			a := *k.answering
+			a.reply, k.answering = u.at[a.reply.name], &a
 		}
 	}
 	return u

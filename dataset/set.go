@@ -44,6 +44,7 @@ type Field struct {
 	Classes int      // Ints are classes, in [0, Classes), or negative where there is none; 0: they are plain numbers
 	Names   []string // of the classes, where known
 	Tokens  int      // Ints are a tokenizer's, which has as many; 0: they are something else
+	Gaps    bool     // some of the classes may be -1, at places that do not count, also where a stream does not know it
 	Aside   bool     // it says what the values of another field are, such as what is filled up: for networks that take it, and no target
 
 	Bytes  []uint8   // images as read, 0..255, and other small numbers

@@ -15,28 +15,34 @@ import (
 // tokenizing says how texts become tokens.
 type tokenizing struct {
 	*tokenizer.Tokenizer
-	text    []string // the columns: one, or two that are a pair; none: the only one of texts
-	types   bool     // a field says of which of two texts a token is
-	length  int      // of all; 0: of the longest
-	longest int
-	cut     int
-	second  *cells
+	text       []string // the columns: one, or two that are a pair; none: the only one of texts
+	types      bool     // a field says of which of two texts a token is
+	length     int      // of all; 0: of the longest
+	longest    int
+	cut        int
+	second     *cells
+	*answering // nil: texts are not instructions
 }
 
 // tokenCells are the tokens of a part's records.
 type tokenCells struct{ ids, mask, types []int32 }
 
-// tokenizing reads the options of tokens; nil: texts stay texts.
-func (o *options) tokenizing(length int) *tokenizing {
+// tokenizing reads the options of tokens; nil: texts stay texts. own makes the tokens of
+// instructions where no other tokenizer is named; nil: there is none.
+func (o *options) tokenizing(length int, own *tokenizer.Tokenizer) *tokenizing {
 	path, text, types := o.str("tokenizer", ""), o.names("text"), o.oneOf("types", "no", "yes") == "yes"
-	if path == "" {
-		if text != nil || types {
-			o.fail("text= and types= go with tokenizer=FILE")
-		}
-		return nil
-	}
+	answer := o.answering()
 	if len(text) > 2 {
 		o.fail("option text=%s: one column, or two that are a pair", o.q.Get("text"))
+		return nil
+	}
+	if path == "" && answer != nil && own != nil {
+		return answer.by(own, text, length)
+	}
+	if path == "" {
+		if text != nil || types || answer != nil {
+			o.fail("text=, types= and response= go with tokenizer=FILE")
+		}
 		return nil
 	}
 	s, err := openSource(path)
@@ -55,6 +61,9 @@ func (o *options) tokenizing(length int) *tokenizing {
 	if err != nil {
 		o.fail("option tokenizer=%s: %w", path, err)
 		return nil
+	}
+	if answer != nil {
+		return answer.by(t, text, length)
 	}
 	if length == 0 {
 		length = t.Fixed
@@ -79,6 +88,9 @@ func (k *tokenizing) wants(name string, isClass bool) bool {
 	if k == nil {
 		return false
 	}
+	if k.answering != nil && name == k.column {
+		return true
+	}
 	if k.text != nil {
 		return slices.Contains(k.text, name)
 	}
@@ -98,6 +110,9 @@ func (k *tokenizing) look(t *table) error {
 	}
 	if len(of) == 0 {
 		return nil
+	}
+	if k.answering != nil {
+		return k.lookAnswer(of)
 	}
 	e, _, err := k.encode(k.order(of), k.Most)
 	k.longest = max(k.longest, len(e.IDs))
@@ -135,6 +150,9 @@ func (k *tokenizing) choose(t *table, of []*cells) error {
 			return fmt.Errorf("text=%s: there is no column %q of texts%s", n, n, meant(n, names))
 		}
 	}
+	if k.answering != nil {
+		return k.chooseAnswer(t, of)
+	}
 	switch {
 	case len(of) == 0:
 		return errors.New("tokenizer=: there is no column of texts")
@@ -169,6 +187,9 @@ func (k *tokenizing) values() int {
 // room is for the tokens of n records.
 func (k *tokenizing) room(n int) *tokenCells {
 	k.cut = 0
+	if k.answering != nil {
+		k.mute = 0
+	}
 	c := &tokenCells{ids: make([]int32, 0, n*k.length), mask: make([]int32, 0, n*k.length)}
 	if k.types {
 		c.types = make([]int32, 0, n*k.length)
@@ -178,6 +199,9 @@ func (k *tokenizing) room(n int) *tokenCells {
 
 // keep makes tokens of a record's text.
 func (k *tokenizing) keep(c *cells) error {
+	if k.answering != nil {
+		return k.keepAnswer(c)
+	}
 	of := []*cells{c}
 	if k.second != nil {
 		of = append(of, k.second)
@@ -219,6 +243,9 @@ func (k *tokenizing) fields(t *table, c *cells, part string) []*Field {
 		t.d.note("%d of %d texts of the %s set have more than %d tokens and are cut off", k.cut, t.count[part], setNames[part], k.length)
 	}
 	v := c.part.ids
+	if k.answering != nil {
+		return k.answerFields(t, v, part)
+	}
 	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
 	if k.types {
 		out = append(out, &Field{Name: "token_type_ids", Ints: v.types, Aside: true})
@@ -236,6 +263,7 @@ func openLines(d *Data, path string, o *options) error {
 	if r.token == nil {
 		r.token = d.own(r.length)
 	}
+	d.speak(r.token, true)
 	if o.err == nil && r.token == nil {
 		return errors.New("tokenizer=FILE, a tokenizer.json, makes tokens of the lines")
 	}

@@ -15,8 +15,8 @@ import (
 // text is read piece by piece. Tokens that are more than samples may take go to a
 // temporary file, from which the samples are streamed.
 func (d *Data) tokenText(path string, seq int, k *tokenizing) error {
-	if k.text != nil || k.types {
-		return errors.New("text= and types= are of columns: a text has neither")
+	if k.text != nil || k.types || k.answering != nil {
+		return errors.New("text=, types= and response= are of columns: a text has none")
 	}
 	f, err := d.openRecords(path)
 	if err != nil {
@@ -46,6 +46,7 @@ func (d *Data) tokenBytes(b []byte, seq int, k *tokenizing) error {
 
 // samplesOf makes samples of the tokens of a text.
 func (d *Data) samplesOf(all *tokenFile, f *source, k *tokenizing) (err error) {
+	d.speak(k, false)
 	n := all.samples()
 	if n < 1 {
 		all.close()

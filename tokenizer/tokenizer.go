@@ -213,6 +213,17 @@ func (t *Tokenizer) Encode(first string, second *string, most int) (Encoding, in
 	return e, all, nil
 }
 
+// Lead are the tokens that the model wants before a text.
+func (t *Tokenizer) Lead() (ids []int32) {
+	for _, p := range t.template(false) {
+		if p.of >= 0 {
+			break
+		}
+		ids = append(ids, p.ids...)
+	}
+	return ids
+}
+
 // Tokens makes tokens of a text, without any around it.
 func (t *Tokenizer) Tokens(text string) ([]int32, error) { return t.encode(text, false) }
 

@@ -132,7 +132,13 @@ func (v *View) embedded(c *Compared, outs []*graph.Value, ys []int) error {
 // left sets the class that does not count, where the target has one, and checks that
 // the others are among the scores.
 func (v *View) left(c *Compared, y *dataset.Field) error {
-	if y.Size() == 1 && y.Classes > 0 || c.Params.Has("ignore") || v.samples.Stream != nil {
+	if y.Size() == 1 && y.Classes > 0 || c.Params.Has("ignore") {
+		return nil
+	}
+	if v.samples.Stream != nil {
+		if y.Gaps {
+			c.Params = withParam(c.Params, "ignore", -1)
+		}
 		return nil
 	}
 	none, most := int32(0), int32(0)

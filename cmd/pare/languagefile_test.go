@@ -47,6 +47,41 @@ func TestPruneLanguage(t *testing.T) {
 	}
 }
 
+// A model learns on instructions what it can do without, behind a prompt, and is written
+// narrower, as a folder and as a graph.
+func TestPruneInstructions(t *testing.T) {
+	gguf := lmtest.GGUF(t, lmtest.Llama2C(t))
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	var lines strings.Builder
+	for i := range 40 {
+		word := strings.Repeat(string(rune('a'+i%26)), 1+i%3)
+		lines.WriteString(`{"prompt":"say ` + word + `","response":"` + word + ` ` + word + `"}` + "\n")
+	}
+	for name, text := range map[string]string{"a.jsonl": lines.String(), "prompt.txt": "you shrink\n\n"} {
+		if err := os.WriteFile(at(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data := "jsonl:" + at("a.jsonl") + "?text=prompt&response=response&template=plain"
+	prune := []string{"model", "prune", gguf, "--method", "compresso", "--epochs", "4", "--batch", "4", "--gate-lr", "0.5", "--no-bench", "--data", data}
+	status, _, said := pare(t, append(prune, "--prompt-file", at("prompt.txt"), "-o", at("small")+"/")...)
+	if status != 0 || !strings.Contains(said, "tokens before every sample") || !strings.Contains(said, "in the end 0.3") && !strings.Contains(said, "in the end 0.29") {
+		t.Fatalf("%d %s", status, said)
+	}
+	b, err := os.ReadFile(at("small/config.json"))
+	if err != nil || !strings.Contains(string(b), `"pare"`) {
+		t.Errorf("%v: %s", err, b)
+	}
+	if o := ok(t, "model", "inspect", at("small")); !strings.Contains(o, "mlp.up_proj") {
+		t.Error(o)
+	}
+	ok(t, append(prune, "--prompt-file", "none", "-o", at("small.onnx"))...)
+	if status, _, said := pare(t, append(prune, "-o", at("none.onnx"))...); status == 0 || !strings.Contains(said, "--prompt-file: with its") || !strings.Contains(said, "texts of 128") {
+		t.Errorf("%d %s", status, said)
+	}
+}
+
 // What is said of the network that was pruned is measured on what its file holds: here weights
 // that are rounded to float16.
 func TestPruneLanguageRounded(t *testing.T) {

@@ -211,7 +211,7 @@ func (w *writer) stream() error {
 		return nil
 	}
 	n, k := float64(w.Hidden), float64(e.Shape[1])
-	if w.Norm != RMS || w.QKNorm || w.EmbedScale != 1 || w.entries().headDim == "" {
+	if !w.narrows() {
 		return fmt.Errorf("the stream has %v channels of %v: a config of type %s cannot say that its norms still count all of them; leave the embedding width whole", k, n, w.Type)
 	}
 	w.Hidden, w.Eps = e.Shape[1], w.Eps*n/k
@@ -229,6 +229,33 @@ func (w *writer) stream() error {
 		}
 	}
 	return nil
+}
+
+// narrows says whether a config can say that the stream has lost channels.
+func (c *Config) narrows() bool {
+	return c.Norm == RMS && !c.QKNorm && c.EmbedScale == 1 && c.entries().headDim != ""
+}
+
+// Narrows returns an error where Weights could not write a graph that Build made once
+// channels of its stream are cut; nil for graphs of another origin.
+func Narrows(g *graph.Graph) error {
+	if !slices.ContainsFunc(g.Meta.Props, func(p graph.Prop) bool { return p.Key == Property }) {
+		return nil
+	}
+	_, c, err := recall(g)
+	if err == nil && !c.narrows() {
+		err = fmt.Errorf("a config of type %s cannot say that its norms still count all channels", c.Type)
+	}
+	return err
+}
+
+// Longest is the longest text that the model of a graph which Build made was made for; 0:
+// the graph is of another origin.
+func Longest(g *graph.Graph) int {
+	if _, c, err := recall(g); err == nil {
+		return c.Positions
+	}
+	return 0
 }
 
 // number gives the layers that are left numbers from 0 on. kept are their numbers before.

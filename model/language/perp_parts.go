@@ -126,7 +126,7 @@ func matrixOf(w *prune.Weight) (matrix, bool) {
 
 // adapter draws the change of a masked weight; mask nil: of a dense one.
 func (s *PERP) adapter(w matrix, mask *prune.Mask, r *rand.Rand) *hook.Adapter {
-	p := &hook.ProductChange{B: hook.NewArray(w.Name+".b", w.rows, s.Rank), A: hook.NewArray(w.Name+".a", s.Rank, w.cols), Scale: float32(s.Alpha / float64(s.Rank))}
+	p := w.product(s.Rank, s.Alpha)
 	if mask != nil && s.Adapter != "lora-prune" {
 		p.Mask = prune.NewMask(w.Len(), false)
 		for i := range w.rows {
@@ -149,11 +149,22 @@ func (s *PERP) adapter(w matrix, mask *prune.Mask, r *rand.Rand) *hook.Adapter {
 		}
 		return hook.Over(w.Name, w.Data(), w.rows, w.cols, w.at, p)
 	}
+	w.draw(p, r)
+	return hook.Over(w.Name, w.Data(), w.rows, w.cols, w.at, p)
+}
+
+// product is two thin matrices of zeros beside a matrix, alpha/rank times (LoRA; Hu et al.
+// 2021, arXiv 2106.09685).
+func (w matrix) product(rank int, alpha float64) *hook.ProductChange {
+	return &hook.ProductChange{B: hook.NewArray(w.Name+".b", w.rows, rank), A: hook.NewArray(w.Name+".a", rank, w.cols), Scale: float32(alpha / float64(rank))}
+}
+
+// draw draws the second of them.
+func (w matrix) draw(p *hook.ProductChange, r *rand.Rand) {
 	bound := 1 / math.Sqrt(float64(w.cols)) // Kaiming-uniform with slope sqrt(5), as PyTorch's layers
 	for i := range p.A.W {
 		p.A.W[i] = float32(bound * (2*r.Float64() - 1))
 	}
-	return hook.Over(w.Name, w.Data(), w.rows, w.cols, w.at, p)
 }
 
 // head lays a thin product beside the output layers that are not cut.

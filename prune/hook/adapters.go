@@ -69,7 +69,7 @@ func NewArray(name string, shape ...int) *Array {
 func (h *Adapters) Reparametrise(ps []*train.Param) ([]*train.Param, error) {
 	out := []string{}
 	h.own = h.own[:0]
-	arrays := h.arrays()
+	arrays := h.Arrays()
 	for _, a := range h.Of {
 		i := slices.IndexFunc(ps, func(p *train.Param) bool { return p.Name == a.Name })
 		if i < 0 || len(ps[i].W) != len(a.Source) || len(a.At) != len(a.Rows)*len(a.Cols) {
@@ -89,8 +89,8 @@ func (h *Adapters) Reparametrise(ps []*train.Param) ([]*train.Param, error) {
 	return append(slices.DeleteFunc(slices.Clone(ps), func(p *train.Param) bool { return slices.Contains(out, p.Name) }), h.own...), nil
 }
 
-// arrays are those of all changes, each once.
-func (h *Adapters) arrays() (out []*Array) {
+// Arrays are those of all changes, each once.
+func (h *Adapters) Arrays() (out []*Array) {
 	for _, a := range h.Of {
 		for _, x := range a.Change.Arrays() {
 			if !slices.Contains(out, x) {
@@ -112,7 +112,7 @@ func (h *Adapters) AfterGrad(*train.Run) error {
 	if h.Still {
 		return nil
 	}
-	arrays := h.arrays()
+	arrays := h.Arrays()
 	for _, x := range arrays {
 		clear(x.G)
 	}

@@ -14,14 +14,16 @@ import (
 // of that size from then on. It returns an error where no gated channel is read.
 func Gate(g *graph.Graph, groups []*Group, first []int, gates *tensor.Tensor) (*graph.Value, error) {
 	m := g.Const("gates", gates, graph.Param)
-	column := map[Axis][]int64{} // of each position
-	reads := map[*graph.Value]bool{}
+	return m, GateReads(g, groups, first, m)
+}
+
+// columns says of every position of the computed values which column of a matrix of gates,
+// of that width, is its gate: the last one where it has none.
+func columns(groups []*Group, first []int, width int) map[Axis][]int64 {
+	column := map[Axis][]int64{}
 	for i, grp := range groups {
 		if first[i] < 0 {
 			continue
-		}
-		for _, k := range grp.Readers() {
-			reads[grp.Axes[k].Value] = true
 		}
 		for k, a := range grp.Axes {
 			if a.Value.IsConst() || a.Dim == 0 {
@@ -29,7 +31,7 @@ func Gate(g *graph.Graph, groups []*Group, first []int, gates *tensor.Tensor) (*
 			}
 			at := column[a]
 			if at == nil {
-				at = slices.Repeat([]int64{int64(gates.Shape[1] - 1)}, a.Value.Shape[a.Dim].Mul)
+				at = slices.Repeat([]int64{int64(width - 1)}, a.Value.Shape[a.Dim].Mul)
 				column[a] = at
 			}
 			for c, ch := range grp.Channels {
@@ -37,6 +39,22 @@ func Gate(g *graph.Graph, groups []*Group, first []int, gates *tensor.Tensor) (*
 					at[p] = int64(first[i] + c)
 				}
 			}
+		}
+	}
+	return column
+}
+
+// GateReads is Gate by a matrix that is there already; with one row all samples have the
+// same gates, and the network takes batches of any size.
+func GateReads(g *graph.Graph, groups []*Group, first []int, m *graph.Value) error {
+	column := columns(groups, first, m.Const.Shape[1])
+	reads := map[*graph.Value]bool{}
+	for i, grp := range groups {
+		if first[i] < 0 {
+			continue
+		}
+		for _, k := range grp.Readers() {
+			reads[grp.Axes[k].Value] = true
 		}
 	}
 	gated := map[Axis]*graph.Value{}
@@ -60,10 +78,7 @@ func Gate(g *graph.Graph, groups []*Group, first []int, gates *tensor.Tensor) (*
 			}
 		}
 	}
-	if err := g.Sort(); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return g.Sort()
 }
 
 // gate multiplies an axis of a value by columns of the matrix.
