@@ -12,7 +12,6 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/block"
-	"pare/prune/calibrate"
 	"pare/prune/score"
 	"pare/tensor"
 	"pare/train"
@@ -119,31 +118,12 @@ func (l *layers) divergence(ctx context.Context) ([]float64, error) {
 
 // look gives f some values of the network for one batch of samples after the other.
 func (l *layers) look(ctx context.Context, want []*graph.Value, f func(vs []*tensor.Tensor) error) error {
-	batches, err := l.Calibration(l.set.Samples)
-	if err != nil {
-		return err
-	}
 	for _, v := range want {
 		if v.DType != tensor.Float32 {
 			return catalog.Errorf("{Score} %s looks at what goes through blocks, and %q is %v", l.set.Score, v.Name, v.DType)
 		}
 	}
-	w, err := calibrate.NewWalk(l.Graph, batches, calibrate.Options{Engine: l.Engine})
-	if err != nil {
-		return err
-	}
-	view := w.View(want, nil)
-	defer view.Close()
-	for i := range w.Batches() {
-		vs, err := view.Run(ctx, i)
-		if err != nil {
-			return err
-		}
-		if err := f(vs); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.Look(ctx, l.set.Samples, want, f)
 }
 
 // ends are the outputs of the blocks.
