@@ -32,7 +32,8 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
-	cfg.From, cfg.Until = j.From, j.Until
+	cfg.From = j.From
+	cfg.Until = j.Until
 	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
 		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip, Data: true}})
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, checkpointSteps

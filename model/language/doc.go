@@ -1,4 +1,5 @@
 // Package language holds methods that were made for language models, and what they begin
 // with: they cut by methods of other families, or follow them. Nothing in them asks for a
-// language model: they work on any network with matrices and kernels.
+// language model: they work on any network with matrices and kernels, and those that make
+// layers narrower on any transformer.
 package language
