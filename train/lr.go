@@ -102,13 +102,13 @@ func ParseRate(s string, lr float64, steps int) (Rate, error) {
 		r = Linear(lr, x, steps)
 	case "wsd":
 		var min float64
-		if x, err = num(1, .2); err == nil && !(x > 0 && x <= 1) {
-			return nil, fmt.Errorf("learning-rate schedule %q: %v is not a share of the training in (0,1]", s, x)
+		if x, err = num(1, .2); err == nil && !(x >= 0) {
+			return nil, fmt.Errorf("learning-rate schedule %q: %v is not a share of the training", s, x)
 		}
 		if err == nil {
 			min, err = num(2, 0)
 		}
-		r = WSD(lr, min, 0, steps, max(1, int(math.Round(x*float64(steps)))))
+		r = WSD(lr, min, 0, steps, max(1, int(x*float64(steps)+1e-9)))
 	case "step":
 		if len(f) < 2 {
 			return nil, fmt.Errorf("learning-rate schedule %q names no steps: write step:0.5,0.75", s)

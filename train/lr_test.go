@@ -38,7 +38,7 @@ func TestWSD(t *testing.T) {
 			t.Errorf("to 0, step %d: %v, want %v", step, got, want)
 		}
 	}
-	for _, bad := range []string{"wsd:0", "wsd:2", "wsd:x", "wsd:0.1:x", "wsd+warmup:x%", "wsd+warmup:101%", "wsd+warmup:-1", "wsd+cooldown:5%"} {
+	for _, bad := range []string{"wsd:-0.1", "wsd:NaN", "wsd:x", "wsd:0.1:x", "wsd+warmup:x%", "wsd+warmup:101%", "wsd+warmup:-1", "wsd+cooldown:5%"} {
 		if _, err := ParseRate(bad, 1, steps); err == nil {
 			t.Errorf("%s is taken", bad)
 		}

@@ -340,17 +340,21 @@ func TestAdaptRefuses(t *testing.T) {
 		return j
 	}
 	for want, change := range map[string]func(s *AdaptPruner, j *model.Job){
-		"no target: give Params":            func(s *AdaptPruner, _ *model.Job) { s.Params = 0 },
-		"the network has 1256":              func(s *AdaptPruner, _ *model.Job) { s.Params = 1300 },
-		"608 of 1256 are left":              func(s *AdaptPruner, _ *model.Job) { s.Params = .4 },
-		"takes turns with training":         func(s *AdaptPruner, _ *model.Job) { s.Stages = 3 },
-		"fewer than one a stage":            func(s *AdaptPruner, j *model.Job) { s.Stages, j.Recipe.Epochs = 3, 1 },
-		"Include and Exclude leave no":      func(s *AdaptPruner, _ *model.Job) { s.Exclude = []string{"*proj*"} },
-		"give Data":                         func(_ *AdaptPruner, j *model.Job) { j.Data = nil },
-		"raise Ratio":                       func(s *AdaptPruner, _ *model.Job) { s.Ratio = .1 },
-		"no layer of a transformer":         func(_ *AdaptPruner, j *model.Job) { j.Graph = modeltest.Job(t, 0).Graph },
-		"not finite":                        func(_ *AdaptPruner, j *model.Job) { j.Graph.Value("lm_head.weight").Const.F32()[5] = float32(math.Inf(1)) },
-		"is not finite: the network is bro": func(_ *AdaptPruner, j *model.Job) { j.Graph.Value(layerWeight(1, "mlp.down_proj")).Const.F32()[5] = float32(math.NaN()) },
+		"no target: give Params":       func(s *AdaptPruner, _ *model.Job) { s.Params = 0 },
+		"the network has 1256":         func(s *AdaptPruner, _ *model.Job) { s.Params = 1300 },
+		"608 of 1256 are left":         func(s *AdaptPruner, _ *model.Job) { s.Params = .4 },
+		"takes turns with training":    func(s *AdaptPruner, _ *model.Job) { s.Stages = 3 },
+		"fewer than one a stage":       func(s *AdaptPruner, j *model.Job) { s.Stages, j.Recipe.Epochs = 3, 1 },
+		"Include and Exclude leave no": func(s *AdaptPruner, _ *model.Job) { s.Exclude = []string{"*proj*"} },
+		"give Data":                    func(_ *AdaptPruner, j *model.Job) { j.Data = nil },
+		"raise Ratio":                  func(s *AdaptPruner, _ *model.Job) { s.Ratio = .1 },
+		"no layer of a transformer":    func(_ *AdaptPruner, j *model.Job) { j.Graph = modeltest.Job(t, 0).Graph },
+		"not finite": func(_ *AdaptPruner, j *model.Job) {
+			j.Graph.Value("lm_head.weight").Const.F32()[5] = float32(math.Inf(1))
+		},
+		"is not finite: the network is bro": func(_ *AdaptPruner, j *model.Job) {
+			j.Graph.Value(layerWeight(1, "mlp.down_proj")).Const.F32()[5] = float32(math.NaN())
+		},
 	} {
 		s, j := narrow(.7), job()
 		change(s, j)
