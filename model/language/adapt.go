@@ -60,12 +60,12 @@ func sizeOf(c structure.Cost) Size { return Size{c.MACs, c.Params} }
 type AdaptFacts struct {
 	Before Size         `json:"before"`
 	After  Size         `json:"after"`
-	Roots  []AdaptRoot  `json:"roots"` // what may become narrower, in the network's order
+	Roots  []RootFact   `json:"roots"` // what may become narrower, in the network's order
 	Stages []AdaptStage `json:"stages"`
 }
 
-// AdaptRoot is the heads or the neurons of a layer.
-type AdaptRoot struct {
+// RootFact is what the heads or the neurons of a layer were and are.
+type RootFact struct {
 	Layer  string         `json:"layer"`
 	Name   string         `json:"name"` // of the weight that makes them
 	Kind   structure.Kind `json:"kind"`

@@ -79,6 +79,8 @@ type llama struct {
 	names []string // in an order
 	kv    []int    // heads of keys and values, by layer
 	ffn   []int    // neurons
+
+	look func(l, part int, x []float64) // is given what goes into o (0) and down (1) of a layer; nil: nobody looks
 }
 
 func newLlama(g *graph.Graph) *llama {
@@ -167,6 +169,9 @@ func (m *llama) run(ids, next []int32) (states [][][]float64, loss float64) {
 					}
 				}
 			}
+			if m.look != nil {
+				m.look(l, 0, ctx)
+			}
 			for i, x := range times(ctx, of("self_attn.o_proj")) {
 				h[t][i] += x
 			}
@@ -176,6 +181,9 @@ func (m *llama) run(ids, next []int32) (states [][][]float64, loss float64) {
 			a, b := times(n, of("mlp.gate_proj")), times(n, of("mlp.up_proj"))
 			for i, z := range a {
 				a[i] = z / (1 + math.Exp(-z)) * b[i]
+			}
+			if m.look != nil {
+				m.look(l, 1, a)
 			}
 			for i, z := range times(a, of("mlp.down_proj")) {
 				x[i] += z

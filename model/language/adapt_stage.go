@@ -47,7 +47,7 @@ func (s *AdaptPruner) begin(j *model.Job) (*adapting, error) {
 	}
 	a := &adapting{AdaptPruner: s, decoder: d, job: j, facts: &AdaptFacts{Before: sizeOf(structure.CostOf(j.Graph))}}
 	for _, r := range d.roots {
-		a.facts.Roots = append(a.facts.Roots, AdaptRoot{Layer: d.layers[r.layer].name, Name: r.name, Kind: r.kind, Before: r.first, After: r.first})
+		a.facts.Roots = append(a.facts.Roots, RootFact{Layer: d.layers[r.layer].name, Name: r.name, Kind: r.kind, Before: r.first, After: r.first})
 	}
 	return a, a.aim(sizeOf(d.least(j.Graph)))
 }

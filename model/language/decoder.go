@@ -31,6 +31,7 @@ type root struct {
 	kind  structure.Kind
 	unit  int      // positions of a channel in the weight that has fewest: the width of a head, or 1
 	parts []string // weights that go with it
+	makes []string // those of them that make the channels
 	first int      // channels before the first cut
 }
 
@@ -71,7 +72,7 @@ func findDecoder(g *graph.Graph, scope prune.Scope) (*decoder, error) {
 			}
 			continue
 		}
-		r := &root{name: grp.Name, layer: at, kind: kind, unit: unit(grp), parts: weightsOf(grp), first: len(grp.Channels)}
+		r := &root{name: grp.Name, layer: at, kind: kind, unit: unit(grp), parts: weightsOf(grp), makes: grp.Makers(), first: len(grp.Channels)}
 		has[at][half(r)] = true
 		if !grp.In(scope) {
 			outside++
@@ -173,6 +174,14 @@ func (d *decoder) in(g *graph.Graph) []*structure.Group {
 		}
 	}
 	return out
+}
+
+// scope are the weights that make what may go.
+func (d *decoder) scope() (s prune.Scope) {
+	for _, r := range d.roots {
+		s.Include = append(s.Include, r.makes...)
+	}
+	return s
 }
 
 // least is what stays where every root keeps one channel.
