@@ -30,7 +30,7 @@ var flapCard = &catalog.Card{
 	Name: "flap", Noun: "model", Title: "Heads and neurons that hardly vary become biases (FLAP)",
 	Paper: "An, Zhao, Yu, Tang, Wang: Fluctuation-based Adaptive Structured Pruning for Large Language Models (AAAI 2024). arXiv 2312.11983",
 	Cuts:  "heads, feed-forward neurons", Needs: catalog.Samples, Doc: flapDoc,
-	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "activation norm one-shot retrain reconstruct", Supervision: "unlabelled", Fusion: "none"},
+	Axes: catalog.Axes{SpeedUp: "universal", When: "after", How: "activation norm one-shot retrain reconstruct", Supervision: "labels unlabelled", Fusion: "none"},
 }
 
 // NewFLAP gives the method with its defaults.

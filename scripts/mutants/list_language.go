@@ -111,4 +111,31 @@ var languageMutants = []Broken{
 			Old: `float64(whole-last)*float64(i)/float64(k)`,
 			New: `float64(whole-last)*float64(k)/float64(k)`},
 	}},
+	{What: "flap", File: "model/language/flap.go", Tests: []string{"model/language"}, Mutants: []Mutant{
+		{Name: "flap-steady-kept", Breaks: "what varies most goes", File: "prune/calibrate/fluctuation.go",
+			Old: `math.Max(0, m.Squares[k]/float64(m.Rows)-mean*mean)*norm`,
+			New: `-math.Max(0, m.Squares[k]/float64(m.Rows)-mean*mean)*norm`},
+		{Name: "flap-squares", Breaks: "the mean square of inputs counts, not their variance", File: "prune/calibrate/fluctuation.go",
+			Old: `m.Squares[k]/float64(m.Rows)-mean*mean`,
+			New: `m.Squares[k]/float64(m.Rows)-0*mean`},
+		{Name: "flap-weights-ignored", Breaks: "the weights that read a column do not count", File: "prune/calibrate/fluctuation.go",
+			Old: `norm += f.weight(o, k) * f.weight(o, k)`,
+			New: `norm += 1 + 0*f.weight(o, k)`},
+		{Name: "flap-bias-of-what-stays", Breaks: "the bias is that of the columns that stay", File: "prune/calibrate/fluctuation.go",
+			Old: `if kept(c) {
+				continue
+			}`,
+			New: `if !kept(c) {
+				continue
+			}`},
+		{Name: "flap-not-standardised", Breaks: "scores of different layers are compared as they are",
+			Old: `z = standardised(z)`,
+			New: `_ = standardised`},
+		{Name: "flap-heads-not-squared", Breaks: "scores of attentions are not squared before they are standardised",
+			Old: `z[k] = a * a`,
+			New: `z[k] = a`},
+		{Name: "flap-second-bias", Breaks: "a bias that is there gets another beside it",
+			Old: `if us := uses[y]; len(us) == 1 &&`,
+			New: `if us := uses[y]; len(us) == 0 &&`},
+	}},
 }
