@@ -84,7 +84,7 @@ var adaptPruner = &evidence.Experiment{
 		}{{arm{"adaptive 20", set(.2, adaptive)}, 0}, {arm{"uniform 20", set(.2, uniform)}, 0}, {arm{"random 20", set(.2, random)}, 0},
 			{arm{"adaptive 40", set(.4, adaptive)}, 0}, {arm{"uniform 40", set(.4, uniform)}, 0}, {arm{"random 40", set(.4, random)}, 0},
 			{arm{"stages", set(.4, staged)}, 1}, {arm{"stages uniform", set(.4, func(s *language.AdaptPruner) { s.Stages, s.Amplitude = 8, 0 })}, 1}, {arm{"once", set(.4, adaptive)}, 1}} {
-			res, err := model.Run(ctx, a.m, b.job(g, model.Recipe{Epochs: a.epochs, Batch: 32, LR: .001, Schedule: "wsd:0.1:0.0001+warmup:5%", Optimizer: "adamw", Clip: 1}))
+			res, err := model.Run(ctx, a.m, b.job(g, model.Recipe{Epochs: a.epochs, Batch: 32, LR: .001, Schedule: "wsd:0.1:0.0001+warmup:5%", Optimizer: "adamw"}))
 			if err != nil {
 				return fmt.Errorf("%s: %w", a.name, err)
 			}
