@@ -15,19 +15,20 @@ import (
 // threads there are, where files are, and what data is measured on that decides
 // nothing, is none of them.
 type Facts struct {
-	Format   int               `json:"format"`   // of checkpoints and of what they depend on
-	Method   string            `json:"method"`   // its name; "none" for training alone
-	Settings map[string]string `json:"settings"` // all of the method's
-	Recipe   map[string]string `json:"recipe"`   // all of it
-	Seed     uint64            `json:"seed"`     // of all that is random
-	Order    uint64            `json:"order"`    // of samples and augmentation
-	From     int               `json:"from"`     // the step at which training begins
-	Data     string            `json:"data"`     // digest of the training samples, and how they are shuffled where that is not as a whole
-	Held     string            `json:"held_out"` // digest of the samples that epochs, and methods that choose, are judged by
-	Norm     string            `json:"norm"`     // how samples become the network's input
-	Teacher  string            `json:"teacher"`  // digest of the network that is distilled from, and how
-	Network  string            `json:"network"`  // digest of the network before
-	Output   string            `json:"output"`   // the output that answers, where one is asked for
+	Format   int               `json:"format"`          // of checkpoints and of what they depend on
+	Method   string            `json:"method"`          // its name; "none" for training alone
+	Settings map[string]string `json:"settings"`        // all of the method's
+	Recipe   map[string]string `json:"recipe"`          // all of it
+	Seed     uint64            `json:"seed"`            // of all that is random
+	Order    uint64            `json:"order"`           // of samples and augmentation
+	From     int               `json:"from"`            // the step at which training begins
+	Until    int               `json:"until,omitempty"` // the step at which it ends, where that is not the last
+	Data     string            `json:"data"`            // digest of the training samples, and how they are shuffled where that is not as a whole
+	Held     string            `json:"held_out"`        // digest of the samples that epochs, and methods that choose, are judged by
+	Norm     string            `json:"norm"`            // how samples become the network's input
+	Teacher  string            `json:"teacher"`         // digest of the network that is distilled from, and how
+	Network  string            `json:"network"`         // digest of the network before
+	Output   string            `json:"output"`          // the output that answers, where one is asked for
 }
 
 // none stands where a run has no such thing.
@@ -35,7 +36,7 @@ const none = "none"
 
 // Facts are those of training a network by the job for a method, which may be nil.
 func (j *Job) Facts(m Method, g *graph.Graph) *Facts {
-	f := &Facts{Format: train.CheckpointFormat, Recipe: catalog.Values(&j.Recipe), Seed: j.Seed, Order: j.order(), From: j.From,
+	f := &Facts{Format: train.CheckpointFormat, Recipe: catalog.Values(&j.Recipe), Seed: j.Seed, Order: j.order(), From: j.From, Until: j.Until,
 		Data: none, Held: none, Norm: none, Teacher: none, Network: run.Digest(g), Output: none}
 	if o := g.Usage.OutputOf; o != "" {
 		f.Output = o
@@ -93,6 +94,9 @@ func (f *Facts) Key() run.Key {
 	k.Add("seed", f.Seed)
 	k.Add("order", f.Order)
 	k.Add("from step", f.From)
+	if f.Until > 0 {
+		k.Add("until step", f.Until)
+	}
 	k.Add("training data", f.Data)
 	k.Add("held-out data", f.Held)
 	k.Add("normalisation", f.Norm)

@@ -33,6 +33,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
 	cfg.From = j.From
+	cfg.Until = j.Until
 	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
 		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip, Data: true}})
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, checkpointSteps
@@ -81,6 +82,16 @@ func (j *Job) NewSeries(n int) *Series {
 func (s *Series) Fit(ctx context.Context, j *Job, g *graph.Graph, hooks ...train.Hook) ([]train.Epoch, error) {
 	k := *j
 	k.Save, k.OnStep = s.Next(j.Steps())
+	return k.Fit(ctx, g, hooks...)
+}
+
+// FitPart is the next training of a series whose trainings are parts of one recipe's: the
+// steps from one to before another, of one learning-rate schedule and one order of samples.
+// The optimiser begins anew.
+func (s *Series) FitPart(ctx context.Context, j *Job, g *graph.Graph, from, until int, hooks ...train.Hook) ([]train.Epoch, error) {
+	k := *j
+	k.From, k.Until = from, until
+	k.Save, k.OnStep = s.Next(0) // steps are counted from the recipe's first
 	return k.Fit(ctx, g, hooks...)
 }
 

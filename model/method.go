@@ -38,6 +38,7 @@ type Job struct {
 	Recipe Recipe
 	Order  uint64       // seed of the order and augmentation of samples; 0: Seed
 	From   int          // optimiser steps regarded as done: the schedule and the data go on there
+	Until  int          // the step that a training ends at, on the schedule of the whole; 0: the last one
 	Loss   train.Loss   // beside the recipe's smoothing: a teacher to distil from
 	Dense  *graph.Graph // the network before, which fidelity is measured by; nil: a copy of Graph, where there are no labels
 	Seed   uint64

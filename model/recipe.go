@@ -14,7 +14,7 @@ type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
 	Batch     int     `flag:"batch" range:"[1,)" auto:"-1" doc:"samples in each step (auto: 128, and fewer with distil where that makes too few steps)"`
 	LR        float64 `flag:"lr" range:"(0,)" auto:"0" doc:"peak learning rate (auto: found by a short range test); above 0, or auto"`
-	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd; +warmup:STEPS"`
+	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd[:DECAY[:MIN]]; +warmup:STEPS or +warmup:5%"`
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
 	Momentum  float64 `flag:"momentum" range:"[0,1)" doc:"of sgd and nesterov"`
 	Decay     float64 `flag:"decay" range:"[0,)" doc:"weight decay"`

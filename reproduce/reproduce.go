@@ -9,8 +9,8 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, emo, globalMP, lottery, bip, scratch, survey, granet, rewind, tas, trp, pagcp, jackpot, precrop, perp, rd, regimes, random, compresso, maskSparsity, adapters, superTickets, gmp, pretraining,
-		magnitude, lamp, wanda, sparseGPT, ria, dsnot, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, lowRank}
+	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, emo, globalMP, lottery, bip, scratch, survey, granet, rewind, tas, trp, pagcp, jackpot, adaptPruner, precrop, perp, rd, regimes, random, compresso, maskSparsity, adapters, superTickets, gmp, pretraining,
+		magnitude, lamp, wanda, sparseGPT, ria, dsnot, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, flap, lowRank}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is

@@ -8,8 +8,8 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// A memo beside a checkpoint holds what a run has measured and decided by, which would
-// come out otherwise when it is measured again: times.
+// A memo beside a checkpoint holds what a run has measured and decided by, where that would
+// come out otherwise when it is measured again, as times do, or takes long.
 
 // memo is the file of a checkpoint's memo.
 func memo(save string) string { return save + ".memo" }

@@ -22,6 +22,7 @@ type Config struct {
 
 	Epochs    int
 	From      int // optimiser steps regarded as done: rates, epochs and the order of samples go on there, the optimiser begins anew
+	Until     int // the step that it ends at, in the middle of an epoch too, while rates are those of the whole; 0: the last one
 	Optimizer Optimizer
 	Rate      Rate
 	Find      *RangeTest // in place of Rate: it is found before the first step
@@ -168,6 +169,8 @@ func check(cfg *Config) error {
 		return errors.New("the training set has fewer samples than one batch")
 	case cfg.From < 0 || cfg.From > cfg.Epochs*cfg.Train.Steps():
 		return fmt.Errorf("training cannot go on at step %d: it has %d steps", cfg.From, cfg.Epochs*cfg.Train.Steps())
+	case cfg.Until != 0 && (cfg.Until <= cfg.From || cfg.Until > cfg.Epochs*cfg.Train.Steps()):
+		return fmt.Errorf("training that begins at step %d cannot end at step %d: it has %d steps", cfg.From, cfg.Until, cfg.Epochs*cfg.Train.Steps())
 	case cfg.Optimizer == nil || cfg.Rate == nil && cfg.Find == nil:
 		return errors.New("training needs an optimiser and a learning rate")
 	case cfg.Clip < 0 && cfg.Clip != Adaptive:
@@ -210,9 +213,9 @@ func (r *Run) epochs(ctx context.Context) error {
 	}
 	steps := r.Train.Steps()
 training:
-	for r.Epoch < r.Epochs {
+	for r.Epoch < r.Epochs && !r.ended() {
 		r.wait = waiting{time.Now(), r.waited()}
-		for i := r.Step - r.Epoch*steps; i < steps; i++ {
+		for i := r.Step - r.Epoch*steps; i < steps && (r.Until == 0 || r.Step < r.Until); i++ {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
 			}
@@ -240,6 +243,13 @@ training:
 		}
 	}
 	return nil
+}
+
+// ended says whether the run has come to the step that it ends at, and has been judged
+// there.
+func (r *Run) ended() bool {
+	n := len(r.Past)
+	return r.Until > 0 && n > 0 && r.Past[n-1].Step == r.Until
 }
 
 // interrupted saves the state where there is a place for it.
@@ -324,7 +334,9 @@ func (r *Run) endEpoch(ctx context.Context) error {
 		e.Score, e.ValLoss = m.Main(), m.Loss
 	}
 	r.sum = 0
-	r.Epoch++
+	if r.Step == (r.Epoch+1)*r.Train.Steps() { // else it ends within the epoch
+		r.Epoch++
+	}
 	r.Past = append(r.Past, e)
 	for _, h := range r.Hooks {
 		if err := h.AfterEpoch(r, e); err != nil {

@@ -48,13 +48,14 @@ func Linear(lr, min float64, steps int) Rate {
 	}
 }
 
-// WSD warms up, stays, and falls linearly to 0 over the last decay steps.
-func WSD(lr float64, warm, steps, decay int) Rate {
+// WSD warms up, stays, and falls linearly to min over the last decay steps
+// (warm-up, stable, decay: Hu et al. 2024, arXiv 2404.06395).
+func WSD(lr, min float64, warm, steps, decay int) Rate {
 	stable := func(t int) float64 {
 		if t < steps-decay {
 			return lr
 		}
-		return lr * math.Max(0, float64(steps-t)/float64(decay))
+		return min + (lr-min)*math.Max(0, float64(steps-t)/float64(decay))
 	}
 	return Warm(stable, warm)
 }
@@ -71,7 +72,7 @@ func Warm(r Rate, n int) Rate {
 }
 
 // RateHelp explains ParseRate's syntax.
-const RateHelp = "constant | cosine[:MIN] | linear[:MIN] | step:AT,AT…[:GAMMA] (AT as shares of the training, GAMMA 0.1) | wsd[:DECAY share]; +warmup:STEPS"
+const RateHelp = "constant | cosine[:MIN] | linear[:MIN] | step:AT,AT…[:GAMMA] (AT as shares of the training, GAMMA 0.1) | wsd[:DECAY share[:MIN]]; +warmup:STEPS or +warmup:SHARE%"
 
 // ParseRate reads a schedule such as "cosine", "step:0.5,0.75:0.1" or
 // "cosine+warmup:100" for a peak rate and a number of steps.
@@ -100,8 +101,14 @@ func ParseRate(s string, lr float64, steps int) (Rate, error) {
 		x, err = num(1, 0)
 		r = Linear(lr, x, steps)
 	case "wsd":
-		x, err = num(1, .2)
-		r = WSD(lr, 0, steps, max(1, int(x*float64(steps))))
+		var min float64
+		if x, err = num(1, .2); err == nil && !(x >= 0) {
+			return nil, fmt.Errorf("learning-rate schedule %q: %v is not a share of the training", s, x)
+		}
+		if err == nil {
+			min, err = num(2, 0)
+		}
+		r = WSD(lr, min, 0, steps, max(1, int(x*float64(steps)+1e-9)))
 	case "step":
 		if len(f) < 2 {
 			return nil, fmt.Errorf("learning-rate schedule %q names no steps: write step:0.5,0.75", s)
@@ -123,12 +130,22 @@ func ParseRate(s string, lr float64, steps int) (Rate, error) {
 		return nil, fmt.Errorf("learning-rate schedule %q: %w", s, err)
 	}
 	if hasWarm {
-		v, ok := strings.CutPrefix(warm, "warmup:")
-		n, e := strconv.Atoi(v)
-		if !ok || e != nil || n < 0 {
-			return nil, fmt.Errorf("learning-rate schedule %q: %q is not warmup:STEPS", s, warm)
+		n, ok := warmSteps(warm, steps)
+		if !ok {
+			return nil, fmt.Errorf("learning-rate schedule %q: %q is not warmup:STEPS, nor warmup:SHARE%%", s, warm)
 		}
 		r = Warm(r, n)
 	}
 	return r, nil
+}
+
+// warmSteps reads warmup:STEPS, or warmup:SHARE% of all steps.
+func warmSteps(s string, steps int) (n int, ok bool) {
+	v, ok := strings.CutPrefix(s, "warmup:")
+	if share, is := strings.CutSuffix(v, "%"); is {
+		x, err := strconv.ParseFloat(share, 64)
+		return int(math.Round(x / 100 * float64(steps))), ok && err == nil && x >= 0 && x <= 100
+	}
+	n, err := strconv.Atoi(v)
+	return n, ok && err == nil && n >= 0
 }

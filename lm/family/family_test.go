@@ -306,8 +306,12 @@ func TestBlocks(t *testing.T) {
 					}
 					near(t, b.Name, answers(t, cut), answers(t, again(t, cut)), 1e-5)
 				}
-				if (len(blocks) == 0) != (name == "phi") { // whose branches share a norm
-					t.Errorf("%d blocks; %v", len(blocks), whole)
+				want := 2 * c.Layers
+				if !o.Sublayers || name == "phi" { // whose branches share a norm
+					want = c.Layers
+				}
+				if len(blocks) != want {
+					t.Errorf("%d blocks, want %d; %v", len(blocks), want, whole)
 				}
 			})
 		}

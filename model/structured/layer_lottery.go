@@ -19,7 +19,7 @@ import (
 type LayerLottery struct {
 	Blocks float64 `flag:"blocks" range:"[0,)" doc:"number of blocks that go, or, below 1, their share of those that can (0: as the budgets want, or one)"`
 	model.Counts
-	Score       string   `flag:"score" choice:"grasp,snip,kl,hrank,expectabs,pls,l1,angle,random" doc:"what a block is worth: by gradients on labelled samples (grasp, snip), by what the outputs lose (kl), by its features (hrank, expectabs, pls), by its weights (l1), by how little the values turn on the way through blocks in a row (angle), or random"`
+	Score       string   `flag:"score" choice:"grasp,snip,kl,hrank,expectabs,pls,l1,angle,influence,random" doc:"what a block is worth: by gradients on labelled samples (grasp, snip), by what the outputs lose (kl), by its features (hrank, expectabs, pls), by its weights (l1), by how little the values turn on the way through blocks in a row (angle) or through each one (influence), or random"`
 	When        string   `flag:"when" choice:"init,trained" doc:"init: blocks are scored and go before the training; trained: the dense network is trained first, and what is left goes back to where it was (setting rewind) and is trained on"`
 	Rewind      train.At `flag:"rewind" kind:"time" doc:"with trained: how much training the weights keep that they go back to: optimiser steps (500it), epochs (25ep) or percent (5%)"`
 	Reinit      bool     `flag:"reinit" doc:"with trained: what is left begins at weights that are drawn anew"`
@@ -46,7 +46,7 @@ var layerLotteryDoc string
 
 var layerLotteryCard = &catalog.Card{
 	ID: "02", Name: "layer-lottery", Noun: "model", Title: "Removing whole blocks, at initialisation or after training",
-	Paper: "Jordao, de Araujo, Maia, Pedrini: When Layers Play the Lottery, all Tickets Win at Initialization (2023). arXiv 2301.10835; angle: Gromov, Tirumala, Shapourian, Glorioso, Roberts: The Unreasonable Ineffectiveness of the Deeper Layers (ICLR 2025). arXiv 2403.17887",
+	Paper: "Jordao, de Araujo, Maia, Pedrini: When Layers Play the Lottery, all Tickets Win at Initialization (2023). arXiv 2301.10835; angle: Gromov, Tirumala, Shapourian, Glorioso, Roberts: The Unreasonable Ineffectiveness of the Deeper Layers (ICLR 2025). arXiv 2403.17887; influence: Men, Xu, Zhang, Wang, Lin, Lu, Han, Chen: ShortGPT: Layers in Large Language Models are More Redundant Than You Expect (2024). arXiv 2403.03853",
 	Cuts:  "blocks", Needs: catalog.Labels, Doc: layerLotteryDoc,
 	Axes: catalog.Axes{SpeedUp: "universal", When: "before after", How: "gradient sensitivity activation norm random one-shot retrain rewind", Supervision: "labels", Fusion: "none"},
 }
@@ -88,7 +88,7 @@ func (s *LayerLottery) Run(ctx context.Context, j *model.Job) (*model.Result, er
 }
 
 // judges are the scores of networks that have learnt something.
-var judges = []string{"kl", "hrank", "expectabs", "pls", "angle"}
+var judges = []string{"kl", "hrank", "expectabs", "pls", "angle", "influence"}
 
 // check says which settings do not go together.
 func (s *LayerLottery) check(j *model.Job) error {

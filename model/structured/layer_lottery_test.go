@@ -206,7 +206,7 @@ func TestLayerBudgets(t *testing.T) {
 // Scores that see features rank the blocks of a convolutional network; runs that are
 // stopped go on to the same.
 func TestLayerScoresRun(t *testing.T) {
-	for _, by := range []string{"hrank", "expectabs", "pls", "kl", "angle", "l1", "random", "snip", "grasp"} {
+	for _, by := range []string{"hrank", "expectabs", "pls", "kl", "angle", "influence", "l1", "random", "snip", "grasp"} {
 		j := layerJob(t, "resnet20", 0)
 		j.Graph.Usage.Drawn = false
 		f := modeltest.Run(t, lottery(by, 2), j).Facts.(*LayerFacts)
@@ -321,6 +321,44 @@ func TestPlaces(t *testing.T) {
 	}
 	if got := pooled(v); !slices.Equal(got[0], []float64{2.5, 6.5, 10.5}) {
 		t.Errorf("pooled %v", got)
+	}
+}
+
+// The influence of a block of a transformer is over all tokens of texts.
+func TestInfluenceOfAllTokens(t *testing.T) {
+	j := attentionJob(t, 3, 4)
+	s := lottery("influence", 1)
+	s.Samples = 24
+	var want []*graph.Value
+	blocks, _ := block.Find(j.Graph, block.Options{})
+	for _, b := range blocks {
+		want = append(want, b.In, b.Out)
+	}
+	by := make([]float64, len(blocks))
+	if err := j.Look(context.Background(), 24, want, func(vs []*tensor.Tensor) error {
+		for i := range by {
+			a, b := vs[2*i].F32(), vs[2*i+1].F32()
+			for p := range len(a) / wide {
+				ab, aa, bb := 0., 0., 0.
+				for k := p * wide; k < (p+1)*wide; k++ {
+					x, y := float64(a[k]), float64(b[k])
+					ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+				}
+				by[i] += (1 - ab/math.Sqrt(aa*bb)) / (24 * tokens)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f := modeltest.Run(t, s, j).Facts.(*LayerFacts)
+	if len(f.Blocks) != 2 {
+		t.Fatalf("%+v", f.Blocks)
+	}
+	for i, b := range f.Blocks {
+		if math.Abs(*b.Score-by[i]) > 1e-9 || b.Removed != (by[i] < by[1-i]) {
+			t.Errorf("block %d: %+v, by hand %v", i, *b.Score, by)
+		}
 	}
 }
 

@@ -388,6 +388,17 @@ func TestLayerFeaturesOracle(t *testing.T) {
 		}
 		return a
 	}
+	cosine := func(i int) (a float64) {
+		for s := range b.X {
+			dot, aa, bb := 0., 0., 0.
+			for k, x := range h[i][s] {
+				z := h[i+1][s][k]
+				dot, aa, bb = dot+x*z, aa+x*x, bb+z*z
+			}
+			a += dot / math.Sqrt(aa*bb) / float64(len(b.X))
+		}
+		return a
+	}
 	softmax := func(x []float64) []float64 {
 		sum, out := 0., make([]float64, len(x))
 		for i, v := range x {
@@ -408,7 +419,8 @@ func TestLayerFeaturesOracle(t *testing.T) {
 			}
 			return a
 		},
-		"angle": func(i int) float64 { return turn(i, i) },
+		"angle":     func(i int) float64 { return turn(i, i) },
+		"influence": func(i int) float64 { return 1 - cosine(i) },
 		"kl": func(i int) (a float64) {
 			m := *n
 			m.without([]int{i})

@@ -12,7 +12,6 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/block"
-	"pare/prune/calibrate"
 	"pare/prune/score"
 	"pare/tensor"
 	"pare/train"
@@ -40,6 +39,8 @@ func (l *layers) rates(ctx context.Context) ([]float64, error) {
 		return l.features(ctx, rankOf)
 	case "expectabs":
 		return l.features(ctx, activeOf)
+	case "influence":
+		return l.influence(ctx)
 	}
 	r := rand.New(rand.NewPCG(l.Seed, 0xb10c))
 	out := make([]float64, len(l.blocks))
@@ -119,31 +120,12 @@ func (l *layers) divergence(ctx context.Context) ([]float64, error) {
 
 // look gives f some values of the network for one batch of samples after the other.
 func (l *layers) look(ctx context.Context, want []*graph.Value, f func(vs []*tensor.Tensor) error) error {
-	batches, err := l.Calibration(l.set.Samples)
-	if err != nil {
-		return err
-	}
 	for _, v := range want {
 		if v.DType != tensor.Float32 {
 			return catalog.Errorf("{Score} %s looks at what goes through blocks, and %q is %v", l.set.Score, v.Name, v.DType)
 		}
 	}
-	w, err := calibrate.NewWalk(l.Graph, batches, calibrate.Options{Engine: l.Engine})
-	if err != nil {
-		return err
-	}
-	view := w.View(want, nil)
-	defer view.Close()
-	for i := range w.Batches() {
-		vs, err := view.Run(ctx, i)
-		if err != nil {
-			return err
-		}
-		if err := f(vs); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.Look(ctx, l.set.Samples, want, f)
 }
 
 // ends are the outputs of the blocks.
@@ -275,11 +257,10 @@ func pooled(v *tensor.Tensor) [][]float64 {
 	return out
 }
 
-// angles gives a function that says by how much values turn between the beginning of one
-// block and the end of another: the mean angle over samples and places, over pi.
-func (l *layers) angles(ctx context.Context) (func(from, to int) float64, error) {
-	var want []*graph.Value
-	at := map[*graph.Value]int{}
+// between are the values at the beginnings and ends of the blocks, each once, and the place
+// of each.
+func (l *layers) between() (want []*graph.Value, at map[*graph.Value]int) {
+	at = map[*graph.Value]int{}
 	for _, b := range l.blocks {
 		for _, v := range []*graph.Value{b.In, b.Out} {
 			if _, ok := at[v]; !ok {
@@ -288,6 +269,34 @@ func (l *layers) angles(ctx context.Context) (func(from, to int) float64, error)
 			}
 		}
 	}
+	return want, at
+}
+
+// influence is 1 less the mean over all places of the cosine between what goes into a block
+// and what comes out (Men et al. 2024, arXiv 2403.03853, equation 1).
+func (l *layers) influence(ctx context.Context) ([]float64, error) {
+	want, at := l.between()
+	out, count := make([]float64, len(l.blocks)), make([]float64, len(l.blocks))
+	err := l.look(ctx, want, func(vs []*tensor.Tensor) error {
+		for i, b := range l.blocks {
+			from, to := vectorsAt(vs[at[b.In]], false), vectorsAt(vs[at[b.Out]], false)
+			for p := range from {
+				out[i] += 1 - score.Cosine(from[p], to[p])
+			}
+			count[i] += float64(len(from))
+		}
+		return nil
+	})
+	for i := range out {
+		out[i] /= count[i]
+	}
+	return out, err
+}
+
+// angles gives a function that says by how much values turn between the beginning of one
+// block and the end of another: the mean angle over samples and places, over pi.
+func (l *layers) angles(ctx context.Context) (func(from, to int) float64, error) {
+	want, at := l.between()
 	n := len(l.blocks)
 	sum, count := make([]float64, n*n), make([]float64, n*n)
 	err := l.look(ctx, want, func(vs []*tensor.Tensor) error {
@@ -311,10 +320,13 @@ func (l *layers) angles(ctx context.Context) (func(from, to int) float64, error)
 
 // places are the vectors of a batch whose angles count: of each sample, of its last token
 // or of all, and of all places of an image.
-func (l *layers) places(v *tensor.Tensor) (out [][]float32) {
+func (l *layers) places(v *tensor.Tensor) [][]float32 { return vectorsAt(v, l.set.Token == "last") }
+
+// vectorsAt are the vectors at all places of a batch, or of texts at the last one.
+func vectorsAt(v *tensor.Tensor, last bool) (out [][]float32) {
 	x := v.F32()
 	switch d := v.Shape; {
-	case len(d) == 3 && l.set.Token == "last":
+	case len(d) == 3 && last:
 		for s := range d[0] {
 			out = append(out, x[((s+1)*d[1]-1)*d[2]:(s+1)*d[1]*d[2]])
 		}

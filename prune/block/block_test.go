@@ -230,6 +230,16 @@ func TestSums(t *testing.T) {
 			h := b.Op("Relu", b.Op("MatMul", x, w("stem")))
 			return b.Op("Relu", b.Op("Sum", b.Op("MatMul", h, w("a")), h, b.Op("MatMul", h, w("c"))))
 		}, "a c", ""},
+		{"two branches that share what they begin with", func(b *op.Builder, x *graph.Value, w weights) *graph.Value {
+			h := b.Op("Relu", b.Op("MatMul", x, w("stem")))
+			f := b.Op("Tanh", b.Op("MatMul", h, w("block.in")))
+			return b.Op("Add", b.Op("Add", b.Op("MatMul", f, w("block.a")), b.Op("MatMul", f, w("block.c"))), h)
+		}, "block", ""},
+		{"two such branches whose beginning is read elsewhere", func(b *op.Builder, x *graph.Value, w weights) *graph.Value {
+			h := b.Op("Relu", b.Op("MatMul", x, w("stem")))
+			f := b.Op("Tanh", b.Op("MatMul", h, w("block.in")))
+			return b.Op("Mul", b.Op("Add", b.Op("Add", b.Op("MatMul", f, w("block.a")), b.Op("MatMul", f, w("block.c"))), h), f)
+		}, "", "used elsewhere"},
 		{"a bias behind the branch", func(b *op.Builder, x *graph.Value, w weights) *graph.Value {
 			h := b.Op("Relu", b.Op("MatMul", x, w("stem")))
 			return b.Op("Add", h, b.Op("Add", b.Op("MatMul", h, w("a")), b.Const(tensor.From([]float32{1, 2, 3, 4, 5, 6}, 6))))

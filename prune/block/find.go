@@ -130,12 +130,52 @@ func (f *finder) sum(n *graph.Node) {
 			break
 		}
 	}
+	if !found && len(terms) > 2 {
+		if b := f.beside(n, terms); b != nil {
+			f.found = append(f.found, b)
+			found = true
+		}
+	}
 	if f.seen > mostSeen {
 		why = "the network is too large to follow its branches"
 	}
 	if !found {
 		f.whole = append(f.whole, Whole{f.sumName(n), why})
 	}
+}
+
+// beside is the block of all branches of a sum that begin at one of its terms and share what
+// they compute first, such as a normalisation; nil: there is none.
+func (f *finder) beside(n *graph.Node, terms []*graph.Value) *Block {
+	for _, s := range terms {
+		var branches []*graph.Value
+		var between []*graph.Node
+		for _, r := range terms {
+			if r == s {
+				continue
+			}
+			if nodes, ok := f.between(source(s), r); ok {
+				branches, between = append(branches, r), append(between, nodes...)
+			}
+		}
+		if len(branches) < 2 || len(branches) < len(terms)-1 {
+			continue
+		}
+		gone := f.gone(branches...)
+		is := map[*graph.Node]bool{}
+		for _, m := range gone {
+			is[m] = true
+		}
+		if slices.ContainsFunc(between, func(m *graph.Node) bool { return !is[m] }) || !slices.ContainsFunc(gone, multiplies) || f.out[n.Out(0)] && source(s).From == nil {
+			continue
+		}
+		b := &Block{In: s, Out: n.Out(0), Nodes: gone}
+		for _, r := range branches {
+			b.parts = append(b.parts, part{branch: r})
+		}
+		return b
+	}
+	return nil
 }
 
 // source follows a value back through nodes that change nothing.
@@ -263,13 +303,13 @@ func multiplies(n *graph.Node) bool {
 	return false
 }
 
-// gone lists the nodes that nobody needs where one use of a value is gone, in the
-// network's order.
-func (f *finder) gone(v *graph.Value) []*graph.Node {
+// gone lists the nodes that nobody needs where one use of each of some values is gone, in
+// the network's order.
+func (f *finder) gone(vs ...*graph.Value) []*graph.Node {
 	lost := map[*graph.Value]int{} // uses
 	is := map[*graph.Node]bool{}
 	var list []int
-	stack := []*graph.Value{v}
+	stack := slices.Clone(vs)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]

@@ -12,6 +12,9 @@ import (
 // attends says whether a node is an attention, or the softmax of one.
 func attends(n *graph.Node) bool { return n.Is("Softmax") || strings.Contains(n.Op, "Attention") }
 
+// attentive says whether a block has an attention.
+func attentive(b *Block) bool { return b.Kind == Attention || b.Kind == Transformer }
+
 // rows splits blocks into rows in which each begins where the one before ended, or is
 // another branch of the same sum.
 func rows(blocks []*Block) (out [][]*Block) {
@@ -35,6 +38,9 @@ func (f *finder) kinds() {
 		for _, b := range row {
 			if slices.ContainsFunc(b.Nodes, attends) {
 				b.Kind, attention = Attention, true
+				if len(b.parts) > 1 { // with what stands beside it
+					b.Kind = Transformer
+				}
 			}
 		}
 		for _, b := range row {
@@ -49,7 +55,7 @@ func (f *finder) kinds() {
 // are named by where each has an attention, else an attention with what follows it.
 func (f *finder) wholes(blocks []*Block) (out []*Block) {
 	for _, row := range rows(blocks) {
-		if !slices.ContainsFunc(row, func(b *Block) bool { return b.Kind == Attention }) {
+		if !slices.ContainsFunc(row, attentive) {
 			out = append(out, row...)
 			continue
 		}
@@ -75,14 +81,14 @@ func split(row []*Block) [][]*Block {
 		last = m
 	}
 	for _, part := range named {
-		all = all && slices.ContainsFunc(part, func(b *Block) bool { return b.Kind == Attention })
+		all = all && slices.ContainsFunc(part, attentive)
 	}
 	if all {
 		return named
 	}
 	var out [][]*Block
 	for i, b := range row {
-		if i == 0 || b.Kind == Attention && row[i-1].Kind != Attention {
+		if i == 0 || attentive(b) && (!attentive(row[i-1]) || b.Kind == Transformer) {
 			out = append(out, nil)
 		}
 		out[len(out)-1] = append(out[len(out)-1], b)

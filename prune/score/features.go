@@ -31,9 +31,8 @@ func Rank(x []float32, rows, cols int) int {
 	return n
 }
 
-// Angle is the angle between two vectors over pi, in [0,1] (Gromov, Tirumala, Shapourian,
-// Glorioso, Roberts 2024, arXiv 2403.17887, equation 8); 1/2 where one is zero.
-func Angle(a, b []float32) float64 {
+// Cosine is the cosine of the angle between two vectors, in [-1,1]; 0 where one is zero.
+func Cosine(a, b []float32) float64 {
 	dot, aa, bb := 0., 0., 0.
 	for i, x := range a {
 		dot += float64(x) * float64(b[i])
@@ -41,9 +40,15 @@ func Angle(a, b []float32) float64 {
 		bb += float64(b[i]) * float64(b[i])
 	}
 	if aa == 0 || bb == 0 {
-		return .5
+		return 0
 	}
-	return math.Acos(min(1, max(-1, dot/math.Sqrt(aa*bb)))) / math.Pi
+	return min(1, max(-1, dot/math.Sqrt(aa*bb)))
+}
+
+// Angle is the angle between two vectors over pi, in [0,1] (Gromov, Tirumala, Shapourian,
+// Glorioso, Roberts 2024, arXiv 2403.17887, equation 8); 1/2 where one is zero.
+func Angle(a, b []float32) float64 {
+	return math.Acos(Cosine(a, b)) / math.Pi
 }
 
 // Divergence is the Kullback-Leibler divergence of the softmax of p from that of q: the sum

@@ -59,6 +59,19 @@ func (g *Group) Sum(score []float64, k int, entries []float32, f float64) {
 	}
 }
 
+// SumAbs adds to every channel's score the absolute value of the sum of the entries at each
+// position that it has in axis k of the group.
+func (g *Group) SumAbs(score []float64, k int, entries []float32) {
+	a := g.Axes[k]
+	shape, _ := a.Value.Shape.Ints()
+	per := sums(entries, shape, a.Dim)
+	for c, ch := range g.Channels {
+		for _, p := range ch.At[k] {
+			score[c] += math.Abs(per[p])
+		}
+	}
+}
+
 // Relative divides the scores of a group's channels by their mean.
 func Relative(s []float64) {
 	mean := 0.0
