@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -65,7 +66,8 @@ func (j *Job) calibration(n int) (l *dataset.Loader, batches int, err error) {
 	}
 	set := j.Data.Train
 	n = min(n, set.Len())
-	parts := max(1, (n+calibrationSamples-1)/calibrationSamples)
+	most := cmp.Or(j.Together, calibrationSamples)
+	parts := max(1, (n+most-1)/most)
 	_, batch := j.Graph.Batch(n / parts)
 	if batch > set.Len() {
 		return nil, 0, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())

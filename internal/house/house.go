@@ -39,7 +39,7 @@ var Floors = []Floor{
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search"}},
-	{"What follows another method; was it worth it?", []string{"model/language", "model/diagnose"}},
+	{"What follows another method; language models block by block; was it worth it?", []string{"model/language", "model/blockwise", "model/diagnose"}},
 	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},

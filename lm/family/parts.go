@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -20,12 +21,11 @@ type Lazy interface {
 // built one at a time, each a graph of its own, and so is what stands behind the last. One
 // after the other they give what the graph of Build gives.
 type Parts struct {
-	*Config // as Load has it
-	All     []Stored
+	*Config          // as Load has it
+	All     []Stored // the weights, in the order in which the model reads them
 
 	src    Lazy
 	prefix string
-	open   []string // the weights that the model reads
 }
 
 // Stored is what a weight is in its file.
@@ -49,7 +49,7 @@ func Split(cfg *Config, src Lazy) (*Parts, error) {
 			l.fail("weight %q is missing", name)
 			return nil
 		}
-		p.All, p.open = append(p.All, Stored{name, d, shape}), append(p.open, name)
+		p.All = append(p.All, Stored{name, d, shape})
 		return &tensor.Tensor{DType: d, Shape: shape}
 	}
 	m := l.model()
@@ -63,6 +63,21 @@ func Split(cfg *Config, src Lazy) (*Parts, error) {
 	p.Config, p.prefix = m.Config, l.prefix
 	w := &writer{Config: m.Config, family: families[m.Type]}
 	return p, w.state(m.Config)
+}
+
+// BlockOf says to which block a weight belongs; false for one of none.
+func (p *Parts) BlockOf(name string) (i int, ok bool) {
+	names := families[p.Type].names
+	i, _, ok = names.inLayer(strings.TrimPrefix(name, p.prefix))
+	return i, ok
+}
+
+// Head is the name of the output layer's matrix; "" where that is the table of embeddings.
+func (p *Parts) Head() string {
+	if p.Tied {
+		return ""
+	}
+	return families[p.Type].head + ".weight"
 }
 
 // Read gives a weight as it is stored.
