@@ -1,7 +1,6 @@
 package model
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -66,13 +65,19 @@ func (j *Job) calibration(n int) (l *dataset.Loader, batches int, err error) {
 	}
 	set := j.Data.Train
 	n = min(n, set.Len())
-	most := cmp.Or(j.Together, calibrationSamples)
-	parts := max(1, (n+most-1)/most)
+	parts := max(1, (n+calibrationSamples-1)/calibrationSamples)
 	_, batch := j.Graph.Batch(n / parts)
 	if batch > set.Len() {
 		return nil, 0, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
 	}
-	return &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}, max(1, n/batch), nil
+	batches = max(1, n/batch)
+	if j.Together > 0 && batch > j.Together { // the same samples in smaller batches
+		whole := batch
+		for batch = j.Together; whole%batch > 0; batch-- {
+		}
+		batches *= whole / batch
+	}
+	return &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}, batches, nil
 }
 
 // CalibrationClasses gives the classes of the samples that Calibration yields, in their

@@ -46,7 +46,7 @@ type Job struct {
 	// Samples are what runs through the network where a method looks at what goes into
 	// layers: batches for any inputs, without labels. nil: those of Data's training set.
 	Samples  calibrate.Batches
-	Together int // samples that run at once there, at most; 0: 64
+	Together int // samples that run at once there, at most; 0: 64. The network's batch is free
 
 	Save   string // checkpoint, "" for none
 	Resume bool

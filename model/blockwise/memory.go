@@ -14,6 +14,7 @@ type plan struct {
 	together int // samples that run at once
 	rows     int // bytes of activations between two blocks that are held in memory
 	walk     int // bytes of activations between two layers of a block; 0: the usual
+	moments  int // bytes of the moments of a layer; 0: as walk
 }
 
 // usual is the number of samples that run at once where there is memory.
@@ -23,12 +24,11 @@ const usual = 64
 // run out once more. A layer that is cut has scores and a mask; one that is solved has its
 // matrix, the errors and the moves in float64, and the moments, their factor and its inverse.
 const (
-	copies    = 2
-	rated     = 5  // bytes for a weight of a layer
-	solved    = 24 // likewise
-	matrices  = 6  // of moments
-	slack     = .85
-	leastRows = 1 << 20
+	copies   = 2
+	rated    = 5  // bytes for a weight of a layer
+	solved   = 20 // likewise
+	matrices = 4  // as large as the moments
+	slack    = .85
 )
 
 // planned shares the memory out. It returns an error where a part and one sample do not fit.
@@ -46,13 +46,11 @@ func (r *run) planned() (plan, error) {
 		return plan{together: usual}, nil
 	}
 	sample := r.sample()
-	if left < 8*sample {
-		return plan{}, r.tooLarge(need + 8*sample)
+	if left < 4*sample {
+		return plan{}, r.tooLarge(need + 4*sample)
 	}
-	p := plan{together: max(1, min(usual, left/4/sample)), rows: max(leastRows, left/4)}
 	// Between two layers there are the activations of one and those of the other.
-	p.walk = max(left/8, layer)
-	return p, nil
+	return plan{together: max(1, min(usual, left/4/sample)), rows: left / 4, walk: left / 8, moments: layer}, nil
 }
 
 func (r *run) tooLarge(need int) error {
@@ -111,7 +109,7 @@ func (r *run) sample() int {
 		w := c.Of(i)
 		heads, inner = max(heads, w.Heads+2*w.KVHeads), max(inner, w.Intermediate)
 	}
-	n := length*(4*c.Hidden+3*inner+heads*c.HeadDim) + 3*heads*length*length
+	n := length*(4*c.Hidden+4*inner+heads*c.HeadDim) + 3*heads*length*length
 	if r.endCut() {
 		n = max(n, length*2*c.Hidden)
 	}

@@ -27,11 +27,12 @@ type Options struct {
 
 // Facts are what became of a model.
 type Facts struct {
-	Blocks  int     `json:"blocks"`
-	Layers  []Layer `json:"layers"`
-	Whole   int     `json:"model_bytes"`             // of all weights, as float32
-	Peak    int     `json:"peak_bytes"`              // of memory, at most
-	Spilled int     `json:"spilled_bytes,omitempty"` // of activations that did not fit into it
+	Blocks   int     `json:"blocks"`
+	Layers   []Layer `json:"layers"`
+	Together int     `json:"samples_at_once,omitempty"`
+	Whole    int     `json:"model_bytes"`             // of all weights, as float32
+	Peak     int     `json:"peak_bytes"`              // of memory, at most
+	Spilled  int     `json:"spilled_bytes,omitempty"` // of activations that did not fit into it
 }
 
 // Layer is a weight that was cut.
@@ -164,7 +165,7 @@ func (r *run) embed() error {
 		return err
 	}
 	j := r.job.On(g)
-	j.Together = r.plan.together
+	j.Together, r.facts.Together = r.plan.together, r.plan.together
 	batches, err := j.Calibration(r.Samples)
 	if err != nil {
 		return err
@@ -238,7 +239,7 @@ func (r *run) work(ctx context.Context, what string, last bool, read func() (*gr
 		return err
 	}
 	r.at(what + " is read")
-	p := &model.Part{Job: r.job.On(g), Calibrate: calibrate.Options{Engine: r.job.Engine, Memory: r.plan.walk}}
+	p := &model.Part{Job: r.job.On(g), Calibrate: calibrate.Options{Engine: r.job.Engine, Memory: r.plan.walk, Moments: r.plan.moments}}
 	if p.Weights, err = prune.PartWeights(g, r.Scope); err != nil {
 		return err
 	}

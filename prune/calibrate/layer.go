@@ -57,8 +57,8 @@ next:
 // they are.
 func (o Options) TooLarge(l *Layer) string {
 	cols := l.Weight.FanIn()
-	if bytes := 8 * cols * cols; bytes > float64(o.memory()) {
-		return fmt.Sprintf("has %.0f inputs, whose second moments take %.3g bytes, more than the %d that are allowed", cols, bytes, o.memory())
+	if bytes := 8 * cols * cols; bytes > float64(o.moments()) {
+		return fmt.Sprintf("has %.0f inputs, whose second moments take %.3g bytes, more than the %d that are allowed", cols, bytes, o.moments())
 	}
 	return ""
 }

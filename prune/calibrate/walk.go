@@ -38,6 +38,8 @@ type Options struct {
 	// moments of a layer; 0: 2 GiB. Where activations do not fit, they are computed again
 	// from farther back, which takes longer and comes to the same.
 	Memory int
+	// Moments bounds the bytes of the moments of a layer instead of Memory; 0: Memory does.
+	Moments int
 }
 
 // defaultMemory is Options.Memory where it is 0.
@@ -48,6 +50,13 @@ func (o Options) memory() int {
 		return defaultMemory
 	}
 	return o.Memory
+}
+
+func (o Options) moments() int {
+	if o.Moments > 0 {
+		return o.Moments
+	}
+	return o.memory()
 }
 
 // Walk runs batches of samples through a network from its first node on. What has been
