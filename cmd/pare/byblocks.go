@@ -120,9 +120,7 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 	facts := res.Facts.(*blockwise.Facts)
 	res.Note("%d blocks were pruned one at a time, in %s of memory at most; as float32 numbers the model takes %s", facts.Blocks, report.Bytes(int64(facts.Peak)).Text, report.Bytes(int64(facts.Whole)).Text)
 	if !x.fits {
-		res.Note("the networks are not measured, for they do not fit into memory: pare model perplexity %s does it where there is more", q.to.path)
-		c.tell(res)
-		return c.tellBlocks(res, facts, q.to.path)
+		return c.finishBlocks(cmd, name, q, x, j, res, facts)
 	}
 	c.tell(res)
 	out := &outcome{title: fmt.Sprintf("%s of %s", c.method.Card().Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
@@ -173,15 +171,56 @@ func (c *cli) blocksJob(cmd *cobra.Command, name string, q *pruning, x *large) (
 	return j, c.fitsLanguage(name, j.Data)
 }
 
-// tellBlocks prints what was cut where nothing was measured.
-func (c *cli) tellBlocks(res *model.Result, facts *blockwise.Facts, path string) error {
+// judged is the number of samples that a model is measured on block by block, at most.
+const judged = 128
+
+// finishBlocks measures what a model is worth that does not fit into memory, where there is
+// data, and tells what was cut.
+func (c *cli) finishBlocks(cmd *cobra.Command, name string, q *pruning, x *large, j *model.Job, res *model.Result, facts *blockwise.Facts) error {
+	type network struct {
+		Name   string                `json:"name"`
+		File   string                `json:"file"`
+		Metric *blockwise.Likelihood `json:"metrics,omitempty"`
+	}
+	ns := []network{{Name: "dense", File: name}, {Name: stem(q.to.path), File: q.to.path}}
+	if j.Data == nil {
+		res.Note("what the networks are worth was not measured, for no data was given")
+	} else {
+		if n := j.Data.Eval().Len(); n > judged {
+			res.Note("they are measured on %d of %d samples", judged, n)
+		}
+		out, err := files.Open(q.to.path)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		for i, f := range []*files.File{x.file, out} {
+			ns[i].Metric, err = blockwise.Measure(cmd.Context(), j, f, filepath.Dir(q.to.path), judged, blockwise.Options{Memory: c.most()})
+			if cmd.Context().Err() != nil {
+				return stopped("stopped while measuring; %s is written", q.to.path)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	res.Note("how fast the networks are was not measured, for they do not fit into memory")
+	c.tell(res)
 	kept, all := facts.Cut()
 	if c.json {
-		return c.printJSON(map[string]any{"file": path, "kept": kept, "weights": all, "notes": append([]catalog.Text{}, res.Notes...), "facts": facts})
+		return c.printJSON(map[string]any{"networks": ns, "kept": kept, "weights": all, "notes": append([]catalog.Text{}, res.Notes...), "facts": facts})
 	}
-	t := &report.Table{Columns: []string{"network", "blocks", "weights of its layers", "that stay", "cut", "as float32", "most memory"}}
-	t.Rows = append(t.Rows, []report.Cell{report.Text(path), report.Count(int64(facts.Blocks)), report.Count(int64(all)), report.Count(int64(kept)),
-		report.Percent(1 - float64(kept)/float64(max(1, all))), report.Bytes(int64(facts.Whole)), report.Bytes(int64(facts.Peak))})
+	t := &report.Table{Columns: []string{"network", "weights of layers", "cut", "loss", "perplexity"}}
+	for i, n := range ns {
+		row := []report.Cell{report.Text(n.Name), report.Count(int64(all)), report.Percent(0), report.Text("–"), report.Text("–")}
+		if i > 0 {
+			row[1], row[2] = report.Count(int64(kept)), report.Percent(1-float64(kept)/float64(max(1, all)))
+		}
+		if m := n.Metric; m != nil {
+			row[3], row[4] = report.Number(m.Loss), report.Number(m.Perplexity())
+		}
+		t.Rows = append(t.Rows, row)
+	}
 	t.Print(c.out, c.width())
 	return nil
 }

@@ -74,8 +74,13 @@ func TestPruneByBlocks(t *testing.T) {
 	o, _ = run("little", "--memory", "3M")
 	little := read(o)
 	if notes := strings.Join(little.Notes, "\n"); little.Weights != 12*(4*64*64+3*64*128) || math.Abs(float64(little.Kept)/float64(little.Weights)-.6) > .01 ||
-		!strings.Contains(notes, "12 blocks were pruned one at a time") || !strings.Contains(notes, "are not measured") {
+		!strings.Contains(notes, "12 blocks were pruned one at a time") || !strings.Contains(notes, "how fast the networks are was not measured") {
 		t.Errorf("%+v", little)
+	}
+	for i, n := range little.Networks { // the one scores every token but a sample's first, the other those that follow each
+		if want := whole.Networks[i].Metrics.Loss; math.Abs(n.Metrics.Loss/want-1) > .01 {
+			t.Errorf("network %d: a loss of %v, and %v as a whole", i, n.Metrics.Loss, want)
+		}
 	}
 	for _, name := range []string{"model.safetensors", "config.json"} {
 		a, err := os.ReadFile(filepath.Join(at("whole"), name))

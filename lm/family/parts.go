@@ -129,6 +129,56 @@ func (p *Parts) End() (*graph.Graph, error) {
 	})
 }
 
+// Final reads the norm behind the last block, and gives it as a graph from the hidden stream to
+// what the output layer multiplies; nil where there is none.
+func (p *Parts) Final() (*graph.Graph, error) {
+	l := p.loader()
+	if l.final == "" {
+		return nil, nil
+	}
+	n := l.norm(l.prefix+l.final, l.Hidden)
+	if l.err != nil {
+		return nil, l.err
+	}
+	return p.part(&Model{Config: p.Config}, func(b *builder, h *graph.Value) { b.out("normed", b.norm(n, h)) })
+}
+
+// Output is the output layer, of which some rows are in memory at a time. Logits are the
+// products, softened where LogitSoftcap is not 0.
+type Output struct {
+	*Config
+	table, bias *tensor.Tensor
+}
+
+// Output opens the output layer.
+func (p *Parts) Output() (*Output, error) {
+	o := &Output{Config: p.Config}
+	name := p.Head()
+	if name == "" {
+		name = p.prefix + families[p.Type].embed + ".weight"
+	}
+	var err error
+	if o.table, err = p.src.Read(name); err == nil && p.Bias.Head {
+		if o.bias, err = p.src.Read(families[p.Type].head + ".bias"); err == nil {
+			o.bias, err = o.bias.As(tensor.Float32)
+		}
+	}
+	return o, err
+}
+
+// Rows gives the rows of tokens from lo to hi, [hi-lo width], and their biases, nil for none.
+func (o *Output) Rows(lo, hi int) (w, bias []float32, err error) {
+	x := tensor.New(o.table.DType, hi-lo, o.Hidden)
+	x.CopyRange(0, o.table, lo*o.Hidden, (hi-lo)*o.Hidden)
+	if x, err = x.As(tensor.Float32); err != nil {
+		return nil, nil, err
+	}
+	if o.bias != nil {
+		bias = o.bias.F32()[lo:hi]
+	}
+	return x.F32(), bias, nil
+}
+
 // part writes a part of a model that reads the hidden stream as a graph.
 func (p *Parts) part(m *Model, build func(b *builder, h *graph.Value)) (*graph.Graph, error) {
 	b := newBuilder(m)

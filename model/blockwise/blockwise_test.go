@@ -24,7 +24,7 @@ import (
 	"pare/tensor"
 )
 
-const small = `"vocab_size":256,"hidden_size":24,"num_hidden_layers":3,"num_attention_heads":6,"max_position_embeddings":32,"intermediate_size":32,`
+const small = `"vocab_size":400,"hidden_size":24,"num_hidden_layers":3,"num_attention_heads":6,"max_position_embeddings":32,"intermediate_size":32,`
 
 // configs are small models of every family.
 var configs = map[string]string{
@@ -39,10 +39,10 @@ var configs = map[string]string{
 	"gemma3":              `{"model_type":"gemma3_text",` + small + `"num_key_value_heads":2,"head_dim":6,"sliding_window":3,"sliding_window_pattern":2}`,
 	"phi":                 `{"model_type":"phi",` + small + `"partial_rotary_factor":0.5}`,
 	"phi3":                `{"model_type":"phi3",` + small + `"num_key_value_heads":2,"sliding_window":5}`,
-	"gpt2":                `{"model_type":"gpt2","vocab_size":256,"n_embd":24,"n_head":6,"n_layer":3,"n_positions":32}`,
+	"gpt2":                `{"model_type":"gpt2","vocab_size":400,"n_embd":24,"n_head":6,"n_layer":3,"n_positions":32}`,
 	"gpt_neox":            `{"model_type":"gpt_neox",` + small + `"rotary_pct":0.5}`,
 	"gpt_neox in a row":   `{"model_type":"gpt_neox",` + small + `"rotary_pct":0.5,"use_parallel_residual":false,"tie_word_embeddings":true}`,
-	"opt":                 `{"model_type":"opt","vocab_size":256,"hidden_size":24,"num_hidden_layers":3,"num_attention_heads":6,"max_position_embeddings":32,"ffn_dim":32}`,
+	"opt":                 `{"model_type":"opt","vocab_size":400,"hidden_size":24,"num_hidden_layers":3,"num_attention_heads":6,"max_position_embeddings":32,"ffn_dim":32}`,
 	"layers of one's own": `{"model_type":"llama",` + small + `"num_key_value_heads":2,"head_dim":8,"pare":{"layers":[{"heads":6,"kv_heads":2,"intermediate":32},{"heads":0,"kv_heads":0,"intermediate":32},{"heads":6,"kv_heads":2,"intermediate":0}]}}`,
 }
 

@@ -14,8 +14,12 @@ type plan struct {
 	together int // samples that run at once
 	rows     int // bytes of activations between two blocks that are held in memory
 	walk     int // bytes of activations between two layers of a block; 0: the usual
+	piece    int // bytes of logits, and of rows of the output layer
 	moments  int // bytes of the moments of a layer; 0: as walk
 }
+
+// largePiece is enough for products to be fast.
+const largePiece = 16 << 20
 
 // usual is the number of samples that run at once where there is memory.
 const usual = 64
@@ -34,7 +38,7 @@ const (
 // planned shares the memory out. It returns an error where a part and one sample do not fit.
 func (r *run) planned() (plan, error) {
 	if r.opt.Memory == 0 {
-		return plan{together: usual, rows: int(^uint(0) >> 2)}, nil
+		return plan{together: usual, rows: int(^uint(0) >> 2), piece: largePiece}, nil
 	}
 	part, layer := r.largest()
 	need := copies*part + layer
@@ -50,7 +54,7 @@ func (r *run) planned() (plan, error) {
 		return plan{}, r.tooLarge(need + 4*sample)
 	}
 	// Between two layers there are the activations of one and those of the other.
-	return plan{together: max(1, min(usual, left/4/sample)), rows: left / 4, walk: left / 8, moments: layer}, nil
+	return plan{together: max(1, min(usual, left/4/sample)), rows: left / 4, walk: left / 8, piece: min(largePiece, left/8), moments: layer}, nil
 }
 
 func (r *run) tooLarge(need int) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 
 	"pare/catalog"
 	"pare/graph"
@@ -119,6 +120,9 @@ type run struct {
 	rows  *calibrate.Rows // what goes into the next block; nil: no samples run
 	out   *files.Folder
 
+	tokens [][]int64 // of the samples, by batch
+	length []int     // tokens of a sample, by batch
+
 	written map[string]bool
 	facts   *Facts
 	tally   model.PartResult
@@ -179,6 +183,7 @@ func (r *run) embed() error {
 		if err != nil {
 			return err
 		}
+		r.tokens, r.length = append(r.tokens, slices.Clone(tensor.Of[int64](ids))), append(r.length, ids.Shape[1])
 		return r.rows.Add(h)
 	})
 }
