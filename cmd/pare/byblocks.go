@@ -127,7 +127,7 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html)}
 	for _, n := range []*measure.Network{{Name: "dense", File: name}, {Name: stem(q.to.path), File: q.to.path}} {
 		if n.Graph, _, err = c.ready(n.File); err != nil {
-			return err
+			return c.afterWriting(q.to.path, err)
 		}
 		if j.Data != nil {
 			if _, err := model.Fits(n.Graph, j.Data, j.Judge()); err != nil {
@@ -196,10 +196,7 @@ func (c *cli) finishBlocks(cmd *cobra.Command, name string, q *pruning, x *large
 		defer out.Close()
 		for i, f := range []*files.File{x.file, out} {
 			ns[i].Metric, err = blockwise.Measure(cmd.Context(), j, f, filepath.Dir(q.to.path), judged, blockwise.Options{Memory: c.most()})
-			if cmd.Context().Err() != nil {
-				return stopped("stopped while measuring; %s is written", q.to.path)
-			}
-			if err != nil {
+			if err := c.afterWriting(q.to.path, err); err != nil {
 				return err
 			}
 		}

@@ -151,7 +151,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	j.Graph = res.Graph
 	if again {
 		if dense, err = c.again(name); err != nil {
-			return err
+			return c.afterWriting(q.to.path, err)
 		}
 	}
 	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
