@@ -4,7 +4,8 @@
 //
 //	go run ./scripts/largemodel -dir /tmp/large
 //
-// The folder is removed again.
+// The weights lie in one file, which is larger than the limit: the system does not map it, and
+// they are read piece by piece. The folder is removed again.
 package main
 
 import (
