@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"pare/catalog"
 	"pare/lm/files"
 	"pare/measure"
 	"pare/model"
+	"pare/model/all"
 	"pare/model/blockwise"
 	"pare/report"
 	runs "pare/run"
@@ -88,6 +90,15 @@ func (c *cli) whyWhole(cmd *cobra.Command, q *pruning, x *large) error {
 		return usage("--teacher trains the whole network: leave it out")
 	case (q.html != "" || q.card != "") && !x.fits:
 		return usage("--report and --card tell what is measured on the whole network: leave them out")
+	}
+	if _, ok := c.method.(model.ByPart); !ok {
+		var names []string
+		for _, m := range all.List() {
+			if _, ok := m.(model.ByPart); ok {
+				names = append(names, m.Card().Name)
+			}
+		}
+		return usage("method %s needs the whole network at once; those that do not: %s", c.method.Card().Name, strings.Join(names, ", "))
 	}
 	_, err := blockwise.Able(c.method, &model.Job{Recipe: c.recipeOf(cmd, q, q.data != "")})
 	return err

@@ -105,7 +105,7 @@ func TestByBlocksRefused(t *testing.T) {
 	}
 	data, gguf := "text:"+at("a.txt")+"?seq=16", lmtest.GGUF(t, lmtest.Llama2C(t))
 	for want, a := range map[string][]string{
-		"method global-mp needs the whole network": {in, "-o", at("x") + "/", "--memory", "3M"},
+		"those that do not: magnitude":     {in, "-o", at("x") + "/", "--memory", "3M"},
 		"give -o OUT/":                     {gguf, "-o", at("x.gguf"), "--by-blocks", "on", "--method", "wanda", "--data", data},
 		"is no language model":             {net(t, dir), "-o", at("x.onnx"), "--by-blocks", "on"},
 		"use auto, on or off":              {in, "-o", at("x") + "/", "--by-blocks", "yes"},

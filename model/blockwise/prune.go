@@ -50,7 +50,7 @@ func Able(m model.Method, j *model.Job) (*model.PartCut, error) {
 	by, ok := m.(model.ByPart)
 	switch {
 	case !ok:
-		return nil, catalog.Errorf("method %s needs the whole network at once; wanda, sparsegpt and magnitude do not", name)
+		return nil, catalog.Errorf("method %s needs the whole network at once: take one that cuts each layer by itself, such as wanda", name)
 	case j.Recipe.Epochs > 0:
 		return nil, catalog.Errorf("fine-tuning needs the whole network at once: give {Recipe.Epochs} 0")
 	case j.Recipe.Recover != "auto" && j.Recipe.Recover != "":
