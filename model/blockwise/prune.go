@@ -188,6 +188,14 @@ func (r *run) embed() error {
 	})
 }
 
+// samples is the number of those that run.
+func (r *run) samples() (n int) {
+	for b, ids := range r.tokens {
+		n += len(ids) / r.length[b]
+	}
+	return n
+}
+
 // tokens is a network that takes what a language model takes, for the samples to be seen
 // with.
 func tokens() (*graph.Graph, error) {
@@ -244,7 +252,7 @@ func (r *run) work(ctx context.Context, what string, last bool, read func() (*gr
 		return err
 	}
 	r.at(what + " is read")
-	p := &model.Part{Job: r.job.On(g), Calibrate: calibrate.Options{Engine: r.job.Engine, Memory: r.plan.walk, Moments: r.plan.moments}}
+	p := &model.Part{Job: r.job.On(g), Count: r.samples(), Calibrate: calibrate.Options{Engine: r.job.Engine, Memory: r.plan.walk, Moments: r.plan.moments}}
 	if p.Weights, err = prune.PartWeights(g, r.Scope); err != nil {
 		return err
 	}
