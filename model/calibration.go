@@ -70,7 +70,14 @@ func (j *Job) calibration(n int) (l *dataset.Loader, batches int, err error) {
 	if batch > set.Len() {
 		return nil, 0, catalog.Errorf("the network's batch is fixed to %d, and there are %d samples: give more {Data}", batch, set.Len())
 	}
-	return &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}, max(1, n/batch), nil
+	batches = max(1, n/batch)
+	if j.Together > 0 && batch > j.Together { // the same samples in smaller batches
+		whole := batch
+		for batch = j.Together; whole%batch > 0; batch-- {
+		}
+		batches *= whole / batch
+	}
+	return &dataset.Loader{Set: set, Size: batch, Norm: j.Data.Norm, Shuffle: true, Seed: j.Seed}, batches, nil
 }
 
 // CalibrationClasses gives the classes of the samples that Calibration yields, in their

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"testing"
 
 	"pare/dataset"
@@ -104,5 +105,41 @@ func TestCalibrationIgnoresLabels(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Samples that are to run in smaller batches are the same, in the same order.
+func TestCalibrationTogether(t *testing.T) {
+	g := graph.New("g", 17)
+	word := &graph.Value{Name: "word", DType: tensor.Int64, Shape: graph.Shape{graph.Sym("N"), graph.N(2)}}
+	g.Inputs = []*graph.Value{word}
+	b := op.NewBuilder(g, "g")
+	g.Outputs = []*graph.Value{b.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, word)}
+	words := make([]int32, 2*200)
+	for i := range words {
+		words[i] = int32(i)
+	}
+	set := &dataset.Set{Name: "training", Fields: []*dataset.Field{{Name: "word", Shape: []int{2}, Ints: words}}}
+	read := func(n, together int) (all []int64, most int) {
+		j := &Job{Graph: g, Data: &dataset.Data{Train: set, Norm: dataset.Raw}, Seed: 5, Together: together}
+		batches, err := j.Calibration(n)
+		if err == nil {
+			err = batches(func(in map[string]*tensor.Tensor) error {
+				all, most = append(all, tensor.Of[int64](in["word"])...), max(most, in["word"].Shape[0])
+				return nil
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all, most
+	}
+	for _, n := range []int{1, 64, 65, 100, 131, 200} {
+		want, _ := read(n, 0)
+		for _, together := range []int{1, 7, 16, 33, 64, 100} {
+			if got, most := read(n, together); !slices.Equal(got, want) || most > together {
+				t.Errorf("%d samples, %d at once: %d come, %d at once, and not the %d that should", n, together, len(got)/2, most, len(want)/2)
+			}
+		}
 	}
 }

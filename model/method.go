@@ -46,7 +46,8 @@ type Job struct {
 
 	// Samples are what runs through the network where a method looks at what goes into
 	// layers: batches for any inputs, without labels. nil: those of Data's training set.
-	Samples calibrate.Batches
+	Samples  calibrate.Batches
+	Together int // samples that run at once there, at most; 0: 64. The network's batch is free
 
 	Save   string // checkpoint, "" for none
 	Resume bool
@@ -130,7 +131,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	if res != nil {
 		res.Notes = append(notes, res.Notes...)
 		res.took(k.course)
-		res.noteLeft(slices.DeleteFunc(left, func(s prune.Skip) bool { return res.Kept[s.Name] != nil })) // integers whose channels were cut
+		res.NoteLeft(slices.DeleteFunc(left, func(s prune.Skip) bool { return res.Kept[s.Name] != nil })) // integers whose channels were cut
 	}
 	return res, err
 }
@@ -142,8 +143,8 @@ func (r *Result) took(c *measure.Course) {
 	}
 }
 
-// noteLeft says what weights a method left whole, and why: a line for each reason.
-func (r *Result) noteLeft(left []prune.Skip) {
+// NoteLeft says what weights a method left whole, and why: a line for each reason.
+func (r *Result) NoteLeft(left []prune.Skip) {
 	var reasons []string
 	by := map[string][]prune.Skip{}
 	for _, s := range left {
@@ -184,8 +185,11 @@ func (r *Result) Add(epochs []train.Epoch) {
 }
 
 // WarnCollapse notes layers of which nothing is left.
-func (r *Result) WarnCollapse() {
-	for _, name := range r.Masks.Empty() {
+func (r *Result) WarnCollapse() { r.NoteEmpty(r.Masks.Empty()) }
+
+// NoteEmpty notes layers of which nothing is left.
+func (r *Result) NoteEmpty(names []string) {
+	for _, name := range names {
 		r.Note("nothing is left of %s: the network may be cut in two; cut less, keep a minimum of each layer (setting mt of method global-mp), or leave this one out with {Exclude}", name)
 	}
 }

@@ -81,8 +81,23 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 	if err := s.check(all.names()); err != nil {
 		return nil, err
 	}
+	out, err := all.weights(s)
+	if err == nil && len(out) == 0 {
+		err = none(g, all, s)
+	}
+	return out, err
+}
+
+// PartWeights is Weights for a part of a network, which may have none: patterns may mean
+// weights of other parts (see CheckNames).
+func PartWeights(g *graph.Graph, s Scope) ([]*Weight, error) {
+	return survey(g, s.Embeddings).weights(s)
+}
+
+// weights are those of a scope.
+func (cs candidates) weights(s Scope) ([]*Weight, error) {
 	var out []*Weight
-	for _, c := range all {
+	for _, c := range cs {
 		if c.out(s) != "" {
 			continue
 		}
@@ -95,15 +110,15 @@ func Weights(g *graph.Graph, s Scope) ([]*Weight, error) {
 		}
 		out = append(out, w)
 	}
-	if len(out) == 0 {
-		return nil, none(g, all, s)
-	}
 	return out, nil
 }
 
 // Check returns an error where a pattern is none, or matches no weight of the
 // network.
 func (s Scope) Check(g *graph.Graph) error { return s.check(survey(g, s.Embeddings).names()) }
+
+// CheckNames is Check for a network whose weights of two axes or more are called so.
+func (s Scope) CheckNames(names []string) error { return s.check(names) }
 
 // none is the error where there is nothing to prune.
 func none(g *graph.Graph, all candidates, s Scope) error {

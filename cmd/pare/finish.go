@@ -65,10 +65,7 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	if err == nil && !x.untimed && unknown == nil {
 		err = measure.Speeds(cmd.Context(), x.networks, o)
 	}
-	if cmd.Context().Err() != nil {
-		return stopped("stopped while measuring; %s is written", x.networks[len(x.networks)-1].File)
-	}
-	if err != nil {
+	if err := c.afterWriting(x.networks[len(x.networks)-1].File, err); err != nil {
 		return err
 	}
 	from, err := measure.NewOrigin(x.networks, x.data, o)
@@ -111,6 +108,15 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		page.Print(c.out, c.width())
 	}
 	return c.warn(warnings, x.strict)
+}
+
+// afterWriting is what goes wrong when a network has been written: a signal did not take that
+// away.
+func (c *cli) afterWriting(path string, err error) error {
+	if c.ctx.Err() != nil {
+		return stopped("stopped while measuring; %s is written", path)
+	}
+	return err
 }
 
 // strictHelp explains --strict.

@@ -18,6 +18,7 @@ import (
 type pruning struct {
 	to            destination
 	data, html    string
+	blocks        string // --by-blocks
 	card, front   string
 	seed          uint64
 	resume, force bool
@@ -43,7 +44,8 @@ func (c *cli) prune() *cobra.Command {
 without, methods that need only the weights prune at once. OUT ends in .onnx, or in .pare for the sparse form.
 
 FILE may also be a language model: a folder as Hugging Face has them, or a .gguf file of a Llama, Qwen2 or Qwen3. Texts
-of the data then become tokens by its own tokenizer, and OUT may be a folder (OUT/) or, of a .gguf file, another one.
+of the data then become tokens by its own tokenizer, and OUT may be a folder (OUT/) or, of a .gguf file, another one. A
+model that is larger than the memory is pruned one block at a time (--by-blocks).
 
 The settings of the method are flags: pare model prune --method NAME --help shows those of NAME. They may also be
 given with the method, as in --method gmp:every=50:power=1; what is given there is not given again as a flag.`,
@@ -58,6 +60,7 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f := cmd.Flags()
 	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare; of a language model also .gguf, or a folder)")
 	q.to.flags(f)
+	byBlocksFlag(f, &q.blocks)
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
 	c.dataFlags(cmd, &q.data, "data to fine-tune on and to measure with")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
@@ -113,6 +116,11 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err != nil {
 		return err
 	}
+	if large, err := c.byBlocks(cmd, name, q); err != nil {
+		return err
+	} else if large != nil {
+		return c.pruneBlocks(cmd, name, q, large, own)
+	}
 	j, err := c.pruneJob(cmd, name, q)
 	if err != nil {
 		return err
@@ -143,7 +151,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	j.Graph = res.Graph
 	if again {
 		if dense, err = c.again(name); err != nil {
-			return err
+			return c.afterWriting(q.to.path, err)
 		}
 	}
 	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
@@ -183,9 +191,7 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job,
 	if err := c.settle(name, j.Graph); err != nil {
 		return nil, err
 	}
-	if (j.Data == nil || j.Data.Train == nil || q.recipe.Recover == "solve") && !cmd.Flags().Changed("epochs") {
-		j.Recipe.Epochs = 0
-	}
+	j.Recipe = c.recipeOf(cmd, q, j.Data != nil && j.Data.Train != nil)
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return nil, err
 	}

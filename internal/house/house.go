@@ -39,11 +39,11 @@ var Floors = []Floor{
 	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search"}},
-	{"What follows another method; was it worth it?", []string{"model/language", "model/diagnose"}},
+	{"What follows another method; language models block by block; was it worth it?", []string{"model/language", "model/blockwise", "model/diagnose"}},
 	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
-	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/mutants", "scripts/tasks"}},
+	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/tasks"}},
 }
 
 // Package is a package as its files say.

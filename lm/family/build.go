@@ -40,9 +40,8 @@ func Build(cfg *Config, src Source) (*graph.Graph, error) {
 
 // Graph writes the model as a graph, as Build describes.
 func (m *Model) Graph() (*graph.Graph, error) {
-	g := graph.New(m.Type, opset)
-	g.Meta.IRVersion = irVersion
-	b := &builder{Builder: op.NewBuilder(g, "positions"), Model: m, consts: map[string]*graph.Value{}, types: map[string]tensor.DType{}}
+	b := newBuilder(m)
+	g := b.G
 	b.inputs()
 	h := b.embed()
 	for i, l := range m.Layers {
@@ -62,12 +61,20 @@ func (m *Model) Graph() (*graph.Graph, error) {
 	return g, op.InferAll(g)
 }
 
+// newBuilder begins a graph.
+func newBuilder(m *Model) *builder {
+	g := graph.New(m.Type, opset)
+	g.Meta.IRVersion = irVersion
+	return &builder{Builder: op.NewBuilder(g, "positions"), Model: m, consts: map[string]*graph.Value{}, types: map[string]tensor.DType{}}
+}
+
 // builder is a graph under construction.
 type builder struct {
 	*op.Builder
 	*Model
 	consts map[string]*graph.Value
 	types  map[string]tensor.DType // in which weights were stored
+	once   bool                    // the model is given up: matrices lose their first layout, and none is a view of a file
 
 	ids, mask, segments *graph.Value
 	at                  *graph.Value                // positions [sequence]
@@ -90,7 +97,12 @@ func (b *builder) inputs() {
 			b.segments = b.input("token_type_ids")
 		}
 	}
-	length := b.Op("Gather", b.Op("Shape", b.ids), b.Const(tensor.Scalar(int64(1))))
+	b.positions(b.ids)
+}
+
+// positions are those of what has the axes [batch sequence …].
+func (b *builder) positions(x *graph.Value) {
+	length := b.Op("Gather", b.Op("Shape", x), b.Const(tensor.Scalar(int64(1))))
 	b.at = b.Op("Range", b.Const(tensor.Scalar(int64(0))), length, b.Const(tensor.Scalar(int64(1))))
 	b.hidden, b.turns = map[int]*graph.Value{}, map[*Rotary][2]*graph.Value{}
 }
@@ -118,6 +130,11 @@ func (b *builder) linear(l *Linear, x *graph.Value) *graph.Value {
 	if !l.Turned {
 		t = tensor.New(tensor.Float32, l.In, l.Out)
 		kernel.Transpose(l.T.F32(), t.F32(), l.Out, l.In)
+	} else if b.once {
+		t = t.Clone()
+	}
+	if b.once {
+		l.T = nil
 	}
 	y := b.Op("MatMul", x, b.constant(&l.Weight, t))
 	if l.Bias != nil {
@@ -250,12 +267,15 @@ func (b *builder) split(x *graph.Value, sizes ...int) []*graph.Value {
 	return b.Node("", "Split", len(sizes), []*graph.Value{x, b.Ints(sizes...)}, graph.MakeAttr("axis", len(x.Shape)-1)).Outputs
 }
 
+// out makes a value an output.
+func (b *builder) out(name string, v *graph.Value) {
+	v.Name = name
+	b.G.Outputs = append(b.G.Outputs, v)
+}
+
 // outputs are the logits, or what an encoder without a head gives.
 func (b *builder) outputs(h *graph.Value) {
-	out := func(name string, v *graph.Value) {
-		v.Name = name
-		b.G.Outputs = append(b.G.Outputs, v)
-	}
+	out := b.out
 	b.Stem = "head"
 	bert := b.Type == "bert"
 	if bert && b.Transform == nil {

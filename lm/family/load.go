@@ -48,14 +48,7 @@ func Draw(cfg *Config, seed uint64, most int) (*Model, error) {
 // and what is built from it are in use. Load returns an error that names a weight which is
 // missing, does not fit, or is not known.
 func Load(cfg *Config, src Source) (*Model, error) {
-	c := *cfg
-	l := &loader{Config: &c, family: families[c.Type], src: src, open: map[string]bool{}}
-	for _, n := range src.Names() {
-		l.open[n] = true
-	}
-	if !l.open[l.prefix+l.embed+".weight"] && l.open[l.embed+".weight"] {
-		l.prefix = ""
-	}
+	l := newLoader(cfg, src)
 	m := l.model()
 	if l.err != nil {
 		return nil, l.err
@@ -67,11 +60,25 @@ func Load(cfg *Config, src Source) (*Model, error) {
 	return m, nil
 }
 
+// newLoader begins to read a model.
+func newLoader(cfg *Config, src Source) *loader {
+	c := *cfg
+	l := &loader{Config: &c, family: families[c.Type], src: src, open: map[string]bool{}}
+	for _, n := range src.Names() {
+		l.open[n] = true
+	}
+	if !l.open[l.prefix+l.embed+".weight"] && l.open[l.embed+".weight"] {
+		l.prefix = ""
+	}
+	return l
+}
+
 // loader reads weights; the first error sticks.
 type loader struct {
 	*Config
 	family
 	src  Source
+	seen func(name string) *tensor.Tensor              // gives type and shape alone; nil: weights are read
 	open map[string]bool                               // names that were not read yet
 	draw func(name string, shape []int) *tensor.Tensor // in the place of src, and nil otherwise
 	err  error
@@ -98,9 +105,12 @@ func (l *loader) weight(name string, shape ...int) *Weight {
 		return nil
 	}
 	delete(l.open, name)
-	t, err := l.src.Read(name)
+	t, err := l.read(name)
 	if err != nil {
 		l.fail("weight %q: %v", name, err)
+		return nil
+	}
+	if t == nil {
 		return nil
 	}
 	fits := t.Rank() == len(shape) && t.Len() > 0
@@ -115,11 +125,23 @@ func (l *loader) weight(name string, shape ...int) *Weight {
 		l.fail("weight %q holds %v, not floating-point numbers", name, t.DType)
 		return nil
 	}
+	if l.seen != nil {
+		w.T = &tensor.Tensor{DType: tensor.Float32, Shape: t.Shape}
+		return w
+	}
 	if w.T, err = t.As(tensor.Float32); err != nil {
 		l.fail("weight %q: %v", name, err)
 		return nil
 	}
 	return w
+}
+
+// read gives a weight as it is stored, or what it is.
+func (l *loader) read(name string) (*tensor.Tensor, error) {
+	if l.seen != nil {
+		return l.seen(name), nil
+	}
+	return l.src.Read(name)
 }
 
 // linear reads a layer; sizes of 0 are those of the weight.
@@ -319,14 +341,18 @@ func (l *loader) copies(name string, w *Weight) error {
 	if w == nil { // the model has no such layer
 		return nil
 	}
+	same := false
 	t, err := l.src.Read(name)
 	if err == nil {
-		t, err = t.As(tensor.Float32)
+		var of *tensor.Tensor
+		if of, err = l.src.Read(w.Name); err == nil {
+			same, err = sameNumbers(t, of)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("weight %q: %w", name, err)
 	}
-	if !slices.Equal(t.F32(), w.T.F32()) {
+	if !same {
 		return fmt.Errorf("weight %q should be a copy of %q, and is another: where the two are not tied, say \"tie_word_embeddings\": false in config.json, and else take it out of the file", name, w.Name)
 	}
 	return nil

@@ -110,24 +110,33 @@ func (w *writer) collect(g *graph.Graph) error {
 				return fmt.Errorf("weight %q is read by %s %q: the network was rewritten, and its weights are no longer those of the family", v.Name, n.Op, n.Name)
 			}
 		}
-		t := v.Const
-		if role == matrix && !w.isTurned(v.Name) {
-			if t.F32() == nil || t.Rank() != 2 {
-				return fmt.Errorf("weight %q is %v, where a matrix of float32 is expected", v.Name, t)
-			}
-			b := tensor.New(tensor.Float32, t.Shape[1], t.Shape[0])
-			kernel.Transpose(t.F32(), b.F32(), t.Shape[0], t.Shape[1])
-			t = b
-		}
-		if d := w.mem.Stored[v.Name]; d != tensor.Undefined {
-			var err error
-			if t, err = t.As(d); err != nil {
-				return fmt.Errorf("weight %q: %w", v.Name, err)
-			}
+		t, err := w.laid(v, role)
+		if err != nil {
+			return err
 		}
 		w.out[v.Name] = t
 	}
 	return nil
+}
+
+// laid lays a weight out as files have it.
+func (w *writer) laid(v *graph.Value, as role) (*tensor.Tensor, error) {
+	t := v.Const
+	if as == matrix && !w.isTurned(v.Name) {
+		if t.F32() == nil || t.Rank() != 2 {
+			return nil, fmt.Errorf("weight %q is %v, where a matrix of float32 is expected", v.Name, t)
+		}
+		b := tensor.New(tensor.Float32, t.Shape[1], t.Shape[0])
+		kernel.Transpose(t.F32(), b.F32(), t.Shape[0], t.Shape[1])
+		t = b
+	}
+	if d := w.mem.Stored[v.Name]; d != tensor.Undefined {
+		var err error
+		if t, err = t.As(d); err != nil {
+			return nil, fmt.Errorf("weight %q: %w", v.Name, err)
+		}
+	}
+	return t, nil
 }
 
 // role says how a weight is read.

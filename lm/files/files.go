@@ -137,6 +137,20 @@ func (f *File) Graph() (*graph.Graph, error) {
 // use, which may be views of them.
 func (f *File) Load() (*family.Model, error) { return family.Load(f.Config, f.src) }
 
+// Parts gives the network block by block (see [family.Split]). The files must stay open as long
+// as it is in use.
+func (f *File) Parts() (*family.Parts, error) {
+	src, ok := f.src.(family.Lazy)
+	if !ok {
+		return nil, fmt.Errorf("%s: its weights are only read as a whole", f.Path)
+	}
+	p, err := family.Split(f.Config, src)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return p, nil
+}
+
 // Quantised says whether weights are stored as blocks of whole numbers.
 func (f *File) Quantised() bool { return f.quantised != nil }
 

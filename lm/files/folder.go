@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"pare/graph"
 	"pare/lm/family"
 	"pare/safetensors"
+	"pare/tensor"
 
 	"github.com/google/renameio/v2"
 )
@@ -36,40 +36,92 @@ func WriteFolder(dir string, g *graph.Graph, from *File) (notes []string, err er
 	if err != nil {
 		return nil, err
 	}
-	b, err := cfg.JSON()
-	if err != nil {
-		return nil, err
+	var infos []family.Stored
+	for name, t := range ws {
+		infos = append(infos, family.Stored{Name: name, DType: t.DType, Shape: t.Shape})
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	var infos []safetensors.Info
-	for _, name := range slices.SortedFunc(maps.Keys(ws), natural) {
-		infos = append(infos, safetensors.Info{Name: name, DType: ws[name].DType, Shape: ws[name].Shape})
-	}
-	w, err := safetensors.CreateFolder(dir, infos, 0, nil)
+	w, err := CreateFolder(dir, cfg, infos, from)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Abort()
-	for _, i := range infos {
-		if err := w.Write(i.Name, ws[i.Name]); err != nil {
+	for _, name := range w.Names {
+		if err := w.Write(name, ws[name]); err != nil {
 			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
+	return w.Close()
+}
+
+// Folder is a folder that is written weight by weight. Until Close nothing of it is in its
+// place.
+type Folder struct {
+	Names []string // of the weights, in their order
+
+	dir    string
+	made   bool // the folder was not there
+	config *family.Config
+	json   []byte
+	from   *File
+	w      *safetensors.Writer
+}
+
+// CreateFolder begins a folder of weights as WriteFolder writes it. The caller ends it by Close
+// or Abort.
+func CreateFolder(dir string, cfg *family.Config, weights []family.Stored, from *File) (*Folder, error) {
+	f := &Folder{dir: dir, config: cfg, from: from}
+	var err error
+	if f.json, err = cfg.JSON(); err != nil {
 		return nil, err
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, config), append(b, '\n'), 0o644); err != nil {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		f.made = true
+	}
+	var infos []safetensors.Info
+	for _, x := range slices.SortedFunc(slices.Values(weights), func(a, b family.Stored) int { return natural(a.Name, b.Name) }) {
+		infos = append(infos, safetensors.Info{Name: x.Name, DType: x.DType, Shape: x.Shape})
+		f.Names = append(f.Names, x.Name)
+	}
+	if f.w, err = safetensors.CreateFolder(dir, infos, 0, nil); err != nil {
+		f.Abort()
 		return nil, err
 	}
-	if ok, why := cfg.Loads(); !ok {
+	return f, nil
+}
+
+// Write writes a weight; they may come in any order.
+func (f *Folder) Write(name string, t *tensor.Tensor) error { return f.w.Write(name, t) }
+
+// Abort throws away what was written, and the folder where there was none. After Close it does
+// nothing.
+func (f *Folder) Abort() {
+	if f.w != nil {
+		f.w.Abort()
+	}
+	if f.made {
+		os.Remove(f.dir) //nolint:errcheck // it stays where there is something in it
+	}
+	f.w, f.made = nil, false
+}
+
+// Close puts the files in their places, with what lies beside the weights. It returns an error
+// where a weight is missing, and notes on what a reader of the folder should know.
+func (f *Folder) Close() (notes []string, err error) {
+	defer f.Abort()
+	if err := f.w.Close(); err != nil {
+		return nil, err
+	}
+	f.made = false
+	if err := renameio.WriteFile(filepath.Join(f.dir, config), append(f.json, '\n'), 0o644); err != nil {
+		return nil, err
+	}
+	if ok, why := f.config.Loads(); !ok {
 		notes = append(notes, "transformers does not load it: "+why+"; Pare does, by the entry \"pare\" of config.json")
 	}
-	has, err := from.copyBeside(dir)
+	has, err := f.from.copyBeside(f.dir)
 	if err == nil && !has {
 		text := "the folder has no tokenizer"
-		if from != nil && from.Meta != nil {
+		if f.from != nil && f.from.Meta != nil {
 			text += ": that of a GGUF file is in its metadata, which only another GGUF file holds"
 		}
 		notes = append(notes, text+"; put the model's tokenizer.json into it")

@@ -105,6 +105,9 @@ func (s *ggufNames) Names() (out []string) {
 	return out
 }
 
+// Info says what Read gives.
+func (s *ggufNames) Info(name string) (tensor.DType, []int, bool) { return s.f.Info(s.to[name]) }
+
 // Read gives a tensor as float32.
 func (s *ggufNames) Read(name string) (*tensor.Tensor, error) {
 	t, err := s.f.Read(s.to[name])

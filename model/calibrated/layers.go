@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"pare/catalog"
+	"pare/graph"
 	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
@@ -39,16 +40,8 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 	if err != nil {
 		return nil, err
 	}
-	layers, skips := calibrate.Layers(j.Graph, ws)
 	opt := calibrate.Options{Engine: j.Engine}
-	layers = slices.DeleteFunc(layers, func(l *calibrate.Layer) bool {
-		why := opt.TooLarge(l)
-		if !whole || why == "" {
-			return false
-		}
-		skips = append(skips, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Len(), Why: why})
-		return true
-	})
+	layers, skips := layersOf(j.Graph, ws, opt, whole)
 	if len(layers) == 0 {
 		return nil, catalog.Errorf("no weight in scope can be calibrated: %s %s; method magnitude needs no samples", skips[0].Name, skips[0].Why)
 	}
@@ -62,15 +55,57 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 	if err != nil {
 		return nil, err
 	}
+	done, err := cutLayers(ctx, &model.Part{Job: j, Weights: ws, Walk: walk, Count: samples, Calibrate: opt}, layers, whole, pick)
+	if err != nil {
+		return nil, err
+	}
+	done.Skips = skips
+	res, err := j.CutAndTune(ctx, done.Masks)
+	if err != nil {
+		return nil, err
+	}
+	done.Tell(res)
+	return res, nil
+}
+
+// byPart lets a method cut a network part by part: as each does, but for the fine-tuning.
+func (s Samples) byPart(whole bool, pick func(ctx context.Context, c *cut) (*prune.Mask, error)) *model.PartCut {
+	return &model.PartCut{Scope: s.Scope(), Samples: s.Samples, Moments: whole, Cut: func(ctx context.Context, p *model.Part) (*model.PartResult, error) {
+		layers, skips := layersOf(p.Graph, p.Weights, p.Calibrate, whole)
+		done, err := cutLayers(ctx, p, layers, whole, func(c *cut) (*prune.Mask, error) { return pick(ctx, c) })
+		if err == nil {
+			done.Skips = skips
+		}
+		return done, err
+	}}
+}
+
+// layersOf lists the layers that can be looked into, and why others cannot.
+func layersOf(g *graph.Graph, ws []*prune.Weight, opt calibrate.Options, whole bool) ([]*calibrate.Layer, []prune.Skip) {
+	layers, skips := calibrate.Layers(g, ws)
+	layers = slices.DeleteFunc(layers, func(l *calibrate.Layer) bool {
+		why := opt.TooLarge(l)
+		if !whole || why == "" {
+			return false
+		}
+		skips = append(skips, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Len(), Why: why})
+		return true
+	})
+	return layers, skips
+}
+
+// cutLayers cuts layers in their order.
+func cutLayers(ctx context.Context, p *model.Part, layers []*calibrate.Layer, whole bool, pick func(c *cut) (*prune.Mask, error)) (*model.PartResult, error) {
 	masks := map[*prune.Weight]*prune.Mask{}
-	few := 0
+	done := &model.PartResult{Layers: len(layers), Masks: &prune.Masks{}}
 	for _, l := range layers {
-		c := &cut{Layer: l, samples: samples}
-		if c.of, err = l.Inputs(ctx, walk, whole); err != nil {
+		c := &cut{Layer: l, samples: p.Count}
+		var err error
+		if c.of, err = l.Inputs(ctx, p.Walk, whole); err != nil {
 			return nil, err
 		}
 		if m := c.of[0]; whole && m.Rows < m.Cols {
-			few++
+			done.Few++
 		}
 		k, err := pick(c)
 		if err != nil {
@@ -78,25 +113,14 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 		}
 		k.Apply(l.Weight.Data())
 		masks[l.Weight] = k
-		j.Logf("%s keeps %d of %d", l.Weight.Name, k.Count(), l.Weight.Len())
+		p.Logf("%s keeps %d of %d", l.Weight.Name, k.Count(), l.Weight.Len())
 	}
-	out := &prune.Masks{}
-	for _, w := range ws {
+	for _, w := range p.Weights {
 		if k := masks[w]; k != nil {
-			out.Weights, out.Mask = append(out.Weights, w), append(out.Mask, k)
+			done.Masks.Weights, done.Masks.Mask = append(done.Masks.Weights, w), append(done.Masks.Mask, k)
 		}
 	}
-	res, err := j.CutAndTune(ctx, out)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range skips {
-		res.Note("%d weights are left whole: %s %s", k.Len, k.Name, k.Why)
-	}
-	if few > 0 {
-		res.Note("%d of %d layers have more inputs than the samples have rows for: what the samples do not decide, the damping does; more {Samples} help", few, len(layers))
-	}
-	return res, nil
+	return done, nil
 }
 
 // share is how many of the first n entries of a layer are cut at a sparsity: counts that

@@ -57,6 +57,14 @@ func (s *RIA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return res, by.apply(res)
 }
 
+// ByPart cuts a part of a network in the same way, with its inputs in their order.
+func (s *RIA) ByPart() (*model.PartCut, error) {
+	if s.Permute != "none" {
+		return nil, catalog.Errorf("{Permute} %s puts the channels of the whole network into another order: give none", s.Permute)
+	}
+	return s.byPart(false, func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c, nil) }), nil
+}
+
 // pick keeps of a layer, or of each of its rows, the weights of the largest rates.
 func (s *RIA) pick(c *cut, by *orders) (*prune.Mask, error) {
 	sc := make([]float32, c.Weight.Len())

@@ -5,6 +5,7 @@ import (
 
 	"context"
 	"fmt"
+	"slices"
 
 	"pare/catalog"
 	"pare/model"
@@ -46,6 +47,9 @@ func (*SparseGPT) Card() *catalog.Card { return sparseGPTCard }
 func (s *SparseGPT) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return s.each(ctx, j, true, func(c *cut) (*prune.Mask, error) { return s.solve(ctx, c) })
 }
+
+// ByPart cuts a part of a network in the same way.
+func (s *SparseGPT) ByPart() (*model.PartCut, error) { return s.byPart(true, s.solve), nil }
 
 // solve cuts a layer and moves the weights that stay.
 func (s *SparseGPT) solve(ctx context.Context, c *cut) (*prune.Mask, error) {
@@ -165,7 +169,8 @@ func (s *SparseGPT) choose(w, u *mat.Dense, lo, hi, at int) (*prune.Mask, error)
 
 // factor gives the upper U with UᵀU = H⁻¹. H is VVᵀ with V upper (the Cholesky factor of
 // H with its axes turned round), so U is V⁻¹, and H need not be inverted. Inputs that are
-// never other than zero get weights of zero.
+// never other than zero get weights of zero. The moments are used up, for large layers have
+// large ones.
 func (s *SparseGPT) factor(w *mat.Dense, m *calibrate.Moments) (*mat.Dense, error) {
 	n := m.Cols
 	mean := 0.0
@@ -178,25 +183,26 @@ func (s *SparseGPT) factor(w *mat.Dense, m *calibrate.Moments) (*mat.Dense, erro
 		}
 		mean += m.XX[k*n+k] / float64(n)
 	}
-	h := mat.NewSymDense(n, nil)
-	for a := range n {
-		for b := range a + 1 {
-			h.SetSym(n-1-a, n-1-b, m.XX[a*n+b])
-		}
-		h.SetSym(n-1-a, n-1-a, m.XX[a*n+a]+s.Damp*mean)
+	x := m.XX
+	m.XX = nil
+	slices.Reverse(x) // both axes are turned round
+	for k := range n {
+		x[k*n+k] += s.Damp * mean
 	}
 	var f mat.Cholesky
-	if !f.Factorize(h) {
+	if !f.Factorize(mat.NewSymDense(n, x)) {
 		return nil, fmt.Errorf("the second moments of its %d inputs are not positive: give more samples, or more damping", n)
 	}
 	var l mat.TriDense
 	f.LTo(&l)
+	f = mat.Cholesky{} // which is as large again
 	if err := l.InverseTri(&l); err != nil {
 		if _, ill := err.(mat.Condition); !ill {
 			return nil, err
 		}
 	}
-	u := mat.NewDense(n, n, nil)
+	clear(x)
+	u := mat.NewDense(n, n, x)
 	for a := range n {
 		for b := a; b < n; b++ {
 			u.Set(a, b, l.At(n-1-a, n-1-b))

@@ -40,6 +40,11 @@ func (s *Wanda) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	return s.each(ctx, j, false, s.pick)
 }
 
+// ByPart cuts a part of a network in the same way.
+func (s *Wanda) ByPart() (*model.PartCut, error) {
+	return s.byPart(false, func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c) }), nil
+}
+
 // pick keeps in every row of a layer's matrix the weights of the largest |w| |x|.
 func (s *Wanda) pick(c *cut) (*prune.Mask, error) {
 	w := c.Weight

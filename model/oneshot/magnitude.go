@@ -63,6 +63,25 @@ func (s *Magnitude) Run(ctx context.Context, j *model.Job) (*model.Result, error
 	return j.FitRounds(ctx, s.Rounds, s.Sparsity, func(_ int, sparsity float64) (*prune.Masks, error) { return pick(sparsity) })
 }
 
+// ByPart cuts a part of a network in the same way, where every layer is cut by itself and at
+// once.
+func (s *Magnitude) ByPart() (*model.PartCut, error) {
+	switch {
+	case s.Pattern == (allocate.Pattern{}) && s.Allocate != "uniform":
+		return nil, catalog.Errorf("{Allocate} %s compares all layers: give uniform", s.Allocate)
+	case s.Rounds > 1 || s.Gradual:
+		return nil, catalog.Errorf("{Rounds} and {Gradual} train the whole network between cuts: leave them out")
+	}
+	return &model.PartCut{Scope: s.Scope(), Cut: func(_ context.Context, p *model.Part) (*model.PartResult, error) {
+		m, err := s.Pick(p.Weights, s.Sparsity)
+		if err != nil {
+			return nil, err
+		}
+		m.Apply()
+		return &model.PartResult{Masks: m}, nil
+	}}, nil
+}
+
 // byCurves names the allocation by rate-distortion curves, which needs samples.
 const byCurves = "rd"
 

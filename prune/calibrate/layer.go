@@ -57,8 +57,8 @@ next:
 // they are.
 func (o Options) TooLarge(l *Layer) string {
 	cols := l.Weight.FanIn()
-	if bytes := 8 * cols * cols; bytes > float64(o.memory()) {
-		return fmt.Sprintf("has %.0f inputs, whose second moments take %.3g bytes, more than the %d that are allowed", cols, bytes, o.memory())
+	if bytes := 8 * cols * cols; bytes > float64(o.moments()) {
+		return fmt.Sprintf("has %.0f inputs, whose second moments take %.3g bytes, more than the %d that are allowed", cols, bytes, o.moments())
 	}
 	return ""
 }
@@ -69,7 +69,7 @@ func (o Options) TooLarge(l *Layer) string {
 func (l *Layer) Inputs(ctx context.Context, w *Walk, whole bool) ([]*Moments, error) {
 	var want []*graph.Value
 	for _, s := range l.Sites {
-		want = append(want, s.X(), s.Y())
+		want = append(want, s.X())
 	}
 	v := w.View(want, l.Sites[0].Node)
 	defer v.Close()
@@ -81,8 +81,12 @@ func (l *Layer) Inputs(ctx context.Context, w *Walk, whole bool) ([]*Moments, er
 			return nil, err
 		}
 		for i, s := range l.Sites {
-			x, y := values[2*i], values[2*i+1]
-			p, err := s.product(x.Shape, y.Shape)
+			x := values[i]
+			y, err := s.out(x.Shape)
+			if err != nil {
+				return nil, err
+			}
+			p, err := s.product(x.Shape, y)
 			if err != nil {
 				return nil, err
 			}

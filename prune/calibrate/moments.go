@@ -55,8 +55,8 @@ func (s *sums) begin(p *product, targets bool) error {
 	if s.whole {
 		bytes = 8 * p.groups * p.cols * (p.cols + p.outs)
 	}
-	if p.cols > 0 && p.groups > 0 && (p.cols > math.MaxInt32 || bytes > s.opt.memory()) {
-		return fmt.Errorf("its %d columns have %d bytes of second moments, more than the %d that are allowed", p.cols, bytes, s.opt.memory())
+	if p.cols > 0 && p.groups > 0 && (p.cols > math.MaxInt32 || bytes > s.opt.moments()) {
+		return fmt.Errorf("its %d columns have %d bytes of second moments, more than the %d that are allowed", p.cols, bytes, s.opt.moments())
 	}
 	if s.pool = s.opt.Engine.Pool; s.pool == nil {
 		if s.opt.Engine.Threads == 0 {
@@ -77,7 +77,6 @@ func (s *sums) begin(p *product, targets bool) error {
 		s.of = append(s.of, m)
 	}
 	s.chunk = chunkOf(p.cols)
-	s.x, s.y = make([]float32, s.chunk*p.cols), make([]float32, s.chunk*p.outs)
 	if s.whole {
 		s.c = make([]float32, p.cols*max(min(panel, p.cols), p.outs))
 	}
@@ -93,6 +92,12 @@ func (s *sums) add(p *product, x []float32, y func(g, lo, hi int, dst []float32)
 	}
 	if len(s.of) != p.groups || s.of[0].Cols != p.cols || s.of[0].Outs != p.outs {
 		return fmt.Errorf("its matrix is [%d %d %d] for some samples and [%d %d %d] for others", len(s.of), s.of[0].Outs, s.of[0].Cols, p.groups, p.outs, p.cols)
+	}
+	if n := min(s.chunk, p.rows); n*p.cols > len(s.x) {
+		s.x = make([]float32, n*p.cols)
+		if y != nil {
+			s.y = make([]float32, n*p.outs)
+		}
 	}
 	for g, m := range s.of {
 		m.Rows += p.rows

@@ -126,9 +126,12 @@ func (s *Site) product(x, y []int) (*product, error) {
 	if n.Is("Conv") {
 		return s.conv(x)
 	}
-	xl, wl, yl, err := s.labels(len(x), len(y))
+	xl, wl, yl, err := s.labels(len(x))
 	if err != nil {
 		return nil, err
+	}
+	if len(yl) != len(y) {
+		return nil, fmt.Errorf("node %q: a product of rank %d was expected, not %d", n.Name, len(yl), len(y))
 	}
 	for _, l := range [][]rune{xl, wl, yl} {
 		if len(slices.Compact(slices.Sorted(slices.Values(l)))) < len(l) {
@@ -173,9 +176,32 @@ func (s *Site) product(x, y []int) (*product, error) {
 	return p, nil
 }
 
+// out is the shape of the product of an input of a shape, which need not be computed for
+// it; nil of a convolution, whose product does not need it.
+func (s *Site) out(x []int) ([]int, error) {
+	if s.Node.Is("Conv") {
+		return nil, nil
+	}
+	xl, wl, yl, err := s.labels(len(x))
+	if err != nil {
+		return nil, err
+	}
+	y := make([]int, len(yl))
+	for d, l := range yl {
+		y[d] = 1
+		if i := slices.Index(xl, l); i >= 0 {
+			y[d] = x[i]
+		}
+		if i := slices.Index(wl, l); i >= 0 && y[d] == 1 {
+			y[d] = s.shape[i]
+		}
+	}
+	return y, nil
+}
+
 // labels name the axes of input, weight and output of a product of matrices by what they
 // are.
-func (s *Site) labels(x, y int) (xl, wl, yl []rune, err error) {
+func (s *Site) labels(x int) (xl, wl, yl []rune, err error) {
 	n := s.Node
 	switch {
 	case n.Is("Einsum"):
@@ -214,9 +240,6 @@ func (s *Site) labels(x, y int) (xl, wl, yl []rune, err error) {
 	}
 	if b > 1 {
 		out = append(out, 'n')
-	}
-	if len(out) != y {
-		return nil, nil, nil, fmt.Errorf("node %q: a product of rank %d was expected, not %d", n.Name, len(out), y)
 	}
 	if s.In == 0 {
 		return right, left, out, nil

@@ -38,6 +38,8 @@ type Options struct {
 	// moments of a layer; 0: 2 GiB. Where activations do not fit, they are computed again
 	// from farther back, which takes longer and comes to the same.
 	Memory int
+	// Moments bounds the bytes of the moments of a layer instead of Memory; 0: Memory does.
+	Moments int
 }
 
 // defaultMemory is Options.Memory where it is 0.
@@ -50,6 +52,13 @@ func (o Options) memory() int {
 	return o.Memory
 }
 
+func (o Options) moments() int {
+	if o.Moments > 0 {
+		return o.Moments
+	}
+	return o.memory()
+}
+
 // Walk runs batches of samples through a network from its first node on. What has been
 // computed up to a node is kept for all batches, so that every node is computed once,
 // and weights of nodes that were not reached yet may change in between.
@@ -59,6 +68,7 @@ type Walk struct {
 	at   int                // nodes before it are computed
 	base []*graph.Value     // what the nodes from there on read of those before
 	kept [][]*tensor.Tensor // the values of base, for every batch
+	rows *Rows              // in the place of kept, at the beginning; nil: kept holds the samples
 }
 
 // NewWalk begins at the inputs of a network, which is not changed. It returns an error
@@ -94,8 +104,34 @@ func NewWalk(g *graph.Graph, batches Batches, opt Options) (*Walk, error) {
 	return w, err
 }
 
+// NewWalkOver begins at the one input of a network, whose values are rows: they are read
+// when they are needed, and must stay as they are until the walk has gone on.
+func NewWalkOver(g *graph.Graph, rows *Rows, opt Options) (*Walk, error) {
+	if len(g.Inputs) != 1 || g.Inputs[0].DType != tensor.Float32 {
+		return nil, fmt.Errorf("the network has not one input of float32")
+	}
+	if rows.Len() == 0 {
+		return nil, errors.New("there are no samples")
+	}
+	return &Walk{g: g, opt: opt, base: slices.Clone(g.Inputs), rows: rows}, nil
+}
+
 // Batches is the number of batches.
-func (w *Walk) Batches() int { return len(w.kept) }
+func (w *Walk) Batches() int {
+	if w.rows != nil {
+		return w.rows.Len()
+	}
+	return len(w.kept)
+}
+
+// row gives the values of base for a batch.
+func (w *Walk) row(batch int) ([]*tensor.Tensor, error) {
+	if w.rows == nil || w.kept != nil {
+		return w.kept[batch], nil
+	}
+	t, err := w.rows.Get(batch)
+	return []*tensor.Tensor{t}, err
+}
 
 // View gives values of the network for one batch after the other.
 type View struct {
@@ -165,14 +201,16 @@ func (v *View) Run(ctx context.Context, batch int) ([]*tensor.Tensor, error) {
 		return nil, err
 	}
 	w := v.w
-	row := w.kept[batch]
+	row, err := w.row(batch)
+	if err != nil {
+		return nil, err
+	}
 	key := ""
 	for _, t := range row {
 		key += fmt.Sprint(t.Shape)
 	}
 	s := v.plans[key]
 	if s == nil {
-		var err error
 		if s, err = v.plan(row); err != nil {
 			return nil, err
 		}
@@ -236,7 +274,7 @@ func (v *View) Close() {
 			s.prog.Close()
 		}
 	}
-	if w := v.w; v.next > w.at && !v.full && len(v.store) == len(w.kept) {
+	if w := v.w; v.next > w.at && !v.full && len(v.store) == w.Batches() {
 		w.at, w.base, w.kept = v.next, v.live, v.store
 	}
 }
