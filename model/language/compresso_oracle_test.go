@@ -286,7 +286,7 @@ func (h *byHandCompresso) adam(name string, x, g []float64, lr float64, step int
 // The whole of the method: draws, gates, products, multipliers, hardening, folding and
 // cutting of a decoder whose table is the output layer too, with labels that do not count.
 func TestCompressoOracle(t *testing.T) {
-	config := llama(tiny.hidden, tiny.layers, tiny.heads, tiny.kv, tiny.wide, `,"vocab_size":11,"head_dim":2,"tie_word_embeddings":true`)
+	config := llamaConfig(tiny.hidden, tiny.layers, tiny.heads, tiny.kv, tiny.wide, `,"vocab_size":11,"head_dim":2,"tie_word_embeddings":true`)
 	s := quick()
 	s.Rank, s.Alpha, s.LoraLR, s.Sparsity, s.Rise, s.GateLR, s.Multiplier = 2, 3, .01, .3, "cubic", .8, 1
 	r := rand.New(rand.NewPCG(11, 12))
@@ -301,7 +301,7 @@ func TestCompressoOracle(t *testing.T) {
 		}
 	}
 	set := dataset.New("tokens", x, y)
-	j := &model.Job{Graph: decoder(t, config), Data: &dataset.Data{Train: set, Norm: dataset.Raw}, Seed: 3, Engine: engine.Options{Threads: 1},
+	j := &model.Job{Graph: drawn(t, config), Data: &dataset.Data{Train: set, Norm: dataset.Raw}, Seed: 3, Engine: engine.Options{Threads: 1},
 		Recipe: model.Recipe{Epochs: 6, Batch: 3, LR: .01, Schedule: "constant", Optimizer: "adam"}}
 
 	h := &byHandCompresso{w: map[string][]float64{}, a: map[string][]float64{}, b: map[string][]float64{}, moments: map[string][2][]float64{}}

@@ -23,14 +23,14 @@ import (
 	"pare/train"
 )
 
-// llama is a config of a small Llama, with other entries.
-func llama(hidden, layers, heads, kv, wide int, more string) string {
+// llamaConfig is a config of a small Llama, with other entries.
+func llamaConfig(hidden, layers, heads, kv, wide int, more string) string {
 	return fmt.Sprintf(`{"model_type":"llama","vocab_size":256,"hidden_size":%d,"num_hidden_layers":%d,"num_attention_heads":%d,"num_key_value_heads":%d,"intermediate_size":%d,"rms_norm_eps":1e-3%s}`, hidden, layers, heads, kv, wide, more)
 }
 
-// decoder is a model of a config whose weights are drawn, larger than transformers draws
+// drawn is a model of a config whose weights are drawn, larger than transformers draws
 // them, so that every part of it matters.
-func decoder(t testing.TB, config string) *graph.Graph {
+func drawn(t testing.TB, config string) *graph.Graph {
 	t.Helper()
 	c, err := family.Read([]byte(config))
 	if err != nil {
@@ -80,7 +80,7 @@ func sheep(t testing.TB, seq int) *dataset.Data {
 
 // small is a job on a small Llama with grouped queries.
 func small(t testing.TB, epochs int) *model.Job {
-	return &model.Job{Graph: decoder(t, llama(24, 2, 4, 2, 20, "")), Data: sheep(t, 16), Seed: 3, Engine: engine.Options{Threads: 1},
+	return &model.Job{Graph: drawn(t, llamaConfig(24, 2, 4, 2, 20, "")), Data: sheep(t, 16), Seed: 3, Engine: engine.Options{Threads: 1},
 		Recipe: model.Recipe{Epochs: epochs, Batch: 16, LR: .01, Schedule: "constant", Optimizer: "adam"}}
 }
 
@@ -91,8 +91,8 @@ func quick() *Compresso {
 	return s
 }
 
-// logits are what a network gives for a few tokens.
-func logits(t testing.TB, g *graph.Graph) []float32 {
+// answers are what a network gives for a few tokens.
+func answers(t testing.TB, g *graph.Graph) []float32 {
 	t.Helper()
 	p, err := engine.Compile(g, map[string]int{family.BatchAxis: 2, family.TimeAxis: 5}, engine.Options{Threads: 1})
 	if err != nil {
@@ -148,19 +148,19 @@ func TestCompressoFolds(t *testing.T) {
 		empty  []int // vectors
 		whole  string
 	}{
-		"grouped":         {config: llama(24, 2, 4, 2, 20, "")},
-		"one group":       {config: llama(24, 2, 4, 1, 20, "")},
-		"heads of own":    {config: llama(24, 2, 4, 4, 20, "")},
-		"tied":            {config: llama(24, 2, 4, 2, 20, `,"tie_word_embeddings":true`)},
-		"biases":          {config: llama(24, 2, 4, 2, 20, `,"attention_bias":true,"mlp_bias":true`)},
+		"grouped":         {config: llamaConfig(24, 2, 4, 2, 20, "")},
+		"one group":       {config: llamaConfig(24, 2, 4, 1, 20, "")},
+		"heads of own":    {config: llamaConfig(24, 2, 4, 4, 20, "")},
+		"tied":            {config: llamaConfig(24, 2, 4, 2, 20, `,"tie_word_embeddings":true`)},
+		"biases":          {config: llamaConfig(24, 2, 4, 2, 20, `,"attention_bias":true,"mlp_bias":true`)},
 		"qwen2":           {config: `{"model_type":"qwen2","vocab_size":256,"hidden_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":20,"tie_word_embeddings":true}`},
 		"qwen3":           {config: `{"model_type":"qwen3","vocab_size":256,"hidden_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"intermediate_size":20}`, whole: "cannot say that its norms"},
 		"phi3":            {config: `{"model_type":"phi3","vocab_size":256,"hidden_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":20,"pad_token_id":0}`},
 		"gpt2":            {config: `{"model_type":"gpt2","vocab_size":256,"n_embd":24,"n_head":4,"n_layer":2,"n_positions":32}`, whole: "takes the mean off"},
-		"no attention":    {config: llama(24, 2, 4, 2, 20, ""), empty: []int{0}},
-		"no feed-forward": {config: llama(24, 2, 4, 2, 20, ""), empty: []int{1, 3}},
+		"no attention":    {config: llamaConfig(24, 2, 4, 2, 20, ""), empty: []int{0}},
+		"no feed-forward": {config: llamaConfig(24, 2, 4, 2, 20, ""), empty: []int{1, 3}},
 	} {
-		g := decoder(t, c.config)
+		g := drawn(t, c.config)
 		l, err := newLayout(g, everything, prune.Scope{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -173,14 +173,14 @@ func TestCompressoFolds(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		plain := logits(t, g)
-		if d := apart(logits(t, gated), plain); d > 1e-6 {
+		plain := answers(t, g)
+		if d := apart(answers(t, gated), plain); d > 1e-6 {
 			t.Errorf("%s: with gates of 1 the network gives something else, by %v", name, d)
 		}
 		for i, x := range z {
 			m.Const.F32()[i] = float32(x)
 		}
-		want := logits(t, gated)
+		want := answers(t, gated)
 		if apart(want, plain) < .01 {
 			t.Errorf("%s: gates change nothing", name)
 		}
@@ -188,14 +188,14 @@ func TestCompressoFolds(t *testing.T) {
 		if err := l.fold(g, z); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := apart(logits(t, g), want); d > 1e-4 {
+		if d := apart(answers(t, g), want); d > 1e-4 {
 			t.Errorf("%s: folded, it gives something else, by %v", name, d)
 		}
 		cut, _, gone, left, err := l.cut(g, z)
 		if err != nil || len(gone) != len(c.empty) || len(left) > 0 {
 			t.Fatalf("%s: %v, %v, %v", name, err, gone, left)
 		}
-		if d := apart(logits(t, cut), want); d > 1e-4 {
+		if d := apart(answers(t, cut), want); d > 1e-4 {
 			t.Errorf("%s: cut, it gives something else, by %v", name, d)
 		}
 		if got, said := 1-float64(size(cut))/float64(before), l.sparsity(l.count(z), nil); math.Abs(got-said) > 1e-12 {
@@ -211,7 +211,7 @@ func TestCompressoFolds(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := apart(logits(t, again), want); d > 1e-4 {
+		if d := apart(answers(t, again), want); d > 1e-4 {
 			t.Errorf("%s: written and read, it gives something else, by %v", name, d)
 		}
 	}
@@ -230,12 +230,12 @@ func size(g *graph.Graph) (n int) {
 // The weights that make queries and values are found, and no keys.
 func TestCompressoAttended(t *testing.T) {
 	for config, want := range map[string]string{
-		llama(24, 1, 4, 2, 20, ""): "q_proj v_proj",
+		llamaConfig(24, 1, 4, 2, 20, ""): "q_proj v_proj",
 		`{"model_type":"qwen3","vocab_size":256,"hidden_size":24,"num_hidden_layers":1,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"intermediate_size":20}`:      "q_proj v_proj",
 		`{"model_type":"gpt2","vocab_size":256,"n_embd":24,"n_head":4,"n_layer":1,"n_positions":32}`:                                                                              "c_attn",
 		`{"model_type":"opt","vocab_size":256,"hidden_size":24,"word_embed_proj_dim":24,"num_hidden_layers":1,"num_attention_heads":4,"ffn_dim":20,"max_position_embeddings":32}`: "q_proj v_proj",
 	} {
-		g := decoder(t, config)
+		g := drawn(t, config)
 		l, err := newLayout(g, everything, prune.Scope{})
 		if err != nil {
 			t.Fatal(err)
@@ -297,7 +297,7 @@ func TestCompressoConcrete(t *testing.T) {
 // The expected size is that of the equation, its derivative that of differences; gates that
 // are open take nothing.
 func TestCompressoSize(t *testing.T) {
-	g := decoder(t, llama(24, 2, 4, 2, 20, ""))
+	g := drawn(t, llamaConfig(24, 2, 4, 2, 20, ""))
 	l, err := newLayout(g, everything, prune.Scope{Exclude: []string{"*layers.1.mlp*"}})
 	if err != nil {
 		t.Fatal(err)
@@ -361,7 +361,7 @@ func TestCompressoSize(t *testing.T) {
 // Hard gates are 0 where the logits are lowest, as many as are expected, and soft elsewhere;
 // what then lacks is made up for by the stream.
 func TestCompressoHarden(t *testing.T) {
-	l, err := newLayout(decoder(t, llama(24, 2, 4, 4, 20, "")), everything, prune.Scope{})
+	l, err := newLayout(drawn(t, llamaConfig(24, 2, 4, 4, 20, "")), everything, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestCompressoHarden(t *testing.T) {
 // One step of the constraint: below the target the first multiplier falls and the second
 // rises, above both rise; at the target only a first multiplier that is not 0 pulls.
 func TestCompressoConstraint(t *testing.T) {
-	l, err := newLayout(decoder(t, llama(24, 2, 4, 4, 20, "")), everything, prune.Scope{})
+	l, err := newLayout(drawn(t, llamaConfig(24, 2, 4, 4, 20, "")), everything, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -471,7 +471,7 @@ func TestCompresso(t *testing.T) {
 	if math.Abs(f.Sparsity-.3) > .01 || f.Epoch == 0 {
 		t.Errorf("%+v\n%s", f, modeltest.Said(res))
 	}
-	before := decoder(t, llama(24, 2, 4, 2, 20, ""))
+	before := drawn(t, llamaConfig(24, 2, 4, 2, 20, ""))
 	if got := 1 - float64(size(res.Graph))/float64(size(before)); math.Abs(got-f.Sparsity) > 1e-12 {
 		t.Errorf("%v of the weights are gone, %v are told", got, f.Sparsity)
 	}
@@ -518,7 +518,7 @@ func TestCompressoResumes(t *testing.T) {
 // Of the candidates the best on the validation set is kept, its products too; others are
 // none.
 func TestCompressoCandidates(t *testing.T) {
-	l, err := newLayout(decoder(t, llama(24, 2, 4, 2, 20, "")), everything, prune.Scope{})
+	l, err := newLayout(drawn(t, llamaConfig(24, 2, 4, 2, 20, "")), everything, prune.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -649,7 +649,7 @@ func TestCompressoPrompt(t *testing.T) {
 	}
 	j, s := small(t, 1), quick()
 	s.PromptFile = path
-	j.Graph = decoder(t, llama(24, 2, 4, 2, 20, `,"max_position_embeddings":20`))
+	j.Graph = drawn(t, llamaConfig(24, 2, 4, 2, 20, `,"max_position_embeddings":20`))
 	modeltest.Refused(t, s, j, "with its 9 tokens samples have 25, and the model was made for texts of 20")
 	if n := len(strings.Fields(CompressoPrompt)); n < 120 || n > 170 || !strings.Contains(CompressoPrompt, "pruning") {
 		t.Errorf("the prompt has %d words", n)
