@@ -36,7 +36,7 @@ type looking struct {
 // lookingFlags are those that say by what samples are compared.
 func (c *cli) lookingFlags(cmd *cobra.Command, q *looking) {
 	f := cmd.Flags()
-	f.StringVar(&q.near, "near", "auto", "how far apart near duplicates are at most: a distance of embeddings, or without them a number of the 64 bits of perceptual hashes; off; or auto: 0.02 for cosine, and 4 bits for images of 32 pixels a side at least")
+	f.StringVar(&q.near, "near", "auto", "how far apart near duplicates are at most: a distance of embeddings, or without them a number of the 64 bits of perceptual hashes; off; or auto: 0.005 for cosine, and 4 bits for images of 32 pixels a side at least")
 	f.StringVar(&q.embeddings, "embeddings", "", "a .npy file with a row of numbers for each sample: of the training, validation and test set one after another, or FILE,FILE,… for each of them")
 	f.StringVar(&q.encoder, "encoder", "", "a network, of which a layer gives the embeddings")
 	f.StringVar(&q.layer, "layer", "", "with --encoder: the value that is taken (default: what goes into its last layer with weights)")
@@ -124,7 +124,7 @@ func (c *cli) lookFor(corpus hygiene.Corpus, q *looking) (*hygiene.Options, erro
 		}
 		o.Within = x
 	case embedded && o.Metric == neighbours.Cosine:
-		o.Within = .02
+		o.Within = .005
 	case embedded:
 		c.say("note: near duplicates were not looked for: how far apart they are by %s distances is not known; --near says it", q.metric)
 	case hygiene.Hashable(corpus):
