@@ -111,6 +111,15 @@ func (c *cli) look(spec string, d *dataset.Data, q *looking, asked bool) (*hygie
 // lookFor is what flags ask to look for.
 func (c *cli) lookFor(corpus hygiene.Corpus, q *looking) (*hygiene.Options, error) {
 	o := &hygiene.Options{Within: -1, K: q.k, Metric: neighbours.Metric(q.metric), Recall: q.recall, Threads: c.threads, Memory: int64(c.most() / 4)}
+	if err := atLeast(1, "neighbours", q.k); err != nil {
+		return nil, err
+	}
+	if !(q.recall > 0 && q.recall <= 1) {
+		return nil, usage("--recall %v: a share above 0 and up to 1 is needed", q.recall)
+	}
+	if o.Metric != neighbours.Cosine && o.Metric != neighbours.L2 {
+		return nil, usage("--distance %s: cosine or l2 is needed", q.metric)
+	}
 	switch embedded := q.embeddings != "" || q.encoder != ""; {
 	case q.embeddings != "" && q.encoder != "":
 		return nil, usage("--embeddings and --encoder are two ways to the same: give one")

@@ -2,12 +2,14 @@ package hygiene
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
+	"slices"
 	"strings"
 
 	"pare/dataset"
@@ -41,7 +43,7 @@ func (f *Findings) Page(ctx context.Context, spec string) (*report.Report, error
 	}
 	if len(f.Leaks) > 0 {
 		s := report.Section{Heading: "Seen in training", Text: "Each sample of a later set stands beside the sample of an earlier set that it is like: what is measured on it is memory."}
-		for _, l := range f.Leaks[:min(len(f.Leaks), shownGroups)] {
+		for _, l := range f.nearestLeaks() {
 			s.Gallery = append(s.Gallery, show.group([]int{l.Sample, l.Like}, fmt.Sprintf("distance %.4g", l.Distance)))
 		}
 		r.Add(more(s, len(f.Leaks), "samples"))
@@ -55,7 +57,7 @@ func (f *Findings) Page(ctx context.Context, spec string) (*report.Report, error
 		for _, l := range f.Labels[:min(len(f.Labels), shownGroups)] {
 			p := show.room[l.Sample]
 			k, _ := f.corpus.Find(l.Sample)
-			p.Caption += fmt.Sprintf(", likely %s (its own: %.2f)", class(f.corpus[k], l.Likely), l.Score)
+			p.Caption += fmt.Sprintf(", likely %s (its own: %.2f)", called(f.corpus[k], l.Likely), l.Score)
 			s.Gallery = append(s.Gallery, []report.Picture{p})
 		}
 		r.Add(more(s, len(f.Labels), "labels"))
@@ -132,12 +134,21 @@ func also(n int, format string) string {
 
 // onlyNear are the groups of which not all samples are the same.
 func (f *Findings) onlyNear() (out []Group) {
+	same := f.equal()
 	for _, g := range f.Near {
-		if g.Distance > 0 {
+		first := same[g.Samples[0]]
+		if first == 0 || slices.ContainsFunc(g.Samples, func(i int) bool { return same[i] != first }) {
 			out = append(out, g)
 		}
 	}
 	return out
+}
+
+// nearestLeaks are the leaks, the nearest first.
+func (f *Findings) nearestLeaks() []Leak {
+	out := slices.Clone(f.Leaks)
+	slices.SortStableFunc(out, func(a, b Leak) int { return cmp.Compare(a.Distance, b.Distance) })
+	return out[:min(len(out), shownGroups)]
 }
 
 // shown are the samples that the page shows.
@@ -150,7 +161,7 @@ func (f *Findings) shown() map[int]bool {
 			}
 		}
 	}
-	for _, l := range f.Leaks[:min(len(f.Leaks), shownGroups)] {
+	for _, l := range f.nearestLeaks() {
 		out[l.Sample], out[l.Like] = true, true
 	}
 	for _, l := range f.Labels[:min(len(f.Labels), shownGroups)] {
@@ -210,7 +221,7 @@ func (s *shower) read(ctx context.Context, of map[int]bool) error {
 		err := each(ctx, &some, []int{0}, func(i int, x []sample) error {
 			p := report.Picture{Caption: s.c.ID(number[i])}
 			if l := s.labels[number[i]]; l >= 0 {
-				p.Caption += ", " + class(set, l)
+				p.Caption += ", " + called(set, l)
 			}
 			var err error
 			if isImage(f) {
@@ -226,6 +237,15 @@ func (s *shower) read(ctx context.Context, of map[int]bool) error {
 		}
 	}
 	return nil
+}
+
+// called is a class's name, or its number after the word.
+func called(s *dataset.Set, k int32) string {
+	name := class(s, k)
+	if name == fmt.Sprint(k) {
+		return "class " + name
+	}
+	return name
 }
 
 // group is samples side by side.

@@ -24,12 +24,7 @@ func (f *Findings) Suggest() []Decision {
 		}
 	}
 	labels := f.corpus.labels()
-	same := map[int]int{} // by sample, the group of those that are equal, from 1
-	for k, g := range f.Exact {
-		for _, i := range g.Samples {
-			same[i] = k + 1
-		}
-	}
+	same := f.equal()
 	for _, d := range f.redundant() {
 		found := "near duplicate"
 		if g, ok := same[int(d.A)]; ok && same[int(d.B)] == g {
@@ -58,6 +53,17 @@ func (f *Findings) Suggest() []Decision {
 	out := make([]Decision, len(order))
 	for k, i := range order {
 		out[k] = *by[i]
+	}
+	return out
+}
+
+// equal is, by sample, the number of the group of those that are the same, from 1.
+func (f *Findings) equal() map[int]int {
+	out := map[int]int{}
+	for k, g := range f.Exact {
+		for _, i := range g.Samples {
+			out[i] = k + 1
+		}
 	}
 	return out
 }
