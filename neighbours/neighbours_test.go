@@ -102,6 +102,10 @@ func TestExactIsBruteForce(t *testing.T) {
 	for i := range far.X {
 		far.X[i] = 1000 + far.X[i]/64
 	}
+	wide := bent(200, 700, 5, 2)
+	for i := range wide.X {
+		wide.X[i] = 1000 + wide.X[i]/64
+	}
 	twins := bent(257, 16, 4, 3)
 	copy(twins.X[16*200:], twins.X[:16*50])
 	for _, c := range []struct {
@@ -112,7 +116,7 @@ func TestExactIsBruteForce(t *testing.T) {
 		queries int
 	}{
 		{"small", bent(5, 3, 2, 1), 3, 0, 0}, {"fewer than k", bent(3, 3, 2, 1), 5, 0, 2}, {"one", bent(1, 1, 1, 1), 1, 0, 0},
-		{"far", far, 7, 0, 40}, {"twins", twins, 4, 0, 0}, {"several blocks", bent(1500, 9, 3, 4), 10, 300 * 48, 130},
+		{"far", far, 7, 0, 40}, {"far and wide", wide, 7, 0, 0}, {"twins", twins, 4, 0, 0}, {"several blocks", bent(1500, 9, 3, 4), 10, 300 * 48, 130},
 	} {
 		for _, m := range []Metric{L2, Cosine} {
 			got, err := Exact(ctx, c.x, nil, Options{K: c.k, Metric: m, Memory: c.memory})
@@ -128,6 +132,29 @@ func TestExactIsBruteForce(t *testing.T) {
 				t.Fatal(err)
 			}
 			same(t, c.what+" "+string(m)+" of others", got, brute(c.x, q, false, c.k, m))
+		}
+	}
+}
+
+// Whatever the order in which rows come, the nearest stay, equal ones by number.
+func TestNearest(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 1))
+	for range 200 {
+		n, k := 1+r.IntN(20), 1+r.IntN(6)
+		dist := make([]float32, n)
+		for i := range dist {
+			dist[i] = float32(r.IntN(4))
+		}
+		best := &nearest{}
+		best.reset(1, k)
+		order := make([]int32, n)
+		for i, at := range r.Perm(n) {
+			best.offer(0, dist[at], int32(at))
+			order[i] = int32(i)
+		}
+		slices.SortStableFunc(order, func(a, b int32) int { return int(dist[a] - dist[b]) })
+		if m := min(n, k); !slices.Equal(best.id[:m], order[:m]) || m < k && best.id[m] != -1 {
+			t.Fatalf("of %v the nearest are %v, want %v", dist, best.id, order[:m])
 		}
 	}
 }
