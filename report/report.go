@@ -39,6 +39,7 @@ type Section struct {
 	Plots   []*Plot
 
 	Diagram *Diagram
+	Gallery [][]Picture // samples, those together that belong together; of the page alone
 }
 
 // Add appends a section.

@@ -110,3 +110,18 @@ func TestLabels(t *testing.T) {
 		t.Errorf("%d of %d names are there", len(put), len(tags))
 	}
 }
+
+// A gallery holds its images within the page, and lets no name through.
+func TestGallery(t *testing.T) {
+	evil := `"><script>alert(1)</script>`
+	r := &Report{Title: "x"}
+	r.Add(Section{Gallery: [][]Picture{{{PNG: []byte("\x89PNG"), Caption: evil}, {Text: evil, Caption: "b"}}}})
+	var b bytes.Buffer
+	if err := r.HTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	s := b.String()
+	if !strings.Contains(s, `src="data:image/png;base64,iVBORw=="`) || strings.Contains(s, "<script>alert") || strings.Count(s, "&lt;script&gt;") != 3 {
+		t.Errorf("the gallery is\n%s", s[strings.Index(s, "<section>"):])
+	}
+}

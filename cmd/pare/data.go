@@ -14,14 +14,15 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	m := &cobra.Command{Use: "data", Short: "See what data sets hold, how networks take them, and how fast they are read", RunE: noCommand}
-	m.AddCommand(c.inspectData(), c.benchData())
+	m := &cobra.Command{Use: "data", Short: "See what data sets hold, what is wrong with them, how networks take them, and how fast they are read", RunE: noCommand}
+	m.AddCommand(c.inspectData(), c.dedupData(), c.applyData(), c.benchData())
 	return m
 }
 
 func (c *cli) inspectData() *cobra.Command {
 	recipe := model.Defaults()
-	cmd := &cobra.Command{Use: "inspect SPEC [FILE]", Short: "Show the fields of a data set, and how they go with a network's inputs and outputs",
+	q := &looking{}
+	cmd := &cobra.Command{Use: "inspect SPEC [FILE]", Short: "Show the fields of a data set, what is there twice or in doubt, and how the fields go with a network's inputs and outputs",
 		Args: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 1 || len(a) == 2 {
 				return nil
@@ -30,9 +31,16 @@ func (c *cli) inspectData() *cobra.Command {
 		},
 		Example: `  pare data inspect npz:train.npz
   pare data inspect 'parquet:DIR?bind=input_ids=ids' net.onnx
+  pare data inspect cifar10:DIR --html cifar10.html               # with the samples that are there twice
+  pare data inspect cifar10:DIR --encoder net.onnx --decisions decisions.csv --html cifar10.html
+  pare data inspect npz:train.npz --probabilities held-out.npy --decisions decisions.csv
 
 ` + dataset.Help,
-		RunE: func(cmd *cobra.Command, a []string) error { return c.runInspectData(a, &recipe) }}
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runInspectData(a, &recipe, q) }}
+	c.lookingFlags(cmd, q)
+	cmd.Flags().StringVar(&q.html, "html", "", "write a page that shows what was found, with the samples")
+	cmd.Flags().StringVar(&q.decisions, "decisions", "", "write what was found, and what is suggested, to a .csv or .jsonl file, for pare data apply")
+	cmd.Flags().StringVar(&q.probabilities, "probabilities", "", "a .npy file of the probabilities of the classes of each training sample, by a model that was not trained on it (cross-validated): labels in doubt are found by them")
 	settingOf(cmd, &recipe, "loss")
 	c.answerFlags(cmd)
 	inSections(cmd)
@@ -46,7 +54,10 @@ type setDescription struct {
 	Fields  []dataset.Description `json:"fields"`
 }
 
-func (c *cli) runInspectData(a []string, r *model.Recipe) error {
+func (c *cli) runInspectData(a []string, r *model.Recipe, q *looking) error {
+	if err := c.claim(places{in: append(dataFiles(a[0]), q.inputs()...), out: []file{{"html", q.html, pages}, {"decisions", q.decisions, lists}}}); err != nil {
+		return err
+	}
 	if len(a) == 2 {
 		if err := c.ownTokens(a[1]); err != nil {
 			return err
@@ -74,8 +85,15 @@ func (c *cli) runInspectData(a []string, r *model.Recipe) error {
 			return wrong
 		}
 	}
+	found, err := c.look(a[0], d, q, q.asked())
+	if err != nil {
+		return err
+	}
 	if c.json {
 		out := map[string]any{"data": a[0], "norm": d.NormName, "notes": d.Notes, "sets": sets}
+		if found != nil {
+			out["found"] = found
+		}
 		if wrong != nil {
 			out["error"] = c.explain(wrong)
 		} else if bound != nil {
@@ -87,6 +105,7 @@ func (c *cli) runInspectData(a []string, r *model.Recipe) error {
 		return wrong
 	}
 	c.tellSets(d, sets)
+	c.tellFound(found)
 	if len(a) == 2 {
 		c.tellBinding(a[1], bound, wrong)
 	}

@@ -28,11 +28,11 @@ type Floor struct {
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
 	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/journal", "internal/mapped", "internal/openai", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
-	{"Arrays; language models as an interface; conversations as texts; laws of scaling", []string{"tensor", "lm", "tokenizer/chat", "scaling"}},
+	{"Arrays; language models as an interface; conversations as texts; laws of scaling; nearest neighbours", []string{"tensor", "lm", "tokenizer/chat", "scaling", "neighbours"}},
 	{"The network as a value; what a set of weights is; language models over a network", []string{"graph", "weights", "lm/endpoint", "lm/serve"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
-	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family"}},
+	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models; what is wrong with samples", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family", "data/hygiene"}},
 	{"How much a candidate matters; what goes into a layer; whole blocks; language models token by token, and their files", []string{"prune/score", "prune/calibrate", "prune/block", "lm/decode", "lm/files"}},
 	{"How much of each layer stays; how good a network is; writing texts", []string{"prune/allocate", "train/metric", "lm/generate"}},
 	{"Learning; language models on this machine", []string{"train", "lm/local"}},
@@ -43,7 +43,7 @@ var Floors = []Floor{
 	{"The catalogue; sweeps", []string{"model/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
-	{"Programs", []string{"cmd/pare", "bench", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/tasks"}},
+	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/tasks"}},
 }
 
 // Package is a package as its files say.

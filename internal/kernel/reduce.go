@@ -13,6 +13,9 @@ func Dot(x, y []float32) float64 {
 	return dotVec(x, y[:len(x)])
 }
 
+// Max is the largest of x; NaN where one is, -Inf where there is none.
+func Max(x []float32) float32 { return maxVec(x) }
+
 // The definitions.
 
 func goSum(x []float32) float64 {
