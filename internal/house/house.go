@@ -28,7 +28,7 @@ type Floor struct {
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
 	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/journal", "internal/mapped", "internal/openai", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
-	{"Arrays; language models as an interface; conversations as texts; laws of scaling", []string{"tensor", "lm", "tokenizer/chat", "scaling"}},
+	{"Arrays; language models as an interface; conversations as texts; laws of scaling; clusters", []string{"tensor", "internal/kmeans", "lm", "tokenizer/chat", "scaling"}},
 	{"The network as a value; what a set of weights is; language models over a network", []string{"graph", "weights", "lm/endpoint", "lm/serve"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
