@@ -5,7 +5,6 @@ import (
 	"context"
 
 	"pare/catalog"
-	"pare/dataset"
 	"pare/graph"
 	"pare/prune"
 	"pare/prune/hook"
@@ -33,8 +32,7 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
 	cfg.From = j.From
-	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
-		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip, Data: true}})
+	cfg.Train = train.NewData(j.loader())
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, checkpointSteps
 	if j.Save != "" {
 		cfg.Key = j.Facts(j.method, g).Key()

@@ -47,6 +47,10 @@ type Job struct {
 	// layers: batches for any inputs, without labels. nil: those of Data's training set.
 	Samples calibrate.Batches
 
+	// Watch looks on in a training by the recipe alone (see Train); methods have hooks of
+	// their own.
+	Watch []train.Hook
+
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)
