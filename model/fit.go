@@ -39,7 +39,8 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	}
 	cfg.Val, cfg.Say = j.Held(), j.Logf
 	if j.OnStep != nil {
-		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
+		total := j.Steps()
+		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, total, loss) }
 	}
 	cfg.OnEpoch = j.Epoch
 	g.Usage.Drawn = false

@@ -36,7 +36,7 @@ var Floors = []Floor{
 	{"How much a candidate matters; what goes into a layer; whole blocks; language models token by token, and their files", []string{"prune/score", "prune/calibrate", "prune/block", "lm/decode", "lm/files"}},
 	{"How much of each layer stays; how good a network is; writing texts", []string{"prune/allocate", "train/metric", "lm/generate"}},
 	{"Learning; language models on this machine", []string{"train", "lm/local"}},
-	{"Pruning while training; measuring; what a run was; claims and verdicts", []string{"prune/hook", "measure", "run", "evidence"}},
+	{"Pruning while training; what a training made of its samples; measuring; what a run was; claims and verdicts", []string{"prune/hook", "train/dynamics", "measure", "run", "evidence"}},
 	{"What a method that pares networks is and works on", []string{"model"}},
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search"}},
 	{"What follows another method; was it worth it?", []string{"model/language", "model/diagnose"}},
