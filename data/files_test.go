@@ -97,7 +97,7 @@ func TestSubsetFiles(t *testing.T) {
 	if got, err := parseSubset([]byte("7\n3\n\n5\n"), ".txt"); err != nil || !slices.Equal(got.Numbers, []int32{3, 5, 7}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, c := range []struct{ ext, text string }{{".txt", ""}, {".txt", "1\n1\n"}, {".txt", "-1"}, {".txt", "1.5"}, {".csv", "id\nx\n"}, {".jsonl", "{}\n{}\n"}, {".jsonl", "{\"id\":-3}"}, {".npy", ""}, {".x", "1"}} {
+	for _, c := range []struct{ ext, text string }{{".txt", ""}, {".txt", "1\n1\n"}, {".txt", "-1"}, {".txt", "1.5"}, {".csv", "id\nx\n"}, {".jsonl", "{}\n{}\n"}, {".jsonl", "{\"id\":-3}"}, {".npy", ""}, {".x", "1"}, {".csv", "#{\"score\":\"aum\"}\nid,aum\n1,2\n"}, {".jsonl", "{\"score\":\"aum\"}\n{\"id\":1,\"value\":2}\n"}} {
 		if got, err := parseSubset([]byte(c.text), c.ext); err == nil {
 			t.Errorf("%s %q: %+v", c.ext, c.text, got)
 		}

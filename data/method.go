@@ -83,6 +83,7 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 		digest = j.Set.Stored().Digest()
 	}
 	if s := res.Score; s != nil {
+		res.noteMissing(j.Set)
 		s.Name, s.Data, s.Made = name, digest, made(m, j)
 		if err := s.Check(); err != nil {
 			return nil, fmt.Errorf("method %s: %w", name, err)
@@ -114,6 +115,23 @@ func made(m Method, j *Job) map[string]string {
 // Note adds a sentence for people; fields of settings stand in it as {Field}.
 func (r *Result) Note(format string, a ...any) {
 	r.Notes = append(r.Notes, catalog.Text(fmt.Sprintf(format, a...)))
+}
+
+// noteMissing says how many samples of the set the score lacks.
+func (r *Result) noteMissing(set *dataset.Set) {
+	has := make(map[int32]bool, len(r.Score.Numbers))
+	for _, k := range r.Score.Numbers {
+		has[k] = true
+	}
+	missing := 0
+	for i := range set.Len() {
+		if !has[int32(set.Number(i))] {
+			missing++
+		}
+	}
+	if missing > 0 {
+		r.Note("%d of the %d samples are not in the log of training and have no score: they were held out, or {Data} is split otherwise", missing, set.Len())
+	}
 }
 
 // noteClasses says which classes have vanished, and what the rarest has.

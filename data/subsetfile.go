@@ -28,7 +28,10 @@ func ReadSubset(path string) (*Subset, error) {
 }
 
 func parseSubset(b []byte, ext string) (*Subset, error) {
-	s := &Subset{}
+	s := &struct {
+		Subset
+		Score string `json:"score"` // it would be a file of scores
+	}{}
 	var err error
 	add := func(text string) error {
 		k, err := strconv.ParseInt(text, 10, 32)
@@ -87,6 +90,9 @@ func parseSubset(b []byte, ext string) (*Subset, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Score != "" {
+		return nil, fmt.Errorf("it is a file of scores (%.40s): choose samples by them first", s.Score)
+	}
 	sorted := slices.Sorted(slices.Values(s.Numbers))
 	for i := range sorted {
 		if i > 0 && sorted[i] == sorted[i-1] {
@@ -97,7 +103,7 @@ func parseSubset(b []byte, ext string) (*Subset, error) {
 		return nil, errors.New("it has no samples")
 	}
 	s.Numbers = sorted
-	return s, nil
+	return &s.Subset, nil
 }
 
 // Encode writes the subset as a file of an ending has it (see Files).

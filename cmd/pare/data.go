@@ -14,8 +14,8 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	m := &cobra.Command{Use: "data", Short: "See what data sets hold, how networks take them, and how fast they are read", RunE: noCommand}
-	m.AddCommand(c.inspectData(), c.benchData())
+	m := &cobra.Command{Use: "data", Short: "See what data sets hold, score their samples, choose those that stay", RunE: noCommand}
+	m.AddCommand(c.inspectData(), c.scoreData(), c.pruneData(), c.benchData())
 	return m
 }
 

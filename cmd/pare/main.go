@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"pare/catalog"
+	"pare/data"
 	"pare/internal/printable"
 	"pare/lm/files"
 	"pare/model"
@@ -137,6 +138,7 @@ type cli struct {
 	tokens    *tokenizer.Tokenizer   // of the language model that is worked on
 
 	method   model.Method // that the command line names
+	pares    data.Method  // of training sets, that the command line names; nil: another command is called
 	spec     catalog.Spec // the settings that it gives to it there
 	wrong    error        // what is wrong with both
 	helpless bool         // the help of a wrong method was asked for
