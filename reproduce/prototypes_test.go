@@ -74,14 +74,3 @@ func TestPerceptron(t *testing.T) {
 		t.Errorf("across: %v", e)
 	}
 }
-
-// A power law has its exponent for slope, and a point above the envelope changes nothing.
-func TestSlope(t *testing.T) {
-	var x, y []float64
-	for _, a := range []float64{8, 1, 4, 2, 16} {
-		x, y = append(x, a, a), append(y, 3/(a*a), 9)
-	}
-	if s := slope(x, y); math.Abs(s+2) > 1e-9 {
-		t.Errorf("slope %v", s)
-	}
-}
