@@ -124,3 +124,15 @@ func TestSamplerRefused(t *testing.T) {
 		}
 	}
 }
+
+// The batch that is chosen fits into a round.
+func TestSamplerBatch(t *testing.T) {
+	j := modeltest.Job(t, 2)
+	j.Recipe.Sampler, j.Recipe.Batch = "rs2:0.1", model.AutoBatch
+	if got, want := j.Steps(), 2*(40/32); got != want {
+		t.Errorf("%d steps, not %d", got, want)
+	}
+	if err := j.Check(); err != nil {
+		t.Error(err)
+	}
+}

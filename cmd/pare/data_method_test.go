@@ -66,7 +66,7 @@ func TestDataScorePruneTrain(t *testing.T) {
 		{[]string{"data", "prune", "--data", "digits?n=300", "--hard", "low", "-o", at("x.txt")}, 2, "--score"},
 		{[]string{"model", "train", "mlp:64-10", "--data", "glyph?n=300", "--subset", at("half.txt"), "-o", at("x.onnx")}, 2, "other data"},
 		{[]string{"model", "train", "mlp:64-10", "--data", "digits?n=300", "--subset", at("aum.csv"), "-o", at("x.onnx")}, 1, "file of scores"},
-		{[]string{"model", "train", "mlp:64-10", "--data", "digits?n=300", "--sampler", "rs2:0.01", "-o", at("x.onnx")}, 2, "--sampler"},
+		{[]string{"model", "train", "mlp:64-10", "--data", "digits?n=300", "--sampler", "rs2:0.001", "-o", at("x.onnx")}, 2, "--sampler"},
 		{[]string{"model", "train", "mlp:64-10", "--data", "digits?n=300", "--record", "all", "-o", at("x.onnx")}, 2, "dynamics"},
 	} {
 		if s, _, e := pare(t, c.args...); s != c.status || !strings.Contains(e, c.says) {
