@@ -29,7 +29,7 @@ var ccs = &evidence.Experiment{
 		evidence.Beats("with wrong labels it does so by 30 points", "ccs, 10 % flipped", "hardest, 10 % flipped", 30, "no cut-off, 10 % flipped", "hardest, 10 % flipped"),
 		evidence.Beats("at a tenth CCS is no more than a point below random samples", "ccs, 0 % flipped", "random, 0 % flipped", -1, "no cut-off, 0 % flipped", "hardest, 0 % flipped"),
 		evidence.Beats("with wrong labels it beats random samples by 2 points", "ccs, 10 % flipped", "random, 10 % flipped", 2, "no cut-off, 10 % flipped", "hardest, 10 % flipped"),
-		{Text: "of what CCS keeps at most 3 % has a wrong label", Method: "ccs, 10 % flipped", Without: []string{"no cut-off, 10 % flipped", "hardest, 10 % flipped", "random, 10 % flipped"}, Figure: named("wrong labels ", ""), Side: evidence.AtMost, Bound: .03},
+		{Text: "of what CCS keeps at most 3 % has a wrong label", Method: "ccs, 10 % flipped", Without: []string{"no cut-off, 10 % flipped", "hardest, 10 % flipped", "random, 10 % flipped"}, Figure: named("wrong labels "), Side: evidence.AtMost, Bound: .03},
 		{Text: "with wrong labels test samples are nearer to what CCS keeps than to the hardest, by a twentieth of a unit", Method: "ccs, 10 % flipped", Without: []string{"easiest, 10 % flipped", "hardest, 10 % flipped"}, Figure: nearer("hardest, 10 % flipped"), Side: evidence.AtLeast, Bound: .05},
 		evidence.Near("seven tenths of the samples by CCS are within one and a half points of all", "ccs 0.7, 0 % flipped", "all, 0 % flipped", 1.5, "random 0.7, 0 % flipped"),
 	},

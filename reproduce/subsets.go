@@ -12,7 +12,6 @@ import (
 	"pare/data/coreset"
 	"pare/dataset"
 	"pare/engine"
-	"pare/evidence"
 	"pare/graph"
 	"pare/model"
 	"pare/train"
@@ -140,9 +139,4 @@ func fixed(keep float64) *coreset.Random {
 	r := coreset.NewRandom()
 	r.Keep = keep
 	return r
-}
-
-// named is a figure that is a value of its own for each arm, under a prefix.
-func named(prefix, unit string) evidence.Figure {
-	return evidence.Figure{Of: func(v evidence.Values, arm string) []float64 { return v[prefix+arm] }, Unit: unit}
 }
