@@ -45,9 +45,9 @@ type Loader struct {
 
 	order, all, sequence, counts []int32 // order is of the epoch
 	epoch, permutation           int
-	samples                      int // of an epoch, once Steps has counted them
-	normed                  []bool    // by field
-	workers                 []*worker // one for samples in memory, for those of a stream one a thread
+	samples                      int       // of an epoch, once Steps has counted them
+	normed                       []bool    // by field
+	workers                      []*worker // one for samples in memory, for those of a stream one a thread
 }
 
 // worker is the memory of a thread that makes samples.
