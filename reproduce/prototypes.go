@@ -18,7 +18,7 @@ import (
 var prototypes = &evidence.Experiment{
 	ID: "32", Name: "prototypes",
 	About: "The theory: a teacher labels normal vectors of n = 50 dimensions, a student is the largest margin on what is kept; errors are means of four draws. Of 20 n examples 30 % are kept, of 0.8 n half: those nearest to the teacher's boundary (hard), the farthest (easy), any. The slope is that of the logarithm of the error by that of the examples kept, 2, 4 and 8 n, with the best share of 1, 1/2, 1/4, 1/8 and 1/16 for each. The digits: 1,438 pictures, an MLP 64-100-10, 600 steps of 25; the score is the cosine distance of the pixels themselves from the nearest of ten centroids, half of the classes' even share is their least; 80 % and 2 % are kept. That easy examples are worse than random ones of 20 n is not so at this scale; no encoder is trained.",
-	Seeds: 24,
+	Seeds: 12,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		if err := perceptrons(seed, put); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -204,7 +205,11 @@ func noCommand(cmd *cobra.Command, a []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("there is no command %q", a[0])
-	for _, under := range append([]*cobra.Command{cmd}, cmd.Root().Commands()...) {
+	others := slices.Clone(cmd.Root().Commands())
+	slices.SortStableFunc(others, func(a, b *cobra.Command) int { // networks come first
+		return len(strings.TrimPrefix("model", a.Name())) - len(strings.TrimPrefix("model", b.Name()))
+	})
+	for _, under := range append([]*cobra.Command{cmd}, others...) {
 		var names []string
 		for _, s := range under.Commands() {
 			names = append(names, s.Name())
