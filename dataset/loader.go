@@ -41,10 +41,13 @@ type Loader struct {
 	Seed    uint64
 	Threads int // that read samples of a stream; 0: as many as there are processors
 
-	order, sequence, counts []int32
-	epoch                   int
-	normed                  []bool    // by field
-	workers                 []*worker // one for samples in memory, for those of a stream one a thread
+	Sampler Sampler // which samples an epoch has; the zero value is all
+
+	order, all, sequence, counts []int32 // order is of the epoch
+	epoch, permutation           int
+	samples                      int       // of an epoch, once Steps has counted them
+	normed                       []bool    // by field
+	workers                      []*worker // one for samples in memory, for those of a stream one a thread
 }
 
 // worker is the memory of a thread that makes samples.
@@ -67,7 +70,15 @@ type Buffer struct {
 }
 
 // Steps is the number of full batches of an epoch.
-func (l *Loader) Steps() int { return l.Set.Len() / l.Size }
+func (l *Loader) Steps() int {
+	if l.samples == 0 {
+		l.samples = l.Sampler.Len(l.Set)
+	}
+	if l.Sampler.Fill {
+		return (l.samples + l.Size - 1) / l.Size
+	}
+	return l.samples / l.Size
+}
 
 // Batch is the number of samples of a batch.
 func (l *Loader) Batch() int { return l.Size }
@@ -83,7 +94,7 @@ func (l *Loader) FillContext(ctx context.Context, epoch, i int, to []Buffer) (in
 	l.arrange(epoch)
 	l.normed = l.Set.normed(l.normed[:0])
 	lo := i * l.Size
-	hi := min(lo+l.Size, l.Set.Len())
+	hi := min(lo+l.Size, len(l.order))
 	if l.Set.Stream != nil {
 		return max(0, hi-lo), l.read(ctx, epoch, lo, max(lo, hi), to)
 	}

@@ -6,41 +6,65 @@ import (
 	"slices"
 )
 
-// arrange puts the samples in the order of an epoch, a function of seed and epoch.
+// arrange puts the samples of an epoch in their order, a function of seed and epoch.
 func (l *Loader) arrange(epoch int) {
 	if l.order != nil && (l.epoch == epoch || !l.Shuffle) {
 		return
 	}
-	n := l.Set.Len()
-	if l.order == nil {
-		l.order = make([]int32, n)
-	}
-	for i := range l.order {
-		l.order[i] = int32(i)
-	}
 	l.epoch = epoch
+	if l.Sampler.Share == 0 {
+		l.permute(epoch)
+		l.order = l.all
+		return
+	}
+	n, m := l.Set.Len(), l.Sampler.Len(l.Set)
+	if l.Sampler.Stratified {
+		l.order = l.Sampler.strata(l.Set, rand.New(rand.NewPCG(l.Seed, uint64(epoch)+1)))
+	} else {
+		number, part := l.Sampler.cut(epoch, n, m)
+		l.permute(number)
+		l.order = part(l.all)
+	}
+	for i := 0; l.Sampler.Fill && len(l.order)%l.Size > 0; i++ {
+		l.order = append(l.order, l.order[i%m])
+	}
+}
+
+// permute puts all samples in the order of a number.
+func (l *Loader) permute(number int) {
+	if l.all != nil && (l.permutation == number || !l.Shuffle) {
+		return
+	}
+	n := l.Set.Len()
+	if l.all == nil {
+		l.all = make([]int32, n)
+	}
+	for i := range l.all {
+		l.all[i] = int32(i)
+	}
+	l.permutation = number
 	if !l.Shuffle {
 		return
 	}
-	r := rand.New(rand.NewPCG(l.Seed, uint64(epoch)+1))
+	r := rand.New(rand.NewPCG(l.Seed, uint64(number)+1))
 	if s := l.Set.Stream; s != nil && s.Window() < n {
-		l.drift(r, epoch, s.Parts(), s.Window())
+		l.drift(r, number, s.Parts(), s.Window())
 		return
 	}
-	r.Shuffle(n, func(i, j int) { l.order[i], l.order[j] = l.order[j], l.order[i] })
+	r.Shuffle(n, func(i, j int) { l.all[i], l.all[j] = l.all[j], l.all[i] })
 }
 
 // drift shuffles samples of which only those of a window are at hand: the parts are
 // put one behind the other in random order, in a circle, and each sample is then
 // moved on by a random number of places below the window. A batch is so drawn from
 // all parts of a window, one part comes in while another goes out, and a window of
-// all samples is a shuffle of all. l.order counts the samples from 0.
+// all samples is a shuffle of all. l.all counts the samples from 0.
 func (l *Loader) drift(r *rand.Rand, epoch int, ends []int, window int) {
-	n := len(l.order)
+	n := len(l.all)
 	if l.Set.Index != nil {
-		slices.SortFunc(l.order, func(a, b int32) int { return cmp.Compare(l.Set.Index[a], l.Set.Index[b]) })
+		slices.SortFunc(l.all, func(a, b int32) int { return cmp.Compare(l.Set.Index[a], l.Set.Index[b]) })
 	}
-	var runs [][2]int // of places in l.order
+	var runs [][2]int // of places in l.all
 	if ends == nil {
 		for i := range n {
 			runs = append(runs, [2]int{i, i + 1})
@@ -48,7 +72,7 @@ func (l *Loader) drift(r *rand.Rand, epoch int, ends []int, window int) {
 	}
 	for at, k := 0, 0; k < len(ends) && at < n; k++ {
 		end := at
-		for end < n && l.Set.at(int(l.order[end])) < ends[k] {
+		for end < n && l.Set.at(int(l.all[end])) < ends[k] {
 			end++
 		}
 		if end > at {
@@ -62,7 +86,7 @@ func (l *Loader) drift(r *rand.Rand, epoch int, ends []int, window int) {
 	}
 	at := 0
 	for _, run := range runs {
-		at += copy(l.sequence[at:], l.order[run[0]:run[1]])
+		at += copy(l.sequence[at:], l.all[run[0]:run[1]])
 	}
 	window = max(1, min(window, n))
 	key := func(place int) int {
@@ -77,7 +101,7 @@ func (l *Loader) drift(r *rand.Rand, epoch int, ends []int, window int) {
 	}
 	for place, s := range l.sequence {
 		k := key(place)
-		l.order[l.counts[k]] = s
+		l.all[l.counts[k]] = s
 		l.counts[k]++
 	}
 }

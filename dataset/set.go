@@ -184,6 +184,17 @@ func (s *Set) at(i int) int {
 	return i
 }
 
+// Number is the stored number of sample i: parts of what was read together number their
+// samples alike.
+func (s *Set) Number(i int) int { return s.at(i) }
+
+// Stored is the set of all samples that are stored with those of this one.
+func (s *Set) Stored() *Set {
+	c := *s
+	c.Index = nil
+	return &c
+}
+
 // Label is the class of sample i.
 func (s *Set) Label(i int) int32 { return s.Class().Ints[s.at(i)] }
 

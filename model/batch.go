@@ -1,5 +1,7 @@
 package model
 
+import "pare/dataset"
+
 // AutoBatch is the Recipe.Batch that is chosen by what the training is.
 const AutoBatch = -1
 
@@ -23,6 +25,9 @@ func (j *Job) batch() int {
 		return b
 	}
 	n := j.Data.Train.Len()
+	if s, err := dataset.ParseSampler(j.Recipe.Sampler); err == nil && n > 0 {
+		n = s.Len(j.Data.Train) // of an epoch
+	}
 	for b > 1 && b > n {
 		b /= 2
 	}

@@ -49,6 +49,9 @@ func (j *Job) Facts(m Method, g *graph.Graph) *Facts {
 		}
 		f.Norm = fmt.Sprintf("%+v", j.Data.Norm)
 	}
+	if s, err := dataset.ParseSampler(j.Recipe.Sampler); err == nil {
+		f.Recipe["sampler"] = s.String()
+	}
 	if o, err := j.Recipe.objective(); err == nil {
 		for _, t := range o {
 			if t.Graph != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 
 	"pare/catalog"
-	"pare/dataset"
 	"pare/graph"
 	"pare/prune"
 	"pare/prune/hook"
@@ -34,15 +33,15 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 	cfg.Graph, cfg.Hooks = g, hooks
 	cfg.From = j.From
 	cfg.Until = j.Until
-	cfg.Train = train.NewData(&dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.order(),
-		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip, Data: true}})
+	cfg.Train = train.NewData(j.loader())
 	cfg.Engine, cfg.Save, cfg.Resume, cfg.Every = j.Engine, j.Save, j.Resume, checkpointSteps
 	if j.Save != "" {
 		cfg.Key = j.Facts(j.method, g).Key()
 	}
 	cfg.Val, cfg.Say = j.Held(), j.Logf
 	if j.OnStep != nil {
-		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, j.Steps(), loss) }
+		total := j.Steps()
+		cfg.OnStep = func(step int, loss float64) { j.OnStep(step, total, loss) }
 	}
 	cfg.OnEpoch = j.Epoch
 	g.Usage.Drawn = false

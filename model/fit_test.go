@@ -60,7 +60,7 @@ func TestResumeOther(t *testing.T) {
 		{"network=", job(func(j *model.Job) { j.Graph.Nodes[0].Name = "other" })},
 		{"network=", job(func(j *model.Job) { j.Graph.Meta.Producer = "other" })},
 	}
-	other := map[string]string{"renorm": "off", "on-explosion": "back", "keep-epoch": "last", "schedule": "linear", "optimizer": "nesterov", "loss": "mse", "flip": "true", "momentum": "0.5", "smoothing": "0.1", "epochs": "2", "batch": "25", "crop": "1", "recover": "distil", "inner": "on", "metric": "top-k"}
+	other := map[string]string{"renorm": "off", "on-explosion": "back", "keep-epoch": "last", "schedule": "linear", "optimizer": "nesterov", "loss": "mse", "flip": "true", "momentum": "0.5", "smoothing": "0.1", "epochs": "2", "batch": "25", "sampler": "rs2:0.5", "crop": "1", "recover": "distil", "inner": "on", "metric": "top-k"}
 	for _, s := range catalog.Settings(&model.Recipe{}) {
 		changes = append(changes, change{s.Name + "=", job(func(j *model.Job) {
 			value := other[s.Name]

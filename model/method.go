@@ -49,6 +49,10 @@ type Job struct {
 	Samples  calibrate.Batches
 	Together int // samples that run at once there, at most; 0: 64. The network's batch is free
 
+	// Watch looks on in a training by the recipe alone (see Train); methods have hooks of
+	// their own.
+	Watch []train.Hook
+
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)

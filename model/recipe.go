@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"pare/catalog"
+	"pare/dataset"
 	"pare/train"
 	"pare/train/metric"
 	"pare/train/objective"
@@ -13,6 +14,7 @@ import (
 type Recipe struct {
 	Epochs    int     `flag:"epochs" range:"[0,)" doc:"passes over the training set (0: no training)"`
 	Batch     int     `flag:"batch" range:"[1,)" auto:"-1" doc:"samples in each step (auto: 128, and fewer with distil where that makes too few steps)"`
+	Sampler   string  `flag:"sampler" doc:"which samples an epoch has: all, or rs2:SHARE, random subsets drawn anew for each epoch, as in rs2:0.1 (rs2:SHARE:replace: from all each time, not from what the epochs before have left; :stratified with it: the same share of every class; :fill: the last batch is filled up from the epoch's beginning, not dropped)"`
 	LR        float64 `flag:"lr" range:"(0,)" auto:"0" doc:"peak learning rate (auto: found by a short range test); above 0, or auto"`
 	Schedule  string  `flag:"schedule" doc:"learning-rate schedule: constant, cosine[:MIN], linear, step:AT,AT[:GAMMA], wsd[:DECAY[:MIN]]; +warmup:STEPS or +warmup:5%"`
 	Optimizer string  `flag:"optimizer" choice:"sgd,nesterov,adam,adamw" doc:"how the gradient becomes a step"`
@@ -35,7 +37,7 @@ type Recipe struct {
 // whose rate is found, gradients clipped, explosions undone, and the best epoch kept.
 // The zero values of a recipe have none of these but the rate.
 func Defaults() Recipe {
-	return Recipe{Epochs: 10, Batch: AutoBatch, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "auto", Renorm: "auto",
+	return Recipe{Epochs: 10, Batch: AutoBatch, Sampler: "all", Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 1e-4, Loss: "auto", Metric: "auto", Recover: "auto", Inner: "auto", Renorm: "auto",
 		Clip: train.Adaptive, Explosion: "auto", Keep: "auto"}
 }
 
@@ -65,6 +67,8 @@ func (j *Job) config() (*train.Config, error) {
 		return nil, catalog.Errorf("%d epochs of training are asked for, but there is no training set: give {Data}, or {Recipe.Epochs} 0", r.Epochs)
 	case j.Data.Train.Len() < j.batch():
 		return nil, catalog.Errorf("the training set has %d samples, fewer than one batch of %d: give a smaller {Recipe.Batch}", j.Data.Train.Len(), j.batch())
+	case r.sampler(j) != nil:
+		return nil, r.sampler(j)
 	case !(r.LR >= 0) || math.IsInf(r.LR, 0):
 		return nil, catalog.Errorf("{Recipe.LR} %v: the learning rate is not a positive number", r.LR)
 	case r.Clip < 0 && r.Clip != train.Adaptive || math.IsNaN(r.Clip):
@@ -90,6 +94,25 @@ func (j *Job) config() (*train.Config, error) {
 	}
 	j.careful(cfg)
 	return cfg, cfg.Loss.Check()
+}
+
+// sampler returns an error where the epochs cannot be drawn from the data.
+func (r *Recipe) sampler(j *Job) error {
+	s, err := dataset.ParseSampler(r.Sampler)
+	if err == nil {
+		err = s.Check(j.Data.Train, j.batch())
+	}
+	if err != nil {
+		return catalog.Errorf("{Recipe.Sampler}: %v", err)
+	}
+	return nil
+}
+
+// loader gives the batches of the recipe's training.
+func (j *Job) loader() *dataset.Loader {
+	s, _ := dataset.ParseSampler(j.Recipe.Sampler) // config has said what is wrong
+	return &dataset.Loader{Set: j.Data.Train, Size: j.batch(), Norm: j.Data.Norm, Shuffle: true, Seed: j.order(), Sampler: s,
+		Augment: dataset.Augment{Crop: j.Recipe.Crop, Flip: j.Recipe.Flip, Data: true}}
 }
 
 // Judge is how networks are judged by the recipe's loss and metrics.
@@ -142,7 +165,7 @@ func (j *Job) Steps() int {
 	if j.Data == nil || j.Data.Train == nil || j.batch() < 1 {
 		return 0
 	}
-	return j.Recipe.Epochs * (j.Data.Train.Len() / j.batch())
+	return j.Recipe.Epochs * j.loader().Steps()
 }
 
 // NeedsTraining returns an error that says why, where the recipe trains nothing.

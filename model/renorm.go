@@ -62,7 +62,7 @@ func (j *Job) Train(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	res, err := k.renormalised(ctx, func() (*Result, error) {
-		epochs, err := k.Fit(ctx, k.Graph)
+		epochs, err := k.Fit(ctx, k.Graph, k.Watch...)
 		return &Result{Graph: k.Graph, Epochs: epochs}, err
 	})
 	if res != nil {

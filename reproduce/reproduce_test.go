@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pare/catalog"
+	dataall "pare/data/all"
 	"pare/model/all"
 )
 
@@ -13,12 +15,12 @@ import (
 func TestList(t *testing.T) {
 	last := ""
 	for _, e := range List() {
-		m, err := all.New(e.Name)
+		c, err := card(e.Name)
 		if e.Name == surveyed {
 			if err == nil {
 				t.Errorf("%s is a method", e.Name)
 			}
-		} else if err != nil || m.Card().Name != e.Name || m.Card().ID != e.ID {
+		} else if err != nil || c.Name != e.Name || c.ID != e.ID {
 			t.Errorf("%s, %s: %v", e.ID, e.Name, err)
 		}
 		if e.ID != "" && e.ID <= last || e.About == "" || e.Seeds < 2 || e.Run == nil || len(e.Claims) == 0 {
@@ -39,8 +41,26 @@ func TestList(t *testing.T) {
 	}
 }
 
-// Every method has an experiment.
+// card is that of a method of networks or of training sets.
+func card(name string) (*catalog.Card, error) {
+	if m, err := dataall.New(name); err == nil {
+		return m.Card(), nil
+	}
+	m, err := all.New(name)
+	if err != nil {
+		return nil, err
+	}
+	return m.Card(), nil
+}
+
+// Every method has an experiment; of those that pare training sets, every one that has a
+// number.
 func TestAll(t *testing.T) {
+	for _, m := range dataall.List() {
+		if c := m.Card(); c.ID != "" && Find(c.Name) == nil {
+			t.Errorf("%s has no experiment", c.Name)
+		}
+	}
 	for _, m := range all.List() {
 		if Find(m.Card().Name) == nil {
 			t.Errorf("%s has no experiment", m.Card().Name)

@@ -93,7 +93,9 @@ func Fit(ctx context.Context, cfg *Config) (*Run, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
-	pass, err := newStep(cfg.Graph, samplesOf(cfg.Train), cfg.Train.Batch(), cfg.Loss, cfg.Engine, nil)
+	loss := cfg.Loss
+	loss.scored = looksAtScores(cfg.Hooks)
+	pass, err := newStep(cfg.Graph, samplesOf(cfg.Train), cfg.Train.Batch(), loss, cfg.Engine, nil)
 	if err != nil {
 		return nil, err
 	}

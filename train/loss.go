@@ -33,6 +33,7 @@ type Loss struct {
 	gather  bool // inner values are the teacher's: of them what the student has
 	any     bool // where there is nothing to learn from, a loss of no meaning will do
 	forward bool // no gradient is taken
+	scored  bool // the scores of each sample are kept
 	signs   bool // in place of all else: the outputs that are compared, times random signs
 }
 

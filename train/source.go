@@ -13,6 +13,8 @@ type Data struct {
 	*dataset.Loader
 	ahead *dataset.Ahead
 	ctx   context.Context // of the training, which ends waiting too
+	order *dataset.Loader // that says which samples a batch has
+	at    []int32
 }
 
 // NewData feeds batches of a loader.

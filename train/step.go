@@ -30,6 +30,7 @@ type Step struct {
 	bm, bv  [][]float32
 	teacher *engine.Program
 	view    *View
+	scores  *tensor.Tensor // of each sample its classes, before a softmax; nil: not kept
 }
 
 // NewStep plans forward and backward pass of a network for a batch size. The
@@ -77,6 +78,13 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		}
 	}
 	want := []*graph.Value{loss}
+	var scores *graph.Value
+	if l.scored {
+		if scores, err = view.scored(); err != nil {
+			return nil, err
+		}
+		want = append(want, scores)
+	}
 	by := map[*graph.Value]*graph.Value{}
 	for i, d := range grads {
 		if by[params[i]] = d; d != nil {
@@ -104,6 +112,9 @@ func newStep(g *graph.Graph, set *dataset.Set, batch int, l Loss, opt engine.Opt
 		s.label = in(view.against[0].in)
 	}
 	s.lossT = s.prog.Value(loss)
+	if scores != nil {
+		s.scores = s.prog.Value(scores)
+	}
 	if len(view.Matched) > 0 {
 		for _, x := range view.taught {
 			s.soft = append(s.soft, in(x))

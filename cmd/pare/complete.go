@@ -38,7 +38,11 @@ func first(f completer) completer {
 // number too.
 func methodWords(claims bool) []string {
 	var out []string
-	for _, method := range all.List() {
+	methods := everyMethod()
+	if !claims {
+		methods = methods[:len(all.List())]
+	}
+	for _, method := range methods {
 		m := method.Card()
 		if claims && reproduce.Find(m.Name) == nil {
 			continue

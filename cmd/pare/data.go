@@ -14,8 +14,8 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	m := &cobra.Command{Use: "data", Short: "See what data sets hold, what is wrong with them, how networks take them, and how fast they are read", RunE: noCommand}
-	m.AddCommand(c.inspectData(), c.dedupData(), c.applyData(), c.benchData())
+	m := &cobra.Command{Use: "data", Short: "See what data sets hold and what is wrong with them, score their samples, choose those that stay", RunE: noCommand}
+	m.AddCommand(c.inspectData(), c.dedupData(), c.applyData(), c.scoreData(), c.pruneData(), c.benchData())
 	return m
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pare/catalog"
+	dataall "pare/data/all"
 	"pare/dataset"
 	"pare/model/all"
 	"pare/reproduce"
@@ -43,21 +44,36 @@ func methodsPage() string {
 	b.WriteString("Settings are flags of `pare model prune --method NAME`, and `NAME:SETTING=VALUE` in `pare model compare`.\n\n")
 	taxonomy(&b)
 	for _, m := range all.List() {
-		k := m.Card()
-		fmt.Fprintf(&b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s. %s.\n\n", k.Name, cmp.Or(k.ID, "baseline"), k.Title, k.Paper, k.Doc, k.Cuts, k.Needs, place(k))
-		b.WriteString("| setting | default | allowed | meaning |\n|---|---|---|---|\n")
-		for _, s := range catalog.Settings(m) {
-			row(&b, "`--"+s.Name+"`", s.Default, s.Allowed(), s.Doc)
-		}
-		if e := reproduce.Find(k.Name); e != nil {
-			fmt.Fprintf(&b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", k.ID, e.About)
-			for _, cl := range e.Claims {
-				fmt.Fprintf(&b, "- %s\n", cl.Text)
-			}
-		}
-		b.WriteString("\n")
+		methodSection(&b, m)
+	}
+	b.WriteString("# Methods of training sets\n\nSettings are flags of `pare data prune --method NAME` or, of methods that score samples, `pare data score --method NAME`.\n\n")
+	for _, m := range dataall.List() {
+		methodSection(&b, m)
 	}
 	return b.String()
+}
+
+// methodSection writes what a method is, its settings, and what its experiment claims.
+func methodSection(b *strings.Builder, m described) {
+	k := m.Card()
+	fmt.Fprintf(b, "## %s (%s)\n\n**%s.** %s\n\n%s\nCuts %s. Needs %s.", k.Name, cmp.Or(k.ID, "baseline"), k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
+	if k.Noun == "model" {
+		fmt.Fprintf(b, " %s.", place(k))
+	}
+	b.WriteString("\n\n")
+	if settings := catalog.Settings(m); len(settings) > 0 {
+		b.WriteString("| setting | default | allowed | meaning |\n|---|---|---|---|\n")
+		for _, s := range settings {
+			row(b, "`--"+s.Name+"`", s.Default, s.Allowed(), s.Doc)
+		}
+	}
+	if e := reproduce.Find(k.Name); e != nil {
+		fmt.Fprintf(b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", k.ID, e.About)
+		for _, cl := range e.Claims {
+			fmt.Fprintf(b, "- %s\n", cl.Text)
+		}
+	}
+	b.WriteString("\n")
 }
 
 // taxonomy writes the axes, what their values mean, and the place of every method.

@@ -67,15 +67,8 @@ const defaultMethod = "global-mp"
 // parsed: its settings are flags of the command, and those of no other method.
 func (c *cli) choose() {
 	text := defaultMethod
-	for i, a := range c.args {
-		if a == "--" {
-			break
-		}
-		if x, ok := strings.CutPrefix(a, "--method="); ok {
-			text = x
-		} else if a == "--method" && i+1 < len(c.args) {
-			text = c.args[i+1]
-		}
+	if c.asks() == "" {
+		text = c.methodNamed(text)
 	}
 	if c.method, c.spec, c.wrong = all.Parse(text); c.wrong != nil {
 		c.wrong = usage("%s", catalog.Rename(c.wrong, c.flagOf))
@@ -94,6 +87,9 @@ func (c *cli) given(cmd *cobra.Command, name string) (bool, error) {
 
 // flagOf calls a field of settings by its flag.
 func (c *cli) flagOf(field string) string {
+	if name := c.dataFlagOf(field); name != "" {
+		return name
+	}
 	if name := model.SettingName(c.method, field); name != field {
 		return "--" + name
 	}
@@ -158,13 +154,16 @@ func (c *cli) unknownFlag(cmd *cobra.Command, name string) error {
 
 // choosing says whether a command has the settings of a chosen method.
 func (c *cli) choosing(cmd *cobra.Command) bool {
-	return c.method != nil && cmd.Flags().Lookup("method") != nil
+	return c.method != nil && c.asks() == "" && cmd.Flags().Lookup("method") != nil
 }
 
 // helpOf is the command that shows a command's help.
 func (c *cli) helpOf(cmd *cobra.Command) string {
 	text := cmd.CommandPath()
-	if c.choosing(cmd) {
+	switch {
+	case c.pares != nil && c.asks() == cmd.Name():
+		text += " --method " + c.pares.Card().Name
+	case c.choosing(cmd):
 		text += " --method " + c.method.Card().Name
 	}
 	return text + " --help"

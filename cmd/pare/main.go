@@ -10,10 +10,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
 	"pare/catalog"
+	"pare/data"
 	"pare/internal/printable"
 	"pare/lm/files"
 	"pare/model"
@@ -137,6 +139,7 @@ type cli struct {
 	tokens    *tokenizer.Tokenizer   // of the language model that is worked on
 
 	method   model.Method // that the command line names
+	pares    data.Method  // of training sets, that the command line names; nil: another command is called
 	spec     catalog.Spec // the settings that it gives to it there
 	wrong    error        // what is wrong with both
 	helpless bool         // the help of a wrong method was asked for
@@ -202,7 +205,11 @@ func noCommand(cmd *cobra.Command, a []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("there is no command %q", a[0])
-	for _, under := range append([]*cobra.Command{cmd}, cmd.Root().Commands()...) {
+	others := slices.Clone(cmd.Root().Commands())
+	slices.SortStableFunc(others, func(a, b *cobra.Command) int { // networks come first
+		return len(strings.TrimPrefix("model", a.Name())) - len(strings.TrimPrefix("model", b.Name()))
+	})
+	for _, under := range append([]*cobra.Command{cmd}, others...) {
 		var names []string
 		for _, s := range under.Commands() {
 			names = append(names, s.Name())

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"pare/catalog"
-	"pare/model"
+	dataall "pare/data/all"
 	"pare/model/all"
 	"pare/report"
 	"pare/reproduce"
@@ -35,7 +35,7 @@ must have every value that is given, of all axes together.`,
 			if len(filter) > 0 {
 				return usage("flags choose among all methods: leave %s out, or the flags", a[0])
 			}
-			m, err := all.New(a[0])
+			m, err := methodOf(a[0])
 			if err != nil {
 				return usageError{err}
 			}
@@ -44,8 +44,10 @@ must have every value that is given, of all axes together.`,
 			}
 			k := m.Card()
 			fmt.Fprintf(c.out, "%s — %s\n\n%s\n\n%s\nCuts %s; needs %s.\n\n", k.Name, k.Title, k.Paper, k.Doc, k.Cuts, k.Needs)
-			axisTable(k).Print(c.out, c.width())
-			fmt.Fprintln(c.out)
+			if k.Noun == "model" {
+				axisTable(k).Print(c.out, c.width())
+				fmt.Fprintln(c.out)
+			}
 			settingTable(m).Print(c.out, c.width())
 			return nil
 		}}
@@ -61,7 +63,7 @@ func (c *cli) listMethods(f catalog.Filter) error {
 	out := []catalog.Entry{}
 	t := &report.Table{Columns: []string{"id", "name", "cuts", "needs", "what"}}
 	t.Columns = append(t.Columns, filterColumns(f)...)
-	for _, m := range all.List() {
+	for _, m := range everyMethod() {
 		k := m.Card()
 		if !f.Has(k) {
 			continue
@@ -84,8 +86,37 @@ func (c *cli) listMethods(f catalog.Filter) error {
 	return nil
 }
 
+// described is a method of any noun.
+type described interface{ Card() *catalog.Card }
+
+// everyMethod lists the methods of networks, then those of training sets.
+func everyMethod() (out []described) {
+	for _, m := range all.List() {
+		out = append(out, m)
+	}
+	for _, m := range dataall.List() {
+		out = append(out, m)
+	}
+	return out
+}
+
+// methodOf finds a method of any noun by number or name; the error suggests the nearest
+// name.
+func methodOf(name string) (described, error) {
+	m, err := all.New(name)
+	if err == nil {
+		return m, nil
+	}
+	if d, other := dataall.New(name); other == nil {
+		return d, nil
+	} else if strings.Contains(other.Error(), "did you mean") && !strings.Contains(err.Error(), "did you mean") {
+		return nil, other
+	}
+	return nil, err
+}
+
 // entry is a method for machines.
-func entry(m model.Method) catalog.Entry {
+func entry(m described) catalog.Entry {
 	return catalog.Entry{Card: m.Card(), Settings: catalog.Settings(m), Reproduces: reproduce.Find(m.Card().Name) != nil}
 }
 
@@ -110,7 +141,7 @@ func axisTable(k *catalog.Card) *report.Table {
 }
 
 // settingTable has a row for each setting of a method.
-func settingTable(m model.Method) *report.Table {
+func settingTable(m described) *report.Table {
 	t := &report.Table{Columns: []string{"setting", "default", "allowed", "meaning"}}
 	for _, s := range catalog.Settings(m) {
 		t.Rows = append(t.Rows, []report.Cell{report.Text("--" + s.Name), report.Text(s.Default), report.Text(s.Allowed()), report.Text(s.Doc)})

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"pare/evidence"
-	"pare/model/all"
 	"pare/reproduce"
 
 	"github.com/spf13/cobra"
@@ -148,7 +147,7 @@ func claimants(name string) ([]*evidence.Experiment, error) {
 	if e := reproduce.Find(name); e != nil {
 		return []*evidence.Experiment{e}, nil
 	}
-	if _, err := all.New(name); err != nil { // it suggests the nearest name
+	if _, err := methodOf(name); err != nil { // it suggests the nearest name
 		return nil, usageError{err}
 	}
 	return nil, usage("%s has no experiment; those that have are %s", name, reproduce.Names())

@@ -5,9 +5,13 @@ import (
 	"os"
 	"strings"
 
+	"pare/catalog"
+	"pare/data"
 	"pare/dataset"
 	"pare/measure"
 	"pare/model"
+	runs "pare/run"
+	"pare/train/dynamics"
 	"pare/zoo"
 
 	"github.com/spf13/cobra"
@@ -17,6 +21,7 @@ import (
 type training struct {
 	to                     destination
 	data, weights, html    string
+	subset, record         string
 	card                   string
 	seed                   uint64
 	resume, force, untimed bool
@@ -39,6 +44,8 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare; of a language model also .gguf, or a folder)")
 	q.to.flags(f)
 	c.dataFlags(cmd, &q.data, "data to train on")
+	f.StringVar(&q.subset, "subset", "", "train on these samples of the training set alone: a list of their numbers, as pare data prune writes it")
+	f.StringVar(&q.record, "record", "", "dynamics: note what the training makes of each sample, for pare data score, in a file beside the output (OUT.dynamics)")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)
@@ -65,8 +72,11 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights})
-	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights}, input{what: "subset", path: q.subset})
+	if q.record != "" && q.record != "dynamics" {
+		return usage("--record %s: dynamics is what can be recorded", q.record)
+	}
+	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"record", q.log(), []string{dynamicsEnd}}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
 	own, err := c.own(checkpointOf(q.to.path), q.resume, q.force)
@@ -78,6 +88,9 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	}
 	d, err := c.open(q.data)
 	if err != nil {
+		return err
+	}
+	if d, err = q.selected(d); err != nil {
 		return err
 	}
 	g, err := c.networkFor(name, q.weights, d, q.seed, &q.recipe)
@@ -96,6 +109,15 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	j.Recipe.Renorm = c.renorm(cmd, name, j.Recipe.Renorm)
+	if q.record != "" {
+		if j.Recipe.Keep == "auto" && d.Val == nil {
+			j.Recipe.Keep = "last"
+			c.say("note: the last epoch is kept, so that no samples are held out of what is recorded (--keep-epoch best holds some out)")
+		}
+		r := dynamics.NewRecorder(q.log(), dynamics.About{Network: runs.Digest(g), Recipe: catalog.Values(&j.Recipe), Seed: q.seed})
+		defer r.Close() //nolint:errcheck // it is synced after each epoch
+		j.Watch = append(j.Watch, r)
+	}
 	res, err := c.fit(cmd, j, name)
 	if err != nil {
 		return err
@@ -108,6 +130,36 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
 		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
 		networks: []*measure.Network{{Name: stem(q.to.path), File: q.to.path, Graph: g, Epochs: res.Epochs, Course: res.Course}}})
+}
+
+// dynamicsEnd is how logs of training end.
+const dynamicsEnd = ".dynamics"
+
+// log is the file that the training is recorded in; "": it is not.
+func (q *training) log() string {
+	if q.record == "" {
+		return ""
+	}
+	return q.to.path + dynamicsEnd
+}
+
+// selected is the data with the samples of --subset alone in its training set.
+func (q *training) selected(d *dataset.Data) (*dataset.Data, error) {
+	if q.subset == "" {
+		return d, nil
+	}
+	s, err := data.ReadSubset(q.subset)
+	if err != nil {
+		return nil, err
+	}
+	if d.Train == nil {
+		return nil, fmt.Errorf("data %q has no training set", q.data)
+	}
+	c := *d
+	if c.Train, err = s.Select(d.Train); err != nil {
+		return nil, fmt.Errorf("%s: %w", q.subset, err)
+	}
+	return &c, nil
 }
 
 // fit trains a job's network under a progress bar.

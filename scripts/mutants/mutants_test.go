@@ -19,6 +19,7 @@ import (
 	"strings"
 	"testing"
 
+	dataall "pare/data/all"
 	"pare/model/all"
 	"pare/reproduce"
 )
@@ -129,6 +130,11 @@ func TestList(t *testing.T) {
 		}
 		if m.Claims != "" && reproduce.Find(m.Claims) == nil {
 			t.Errorf("mutant %s: there is no experiment %s", m.Name, m.Claims)
+		}
+	}
+	for _, m := range dataall.List() {
+		if name := m.Card().Name; n[name] < 3 && m.Card().ID != "" {
+			t.Errorf("method %s has %d mutants: give it 3 at least", name, n[name])
 		}
 	}
 	for _, m := range all.List() {

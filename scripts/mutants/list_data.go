@@ -1,0 +1,165 @@
+package main
+
+var dataMutants = []Broken{
+	{What: "rs2", File: "dataset/sampler.go", Tests: []string{"dataset"}, Mutants: []Mutant{
+		{Name: "rs2-fixed", Breaks: "every epoch has the same subset",
+			Old: `	lo := epoch % rounds * m
+	return epoch / rounds, func`,
+			New: `	lo := 0
+	return epoch / (1 << 40 * rounds), func`},
+		{Name: "rs2-reference-wrap", Breaks: "the completing round has a sample less, as in the reference",
+			Old: `order[:lo+m-n]...)`,
+			New: `order[:max(0, lo+m-n-1)]...)`},
+		{Name: "rs2-shuffles-each-round", Breaks: "without replacement every round shuffles anew",
+			Old: `	return epoch / rounds, func`,
+			New: `	return epoch, func`},
+		{Name: "rs2-replace-ignored", Breaks: "with replacement is without",
+			Old: `	if s.Replace {
+		return epoch,`,
+			New: `	if false {
+		return epoch,`},
+		{Name: "rs2-strata-first", Breaks: "strata are not shuffled: the first samples of each class are always there",
+			Old: `		r.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+		for _, k := range of[:quota[c]] {`,
+			New: `		for _, k := range of[:quota[c]] {`},
+		{Name: "rs2-strata-rounded-down", Breaks: "the share of a class is rounded down",
+			Old: `			quota[c] = s.round(len(of))`,
+			New: `			quota[c] = int(s.Share * float64(len(of)))`},
+		{Name: "rs2-fill-other", Breaks: "the last batch is filled up with one sample",
+			File: "dataset/order.go",
+			Old:  `l.order = append(l.order, l.order[i%m])`,
+			New:  `l.order = append(l.order, l.order[0*i*m])`},
+	}},
+	{What: "ccs", File: "data/coreset/ccs.go", Mutants: []Mutant{
+		{Name: "ccs-cuts-easiest", Breaks: "the easiest are cut off, not the hardest",
+			Old: `rest := data.Order(by)[off:]`,
+			New: `rest := data.Order(by)[:n-off]`},
+		{Name: "ccs-cuts-by-score", Breaks: "the score itself cuts off, whatever other is given",
+			Old: `	if j.Cut != nil {
+		if by,`,
+			New: `	if false {
+		if by,`},
+		{Name: "ccs-largest-first", Breaks: "the largest strata get their budget first",
+			Old: `return cmp.Compare(sizes[a], sizes[b])`,
+			New: `return cmp.Compare(sizes[b], sizes[a])`},
+		{Name: "ccs-no-surplus", Breaks: "what small strata have not is for nobody",
+			Old: `		out[at] = min(sizes[at], m/(len(sizes)-q))
+		m -= out[at]`,
+			New: `		out[at] = min(sizes[at], m/len(sizes))
+		_ = q`},
+		{Name: "ccs-reference-top", Breaks: "the last stratum is not closed: the top samples are lost",
+			Old: `q = min(k-1, int((v-lo)/(hi-lo)*float64(k)))`,
+			New: `if q = int((v - lo) / (hi - lo) * float64(k)); q == k {
+				continue
+			}`},
+		{Name: "ccs-first-of-stratum", Breaks: "strata give their first samples, whatever the seed",
+			Old: `		r.Shuffle(len(of), func(a, b int) { of[a], of[b] = of[b], of[a] })
+`,
+			New: `		_ = r
+`},
+		{Name: "ccs-range-of-all", Breaks: "the strata span what was cut off too",
+			Old: `	for _, i := range places {
+		if v := value[i]; !math.IsInf(v, 0) {
+			lo, hi`,
+			New: `	for i := range value {
+		if v := value[i]; !math.IsInf(v, 0) {
+			lo, hi`},
+		{Name: "ccs-never-learnt-easy", Breaks: "samples that were never learnt are in the first stratum",
+			Old: `			q = k - 1
+`,
+			New: `			q = 0
+`},
+	}},
+	{What: "prototypes", File: "data/score/prototypes.go", Mutants: []Mutant{
+		{Name: "prototypes-not-normalised", Breaks: "with cosine the vectors keep their lengths",
+			Old: `		e = e.Unit()
+`,
+			New: `		e = e.Only(make([]int, 0))
+`},
+		{Name: "prototypes-near-is-hard", Breaks: "samples near their prototype are called hard",
+			Old: `	return &data.Result{Score: data.NewScore(j.Set, data.High, out)}, nil`,
+			New: `	return &data.Result{Score: data.NewScore(j.Set, data.Low, out)}, nil`},
+		{Name: "prototypes-square", Breaks: "Euclidean distances are squared",
+			Old: `			out[i] = math.Sqrt(out[i])`,
+			New: `			out[i] *= 1`},
+		{Name: "prototypes-mean-length", Breaks: "means of classes keep their lengths with cosine",
+			Old: `				m[k] /= math.Sqrt(l)`,
+			New: `				m[k] *= 1`},
+		{Name: "prototypes-no-restarts-of-clusters", Breaks: "an empty cluster stays where it is", Tests: []string{"internal/kmeans"},
+			File: "internal/kmeans/kmeans.go",
+			Old:  `			copy(c, w.point(w.farthest(taken)))`,
+			New:  `			_ = taken`},
+		{Name: "prototypes-worst-restart", Breaks: "the worst restart is kept", Tests: []string{"internal/kmeans"},
+			File: "internal/kmeans/kmeans.go",
+			Old:  `last < best.Inertia`,
+			New:  `last > best.Inertia`},
+		{Name: "prototypes-centroid-length", Breaks: "spherical centroids are means, not of length 1", Tests: []string{"internal/kmeans"},
+			File: "internal/kmeans/kmeans.go",
+			Old:  `			by = 1 / math.Sqrt(l)`,
+			New:  `			by *= 1`},
+	}},
+	{What: "scores of samples", File: "train/dynamics/scores.go", Tests: []string{"train/dynamics"}, Mutants: []Mutant{
+		{Name: "aum-sum-of-seen", Breaks: "an epoch without the sample counts as a margin of 0",
+			Old: `		out[i] /= float64(n)
+`,
+			New: `		out[i] /= float64(epochs)
+`},
+		{Name: "forgetting-never-is-easy", Breaks: "samples that were never learnt were never forgotten",
+			Old: `		if !learnt {`,
+			New: `		if false {`},
+		{Name: "forgetting-counts-learning", Breaks: "it counts how often a sample is learnt",
+			Old: `if before && !right {`,
+			New: `if !before && right {`},
+		{Name: "dynamics-after-update", Breaks: "the margin is to the class that is highest, whether it is the label or not",
+			File: "train/dynamics/record.go",
+			Old:  `if c != label && (other < 0`,
+			New:  `if other < 0 || (c == label || c != label) && (other < 0`},
+		{Name: "dynamics-not-resumed", Breaks: "a training that goes on forgets the epoch under way",
+			File: "train/dynamics/record.go",
+			Old: `int(binary.LittleEndian.Uint32(b)), e
+`,
+			New: `int(binary.LittleEndian.Uint32(b)), newEpoch(len(e.Label))
+`},
+		{Name: "grand-of-sum", Breaks: "the sum of absolute values is taken for the length", Tests: []string{"data/score"},
+			File: "data/score/grand.go",
+			Old:  `square += float64(v) * float64(v)`,
+			New:  `square += math.Abs(float64(v))`},
+		{Name: "el2n-all-epochs", Breaks: "the window has no effect", Tests: []string{"data/score"},
+			File: "data/score/dynamics.go",
+			Old:  `return l.EL2N(s.Window)`,
+			New:  `return l.EL2N(len(l.Epochs))`},
+		{Name: "margin-high", Breaks: "a wide margin is called hard", Tests: []string{"data/score"},
+			File: "data/score/confidence.go",
+			Old:  `less that of the next", data.Low`,
+			New:  `less that of the next", data.High`},
+	}},
+	{What: "subsets", File: "data/coreset/rank.go", Mutants: []Mutant{
+		{Name: "rank-easy-is-hard", Breaks: "the end has no effect",
+			Old: `	if end == "easy" {
+		for i`,
+			New: `	if false {
+		for i`},
+		{Name: "rank-floor-of-set", Breaks: "the least of a class is a share of all samples, not of those that stay",
+			File: "data/coreset/random.go",
+			Old:  `floor := int(b.Floor * float64(m) / float64(there))`,
+			New:  `floor := int(b.Floor * float64(j.Set.Len()) / float64(there) / 100)`},
+		{Name: "herding-without-memory", Breaks: "what was taken has no effect on what is taken next",
+			File: "data/coreset/greedy.go",
+			Old:  `			want[k] -= float64(v)`,
+			New:  `			_, _ = k, v`},
+		{Name: "k-centre-of-last", Breaks: "the distance is that to the last sample taken, not to the nearest",
+			File: "data/coreset/greedy.go",
+			Old:  `near[i] = min(had, square(e.At(i), e.At(at)))`,
+			New:  `near[i] = min(had, 1) * square(e.At(i), e.At(at))`},
+		{Name: "scores-of-other-data", Breaks: "scores of other data are taken", Tests: []string{"data"},
+			File: "data/score.go",
+			Old:  `s.Data != "" && s.Data != d {`,
+			New:  `false && s.Data != d {`},
+		{Name: "coverage-of-itself", Breaks: "the distance is that to the first of the subset", Tests: []string{"data"},
+			File: "data/embeddings.go",
+			Old: `				best = k
+`,
+			New: `				best *= k
+`},
+	}},
+}
