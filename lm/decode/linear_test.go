@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -78,7 +77,7 @@ func TestLinear(t *testing.T) {
 						want += float64(v) * float64(p.w[o*len(in)+k])
 					}
 					if d := math.Abs(want - float64(y[at+o])); !(d < far*math.Sqrt(float64(len(in)))) {
-						t.Fatal(fmt.Sprintf("%d rows, matrix %d as %s: product %d of row %d is %v, want %v", n, i, forms[i], o, row, y[at+o], want))
+						t.Fatalf("%d rows, matrix %d as %s: product %d of row %d is %v, want %v", n, i, forms[i], o, row, y[at+o], want)
 					}
 				}
 				at += p.out
