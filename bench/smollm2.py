@@ -51,7 +51,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         def row(name, path, seconds=None, memory=None, trained=""):
             j = json.loads(run([a.pare, "model", "perplexity", path, "--text", a.test, "--window", str(WINDOW), "--windows", str(WINDOWS), "--weights", "f16", "--json"])[0])
-            value = j["perplexity"]["value"]
+            value = j["perplexity"]["perplexity"]
             row.dense = getattr(row, "dense", value)
             spent = ["", ""] if seconds is None else [f"{seconds:.0f} s", f"{memory / 1e9:.1f} GB"]
             print(f"| {name} | {value:.2f} | {value / row.dense:.2f} | {' | '.join(spent)} | {trained} |", flush=True)
