@@ -58,7 +58,7 @@ def main():
     prompt = Path(a.text).read_text()[: 4 * PROMPT]  # about four bytes a token
     with tempfile.TemporaryDirectory() as folder:
         eight = str(Path(folder) / "q8_0.gguf")
-        run(a.pare, "model", "prune", a.dense, "--method", "magnitude", "--sparsity", "0", "--epochs", "0", "-o", eight, "--gguf-type", "q8_0")
+        run(a.pare, "model", "prune", a.dense, "--method", "magnitude", "--sparsity", "0", "--epochs", "0", "--no-bench", "-o", eight, "--gguf-type", "q8_0")
         runs = {("llama.cpp", "F16"): lambda: llama(a.llama, a.dense, a.threads),
                 ("llama.cpp", "Q8_0"): lambda: llama(a.llama, eight, a.threads)}
         for file in [a.dense, *a.sparse]:

@@ -1,7 +1,7 @@
 """Measures the search for nearest neighbours beside faiss at equal recall.
 
-    go build -o /tmp/neighbours ./bench/neighbours
-    python bench/neighbours/neighbours.py /tmp/neighbours FOLDER 10000 50000 [--nndescent] [--exact]
+    go build -o FOLDER/neighbours ./bench/neighbours
+    python bench/neighbours/neighbours.py FOLDER/neighbours FOLDER 10000 50000 [--nndescent] [--exact]
 
 It needs numpy and faiss-cpu. Rows are n points of a curved surface: tanh(z W) with z of 16
 normal numbers, W fixed, and noise of 0.01, in 128 dimensions. For each n Pare finds ten neighbours of

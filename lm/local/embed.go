@@ -22,8 +22,10 @@ import (
 
 // pooling is how a text's vector is made of those of its tokens.
 type pooling struct {
-	way  string // mean, first, last or max
-	unit bool   // the vector's length is made 1
+	way   string // mean, first, last or max
+	unit  bool   // the vector's length is made 1
+	lower bool   // texts are made small letters first
+	most  int    // tokens of a text; 0: as many as the model takes
 }
 
 // poolings are the names that sentence-transformers has for the ways.
@@ -33,7 +35,7 @@ var poolings = map[string]string{"pooling_mode_cls_token": "first", "pooling_mod
 // modules.json names a pooling, and perhaps a normalisation. Without it, it is the mean, of
 // length 1.
 func readPooling(dir string) (pooling, error) {
-	p := pooling{"mean", true}
+	p := pooling{way: "mean", unit: true}
 	b, err := files.Small(filepath.Join(dir, "modules.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -49,6 +51,12 @@ func readPooling(dir string) (pooling, error) {
 	for _, m := range modules {
 		switch kind := m.Type[strings.LastIndexByte(m.Type, '.')+1:]; kind {
 		case "Transformer":
+			if !filepath.IsLocal(filepath.Join(".", m.Path)) {
+				return p, fmt.Errorf("modules.json: the path %.100q leads out of the folder", m.Path)
+			}
+			if err := p.readTexts(dir, m.Path); err != nil {
+				return p, err
+			}
 		case "Normalize":
 			p.unit = true
 		case "Pooling":
@@ -63,6 +71,40 @@ func readPooling(dir string) (pooling, error) {
 		}
 	}
 	return p, nil
+}
+
+// readTexts reads what sentence-transformers does to texts before they are tokens. A text that
+// stands before every text, unless another is asked for, is refused: nobody says here which of
+// them is meant.
+func (p *pooling) readTexts(dir, path string) error {
+	var about struct {
+		Most  int  `json:"max_seq_length"`
+		Lower bool `json:"do_lower_case"`
+	}
+	var all struct {
+		Prompts map[string]string
+		Default *string `json:"default_prompt_name"`
+	}
+	for name, to := range map[string]any{filepath.Join(path, "sentence_bert_config.json"): &about, "config_sentence_transformers.json": &all} {
+		b, err := files.Small(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(b, to)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if about.Most < 0 {
+		return fmt.Errorf("sentence_bert_config.json: max_seq_length %d is negative", about.Most)
+	}
+	p.most, p.lower = about.Most, about.Lower
+	if d := all.Default; d != nil && all.Prompts[*d] != "" {
+		return fmt.Errorf("config_sentence_transformers.json puts the prompt %.60q before every text, which is not done here: take default_prompt_name out of it, and put before each text what it needs", all.Prompts[*d])
+	}
+	return nil
 }
 
 // readWay reads which pooling a file asks for.
@@ -142,18 +184,25 @@ func (m *Model) Embed(ctx context.Context, r lm.EmbedRequest) (*lm.Embeddings, e
 	}
 	defer done()
 	out := &lm.Embeddings{}
+	most := m.opt.Context
+	if p := m.pooling.most; p > 0 {
+		most = min(most, p)
+	}
 	for i, text := range r.Texts {
+		if m.pooling.lower {
+			text = strings.ToLower(text)
+		}
 		e, _, err := m.Tokenizer.Encode(text, nil, 0)
 		if err != nil {
 			return nil, m.fail(lm.Invalid, fmt.Errorf("text %d: %w", i, err))
 		}
 		ids := ints(e.IDs)
-		if len(ids) == 0 || len(ids) > m.opt.Context {
+		if len(ids) == 0 || len(ids) > most {
 			kind := lm.TooLong
 			if len(ids) == 0 {
 				kind = lm.Invalid
 			}
-			return nil, m.fail(kind, catalog.Errorf("text %d has %d tokens: from 1 to {Context} %d are taken", i, len(ids), m.opt.Context))
+			return nil, m.fail(kind, catalog.Errorf("text %d has %d tokens: from 1 to %d are taken ({Context}, and max_seq_length of sentence_bert_config.json)", i, len(ids), most))
 		}
 		v, err := m.vector(ctx, ids)
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"pare/lm/files"
 )
 
-const words = `{"version": "1.0", "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+const words = `{"version": "1.0", "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": false},
 	"pre_tokenizer": {"type": "BertPreTokenizer"}, "added_tokens": [],
 	"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
 		"pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}},
@@ -85,6 +85,12 @@ func TestEncoder(t *testing.T) {
 	if _, err := m.Generate(context.Background(), lm.Request{Prompt: "the"}); !errors.Is(err, lm.Unsupported) {
 		t.Errorf("%v", err)
 	}
+	if _, err := m.TextPerplexity(context.Background(), "the cat sat", 0, 0, nil); !errors.Is(err, lm.Unsupported) {
+		t.Errorf("%v", err)
+	}
+	if _, err := m.Score(context.Background(), lm.ScoreRequest{Prompt: "the", Text: " cat"}); !errors.Is(err, lm.Unsupported) {
+		t.Errorf("%v", err)
+	}
 	if _, err := Open(dir, Options{Weights: decode.F16}); err == nil || !strings.Contains(err.Error(), "Weights f16") {
 		t.Errorf("%v", err)
 	}
@@ -109,6 +115,22 @@ func TestEncoder(t *testing.T) {
 			t.Errorf("%s: %v", modules, err)
 		}
 	}
+	// What stands beside says how texts become tokens.
+	put(t, dir, "modules.json", `[{`+kind+`Transformer", "path": ""}, {`+kind+`Pooling", "path": "1"}]`)
+	put(t, dir, "sentence_bert_config.json", `{"max_seq_length": 4, "do_lower_case": true}`)
+	m = opened(t, dir, Options{})
+	if _, err := m.Embed(context.Background(), lm.EmbedRequest{Texts: []string{"the cat sat the"}}); !errors.Is(err, lm.TooLong) || !strings.Contains(err.Error(), "from 1 to 4") {
+		t.Errorf("a text that is cut elsewhere: %v", err)
+	}
+	if small := vectors(t, m, "the cat", "THE Cat"); !slices.Equal(small[0], small[1]) || !slices.Equal(small[0], mean) {
+		t.Errorf("large letters give %v, small ones %v", small[1], small[0])
+	}
+	put(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "find: "}, "default_prompt_name": "query"}`)
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "default_prompt_name") {
+		t.Errorf("a prompt before every text: %v", err)
+	}
+	put(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "find: "}, "default_prompt_name": null}`)
+	opened(t, dir, Options{})
 	put(t, dir, "modules.json", `[{`+kind+`Pooling", "path": "1"}]`)
 	put(t, dir, "1/config.json", `{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}`)
 	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "it asks for") {

@@ -67,7 +67,7 @@ func Open(path string, o Options) (*Model, error) {
 	if err := o.Weights.Check(); err != nil {
 		return nil, err
 	}
-	m := &Model{opt: o, home: path, pooling: pooling{"mean", true}, one: make(chan struct{}, 1)}
+	m := &Model{opt: o, home: path, pooling: pooling{way: "mean", unit: true}, one: make(chan struct{}, 1)}
 	err := m.open(path)
 	if err == nil {
 		err = m.settle(path)

@@ -154,6 +154,9 @@ type Perplexity struct {
 // do (Frantar, Alistarh 2023, arXiv 2301.00774). What is less than a window at the end is
 // left out, unless it is all. Only most windows are scored; 0: all. each is told after every window.
 func (m *Model) TextPerplexity(ctx context.Context, text string, window, most int, each func(done, all int)) (*Perplexity, error) {
+	if m.encoder != nil {
+		return nil, m.fail(lm.Unsupported, errors.New("it is an encoder, which sees a text at once and says nothing of the next token: a text has no perplexity under it"))
+	}
 	done, err := m.take(ctx)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,6 @@
 package all
 
 import (
-	"fmt"
-	"strings"
-
 	"pare/catalog"
 	"pare/model"
 	"pare/model/atinit"
@@ -34,30 +31,7 @@ func List() []model.Method {
 
 // New gives a method by number or name with its defaults; the error suggests the
 // nearest name.
-func New(name string) (model.Method, error) {
-	var names []string
-	for _, m := range List() {
-		c := m.Card()
-		if c.Name == name || c.ID != "" && c.ID == name {
-			return m, nil
-		}
-		names = append(names, c.Name)
-	}
-	if near := catalog.Nearest(name, names); near != "" {
-		return nil, fmt.Errorf("there is no method %q; did you mean %s?", name, near)
-	}
-	return nil, fmt.Errorf("there is no method %q: there are %s", name, strings.Join(names, ", "))
-}
+func New(name string) (model.Method, error) { return catalog.Named(List(), name, "") }
 
 // Parse reads a method with settings, such as "gmp:every=50" (see catalog.ParseSpec).
-func Parse(text string) (model.Method, catalog.Spec, error) {
-	s, err := catalog.ParseSpec(text)
-	if err != nil {
-		return nil, s, err
-	}
-	m, err := New(s.Name)
-	if err != nil {
-		return nil, s, err
-	}
-	return m, s, s.Apply(m)
-}
+func Parse(text string) (model.Method, catalog.Spec, error) { return catalog.Parsed(List(), text, "") }

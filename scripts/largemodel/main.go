@@ -2,7 +2,7 @@
 // it makes up a Llama of random weights, prunes it by `pare model prune` with a hard limit of
 // the system on the memory of the process, and prints what that took.
 //
-//	go run ./scripts/largemodel -dir /tmp/large
+//	go run ./scripts/largemodel -dir FOLDER
 //
 // The weights lie in one file, which is larger than the limit: the system does not map it, and
 // they are read piece by piece. The folder is removed again.
