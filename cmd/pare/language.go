@@ -212,7 +212,7 @@ func (c *cli) runGenerate(ctx context.Context, path string, q *speaking) error {
 		}
 	}
 	u := reply.Usage
-	c.say("%d tokens of prompt read in %.2f s, %.0f a second; %d written in %.1f s, %.1f a second", u.Prompt, read, float64(u.Prompt)/max(read, 1e-9),
+	c.say("%d tokens of prompt read in %.2f s, %.0f a second; %d written in %.2f s, %.1f a second", u.Prompt, read, float64(u.Prompt)/max(read, 1e-9),
 		u.Completion, took-read, float64(max(u.Completion-q.r.Samples(), 0))/max(took-read, 1e-9))
 	return nil
 }

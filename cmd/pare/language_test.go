@@ -39,9 +39,14 @@ func TestGenerate(t *testing.T) {
 	var said struct {
 		Choices []lm.Choice
 		Usage   lm.Usage
+		Seconds float64
+		First   float64 `json:"seconds_to_first"`
 	}
 	if err := json.Unmarshal([]byte(ok(t, append(flags, "--n", "2", "--json", "--logprobs")...)), &said); err != nil || len(said.Choices) != 2 || said.Choices[1].Text != want.Choices[1].Text || len(said.Choices[1].Tokens) == 0 || said.Usage != want.Usage {
 		t.Errorf("%+v, not %+v: %v", said, want, err)
+	}
+	if !(said.First > 0 && said.First < said.Seconds) {
+		t.Errorf("the first token came after %v s of %v", said.First, said.Seconds)
 	}
 	text := filepath.Join(t.TempDir(), "a.txt")
 	if err := os.WriteFile(text, []byte("some words and other words"), 0o644); err != nil {
