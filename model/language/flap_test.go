@@ -10,6 +10,7 @@ import (
 
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/prune/structure"
 	"pare/tensor"
 )
 
@@ -75,6 +76,23 @@ func TestFLAPOracle(t *testing.T) {
 			}
 		}
 	}
+	s := NewFLAP()
+	d, err := findDecoder(j.Graph, s.Scope())
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, _ := structure.Groups(j.Graph)
+	_, rates, err := s.rates(context.Background(), j, d, groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range all {
+		i := slices.IndexFunc(d.roots, func(r *root) bool { return r.layer == u.l && r.heads() == (u.part == 0) })
+		g := slices.IndexFunc(groups, func(g *structure.Group) bool { return g.Name == d.roots[i].name })
+		if got := rates[g][u.c]; math.Abs(got-u.rate) > 1e-4 {
+			t.Errorf("channel %d of %s rates %v, want %v", u.c, groups[g].Name, got, u.rate)
+		}
+	}
 	sort.Slice(all, func(a, b int) bool { return all[a].rate < all[b].rate })
 	const target = 1000
 	left := map[[2]int]int{}
@@ -91,7 +109,6 @@ func TestFLAPOracle(t *testing.T) {
 		gone[key] = append(gone[key], u.c)
 		params -= []int{96, 24}[u.part]
 	}
-	s := NewFLAP()
 	s.Params = target
 	r := modeltest.Run(t, s, j)
 	f := r.Facts.(*FLAPFacts)
