@@ -2,6 +2,8 @@ package measure
 
 import (
 	"context"
+	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,4 +131,27 @@ func Metrics(ctx context.Context, g *graph.Graph, d *dataset.Data, by train.Judg
 	e := train.NewEval(d.Eval(), d.Norm, batchOf(g), o)
 	e.Judge = by
 	return e.Run(ctx, g)
+}
+
+// Values are the numbers that a network is worth, by name, for a list of runs. What was
+// not measured is left out.
+func (n *Network) Values() map[string]float64 {
+	out := map[string]float64{"parameters": float64(n.Size.Params), "nonzero": float64(n.Size.NonZero), "sparsity": n.Size.Sparsity(), "macs": float64(n.Size.MACs), "bytes": float64(n.Size.Bytes)}
+	if n.OnDisk > 0 {
+		out["bytes"] = float64(n.OnDisk)
+	}
+	if n.Metrics != nil {
+		out["loss"] = n.Metrics.Loss
+		for _, s := range n.Metrics.Scores {
+			out[s.Metric] = s.Value
+		}
+	}
+	if n.Single.Batch > 0 {
+		out["milliseconds"] = 1000 * n.Single.Seconds.Median
+		if n.Single.Ratio.Median > 0 {
+			out["time_ratio"] = n.Single.Ratio.Median
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
+	return out
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"pare/catalog"
 	"pare/graph"
@@ -31,6 +32,9 @@ func (j *Job) Fit(ctx context.Context, g *graph.Graph, hooks ...train.Hook) ([]t
 		return nil, err
 	}
 	cfg.Graph, cfg.Hooks = g, hooks
+	if j.Record != nil {
+		cfg.Hooks = append(slices.Clone(hooks), j.Record(j.Save)...)
+	}
 	cfg.From = j.From
 	cfg.Until = j.Until
 	cfg.Train = train.NewData(j.loader())

@@ -53,6 +53,10 @@ type Job struct {
 	// their own.
 	Watch []train.Hook
 
+	// Record gives what looks on in a training, by its checkpoint, whatever the method; see
+	// run.Metrics. It may be nil.
+	Record func(save string) []train.Hook
+
 	Save   string // checkpoint, "" for none
 	Resume bool
 	Log    func(format string, a ...any)

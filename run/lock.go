@@ -31,16 +31,23 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("%s is being worked on by %s: wait until it has ended, or choose another place", e.Path, who)
 }
 
+// probes is how often a lock is tried, a millisecond apart.
+const probes = 5
+
 // Take locks a path. It returns a BusyError where another run has it.
 func Take(path string) (*Lock, error) {
 	file := path + ".lock"
-	for {
+	for tries := 0; ; {
 		f := flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
 		ok, err := f.TryLock()
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
+			if tries++; tries < probes { // who asks whether there is a lock has it for a moment
+				time.Sleep(time.Millisecond)
+				continue
+			}
 			return nil, &BusyError{path, owner(file)}
 		}
 		mine, err := f.Stat()

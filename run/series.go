@@ -6,6 +6,9 @@ package run
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // Series are the trainings that one run makes one after the other. Each has a
@@ -39,6 +42,15 @@ func (s *Series) Next(steps int) (save string, onStep func(step, total int, loss
 
 // part is the checkpoint of training i of a series.
 func part(save string, i int) string { return fmt.Sprintf("%s.%d", save, i+1) }
+
+// partOf is the number of a training in its series by its checkpoint, 1 where it is the
+// only one.
+func partOf(save string) int {
+	if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(save), ".")); err == nil && n > 0 {
+		return n
+	}
+	return 1
+}
 
 // Clean removes the checkpoints of a run that is done.
 func Clean(save string) {

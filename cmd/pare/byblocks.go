@@ -116,9 +116,12 @@ func (c *cli) recipeOf(cmd *cobra.Command, q *pruning, data bool) model.Recipe {
 
 // pruneBlocks prunes a language model block by block. Where the whole of it fits into memory,
 // it is measured as any network is.
-func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large, own *runs.Owned) error {
+func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large, own *owned) error {
 	j, err := c.blocksJob(cmd, name, q, x)
 	if err != nil {
+		return err
+	}
+	if err := c.noteJob(c.method, j, q.data); err != nil {
 		return err
 	}
 	c.say("note: %s is pruned one block at a time", name)
@@ -128,6 +131,7 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 		return err
 	}
 	own.Done()
+	own.forget()
 	facts := res.Facts.(*blockwise.Facts)
 	res.Note("%d blocks were pruned one at a time, in %s of memory at most; as float32 numbers the model takes %s", facts.Blocks, report.Bytes(int64(facts.Peak)).Text, report.Bytes(int64(facts.Whole)).Text)
 	if !x.fits {
@@ -215,8 +219,8 @@ func (c *cli) finishBlocks(cmd *cobra.Command, name string, q *pruning, x *large
 	res.Note("how fast the networks are was not measured, for they do not fit into memory")
 	c.tell(res)
 	kept, all := facts.Cut()
-	if c.json {
-		return c.printJSON(map[string]any{"networks": ns, "kept": kept, "weights": all, "notes": append([]catalog.Text{}, res.Notes...), "facts": facts})
+	if err := c.result(map[string]any{"networks": ns, "kept": kept, "weights": all, "notes": append([]catalog.Text{}, res.Notes...), "facts": facts}); err != nil || c.json {
+		return err
 	}
 	t := &report.Table{Columns: []string{"network", "weights of layers", "cut", "loss", "perplexity"}}
 	for i, n := range ns {

@@ -18,7 +18,6 @@ import (
 	"pare/model"
 	"pare/model/all"
 	"pare/model/sweep"
-	"pare/report"
 	runs "pare/run"
 
 	"github.com/spf13/cobra"
@@ -76,6 +75,7 @@ timed again.`,
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
 	f.StringVar(&q.plot, "plot", "", "write the Pareto plot (.svg)")
+	c.runFlags(cmd)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	c.answerFlags(cmd)
 	inSections(cmd)
@@ -112,6 +112,13 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.folder("output", q.dir); err != nil {
 		return err
 	}
+	dir, err := filepath.Abs(q.dir)
+	if err != nil {
+		return err
+	}
+	if err := c.begin(cmd, &runs.Record{Outputs: []runs.File{{Name: "output", Path: dir}}}, in[len(in)-1]); err != nil {
+		return err
+	}
 	if err := c.ownTokens(name); err != nil {
 		return err
 	}
@@ -127,6 +134,9 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		}
 	}
 	if err := c.networks(s, name, q.seeds); err != nil {
+		return err
+	}
+	if err := c.noteSweep(q, s); err != nil {
 		return err
 	}
 	outs, err := c.sweep(cmd, s)
@@ -271,15 +281,15 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
-	if c.json {
-		said := map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}
-		if q.pair != nil {
-			said["contrast"], said["expects"], said["effects"] = q.pair.Name, q.pair.Expects, effects
-		}
-		if err := c.printJSON(said); err != nil {
-			return err
-		}
-	} else {
+	said := map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}
+	if q.pair != nil {
+		said["contrast"], said["expects"], said["effects"] = q.pair.Name, q.pair.Expects, effects
+	}
+	c.keepReport(rep)
+	if err := c.result(said); err != nil {
+		return err
+	}
+	if !c.json {
 		for _, n := range sweep.Notes(rows, outs) {
 			c.say("note: %s", n)
 		}
@@ -298,83 +308,4 @@ func failure(outs []*sweep.Outcome) error {
 		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Target, failed[0].Seed, failed[0].Error)
 	}
 	return nil
-}
-
-// public is the page of documentation, which tells no paths.
-func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
-	pub := *from
-	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
-	for i := range pub.Files {
-		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
-	}
-	r := s.Page(name, &pub, rows, outs)
-	if q.pair != nil {
-		r.Add(q.pair.Section(q.pair.Effects(outs, q.sparsities), sweep.Scored(rows)))
-	}
-	r.Subtitle = q.command(name, s.Engine.Threads)
-	return r
-}
-
-// write writes the files that were asked for.
-func (q *comparison) write(r, public *report.Report) error {
-	if q.html != "" {
-		if err := r.SaveHTML(q.html); err != nil {
-			return err
-		}
-	}
-	if q.plot != "" {
-		plots := r.Sections[0].Plots
-		if len(plots) == 0 {
-			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", q.plot)
-		}
-		if err := plots[0].SaveSVG(q.plot); err != nil {
-			return err
-		}
-	}
-	if q.page == "" {
-		return nil
-	}
-	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
-}
-
-// dataName is the data without the paths of files.
-func (q *comparison) dataName() string {
-	kind, path, ok := strings.Cut(q.data, ":")
-	if ok {
-		kind += ":"
-		if _, opts, any := strings.Cut(path, "?"); any {
-			kind += "…?" + opts
-		} else {
-			kind += "…"
-		}
-	}
-	return kind
-}
-
-// command is what makes the page again, without the paths of files.
-func (q *comparison) command(name string, threads int) string {
-	what := []string{"--methods", strings.Join(q.methods, ",")}
-	if q.pair != nil {
-		what = []string{"--contrast", q.pair.Name}
-	}
-	out := []string{"pare model compare", name, "--data", q.dataName(), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
-	for _, x := range catalog.Settings(&q.recipe) {
-		switch v := x.String(); v {
-		case "0", "false", "":
-		case "true":
-			out = append(out, "--"+x.Name)
-		default:
-			out = append(out, "--"+x.Name, v)
-		}
-	}
-	if q.latencyCmd != "" {
-		out = append(out, "--latency-cmd", measure.Quote(q.latencyCmd))
-	}
-	if threads > 0 {
-		out = append(out, fmt.Sprint("--threads ", threads))
-	}
-	if q.jobs > 0 {
-		out = append(out, fmt.Sprint("--jobs ", q.jobs))
-	}
-	return strings.Join(out, " ")
 }

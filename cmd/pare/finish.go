@@ -96,15 +96,16 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 	if err := x.writeCards(from); err != nil {
 		return err
 	}
-	if c.json {
-		out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from, "warnings": append([]string{}, warnings...)}
-		if x.result != nil {
-			out["notes"], out["facts"] = x.result.Notes, x.result.Facts
-		}
-		if err := c.printJSON(out); err != nil {
-			return err
-		}
-	} else {
+	c.keepReport(page)
+	c.keepValues(x.networks)
+	out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from, "warnings": append([]string{}, warnings...)}
+	if x.result != nil {
+		out["notes"], out["facts"] = x.result.Notes, x.result.Facts
+	}
+	if err := c.result(out); err != nil {
+		return err
+	}
+	if !c.json {
 		page.Print(c.out, c.width())
 	}
 	return c.warn(warnings, x.strict)

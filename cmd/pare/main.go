@@ -51,6 +51,16 @@ func (c *cli) run() (status int) {
 	var stop stopper
 	c.ctx = stop.listen(c.err)
 	defer stop.end()
+	defer func() { c.endRun(status, c.failed) }()
+	err := c.takeUp()
+	if err == nil {
+		err = c.execute()
+	}
+	return c.ended(&stop, err)
+}
+
+// execute runs the command line.
+func (c *cli) execute() error {
 	root := c.root()
 	root.SetArgs(c.args)
 	root.SetOut(c.out)
@@ -62,6 +72,12 @@ func (c *cli) run() (status int) {
 	if err == nil && c.out.err != nil {
 		err = fmt.Errorf("the output cannot be written: %w", c.out.err)
 	}
+	return err
+}
+
+// ended says what went wrong, and gives the exit status.
+func (c *cli) ended(stop *stopper, err error) int {
+	c.failed = err
 	if err == nil {
 		return stop.status()
 	}
@@ -140,6 +156,8 @@ type cli struct {
 
 	method   model.Method // that the command line names
 	pares    data.Method  // of training sets, that the command line names; nil: another command is called
+	rec      recording    // the run that the command leaves
+	failed   error        // how the command ended
 	spec     catalog.Spec // the settings that it gives to it there
 	wrong    error        // what is wrong with both
 	helpless bool         // the help of a wrong method was asked for

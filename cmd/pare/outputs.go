@@ -147,22 +147,6 @@ func resolved(path string) string {
 	return filepath.Join(dir, filepath.Base(path))
 }
 
-// checkpointOf is the checkpoint beside an output.
-func checkpointOf(out string) string { return out + ".checkpoint" }
-
-// own takes the checkpoint beside an output.
-func (c *cli) own(save string, resume, force bool) (*runs.Owned, error) {
-	own, err := runs.Own(save, resume, force)
-	if err != nil {
-		return nil, err
-	}
-	c.held = append(c.held, own.Release)
-	if resume && !own.Found {
-		c.say("note: there is no checkpoint %s to go on from; the run begins anew", save)
-	}
-	return own, nil
-}
-
 // folder makes a folder for what a command writes, which goes again where nothing is
 // written.
 func (c *cli) folder(flag, dir string) error {

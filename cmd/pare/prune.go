@@ -67,10 +67,11 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	f.StringVar(&q.card, "card", "", cardHelp)
 	f.StringVar(&q.front, "front", "", frontHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
-	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.resume, "resume", false, resumeOwn)
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
 	f.BoolVar(&q.strict, "strict", false, strictHelp)
+	c.runFlags(cmd)
 	c.choose()
 	settingFlags(cmd, &q.goal, "", c.settingOfMethod)
 	settingFlags(cmd, &q.teaching, distillationFlags)
@@ -112,7 +113,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := c.claimFront(q.front, q.force); err != nil {
 		return err
 	}
-	own, err := c.own(checkpointOf(q.to.path), q.resume, q.force)
+	own, err := c.own(cmd, q.to.path, q.resume, q.force, in[len(in)-2:]...)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	} else if large != nil {
 		return c.pruneBlocks(cmd, name, q, large, own)
 	}
-	j, err := c.pruneJob(cmd, name, q)
+	j, err := c.pruneJob(cmd, name, q, own)
 	if err != nil {
 		return err
 	}
@@ -133,6 +134,9 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 		j.Dense, _ = j.Graph.Clone(true)
 	}
 	dense := j.Dense
+	if err := c.noteJob(c.method, j, q.data); err != nil {
+		return err
+	}
 	found, err := c.seek(cmd, j, &q.goal)
 	if err != nil {
 		return err
@@ -157,20 +161,20 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := c.saveFront(cmd, q.front, res.Front); err != nil {
 		return err
 	}
-	own.Done()
+	own.written()
 	c.tell(res)
-	return c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
+	return own.end(c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
 		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
-		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.to.path), File: q.to.path, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}})
+		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.to.path), File: q.to.path, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}}))
 }
 
 // pruneJob reads network and data, and checks that they go together.
-func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning) (*model.Job, error) {
+func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning, own *owned) (*model.Job, error) {
 	o, err := c.engine()
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
+	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
 	if j.Graph, err = c.load(name); err != nil {
 		return nil, err
 	}

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"pare/evidence"
 	"pare/reproduce"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -31,18 +34,20 @@ func (c *cli) reproduce() *cobra.Command {
 			"Exit status 1 where one does not hold.\n\n" +
 			"With --output every experiment that ends is a line of results.jsonl in a folder, and the same command again makes only those that are missing: " +
 			"what takes hours can be made over several sittings. A line counts for the same seeds, the same vector instructions and the very same executable: " +
-			"a program that was built from other code makes everything anew.",
+			"a program that was built from other code makes everything anew. Without --output they are kept in the directory of the run (--runs), which --resume RUN goes on with.",
 		Example: "  pare reproduce 08\n  pare reproduce all --first-seed 101\n  pare reproduce all --page claims.md -o claims\n  PARE_ISA=avx2 pare reproduce all --json > avx2.json\n  pare reproduce all --page claims.md --beside avx2.json",
-		RunE:    func(cmd *cobra.Command, a []string) error { return c.runReproduce(cmd.Context(), a[0], o) }}
+		RunE:    func(cmd *cobra.Command, a []string) error { return c.runReproduce(cmd, a[0], o) }}
 	cmd.Flags().IntVar(&o.seeds, "seeds", 0, "number of seeds (0: the experiment's own)")
 	cmd.Flags().IntVar(&o.first, "first-seed", 1, "first of the seeds, which follow each other")
 	cmd.Flags().StringVarP(&o.dir, "output", "o", "", "folder that keeps what is done, for the same command to go on from")
 	cmd.Flags().StringVar(&o.page, "page", "", "write a page of documentation (.md)")
 	cmd.Flags().StringSliceVar(&o.beside, "beside", nil, "with --page: other runs, as --json printed them, that stand beside this one")
+	c.runFlags(cmd)
+	inSections(cmd)
 	return cmd
 }
 
-func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) error {
+func (c *cli) runReproduce(cmd *cobra.Command, name string, o trialOptions) error {
 	es, err := claimants(name)
 	if err != nil {
 		return err
@@ -57,11 +62,12 @@ func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) err
 	if err != nil {
 		return err
 	}
+	if err := c.beginTrials(cmd, &o, es); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
 	var ledger *reproduce.Ledger
 	if o.dir != "" {
-		if err := c.folder("output", o.dir); err != nil {
-			return err
-		}
 		if ledger, err = reproduce.OpenLedger(o.dir); err != nil {
 			return err
 		}
@@ -71,6 +77,9 @@ func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) err
 	for _, e := range es {
 		t, err := c.try(ctx, ledger, e, uint64(o.first), cmp.Or(o.seeds, e.Seeds))
 		if err != nil && ctx.Err() != nil && ledger != nil {
+			if a := c.rec.active; a != nil && o.dir == a.Dir {
+				return stopped("stopped; what is done is kept in %s", o.dir)
+			}
 			return stopped("stopped; what is done is kept in %s, and the same command goes on from there", o.dir)
 		}
 		if err != nil {
@@ -88,11 +97,10 @@ func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) err
 		}
 	}
 	verdicts, failed := evidence.Verdicts(trials)
-	if c.json {
-		if err := c.printJSON(trials); err != nil {
-			return err
-		}
-	} else {
+	if err := c.result(trials); err != nil {
+		return err
+	}
+	if !c.json {
 		fmt.Fprintln(c.out)
 		verdicts.Print(c.out, c.width())
 		if a := evidence.Answers(trials); a != nil {
@@ -104,6 +112,39 @@ func (c *cli) runReproduce(ctx context.Context, name string, o trialOptions) err
 		return fmt.Errorf("%d claims do not hold", failed)
 	}
 	return nil
+}
+
+// beginTrials begins the run. Where no other folder is given, what is done is kept in its
+// directory.
+func (c *cli) beginTrials(cmd *cobra.Command, o *trialOptions, es []*evidence.Experiment) error {
+	r := &runs.Record{}
+	if o.dir != "" {
+		if err := c.folder("output", o.dir); err != nil {
+			return err
+		}
+		dir, err := filepath.Abs(o.dir)
+		if err != nil {
+			return err
+		}
+		r.Outputs = []runs.File{{Name: "output", Path: dir}}
+	}
+	if err := c.begin(cmd, r); err != nil {
+		return err
+	}
+	if c.rec.active != nil && o.dir == "" {
+		o.dir = c.rec.active.Dir
+	}
+	return c.note(func(r *runs.Record) {
+		r.Methods, r.Seeds = nil, nil
+		most := 0
+		for _, e := range es {
+			r.Methods = append(r.Methods, e.Name)
+			most = max(most, cmp.Or(o.seeds, e.Seeds))
+		}
+		for i := range most {
+			r.Seeds = append(r.Seeds, uint64(o.first+i))
+		}
+	})
 }
 
 // runOf is trials with the command that makes them.
@@ -157,7 +198,14 @@ func claimants(name string) ([]*evidence.Experiment, error) {
 func (c *cli) try(ctx context.Context, l *reproduce.Ledger, e *evidence.Experiment, first uint64, seeds int) (*evidence.Trial, error) {
 	b := c.bar(seeds, e.Name)
 	defer b.done()
-	t, kept, err := l.Try(ctx, e, first, seeds, func(done int) { b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds)) })
+	m, err := c.metrics()
+	if err != nil {
+		return nil, err
+	}
+	t, kept, err := l.Try(ctx, e, first, seeds, func(done int) {
+		b.set(done, fmt.Sprintf("%s, %d of %d seeds done", e.Name, done, seeds))
+		m.Add(&runs.Point{Time: time.Now(), Of: e.Name, Step: done})
+	})
 	if kept {
 		c.say("%s: made before", e.Name)
 	}

@@ -50,10 +50,11 @@ func (c *cli) train() *cobra.Command {
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
 	f.StringVar(&q.card, "card", "", cardHelp)
 	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
-	f.BoolVar(&q.resume, "resume", false, "continue from the checkpoint beside the output")
+	f.BoolVar(&q.resume, "resume", false, resumeOwn)
 	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
 	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
 	f.BoolVar(&q.strict, "strict", false, strictHelp)
+	c.runFlags(cmd)
 	settingFlags(cmd, &q.teaching, distillationFlags)
 	settingFlags(cmd, &q.recipe, recipeFlags)
 	c.answerFlags(cmd)
@@ -79,7 +80,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"record", q.log(), []string{dynamicsEnd}}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
 		return err
 	}
-	own, err := c.own(checkpointOf(q.to.path), q.resume, q.force)
+	own, err := c.own(cmd, q.to.path, q.resume, q.force, in[len(in)-4:]...)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := c.suits(&q.to, g, name); err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
+	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -118,6 +119,9 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		defer r.Close() //nolint:errcheck // it is synced after each epoch
 		j.Watch = append(j.Watch, r)
 	}
+	if err := c.noteJob(nil, j, q.data); err != nil {
+		return err
+	}
 	res, err := c.fit(cmd, j, name)
 	if err != nil {
 		return err
@@ -126,10 +130,10 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if g, err = c.save(&q.to, g, name); err != nil {
 		return err
 	}
-	own.Done()
-	return c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
+	own.written()
+	return own.end(c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
 		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
-		networks: []*measure.Network{{Name: stem(q.to.path), File: q.to.path, Graph: g, Epochs: res.Epochs, Course: res.Course}}})
+		networks: []*measure.Network{{Name: stem(q.to.path), File: q.to.path, Graph: g, Epochs: res.Epochs, Course: res.Course}}}))
 }
 
 // dynamicsEnd is how logs of training end.

@@ -32,6 +32,8 @@ type Sweep struct {
 	Engine   engine.Options // of a run where there is one at a time, and of measurements
 	Retry    bool           // runs that failed are made again
 
+	Metrics *run.Metrics // of all trainings, and of each run as it ends; nil: they go nowhere
+
 	LatencyCmd string // measures every network too, see model.ChannelTarget; "": none does
 
 	OnStep func(share float64)             // of all runs, in [0,1]
@@ -143,6 +145,7 @@ func (s *Sweep) all(ctx context.Context, l *run.Ledger[Outcome], todo []*Cell) e
 				return err
 			}
 			progress(c, 1)
+			s.Metrics.Add(o.point())
 			mu.Lock()
 			defer mu.Unlock()
 			done++
@@ -164,6 +167,7 @@ func (s *Sweep) one(ctx context.Context, c *Cell, progress func(float64)) (*Outc
 	j := s.job(c)
 	j.Graph, _ = s.Networks[c.Seed].Clone(true)
 	j.Save, j.Resume = filepath.Join(s.Dir, o.Key+".checkpoint"), true
+	j.Record = s.Metrics.Watcher(c.name(), true)
 	j.OnStep = func(step, total int, _ float64) { progress(float64(step) / float64(max(1, total))) }
 	g, err := s.cut(ctx, c, j, o)
 	if err == nil {
@@ -245,6 +249,20 @@ func (o *Outcome) warn(m *train.Metrics, set *dataset.Set) {
 			o.Warnings = append(o.Warnings, w)
 		}
 	}
+}
+
+// name names a cell among those of its sweep.
+func (c *Cell) name() string {
+	return strings.ReplaceAll(fmt.Sprintf("%s %s seed %d", c.Label, c.Target, c.Seed), "  ", " ")
+}
+
+// point is what an outcome adds to the metrics: what the network was found to be.
+func (o *Outcome) point() *run.Point {
+	p := &run.Point{Time: time.Now(), Of: o.name(), Training: 0}
+	if o.Error == "" {
+		p.Values = []run.Value{{Name: "final_loss", X: o.Loss}, {Name: "final_" + o.Score.Metric, X: o.Score.Value}, {Name: "final_sparsity", X: o.Size.Sparsity()}, {Name: "seconds", X: o.Seconds}}
+	}
+	return p
 }
 
 // file names a cell's network: letters, digits and .=- of what it is.
