@@ -89,6 +89,18 @@ func appendText(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
+// MarshalJSON writes a point as a line has it.
+func (p *Point) MarshalJSON() ([]byte, error) { return bytes.TrimSpace(p.append(nil)), nil }
+
+// UnmarshalJSON reads a line.
+func (p *Point) UnmarshalJSON(b []byte) error {
+	q, err := DecodePoint(b)
+	if err == nil {
+		*p = *q
+	}
+	return err
+}
+
 // mostLine is the most bytes of a line of metrics.
 const mostLine = 1 << 20
 
@@ -184,6 +196,24 @@ func points(b []byte) (ps []*Point, whole int, err error) {
 		ps = append(ps, p)
 	}
 	return ps, whole, nil
+}
+
+// Newest gives the last point of each training that has values, in the order of its first.
+func Newest(ps []*Point) (out []*Point) {
+	at := map[series]int{}
+	for _, p := range ps {
+		if len(p.Values) == 0 {
+			continue
+		}
+		k := series{p.Of, p.Training}
+		if i, ok := at[k]; ok {
+			out[i] = p
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, p)
+	}
+	return out
 }
 
 // stamp is what tells one state of a file from another.

@@ -64,7 +64,8 @@ type Record struct {
 	Began    time.Time          `json:"began"`
 	Ended    time.Time          `json:"ended,omitzero"`
 	Sittings []Sitting          `json:"sittings"`         // one; one more each time that it was gone on with
-	Values   map[string]float64 `json:"values,omitempty"` // what came out, by name: see Values
+	Values   map[string]float64 `json:"values,omitempty"` // what came out, by name; NAME_before is the network's before it
+	Metric   string             `json:"metric,omitempty"` // which of them decides
 }
 
 // Sitting is the time that one process has worked on a run.

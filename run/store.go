@@ -99,6 +99,18 @@ func (s *Store) Entry(name string) (*Entry, error) {
 	return e, nil
 }
 
+// Last is when something was last known of a run: when it ended or, where it has not, when
+// its metrics or its record were written.
+func (e *Entry) Last() time.Time {
+	last := e.Record.Ended
+	for _, f := range []string{MetricsFile, RecordFile} {
+		if st, err := os.Stat(filepath.Join(e.Dir, f)); err == nil && e.Record.Ended.IsZero() && st.ModTime().After(last) {
+			last = st.ModTime()
+		}
+	}
+	return last
+}
+
 // StatusOf says how a run stands: a record that says it runs is believed only as long as
 // a process has the run.
 func (s *Store) StatusOf(name string, r *Record) Status {

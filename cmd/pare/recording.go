@@ -270,7 +270,12 @@ func (c *cli) keepValues(ns []*measure.Network) {
 			}
 		}
 	}
-	c.unkept(c.rec.active.Update(func(r *runs.Record) { r.Values = values }))
+	c.unkept(c.rec.active.Update(func(r *runs.Record) {
+		r.Values = values
+		if m := ns[len(ns)-1].Metrics; m != nil {
+			r.Metric = m.Main().Metric
+		}
+	}))
 }
 
 // unkept says once that a file of the run cannot be written: what the command is for is
