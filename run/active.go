@@ -21,34 +21,18 @@ type Active struct {
 	before  *Record // as it was when it was taken up again; nil: it is new
 	lock    *Lock
 	metrics *Metrics
+	made    bool // the store's folder is there for this run
 	ended   bool
 }
 
 // Create begins a run: its directory, with its record on the disk, is there when it
 // returns. The status, the times and the process of the record are filled in.
 func (s *Store) Create(r *Record, p Program) (*Active, error) {
-	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
-		return nil, err
-	}
+	_, none := os.Stat(s.Dir)
 	now := time.Now()
-	a := &Active{record: r}
-	for {
-		a.Name = newName(now, r.Command)
-		a.Dir = filepath.Join(s.Dir, a.Name)
-		var err error
-		if a.lock, err = Take(s.lockPath(a.Name)); err != nil {
-			if busy := (*BusyError)(nil); errors.As(err, &busy) {
-				continue
-			}
-			return nil, err
-		}
-		if err = os.Mkdir(a.Dir, 0o755); err == nil {
-			break
-		}
-		a.lock.Release()
-		if !errors.Is(err, os.ErrExist) {
-			return nil, err
-		}
+	a := &Active{record: r, made: none != nil}
+	if err := s.place(a, now, r.Command); err != nil {
+		return nil, err
 	}
 	r.Format, r.Began = RecordFormat, now
 	if err := errors.Join(a.begin(p, now), os.MkdirAll(filepath.Join(a.Dir, CheckFolder), 0o755)); err != nil {
@@ -56,6 +40,35 @@ func (s *Store) Create(r *Record, p Program) (*Active, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// tries is how often a place for a run is looked for, where others take it, or the store
+// away, at the same time.
+const tries = 20
+
+// place takes a name that nobody has, and makes the directory.
+func (s *Store) place(a *Active, now time.Time, command string) (err error) {
+	for range tries {
+		a.Name = newName(now, command)
+		a.Dir = filepath.Join(s.Dir, a.Name)
+		if err = os.MkdirAll(s.Dir, 0o755); err != nil {
+			return err
+		}
+		if a.lock, err = Take(s.lockPath(a.Name)); err != nil {
+			if busy := (*BusyError)(nil); errors.As(err, &busy) || errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			return err
+		}
+		if err = os.Mkdir(a.Dir, 0o755); err == nil {
+			return nil
+		}
+		a.lock.Release()
+		if !errors.Is(err, os.ErrExist) && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 // Reopen takes a run up again that has ended, or whose process has died.
@@ -172,8 +185,11 @@ func (a *Active) Discard() {
 		}
 		return
 	}
-	os.RemoveAll(a.Dir)            //nolint:errcheck // an empty run is rubbish
-	os.Remove(filepath.Dir(a.Dir)) //nolint:errcheck // it stays where there is something in it
+	os.RemoveAll(a.Dir) //nolint:errcheck // an empty run is rubbish
+	a.lock.Release()
+	if a.made {
+		os.Remove(filepath.Dir(a.Dir)) //nolint:errcheck // it stays where there is something in it
+	}
 }
 
 // Unchanged returns an error where a file that the run has read is another one by now.

@@ -167,6 +167,9 @@ func readBounded(path string, most int64) ([]byte, error) {
 	if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file", path)
 	}
+	if st.Size() > most {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

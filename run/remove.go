@@ -113,6 +113,9 @@ var halfWritten = regexp.MustCompile(`^\.(` + strings.Join([]string{regexp.Quote
 // Clear removes rubbish, if it still is that, and says how many bytes it took.
 func (s *Store) Clear(rs []Rubbish) (n int64, err error) {
 	for _, r := range rs {
+		if !IsName(r.run) {
+			continue
+		}
 		lock, e := Take(s.lockPath(r.run))
 		if e != nil { // it is somebody's by now, or there is no right to it
 			if busy := (*BusyError)(nil); !errors.As(e, &busy) {
