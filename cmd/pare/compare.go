@@ -116,7 +116,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return err
 	}
-	if err := c.begin(cmd, &runs.Record{Outputs: []runs.File{{Name: "output", Path: dir}}}, in[len(in)-1]); err != nil {
+	if err := c.beginMany(cmd, &runs.Record{Outputs: []runs.File{{Name: "output", Path: dir}}}, in[len(in)-1]); err != nil {
 		return err
 	}
 	if err := c.ownTokens(name); err != nil {

@@ -67,7 +67,7 @@ func runsDefault() string {
 // runFlags adds the flags of a command that leaves a run.
 func (c *cli) runFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&c.rec.dir, "runs", "", "folder in which the run leaves a directory of its own (default "+runsFolder+", or the environment's "+runsEnv+")")
+	f.StringVar(&c.rec.dir, "runs", "", "folder, `DIR`, in which the run leaves a directory of its own (default "+runsFolder+", or the environment's "+runsEnv+")")
 	f.BoolVar(&c.rec.none, "no-run", false, "leave no directory of the run")
 	if f.Lookup("resume") == nil {
 		f.Bool("resume", false, resumeHelp)
@@ -140,6 +140,15 @@ func (c *cli) begin(cmd *cobra.Command, r *runs.Record, in ...input) error {
 	}
 	c.say("warning: this run leaves no directory, for there can be none in %s: %v (--runs DIR gives another place, --no-run asks for none)", s.Dir, err)
 	return nil
+}
+
+// beginMany begins a run that makes many: what it goes on with stands in its own folder, so
+// that --resume without a run means nothing.
+func (c *cli) beginMany(cmd *cobra.Command, r *runs.Record, in ...input) error {
+	if c.rec.again == nil && cmd.Flags().Changed("resume") {
+		return usage("--resume wants a run: %s --resume RUN\nSee: pare runs list", cmd.CommandPath())
+	}
+	return c.begin(cmd, r, in...)
 }
 
 // inputFiles are the files that a run reads, with their digests. What is no file is left to who

@@ -128,7 +128,7 @@ func (c *cli) beginTrials(cmd *cobra.Command, o *trialOptions, es []*evidence.Ex
 		}
 		r.Outputs = []runs.File{{Name: "output", Path: dir}}
 	}
-	if err := c.begin(cmd, r); err != nil {
+	if err := c.beginMany(cmd, r); err != nil {
 		return err
 	}
 	if c.rec.active != nil && o.dir == "" {

@@ -23,7 +23,7 @@ pare model prune --resume RUN goes on with one that was stopped, failed or died.
 
 func (c *cli) runs() *cobra.Command {
 	m := &cobra.Command{Use: "runs", Short: "List, show, compare, tag, export and remove the runs that commands have left", Long: runsLong, RunE: noCommand}
-	m.PersistentFlags().StringVar(&c.rec.dir, "runs", "", "folder of the runs (default "+runsFolder+", or the environment's "+runsEnv+")")
+	m.PersistentFlags().StringVar(&c.rec.dir, "runs", "", "folder of the runs, `DIR` (default "+runsFolder+", or the environment's "+runsEnv+")")
 	m.AddCommand(c.listRuns(), c.showRun(), c.diffRuns(), c.tagRun(), c.exportRun(), c.removeRuns(), c.gcRuns())
 	return m
 }

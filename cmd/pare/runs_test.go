@@ -180,6 +180,8 @@ func TestRunsWrongUse(t *testing.T) {
 		{2, "model train --resume=nothing", `there is no run "nothing"`},
 		{2, "model train --resume latest", "there are no runs"},
 		{2, "model train --resume 20260101-000000.000-train-000000", "there is no run"},
+		{2, "model compare net.onnx --data digits --methods gmp -o c --resume", "--resume wants a run"},
+		{2, "reproduce gmp --resume", "--resume wants a run"},
 		{2, "runs list --status sleeping", "running, done, stopped, failed or died"},
 		{2, "runs list --since yesterday", "how long ago"},
 		{2, "runs list --newest -1", "--newest -1"},
