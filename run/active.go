@@ -91,7 +91,8 @@ func (s *Store) Reopen(name string, p Program) (*Active, error) {
 			x.Status = Died
 		}
 	}
-	if err := a.begin(p, time.Now()); err != nil {
+	err = os.MkdirAll(filepath.Join(a.Dir, CheckFolder), 0o755) // it was killed before it had one
+	if err = errors.Join(err, a.begin(p, time.Now())); err != nil {
 		a.Discard()
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func TestWrongFlags(t *testing.T) {
 		{"--latency 1", "--latency 1: a share below 1, or a time such as 8ms, is needed\n"},
 		{"--seed x", "--seed x: a whole number of at least 0 is needed\n"},
 		{"--seed", "flag needs an argument: --seed"},
-		{"--resume=perhaps", "--resume perhaps: true or false is needed\n"},
+		{"--resume=perhaps", "--resume perhaps: there is no run"},
 		{"--alpha 0.3", "--alpha is for distillation: give --teacher"},
 		{"--method gmp", "give --data and --epochs"},
 		{"--crop 2 --data csv:" + csv(t, t.TempDir()) + "?label=last --epochs 1 --batch 1", "--crop and --flip do not apply"},

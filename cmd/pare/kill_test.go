@@ -23,6 +23,7 @@ type killing struct {
 	out  string // the file that it makes
 	want [32]byte
 	took time.Duration
+	went int // how often a run went on from its checkpoint
 }
 
 // A process that is killed at any instant is gone on with to the same bytes, by the name of
@@ -38,7 +39,7 @@ func TestKilled(t *testing.T) {
 	cases := []*killing{
 		{args: "model train mlp:64-32-10 --data digits --epochs 10 --batch 32 --no-bench -o t.onnx", out: "t.onnx"},
 		{args: "model prune net.onnx --method gmp --sparsity 0.8 --data digits?n=640 --epochs 3 --batch 32 --no-bench -o g.pare", out: "g.pare"},
-		{args: "model prune net.onnx --method magnitude --rounds 3 --sparsity 0.8 --data digits?n=640 --epochs 1 --batch 32 --no-bench -o r.pare", out: "r.pare"},
+		{args: "model prune net.onnx --method magnitude --rounds 3 --sparsity 0.8 --data digits --epochs 2 --batch 32 --no-bench -o r.pare", out: "r.pare"},
 		{args: "model compare mlp:64-16-10 --methods gmp --sparsity 0.5,0.8 --seeds 1 --jobs 1 --data digits?n=640 --epochs 2 --batch 32 -o c", out: "c/gmp-0.8-seed1-*.pare"},
 	}
 	for _, k := range cases {
@@ -60,6 +61,11 @@ func TestKilled(t *testing.T) {
 		killed += k.untilDone(t, dir, s, r)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, k := range cases[:3] {
+		if k.went == 0 && *kills >= 50 {
+			t.Errorf("%s never went on from a checkpoint: seed %d", k.args, seed)
 		}
 	}
 	if es, bad, err := s.List(); err != nil || bad != nil || len(es) == 0 {
@@ -156,6 +162,10 @@ func (k *killing) metrics(t *testing.T, s *runs.Store) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
+	last := e.Record.Sittings[len(e.Record.Sittings)-1].Began
+	if len(ps) > 0 && len(e.Record.Sittings) > 1 && ps[0].Time.Before(last.Add(-time.Millisecond)) {
+		k.went++ // what it had made was not made again
+	}
 	for _, p := range ps {
 		if _, ok := p.Get(runs.Loss); !ok {
 			continue

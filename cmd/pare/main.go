@@ -45,13 +45,13 @@ func (c *cli) run() (status int) {
 	defer c.release()
 	defer func() {
 		if r := recover(); r != nil {
-			status = c.panicked(r)
+			status, c.failed = c.panicked(r), runs.Panicked(r)
 		}
+		c.endRun(status, c.failed)
 	}()
 	var stop stopper
 	c.ctx = stop.listen(c.err)
 	defer stop.end()
-	defer func() { c.endRun(status, c.failed) }()
 	err := c.takeUp()
 	if err == nil {
 		err = c.execute()

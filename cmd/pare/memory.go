@@ -93,7 +93,9 @@ func (c *cli) guard(most int) {
 	for range time.Tick(20 * time.Millisecond) {
 		metrics.Read(s)
 		if taken := s[0].Value.Uint64() - s[1].Value.Uint64(); taken > uint64(most) {
-			fmt.Fprintf(c.err, "pare: out of memory: it takes more than the %s that it may (--memory); smaller data, a smaller batch or network take less\n", report.Bytes(int64(most)).Text)
+			err := fmt.Errorf("out of memory: it takes more than the %s that it may (--memory); smaller data, a smaller batch or network take less", report.Bytes(int64(most)).Text)
+			fmt.Fprintf(c.err, "pare: %v\n", err)
+			c.endRun(1, err)
 			os.Exit(1)
 		}
 	}

@@ -316,11 +316,11 @@ func (c *cli) endRun(status int, err error) {
 	switch {
 	case status > 2:
 		how = runs.Stopped
+		err = nil
 	case err != nil:
 		how, err = runs.Failed, errors.New(c.explain(err))
-	}
-	if how == runs.Stopped {
-		err = nil
+	case status != 0:
+		how = runs.Failed
 	}
 	c.unkept(a.Update(func(r *runs.Record) { r.Outputs = digested(r.Outputs) }))
 	c.unkept(a.End(how, err))

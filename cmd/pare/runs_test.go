@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -382,3 +384,48 @@ func TestRunsCommands(t *testing.T) {
 		t.Errorf("left: %v", now)
 	}
 }
+
+// However a command ends, its run says so: a run that was begun is never done where the
+// command failed, and one that came to no work is gone.
+func TestEndOfRun(t *testing.T) {
+	s := keeping(t)
+	for _, x := range []struct {
+		status int
+		err    error
+		worked bool
+		want   runs.Status
+	}{
+		{0, nil, true, runs.Done}, {1, errors.New("full"), true, runs.Failed}, {1, nil, true, runs.Failed}, {143, context.Canceled, true, runs.Stopped}, {130, nil, true, runs.Stopped},
+		{2, errors.New("wrong"), true, ""}, {1, errors.New("no file"), false, ""}, {143, context.Canceled, false, ""},
+	} {
+		c := newCLI(nil, &bytes.Buffer{}, &bytes.Buffer{})
+		a, err := s.Create(&runs.Record{Command: "model train"}, c.program())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.rec.active, c.rec.worked = a, x.worked
+		c.endRun(x.status, x.err)
+		e, err := s.Entry(a.Name)
+		if x.want == "" && err == nil || x.want != "" && (err != nil || e.Status != x.want || (e.Record.Error != "") != (x.want == runs.Failed && x.err != nil)) {
+			t.Errorf("%+v: %+v %v", x, e, err)
+		}
+	}
+	// a panic
+	c := newCLI([]string{"runs", "list"}, panicking{}, &bytes.Buffer{})
+	a, err := s.Create(&runs.Record{Command: "model train"}, c.program())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.rec.active, c.rec.worked = a, true
+	if st := c.run(); st != 1 {
+		t.Errorf("status %d", st)
+	}
+	if e, err := s.Entry(a.Name); err != nil || e.Status != runs.Failed || !strings.Contains(e.Record.Error, "on purpose") {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// panicking is an output that panics.
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("on purpose") }

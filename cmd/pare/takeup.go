@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,12 +19,9 @@ func (c *cli) takeUp() error {
 	if name == "" {
 		return nil
 	}
-	words, extra, dir, err := besideResume(rest)
-	if err != nil {
-		return err
-	}
+	words, extra, dir, wrong := besideResume(rest)
 	if dir == "" {
-		dir = runsDefault()
+		dir = cmp.Or(runsDefault(), runsFolder) // who names a run may have had some before
 	}
 	s, err := runs.NewStore(dir)
 	if err != nil {
@@ -32,6 +30,9 @@ func (c *cli) takeUp() error {
 	e, err := s.Find(name)
 	if err != nil {
 		return usage("--resume %s: %v\nSee: pare runs list", name, err)
+	}
+	if wrong != nil {
+		return wrong
 	}
 	r := e.Record
 	if words != r.Command {

@@ -19,7 +19,7 @@ func TestTickets(t *testing.T) {
 			t.Errorf("no %q in %s", want, e)
 		}
 	}
-	if _, _, e = pare(t, "model", "prune", at("n.onnx"), "-o", at("s.onnx"), "--method", "scratch", "--flops", "0.5", "--arm", "all", "--runs", "2",
+	if _, _, e = pare(t, "model", "prune", at("n.onnx"), "-o", at("s.onnx"), "--method", "scratch", "--flops", "0.5", "--arm", "all", "--trainings", "2",
 		"--data", "digits?n=320", "--epochs", "1", "--batch", "32"); !strings.Contains(e, "Scratch-B: accuracy") || !strings.Contains(e, "verdict") {
 		t.Error(e)
 	}

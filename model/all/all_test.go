@@ -91,7 +91,7 @@ func TestEvery(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, s := range [][2]string{{"rounds", "2"}, {"sparsity", "0.6"}, {"every", "5"}, {"runs", "1"}, {"tune", "1"}, {"points", "5"}, {"samples", "50"}, {"per-class", "3"}} {
+				for _, s := range [][2]string{{"rounds", "2"}, {"sparsity", "0.6"}, {"every", "5"}, {"trainings", "1"}, {"tune", "1"}, {"points", "5"}, {"samples", "50"}, {"per-class", "3"}} {
 					if _, err := catalog.Find(m, s[0]); err == nil && (s[0] != "sparsity" || name != "scratch") {
 						if err := catalog.Set(m, s[0], s[1]); err != nil {
 							t.Fatal(err)

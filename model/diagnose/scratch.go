@@ -25,7 +25,7 @@ type Scratch struct {
 	TuneLR   float64       `flag:"tune-lr" range:"[0,)" doc:"constant learning rate of fine-tuning (0: a hundredth of --lr)"`
 	Most     float64       `flag:"most" range:"[1,)" also:"0" doc:"limit of arm b's epochs, in multiples of --epochs (0: none; the paper's for ImageNet is 2)"`
 	Plus     bool          `flag:"plus-tune" doc:"give arm b the epochs of fine-tuning too"`
-	Runs     int           `flag:"runs" range:"[0,)" doc:"trainings of every arm with different seeds (0: one, with --arm all five, as the paper)"`
+	Runs     int           `flag:"trainings" range:"[0,)" doc:"trainings of every arm with different seeds (0: one, with --arm all five, as the paper)"`
 	model.ChannelTarget
 	model.Fresh
 	model.Layers
