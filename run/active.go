@@ -35,11 +35,26 @@ func (s *Store) Create(r *Record, p Program) (*Active, error) {
 		return nil, err
 	}
 	r.Format, r.Began = RecordFormat, now
-	if err := errors.Join(a.begin(p, now), os.MkdirAll(filepath.Join(a.Dir, CheckFolder), 0o755)); err != nil {
+	err := os.MkdirAll(filepath.Join(a.Dir, CheckFolder), 0o755)
+	if err == nil {
+		err = errors.Join(a.begin(p, now), a.room())
+	}
+	if err != nil {
 		a.Discard()
 		return nil, err
 	}
 	return a, nil
+}
+
+// leastRoom is the bytes that a run must have room for when it begins: for its metrics,
+// results and report. What its checkpoints take is not known yet.
+const leastRoom = 256 << 10
+
+// room says whether the disk has room for a run.
+func (a *Active) room() error {
+	path := filepath.Join(a.Dir, "."+RecordFile+"000000000") // it is rubbish where it is left
+	defer os.Remove(path)                                    //nolint:errcheck // as well
+	return os.WriteFile(path, make([]byte, leastRoom), 0o644)
 }
 
 // tries is how often a place for a run is looked for, where others take it, or the store

@@ -67,7 +67,7 @@ func Open(ctx context.Context, s *run.Store) (*Index, error) {
 			return x.inMemory(ctx, nil)
 		}
 	}
-	err = x.use(ctx, path, err != nil)
+	err = x.use(ctx, path)
 	if err == nil || ctx.Err() != nil {
 		return x, err
 	}
@@ -75,8 +75,8 @@ func Open(ctx context.Context, s *run.Store) (*Index, error) {
 }
 
 // use opens a file and brings it up to date.
-func (x *Index) use(ctx context.Context, path string, fresh bool) error {
-	err := x.open(ctx, path, fresh)
+func (x *Index) use(ctx context.Context, path string) error {
+	err := x.open(ctx, path)
 	if err == nil {
 		err = x.sync(ctx)
 	}
@@ -93,7 +93,7 @@ func (x *Index) again(ctx context.Context, why error) error {
 		x.Close() //nolint:errcheck // it is given up
 		x.Notes = append(x.Notes, fmt.Sprintf("the index of %s was damaged or of another version (%v); it is made anew from the directories", x.store.Dir, why))
 		if why = os.Remove(path); why == nil {
-			if why = x.use(ctx, path, true); why == nil {
+			if why = x.use(ctx, path); why == nil {
 				return nil
 			}
 		}
@@ -107,7 +107,7 @@ func (x *Index) inMemory(ctx context.Context, why error) (*Index, error) {
 	if why != nil {
 		x.Notes = append(x.Notes, fmt.Sprintf("there is no index of the runs in a file (%v); all of them are read", why))
 	}
-	return x, x.use(ctx, ":memory:", true)
+	return x, x.use(ctx, ":memory:")
 }
 
 // errDamaged begins the errors of an index that contradicts itself.
@@ -129,7 +129,7 @@ func damaged(err error) bool {
 	return false
 }
 
-func (x *Index) open(ctx context.Context, path string, fresh bool) (err error) {
+func (x *Index) open(ctx context.Context, path string) (err error) {
 	q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(MEMORY)", "synchronous(OFF)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
 	name := path
 	if path != ":memory:" {
@@ -139,14 +139,17 @@ func (x *Index) open(ctx context.Context, path string, fresh bool) (err error) {
 		return err
 	}
 	x.db.SetMaxOpenConns(1)
-	if fresh {
-		if err = x.create(ctx); err != nil {
-			return err
-		}
-	}
 	var app, is int
 	if err := x.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {
 		return err
+	}
+	if app == 0 { // it is new, or another process is about to make it
+		if err := x.create(ctx); err != nil {
+			return err
+		}
+		if err := x.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {
+			return err
+		}
 	}
 	if err := x.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&is); err != nil {
 		return err
