@@ -93,6 +93,11 @@ func parseSubset(b []byte, ext string) (*Subset, error) {
 	if s.Score != "" {
 		return nil, fmt.Errorf("it is a file of scores (%.40s): choose samples by them first", s.Score)
 	}
+	for i, c := range s.Classes {
+		if c < 0 || i > 0 && c <= s.Classes[i-1] {
+			return nil, fmt.Errorf("its classes %v do not rise from 0 or more", s.Classes[:i+1])
+		}
+	}
 	sorted := slices.Sorted(slices.Values(s.Numbers))
 	for i := range sorted {
 		if i > 0 && sorted[i] == sorted[i-1] {

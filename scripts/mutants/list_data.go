@@ -32,13 +32,13 @@ var dataMutants = []Broken{
 	}},
 	{What: "ccs", File: "data/coreset/ccs.go", Mutants: []Mutant{
 		{Name: "ccs-cuts-easiest", Breaks: "the easiest are cut off, not the hardest",
-			Old: `rest := data.Order(by)[off:]`,
-			New: `rest := data.Order(by)[:n-off]`},
+			Old: `rest := data.Order(c.by)[off:]`,
+			New: `rest := data.Order(c.by)[:len(c.by)-off]`},
 		{Name: "ccs-cuts-by-score", Breaks: "the score itself cuts off, whatever other is given",
 			Old: `	if j.Cut != nil {
-		if by,`,
+		if c.by,`,
 			New: `	if false {
-		if by,`},
+		if c.by,`},
 		{Name: "ccs-largest-first", Breaks: "the largest strata get their budget first",
 			Old: `return cmp.Compare(sizes[a], sizes[b])`,
 			New: `return cmp.Compare(sizes[b], sizes[a])`},
