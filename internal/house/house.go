@@ -41,6 +41,7 @@ var Floors = []Floor{
 	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search", "data/score", "data/coreset", "data/transfer"}},
 	{"What follows another method; language models block by block; was it worth it?", []string{"model/language", "model/blockwise", "model/diagnose"}},
 	{"The catalogue; sweeps", []string{"model/all", "data/all", "model/sweep", "model/advise"}},
+	{"Training sets compared", []string{"data/sweep"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
 	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/tasks"}},
