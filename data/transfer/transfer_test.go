@@ -129,6 +129,10 @@ func TestCopies(t *testing.T) {
 	if !slices.Equal(f.Kept, []int32{1, 4}) || f.Targets[0].Shared != 4 || !strings.Contains(fmt.Sprint(res.Notes), "4 of the 4 samples") {
 		t.Errorf("%+v, %v", f, res.Notes)
 	}
+	own := vectors("target", 5, 0, nil, .5, 0, 0, 0, 0 /**/, .5, 0, 0, 0, 0 /**/, 0, 0, 1, 0, 0)
+	if _, f = run(t, mapping(2, "top"), job(source, identity(t, 5, 1), own)); f.Targets[0].Shared != 1 {
+		t.Errorf("%d samples are in the source", f.Targets[0].Shared)
+	}
 	res, f = run(t, mapping(5, "top"), j)
 	set, err := res.Subset.Select(source)
 	if err != nil || set.Digest() != source.Digest() || f.NoVote != 3 {
@@ -190,9 +194,9 @@ func TestTies(t *testing.T) {
 		{[]float32{5, 1, 1, 1}, []int32{0, 1}},
 		// Softmax: class 1 has e^4/(e^5+..) once, class 3 e^3 twice; sums of scores are 4 and 6.
 		{[]float32{5, 4, -9, 0 /**/, 5, -9, -9, 3 /**/, 5, -9, -9, 3}, []int32{0, 1}},
-		// Probabilities: class 2 has 0.2 and 0.2, class 1 0.3 and 0. A softmax of them would
-		// rank them alike; the sum decides.
-		{[]float32{.5, .3, .2, 0 /**/, .8, 0, .2, 0}, []int32{0, 2}},
+		// Probabilities: class 2 has 0.36 in all, class 1 0.35; of a softmax of them class 1 would
+		// have more, 0.455 and 0.448.
+		{[]float32{.47, .35, .18, 0 /**/, .82, 0, .18, 0}, []int32{0, 2}},
 	} {
 		_, f := run(t, mapping(2, "top"), job(source, identity(t, 4, 1), vectors("target", 4, 0, nil, c.target...)))
 		if !slices.Equal(f.Kept, c.want) || f.NoVote != 1 {
