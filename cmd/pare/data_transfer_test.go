@@ -80,6 +80,9 @@ func TestDataTransfer(t *testing.T) {
 	if s, _, e := pare(t, "data", "apply", at("k.txt"), "digits?n=400", "-o", at("x.npy")); s != 2 || !strings.Contains(e, "new labels") {
 		t.Errorf("status %d: %s", s, e)
 	}
+	if err := os.WriteFile(at("few.csv"), []byte("1,2,0\n3,4,1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	label := []string{"data", "prune", "--method", "label-mapping", "-o", at("x.txt")}
 	for _, c := range []struct {
 		args   []string
@@ -90,6 +93,7 @@ func TestDataTransfer(t *testing.T) {
 		{append(label, "--data", "digits", "--target", target), 2, "--surrogate"},
 		{append(label, "--data", "digits", "--source", "digits", "--target", target), 2, "--source and --data"},
 		{append(label, "--source", "glyph", "--target", target, "--surrogate", at("two.onnx")), 2, "gives 2 numbers"},
+		{append(label, "--source", "digits", "--target", "csv:" + at("few.csv") + "?header=no&label=last", "--surrogate", at("n.onnx")), 2, "cannot be shown to the --surrogate"},
 		{append(label, "--source", "digits", "--target", "csv:"+at("k.txt"), "--surrogate", at("n.onnx")), 1, "k.txt"},
 		{append(label, "--source", "digits", "--target", target, "--surrogate", at("n.onnx"), "--classes", "0"), 2, "--classes 0"},
 		{append(label, "--source", "digits", "--target", target, "--surrogate", at("n.onnx"), "--classes", "0.01"), 2, "--classes"},

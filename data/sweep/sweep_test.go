@@ -196,18 +196,29 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// With as many steps, trainings on few samples have more epochs; a rate that is found is
-// found once.
+// A rate that is found is found once, on all samples: a training of few steps would come to
+// the usual one.
+func TestRate(t *testing.T) {
+	s := sweepOf(t, t.TempDir(), []string{"0.25"}, 1, "rs2")
+	s.Recipe.LR, s.Recipe.Epochs = 0, 20
+	for _, o := range done(t, s) {
+		if o.Rate == .05 || o.Rate <= 0 {
+			t.Errorf("%s has rate %v", o.Label, o.Rate)
+		}
+	}
+}
+
+// With as many steps, trainings on few samples have more epochs.
 func TestEqualSteps(t *testing.T) {
 	s := sweepOf(t, t.TempDir(), []string{"0.25"}, 1, "rs2", "ccs:cutoff=0.1")
-	s.Equal, s.Recipe.LR, s.Recipe.Epochs = Steps, 0, 30
+	s.Equal = Steps
 	outs := done(t, s)
 	for _, o := range outs {
-		if o.last().Step != 600 || o.Rate != outs[0].Rate || o.Rate <= 0 || o.Rate == .05 {
+		if o.last().Step != 120 || o.Rate != .05 {
 			t.Errorf("%s has %d steps at rate %v", o.Label, o.last().Step, o.Rate)
 		}
 	}
-	if outs[1].Epochs != 120 {
+	if outs[1].Epochs != 24 {
 		t.Errorf("%d epochs", outs[1].Epochs)
 	}
 }

@@ -92,7 +92,7 @@ func (c *Classes) choose(ctx context.Context, j *data.Job, b *ballot, group []in
 			facts.NoVote++
 		}
 	}
-	res.Note("%d samples of %d {Target} voted for %d of the %d %s; %d of the %d that stay had no vote", facts.Voters, len(j.Targets), voted(facts.Votes), len(order), what, facts.NoVote, m)
+	res.Note("%d target samples voted for %d of the %d %s; %d of the %d that stay had no vote", facts.Voters, voted(facts.Votes), len(order), what, facts.NoVote, m)
 	if gone > 0 {
 		res.Note("%d votes are for classes of which the source has no samples", gone)
 	}

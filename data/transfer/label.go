@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -96,7 +97,7 @@ func (b *ballot) ask(ctx context.Context, j *data.Job, t *data.Target) error {
 		for ; len(out) > 0; out, at = out[width:], at+1 {
 			x := out[:width]
 			if k := slices.IndexFunc(x, func(v float32) bool { return v-v != 0 }); k >= 0 {
-				return fmt.Errorf("the surrogate gives %v for sample %d of target %s", x[k], t.Set.Number(at), t.Name)
+				return fmt.Errorf("it gives %v for sample %d", x[k], t.Set.Number(at))
 			}
 			best := highest(x)
 			b.vote(best)
@@ -113,8 +114,12 @@ func (b *ballot) ask(ctx context.Context, j *data.Job, t *data.Target) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("target %s, shown to the surrogate: %w", t.Name, err)
+	var named *catalog.Error
+	switch {
+	case err != nil && (ctx.Err() != nil || errors.As(err, &named)):
+		return err
+	case err != nil:
+		return catalog.Errorf("{Target} %s cannot be shown to the {Surrogate}: %v", t.Name, err)
 	}
 	if probabilities {
 		soft = given

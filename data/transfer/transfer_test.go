@@ -446,7 +446,7 @@ func TestRefused(t *testing.T) {
 		{mapping(1, "top"), &data.Job{Set: source}, "{Target}"},
 		{mapping(1, "top"), job(source, nil, target), "{Surrogate}"},
 		{mapping(1, "top"), job(source, identity(t, 2, 1), vectors("target", 2, 0, nil, 1, 2)), "{Surrogate} gives 2 numbers"},
-		{mapping(1, "top"), job(source, identity(t, 3, 1), vectors("target", 2, 0, nil, 1, 2)), "target t0"},
+		{mapping(1, "top"), job(source, identity(t, 3, 1), vectors("target", 2, 0, nil, 1, 2)), "{Target} t0 cannot be shown"},
 		{mapping(1, "top"), job(source, identity(t, 3, 1), vectors("target", 3, 0, nil)), "no training samples"},
 		{mapping(1, "top"), job(bare, identity(t, 3, 1), target), "feature-mapping"},
 		{mapping(1, "top"), job(vectors("training", 1, 2, []int32{0, -1}, 1, 2), identity(t, 3, 1), target), "has no class"},
