@@ -93,7 +93,7 @@ func TestDataTransfer(t *testing.T) {
 		{append(label, "--data", "digits", "--target", target), 2, "--surrogate"},
 		{append(label, "--data", "digits", "--source", "digits", "--target", target), 2, "--source and --data"},
 		{append(label, "--source", "glyph", "--target", target, "--surrogate", at("two.onnx")), 2, "gives 2 numbers"},
-		{append(label, "--source", "digits", "--target", "csv:" + at("few.csv") + "?header=no&label=last", "--surrogate", at("n.onnx")), 2, "cannot be shown to the --surrogate"},
+		{append(label, "--source", "digits", "--target", "csv:"+at("few.csv")+"?header=no&label=last", "--surrogate", at("n.onnx")), 2, "cannot be shown to the --surrogate"},
 		{append(label, "--source", "digits", "--target", "csv:"+at("k.txt"), "--surrogate", at("n.onnx")), 1, "k.txt"},
 		{append(label, "--source", "digits", "--target", target, "--surrogate", at("n.onnx"), "--classes", "0"), 2, "--classes 0"},
 		{append(label, "--source", "digits", "--target", target, "--surrogate", at("n.onnx"), "--classes", "0.01"), 2, "--classes"},
