@@ -30,7 +30,7 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	text += map[Equal]string{Epochs: ". Trainings have as many epochs, so on fewer samples they have fewer steps.", Steps: ". Trainings have as many steps as that on all samples, so on fewer samples they have more epochs."}[s.Equal]
 	r.Add(report.Section{Heading: measure.ScoreHeading(of) + " by share kept", Text: text, Table: measure.ScoreTable(of), Plots: sharePlots(rows)})
 	r.Add(report.Section{Heading: "What it takes", Table: costTable(rows), Plots: coursePlots(rows),
-		Text: "Time is that of training on this machine, without judging. Selection is what is spent before the first step: choosing and scoring, and the training on all samples where a method chooses by it; it counts in the times to a share of " + All + "'s " + measure.Scored(of).Name() + ", behind which stands their share of " + All + "'s own. The times are those after whole epochs." + s.disturbed()})
+		Text: "Time is that of training on this machine, without judging. Selection is what is spent before the first step: choosing and scoring, and the training on all samples where a method chooses by it; it counts in the times to a share of " + All + "'s " + measure.Scored(of).Name() + ", behind which stands their share of " + All + "'s own. Trainings are judged after whole epochs, which are short on few samples: what " + All + " reach within their first epoch is told late, and such a ratio says too much." + s.disturbed()})
 	if t := failures(outs); t != nil {
 		r.Add(report.Section{Heading: "What failed", Table: t})
 	}

@@ -3,7 +3,8 @@
 # docs/data-mnist.md and docs/data-cifar10.md: bash scripts/subsets/tables.sh mnist|cifar10 DIR
 # OUT. DIR has the four idx files of MNIST (.gz or not), or the binary files of CIFAR-10;
 # OUT keeps what is done, so that the same command goes on where it was stopped. SEEDS is
-# the number of seeds (3), PARE the program, ARGS more flags (such as --threads 2).
+# the number of seeds (3), METHODS others than all, PARE the program, ARGS more flags (such
+# as --threads 2).
 set -euo pipefail
 set=${1:?mnist or cifar10} dir=${2:?the folder of the files} out=${3:?the folder of results}
 pare=${PARE:-pare}
@@ -27,5 +28,5 @@ cifar10)
 	;;
 esac
 # shellcheck disable=SC2086
-exec "$pare" data compare "${how[@]}" --data "$data" --methods "$methods" --keep 0.1,0.3,0.5,0.7 --seeds "${SEEDS:-3}" --epochs 15 \
+exec "$pare" data compare "${how[@]}" --data "$data" --methods "${METHODS:-$methods}" --keep 0.1,0.3,0.5,0.7 --seeds "${SEEDS:-3}" --epochs 15 \
 	-o "$out" --page "docs/data-$set.md" ${ARGS:-}
