@@ -83,7 +83,7 @@ func (c *cli) runPruneData(cmd *cobra.Command, q *fromFiles) error {
 		in[k] = true
 	}
 	s.count(j, in)
-	if e := j.Embeddings; e != nil {
+	if e := j.Embeddings; e != nil && j.Targets == nil {
 		var places []int
 		for i := range e.N {
 			if in[int32(j.Set.Number(i))] {

@@ -112,7 +112,7 @@ func Cells(entries []*Entry, shares []string, seeds int) ([]*Cell, error) {
 	if err := checkShares(shares); err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(entries, func(e *Entry) bool { return strings.Split(e.chooser, ":")[0] == Random }) {
+	if !slices.ContainsFunc(entries, func(e *Entry) bool { return e.chooser == Random }) {
 		r, err := ParseEntry(Random)
 		if err != nil {
 			return nil, err

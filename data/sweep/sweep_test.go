@@ -53,6 +53,20 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+// Random samples are there once, whatever other draws are compared.
+func TestRandomIsThere(t *testing.T) {
+	for text, want := range map[string]int{"random-subset": 2, "random-subset:stratified=true": 3, "rs2": 3} {
+		e, err := ParseEntry(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, err := Cells([]*Entry{e}, []string{"0.5"}, 1)
+		if err != nil || len(cells) != want || cells[1].Label != Random {
+			t.Errorf("%s: %+v, %v", text, cells, err)
+		}
+	}
+}
+
 // sweepOf is a sweep on the digits.
 func sweepOf(t *testing.T, dir string, shares []string, seeds int, texts ...string) *Sweep {
 	t.Helper()
