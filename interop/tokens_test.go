@@ -104,7 +104,9 @@ func TestTokenizers(t *testing.T) {
 		job.IDs = append(job.IDs, ids)
 	}
 	dir := t.TempDir()
-	for kind, want := range ask[tokenJob, tokenAnswer](t, py, "tokens.py", dir, []tokenJob{job})[0] {
+	whole := ask[tokenJob, tokenAnswer](t, py, "tokens.py", dir, []tokenJob{job})[0]
+	reduced(t, py, dir, job.Lines[:3000], whole)
+	for kind, want := range whole {
 		b, err := os.ReadFile(filepath.Join(dir, kind+".json"))
 		if err != nil {
 			t.Fatal(err)

@@ -49,6 +49,12 @@ type Job struct {
 	Samples  calibrate.Batches
 	Together int // samples that run at once there, at most; 0: 64. The network's batch is free
 
+	// MaxDrop is how much worse than Graph the network may be, in the units of the metric,
+	// after the training behind each cut, for methods that cut in steps (see Cutter): the cut
+	// that loses more is taken back, and is the last. It is judged on the validation set. nil:
+	// nothing is asked for.
+	MaxDrop *float64
+
 	// Watch looks on in a training by the recipe alone (see Train); methods have hooks of
 	// their own.
 	Watch []train.Hook

@@ -17,6 +17,9 @@ type InSteps struct {
 	Steps int `flag:"steps" range:"[0,)" doc:"cuts in which the targets are approached in equal ratios, each followed by its part of the epochs, the score taken anew each time (0 and 1: one cut)"`
 }
 
+// Cuts is how often such a method cuts.
+func (s InSteps) Cuts() int { return max(1, s.Steps) }
+
 // Cutter cuts channels to a target in steps: it rates, cuts, recovers, and again.
 type Cutter struct {
 	Target ChannelTarget
@@ -47,7 +50,7 @@ type ChannelFacts struct {
 
 // Run cuts and recovers. The epochs of the job's recipe are those of all steps.
 func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
-	n := max(1, c.Steps)
+	n := c.Cuts()
 	total := j.Recipe.Epochs
 	if n > 1 && total > 0 && total < n {
 		return nil, catalog.Errorf("{Steps} %d and {Recipe.Epochs} %d: every cut is followed by an epoch at least", n, total)
@@ -62,6 +65,10 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 			return nil, err
 		}
 	}
+	most, err := j.mostDrop(ctx, n)
+	if err != nil {
+		return nil, err
+	}
 	res := &Result{Graph: j.Graph, Facts: facts}
 	runs := j.NewSeries(n)
 	runs.Steps = j.Steps()
@@ -70,6 +77,7 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 	}
 	for i := range n {
 		k := j.On(res.Graph)
+		last := *res
 		k.Recipe.Epochs = (i+1)*total/n - i*total/n
 		step, err := way.cut(ctx, k, func(g *graph.Graph, groups []*structure.Group) ([][]float64, bool, error) {
 			return c.Rate(ctx, k, g, groups)
@@ -92,6 +100,18 @@ func (c *Cutter) Run(ctx context.Context, j *Job) (*Result, error) {
 		facts.Steps = append(facts.Steps, StepFacts{CutFacts: step.facts, Epochs: k.Recipe.Epochs})
 		if err := c.recover(ctx, k, res, runs, facts, n); err != nil {
 			return nil, err
+		}
+		back, err := most.lost(ctx, k, res, facts)
+		if err != nil {
+			return nil, err
+		}
+		if back {
+			if i == 0 {
+				return nil, fmt.Errorf("the first of %d cuts %s: give smaller steps, a longer training, or more to lose", n, facts.Steps[0].lost(most))
+			}
+			res.Graph, res.Kept = last.Graph, last.Kept
+			res.Note("cut %d of %d %s, and was taken back: the network is that of the cut before", i+1, n, facts.Steps[i].lost(most))
+			break
 		}
 	}
 	res.Notes = append(unique(way.notes), res.Notes...)

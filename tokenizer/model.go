@@ -12,6 +12,9 @@ type model interface {
 	// encode appends the tokens of a piece.
 	encode(w *work, text string, out []int32) ([]int32, error)
 	words() *vocab
+	// alphabet says what becomes of what is no token, and what tokens have before and behind
+	// their characters.
+	alphabet() (of unknowns, prefix, suffix string)
 }
 
 // vocab is tokens by their texts.

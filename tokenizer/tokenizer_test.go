@@ -158,6 +158,11 @@ func FuzzRead(f *testing.F) {
 					t.Errorf("token %d", id)
 				}
 			}
+			if left, err := Reduce(b, tok.Base()); err == nil {
+				if _, err := Read(left); err != nil {
+					t.Errorf("what is left is refused: %v", err)
+				}
+			}
 			return err
 		})
 	})

@@ -71,6 +71,9 @@ func TestBudgets(t *testing.T) {
 	if x, _ := prune("channels", "--macs", "0.5", "--steps", "2", "--data", "digits?n=320", "--epochs", "2", "--batch", "32"); len(x.Facts.Steps) != 2 || !strings.Contains(strings.Join(x.Notes, "\n"), "cut 2 of 2") {
 		t.Errorf("in steps: %+v", x)
 	}
+	if x, _ := prune("channels", "--max-drop", "100", "--steps", "2", "--data", "digits?n=320&val=0.2", "--epochs", "2", "--batch", "32"); len(x.Facts.Steps) != 2 || x.Networks[1].Size.MACs > was.MACs*27/100 {
+		t.Errorf("in steps, as long as no more is lost: %+v", x)
+	}
 }
 
 // What is wrong with budgets is said by their flags.

@@ -112,11 +112,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.folder("output", q.dir); err != nil {
 		return err
 	}
-	dir, err := filepath.Abs(q.dir)
-	if err != nil {
-		return err
-	}
-	if err := c.beginMany(cmd, &runs.Record{Outputs: []runs.File{{Name: "output", Path: dir}}}, in[len(in)-1]); err != nil {
+	if err := c.beginMany(cmd, outputFolder(q.dir), in[len(in)-1]); err != nil {
 		return err
 	}
 	if err := c.ownTokens(name); err != nil {
@@ -127,13 +123,16 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		return err
 	}
 	q.recipe.Renorm = c.renorm(cmd, name, q.recipe.Renorm)
-	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry, LatencyCmd: q.latencyCmd}
+	s := &sweep.Sweep{Dir: q.dir, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry, LatencyCmd: q.latencyCmd}
 	if s.Jobs == 0 {
 		if s.Jobs = c.threads; s.Jobs == 0 {
 			s.Jobs = runtime.GOMAXPROCS(0)
 		}
 	}
-	if err := c.networks(s, name, q.seeds); err != nil {
+	if s.Networks, err = c.seeded(name, d, &s.Recipe, q.seeds); err != nil {
+		return err
+	}
+	if err := (&model.Job{Graph: s.Networks[1], Data: d, Recipe: s.Recipe, Engine: o}).Check(); err != nil {
 		return err
 	}
 	if err := c.noteSweep(q, s); err != nil {
@@ -206,31 +205,31 @@ func (q *comparison) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.sparsities, q.seeds)
 }
 
-// networks reads or builds the network that each seed starts from, and checks that it
-// can be trained.
-func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
+// seeded reads or builds the network that each seed starts from, and checks that it goes
+// with the data.
+func (c *cli) seeded(name string, d *dataset.Data, r *model.Recipe, seeds int) (map[uint64]*graph.Graph, error) {
+	out := map[uint64]*graph.Graph{}
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if _, err := os.Stat(name); err == nil && seed > 1 {
-			s.Networks[seed] = s.Networks[1]
+			out[seed] = out[1]
 			continue
 		}
-		d := s.Data
-		by, err := s.Recipe.Judge()
+		by, err := r.Judge()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		g, err := c.network(name, "", d.Eval(), seed)
 		if err == nil && seed == 1 {
-			err = c.fits(name, g, d, &s.Recipe)
+			err = c.fits(name, g, d, r)
 		} else if err == nil {
 			_, err = model.Fits(g, d, by) // its notes are those of the first
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.Networks[seed] = g
+		out[seed] = g
 	}
-	return (&model.Job{Graph: s.Networks[1], Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
+	return out, nil
 }
 
 // sweep makes the runs under a progress bar, or tells of each that ends.

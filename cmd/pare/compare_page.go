@@ -15,7 +15,7 @@ import (
 // public is the page of documentation, which tells no paths.
 func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
 	pub := *from
-	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
+	pub.Command, pub.Data, pub.Files = "", pathless(q.data), slices.Clone(from.Files)
 	for i := range pub.Files {
 		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
 	}
@@ -49,9 +49,9 @@ func (q *comparison) write(r, public *report.Report) error {
 	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
 }
 
-// dataName is the data without the paths of files.
-func (q *comparison) dataName() string {
-	kind, path, ok := strings.Cut(q.data, ":")
+// pathless is data without the paths of files.
+func pathless(spec string) string {
+	kind, path, ok := strings.Cut(spec, ":")
 	if ok {
 		kind += ":"
 		if _, opts, any := strings.Cut(path, "?"); any {
@@ -63,22 +63,29 @@ func (q *comparison) dataName() string {
 	return kind
 }
 
+// settingWords are settings as words of a command line, but for those that are as good as
+// not given, or of which without is true.
+func settingWords(p any, without func(name string) bool) (out []string) {
+	for _, x := range catalog.Settings(p) {
+		switch v := x.String(); {
+		case without(x.Name) || v == "0" || v == "false" || v == "":
+		case v == "true":
+			out = append(out, "--"+x.Name)
+		default:
+			out = append(out, "--"+x.Name, v)
+		}
+	}
+	return out
+}
+
 // command is what makes the page again, without the paths of files.
 func (q *comparison) command(name string, threads int) string {
 	what := []string{"--methods", strings.Join(q.methods, ",")}
 	if q.pair != nil {
 		what = []string{"--contrast", q.pair.Name}
 	}
-	out := []string{"pare model compare", name, "--data", q.dataName(), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
-	for _, x := range catalog.Settings(&q.recipe) {
-		switch v := x.String(); v {
-		case "0", "false", "":
-		case "true":
-			out = append(out, "--"+x.Name)
-		default:
-			out = append(out, "--"+x.Name, v)
-		}
-	}
+	out := []string{"pare model compare", name, "--data", pathless(q.data), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	out = append(out, settingWords(&q.recipe, func(string) bool { return false })...)
 	if q.latencyCmd != "" {
 		out = append(out, "--latency-cmd", measure.Quote(q.latencyCmd))
 	}

@@ -76,6 +76,9 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 		return nil, err
 	}
 	beside := drop && (target == "macs" || other != "")
+	if m, ok := c.method.(interface{ Cuts() int }); ok && drop && m.Cuts() > 1 && j.Recipe.Epochs > 0 {
+		return nil, c.dropInSteps(cmd, j, q.Drop, beside)
+	}
 	switch {
 	case target != "" && !beside:
 		return nil, usage("--max-drop and --latency seek the target themselves: leave --%s out", target)
@@ -102,6 +105,30 @@ func (c *cli) seek(cmd *cobra.Command, j *model.Job, q *goal) (*catalog.Assignme
 	}
 	c.say("found: --%s %s", found.Name, found.Value)
 	return found, nil
+}
+
+// farInSteps is the share of the multiply-accumulates that cuts in steps go to where only
+// what they may lose is asked for.
+const farInSteps = "0.25"
+
+// dropInSteps asks for cuts that go on as long as the training behind each wins enough back.
+func (c *cli) dropInSteps(cmd *cobra.Command, j *model.Job, most float64, target bool) error {
+	if j.Data == nil {
+		return usage("--max-drop measures on data: give --data")
+	}
+	j.MaxDrop = &most
+	if target {
+		return nil
+	}
+	if err := c.budgets(cmd, cutTargets...); err != nil {
+		return err
+	}
+	macs, err := catalog.Find(c.method, "macs")
+	if err != nil {
+		return err
+	}
+	c.say("the cuts go towards --macs %s, as long as they may (give --macs for another end)", farInSteps)
+	return macs.Set(farInSteps)
 }
 
 // otherNames lets flags be given by the other names of a method's settings.

@@ -32,7 +32,7 @@ type pruning struct {
 // goal are the flags that seek the target of a method. Methods that cut channels have
 // latency among their own budgets.
 type goal struct {
-	Drop       float64    `flag:"max-drop" range:"[0,)" doc:"seek the strongest cut that loses at most this much before fine-tuning, in the units of the metric: points of per cent, decibels; with budgets of channels: refuse a cut to them that loses more"`
+	Drop       float64    `flag:"max-drop" range:"[0,)" doc:"seek the strongest cut that loses at most this much before fine-tuning, in the units of the metric: points of per cent, decibels; with budgets of channels: refuse a cut to them that loses more; with --steps: cut on as long as no more is lost after the training behind each cut"`
 	Latency    model.Time `flag:"latency" kind:"time" range:"[0,)" doc:"seek the weakest cut whose time for one sample is at most this: a share of the dense network's such as 0.5, or a time such as 8ms"`
 	LatencyCmd string     `flag:"latency-cmd" doc:"a command that measures the time instead of Pare's engine, such as 'python bench.py {}': {} is the path of a candidate ONNX file, and the last line printed a number of milliseconds (it may take 10 minutes for each)"`
 }

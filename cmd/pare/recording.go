@@ -151,6 +151,14 @@ func (c *cli) beginMany(cmd *cobra.Command, r *runs.Record, in ...input) error {
 	return c.begin(cmd, r, in...)
 }
 
+// outputFolder is the record of a run that writes a folder.
+func outputFolder(dir string) *runs.Record {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return &runs.Record{Outputs: []runs.File{{Name: "output", Path: dir}}}
+}
+
 // inputFiles are the files that a run reads, with their digests. What is no file is left to who
 // reads it.
 func inputFiles(in []input) (out []runs.File, err error) {

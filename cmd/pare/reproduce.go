@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -122,11 +121,7 @@ func (c *cli) beginTrials(cmd *cobra.Command, o *trialOptions, es []*evidence.Ex
 		if err := c.folder("output", o.dir); err != nil {
 			return err
 		}
-		dir, err := filepath.Abs(o.dir)
-		if err != nil {
-			return err
-		}
-		r.Outputs = []runs.File{{Name: "output", Path: dir}}
+		r = outputFolder(o.dir)
 	}
 	if err := c.beginMany(cmd, r); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 )
 
 // runsLong explains pare runs.
-const runsLong = `Every pare model prune, train and compare and every pare reproduce leaves a directory: what it was called with, its
-settings, seeds and versions, digests of what it read, its metrics as they come, its checkpoint, results and report. A run
+const runsLong = `Every pare model prune, train and compare, every pare data compare and every pare reproduce leaves a directory: what it was
+called with, its settings, seeds and versions, digests of what it read, its metrics as they come, its checkpoint, results and report. A run
 is named by RUN: its name, the beginning or end of it that is enough, the path of its directory, or latest.
 
 pare model prune --resume RUN goes on with one that was stopped, failed or died.`

@@ -52,8 +52,9 @@ type File struct {
 	src   family.Source
 	names []string // of a GGUF file's tensors, in its order
 
-	quantised []string // types of blocks among the tensors
-	close     func() error
+	quantised  []string    // types of blocks among the tensors
+	vocabulary *vocabulary // what is left of it; nil: all
+	close      func() error
 }
 
 // Open opens a folder or a GGUF file. It returns an error that names what is missing or not

@@ -118,7 +118,10 @@ func (f *Folder) Close() (notes []string, err error) {
 	if ok, why := f.config.Loads(); !ok {
 		notes = append(notes, "transformers does not load it: "+why+"; Pare does, by the entry \"pare\" of config.json")
 	}
-	has, err := f.from.copyBeside(f.dir)
+	has, left, err := f.from.copyBeside(f.dir)
+	if len(left) > 0 {
+		notes = append(notes, fmt.Sprintf("%s held the tokenizer in another form, with the tokens that are gone, and are left out: tokenizer.json has it", list(left)))
+	}
 	if err == nil && !has {
 		text := "the folder has no tokenizer"
 		if f.from != nil && f.from.Meta != nil {
@@ -129,10 +132,11 @@ func (f *Folder) Close() (notes []string, err error) {
 	return notes, err
 }
 
-// copyBeside copies what lies beside the weights, and says whether a tokenizer was there.
-func (f *File) copyBeside(dir string) (tokens bool, err error) {
+// copyBeside copies what lies beside the weights, and says whether a tokenizer was there and
+// which files are left out.
+func (f *File) copyBeside(dir string) (tokens bool, left []string, err error) {
 	if f == nil || f.Meta != nil {
-		return false, nil
+		return false, nil, nil
 	}
 	for _, name := range beside {
 		b, err := Small(filepath.Join(f.Path, name))
@@ -140,14 +144,20 @@ func (f *File) copyBeside(dir string) (tokens bool, err error) {
 			continue
 		}
 		if err == nil {
+			b, err = f.vocabulary.file(name, b)
+		}
+		if err == nil && b != nil {
 			err = renameio.WriteFile(filepath.Join(dir, name), b, 0o644)
 		}
 		if err != nil {
-			return false, err
+			return false, nil, err
 		}
-		tokens = tokens || strings.HasPrefix(name, "tokenizer.") || name == "vocab.json" || name == "vocab.txt"
+		if b == nil {
+			left = append(left, name)
+		}
+		tokens = tokens || b != nil && (strings.HasPrefix(name, "tokenizer.") || name == "vocab.json" || name == "vocab.txt")
 	}
-	return tokens, nil
+	return tokens, left, nil
 }
 
 // natural orders names with the numbers in them as numbers: layer 2 before layer 10.
