@@ -126,6 +126,24 @@ func TestRunsOfMany(t *testing.T) {
 	}
 }
 
+// So do comparisons of training sets.
+func TestRunOfDataCompare(t *testing.T) {
+	s := keeping(t)
+	ok(t, strings.Fields("data compare mlp:64-16-10 --data digits --methods rs2 --keep 0.5 --seeds 1 --epochs 2 -o c")...)
+	e := latest(t, s)
+	if e.Record.Command != "data compare" || !slices.Equal(e.Record.Methods, []string{"rs2"}) || e.Status != runs.Done || e.Record.Outputs[0].Name != "output" {
+		t.Errorf("%+v", e.Record)
+	}
+	ps, err := runs.ReadMetrics(filepath.Join(e.Dir, runs.MetricsFile))
+	of := map[string]bool{}
+	for _, p := range ps {
+		of[p.Of] = true
+	}
+	if err != nil || len(of) < 3 { // all, random and rs2
+		t.Errorf("metrics of %v, %v", of, err)
+	}
+}
+
 // Where runs go, and where there are none.
 func TestWhereRunsGo(t *testing.T) {
 	keeping(t)
