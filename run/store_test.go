@@ -341,3 +341,26 @@ func TestRecordFile(t *testing.T) {
 	}
 	a.lock.Release()
 }
+
+// What has become something else since it was listed is not cleared away.
+func TestClearLater(t *testing.T) {
+	s := newStore(t)
+	dir := filepath.Join(s.Dir, "20260101-000000.000-train-000000")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rs, err := s.Rubbish()
+	if err != nil || len(rs) != 1 {
+		t.Fatal(rs, err)
+	}
+	file := filepath.Join(dir, "thesis.txt")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Clear(rs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
