@@ -32,6 +32,7 @@ type Set struct {
 	Ordered bool              // a sample goes on where the one before it ends: it is split at one place
 	Bind    map[string]string // which field, or number, an input of a network takes; others by name, type and shape
 	Stream  Stream            // reads samples when they are wanted; nil: the fields hold them
+	Origin  *Origin           // the files that the stored samples were read from; nil: not known
 	Bound   int64             // bytes of memory that samples of a stream, and batches of them, may take
 }
 

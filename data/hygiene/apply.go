@@ -149,3 +149,21 @@ func vanished(was, is *dataset.Set) (out []string) {
 	}
 	return out
 }
+
+// OnlyTraining leaves out the training samples that are not chosen; other sets stay.
+func OnlyTraining(d *dataset.Data, choose func(*dataset.Set) (*dataset.Set, error)) (Corpus, *Applied, error) {
+	if d.Train == nil {
+		return nil, nil, fmt.Errorf("the list is one of training samples, and the data have none")
+	}
+	a := &Applied{Kept: map[string]int{}, Dropped: map[string]int{}}
+	t, err := choose(d.Train)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := append(Corpus{t}, Of(d)[1:]...)
+	for i, s := range Of(d) {
+		a.Kept[s.Name], a.Dropped[s.Name] = c[i].Len(), s.Len()-c[i].Len()
+	}
+	a.Notes = vanished(d.Train, t)
+	return c, a, nil
+}
