@@ -44,8 +44,15 @@ type Job struct {
 	Embeddings *Embeddings     // of the samples
 	Score      *Score          // what samples are chosen by
 	Cut        *Score          // what the very hardest are cut off by; nil: Score
+	Language   Likely          // a language model, of whose tokens the samples are
 
 	Log func(format string, a ...any)
+}
+
+// Likely says how likely texts are to a language model (see local.Scorer): the sum of the negative
+// natural log-probabilities of the tokens of a text, and how many of them were scored.
+type Likely interface {
+	Loss(ctx context.Context, tokens []int) (sum float64, scored int, err error)
 }
 
 // Result is what came out: a score, or a subset.

@@ -39,6 +39,12 @@ func (o *options) tokenizing(length int, own *tokenizer.Tokenizer) *tokenizing {
 	if path == "" && answer != nil && own != nil {
 		return answer.by(own, text, length)
 	}
+	if path == "" && text != nil && own != nil {
+		if length == 0 {
+			length = own.Fixed
+		}
+		return &tokenizing{Tokenizer: own, text: text, types: types || len(text) == 2, length: length}
+	}
 	if path == "" {
 		if text != nil || types || answer != nil {
 			o.fail("text=, types= and response= go with tokenizer=FILE")

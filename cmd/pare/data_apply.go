@@ -32,6 +32,7 @@ var forms = []string{"auto", "files", "links", "symlinks", "arrays", "index"}
 type applying struct {
 	choice, spec string // the file of decisions or of a subset, and the data
 	out, as      string
+	language     string
 	force        bool
 }
 
@@ -65,6 +66,7 @@ OUT is by --as
 		}}
 	cmd.Flags().StringVarP(&q.out, "out", "o", "", "file or new folder to write")
 	cmd.Flags().StringVar(&q.as, "as", "auto", "what is written: files, links, symlinks, arrays, index; or auto, by OUT")
+	cmd.Flags().StringVar(&q.language, "model", "", "language model that made the tokens of the texts that were scored")
 	cmd.Flags().BoolVar(&q.force, "force", false, "apply decisions to data that are not those that they were made for")
 	c.dataMemory(cmd)
 	inSections(cmd)
@@ -101,6 +103,11 @@ func (c *cli) runApplyData(q *applying) error {
 	decide, err := readChoice(q.choice)
 	if err != nil {
 		return err
+	}
+	if m, err := (&fromFiles{language: q.language}).speaks(c); err != nil {
+		return err
+	} else if m != nil {
+		defer m.Close()
 	}
 	d, err := c.open(q.spec)
 	if err != nil {
