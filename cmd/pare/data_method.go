@@ -174,7 +174,7 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		j.Dynamics = append(j.Dynamics, l)
 	}
 	for _, path := range q.networks {
-		g, err := c.load(path)
+		g, err := c.network(path, "", outputsFor(q.method, j.Set), q.seed)
 		if err != nil {
 			return nil, err
 		}

@@ -30,10 +30,10 @@ their numbers in the file that the data comes from.`,
   pare data score --data cifar10:DIR --method prototypes --encoder net.onnx -o prototypes.csv
   pare data score --data digits --method grand --network net.onnx -o grand.jsonl
   pare data score --data 'jsonl:train.jsonl?text=text&length=512' --method perplexity --model SmolLM2-135M.gguf -o perplexity.csv
-  pare data score --data mnist:DIR --method memorisation --network net.onnx -o memorised.csv`,
+  pare data score --data mnist:DIR --method memorisation --network mlp:784-64-10 -o memorised.csv`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runScoreData(cmd, q) }}
 	cmd.Flags().StringVarP(&q.to, "output", "o", "", "file of scores to write (.csv, .jsonl or .npy)")
-	cmd.Flags().StringSliceVar(&q.networks, "network", nil, "networks that give the scores, or their gradients: the mean of several")
+	cmd.Flags().StringSliceVar(&q.networks, "network", nil, "networks that give the scores, or their gradients: the mean of several; an architecture where weights are drawn anew")
 	cmd.Flags().StringVar(&q.language, "model", "", "language model on this machine to which texts are likely or not (perplexity); it makes the tokens of lines, and of the column that text= in --data names")
 	q.flags(c, cmd, defaultScore)
 	return cmd

@@ -20,7 +20,7 @@ func choosers() []data.Method {
 
 func scorers() []data.Method {
 	return []data.Method{
-		score.NewPrototypes(), score.NewAUM(), score.NewForgetting(), score.NewEL2N(), score.NewGraNd(), score.NewLoss(), score.NewEntropy(), score.NewMargin(), score.NewLeastConfidence(), score.NewMemorisation(), score.NewPerplexity(),
+		score.NewPrototypes(), score.NewAUM(), score.NewForgetting(), score.NewEL2N(), score.NewGraNd(), score.NewLoss(), score.NewEntropy(), score.NewMargin(), score.NewLeastConfidence(), score.NewAUMThreshold(), score.NewMemorisation(), score.NewPerplexity(),
 	}
 }
 

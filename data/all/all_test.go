@@ -99,6 +99,10 @@ func bytesOf(t *testing.T, r *data.Result) string {
 func TestContract(t *testing.T) {
 	j := job(t)
 	names := map[string]bool{}
+	wide, err := zoo.New("mlp:64-12-11", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range List() {
 		c := m.Card()
 		if c.Noun != "data" || c.Title == "" || c.Paper == "" || c.Doc == "" || names[c.Name] {
@@ -111,6 +115,9 @@ func TestContract(t *testing.T) {
 			k := *j
 			if c.Name == "perplexity" {
 				k = texts()
+			}
+			if c.Name == "aum-threshold" {
+				k.Networks = []*graph.Graph{wide}
 			}
 			k.Engine.Threads = threads
 			r, err := data.Run(context.Background(), m, &k)
