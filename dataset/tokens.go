@@ -252,7 +252,7 @@ func (k *tokenizing) fields(t *table, c *cells, part string) []*Field {
 	if k.answering != nil {
 		return k.answerFields(t, v, part)
 	}
-	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
+	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size, Speaks: k.Tokenizer}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
 	if k.types {
 		out = append(out, &Field{Name: "token_type_ids", Ints: v.types, Aside: true})
 	}

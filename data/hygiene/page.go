@@ -327,15 +327,28 @@ func thumbnail(x []float32, f *dataset.Field) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// text is a sample's first values; bytes of a text are its letters.
+// text is a sample's first values; bytes of a text, and tokens, are its letters.
 func text(x sample, f *dataset.Field) string {
-	const most = 24
+	const most, letters = 24, 200
+	if f.Speaks != nil {
+		ids := make([]int32, min(len(x.I), letters))
+		for i := range ids {
+			ids[i] = int32(x.I[i])
+		}
+		if s, err := f.Speaks.Decode(ids, true); err == nil {
+			r := []rune(strings.TrimSpace(s))
+			if len(r) > letters {
+				r = append(r[:letters], '…')
+			}
+			return string(r)
+		}
+	}
 	if f.Name == "text" && x.I != nil && f.Tokens == 0 {
 		b := make([]byte, 0, len(x.I))
 		for _, v := range x.I {
 			b = append(b, byte(v))
 		}
-		return strings.ToValidUTF8(string(b[:min(len(b), 200)]), "�")
+		return strings.ToValidUTF8(string(b[:min(len(b), letters)]), "�")
 	}
 	var out []string
 	for _, v := range x.I[:min(len(x.I), most)] {
