@@ -52,8 +52,8 @@ OUT is by --as
   links     a folder of images, of hard links to the files that there are; symlinks: of symbolic ones
   arrays    an .npz file of the samples as they are read, which every command reads
   index     the numbers of the training samples that stay, for pare model train --subset: .txt, .csv, .jsonl, .npy
-  auto      index where OUT ends in .npy or .txt and the data do not, arrays where it ends in .npz and the data are something else
-            or labels change, and otherwise files`,
+  auto      index where OUT ends in .npy or .txt and the data do not, arrays where it ends in .npz and the data are not one
+            such file or labels change, and otherwise files`,
 		Example: `  pare data apply decisions.csv cifar10:DIR -o clean                  # a folder of the files of CIFAR-10
   pare data apply decisions.csv folder:DIR -o clean --as symlinks
   pare data apply tenth.txt parquet:train.parquet -o tenth.parquet
@@ -197,16 +197,21 @@ func isSubset(path string) (bool, error) {
 
 // write writes the samples that stay in the form that is asked for.
 func (q *applying) write(c *cli, d *dataset.Data, kept hygiene.Corpus, did *hygiene.Applied) (*dataset.Written, error) {
-	kind := ""
-	if o := kept[0].Origin; o != nil {
-		kind = o.Kind
+	kind, files := "", map[string]bool{}
+	for _, s := range kept {
+		if o := s.Origin; o != nil {
+			kind = o.Kind
+			for _, f := range o.Files {
+				files[f] = true
+			}
+		}
 	}
 	as, end := q.as, strings.ToLower(filepath.Ext(q.out))
 	if as == "auto" {
 		switch {
 		case end == ".npy", end == ".txt" && kind != "lines":
 			as = "index"
-		case end == ".npz" && (kind != "npz" || did.Relabeled > 0):
+		case end == ".npz" && (kind != "npz" || len(files) > 1 || did.Relabeled > 0):
 			as = "arrays"
 		default:
 			as = "files"

@@ -74,6 +74,9 @@ func (s *Rank) Run(_ context.Context, j *data.Job) (*data.Result, error) {
 		if class, err = j.NeedsClasses("samples are ranked within classes"); err != nil {
 			return nil, err
 		}
+		if err := enough(class, m, "Within"); err != nil {
+			return nil, err
+		}
 		order = within(order, class)
 	case "cluster":
 		of, err := j.Score.Clusters(j.Set)
