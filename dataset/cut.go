@@ -45,6 +45,8 @@ type cut struct {
 	of  []*keeping // by origin
 	how Copying
 	out *Written
+
+	root string // the folder that the specification names; "": it names none
 }
 
 // keeping is what stays of the samples that are stored together.
@@ -68,6 +70,9 @@ type keeping struct {
 // samples than were read from them, and where labels have changed that stand in rows or arrays.
 func (d *Data) WriteKept(ctx context.Context, kept []*Set, to string, how Copying) (*Written, error) {
 	c := &cut{ctx: ctx, how: how, out: &Written{}}
+	if st, err := os.Stat(firstPath(d.Spec)); err == nil && st.IsDir() {
+		c.root = firstPath(d.Spec)
+	}
 	for _, s := range kept {
 		if err := c.take(d, s); err != nil {
 			return nil, err
@@ -235,7 +240,10 @@ func (c *cut) paths(d *Data, at map[string]string, to string) string {
 // firstPath is the first path of a specification.
 func firstPath(spec string) string {
 	head, _, _ := strings.Cut(spec, "?")
-	_, paths, _ := strings.Cut(head, ":")
+	_, paths, ok := strings.Cut(head, ":")
+	if !ok {
+		paths = head
+	}
 	first, _, _ := strings.Cut(paths, ",")
 	return first
 }

@@ -22,6 +22,7 @@ import (
 	"pare/tensor"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // lay writes files into a new folder; those that end in .gz are gzipped.
@@ -283,6 +284,44 @@ func TestCutParquet(t *testing.T) {
 	}
 }
 
+// A type that would become another is refused.
+func TestCutParquetTypes(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.parquet")
+	var b bytes.Buffer
+	schema := parquet.NewSchema("rows", parquet.Group{"h": halves{parquet.Leaf(parquet.FixedLenByteArrayType(2))}, "x": parquet.Leaf(parquet.DoubleType)})
+	w := parquet.NewGenericWriter[any](&b, schema)
+	for i := range 9 {
+		if _, err := w.WriteRows([]parquet.Row{{parquet.FixedLenByteArrayValue([]byte{0, byte(i)}).Level(0, 0, 0), parquet.DoubleValue(float64(i)).Level(0, 0, 1)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open("parquet:" + path + "?only=x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.WriteKept(t.Context(), keepOdd(t, d), filepath.Join(dir, "b.parquet"), Copies); err == nil || !strings.Contains(err.Error(), `column "h" would be written as another type than it has (FLOAT16)`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// halves is a column of numbers of 16 bits.
+type halves struct{ parquet.Node }
+
+func (h halves) Type() parquet.Type { return half{h.Node.Type()} }
+
+type half struct{ parquet.Type }
+
+func (half) LogicalType() *format.LogicalType {
+	return &format.LogicalType{Value: &format.Float16Type{}}
+}
+
 // fortran is an array of float64 in Fortran order, big-endian.
 func fortran(n, m int) string {
 	h := fmt.Sprintf("{'descr': '>f8', 'fortran_order': True, 'shape': (%d, %d), }", n, m)
@@ -431,6 +470,11 @@ func TestCutFolder(t *testing.T) {
 	if d, err = Open("zip:" + z); err != nil {
 		t.Fatal(err)
 	}
+	if d, err := Open(spec); err != nil {
+		t.Fatal(err)
+	} else if _, err := d.WriteKept(t.Context(), keepOdd(t, d), filepath.Join(dir, "in", "part"), Copies); err == nil || !strings.Contains(err.Error(), "lies in the folder of the data") {
+		t.Errorf("a folder in the data: %v", err)
+	}
 	if _, err := d.WriteKept(t.Context(), keepOdd(t, d), filepath.Join(dir, "z"), Symlinks); err == nil || !strings.Contains(err.Error(), "zip file") {
 		t.Errorf("links into a zip file: %v", err)
 	}
@@ -449,7 +493,7 @@ func TestCutFixed(t *testing.T) {
 	dir := lay(t, map[string]string{"train-images-idx3-ubyte.gz": images, "train-labels-idx1-ubyte.gz": classes, "t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": classes,
 		"c/data_batch_1.bin": batch, "c/data_batch_2.bin": batch, "c/test_batch.bin": batch})
 	in := func(name string) string { return filepath.Join(dir, name) }
-	to := in("to")
+	to := filepath.Join(t.TempDir(), "to")
 	cutOdd(t, "mnist:"+dir, to)
 	if got := contents(t, filepath.Join(to, "train-labels-idx1-ubyte.gz")); got != "\x00\x00\x08\x01\x00\x00\x00\x02\x01\x01" {
 		t.Errorf("%q", got)

@@ -1,16 +1,19 @@
 package dataset
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 
 	"github.com/parquet-go/parquet-go"
 )
 
-// together is how many rows of a Parquet file are read at a time.
+// rowsTogether is how many rows of a Parquet file are read at a time.
 const rowsTogether = 256
 
 // parquet writes the rows of a Parquet file that stay, by its schema, the compression of its columns, its
@@ -37,6 +40,9 @@ func (k *keeping) parquet(ctx context.Context, from string, to io.Writer) (err e
 	if err != nil {
 		return err
 	}
+	if err := sameTypes(file); err != nil {
+		return err
+	}
 	options := []parquet.WriterOption{file.Schema()}
 	for _, m := range file.Metadata().KeyValueMetadata {
 		options = append(options, parquet.KeyValueMetadata(m.Key, m.Value))
@@ -54,6 +60,37 @@ func (k *keeping) parquet(ctx context.Context, from string, to io.Writer) (err e
 	}
 	k.first += n
 	return w.Close()
+}
+
+// sameTypes refuses columns of types that would be others once written: the library does not write
+// every kind that there is, such as numbers of 16 bits.
+func sameTypes(file *parquet.File) error {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[any](&b, file.Schema())
+	if err := w.Close(); err != nil {
+		return err
+	}
+	written, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		return err
+	}
+	was, is := file.Metadata().Schema, written.Metadata().Schema
+	if len(was) != len(is) {
+		return fmt.Errorf("a schema of %d elements would be written as one of %d: write an .npz file", len(was), len(is))
+	}
+	for i := 1; i < len(was); i++ { // the first is the root
+		a, b := was[i], is[i]
+		same := a.Name == b.Name && a.Type == b.Type && (!a.TypeLength.Valid || a.TypeLength == b.TypeLength) && a.RepetitionType == b.RepetitionType && a.NumChildren == b.NumChildren && a.FieldID == b.FieldID
+		if a.LogicalType.Value != nil {
+			same = same && reflect.DeepEqual(a.LogicalType, b.LogicalType)
+		} else if a.ConvertedType.Valid {
+			same = same && a.ConvertedType == b.ConvertedType
+		}
+		if !same {
+			return fmt.Errorf("column %q would be written as another type than it has (%s): write an .npz file", a.Name, cmp.Or(a.LogicalType.String(), "an old annotation"))
+		}
+	}
+	return nil
 }
 
 // group writes the rows of a group that stay.

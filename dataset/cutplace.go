@@ -16,6 +16,9 @@ func (c *cut) inFolder(to string, write func(dir string) error) error {
 	if end := ending(to); slices.Contains(fileEndings, end) {
 		return catalog.Errorf("{To} %s is named as a file (%s), and what stays goes to a folder: give a new one", to, end)
 	}
+	if in, err := filepath.Rel(c.root, to); err == nil && c.root != "" && filepath.IsLocal(in) {
+		return catalog.Errorf("{To} %s lies in the folder of the data, of which it would become a part: give another", to)
+	}
 	if es, err := os.ReadDir(to); err == nil && len(es) > 0 {
 		return catalog.Errorf("{To} %s is a folder that is not empty: give a new one", to)
 	} else if st, err := os.Stat(to); err == nil && !st.IsDir() {
