@@ -465,6 +465,23 @@ func TestCutFolder(t *testing.T) {
 		}
 	}
 
+	// Classes that are left out lose their folders, and those that stay keep their names.
+	var dogs []*Set
+	for _, s := range d.sets() {
+		only, err := s.Only([]int32{1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dogs = append(dogs, only)
+	}
+	alone := filepath.Join(dir, "dogs")
+	if _, err := d.WriteKept(t.Context(), dogs, alone, Copies); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(alone, "set/train/dog/1.png") || !exists(alone, "set/test/dog/7.png") || exists(alone, "set/train/cat") || exists(alone, "set/test/owl") {
+		t.Error("not the dogs alone are there")
+	}
+
 	z := filepath.Join(lay(t, map[string]string{"a.zip": archived("cat/1.png", dot(1), "cat/2.png", dot(2), "dog/3.png", dot(3), "dog/4.png", dot(4))}), "a.zip")
 	cutOdd(t, "zip:"+z, to)
 	if d, err = Open("zip:" + z); err != nil {

@@ -98,6 +98,9 @@ func (k *keeping) classes(dir string) error {
 	}
 	around := k.leaves[0].path[:k.level]
 	for _, name := range k.folders {
+		if k.names != nil && !slices.Contains(k.names, name) {
+			continue // the class has been left out
+		}
 		at := path.Join(path.Join(around...), name)
 		if !filepath.IsLocal(at) {
 			return fmt.Errorf("%s would lead out of the folder", at)

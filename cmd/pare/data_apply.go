@@ -41,7 +41,8 @@ func (c *cli) applyData() *cobra.Command {
 	cmd := &cobra.Command{Use: "apply FILE SPEC -o OUT", Short: "Write the samples that stay, and those that are relabelled, to files like those they came from", Args: args("FILE", "SPEC"),
 		Long: `FILE is decisions, which pare data inspect --decisions or pare data dedup has written and a person may have edited, or a
 list of training samples, as of pare data prune. The sets are written without the samples that go and with the labels that
-change, a part of them at a time, so that they may be larger than memory. An id that is not there or comes
+change, a part of them at a time, so that they may be larger than memory. Where a list keeps whole
+classes (label-mapping), the others leave all sets, and the labels that stay are numbered anew. An id that is not there or comes
 twice, an action other than keep, drop and relabel, or a class that is not there is refused, with its line; so is other
 data than FILE was made for, by the digest.
 
@@ -115,7 +116,7 @@ func (c *cli) runApplyData(q *applying) error {
 	}
 	kept, did, err := decide(d, q.force)
 	if err != nil {
-		return fmt.Errorf("%s: %s", q.choice, catalog.Rename(err, c.flagOf))
+		return fmt.Errorf("%s: %w", q.choice, err)
 	}
 	w, err := q.write(c, d, kept, did)
 	if err != nil {
@@ -159,7 +160,12 @@ func readChoice(path string) (decider, error) {
 			if force {
 				s.Data = ""
 			}
-			return hygiene.OnlyTraining(d, s.Select)
+			kept, err := s.Apply(d)
+			if err != nil {
+				return nil, nil, err
+			}
+			after := hygiene.Of(kept)
+			return after, hygiene.Compared(hygiene.Of(d), after), nil
 		}, nil
 	}
 	f, err := os.Open(path)

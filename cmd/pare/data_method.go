@@ -32,6 +32,8 @@ type fromFiles struct {
 	score, hard    string
 	cut            string
 	language       string
+	transfer       transferring
+	pilot          piloting
 	seed           uint64
 	method         data.Method
 }
@@ -119,6 +121,8 @@ func (q *fromFiles) flags(c *cli, cmd *cobra.Command, method string) {
 // inputs are the files that are read.
 func (q *fromFiles) inputs() []input {
 	in := append(dataFiles(q.spec), input{what: "file of embeddings", path: q.embeddings}, input{what: "encoder", path: q.encoder}, input{what: "score", path: q.score}, input{what: "score of the cut-off", path: q.cut}, input{what: "language model", path: q.language})
+	in = append(in, q.transfer.inputs()...)
+	in = append(in, input{what: "network of the pilot", path: q.pilot.network})
 	for _, path := range q.logs {
 		in = append(in, input{what: "log of training", path: path})
 	}
@@ -137,6 +141,9 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		if cmd.Flags().Changed(s.Name) && c.spec.Gives(q.method, s.Name) {
 			return nil, usage("--%s is given twice: in --method and as a flag; leave one out", s.Name)
 		}
+	}
+	if err := q.sourced(); err != nil {
+		return nil, err
 	}
 	if q.spec == "" || q.to == "" {
 		return nil, usage("give --data SPEC and -o OUT%s\nSee: %s", ends[0], c.helpOf(cmd))
@@ -166,6 +173,11 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 	if err := q.listens(c, j, talks); err != nil {
 		return nil, err
 	}
+	for _, s := range []*dataset.Set{d.Val, d.Test} {
+		if s != nil {
+			j.Held = append(j.Held, s)
+		}
+	}
 	for _, path := range q.logs {
 		l, err := dynamics.Read(path)
 		if err != nil {
@@ -183,7 +195,13 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 	if err := q.embed(c, j, d); err != nil {
 		return nil, err
 	}
-	return j, q.readScores(c, j)
+	if err := q.targets(c, j, d); err != nil {
+		return nil, err
+	}
+	if err := q.readScores(c, j); err != nil {
+		return nil, err
+	}
+	return j, q.pilot.ready(c, cmd, q, j, d)
 }
 
 // speaks opens the language model, whose tokens texts become; nil: there is none.
@@ -275,7 +293,7 @@ func (q *fromFiles) write(c *cli, res *data.Result, encode func(ext string) ([]b
 }
 
 // ofData calls fields of a job of data by flags.
-var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Language": "model", "Score": "score", "Hard": "hard", "Cut": "cut",
+var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Language": "model", "Score": "score", "Hard": "hard", "Cut": "cut", "Target": "target", "Surrogate": "surrogate", "Pilot": "pilot",
 	"Subset": "subset", "Record": "record", "Recipe.Sampler": "sampler"}
 
 // dataFlagOf is the flag of a field of a method of data, or its job; "": there is none.

@@ -150,20 +150,22 @@ func vanished(was, is *dataset.Set) (out []string) {
 	return out
 }
 
-// OnlyTraining leaves out the training samples that are not chosen; other sets stay.
-func OnlyTraining(d *dataset.Data, choose func(*dataset.Set) (*dataset.Set, error)) (Corpus, *Applied, error) {
-	if d.Train == nil {
-		return nil, nil, fmt.Errorf("the list is one of training samples, and the data have none")
-	}
+// Compared says what has become of sets: which samples stay, and which of them have other labels. Classes that
+// have vanished are noted, where the classes are still the same.
+func Compared(before, after Corpus) *Applied {
 	a := &Applied{Kept: map[string]int{}, Dropped: map[string]int{}}
-	t, err := choose(d.Train)
-	if err != nil {
-		return nil, nil, err
+	for i, t := range after {
+		a.Kept[t.Name], a.Dropped[t.Name] = t.Len(), before[i].Len()-t.Len()
+		was, is := classOf(before[i]), classOf(t)
+		if was == is {
+			a.Notes = append(a.Notes, vanished(before[i], t)...)
+			continue
+		}
+		for k := range t.Len() {
+			if at := stored(t, k); is.Ints[at] != was.Ints[at] {
+				a.Relabeled++
+			}
+		}
 	}
-	c := append(Corpus{t}, Of(d)[1:]...)
-	for i, s := range Of(d) {
-		a.Kept[s.Name], a.Dropped[s.Name] = c[i].Len(), s.Len()-c[i].Len()
-	}
-	a.Notes = vanished(d.Train, t)
-	return c, a, nil
+	return a
 }
