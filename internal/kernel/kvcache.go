@@ -63,7 +63,7 @@ func ValueWidth(dim int) int { return (dim + 15) &^ 15 }
 
 // KVBytes is what a cache takes.
 func KVBytes(heads, dim, room int, half bool) int {
-	n := heads * (room + KeyPanel - 1) &^ (KeyPanel - 1) * (dim + ValueWidth(dim))
+	n := heads * ((room + KeyPanel - 1) &^ (KeyPanel - 1)) * (dim + ValueWidth(dim))
 	if half {
 		return 2 * n
 	}

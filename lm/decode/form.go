@@ -47,7 +47,7 @@ func (m *Model) In(f Form) (*Model, error) {
 		return nil, err
 	}
 	y := m.copied()
-	y.left = nil
+	y.left, y.form = nil, f
 	all := y.products()
 	for _, p := range all {
 		p.packed, p.whole = nil, nil
@@ -106,6 +106,14 @@ func (m *Model) copied() *Model {
 	}
 	y.head = again(m.head)[0]
 	return &y
+}
+
+// Cache is how sessions hold keys and values where nobody says.
+func (m *Model) Cache() Form {
+	if m.form == "" || m.form == F32 {
+		return F32
+	}
+	return F16
 }
 
 // Left names the matrices that the form of the model could not hold.
