@@ -20,11 +20,11 @@ type numbers struct {
 	half   []uint16
 }
 
-func newNumbers(n int, half bool) numbers {
+func newNumbers(m *Memory, n int, half bool) numbers {
 	if half {
-		return numbers{half: make([]uint16, n)}
+		return numbers{half: take[uint16](m, n)}
 	}
-	return numbers{single: make([]float32, n)}
+	return numbers{single: take[float32](m, n)}
 }
 
 // at is a number.
@@ -70,10 +70,10 @@ func KVBytes(heads, dim, room int, half bool) int {
 	return 4 * n
 }
 
-// NewKVCache makes room; of float16 where half is set.
-func NewKVCache(heads, dim, room int, half bool) *KVCache {
+// NewKVCache makes room in memory; of float16 where half is set.
+func NewKVCache(m *Memory, heads, dim, room int, half bool) *KVCache {
 	c := &KVCache{Heads: heads, Dim: dim, Room: (room + KeyPanel - 1) &^ (KeyPanel - 1)}
-	c.keys, c.values = newNumbers(heads*c.Room*dim, half), newNumbers(heads*c.Room*ValueWidth(dim), half)
+	c.keys, c.values = newNumbers(m, heads*c.Room*dim, half), newNumbers(m, heads*c.Room*ValueWidth(dim), half)
 	return c
 }
 

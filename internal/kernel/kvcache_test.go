@@ -12,7 +12,7 @@ import (
 // filled is a cache with numbers at all positions, and what it should hold.
 func filled(t *testing.T, r *rand.Rand, heads, dim, room int, half bool) (c *KVCache, keys, values []float32) {
 	t.Helper()
-	c = NewKVCache(heads, dim, room, half)
+	c = NewKVCache(nil, heads, dim, room, half)
 	keys, values = random(r, heads*room*dim), random(r, heads*room*dim)
 	for h := range heads {
 		for p := range room {
@@ -132,7 +132,7 @@ func TestToHalf(t *testing.T) {
 		}
 		for _, n := range []int{1, 16, 37} {
 			for _, v := range []float32{65519, -65519, 65520, -65520, float32(math.Inf(-1))} {
-				c, z := NewKVCache(1, n, 1, true), make([]float32, n)
+				c, z := NewKVCache(nil, 1, n, 1, true), make([]float32, n)
 				big := make([]float32, n)
 				big[n-1] = v
 				fits := max(v, -v) < 65520

@@ -55,6 +55,11 @@ func (m *Model) In(f Form) (*Model, error) {
 	if f == "" || f == F32 {
 		return y, nil
 	}
+	weights := 0
+	for _, p := range all {
+		weights += len(p.w)
+	}
+	memory := kernel.NewMemory(2 * weights)
 	var wait sync.WaitGroup
 	work := make(chan *product)
 	for range runtime.GOMAXPROCS(0) {
@@ -68,6 +73,7 @@ func (m *Model) In(f Form) (*Model, error) {
 				case Int8:
 					p.round()
 				}
+				p.settle(memory)
 			}
 		})
 	}
@@ -106,6 +112,16 @@ func (m *Model) copied() *Model {
 	}
 	y.head = again(m.head)[0]
 	return &y
+}
+
+// settle moves the matrix into memory that all share.
+func (p *product) settle(m *kernel.Memory) {
+	switch {
+	case p.packed != nil:
+		p.packed.Settle(m)
+	case p.whole != nil:
+		p.whole.Settle(m)
+	}
 }
 
 // Cache is how sessions hold keys and values where nobody says.

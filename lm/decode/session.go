@@ -92,8 +92,9 @@ func (m *Model) NewSession(o Options) (*Session, error) {
 		s.pool, s.own = kernel.NewPool(o.Threads), true
 	}
 	c := m.c
+	memory := kernel.NewMemory(o.Sequences * o.Capacity * m.CacheBytes(o.Cache))
 	for _, l := range m.layers {
-		s.caches = append(s.caches, kernel.NewKVCache(l.kv*o.Sequences, c.HeadDim, o.Capacity, o.Cache == F16))
+		s.caches = append(s.caches, kernel.NewKVCache(memory, l.kv*o.Sequences, c.HeadDim, o.Capacity, o.Cache == F16))
 		if l.rotary != nil && s.turns[l.rotary] == nil {
 			cos, sin, err := l.rotary.Table(o.Capacity)
 			if err != nil {
