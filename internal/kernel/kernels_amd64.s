@@ -41274,7 +41274,7 @@ packedsparsefloat4_group:
 	RET
 
 // func whole1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·whole1_avx512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
@@ -41291,6 +41291,15 @@ whole1_panel:
 	MOVQ   40(AX), R8
 
 whole1_group:
+	PREFETCHT0       2048(CX)
+	PREFETCHT0       2112(CX)
+	PREFETCHT0       2176(CX)
+	PREFETCHT0       2240(CX)
+	PREFETCHT0       2304(CX)
+	PREFETCHT0       2368(CX)
+	PREFETCHT0       2432(CX)
+	PREFETCHT0       2496(CX)
+	PREFETCHT0       256(DX)
 	VPBROADCASTD     36(R8), Z2
 	VPXORD           (CX), Z0, Z3
 	VPDPBUSD.BCST    (R8), Z3, Z2
@@ -41326,7 +41335,7 @@ whole1_group:
 	RET
 
 // func wholesparse1_avx512(t *byte)
-// Requires: AVX, AVX512BW, AVX512F, POPCNT
+// Requires: AVX, AVX512BW, AVX512F, MMX+, POPCNT
 TEXT ·wholesparse1_avx512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
@@ -41344,6 +41353,11 @@ wholesparse1_panel:
 	MOVQ   40(AX), R10
 
 wholesparse1_group:
+	PREFETCHT0       512(SI)
+	PREFETCHT0       2048(CX)
+	PREFETCHT0       2112(CX)
+	PREFETCHT0       2176(CX)
+	PREFETCHT0       256(DX)
 	VPBROADCASTD     36(R10), Z2
 	MOVQ             (SI), BX
 	KMOVQ            BX, K1
@@ -43984,7 +43998,7 @@ tohalf_avx512:
 	RET
 
 // func keysfloat1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keysfloat1_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44004,6 +44018,10 @@ keysfloat1_panel:
 	JLT    keysfloat1_rest
 
 keysfloat1_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
+	PREFETCHT0       1152(CX)
+	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z4
 	VFMADD231PS.BCST (SI), Z4, Z0
 	VMOVUPS          64(CX), Z4
@@ -44042,7 +44060,7 @@ keysfloat1_sum:
 	RET
 
 // func valuesfloat16x1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat16x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44056,6 +44074,8 @@ TEXT ·valuesfloat16x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z1, Z1, Z1
 
 valuesfloat16x1_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z2
 	VBROADCASTSS (SI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -44078,7 +44098,7 @@ valuesfloat16x1_sum:
 	RET
 
 // func valuesfloat64x1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat64x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44098,6 +44118,14 @@ TEXT ·valuesfloat64x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat64x1_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
+	PREFETCHT0   1280(CX)
+	PREFETCHT0   1344(CX)
+	PREFETCHT0   1408(CX)
+	PREFETCHT0   1472(CX)
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VMOVUPS      128(CX), Z10
@@ -44138,7 +44166,7 @@ valuesfloat64x1_sum:
 	RET
 
 // func keysfloat2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keysfloat2_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44162,6 +44190,10 @@ keysfloat2_panel:
 	JLT    keysfloat2_rest
 
 keysfloat2_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
+	PREFETCHT0       1152(CX)
+	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -44210,7 +44242,7 @@ keysfloat2_sum:
 	RET
 
 // func valuesfloat16x2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat16x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44226,6 +44258,8 @@ TEXT ·valuesfloat16x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z3, Z3, Z3
 
 valuesfloat16x2_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z4
 	VBROADCASTSS (SI), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -44255,7 +44289,7 @@ valuesfloat16x2_sum:
 	RET
 
 // func valuesfloat64x2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat64x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44275,6 +44309,10 @@ TEXT ·valuesfloat64x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat64x2_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VMOVUPS      128(CX), Z10
@@ -44306,7 +44344,7 @@ valuesfloat64x2_row:
 	RET
 
 // func keysfloat3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keysfloat3_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44334,6 +44372,10 @@ keysfloat3_panel:
 	JLT    keysfloat3_rest
 
 keysfloat3_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
+	PREFETCHT0       1152(CX)
+	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z12
 	VFMADD231PS.BCST (R8), Z12, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
@@ -44392,7 +44434,7 @@ keysfloat3_sum:
 	RET
 
 // func valuesfloat16x3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat16x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44410,6 +44452,8 @@ TEXT ·valuesfloat16x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z5, Z5, Z5
 
 valuesfloat16x3_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z6
 	VBROADCASTSS (SI), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -44446,7 +44490,7 @@ valuesfloat16x3_sum:
 	RET
 
 // func valuesfloat64x3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat64x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44470,6 +44514,10 @@ TEXT ·valuesfloat64x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z11, Z11, Z11
 
 valuesfloat64x3_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z12
 	VMOVUPS      64(CX), Z13
 	VMOVUPS      128(CX), Z14
@@ -44511,7 +44559,7 @@ valuesfloat64x3_row:
 	RET
 
 // func keysfloat4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keysfloat4_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44536,6 +44584,8 @@ keysfloat4_panel:
 	JLT    keysfloat4_rest
 
 keysfloat4_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
 	VMOVUPS          (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -44586,7 +44636,7 @@ keysfloat4_sum:
 	RET
 
 // func valuesfloat16x4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat16x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44607,6 +44657,8 @@ TEXT ·valuesfloat16x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat16x4_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z8
 	VBROADCASTSS (SI), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -44650,7 +44702,7 @@ valuesfloat16x4_sum:
 	RET
 
 // func valuesfloat64x4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valuesfloat64x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44679,6 +44731,10 @@ TEXT ·valuesfloat64x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z15, Z15, Z15
 
 valuesfloat64x4_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z16
 	VMOVUPS      64(CX), Z17
 	VMOVUPS      128(CX), Z18
@@ -44730,7 +44786,7 @@ valuesfloat64x4_row:
 	RET
 
 // func keyshalf1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keyshalf1_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44750,6 +44806,8 @@ keyshalf1_panel:
 	JLT    keyshalf1_rest
 
 keyshalf1_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z4
 	VFMADD231PS.BCST (SI), Z4, Z0
 	VCVTPH2PS        32(CX), Z4
@@ -44788,7 +44846,7 @@ keyshalf1_sum:
 	RET
 
 // func valueshalf16x1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf16x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44802,6 +44860,7 @@ TEXT ·valueshalf16x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z1, Z1, Z1
 
 valueshalf16x1_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z2
 	VBROADCASTSS (SI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -44824,7 +44883,7 @@ valueshalf16x1_sum:
 	RET
 
 // func valueshalf64x1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf64x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44844,6 +44903,10 @@ TEXT ·valueshalf64x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf64x1_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
 	VCVTPH2PS    (CX), Z8
 	VCVTPH2PS    32(CX), Z9
 	VCVTPH2PS    64(CX), Z10
@@ -44884,7 +44947,7 @@ valueshalf64x1_sum:
 	RET
 
 // func keyshalf2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keyshalf2_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44908,6 +44971,8 @@ keyshalf2_panel:
 	JLT    keyshalf2_rest
 
 keyshalf2_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -44956,7 +45021,7 @@ keyshalf2_sum:
 	RET
 
 // func valueshalf16x2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf16x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44972,6 +45037,7 @@ TEXT ·valueshalf16x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z3, Z3, Z3
 
 valueshalf16x2_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z4
 	VBROADCASTSS (SI), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -45001,7 +45067,7 @@ valueshalf16x2_sum:
 	RET
 
 // func valueshalf64x2_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf64x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45021,6 +45087,8 @@ TEXT ·valueshalf64x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf64x2_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z8
 	VCVTPH2PS    32(CX), Z9
 	VCVTPH2PS    64(CX), Z10
@@ -45052,7 +45120,7 @@ valueshalf64x2_row:
 	RET
 
 // func keyshalf3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keyshalf3_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45080,6 +45148,8 @@ keyshalf3_panel:
 	JLT    keyshalf3_rest
 
 keyshalf3_column:
+	PREFETCHT0       1024(CX)
+	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z12
 	VFMADD231PS.BCST (R8), Z12, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
@@ -45138,7 +45208,7 @@ keyshalf3_sum:
 	RET
 
 // func valueshalf16x3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf16x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45156,6 +45226,7 @@ TEXT ·valueshalf16x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z5, Z5, Z5
 
 valueshalf16x3_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z6
 	VBROADCASTSS (SI), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -45192,7 +45263,7 @@ valueshalf16x3_sum:
 	RET
 
 // func valueshalf64x3_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf64x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45216,6 +45287,8 @@ TEXT ·valueshalf64x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z11, Z11, Z11
 
 valueshalf64x3_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z12
 	VCVTPH2PS    32(CX), Z13
 	VCVTPH2PS    64(CX), Z14
@@ -45257,7 +45330,7 @@ valueshalf64x3_row:
 	RET
 
 // func keyshalf4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·keyshalf4_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45282,6 +45355,7 @@ keyshalf4_panel:
 	JLT    keyshalf4_rest
 
 keyshalf4_column:
+	PREFETCHT0       1024(CX)
 	VCVTPH2PS        (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -45332,7 +45406,7 @@ keyshalf4_sum:
 	RET
 
 // func valueshalf16x4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf16x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45353,6 +45427,7 @@ TEXT ·valueshalf16x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf16x4_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z8
 	VBROADCASTSS (SI), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -45396,7 +45471,7 @@ valueshalf16x4_sum:
 	RET
 
 // func valueshalf64x4_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·valueshalf64x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45425,6 +45500,8 @@ TEXT ·valueshalf64x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z15, Z15, Z15
 
 valueshalf64x4_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z16
 	VCVTPH2PS    32(CX), Z17
 	VCVTPH2PS    64(CX), Z18
@@ -45504,7 +45581,7 @@ tohalf_avx2:
 	RET
 
 // func keysfloat1_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·keysfloat1_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45528,6 +45605,10 @@ keysfloat1_panel:
 	JLT    keysfloat1_rest
 
 keysfloat1_column:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
+	PREFETCHT0   1152(CX)
+	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -45585,7 +45666,7 @@ keysfloat1_sum:
 	RET
 
 // func valuesfloat16x1_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·valuesfloat16x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45601,6 +45682,8 @@ TEXT ·valuesfloat16x1_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 valuesfloat16x1_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
 	VBROADCASTSS (SI), Y6
@@ -45629,7 +45712,7 @@ valuesfloat16x1_sum:
 	RET
 
 // func keysfloat2_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·keysfloat2_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45653,6 +45736,8 @@ keysfloat2_panel:
 	JLT    keysfloat2_rest
 
 keysfloat2_column:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -45710,7 +45795,7 @@ keysfloat2_sum:
 	RET
 
 // func valuesfloat16x2_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·valuesfloat16x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45730,6 +45815,8 @@ TEXT ·valuesfloat16x2_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valuesfloat16x2_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -45769,7 +45856,7 @@ valuesfloat16x2_sum:
 	RET
 
 // func keysfloat3_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·keysfloat3_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45797,6 +45884,8 @@ keysfloat3_panel:
 	JLT    keysfloat3_rest
 
 keysfloat3_column:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y12
 	VMOVUPS      32(CX), Y13
 	VBROADCASTSS (R8), Y14
@@ -45868,7 +45957,7 @@ keysfloat3_sum:
 	RET
 
 // func valuesfloat16x3_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·valuesfloat16x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45892,6 +45981,8 @@ TEXT ·valuesfloat16x3_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 
 valuesfloat16x3_row:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y12
 	VMOVUPS      32(CX), Y13
 	VBROADCASTSS (SI), Y14
@@ -45942,7 +46033,7 @@ valuesfloat16x3_sum:
 	RET
 
 // func keysfloat4_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·keysfloat4_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45967,6 +46058,7 @@ keysfloat4_panel:
 	JLT    keysfloat4_rest
 
 keysfloat4_column:
+	PREFETCHT0   1024(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46030,7 +46122,7 @@ keysfloat4_sum:
 	RET
 
 // func valuesfloat16x4_avx2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·valuesfloat16x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46051,6 +46143,7 @@ TEXT ·valuesfloat16x4_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valuesfloat16x4_row:
+	PREFETCHT0   1024(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46084,7 +46177,7 @@ valuesfloat16x4_row:
 	RET
 
 // func keyshalf1_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·keyshalf1_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46108,6 +46201,8 @@ keyshalf1_panel:
 	JLT    keyshalf1_rest
 
 keyshalf1_column:
+	PREFETCHT0   1024(CX)
+	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46165,7 +46260,7 @@ keyshalf1_sum:
 	RET
 
 // func valueshalf16x1_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·valueshalf16x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46181,6 +46276,7 @@ TEXT ·valueshalf16x1_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 valueshalf16x1_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y4
 	VCVTPH2PS    16(CX), Y5
 	VBROADCASTSS (SI), Y6
@@ -46209,7 +46305,7 @@ valueshalf16x1_sum:
 	RET
 
 // func keyshalf2_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·keyshalf2_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46233,6 +46329,7 @@ keyshalf2_panel:
 	JLT    keyshalf2_rest
 
 keyshalf2_column:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46290,7 +46387,7 @@ keyshalf2_sum:
 	RET
 
 // func valueshalf16x2_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·valueshalf16x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46310,6 +46407,7 @@ TEXT ·valueshalf16x2_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valueshalf16x2_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46349,7 +46447,7 @@ valueshalf16x2_sum:
 	RET
 
 // func keyshalf3_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·keyshalf3_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46377,6 +46475,7 @@ keyshalf3_panel:
 	JLT    keyshalf3_rest
 
 keyshalf3_column:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y12
 	VCVTPH2PS    16(CX), Y13
 	VBROADCASTSS (R8), Y14
@@ -46448,7 +46547,7 @@ keyshalf3_sum:
 	RET
 
 // func valueshalf16x3_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·valueshalf16x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46472,6 +46571,7 @@ TEXT ·valueshalf16x3_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 
 valueshalf16x3_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y12
 	VCVTPH2PS    16(CX), Y13
 	VBROADCASTSS (SI), Y14
@@ -46522,7 +46622,7 @@ valueshalf16x3_sum:
 	RET
 
 // func keyshalf4_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·keyshalf4_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46547,6 +46647,7 @@ keyshalf4_panel:
 	JLT    keyshalf4_rest
 
 keyshalf4_column:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46610,7 +46711,7 @@ keyshalf4_sum:
 	RET
 
 // func valueshalf16x4_avx2(t *byte)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·valueshalf16x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46631,6 +46732,7 @@ TEXT ·valueshalf16x4_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valueshalf16x4_row:
+	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10
