@@ -25,6 +25,9 @@ const (
 // Forms are all of them.
 var Forms = []Form{F32, F16, Int8, Auto}
 
+// Caches are the forms in which keys and values may be held.
+var Caches = []Form{F32, F16}
+
 // Check returns an error where there is no such form; "" is F32.
 func (f Form) Check() error {
 	if f != "" && !slices.Contains(Forms, f) {

@@ -3,6 +3,7 @@ package decode
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"pare/catalog"
 	"pare/internal/kernel"
@@ -78,8 +79,8 @@ func (m *Model) NewSession(o Options) (*Session, error) {
 	if o.Cache == "" {
 		o.Cache = m.Cache()
 	}
-	if o.Cache != F32 && o.Cache != F16 {
-		return nil, catalog.Errorf("{Cache} %q is none of %q", o.Cache, []Form{F32, F16})
+	if !slices.Contains(Caches, o.Cache) {
+		return nil, catalog.Errorf("{Cache} %q is none of %q", o.Cache, Caches)
 	}
 	if m.c.Learned && o.Capacity > m.c.Positions {
 		return nil, fmt.Errorf("texts of %d tokens: the model has %d positions", o.Capacity, m.c.Positions)
