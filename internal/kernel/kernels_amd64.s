@@ -43998,7 +43998,7 @@ tohalf_avx512:
 	RET
 
 // func keysfloat1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keysfloat1_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44018,10 +44018,6 @@ keysfloat1_panel:
 	JLT    keysfloat1_rest
 
 keysfloat1_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
-	PREFETCHT0       1152(CX)
-	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z4
 	VFMADD231PS.BCST (SI), Z4, Z0
 	VMOVUPS          64(CX), Z4
@@ -44060,7 +44056,7 @@ keysfloat1_sum:
 	RET
 
 // func valuesfloat16x1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat16x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44074,8 +44070,6 @@ TEXT ·valuesfloat16x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z1, Z1, Z1
 
 valuesfloat16x1_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z2
 	VBROADCASTSS (SI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -44098,7 +44092,7 @@ valuesfloat16x1_sum:
 	RET
 
 // func valuesfloat64x1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat64x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44118,14 +44112,6 @@ TEXT ·valuesfloat64x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat64x1_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
-	PREFETCHT0   1280(CX)
-	PREFETCHT0   1344(CX)
-	PREFETCHT0   1408(CX)
-	PREFETCHT0   1472(CX)
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VMOVUPS      128(CX), Z10
@@ -44166,7 +44152,7 @@ valuesfloat64x1_sum:
 	RET
 
 // func keysfloat2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keysfloat2_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44190,10 +44176,6 @@ keysfloat2_panel:
 	JLT    keysfloat2_rest
 
 keysfloat2_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
-	PREFETCHT0       1152(CX)
-	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -44242,7 +44224,7 @@ keysfloat2_sum:
 	RET
 
 // func valuesfloat16x2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat16x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44258,8 +44240,6 @@ TEXT ·valuesfloat16x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z3, Z3, Z3
 
 valuesfloat16x2_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z4
 	VBROADCASTSS (SI), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -44289,7 +44269,7 @@ valuesfloat16x2_sum:
 	RET
 
 // func valuesfloat64x2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat64x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44309,10 +44289,6 @@ TEXT ·valuesfloat64x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat64x2_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VMOVUPS      128(CX), Z10
@@ -44344,7 +44320,7 @@ valuesfloat64x2_row:
 	RET
 
 // func keysfloat3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keysfloat3_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44372,10 +44348,6 @@ keysfloat3_panel:
 	JLT    keysfloat3_rest
 
 keysfloat3_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
-	PREFETCHT0       1152(CX)
-	PREFETCHT0       1216(CX)
 	VMOVUPS          (CX), Z12
 	VFMADD231PS.BCST (R8), Z12, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
@@ -44434,7 +44406,7 @@ keysfloat3_sum:
 	RET
 
 // func valuesfloat16x3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat16x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44452,8 +44424,6 @@ TEXT ·valuesfloat16x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z5, Z5, Z5
 
 valuesfloat16x3_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z6
 	VBROADCASTSS (SI), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -44490,7 +44460,7 @@ valuesfloat16x3_sum:
 	RET
 
 // func valuesfloat64x3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat64x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44514,10 +44484,6 @@ TEXT ·valuesfloat64x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z11, Z11, Z11
 
 valuesfloat64x3_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z12
 	VMOVUPS      64(CX), Z13
 	VMOVUPS      128(CX), Z14
@@ -44559,7 +44525,7 @@ valuesfloat64x3_row:
 	RET
 
 // func keysfloat4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keysfloat4_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44584,8 +44550,6 @@ keysfloat4_panel:
 	JLT    keysfloat4_rest
 
 keysfloat4_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
 	VMOVUPS          (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -44636,7 +44600,7 @@ keysfloat4_sum:
 	RET
 
 // func valuesfloat16x4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat16x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44657,8 +44621,6 @@ TEXT ·valuesfloat16x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valuesfloat16x4_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Z8
 	VBROADCASTSS (SI), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -44702,7 +44664,7 @@ valuesfloat16x4_sum:
 	RET
 
 // func valuesfloat64x4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valuesfloat64x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44731,10 +44693,6 @@ TEXT ·valuesfloat64x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z15, Z15, Z15
 
 valuesfloat64x4_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Z16
 	VMOVUPS      64(CX), Z17
 	VMOVUPS      128(CX), Z18
@@ -44786,7 +44744,7 @@ valuesfloat64x4_row:
 	RET
 
 // func keyshalf1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keyshalf1_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44806,8 +44764,6 @@ keyshalf1_panel:
 	JLT    keyshalf1_rest
 
 keyshalf1_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z4
 	VFMADD231PS.BCST (SI), Z4, Z0
 	VCVTPH2PS        32(CX), Z4
@@ -44846,7 +44802,7 @@ keyshalf1_sum:
 	RET
 
 // func valueshalf16x1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf16x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44860,7 +44816,6 @@ TEXT ·valueshalf16x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z1, Z1, Z1
 
 valueshalf16x1_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z2
 	VBROADCASTSS (SI), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -44883,7 +44838,7 @@ valueshalf16x1_sum:
 	RET
 
 // func valueshalf64x1_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf64x1_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -44903,10 +44858,6 @@ TEXT ·valueshalf64x1_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf64x1_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
 	VCVTPH2PS    (CX), Z8
 	VCVTPH2PS    32(CX), Z9
 	VCVTPH2PS    64(CX), Z10
@@ -44947,7 +44898,7 @@ valueshalf64x1_sum:
 	RET
 
 // func keyshalf2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keyshalf2_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -44971,8 +44922,6 @@ keyshalf2_panel:
 	JLT    keyshalf2_rest
 
 keyshalf2_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -45021,7 +44970,7 @@ keyshalf2_sum:
 	RET
 
 // func valueshalf16x2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf16x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45037,7 +44986,6 @@ TEXT ·valueshalf16x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z3, Z3, Z3
 
 valueshalf16x2_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z4
 	VBROADCASTSS (SI), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -45067,7 +45015,7 @@ valueshalf16x2_sum:
 	RET
 
 // func valueshalf64x2_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf64x2_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45087,8 +45035,6 @@ TEXT ·valueshalf64x2_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf64x2_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z8
 	VCVTPH2PS    32(CX), Z9
 	VCVTPH2PS    64(CX), Z10
@@ -45120,7 +45066,7 @@ valueshalf64x2_row:
 	RET
 
 // func keyshalf3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keyshalf3_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45148,8 +45094,6 @@ keyshalf3_panel:
 	JLT    keyshalf3_rest
 
 keyshalf3_column:
-	PREFETCHT0       1024(CX)
-	PREFETCHT0       1088(CX)
 	VCVTPH2PS        (CX), Z12
 	VFMADD231PS.BCST (R8), Z12, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
@@ -45208,7 +45152,7 @@ keyshalf3_sum:
 	RET
 
 // func valueshalf16x3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf16x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45226,7 +45170,6 @@ TEXT ·valueshalf16x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z5, Z5, Z5
 
 valueshalf16x3_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z6
 	VBROADCASTSS (SI), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -45263,7 +45206,7 @@ valueshalf16x3_sum:
 	RET
 
 // func valueshalf64x3_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf64x3_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45287,8 +45230,6 @@ TEXT ·valueshalf64x3_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z11, Z11, Z11
 
 valueshalf64x3_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z12
 	VCVTPH2PS    32(CX), Z13
 	VCVTPH2PS    64(CX), Z14
@@ -45330,7 +45271,7 @@ valueshalf64x3_row:
 	RET
 
 // func keyshalf4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·keyshalf4_avx512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45355,7 +45296,6 @@ keyshalf4_panel:
 	JLT    keyshalf4_rest
 
 keyshalf4_column:
-	PREFETCHT0       1024(CX)
 	VCVTPH2PS        (CX), Z8
 	VFMADD231PS.BCST (R8), Z8, Z0
 	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
@@ -45406,7 +45346,7 @@ keyshalf4_sum:
 	RET
 
 // func valueshalf16x4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf16x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45427,7 +45367,6 @@ TEXT ·valueshalf16x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z7, Z7, Z7
 
 valueshalf16x4_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Z8
 	VBROADCASTSS (SI), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -45471,7 +45410,7 @@ valueshalf16x4_sum:
 	RET
 
 // func valueshalf64x4_avx512(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·valueshalf64x4_avx512(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45500,8 +45439,6 @@ TEXT ·valueshalf64x4_avx512(SB), NOSPLIT, $0-8
 	VPXORQ Z15, Z15, Z15
 
 valueshalf64x4_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Z16
 	VCVTPH2PS    32(CX), Z17
 	VCVTPH2PS    64(CX), Z18
@@ -45581,7 +45518,7 @@ tohalf_avx2:
 	RET
 
 // func keysfloat1_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·keysfloat1_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45605,10 +45542,6 @@ keysfloat1_panel:
 	JLT    keysfloat1_rest
 
 keysfloat1_column:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
-	PREFETCHT0   1152(CX)
-	PREFETCHT0   1216(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -45666,7 +45599,7 @@ keysfloat1_sum:
 	RET
 
 // func valuesfloat16x1_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·valuesfloat16x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45682,8 +45615,6 @@ TEXT ·valuesfloat16x1_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 valuesfloat16x1_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
 	VBROADCASTSS (SI), Y6
@@ -45712,7 +45643,7 @@ valuesfloat16x1_sum:
 	RET
 
 // func keysfloat2_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·keysfloat2_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45736,8 +45667,6 @@ keysfloat2_panel:
 	JLT    keysfloat2_rest
 
 keysfloat2_column:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -45795,7 +45724,7 @@ keysfloat2_sum:
 	RET
 
 // func valuesfloat16x2_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·valuesfloat16x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45815,8 +45744,6 @@ TEXT ·valuesfloat16x2_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valuesfloat16x2_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -45856,7 +45783,7 @@ valuesfloat16x2_sum:
 	RET
 
 // func keysfloat3_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·keysfloat3_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -45884,8 +45811,6 @@ keysfloat3_panel:
 	JLT    keysfloat3_rest
 
 keysfloat3_column:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y12
 	VMOVUPS      32(CX), Y13
 	VBROADCASTSS (R8), Y14
@@ -45957,7 +45882,7 @@ keysfloat3_sum:
 	RET
 
 // func valuesfloat16x3_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·valuesfloat16x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -45981,8 +45906,6 @@ TEXT ·valuesfloat16x3_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 
 valuesfloat16x3_row:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VMOVUPS      (CX), Y12
 	VMOVUPS      32(CX), Y13
 	VBROADCASTSS (SI), Y14
@@ -46033,7 +45956,7 @@ valuesfloat16x3_sum:
 	RET
 
 // func keysfloat4_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·keysfloat4_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46058,7 +45981,6 @@ keysfloat4_panel:
 	JLT    keysfloat4_rest
 
 keysfloat4_column:
-	PREFETCHT0   1024(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46122,7 +46044,7 @@ keysfloat4_sum:
 	RET
 
 // func valuesfloat16x4_avx2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·valuesfloat16x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46143,7 +46065,6 @@ TEXT ·valuesfloat16x4_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valuesfloat16x4_row:
-	PREFETCHT0   1024(CX)
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46177,7 +46098,7 @@ valuesfloat16x4_row:
 	RET
 
 // func keyshalf1_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·keyshalf1_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46201,8 +46122,6 @@ keyshalf1_panel:
 	JLT    keyshalf1_rest
 
 keyshalf1_column:
-	PREFETCHT0   1024(CX)
-	PREFETCHT0   1088(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46260,7 +46179,7 @@ keyshalf1_sum:
 	RET
 
 // func valueshalf16x1_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·valueshalf16x1_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46276,7 +46195,6 @@ TEXT ·valueshalf16x1_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 valueshalf16x1_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y4
 	VCVTPH2PS    16(CX), Y5
 	VBROADCASTSS (SI), Y6
@@ -46305,7 +46223,7 @@ valueshalf16x1_sum:
 	RET
 
 // func keyshalf2_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·keyshalf2_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46329,7 +46247,6 @@ keyshalf2_panel:
 	JLT    keyshalf2_rest
 
 keyshalf2_column:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46387,7 +46304,7 @@ keyshalf2_sum:
 	RET
 
 // func valueshalf16x2_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·valueshalf16x2_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46407,7 +46324,6 @@ TEXT ·valueshalf16x2_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valueshalf16x2_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10
@@ -46447,7 +46363,7 @@ valueshalf16x2_sum:
 	RET
 
 // func keyshalf3_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·keyshalf3_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46475,7 +46391,6 @@ keyshalf3_panel:
 	JLT    keyshalf3_rest
 
 keyshalf3_column:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y12
 	VCVTPH2PS    16(CX), Y13
 	VBROADCASTSS (R8), Y14
@@ -46547,7 +46462,7 @@ keyshalf3_sum:
 	RET
 
 // func valueshalf16x3_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·valueshalf16x3_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46571,7 +46486,6 @@ TEXT ·valueshalf16x3_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 
 valueshalf16x3_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y12
 	VCVTPH2PS    16(CX), Y13
 	VBROADCASTSS (SI), Y14
@@ -46622,7 +46536,7 @@ valueshalf16x3_sum:
 	RET
 
 // func keyshalf4_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·keyshalf4_avx2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -46647,7 +46561,6 @@ keyshalf4_panel:
 	JLT    keyshalf4_rest
 
 keyshalf4_column:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (R8), Y10
@@ -46711,7 +46624,7 @@ keyshalf4_sum:
 	RET
 
 // func valueshalf16x4_avx2(t *byte)
-// Requires: AVX, F16C, FMA3, MMX+
+// Requires: AVX, F16C, FMA3
 TEXT ·valueshalf16x4_avx2(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -46732,7 +46645,6 @@ TEXT ·valueshalf16x4_avx2(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 valueshalf16x4_row:
-	PREFETCHT0   1024(CX)
 	VCVTPH2PS    (CX), Y8
 	VCVTPH2PS    16(CX), Y9
 	VBROADCASTSS (SI), Y10

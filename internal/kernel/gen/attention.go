@@ -118,9 +118,6 @@ func (g *attentionWriter) keys(name, isa string) {
 	SUBQ(Imm(uint64(turns)), left)
 	JLT(LabelRef(name + "_rest"))
 	Label(name + "_column")
-	for i := 0; i < 16*g.size()*turns; i += 64 {
-		PREFETCHT0(Mem{Base: data, Disp: 1024 + i})
-	}
 	for turn := range turns {
 		step(turn)
 	}
@@ -174,9 +171,6 @@ func (g *attentionWriter) values(name, isa string, vectors int) {
 		sums[i] = g.zeros(g.R * vectors)
 	}
 	Label(name + "_row")
-	for i := 0; i < g.size()*g.n*vectors*turns; i += 64 {
-		PREFETCHT0(Mem{Base: data, Disp: 1024 + i})
-	}
 	for turn := range turns {
 		w := make([]VecVirtual, vectors)
 		for c := range w {

@@ -167,7 +167,8 @@ func (g *wholeWriter) wide(sums []VecVirtual) {
 	}
 }
 
-// ahead asks for what comes next, which lies in as many streams as a matrix has parts.
+// ahead asks for what comes next: a matrix without its zeros lies in three streams, and what a
+// group takes of them is no whole number of lines.
 func (g *wholeWriter) ahead() {
 	lines := 8
 	if g.sparse {
