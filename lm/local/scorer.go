@@ -35,7 +35,7 @@ func (m *Model) Scorer(ctx context.Context, longest int) (*Scorer, error) {
 		return nil, err
 	}
 	window := min(longest, m.opt.Context)
-	s, err := m.decode.NewSession(decode.Options{Capacity: window, Threads: m.opt.Threads, Most: m.opt.Memory})
+	s, err := m.decode.NewSession(decode.Options{Capacity: window, Threads: m.opt.Threads, Most: m.opt.Memory, Cache: m.opt.Cache})
 	if err != nil {
 		done()
 		return nil, m.fail(lm.TooLong, err)
