@@ -371,20 +371,20 @@ func TestRunsCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "runs", "list", "--json", "--newest", "2")), &listed); err != nil || len(listed) != 2 || listed[1].Name != ns[2] || listed[0].Bytes == 0 {
 		t.Errorf("%v %v", listed, err)
 	}
-	for args, want := range map[string]string{
-		"runs list":                     "3 runs, ",
-		"runs list --command train":     ns[1],
-		"runs list --status done":       ns[0],
-		"runs tag latest paper":         "paper",
-		"runs show latest":              "accuracy",
-		"runs show latest --json":       `"newest"`,
-		"runs diff latest " + ns[0]:     "seeds",
-		"runs diff latest latest":       "do not differ",
-		"runs gc --dry-run --keep 0":    "2 runs and 0 leftovers would be removed",
-		"runs export latest x --to csv": filepath.Join("x", ns[2]+".csv"),
+	for _, c := range [][2]string{
+		{"runs list", "3 runs, "},
+		{"runs list --command train", ns[1]},
+		{"runs list --status done", ns[0]},
+		{"runs tag latest paper", "paper"},
+		{"runs show latest", "accuracy"},
+		{"runs show latest --json", `"newest"`},
+		{"runs diff latest " + ns[0], "seeds"},
+		{"runs diff latest latest", "do not differ"},
+		{"runs gc --dry-run --keep 0", "2 runs and 0 leftovers would be removed"},
+		{"runs export latest x --to csv", filepath.Join("x", ns[2]+".csv")},
 	} {
-		if o := ok(t, strings.Fields(args)...); !strings.Contains(o, want) {
-			t.Errorf("%s: %q, want %q", args, o, want)
+		if o := ok(t, strings.Fields(c[0])...); !strings.Contains(o, c[1]) {
+			t.Errorf("%s: %q, want %q", c[0], o, c[1])
 		}
 	}
 	if _, _, e := pare(t, "runs", "list", "--tag", "none"); !strings.Contains(e, "no runs in") {
