@@ -83,6 +83,12 @@ func (s *FLAP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 				f.Biases++
 			}
 		}
+		if err := res.Graph.Sort(); err != nil {
+			return nil, err
+		}
+		if err := op.InferAll(res.Graph); err != nil {
+			return nil, err
+		}
 	}
 	f.After = sizeOf(structure.CostOf(res.Graph))
 	for _, r := range d.roots {
@@ -168,7 +174,7 @@ func standardised(x []float64) []float64 {
 }
 
 // addBias adds numbers to a product of a network, by its name: to the bias that is added to
-// it, or as a new one.
+// it, or as a new one, behind which the nodes are to be sorted and inferred.
 func addBias(g *graph.Graph, product string, b []float32) error {
 	y := g.Value(product)
 	uses := g.Uses()
@@ -206,8 +212,5 @@ func addBias(g *graph.Graph, product string, b []float32) error {
 			g.Outputs[i] = z
 		}
 	}
-	if err := g.Sort(); err != nil {
-		return err
-	}
-	return op.InferAll(g)
+	return nil
 }
