@@ -12,6 +12,7 @@ import (
 	"pare/dataset"
 	"pare/graph"
 	"pare/lm/files"
+	"pare/model"
 	"pare/onnx"
 
 	"github.com/spf13/cobra"
@@ -153,6 +154,11 @@ func (c *cli) suits(t *destination, g *graph.Graph, path string) error {
 		}
 	case files.IsGGUF(t.path) && (f == nil || f.Meta == nil):
 		return usage("-o %s: %v", t.path, files.ErrNoMeta)
+	}
+	if m, ok := c.method.(model.Unsaid); ok && (t.folder || files.IsGGUF(t.path)) {
+		if err := m.Unsaid(g); err != nil {
+			return usage("-o %s: %w", t.path, err)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"pare/catalog"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/lm/family"
 	"pare/model"
 	"pare/prune/calibrate"
 	"pare/prune/structure"
@@ -40,6 +41,14 @@ func NewFLAP() *FLAP {
 
 // Card describes the method.
 func (*FLAP) Card() *catalog.Card { return flapCard }
+
+// Unsaid says why biases cannot be written as a folder of a model whose layers have none.
+func (s *FLAP) Unsaid(g *graph.Graph) error {
+	if has, ok := family.Biases(g); !s.Bias || ok && has.Out && has.MLP {
+		return nil
+	}
+	return catalog.Errorf("method flap gives layers biases, for which the config.json of this model, whose layers have none, has no place: give {Bias}=false, or OUT.onnx")
+}
 
 // FLAPFacts are what the layers lost.
 type FLAPFacts struct {
