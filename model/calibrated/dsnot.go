@@ -28,6 +28,7 @@ type DSnoT struct {
 	Power     float64          `flag:"power" range:"[0,)" doc:"power of an input's variance by which the gain of growing its weight is divided; 0: the variance does not count"`
 	SameSign  bool             `flag:"same-sign" doc:"end a row before the exchange that would turn the sign of what its output misses; N:M always does"`
 	Skip      []string         `flag:"skip" kind:"patterns" doc:"weights whose names match one of these patterns keep their first mask"`
+	Inputs
 	Samples
 }
 
@@ -43,7 +44,7 @@ var dsnotCard = &catalog.Card{
 
 // NewDSnoT gives the method with its defaults.
 func NewDSnoT() *DSnoT {
-	return &DSnoT{Sparsity: .5, Initial: "wanda", Cycles: 50, Threshold: .1, Power: 1, Samples: Samples{Samples: 128}}
+	return &DSnoT{Sparsity: .5, Initial: "wanda", Cycles: 50, Threshold: .1, Power: 1, Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}}
 }
 
 // Card describes the method.
@@ -67,7 +68,7 @@ func (s *DSnoT) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, err
 	}
 	facts := &DSnoTFacts{}
-	res, err := s.each(ctx, j, s.Initial == "sparsegpt", func(c *cut) (*prune.Mask, error) {
+	res, err := s.each(ctx, j, s.looks(), func(c *cut) (*prune.Mask, error) {
 		return s.pick(c, skip[c.Weight.Name], facts)
 	})
 	if err != nil {
@@ -341,3 +342,10 @@ func neighbours(group int, kept []bool, score func(k int) float32) partner {
 }
 
 func sign(x float64) int { return cmp.Compare(x, 0) }
+
+// looks says how layers are looked at.
+func (s *DSnoT) looks() looks {
+	l := s.Inputs.looks()
+	l.whole = s.Initial == "sparsegpt"
+	return l
+}
