@@ -14,6 +14,7 @@ import (
 	"pare/lm/files"
 	"pare/model"
 	"pare/onnx"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -68,6 +69,7 @@ func (f file) checkFolder(force bool) error {
 	if err != nil {
 		return err
 	}
+	es = slices.DeleteFunc(es, func(e os.DirEntry) bool { return runs.IsHalf(e.Name()) }) // of a run that was killed
 	if len(es) > 0 && !force {
 		return usage("--%s %s is a folder with something in it: give another, or --force to write a model's files over those of their names", f.flag, f.path)
 	}

@@ -49,7 +49,9 @@ func (s *SparseGPT) Run(ctx context.Context, j *model.Job) (*model.Result, error
 }
 
 // ByPart cuts a part of a network in the same way.
-func (s *SparseGPT) ByPart() (*model.PartCut, error) { return s.byPart(looks{whole: true}, s.solve), nil }
+func (s *SparseGPT) ByPart() (*model.PartCut, error) {
+	return s.byPart(looks{whole: true}, s.solve), nil
+}
 
 // solve cuts a layer and moves the weights that stay.
 func (s *SparseGPT) solve(ctx context.Context, c *cut) (*prune.Mask, error) {

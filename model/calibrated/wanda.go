@@ -31,7 +31,9 @@ var wandaCard = &catalog.Card{
 }
 
 // NewWanda gives the method with its defaults.
-func NewWanda() *Wanda { return &Wanda{Sparsity: .5, Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}} }
+func NewWanda() *Wanda {
+	return &Wanda{Sparsity: .5, Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}}
+}
 
 // Card describes the method.
 func (*Wanda) Card() *catalog.Card { return wandaCard }
