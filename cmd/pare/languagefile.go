@@ -154,8 +154,12 @@ func (c *cli) suits(t *destination, g *graph.Graph, path string) error {
 		if err := files.Remembered(g); err != nil {
 			return usage("-o %s: %v; give OUT.onnx or OUT.pare", t.path, err)
 		}
-	case files.IsGGUF(t.path) && (f == nil || f.Meta == nil):
+	case files.IsGGUF(t.path) && f == nil:
 		return usage("-o %s: %v", t.path, files.ErrNoMeta)
+	case files.IsGGUF(t.path):
+		if err := f.ForGGUF(); err != nil {
+			return usage("-o %s: %v", t.path, err)
+		}
 	}
 	if m, ok := c.method.(model.Unsaid); ok && (t.folder || files.IsGGUF(t.path)) {
 		if err := m.Unsaid(g); err != nil {

@@ -49,6 +49,7 @@ type File struct {
 	Notes  []string  // what was assumed
 	Meta   gguf.Meta // of a GGUF file; nil of a folder
 
+	made  gguf.Meta // of a folder, for a GGUF file; nil: not made yet
 	src   family.Source
 	names []string // of a GGUF file's tensors, in its order
 
