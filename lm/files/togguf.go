@@ -31,7 +31,7 @@ func (f *File) ForGGUF() error {
 	}
 	m, err := f.hyperparameters(arch)
 	if err == nil {
-		err = f.vocabulary(&m)
+		err = f.tokens(&m)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, converter)
@@ -97,13 +97,16 @@ func turning(c *family.Config) (theta, factor float64, err error) {
 	return r.Base, r.Linear, nil
 }
 
-// vocabulary adds the tokenizer, and the template of chats.
-func (f *File) vocabulary(m *gguf.Meta) error {
+// tokens adds the tokenizer, with what is left of its vocabulary, and the template of chats.
+func (f *File) tokens(m *gguf.Meta) error {
 	file, err := Small(filepath.Join(f.Path, tokenizerFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the folder has no tokenizer.json, which a GGUF file holds")
 	}
 	if err != nil {
+		return err
+	}
+	if file, err = f.vocabulary.file(tokenizerFile, file); err != nil {
 		return err
 	}
 	config, err := Small(filepath.Join(f.Path, "tokenizer_config.json"))
@@ -131,7 +134,7 @@ func (f *File) vocabulary(m *gguf.Meta) error {
 
 // ids adds the numbers of special tokens that config.json has and the tokenizer's files have not.
 func (f *File) ids(m *gguf.Meta) {
-	b, err := Small(filepath.Join(f.Path, config))
+	b, err := f.Config.JSON()
 	var all map[string]json.RawMessage
 	if err != nil || json.Unmarshal(b, &all) != nil {
 		return

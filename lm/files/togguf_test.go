@@ -82,11 +82,15 @@ func mustID(t *testing.T, id func(string) (int32, bool), s string) int32 {
 // A folder of which no GGUF file can be made says so, and what is in the way.
 func TestGGUFOfFolderRefused(t *testing.T) {
 	for want, change := range map[string]func(dir string) error{
-		"not of type mistral":  func(dir string) error { return inConfig(dir, `"llama"`, `"mistral"`) },
-		"has no tokenizer":     func(dir string) error { return os.Remove(filepath.Join(dir, "tokenizer.json")) },
-		"positions of type":    func(dir string) error { return inConfig(dir, `"rope_theta"`, `"rope_scaling":{"rope_type":"dynamic","factor":2.0},"rope_theta"`) },
+		"not of type mistral": func(dir string) error { return inConfig(dir, `"llama"`, `"mistral"`) },
+		"has no tokenizer":    func(dir string) error { return os.Remove(filepath.Join(dir, "tokenizer.json")) },
+		"positions of type": func(dir string) error {
+			return inConfig(dir, `"rope_theta"`, `"rope_scaling":{"rope_type":"dynamic","factor":2.0},"rope_theta"`)
+		},
 		"not a tokenizer.json": func(dir string) error { return os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{"), 0o644) },
-		"tokenizer_config":     func(dir string) error { return os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte("{"), 0o644) },
+		"tokenizer_config": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte("{"), 0o644)
+		},
 	} {
 		folder, _ := both(t, "llama", true, 2)
 		if err := os.WriteFile(filepath.Join(folder, "tokenizer.json"), lmtest.Pieces(true), 0o644); err != nil {
