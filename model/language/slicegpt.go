@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"sort"
+	"strings"
 
 	"pare/catalog"
 	"pare/graph"
@@ -65,6 +66,9 @@ type SlicePoint struct {
 func (s *SliceGPT) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
+	}
+	if strings.Contains(j.Recipe.Recover, "solve") {
+		return nil, catalog.Errorf("{Recipe.Recover} %s matches what layers give with what they gave before, and the stream has other axes now: leave solve out", j.Recipe.Recover)
 	}
 	st, err := findStream(j.Graph)
 	if err != nil {

@@ -317,7 +317,10 @@ func TestSliceRefuses(t *testing.T) {
 	s.Sparsity = .9
 	modeltest.Refused(t, s, llamaJob(t), "leaves less than Round 8")
 	j := llamaJob(t)
-	j.Data, s.Sparsity = nil, 0
+	j.Recipe.Recover, s.Sparsity = "solve", 0
+	modeltest.Refused(t, s, j, "leave solve out")
+	j = llamaJob(t)
+	j.Data = nil
 	modeltest.Refused(t, s, j, "give Data")
 	g, err := zoo.New("bert-1-16-2", zoo.Options{In: []int{4}, Classes: llamaTokens, Seed: 1})
 	if err != nil {
