@@ -191,6 +191,7 @@ func addBias(g *graph.Graph, product string, b []float32) error {
 		return v.IsConst() && v.Role == graph.Param && v.Const.F32() != nil && v.Const.Len() == len(b) && len(uses[v]) == 1
 	}
 	add := func(v *graph.Value) {
+		v.Const = v.Const.Clone() // other networks may share it
 		for i, x := range b {
 			v.Const.F32()[i] += x
 		}

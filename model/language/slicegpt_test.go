@@ -1,7 +1,9 @@
 package language
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -205,10 +207,13 @@ func TestSliceInvariant(t *testing.T) {
 				if _, err := model.Prepare(g); err != nil {
 					t.Fatal(err)
 				}
-				want := allLogits(t, j)
+				want, before := allLogits(t, j), modeltest.Bits(g)
 				s := NewSliceGPT()
 				s.Sparsity, s.Basis = 0, basis
 				r := modeltest.Run(t, s, j)
+				if !bytes.Equal(before, modeltest.Bits(g)) {
+					t.Error("the network itself has changed")
+				}
 				far := 0.
 				for i, x := range allLogits(t, j.On(r.Graph)) {
 					far = math.Max(far, math.Abs(float64(x-want[i])))
@@ -226,6 +231,71 @@ func TestSliceInvariant(t *testing.T) {
 				r = modeltest.Run(t, s, j)
 				if f := r.Facts.(*SliceFacts); f.Width != 8 || f.Of != 16 || f.After.Params >= f.Before.Params && name != "tied" || !slices.EqualFunc(allLogits(t, j.On(r.Graph)), want, func(a, b float32) bool { return a-a == b-b }) {
 					t.Errorf("%+v", f)
+				}
+			})
+		}
+	}
+}
+
+// With axes deleted the network gives what the whole one gives whose stream is projected onto the
+// axes that stay, point by point, of every family.
+func TestSliceProjects(t *testing.T) {
+	for name, g := range turned(t) {
+		for _, basis := range []string{"pca", "random"} {
+			t.Run(name+" "+basis, func(t *testing.T) {
+				j := llamaJob(t).On(g)
+				if _, err := model.Prepare(g); err != nil {
+					t.Fatal(err)
+				}
+				s := NewSliceGPT()
+				s.Sparsity, s.Round, s.Basis = .375, 1, basis
+				st, err := findStream(g)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := &SliceFacts{Width: 10}
+				bases, err := s.look(context.Background(), j, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				small, err := st.sliced(g, f.Width, bases)
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole, _ := g.Clone(true)
+				st, err = findStream(whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				onto, err := st.projected(whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for k, w := range onto {
+					d := st.width
+					for i := range d {
+						for c := range d {
+							sum := 0.
+							for a := range f.Width {
+								mean := 0.
+								for o := range d {
+									mean += bases[k].At(o, a) / float64(d)
+								}
+								if !st.mean {
+									mean = 0
+								}
+								sum += (bases[k].At(i, a) - mean) * bases[k].At(c, a)
+							}
+							w.Data()[i*d+c] = float32(sum)
+						}
+					}
+				}
+				want, got, far := allLogits(t, j.On(whole)), allLogits(t, j.On(small)), 0.
+				for i, x := range got {
+					far = math.Max(far, math.Abs(float64(x-want[i])))
+				}
+				if far > 5e-4 {
+					t.Errorf("logits differ by %v", far)
 				}
 			})
 		}
