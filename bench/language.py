@@ -30,9 +30,9 @@ import onnxruntime as ort
 from onnx import helper, numpy_helper
 
 SAMPLES = 128
-MOST = 8 << 30  # bytes of address space that a tool may take
+MOST = 6 << 30  # bytes of address space that a tool may take
 TARGETS = [("50 %", 0.5, ""), ("70 %", 0.7, ""), ("2:4", 0.5, "2:4")]
-PARE = [("magnitude", []), ("wanda", []), ("ria", []), ("ria, permuted", ["--permute", "assignment"]), ("dsnot", []), ("dsnot, same sign", ["--same-sign"]), ("sparsegpt", [])]
+PARE = [("magnitude", []), ("wanda", []), ("wanda, by layer", ["--inputs", "layer"]), ("ria", []), ("ria, by layer", ["--inputs", "layer"]), ("ria, permuted", ["--permute", "assignment"]), ("dsnot", []), ("dsnot, by layer", ["--inputs", "layer"]), ("dsnot, same sign", ["--same-sign"]), ("sparsegpt", [])]
 ONNXSIM = ["magnitude", "wanda", "wanda, flattened", "sparsegpt"]
 
 

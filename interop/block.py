@@ -1,6 +1,7 @@
 """A decoder with one transformer block in PyTorch, in float64, whose layers are pruned one
-after the other by Wanda, SparseGPT, RIA and DSnoT, as their papers have them: what goes
-into a layer comes from the network whose layers before it are pruned.
+after the other by Wanda, SparseGPT, RIA and DSnoT, as their papers have them. What goes into
+the layers of the block is taken before any of them is pruned ("inputs": "block"), or of each
+behind the layers before it that are pruned ("layer").
 
     python block.py JOBS.json
 
@@ -165,8 +166,11 @@ def main():
         p = read(j["folder"])
         tokens = torch.tensor(j["tokens"])
         answer = {"layers": LAYERS}
+        seen = {}
+        if j["inputs"] == "block":
+            seen = {name: forward(p, tokens, j["heads"], name) for name in LAYERS if name.startswith("blocks.")}
         for name in LAYERS:
-            x = forward(p, tokens, j["heads"], name)
+            x = seen[name] if name in seen else forward(p, tokens, j["heads"], name)
             w = p[name + ".weight"].T
             method = globals()[j["method"]]
             w, gap = method(w, x, j["nm"], len(tokens)) if method is dsnot else method(w, x, j["nm"])

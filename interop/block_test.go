@@ -21,6 +21,7 @@ import (
 
 type blockJob struct {
 	Method string    `json:"method"`
+	Inputs string    `json:"inputs"` // of a block at once, or of each layer behind those that are cut
 	NM     string    `json:"nm"`
 	Heads  int       `json:"heads"`
 	Folder string    `json:"folder"`
@@ -82,9 +83,17 @@ func TestCalibratedBlock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wanda, gpt, ria, dsnot := calibrated.NewWanda(), calibrated.NewSparseGPT(), calibrated.NewRIA(), calibrated.NewDSnoT()
-		wanda.Pattern, gpt.Pattern, ria.Pattern, dsnot.Pattern, gpt.BlockSize = p, p, p, p, 16
-		for _, m := range []model.Method{wanda, gpt, ria, dsnot} {
+		gpt := calibrated.NewSparseGPT()
+		gpt.Pattern, gpt.BlockSize = p, 16
+		inputs := map[model.Method]string{gpt: "layer"}
+		for _, how := range []string{"block", "layer"} {
+			wanda, ria, dsnot := calibrated.NewWanda(), calibrated.NewRIA(), calibrated.NewDSnoT()
+			wanda.Pattern, ria.Pattern, dsnot.Pattern = p, p, p
+			for m, to := range map[model.Method]*string{wanda: &wanda.Inputs.Inputs, ria: &ria.Inputs.Inputs, dsnot: &dsnot.Inputs.Inputs} {
+				*to, inputs[m] = how, how
+			}
+		}
+		for m, how := range inputs {
 			g, _ := start.Clone(true)
 			j := &model.Job{Graph: g, Engine: engine.Options{Threads: 1}, Samples: func(yield func(map[string]*tensor.Tensor) error) error {
 				return yield(map[string]*tensor.Tensor{"tokens": in})
@@ -100,7 +109,7 @@ func TestCalibratedBlock(t *testing.T) {
 			if err := os.Mkdir(out, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			jobs, got = append(jobs, blockJob{m.Card().Name, pattern, heads, dir, text, out}), append(got, res.Graph)
+			jobs, got = append(jobs, blockJob{m.Card().Name, how, pattern, heads, dir, text, out}), append(got, res.Graph)
 		}
 	}
 	answers := ask[blockJob, struct{ Layers []string }](t, py, "block.py", dir, jobs)
@@ -128,19 +137,19 @@ func compareBlock(t *testing.T, k blockJob, g *graph.Graph, layers []string, in 
 				continue
 			}
 			if other++; gap[e] > closeCall {
-				t.Errorf("%s %q: %s[%d] is %v, PyTorch has %v; the call was not close (%.2g)", k.Method, k.NM, name, e, w[e], v, gap[e])
+				t.Errorf("%s %s %q: %s[%d] is %v, PyTorch has %v; the call was not close (%.2g)", k.Method, k.Inputs, k.NM, name, e, w[e], v, gap[e])
 				return
 			}
 		}
 		if other > 0 {
-			t.Logf("%s %q: %s: %d close calls went the other way", k.Method, k.NM, name, other)
+			t.Logf("%s %s %q: %s: %d close calls went the other way", k.Method, k.Inputs, k.NM, name, other)
 			return
 		}
 		if zeros*2 != len(w) {
-			t.Errorf("%s %q: %s has %d zeros of %d", k.Method, k.NM, name, zeros, len(w))
+			t.Errorf("%s %s %q: %s has %d zeros of %d", k.Method, k.Inputs, k.NM, name, zeros, len(w))
 		}
 		if d := apart(w, want); !(d < 1e-4) {
-			t.Errorf("%s %q: %s differs by %.2g of the largest", k.Method, k.NM, name, d)
+			t.Errorf("%s %s %q: %s differs by %.2g of the largest", k.Method, k.Inputs, k.NM, name, d)
 		}
 	}
 	p, err := engine.Compile(g, map[string]int{g.Inputs[0].Shape[0].Sym: in.Shape[0]}, engine.Options{Threads: 1})
@@ -155,6 +164,6 @@ func compareBlock(t *testing.T, k blockJob, g *graph.Graph, layers []string, in 
 		t.Fatal(err)
 	}
 	if d := apart(p.Output(p.OutputNames()[0]).F32(), numbers[float64](t, filepath.Join(k.Out, "logits"))); !(d < 1e-4) {
-		t.Errorf("%s %q: the outputs differ by %.2g of the largest", k.Method, k.NM, d)
+		t.Errorf("%s %s %q: the outputs differ by %.2g of the largest", k.Method, k.Inputs, k.NM, d)
 	}
 }

@@ -22,6 +22,9 @@ type PartCut struct {
 	Samples int  // that run through the network; 0: none are needed
 	Moments bool // all second moments of the inputs of a layer are held
 	Cut     func(ctx context.Context, p *Part) (*PartResult, error)
+
+	Named func(weights []string) error             // checks settings that name weights of the whole network; nil: there are none
+	Tell  func(res *Result, counts map[string]int) // writes notes of what the parts counted; nil: they count nothing
 }
 
 // Part is a part of a network that is to be cut.
@@ -37,9 +40,10 @@ type Part struct {
 // that stay, moved.
 type PartResult struct {
 	Masks  *prune.Masks
-	Skips  []prune.Skip // what cannot be looked into
-	Layers int          // that were looked into
-	Few    int          // of them, those with more inputs than there are rows of samples
+	Skips  []prune.Skip   // what cannot be looked into
+	Layers int            // that were looked into
+	Few    int            // of them, those with more inputs than there are rows of samples
+	Counts map[string]int // of the method's own, which are added up
 }
 
 // Join adds what became of another part, but for its masks.
@@ -47,6 +51,12 @@ func (r *PartResult) Join(o *PartResult) {
 	r.Skips = append(r.Skips, o.Skips...)
 	r.Layers += o.Layers
 	r.Few += o.Few
+	for name, n := range o.Counts {
+		if r.Counts == nil {
+			r.Counts = map[string]int{}
+		}
+		r.Counts[name] += n
+	}
 }
 
 // Tell writes the notes of what was left whole, and of what the samples do not decide.

@@ -55,7 +55,7 @@ func Saved(save string) (bool, error) {
 	if save == "" {
 		return false, nil
 	}
-	for _, path := range []string{save, part(save, 0)} {
+	for _, path := range []string{save, Part(save, 0)} {
 		if _, err := os.Lstat(path); err == nil {
 			return true, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -76,6 +76,13 @@ func (o *Owned) Release() { o.lock.Release() }
 
 // temporary is what the names of half-written files end in.
 const temporary = `[0-9]{9,20}$`
+
+// half are names of half-written files.
+var half = regexp.MustCompile(`^\..+` + temporary)
+
+// IsHalf says whether a name is that of a half-written file, of a process that writes it or was
+// killed meanwhile.
+func IsHalf(name string) bool { return half.MatchString(name) }
 
 // Tidy removes what a process that was killed while it wrote a file, its checkpoints
 // or the data beside it left: .NAME and a number. Whoever calls it has taken the path.

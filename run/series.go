@@ -28,7 +28,7 @@ type Series struct {
 func (s *Series) Next(steps int) (save string, onStep func(step, total int, loss float64)) {
 	save = s.Save
 	if save != "" && s.N > 1 {
-		save = part(s.Save, s.begun)
+		save = Part(s.Save, s.begun)
 	}
 	done := s.done
 	s.begun++
@@ -40,8 +40,8 @@ func (s *Series) Next(steps int) (save string, onStep func(step, total int, loss
 	return save, func(step, _ int, loss float64) { s.OnStep(done+step, s.Steps, loss) }
 }
 
-// part is the checkpoint of training i of a series.
-func part(save string, i int) string { return fmt.Sprintf("%s.%d", save, i+1) }
+// Part is the checkpoint of part i of a run, such as of a training of a series.
+func Part(save string, i int) string { return fmt.Sprintf("%s.%d", save, i+1) }
 
 // partOf is the number of a training in its series by its checkpoint, 1 where it is the
 // only one.
@@ -59,6 +59,6 @@ func Clean(save string) {
 	}
 	os.Remove(save)       //nolint:errcheck // there may be none
 	os.Remove(memo(save)) //nolint:errcheck // as well
-	for i := 0; os.Remove(part(save, i)) == nil; i++ {
+	for i := 0; os.Remove(Part(save, i)) == nil; i++ {
 	}
 }

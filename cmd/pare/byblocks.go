@@ -127,6 +127,9 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 	c.say("note: %s is pruned one block at a time", name)
 	runs.TidyFolder(q.to.path, ".safetensors", ".json")
 	res, err := blockwise.Prune(cmd.Context(), c.method, j, x.file, q.to.path, blockwise.Options{Memory: c.most()})
+	if found, _ := runs.Saved(j.Save); found && cmd.Context().Err() != nil {
+		return stopped("stopped; the blocks that are done are kept in %s\nRun the same command with --resume to go on.", j.Save)
+	}
 	if err != nil {
 		return err
 	}
@@ -167,7 +170,7 @@ func (c *cli) blocksJob(cmd *cobra.Command, name string, q *pruning, x *large) (
 		c.say("note: %s: %s", name, n)
 	}
 	c.languages = map[string]*files.File{name: x.file}
-	j := &model.Job{Recipe: c.recipeOf(cmd, q, q.data != ""), Seed: q.seed, Engine: o, Log: c.log()}
+	j := &model.Job{Recipe: c.recipeOf(cmd, q, q.data != ""), Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
 	if q.data == "" {
 		return j, nil
 	}

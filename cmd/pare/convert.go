@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pare/graph/op"
+	"pare/lm/files"
 	"pare/onnx"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,8 @@ import (
 
 // conversion is what the flags of convert say.
 type conversion struct {
-	out, weights   string
+	to             destination
+	weights        string
 	options        onnx.Options
 	simplify, wide bool
 	force          bool
@@ -22,16 +24,18 @@ type conversion struct {
 
 func (c *cli) convert() *cobra.Command {
 	q := &conversion{}
-	cmd := &cobra.Command{Use: "convert FILE|ARCH -o OUT", Short: "Write a network in another form: .onnx, Pare's sparse form .pare, or its weights as .safetensors", Args: args("FILE|ARCH"),
+	cmd := &cobra.Command{Use: "convert FILE|ARCH -o OUT", Short: "Write a network in another form: .onnx, Pare's sparse form .pare, or its weights as .safetensors; of a language model also .gguf", Args: args("FILE|ARCH"),
 		Example: `  pare model convert net.onnx -o net.pare               # zeros take less than a bit each
   pare model convert net.onnx -o net16.pare --half
   pare model convert net.pare -o net.onnx
   pare model convert net.onnx -o sparse.onnx --sparse   # ONNX sparse_initializer
   pare model convert net.onnx -o net.safetensors        # the weights alone
+  pare model convert MODEL/ -o model.gguf --gguf-type q8_0  # a folder of a Llama, Qwen2 or Qwen3
   pare model convert resnet20 --weights resnet20.safetensors -o net.onnx`,
-		RunE: func(cmd *cobra.Command, a []string) error { return c.runConvert(a[0], q) }}
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runConvert(cmd, a[0], q) }}
 	f := cmd.Flags()
-	f.StringVarP(&q.out, "output", "o", "", "file to write")
+	f.StringVarP(&q.to.path, "output", "o", "", "file to write")
+	q.to.flags(f)
 	f.StringVar(&q.weights, "weights", "", weightsHelp)
 	f.BoolVar(&q.options.Sparse, "sparse", false, "ONNX: sparse weights as sparse_initializer")
 	f.BoolVar(&q.options.External, "external", false, "ONNX: weights in a file beside the model")
@@ -42,16 +46,22 @@ func (c *cli) convert() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) runConvert(name string, q *conversion) error {
-	if q.out == "" {
-		return usage("no output: give -o OUT.onnx, OUT.pare or OUT.safetensors")
+func (c *cli) runConvert(cmd *cobra.Command, name string, q *conversion) error {
+	if q.to.path == "" {
+		return usage("no output: give -o OUT.onnx, OUT.pare or OUT.safetensors; of a language model also OUT.gguf")
 	}
-	ext := strings.ToLower(filepath.Ext(q.out))
+	if err := q.to.settle(cmd); err != nil {
+		return err
+	}
+	ext := strings.ToLower(filepath.Ext(q.to.path))
+	if ext == ".gguf" {
+		return c.convertGGUF(name, q)
+	}
 	if sparse := ext == ".pare"; q.options.Half && !sparse || sparse && (q.options.Sparse || q.options.External) {
-		return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", q.out)
+		return usage("-o %s: --half is for .pare files, --sparse and --external are for .onnx files", q.to.path)
 	}
 	in := []input{{"input", name, true}, {what: "file of weights", path: q.weights}}
-	if err := c.claim(places{in, []file{{"output", q.out, []string{".onnx", ".pare", ".safetensors"}}}, q.force}); err != nil {
+	if err := c.claim(places{in, []file{{"output", q.to.path, []string{".onnx", ".pare", ".gguf", ".safetensors"}}}, q.force}); err != nil {
 		return err
 	}
 	g, err := c.raw(name, q.weights)
@@ -75,16 +85,46 @@ func (c *cli) runConvert(name string, q *conversion) error {
 		return c.ctx.Err()
 	}
 	if ext == ".safetensors" {
-		err = saveWeights(q.out, g)
+		err = saveWeights(q.to.path, g)
 	} else {
-		err = onnx.Save(q.out, g, q.options)
+		err = onnx.Save(q.to.path, g, q.options)
 	}
+	return c.converted(q.to.path, err)
+}
+
+// converted says what was written.
+func (c *cli) converted(path string, err error) error {
 	if err != nil || !c.json {
 		return err
 	}
-	st, err := os.Stat(q.out)
+	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	return c.printJSON(map[string]any{"file": q.out, "bytes": st.Size()})
+	return c.printJSON(map[string]any{"file": path, "bytes": st.Size()})
+}
+
+// convertGGUF writes a language model as a GGUF file.
+func (c *cli) convertGGUF(name string, q *conversion) error {
+	switch {
+	case !files.Is(name) || q.weights != "":
+		return usage("-o %s: %s is no language model: give a folder with a config.json, or a .gguf file", q.to.path, name)
+	case q.options != onnx.Options{} || q.wide || q.simplify:
+		return usage("-o %s: --sparse, --external, --half, --float32 and --simplify do not go with a GGUF file", q.to.path)
+	}
+	if err := c.claim(places{[]input{{"input", name, true}}, []file{{"output", q.to.path, models}}, q.force}); err != nil {
+		return err
+	}
+	g, err := c.languageGraph(name)
+	if err != nil {
+		return err
+	}
+	if err := c.suits(&q.to, g, name); err != nil {
+		return err
+	}
+	notes, err := files.WriteGGUF(q.to.path, g, c.languages[name], files.Types[q.to.types])
+	for _, n := range notes {
+		c.say("note: %s: %s", q.to.path, n)
+	}
+	return c.converted(q.to.path, err)
 }

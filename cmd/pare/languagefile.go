@@ -12,7 +12,9 @@ import (
 	"pare/dataset"
 	"pare/graph"
 	"pare/lm/files"
+	"pare/model"
 	"pare/onnx"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,6 +69,7 @@ func (f file) checkFolder(force bool) error {
 	if err != nil {
 		return err
 	}
+	es = slices.DeleteFunc(es, func(e os.DirEntry) bool { return runs.IsHalf(e.Name()) }) // of a run that was killed
 	if len(es) > 0 && !force {
 		return usage("--%s %s is a folder with something in it: give another, or --force to write a model's files over those of their names", f.flag, f.path)
 	}
@@ -151,8 +154,17 @@ func (c *cli) suits(t *destination, g *graph.Graph, path string) error {
 		if err := files.Remembered(g); err != nil {
 			return usage("-o %s: %v; give OUT.onnx or OUT.pare", t.path, err)
 		}
-	case files.IsGGUF(t.path) && (f == nil || f.Meta == nil):
+	case files.IsGGUF(t.path) && f == nil:
 		return usage("-o %s: %v", t.path, files.ErrNoMeta)
+	case files.IsGGUF(t.path):
+		if err := f.ForGGUF(); err != nil {
+			return usage("-o %s: %v", t.path, err)
+		}
+	}
+	if m, ok := c.method.(model.Unsaid); ok && (t.folder || files.IsGGUF(t.path)) {
+		if err := m.Unsaid(g); err != nil {
+			return usage("-o %s: %w", t.path, err)
+		}
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestPruneLanguageRefused(t *testing.T) {
 	onnx := net(t, dir)
 	for want, a := range map[string][]string{
 		"with something in it":      {gguf, "-o", dir},
-		"the tokenizer's metadata":  {folder, "-o", at("x.gguf")},
+		"has no tokenizer.json":     {folder, "-o", at("x.gguf")},
 		"not built from a config":   {onnx, "-o", at("y") + "/"},
 		"is a file":                 {gguf, "-o", onnx + "/"},
 		"--gguf-type goes with":     {gguf, "-o", at("x.onnx"), "--gguf-type", "f16"},

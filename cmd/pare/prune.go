@@ -44,7 +44,7 @@ func (c *cli) prune() *cobra.Command {
 without, methods that need only the weights prune at once. OUT ends in .onnx, or in .pare for the sparse form.
 
 FILE may also be a language model: a folder as Hugging Face has them, or a .gguf file of a Llama, Qwen2 or Qwen3. Texts
-of the data then become tokens by its own tokenizer, and OUT may be a folder (OUT/) or, of a .gguf file, another one. A
+of the data then become tokens by its own tokenizer, and OUT may be a folder (OUT/) or, of a Llama, Qwen2 or Qwen3, a .gguf file. A
 model that is larger than the memory is pruned one block at a time (--by-blocks).
 
 The settings of the method are flags: pare model prune --method NAME --help shows those of NAME. They may also be

@@ -16,6 +16,8 @@ type Rotary struct {
 	Factor float64   // of cosine and sine (YaRN)
 	Limit  int       // positions for which these frequencies hold; 0: all
 	Type   string    // rope_type
+	Base   float64   // of the powers that the frequencies are (rope_theta)
+	Linear float64   // what positions are divided by, of type linear; else 1
 }
 
 // rotaryOf reads the frequencies from the entries that transformers writes: since its
@@ -47,7 +49,7 @@ func (f *fields) rotary(r *fields, c *Config, theta, part float64, original int)
 		f.fail("%g of a head of %d elements turn: that is not an even number from 2 on", part, c.HeadDim)
 		return nil
 	}
-	t := &Rotary{Dim: dim, Factor: 1, Type: kind}
+	t := &Rotary{Dim: dim, Factor: 1, Type: kind, Base: theta, Linear: 1}
 	if own := r.size("original_max_position_embeddings", max(c.Positions, 1)); original == 0 {
 		original = own
 	}
@@ -59,6 +61,7 @@ func (f *fields) rotary(r *fields, c *Config, theta, part float64, original int)
 	case "default":
 	case "linear": // Chen et al. 2023, arXiv 2306.15595
 		factor := r.positive("factor", 0)
+		t.Linear = factor
 		for j := range freq {
 			freq[j] /= factor
 		}

@@ -258,6 +258,16 @@ func Narrows(g *graph.Graph) error {
 	return err
 }
 
+// Biases says which layers have biases by the config that a graph was built from; false of a
+// graph of another origin.
+func Biases(g *graph.Graph) (Bias, bool) {
+	_, c, err := recall(g)
+	if err != nil {
+		return Bias{}, false
+	}
+	return c.Bias, true
+}
+
 // Longest is the longest text that the model of a graph which Build made was made for; 0:
 // the graph is of another origin.
 func Longest(g *graph.Graph) int {

@@ -49,6 +49,7 @@ type File struct {
 	Notes  []string  // what was assumed
 	Meta   gguf.Meta // of a GGUF file; nil of a folder
 
+	made  gguf.Meta // of a folder, for a GGUF file; nil: not made yet
 	src   family.Source
 	names []string // of a GGUF file's tensors, in its order
 
@@ -178,6 +179,32 @@ func ReadTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
+}
+
+// Stamp tells the files of the model from others, and from these once they have changed: by name,
+// size and the time of their last change.
+func (f *File) Stamp() (out []string, err error) {
+	paths := []string{f.Path}
+	if f.Meta == nil {
+		es, err := os.ReadDir(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		paths = []string{filepath.Join(f.Path, config)}
+		for _, e := range es {
+			if strings.Contains(e.Name(), ".safetensors") && !strings.HasPrefix(e.Name(), ".") {
+				paths = append(paths, filepath.Join(f.Path, e.Name()))
+			}
+		}
+	}
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, fmt.Sprintf("%s, %d bytes, %d", filepath.Base(path), st.Size(), st.ModTime().UnixNano()))
+	}
+	return out, nil
 }
 
 // Close closes the files.

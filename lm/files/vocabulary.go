@@ -79,7 +79,7 @@ func (f *File) Keep(kept []int32) error {
 			}
 		}
 	}
-	f.Config, f.src, f.Meta, f.vocabulary = cfg, src, meta, v
+	f.Config, f.src, f.Meta, f.vocabulary, f.made = cfg, src, meta, v, nil
 	return nil
 }
 

@@ -16,6 +16,9 @@ import (
 // Types are those in which the matrices of a GGUF file are written, by name.
 var Types = map[string]gguf.Type{"f32": gguf.F32, "f16": gguf.F16, "q8_0": gguf.Q8_0, "q4_0": gguf.Q4_0}
 
+// quantisation is the version of the blocks (GGML_QNT_VERSION).
+const quantisation = 2
+
 // fileTypes are llama.cpp's numbers for what most matrices of a file are (enum llama_ftype).
 var fileTypes = map[gguf.Type]uint32{gguf.F32: 0, gguf.F16: 1, gguf.Q4_0: 2, gguf.Q8_0: 7}
 
@@ -24,14 +27,18 @@ var fileTypes = map[gguf.Type]uint32{gguf.F32: 0, gguf.F16: 1, gguf.Q4_0: 2, ggu
 // first layer's widths (llama_model::load_tensors).
 var ErrUneven = errors.New("its layers differ in heads or widths, and llama.cpp takes such layers of no Llama, Qwen2 or Qwen3")
 
-// WriteGGUF writes a network that File.Graph made of a GGUF file, pruned or not, as another,
-// with the original's metadata: the tokenizer, the template of chats, and all. Matrices are of
-// the type, one of Types, and vectors F32, as llama.cpp has them; notes say where a matrix
-// takes another type. The error is ErrUneven where layers differ; others are those of
-// [family.Weights] and of the writer.
+// WriteGGUF writes a network that File.Graph made, pruned or not, as a GGUF file, with the
+// metadata of the one that it was read from: the tokenizer, the template of chats, and all; or
+// with those that are made of a folder's files (see ForGGUF). Matrices are of the type, one of
+// Types, and vectors F32, as llama.cpp has them; notes say where a matrix takes another type.
+// The error is ErrUneven where layers differ; others are those of ForGGUF, of [family.Weights]
+// and of the writer.
 func WriteGGUF(path string, g *graph.Graph, from *File, of gguf.Type) (notes []string, err error) {
-	if from == nil || from.Meta == nil {
+	if from == nil {
 		return nil, ErrNoMeta
+	}
+	if err := from.ForGGUF(); err != nil {
+		return nil, err
 	}
 	cfg, ws, err := family.Weights(g)
 	if err != nil {
@@ -77,7 +84,7 @@ func WriteGGUF(path string, g *graph.Graph, from *File, of gguf.Type) (notes []s
 }
 
 // ErrNoMeta is what writing a GGUF file gives where no metadata are known.
-var ErrNoMeta = errors.New("a GGUF file needs the tokenizer's metadata, which only a GGUF file has: prune that of the model, or write a folder and make one of it by llama.cpp's convert_hf_to_gguf.py")
+var ErrNoMeta = errors.New("a GGUF file needs the metadata of a model and its tokenizer: those of another GGUF file, or of a folder of Hugging Face")
 
 // order are the tensors' names in the order of the original, those that it lacks behind.
 func order(old []string, names map[string]string) []string {
@@ -114,6 +121,12 @@ func rows(name string, t *tensor.Tensor, c *family.Config) (*tensor.Tensor, erro
 // metadata are those of the original with what pruning has changed.
 func (f *File) metadata(c *family.Config, of gguf.Type) (gguf.Meta, error) {
 	m := slices.Clone(f.Meta)
+	if f.Meta == nil {
+		m = slices.Clone(f.made)
+		if of == gguf.Q4_0 || of == gguf.Q8_0 {
+			m.Set("general.quantization_version", uint32(quantisation))
+		}
+	}
 	arch, err := m.Text("general.architecture")
 	if err != nil {
 		return nil, err

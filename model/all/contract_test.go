@@ -35,7 +35,7 @@ var short = map[string]string{
 	"gmp": "every=4", "granet": "every=4", "rigl": "every=5", "rd": "points=20:samples=100", "sap": "rounds=2:gamma=2", "lottery": "rounds=2", "rewind": "rounds=2:rewind=5it:stability=2",
 	"regimes": "grid=1:grid=2:densities=0.5:points=3:samples=100", "scratch": "arm=all:trainings=2:keep=0.5", "synflow": "iterations=20", "hydra": "tune=1", "jackpot": "tune=1", "channels": "flops=0.5",
 	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8", "masksparsity": "search=1:tune=1", "slimming": "tune=1", "layer-lottery": "blocks=0.7:per-class=5",
-	"tas": "search=1", "flap": "params=0:macs=0.5:samples=100", "adapt-pruner": "params=0:macs=0.5:stages=2:amplitude=0.005:samples=50", "pretrain": "every=2", "trp": "period=4:flops=0.6:value=0", "pagcp": "rounds=2:tolerance=0.2:relax=3:step=0.1", "precrop": "iterations=5:flops=0.5:params=0",
+	"tas": "search=1", "flap": "params=0:macs=0.5:samples=100", "slicegpt": "sparsity=0:macs=0.5:round=1:samples=100", "adapt-pruner": "params=0:macs=0.5:stages=2:amplitude=0.005:samples=50", "pretrain": "every=2", "trp": "period=4:flops=0.6:value=0", "pagcp": "rounds=2:tolerance=0.2:relax=3:step=0.1", "precrop": "iterations=5:flops=0.5:params=0",
 	"emo": "subnetworks=2:population=4:generations=2:constrain=1:samples=50", "adapters": "adapter=splora:4:steps=2",
 	"compresso": "sparsity=0.6:gate-lr=0.4:lora-lr=0.001:constraint-warm=20%:tune=1",
 }
@@ -67,7 +67,7 @@ var networks = []network{{"mlp:64-20-10", 1}, {"resnet8", .25}, {"two inputs and
 // suited are the networks, without normalisation and with, of methods that cut what those
 // do not have.
 var suited = map[string][]network{
-	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}, networks[2]}, "heads": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "compresso": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "adapt-pruner": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "flap": {{"vit-tiny", 1}, {"vit-tiny", 1}},
+	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}, networks[2]}, "heads": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "compresso": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "adapt-pruner": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "flap": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "slicegpt": {{"vit-tiny", 1}, {"vit-tiny", 1}},
 }
 
 // plain are those without normalisation.

@@ -188,10 +188,11 @@ func methods(t testing.TB) map[string]model.Method {
 	wanda, pattern, gpt, gpt2 := calibrated.NewWanda(), calibrated.NewWanda(), calibrated.NewSparseGPT(), calibrated.NewSparseGPT()
 	pattern.Pattern, gpt2.Pattern = two, two
 	wanda.Samples.Samples, pattern.Samples.Samples, gpt.Samples.Samples, gpt2.Samples.Samples = 70, 70, 70, 70
-	magnitude, ria := oneshot.NewMagnitude(), calibrated.NewRIA()
-	ria.Samples.Samples = 70
+	magnitude, ria, dsnot, layers := oneshot.NewMagnitude(), calibrated.NewRIA(), calibrated.NewDSnoT(), calibrated.NewWanda()
+	ria.Samples.Samples, dsnot.Samples.Samples, layers.Samples.Samples = 70, 70, 70
+	dsnot.Skip, layers.Inputs.Inputs = []string{"*.0.*"}, "layer"
 	magnitude.Sparsity = .37
-	return map[string]model.Method{"wanda": wanda, "wanda 2:4": pattern, "sparsegpt": gpt, "sparsegpt 2:4": gpt2, "magnitude": magnitude, "ria": ria}
+	return map[string]model.Method{"wanda": wanda, "wanda 2:4": pattern, "sparsegpt": gpt, "sparsegpt 2:4": gpt2, "magnitude": magnitude, "ria": ria, "dsnot": dsnot, "layer by layer": layers}
 }
 
 // What is pruned block by block is, to the byte, what is pruned as a whole: of every family,
@@ -205,7 +206,7 @@ func TestSameAsWhole(t *testing.T) {
 		}
 		in := folder(t, config, of)
 		for what, m := range methods(t) {
-			if (strings.Contains(what, ":") || what == "magnitude" || what == "ria") && name != "gpt2" && name != "llama with biases" {
+			if (strings.Contains(what, ":") || what == "magnitude" || what == "ria" || what == "dsnot" || what == "layer by layer") && name != "gpt2" && name != "llama with biases" {
 				continue
 			}
 			t.Run(name+" "+what, func(t *testing.T) {

@@ -77,7 +77,7 @@ func (r *run) through(ctx context.Context, read func() (*graph.Graph, error)) er
 	if err != nil {
 		return err
 	}
-	err = r.next(ctx, w, g.Outputs[0])
+	err = r.forth(ctx, w, g.Outputs[0])
 	debug.FreeOSMemory()
 	return err
 }

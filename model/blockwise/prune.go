@@ -26,23 +26,6 @@ type Options struct {
 	At func(what string)
 }
 
-// Facts are what became of a model.
-type Facts struct {
-	Blocks   int     `json:"blocks"`
-	Layers   []Layer `json:"layers"`
-	Together int     `json:"samples_at_once,omitempty"`
-	Whole    int     `json:"model_bytes"`             // of all weights, as float32
-	Peak     int     `json:"peak_bytes"`              // of memory, at most
-	Spilled  int     `json:"spilled_bytes,omitempty"` // of activations that did not fit into it
-}
-
-// Layer is a weight that was cut.
-type Layer struct {
-	Name    string `json:"name"`
-	Entries int    `json:"entries"`
-	Kept    int    `json:"kept"`
-}
-
 // Able gives the way in which a method cuts part by part. The error says why it cannot, with
 // its settings and a job's, and the way on.
 func Able(m model.Method, j *model.Job) (*model.PartCut, error) {
@@ -62,7 +45,8 @@ func Able(m model.Method, j *model.Job) (*model.PartCut, error) {
 	return by.ByPart()
 }
 
-// Prune prunes the model of some files into a folder, which is written when all is done: each
+// Prune prunes the model of some files into a folder, which is written when all is done; with
+// the job's Save, a run that ended early goes on behind the last block that was done. Each
 // block in its turn is read, cut while the samples run through it, run once more for what
 // goes into the next, written and let go. What is left is what model.Run leaves of the whole
 // network. The job has no network; its samples are tokens. The result has none either, and
@@ -76,11 +60,14 @@ func Prune(ctx context.Context, m model.Method, j *model.Job, in *files.File, di
 	if err != nil {
 		return nil, err
 	}
-	r := &run{PartCut: cut, job: j, parts: parts, opt: o, written: map[string]bool{}, facts: &Facts{Blocks: parts.Layers}}
+	r := &run{PartCut: cut, job: j, in: in, parts: parts, opt: o, written: map[string]bool{}, facts: &Facts{Blocks: parts.Layers}}
 	if err := r.scope(); err != nil {
 		return nil, err
 	}
 	if r.plan, err = r.planned(); err != nil {
+		return nil, err
+	}
+	if err := r.keys(m); err != nil {
 		return nil, err
 	}
 	watch := watchMemory()
@@ -96,6 +83,9 @@ func Prune(ctx context.Context, m model.Method, j *model.Job, in *files.File, di
 		return nil, err
 	}
 	defer r.out.Abort()
+	if err := r.resume(); err != nil {
+		return nil, err
+	}
 	if err := r.blocks(ctx); err != nil {
 		return nil, err
 	}
@@ -114,6 +104,7 @@ func Prune(ctx context.Context, m model.Method, j *model.Job, in *files.File, di
 type run struct {
 	*model.PartCut
 	job   *model.Job
+	in    *files.File
 	parts *family.Parts
 	opt   Options
 	plan  plan
@@ -122,6 +113,10 @@ type run struct {
 
 	tokens [][]int64 // of the samples, by batch
 	length []int     // tokens of a sample, by batch
+
+	key      []string // facts of the run, where it can go on
+	begin    int      // the first block that is not done
+	cutParts int      // parts that were cut
 
 	written map[string]bool
 	facts   *Facts
@@ -143,6 +138,11 @@ func (r *run) scope() error {
 	}
 	if err := r.Scope.CheckNames(names); err != nil {
 		return err
+	}
+	if r.Named != nil {
+		if err := r.Named(names); err != nil {
+			return err
+		}
 	}
 	if !some {
 		return catalog.Errorf("no weight of a block, and no output layer, is among the names that are asked for: give other patterns in {Include} or {Exclude}")
@@ -212,7 +212,7 @@ func tokens() (*graph.Graph, error) {
 
 // blocks cuts the blocks in their order.
 func (r *run) blocks(ctx context.Context) error {
-	for i := range r.parts.Layers {
+	for i := r.begin; i < r.parts.Layers; i++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -222,6 +222,9 @@ func (r *run) blocks(ctx context.Context) error {
 		what := fmt.Sprintf("block %d of %d", i+1, r.parts.Layers)
 		last := i == r.parts.Layers-1 && !r.endCut()
 		if err := r.part(ctx, what, last, func() (*graph.Graph, error) { return r.parts.Block(i) }); err != nil {
+			return err
+		}
+		if err := r.save(i+1, last); err != nil {
 			return err
 		}
 	}
@@ -270,7 +273,7 @@ func (r *run) work(ctx context.Context, what string, last bool, read func() (*gr
 	if r.rows == nil || last {
 		return nil
 	}
-	return r.next(ctx, p.Walk, g.Outputs[0])
+	return r.forth(ctx, p.Walk, g.Outputs[0])
 }
 
 // cutPart cuts a part and writes its weights.
@@ -286,22 +289,17 @@ func (r *run) cutPart(ctx context.Context, what string, p *model.Part) error {
 		l := Layer{w.Name, w.Len(), done.Masks.Mask[i].Count()}
 		r.facts.Layers = append(r.facts.Layers, l)
 		kept, all = kept+l.Kept, all+l.Entries
-		t, err := family.Laid(p.Graph, w.Value)
-		if err != nil {
-			return err
-		}
-		if err := r.out.Write(w.Name, t); err != nil {
-			return err
-		}
-		r.written[w.Name] = true
+	}
+	if err := r.write(p, done.Masks.Weights); err != nil {
+		return err
 	}
 	r.job.Logf("%s: %d of %d weights stay", what, kept, all)
 	r.at(what + " is cut")
 	return nil
 }
 
-// next runs the samples through a part that was cut.
-func (r *run) next(ctx context.Context, w *calibrate.Walk, y *graph.Value) error {
+// forth runs the samples through a part that was cut.
+func (r *run) forth(ctx context.Context, w *calibrate.Walk, y *graph.Value) error {
 	v := w.View([]*graph.Value{y}, nil)
 	defer v.Close()
 	for b := range w.Batches() {
@@ -358,6 +356,9 @@ func (r *run) result(notes []string) *model.Result {
 		r.facts.Spilled = r.rows.Spilled()
 	}
 	r.tally.Tell(res)
+	if r.PartCut.Tell != nil {
+		r.PartCut.Tell(res, r.tally.Counts)
+	}
 	for _, w := range r.parts.All {
 		if _, inside := r.parts.BlockOf(w.Name); inside || len(w.Shape) < 2 || w.Name == r.parts.Head() && r.endCut() {
 			continue
@@ -378,12 +379,4 @@ func (r *run) at(what string) {
 	if r.opt.At != nil {
 		r.opt.At(what)
 	}
-}
-
-// Cut is the numbers of weights that stay and that were to be cut.
-func (f *Facts) Cut() (kept, all int) {
-	for _, l := range f.Layers {
-		kept, all = kept+l.Kept, all+l.Entries
-	}
-	return kept, all
 }

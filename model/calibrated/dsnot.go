@@ -28,6 +28,7 @@ type DSnoT struct {
 	Power     float64          `flag:"power" range:"[0,)" doc:"power of an input's variance by which the gain of growing its weight is divided; 0: the variance does not count"`
 	SameSign  bool             `flag:"same-sign" doc:"end a row before the exchange that would turn the sign of what its output misses; N:M always does"`
 	Skip      []string         `flag:"skip" kind:"patterns" doc:"weights whose names match one of these patterns keep their first mask"`
+	Inputs
 	Samples
 }
 
@@ -43,7 +44,7 @@ var dsnotCard = &catalog.Card{
 
 // NewDSnoT gives the method with its defaults.
 func NewDSnoT() *DSnoT {
-	return &DSnoT{Sparsity: .5, Initial: "wanda", Cycles: 50, Threshold: .1, Power: 1, Samples: Samples{Samples: 128}}
+	return &DSnoT{Sparsity: .5, Initial: "wanda", Cycles: 50, Threshold: .1, Power: 1, Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}}
 }
 
 // Card describes the method.
@@ -57,30 +58,11 @@ type DSnoTFacts struct {
 	Changed   int `json:"changed"`   // of them, those whose mask changed
 }
 
-// Run cuts layer after layer, exchanges what is cut, and fine-tunes.
+// Run cuts block after block, or layer after layer, exchanges what is cut, and fine-tunes.
 func (s *DSnoT) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	if s.Pattern.H > 0 {
-		return nil, catalog.Errorf("{Pattern} %v: single weights are exchanged, or those of N:M groups; method wanda cuts tiles", s.Pattern)
-	}
-	skip, err := s.skipped(j)
-	if err != nil {
+	if err := s.tiles(); err != nil {
 		return nil, err
 	}
-	facts := &DSnoTFacts{}
-	res, err := s.each(ctx, j, s.Initial == "sparsegpt", func(c *cut) (*prune.Mask, error) {
-		return s.pick(c, skip[c.Weight.Name], facts)
-	})
-	if err != nil {
-		return nil, err
-	}
-	res.Facts = facts
-	res.Note("%d of %d weights that stay were exchanged for others, in %d of %d rows of outputs", facts.Exchanged, facts.Kept, facts.Changed, facts.Rows)
-	return res, nil
-}
-
-// skipped says which weights keep their first mask. It returns an error where a pattern
-// matches none.
-func (s *DSnoT) skipped(j *model.Job) (map[string]bool, error) {
 	ws, err := s.Weights(j.Graph)
 	if err != nil {
 		return nil, err
@@ -89,23 +71,65 @@ func (s *DSnoT) skipped(j *model.Job) (map[string]bool, error) {
 	for _, w := range ws {
 		names = append(names, w.Name)
 	}
-	out := map[string]bool{}
-	for _, p := range s.Skip {
-		hit, err := prune.Matching(p, names)
-		if err != nil {
-			return nil, catalog.Errorf("{Skip}: %v", err)
+	if err := s.skips(names); err != nil {
+		return nil, err
+	}
+	facts := &DSnoTFacts{}
+	res, err := s.each(ctx, j, s.looks(), func(c *cut) (*prune.Mask, error) { return s.pick(c, facts) })
+	if err != nil {
+		return nil, err
+	}
+	res.Facts = facts
+	facts.tell(res)
+	return res, nil
+}
+
+// ByPart cuts a part of a network in the same way.
+func (s *DSnoT) ByPart() (*model.PartCut, error) {
+	if err := s.tiles(); err != nil {
+		return nil, err
+	}
+	by := s.byPart(s.looks(), nil)
+	by.Cut = func(ctx context.Context, p *model.Part) (*model.PartResult, error) {
+		facts := &DSnoTFacts{}
+		done, err := s.byPart(s.looks(), func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c, facts) }).Cut(ctx, p)
+		if err == nil {
+			done.Counts = map[string]int{"exchanged": facts.Exchanged, "kept": facts.Kept, "rows": facts.Rows, "changed": facts.Changed}
 		}
-		for i, h := range hit {
-			if h {
-				out[names[i]] = true
-			}
+		return done, err
+	}
+	by.Named = s.skips
+	by.Tell = func(res *model.Result, n map[string]int) {
+		(&DSnoTFacts{n["exchanged"], n["kept"], n["rows"], n["changed"]}).tell(res)
+	}
+	return by, nil
+}
+
+// tell says how much was exchanged.
+func (f *DSnoTFacts) tell(res *model.Result) {
+	res.Note("%d of %d weights that stay were exchanged for others, in %d of %d rows of outputs", f.Exchanged, f.Kept, f.Changed, f.Rows)
+}
+
+// tiles refuses what cannot be exchanged.
+func (s *DSnoT) tiles() error {
+	if s.Pattern.H > 0 {
+		return catalog.Errorf("{Pattern} %v: single weights are exchanged, or those of N:M groups; method wanda cuts tiles", s.Pattern)
+	}
+	return nil
+}
+
+// skips returns an error where a pattern of weights that keep their first mask matches none.
+func (s *DSnoT) skips(names []string) error {
+	for _, p := range s.Skip {
+		if _, err := prune.Matching(p, names); err != nil {
+			return catalog.Errorf("{Skip}: %v", err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // pick chooses what stays of a layer, and exchanges it.
-func (s *DSnoT) pick(c *cut, skip bool, facts *DSnoTFacts) (*prune.Mask, error) {
+func (s *DSnoT) pick(c *cut, facts *DSnoTFacts) (*prune.Mask, error) {
 	score := make([]float32, c.Weight.Len())
 	for _, m := range c.of {
 		if err := s.rate(c, m, score); err != nil {
@@ -119,7 +143,7 @@ func (s *DSnoT) pick(c *cut, skip bool, facts *DSnoTFacts) (*prune.Mask, error) 
 		}
 	}
 	facts.Kept += mask.Count()
-	if skip {
+	if len(s.Skip) > 0 && (prune.Scope{Include: s.Skip}).Match(c.Weight.Name) {
 		return mask, nil
 	}
 	for _, m := range c.of {
@@ -341,3 +365,10 @@ func neighbours(group int, kept []bool, score func(k int) float32) partner {
 }
 
 func sign(x float64) int { return cmp.Compare(x, 0) }
+
+// looks says how layers are looked at.
+func (s *DSnoT) looks() looks {
+	l := s.Inputs.looks()
+	l.whole = s.Initial == "sparsegpt"
+	return l
+}

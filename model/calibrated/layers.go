@@ -9,6 +9,7 @@ import (
 	"pare/model"
 	"pare/prune"
 	"pare/prune/allocate"
+	"pare/prune/block"
 	"pare/prune/calibrate"
 	"pare/tensor"
 )
@@ -19,6 +20,13 @@ type Samples struct {
 	model.Layers
 }
 
+// Inputs is the setting of methods that may look at all layers of a block at once.
+type Inputs struct {
+	Inputs string `flag:"inputs" choice:"block,layer" doc:"when it is measured what goes into the layers of a transformer's block: before any of them is cut, behind blocks that are (block), or of each behind the layers before it that are cut (layer). Other networks are always measured layer by layer"`
+}
+
+func (s Inputs) looks() looks { return looks{blocks: s.Inputs == "block"} }
+
 // cut is a layer of which it is to be said what stays: the layer's weight is changed in
 // place where the method solves it.
 type cut struct {
@@ -27,11 +35,16 @@ type cut struct {
 	samples int                  // how many ran through the network
 }
 
+// looks is how a method looks at what goes into layers.
+type looks struct {
+	whole  bool // it wants all second moments
+	blocks bool // of all layers of a block before one of them is cut
+}
+
 // each lets a method cut layer after layer: what goes into one comes from a network
-// whose layers before it are cut. whole: it wants all second moments of the inputs. Then
-// the network is fine-tuned. Weights that cannot be looked into are left whole, and
-// named.
-func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c *cut) (*prune.Mask, error)) (*model.Result, error) {
+// whose layers before it are cut, or whose blocks before its own are. Then the network is
+// fine-tuned. Weights that cannot be looked into are left whole, and named.
+func (s Samples) each(ctx context.Context, j *model.Job, look looks, pick func(c *cut) (*prune.Mask, error)) (*model.Result, error) {
 	ws, err := s.Weights(j.Graph)
 	if err != nil {
 		return nil, err
@@ -41,7 +54,7 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 		return nil, err
 	}
 	opt := calibrate.Options{Engine: j.Engine}
-	layers, skips := layersOf(j.Graph, ws, opt, whole)
+	layers, skips := layersOf(j.Graph, ws, opt, look.whole)
 	if len(layers) == 0 {
 		return nil, catalog.Errorf("no weight in scope can be calibrated: %s %s; method magnitude needs no samples", skips[0].Name, skips[0].Why)
 	}
@@ -55,7 +68,11 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 	if err != nil {
 		return nil, err
 	}
-	done, err := cutLayers(ctx, &model.Part{Job: j, Weights: ws, Walk: walk, Count: samples, Calibrate: opt}, layers, whole, pick)
+	rows := alone(layers)
+	if look.blocks {
+		rows = together(j.Graph, layers)
+	}
+	done, err := cutLayers(ctx, &model.Part{Job: j, Weights: ws, Walk: walk, Count: samples, Calibrate: opt}, rows, look.whole, pick)
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +85,60 @@ func (s Samples) each(ctx context.Context, j *model.Job, whole bool, pick func(c
 	return res, nil
 }
 
-// byPart lets a method cut a network part by part: as each does, but for the fine-tuning.
-func (s Samples) byPart(whole bool, pick func(ctx context.Context, c *cut) (*prune.Mask, error)) *model.PartCut {
-	return &model.PartCut{Scope: s.Scope(), Samples: s.Samples, Moments: whole, Cut: func(ctx context.Context, p *model.Part) (*model.PartResult, error) {
-		layers, skips := layersOf(p.Graph, p.Weights, p.Calibrate, whole)
-		done, err := cutLayers(ctx, p, layers, whole, func(c *cut) (*prune.Mask, error) { return pick(ctx, c) })
+// byPart lets a method cut a network part by part: as each does, but for the fine-tuning. A
+// part is a block.
+func (s Samples) byPart(look looks, pick func(ctx context.Context, c *cut) (*prune.Mask, error)) *model.PartCut {
+	return &model.PartCut{Scope: s.Scope(), Samples: s.Samples, Moments: look.whole, Cut: func(ctx context.Context, p *model.Part) (*model.PartResult, error) {
+		layers, skips := layersOf(p.Graph, p.Weights, p.Calibrate, look.whole)
+		rows := alone(layers)
+		if look.blocks && len(layers) > 0 {
+			rows = [][]*calibrate.Layer{layers}
+		}
+		done, err := cutLayers(ctx, p, rows, look.whole, func(c *cut) (*prune.Mask, error) { return pick(ctx, c) })
 		if err == nil {
 			done.Skips = skips
 		}
 		return done, err
 	}}
+}
+
+// alone has every layer by itself.
+func alone(layers []*calibrate.Layer) (out [][]*calibrate.Layer) {
+	for _, l := range layers {
+		out = append(out, []*calibrate.Layer{l})
+	}
+	return out
+}
+
+// together has the layers of each block of a transformer together, in their order: those of an
+// attention and of the feed-forward layers behind it.
+func together(g *graph.Graph, layers []*calibrate.Layer) (out [][]*calibrate.Layer) {
+	of, n, halves := map[*graph.Value]int{}, 0, 0
+	branches, _ := block.Find(g, block.Options{Sublayers: true})
+	for _, b := range branches {
+		switch {
+		case b.Kind == block.FeedForward && halves == 1:
+			halves = 2
+		case b.Kind == block.Attention:
+			n, halves = n+1, 1
+		case b.Kind == block.FeedForward, b.Kind == block.Transformer: // of its own, or beside an attention
+			n, halves = n+1, 2
+		default:
+			continue
+		}
+		for _, w := range b.Weights {
+			of[w] = n
+		}
+	}
+	last := 0
+	for _, l := range layers {
+		at := of[l.Weight.Value]
+		if at == 0 || at != last {
+			out = append(out, nil)
+		}
+		out[len(out)-1], last = append(out[len(out)-1], l), at
+	}
+	return out
 }
 
 // layersOf lists the layers that can be looked into, and why others cannot.
@@ -94,26 +155,40 @@ func layersOf(g *graph.Graph, ws []*prune.Weight, opt calibrate.Options, whole b
 	return layers, skips
 }
 
-// cutLayers cuts layers in their order.
-func cutLayers(ctx context.Context, p *model.Part, layers []*calibrate.Layer, whole bool, pick func(c *cut) (*prune.Mask, error)) (*model.PartResult, error) {
+// cutLayers cuts rows of layers in their order. What goes into all layers of a row is summed up
+// before one of them is cut; then the samples run through the row once more.
+func cutLayers(ctx context.Context, p *model.Part, rows [][]*calibrate.Layer, whole bool, pick func(c *cut) (*prune.Mask, error)) (*model.PartResult, error) {
 	masks := map[*prune.Weight]*prune.Mask{}
-	done := &model.PartResult{Layers: len(layers), Masks: &prune.Masks{}}
-	for _, l := range layers {
-		c := &cut{Layer: l, samples: p.Count}
-		var err error
-		if c.of, err = l.Inputs(ctx, p.Walk, whole); err != nil {
-			return nil, err
+	done := &model.PartResult{Masks: &prune.Masks{}}
+	walk := p.Walk
+	for _, row := range rows {
+		ahead := walk
+		if len(row) > 1 {
+			ahead = walk.Fork()
 		}
-		if m := c.of[0]; whole && m.Rows < m.Cols {
-			done.Few++
+		var cuts []*cut
+		for _, l := range row {
+			c := &cut{Layer: l, samples: p.Count}
+			var err error
+			if c.of, err = l.Inputs(ctx, ahead, whole); err != nil {
+				return nil, err
+			}
+			if m := c.of[0]; whole && m.Rows < m.Cols {
+				done.Few++
+			}
+			cuts = append(cuts, c)
 		}
-		k, err := pick(c)
-		if err != nil {
-			return nil, err
+		for _, c := range cuts {
+			k, err := pick(c)
+			if err != nil {
+				return nil, err
+			}
+			k.Apply(c.Weight.Data())
+			masks[c.Weight] = k
+			p.Logf("%s keeps %d of %d", c.Weight.Name, k.Count(), c.Weight.Len())
+			c.of = nil // moments are large
+			done.Layers++
 		}
-		k.Apply(l.Weight.Data())
-		masks[l.Weight] = k
-		p.Logf("%s keeps %d of %d", l.Weight.Name, k.Count(), l.Weight.Len())
 	}
 	for _, w := range p.Weights {
 		if k := masks[w]; k != nil {

@@ -20,6 +20,7 @@ type RIA struct {
 	Power    float64          `flag:"power" range:"[0,)" doc:"power of the norm of an input in the rates of its weights; 0: inputs do not count"`
 	Rank     string           `flag:"rank" choice:"layer,row" doc:"single weights that are ranked together: those of a layer, or of each row of outputs"`
 	Permute  string           `flag:"permute" choice:"none,heuristic,assignment" doc:"with N:M: put the inputs of layers that alone read them into an order in which more of the rates stay, together with what makes them: none, heuristic (dealt out by the sums of their rates), or assignment (and refined by linear sum assignment)"`
+	Inputs
 	Samples
 }
 
@@ -35,22 +36,22 @@ var riaCard = &catalog.Card{
 
 // NewRIA gives the method with its defaults.
 func NewRIA() *RIA {
-	return &RIA{Sparsity: .5, Power: .5, Rank: "layer", Permute: "none", Samples: Samples{Samples: 128}}
+	return &RIA{Sparsity: .5, Power: .5, Rank: "layer", Permute: "none", Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}}
 }
 
 // Card describes the method.
 func (*RIA) Card() *catalog.Card { return riaCard }
 
-// Run cuts layer after layer, and fine-tunes.
+// Run cuts block after block, or layer after layer, and fine-tunes.
 func (s *RIA) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 	if s.Permute == "none" {
-		return s.each(ctx, j, false, func(c *cut) (*prune.Mask, error) { return s.pick(c, nil) })
+		return s.each(ctx, j, s.looks(), func(c *cut) (*prune.Mask, error) { return s.pick(c, nil) })
 	}
 	if s.Pattern.M == 0 {
 		return nil, catalog.Errorf("{Permute} %s: inputs are put into another order for an N:M {Pattern}, such as 2:4", s.Permute)
 	}
 	by := &orders{pattern: s.Pattern, assign: s.Permute == "assignment", readers: readers(j.Graph)}
-	res, err := s.each(ctx, j, false, func(c *cut) (*prune.Mask, error) { return s.pick(c, by) })
+	res, err := s.each(ctx, j, s.looks(), func(c *cut) (*prune.Mask, error) { return s.pick(c, by) })
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (s *RIA) ByPart() (*model.PartCut, error) {
 	if s.Permute != "none" {
 		return nil, catalog.Errorf("{Permute} %s puts the channels of the whole network into another order: give none", s.Permute)
 	}
-	return s.byPart(false, func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c, nil) }), nil
+	return s.byPart(s.looks(), func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c, nil) }), nil
 }
 
 // pick keeps of a layer, or of each of its rows, the weights of the largest rates.

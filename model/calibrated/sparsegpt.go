@@ -45,11 +45,13 @@ func (*SparseGPT) Card() *catalog.Card { return sparseGPTCard }
 
 // Run cuts and solves layer after layer, and fine-tunes.
 func (s *SparseGPT) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	return s.each(ctx, j, true, func(c *cut) (*prune.Mask, error) { return s.solve(ctx, c) })
+	return s.each(ctx, j, looks{whole: true}, func(c *cut) (*prune.Mask, error) { return s.solve(ctx, c) })
 }
 
 // ByPart cuts a part of a network in the same way.
-func (s *SparseGPT) ByPart() (*model.PartCut, error) { return s.byPart(true, s.solve), nil }
+func (s *SparseGPT) ByPart() (*model.PartCut, error) {
+	return s.byPart(looks{whole: true}, s.solve), nil
+}
 
 // solve cuts a layer and moves the weights that stay.
 func (s *SparseGPT) solve(ctx context.Context, c *cut) (*prune.Mask, error) {

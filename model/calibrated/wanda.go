@@ -16,6 +16,7 @@ import (
 type Wanda struct {
 	Sparsity float64          `flag:"sparsity" range:"[0,1)" doc:"share of the prunable weights that is cut"`
 	Pattern  allocate.Pattern `flag:"pattern" doc:"what is cut: single weights (empty), N:M such as 2:4 (N of every M inputs stay), or block:HxW tiles"`
+	Inputs
 	Samples
 }
 
@@ -30,19 +31,21 @@ var wandaCard = &catalog.Card{
 }
 
 // NewWanda gives the method with its defaults.
-func NewWanda() *Wanda { return &Wanda{Sparsity: .5, Samples: Samples{Samples: 128}} }
+func NewWanda() *Wanda {
+	return &Wanda{Sparsity: .5, Inputs: Inputs{"block"}, Samples: Samples{Samples: 128}}
+}
 
 // Card describes the method.
 func (*Wanda) Card() *catalog.Card { return wandaCard }
 
-// Run cuts layer after layer, and fine-tunes.
+// Run cuts block after block, or layer after layer, and fine-tunes.
 func (s *Wanda) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
-	return s.each(ctx, j, false, s.pick)
+	return s.each(ctx, j, s.looks(), s.pick)
 }
 
 // ByPart cuts a part of a network in the same way.
 func (s *Wanda) ByPart() (*model.PartCut, error) {
-	return s.byPart(false, func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c) }), nil
+	return s.byPart(s.looks(), func(_ context.Context, c *cut) (*prune.Mask, error) { return s.pick(c) }), nil
 }
 
 // pick keeps in every row of a layer's matrix the weights of the largest |w| |x|.

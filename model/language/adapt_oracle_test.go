@@ -81,6 +81,8 @@ type llama struct {
 	ffn   []int    // neurons
 
 	look func(l, part int, x []float64) // is given what goes into o (0) and down (1) of a layer; nil: nobody looks
+	turn func(point int, x []float64)   // may change the stream in front of a layer's two halves, and behind the last; nil: nobody does
+	out  []float64                      // logits of the last text
 }
 
 func newLlama(g *graph.Graph) *llama {
@@ -142,8 +144,17 @@ func (m *llama) run(ids, next []int32) (states [][][]float64, loss float64) {
 		}
 		states = append(states, s)
 	}
+	change := func(point int) {
+		for _, x := range h {
+			if m.turn != nil {
+				m.turn(point, x)
+			}
+		}
+	}
+	m.out = nil
 	for l := range llamaLayers {
 		keep()
+		change(2 * l)
 		of := func(name string) []float64 { return m.w[layerWeight(l, name)] }
 		q, k, v := make([][]float64, len(h)), make([][]float64, len(h)), make([][]float64, len(h))
 		for t, x := range h {
@@ -176,6 +187,7 @@ func (m *llama) run(ids, next []int32) (states [][][]float64, loss float64) {
 				h[t][i] += x
 			}
 		}
+		change(2*l + 1)
 		for _, x := range h {
 			n := rmsNorm(x, of("post_attention_layernorm"))
 			a, b := times(n, of("mlp.gate_proj")), times(n, of("mlp.up_proj"))
@@ -194,6 +206,7 @@ func (m *llama) run(ids, next []int32) (states [][][]float64, loss float64) {
 	for t, x := range h {
 		z := times(rmsNorm(x, m.w["model.norm.weight"]), m.w["lm_head.weight"])
 		sum := 0.
+		m.out = append(m.out, z...)
 		for _, a := range z {
 			sum += math.Exp(a)
 		}

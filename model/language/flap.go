@@ -9,6 +9,7 @@ import (
 	"pare/catalog"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/lm/family"
 	"pare/model"
 	"pare/prune/calibrate"
 	"pare/prune/structure"
@@ -40,6 +41,14 @@ func NewFLAP() *FLAP {
 
 // Card describes the method.
 func (*FLAP) Card() *catalog.Card { return flapCard }
+
+// Unsaid says why biases cannot be written as a folder of a model whose layers have none.
+func (s *FLAP) Unsaid(g *graph.Graph) error {
+	if has, ok := family.Biases(g); !s.Bias || ok && has.Out && has.MLP {
+		return nil
+	}
+	return catalog.Errorf("method flap gives layers biases, for which the config.json of this model, whose layers have none, has no place: give {Bias}=false, or OUT.onnx")
+}
 
 // FLAPFacts are what the layers lost.
 type FLAPFacts struct {
@@ -82,6 +91,12 @@ func (s *FLAP) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 				}
 				f.Biases++
 			}
+		}
+		if err := res.Graph.Sort(); err != nil {
+			return nil, err
+		}
+		if err := op.InferAll(res.Graph); err != nil {
+			return nil, err
 		}
 	}
 	f.After = sizeOf(structure.CostOf(res.Graph))
@@ -168,7 +183,7 @@ func standardised(x []float64) []float64 {
 }
 
 // addBias adds numbers to a product of a network, by its name: to the bias that is added to
-// it, or as a new one.
+// it, or as a new one, behind which the nodes are to be sorted and inferred.
 func addBias(g *graph.Graph, product string, b []float32) error {
 	y := g.Value(product)
 	uses := g.Uses()
@@ -176,6 +191,7 @@ func addBias(g *graph.Graph, product string, b []float32) error {
 		return v.IsConst() && v.Role == graph.Param && v.Const.F32() != nil && v.Const.Len() == len(b) && len(uses[v]) == 1
 	}
 	add := func(v *graph.Value) {
+		v.Const = v.Const.Clone() // other networks may share it
 		for i, x := range b {
 			v.Const.F32()[i] += x
 		}
@@ -206,8 +222,5 @@ func addBias(g *graph.Graph, product string, b []float32) error {
 			g.Outputs[i] = z
 		}
 	}
-	if err := g.Sort(); err != nil {
-		return err
-	}
-	return op.InferAll(g)
+	return nil
 }

@@ -219,6 +219,23 @@ func allLogits(t *testing.T, j *model.Job) []float32 {
 	return out
 }
 
+// Biases go into the files of a model whose layers have some, and of no other.
+func TestFLAPUnsaid(t *testing.T) {
+	s := NewFLAP()
+	j := llamaJob(t)
+	if err := s.Unsaid(j.Graph); err == nil || !strings.Contains(err.Error(), "Bias=false") {
+		t.Errorf("%v", err)
+	}
+	s.Bias = false
+	if err := s.Unsaid(j.Graph); err != nil {
+		t.Error(err)
+	}
+	s.Bias = true
+	if g := turned(t)["gpt2"]; s.Unsaid(g) != nil {
+		t.Errorf("%v", s.Unsaid(g))
+	}
+}
+
 // What is asked for badly is refused, and a run that was stopped goes on to the same.
 func TestFLAPRefuses(t *testing.T) {
 	s := NewFLAP()

@@ -58,7 +58,9 @@ func (s *PERP) cut(ctx context.Context, j *model.Job) (*model.Result, error) {
 		}
 		return k.FitMasked(ctx, masks)
 	case "wanda":
-		m = &calibrated.Wanda{Sparsity: s.Sparsity, Pattern: s.Pattern, Samples: calibrated.Samples{Samples: s.Samples, Layers: layers}}
+		c := calibrated.NewWanda()
+		c.Sparsity, c.Pattern, c.Samples = s.Sparsity, s.Pattern, calibrated.Samples{Samples: s.Samples, Layers: layers}
+		m = c
 	default:
 		c := calibrated.NewSparseGPT()
 		c.Sparsity, c.Pattern, c.Samples = s.Sparsity, s.Pattern, calibrated.Samples{Samples: s.Samples, Layers: layers}

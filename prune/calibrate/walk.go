@@ -104,6 +104,12 @@ func NewWalk(g *graph.Graph, batches Batches, opt Options) (*Walk, error) {
 	return w, err
 }
 
+// Fork gives a walk that is at the same place, and goes on by itself.
+func (w *Walk) Fork() *Walk {
+	c := *w
+	return &c
+}
+
 // NewWalkOver begins at the one input of a network, whose values are rows: they are read
 // when they are needed, and must stay as they are until the walk has gone on.
 func NewWalkOver(g *graph.Graph, rows *Rows, opt Options) (*Walk, error) {

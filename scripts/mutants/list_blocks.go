@@ -11,7 +11,7 @@ var blockMutants = []Broken{
 	if r.rows == nil || last {
 		return nil
 	}
-	return r.next(ctx, p.Walk, g.Outputs[0])`,
+	return r.forth(ctx, p.Walk, g.Outputs[0])`,
 			New: `	whole, to := g.Clone(true)
 	if len(p.Weights) > 0 {
 		if err := r.cutPart(ctx, what, p); err != nil {
@@ -25,13 +25,13 @@ var blockMutants = []Broken{
 	if err != nil {
 		return err
 	}
-	return r.next(ctx, w, to[g.Outputs[0]])`},
+	return r.forth(ctx, w, to[g.Outputs[0]])`},
 		{Name: "blocks-last-batch", Breaks: "the last batch of samples does not go through the blocks",
 			Old: `	for b := range w.Batches() {
 		t, err := v.Run(ctx, b)`,
 			New: `	for b := range max(1, w.Batches()-1) {
 		t, err := v.Run(ctx, b)`},
-		{Name: "blocks-written-whole", Breaks: "a block's weights are written as they were read",
+		{Name: "blocks-written-whole", Breaks: "a block's weights are written as they were read", File: "model/blockwise/checkpoint.go",
 			Old: `t, err := family.Laid(p.Graph, w.Value)`,
 			New: `t, err := r.parts.Read(w.Name)`},
 		{Name: "blocks-written-shifted", Breaks: "weights of a block that are not cut are written from those of another of their size",
@@ -48,6 +48,15 @@ var blockMutants = []Broken{
 		{Name: "blocks-head-left", Breaks: "an output layer of its own is never cut",
 			Old: `r.parts.Head() != "" && r.cuts(r.parts.Head())`,
 			New: `r.parts.Head() != "" && r.cuts(r.parts.Head()) && r.job == nil`},
+		{Name: "blocks-anew", Breaks: "a run that was killed does its blocks again", File: "model/blockwise/checkpoint.go",
+			Old: `r.begin, r.cutParts, r.left`,
+			New: `_, r.cutParts, r.left`},
+		{Name: "blocks-old-rows", Breaks: "what goes into the next block is that of the first", File: "model/blockwise/checkpoint.go",
+			Old: `err = r.rows.Put(i, t)`,
+			New: `_ = t`},
+		{Name: "blocks-any-run", Breaks: "the checkpoint of another run is taken", File: "model/blockwise/checkpoint.go",
+			Old: `if !slices.Equal(p.Run, r.key) {`,
+			New: `if false {`},
 		{Name: "blocks-memory", Breaks: "activations may take the memory that a block takes", File: "model/blockwise/memory.go",
 			Old: `int(slack*float64(r.opt.Memory)) - need
 `,
