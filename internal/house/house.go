@@ -38,7 +38,7 @@ var Floors = []Floor{
 	{"Learning; language models on this machine", []string{"train", "lm/local"}},
 	{"Pruning while training; what a training made of its samples; measuring; what a run was; claims and verdicts", []string{"prune/hook", "train/dynamics", "measure", "run", "evidence"}},
 	{"What a method is and works on: of networks, of training sets", []string{"model", "data"}},
-	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search", "data/score", "data/coreset"}},
+	{"Families of methods", []string{"model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search", "model/federated", "data/score", "data/coreset"}},
 	{"What follows another method; language models block by block; was it worth it?", []string{"model/language", "model/blockwise", "model/diagnose"}},
 	{"The catalogue; sweeps", []string{"model/all", "data/all", "model/sweep", "model/advise"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},

@@ -23,19 +23,7 @@ func ErdosRenyi(ws []*prune.Weight, sparsity float64, kernel bool) ([]int, error
 
 // erdosRenyi spreads total entries.
 func erdosRenyi(ws []*prune.Weight, total int, kernel bool) ([]int, error) {
-	raw := make([]float64, len(ws))
-	for l, w := range ws {
-		dims := w.Const.Shape
-		if !kernel && len(dims) > 2 {
-			dims = dims[:2]
-		}
-		s, p := 0, 1
-		for _, d := range dims {
-			s, p = s+d, p*d
-		}
-		raw[l] = float64(s) / float64(p)
-	}
-	share, err := proportional(ws, raw, float64(total))
+	share, err := proportional(ws, erdosRenyiShares(ws, kernel), float64(total))
 	if err != nil {
 		return nil, err
 	}
