@@ -23,6 +23,7 @@ type Facts struct {
 type Candidate struct {
 	Kept []int   `json:"kept"` // of each layer
 	Loss float64 `json:"loss"` // mean over the clients' development parts
+	Held float64 `json:"held"` // on what is held out, which does not choose; 0 where nothing is
 	Out  []Out   `json:"left_out,omitempty"`
 }
 

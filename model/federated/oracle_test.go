@@ -1,15 +1,19 @@
 package federated
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"pare/dataset"
 	"pare/internal/modeltest"
 	"pare/internal/oracle"
 	"pare/model"
+	"pare/prune"
 	"pare/prune/allocate"
+	"pare/prune/score"
 	"pare/train"
 )
 
@@ -176,9 +180,21 @@ func (p *plain) round(t, until int) {
 			continue
 		}
 		g := n.Clone()
-		g.Gradient(p.streams[k].Batch(t*p.j.Recipe.Epochs, 0))
+		slope := make([][]float64, layers)
+		for b := range p.s.Batches {
+			g.Gradient(p.streams[k].Batch(t*p.j.Recipe.Epochs, b))
+			for l, w := range g.Weights() {
+				if slope[l] == nil {
+					slope[l] = make([]float64, len(w.X))
+				}
+				for i, x := range w.G {
+					slope[l][i] += x / float64(p.s.Batches)
+				}
+			}
+		}
 		for l := first; l < last; l++ {
 			w := g.Layers[l].W
+			w.G = slope[l]
 			if sum[l] == nil {
 				sum[l], sent[l] = make([]float64, len(w.X)), make([]bool, len(w.X))
 			}
@@ -248,6 +264,7 @@ func TestOracle(t *testing.T) {
 		{"one block", func(s *FedTiny) { s.Blocks, s.Every = 1, 2 }},
 		{"half of the rounds", func(s *FedTiny) { s.Until = train.Share(.5) }},
 		{"mask stays", func(s *FedTiny) { s.Rate = 0 }},
+		{"two batches", func(s *FedTiny) { s.Batches = 2 }},
 		{"one client", func(s *FedTiny) { s.Clients, s.Dirichlet = 1, 0 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -290,5 +307,122 @@ func TestBaseIsERK(t *testing.T) {
 		if m.Count() != want[l] {
 			t.Errorf("layer %d keeps %d, want %d", l, m.Count(), want[l])
 		}
+	}
+}
+
+// The masks to begin with: at random, by magnitude, by magnitude of what the server or the
+// largest client has trained.
+func TestBeginnings(t *testing.T) {
+	for _, mask := range []string{"random", "magnitude", "proxy", "local"} {
+		s, j := small(t)
+		s.Mask, s.Rate, s.Pre = mask, 0, 2
+		start, _ := j.Graph.Clone(true)
+		if mask == "proxy" {
+			s.Mask, s.Proxy = "magnitude", .3
+		}
+		f, err := s.prepare(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := f.own
+		if mask == "local" {
+			by = f.shards[0]
+			for _, c := range f.shards {
+				if c.Len() > by.Len() {
+					by = c
+				}
+			}
+		}
+		if by != nil {
+			k := *j
+			k.Data, k.Recipe.Epochs = &dataset.Data{Train: by, Norm: j.Data.Norm}, 2
+			if _, err := k.Fit(context.Background(), start); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ws, err := prune.Weights(start, prune.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := score.Magnitude(ws)
+		if mask == "random" {
+			of = score.Random(ws, j.Seed)
+		}
+		p := &plain{t: t, s: s, j: j, net: oracle.Read(t, start)}
+		var raw []float64
+		for _, y := range p.net.Layers {
+			raw = append(raw, float64(y.In+y.Out)/float64(y.In*y.Out))
+		}
+		res, err := f.run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l, keep := range p.kept(raw) {
+			for i, in := range oracle.Best(t, oracle.Wide(of[l]), keep, oracle.CutFirst) {
+				if in != res.Masks.Mask[l].Kept(i) {
+					t.Fatalf("%s: layer %d, entry %d: kept %v, want %v", mask, l, i, !in, in)
+				}
+			}
+		}
+	}
+}
+
+// Settings that the plain computation does not have change what comes out, each in its
+// own way: none is without effect.
+func TestSettings(t *testing.T) {
+	run := func(change func(s *FedTiny)) string {
+		s, j := small(t)
+		change(s)
+		return string(modeltest.Bits(modeltest.Run(t, s, j).Graph))
+	}
+	seen := map[string]string{}
+	for name, change := range map[string]func(s *FedTiny){
+		"default": func(*FedTiny) {}, "per round": func(s *FedTiny) { s.PerRound = 2 }, "uniform": func(s *FedTiny) { s.Allocate = "uniform" },
+		"clipped": func(s *FedTiny) { s.Clip = .01 }, "trimmed": func(s *FedTiny) { s.Aggregate = "trimmed:0.3" }, "iid": func(s *FedTiny) { s.Dirichlet = 0 },
+		"proxy": func(s *FedTiny) { s.Proxy = .2 }, "tuned": func(s *FedTiny) { s.Proxy, s.Tune = .2, 1 }, "left out": func(s *FedTiny) { s.DropOuts = .4 },
+	} {
+		b := run(change)
+		if seen[b] != "" {
+			t.Errorf("%s comes to the same as %s", name, seen[b])
+		}
+		seen[b] = name
+	}
+	s, j := small(t)
+	s.Clip = .01
+	for _, r := range modeltest.Run(t, s, j).Facts.(*Facts).Rounds {
+		if r.Clipped < 2 || r.Round == 1 && r.Clipped != 3 {
+			t.Errorf("round %d: %d updates are clipped", r.Round, r.Clipped)
+		}
+	}
+}
+
+// What cannot be is refused before any work, by the names of the fields.
+func TestRefused(t *testing.T) {
+	for want, change := range map[string]func(s *FedTiny, j *model.Job){
+		"{Sparsity} 0.95: of 312 parameters 15": func(s *FedTiny, _ *model.Job) { s.Sparsity = .95 },
+		"{PerRound} 4":                          func(s *FedTiny, _ *model.Job) { s.PerRound = 4 },
+		"{Until}":                               func(s *FedTiny, _ *model.Job) { s.Until = train.At{X: 7, Unit: train.Epochs} },
+		"{Aggregate}":                           func(s *FedTiny, _ *model.Job) { s.Aggregate = "median" },
+		"{Tune} 1":                              func(s *FedTiny, _ *model.Job) { s.Tune = 1 },
+		"{Clients} 90":                          func(s *FedTiny, _ *model.Job) { s.Clients = 90 },
+		"{Proxy} 0.001":                         func(s *FedTiny, _ *model.Job) { s.Proxy = .001 },
+		"{Recipe.Keep}":                         func(_ *FedTiny, j *model.Job) { j.Recipe.Keep = "best" },
+		"{Recipe.Recover}":                      func(_ *FedTiny, j *model.Job) { j.Recipe.Recover = "distil" },
+		"{Data}":                                func(_ *FedTiny, j *model.Job) { j.Recipe.Epochs = 0 },
+	} {
+		s, j := small(t)
+		change(s, j)
+		want = strings.NewReplacer("{", "", "}", "").Replace(want)
+		if _, err := s.prepare(j); err == nil || !strings.Contains(strings.NewReplacer("{", "", "}", "").Replace(err.Error()), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	_, j := small(t)
+	j.Data.Train.Fields = j.Data.Train.Fields[:1]
+	if _, err := Split(j.Data.Train, 3, .7, 1); err == nil || !strings.Contains(err.Error(), "Dirichlet") {
+		t.Errorf("shards by class of samples without one: %v", err)
+	}
+	if _, err := Split(j.Data.Train, 3, 0, 1); err != nil {
+		t.Error(err)
 	}
 }

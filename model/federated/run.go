@@ -205,9 +205,30 @@ func (f *federation) begin(ctx context.Context) error {
 		return err
 	}
 	if f.Mask == "adaptive" {
-		return s.choose(ctx, pool)
+		if err := s.choose(ctx, pool); err != nil {
+			return err
+		}
+		return f.lookAt(ctx, pool)
 	}
 	s.share(pool[0].masks, pool[0].model)
+	s.net.write(s.model, s.masks)
+	return nil
+}
+
+// lookAt notes what candidates come to on what is held out. It changes nothing.
+func (f *federation) lookAt(ctx context.Context, pool []candidate) error {
+	held, s := f.job.Held(), f.server
+	if held == nil {
+		return nil
+	}
+	for i, c := range pool {
+		s.net.write(c.model, c.masks)
+		m, err := held.Run(ctx, f.job.Graph)
+		if err != nil {
+			return err
+		}
+		s.facts.Pool[i].Held = m.Loss
+	}
 	s.net.write(s.model, s.masks)
 	return nil
 }

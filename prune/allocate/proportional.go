@@ -39,23 +39,3 @@ func largest(x []int) int {
 	}
 	return at
 }
-
-// ErdosRenyiShares is what ErdosRenyi's shares are in proportion to: the sum of a weight's
-// dimensions over their product, kernels' sizes among them.
-func ErdosRenyiShares(ws []*prune.Weight) []float64 { return erdosRenyiShares(ws, true) }
-
-func erdosRenyiShares(ws []*prune.Weight, kernel bool) []float64 {
-	raw := make([]float64, len(ws))
-	for l, w := range ws {
-		dims := w.Const.Shape
-		if !kernel && len(dims) > 2 {
-			dims = dims[:2]
-		}
-		s, p := 0, 1
-		for _, d := range dims {
-			s, p = s+d, p*d
-		}
-		raw[l] = float64(s) / float64(p)
-	}
-	return raw
-}
