@@ -17,7 +17,10 @@ var fedtiny = &evidence.Experiment{
 	About: "ResNet-8 (75,002 parameters)",
 	Seeds: 3,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
-		b := glyphs(4, .6, 1000, seed, put)
+		b, err := digits(seed, put)
+		if err != nil {
+			return err
+		}
 		g, err := zoo.New("resnet8", zoo.Options{In: []int{1, 8, 8}, Seed: seed})
 		if err != nil {
 			return err
@@ -27,7 +30,7 @@ var fedtiny = &evidence.Experiment{
 		for _, d := range []struct {
 			name    string
 			density float64
-		}{{"0.02", .02}, {"0.05", .05}} {
+		}{{"0.02", .02}} {
 			for _, a := range []struct {
 				name, mask string
 				rate       float64
