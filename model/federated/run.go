@@ -51,13 +51,19 @@ func (s *FedTiny) prepare(j *model.Job) (*federation, error) {
 	if err != nil {
 		return nil, err
 	}
-	sv := &Server{set: s, net: net, link: clients, seed: j.Seed, costs: costsOf(j.Graph, ws), log: j.Logf, held: make([]int, len(clients)),
-		rate:  schedule.Exchange{Rate: s.Rate, Over: end, End: end, Every: s.Every},
-		facts: &Facts{Params: net.Params(), Dense: count(net.Dense), Kept: total, Rounds: []Round{}, Of: make([]ClientFacts, len(clients))}}
-	for k, c := range shards {
-		sv.facts.Of[k].Samples = c.Len()
+	f := &federation{FedTiny: s, job: j, clients: clients, key: key, own: own, shards: shards, server: s.server(j, net, clients, end, total)}
+	for k, c := range clients {
+		f.server.facts.Of[k].Samples = shards[k].Len()
+		f.loads = append(f.loads, load{c.steps(), c.job.Recipe.Batch})
 	}
-	return &federation{FedTiny: s, job: j, server: sv, clients: clients, key: key, own: own, shards: shards}, nil
+	return f, nil
+}
+
+// server is one whose clients have not been asked yet.
+func (s *FedTiny) server(j *model.Job, net *network, link Link, end, total int) *Server {
+	return &Server{set: s, net: net, link: link, seed: j.Seed, costs: costsOf(j.Graph, net.ws), log: j.Logf, held: make([]int, s.Clients),
+		rate:  schedule.Exchange{Rate: s.Rate, Over: end, End: end, Every: s.Every},
+		facts: &Facts{Params: net.Params(), Dense: count(net.Dense), Kept: total, Rounds: []Round{}, Of: make([]ClientFacts, s.Clients)}}
 }
 
 // divide gives the server its samples, nil where it has none, and the clients theirs.
@@ -97,12 +103,16 @@ func (s *FedTiny) clients(j *model.Job, shards []*dataset.Set) (inProcess, error
 	return out, nil
 }
 
-// federation is a run: the server and its clients in one process.
+// load is what a round takes a client: optimiser steps, of so many samples each.
+type load struct{ steps, batch int }
+
+// federation is a run: the server, and its clients where they are in the same process.
 type federation struct {
 	*FedTiny
 	job     *model.Job
 	server  *Server
-	clients inProcess
+	clients inProcess // nil: elsewhere
+	loads   []load
 	key     run.Key
 	own     *dataset.Set // the server's samples; nil: it has none
 	shards  []*dataset.Set
@@ -131,7 +141,7 @@ func (f *federation) run(ctx context.Context) (*model.Result, error) {
 		}
 		if old != nil {
 			st = old
-			f.clients.resumed(f.server.masks, f.server.held, f.server.version)
+			f.resumed()
 		}
 	}
 	if f.server.version == 0 {
@@ -156,8 +166,25 @@ func (f *federation) run(ctx context.Context) (*model.Result, error) {
 		if err := f.server.save(save, st); err != nil {
 			return nil, err
 		}
+		if f.clients == nil && onStep != nil {
+			onStep(st.Steps, 0, 0)
+		}
 	}
 	return f.result(st), nil
+}
+
+// resumed tells clients what they had of masks when the run was stopped; those that are
+// elsewhere may have begun anew, and are sent them again.
+func (f *federation) resumed() {
+	s := f.server
+	if f.clients == nil {
+		clear(s.held)
+	}
+	for k, c := range f.clients {
+		if s.held[k] == s.version {
+			c.masks = s.masks
+		}
+	}
 }
 
 // on is the job of the server's, or a client's, training of the whole network.
@@ -237,7 +264,7 @@ func (f *federation) lookAt(ctx context.Context, pool []candidate) error {
 func (f *federation) steps(from, to int) (n int) {
 	for t := from; t <= to; t++ {
 		for _, k := range f.server.sample(t) {
-			n += f.clients[k].steps()
+			n += f.loads[k].steps
 		}
 	}
 	return n
@@ -254,12 +281,11 @@ func (f *federation) round(ctx context.Context, st *state) error {
 	}
 	st.Steps = before + f.steps(t, t)
 	for _, k := range s.sample(t) {
-		c, of := f.clients[k], &s.facts.Of[k]
+		of, batch := &s.facts.Of[k], int64(f.loads[k].batch)
 		if s.drops(t, k) {
 			continue
 		}
-		batch := int64(c.job.Recipe.Batch)
-		n := int64(c.steps()) * batch
+		n := int64(f.loads[k].steps) * batch
 		of.MACs += 3 * n * s.costs.under(masks)
 		of.Whole += 3 * n * s.costs.all
 		if len(grow) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"pare/prune"
 	"pare/prune/hook"
@@ -116,13 +117,16 @@ func (s *Server) round(ctx context.Context, t int) error {
 	grow := s.quotas(t)
 	var updates []*Update
 	var samples []int
-	for _, k := range s.sample(t) {
-		u, err := s.update(ctx, k, t, grow)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			f.Out = append(f.Out, s.leave(t, k, err))
+	who := s.sample(t)
+	answers, errs := make([]*Update, len(who)), make([]error, len(who))
+	s.each(who, func(i, k int) { answers[i], errs[i] = s.update(ctx, k, t, grow) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i, k := range who {
+		u := answers[i]
+		if errs[i] != nil {
+			f.Out = append(f.Out, s.leave(t, k, errs[i]))
 			continue
 		}
 		if s.set.Clip > 0 && clip(u.Model, s.model, s.set.Clip) {
@@ -146,6 +150,21 @@ func (s *Server) round(ctx context.Context, t int) error {
 	}
 	s.facts.Rounds = append(s.facts.Rounds, f)
 	return nil
+}
+
+// each does something for clients: at the same time where they are apart.
+func (s *Server) each(who []int, do func(i, k int)) {
+	if _, apart := s.link.(*Gate); !apart {
+		for i, k := range who {
+			do(i, k)
+		}
+		return
+	}
+	var wait sync.WaitGroup
+	for i, k := range who {
+		wait.Go(func() { do(i, k) })
+	}
+	wait.Wait()
 }
 
 // update asks one client for its training, and checks what it sends.
@@ -225,15 +244,6 @@ type inProcess []*Client
 // Ask lets a client answer.
 func (p inProcess) Ask(ctx context.Context, client int, message []byte) ([]byte, error) {
 	return p[client].Answer(ctx, message)
-}
-
-// resumed tells clients what they had of masks when a run was stopped.
-func (p inProcess) resumed(masks []*prune.Mask, held []int, version int) {
-	for k, c := range p {
-		if held[k] == version {
-			c.masks = masks
-		}
-	}
 }
 
 // norms of all, asked of every client for a candidate. Who fails is left out.
