@@ -38,7 +38,7 @@ var fedtiny = &evidence.Experiment{
 				s := federated.NewFedTiny()
 				s.Sparsity, s.Mask, s.Rate = 1-d.density, a.mask, a.rate
 				s.Rounds, s.Every, s.Until, s.Proxy, s.Pool = 24, 2, train.Share(.75), .1, 5
-				j := b.judged(g, model.Recipe{Epochs: 1, Batch: 20, LR: .1, Schedule: "cosine", Optimizer: "sgd", Decay: 5e-4})
+				j := b.judged(g, model.Recipe{Epochs: 1, Batch: 20, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4})
 				res, err := model.Run(ctx, s, j)
 				if err != nil {
 					return fmt.Errorf("%s: %w", a.name, err)
