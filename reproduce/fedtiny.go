@@ -37,7 +37,7 @@ var fedtiny = &evidence.Experiment{
 			}{{"fedtiny", "adaptive", .3}, {"at the server", "magnitude", 0}, {"at random", "random", 0}, {"at one client", "local", 0}, {"without choice", "magnitude", .3}, {"without adjustment", "adaptive", 0}} {
 				s := federated.NewFedTiny()
 				s.Sparsity, s.Mask, s.Rate = 1-d.density, a.mask, a.rate
-				s.Rounds, s.Every, s.Until, s.Proxy, s.Pool = 24, 2, train.Share(.75), .1, 5
+				s.Rounds, s.Every, s.Blocks, s.Until, s.Proxy, s.Pool = 30, 1, 3, train.Share(.75), .1, 5
 				j := b.judged(g, model.Recipe{Epochs: 1, Batch: 20, LR: .1, Schedule: "cosine", Optimizer: "sgd", Momentum: .9, Decay: 5e-4})
 				res, err := model.Run(ctx, s, j)
 				if err != nil {
