@@ -20,6 +20,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/run"
 	"pare/train"
 	"pare/train/dynamics"
 )
@@ -45,7 +46,23 @@ type Job struct {
 	Score      *Score          // what samples are chosen by
 	Cut        *Score          // what the very hardest are cut off by; nil: Score
 
+	Surrogate *graph.Graph   // trained on the set, which samples of the targets are shown to
+	Targets   []*Target      // tasks that a network trained on the set is to be fine-tuned for
+	Held      []*dataset.Set // validation and test sets of the same data
+
+	// Pilot trains a network on a subset for a short time and gives how good it is on samples
+	// that it was not trained on; nil: nobody tries.
+	Pilot func(ctx context.Context, s *Subset) (train.Score, error)
+
 	Log func(format string, a ...any)
+}
+
+// Target is the training set of a task that a network is to be fine-tuned for. Its samples
+// are normalised as those of the job's set, for that is what the surrogate knows.
+type Target struct {
+	Name       string
+	Set        *dataset.Set
+	Embeddings *Embeddings // by the network that made the job's
 }
 
 // Result is what came out: a score, or a subset.
@@ -91,7 +108,9 @@ func Run(ctx context.Context, m Method, j *Job) (*Result, error) {
 	}
 	if s := res.Subset; s != nil {
 		s.Name, s.Data, s.Of, s.Made = name, digest, j.Set.Len(), made(m, j)
-		res.noteClasses(j.Set)
+		if s.Classes == nil {
+			res.noteClasses(j.Set)
+		}
 	}
 	return res, nil
 }
@@ -102,6 +121,12 @@ func made(m Method, j *Job) map[string]string {
 	out["seed"] = fmt.Sprint(j.Seed)
 	if j.Score != nil {
 		out["score"] = j.Score.Name
+	}
+	if j.Surrogate != nil {
+		out["surrogate"] = run.Digest(j.Surrogate)
+	}
+	for i, t := range j.Targets {
+		out[fmt.Sprintf("target.%d", i+1)] = t.Set.Digest()
 	}
 	for _, l := range j.Dynamics {
 		out["network"] = l.Network
@@ -119,16 +144,7 @@ func (r *Result) Note(format string, a ...any) {
 
 // noteMissing says how many samples of the set the score lacks.
 func (r *Result) noteMissing(set *dataset.Set) {
-	has := make(map[int32]bool, len(r.Score.Numbers))
-	for _, k := range r.Score.Numbers {
-		has[k] = true
-	}
-	missing := 0
-	for i := range set.Len() {
-		if !has[int32(set.Number(i))] {
-			missing++
-		}
-	}
+	missing := set.Len() - r.Score.Among(set)
 	if missing > 0 {
 		r.Note("%d of the %d samples are not in the log of training and have no score: they were held out, or {Data} is split otherwise", missing, set.Len())
 	}
@@ -161,7 +177,7 @@ func (r *Result) noteClasses(set *dataset.Set) {
 		}
 	}
 	if gone != nil {
-		r.Note("nothing is left of classes %v: keep more, or a minimum of each class with {Floor}", gone)
+		r.Note("nothing is left of classes %v: keep more", gone)
 	} else if len(before) > 1 {
 		r.Note("the rarest class, %d, keeps %d of its %d samples", rare, least, before[rare])
 	}
@@ -228,4 +244,17 @@ func (j *Job) NeedsEmbeddings() (*Embeddings, error) {
 		return nil, catalog.Errorf("{Embeddings}: there are %d, and %d samples", j.Embeddings.N, j.Set.Len())
 	}
 	return j.Embeddings, nil
+}
+
+// NeedsTargets gives the target tasks.
+func (j *Job) NeedsTargets() ([]*Target, error) {
+	if len(j.Targets) == 0 {
+		return nil, catalog.Errorf("what stays is what a target task has use for: give {Target}, the data of that task")
+	}
+	for _, t := range j.Targets {
+		if t.Set.Len() == 0 {
+			return nil, catalog.Errorf("{Target} %s: it has no training samples", t.Name)
+		}
+	}
+	return j.Targets, nil
 }

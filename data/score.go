@@ -141,6 +141,21 @@ func (s *Score) Hardness(set *dataset.Set) ([]float64, error) {
 	return out, err
 }
 
+// Among is the number of samples of a set that have a score.
+func (s *Score) Among(set *dataset.Set) int {
+	n := 0
+	has := make(map[int32]bool, len(s.Numbers))
+	for _, k := range s.Numbers {
+		has[k] = true
+	}
+	for i := range set.Len() {
+		if has[int32(set.Number(i))] {
+			n++
+		}
+	}
+	return n
+}
+
 // Order lists samples from the highest number to the lowest; equal ones by their place.
 func Order(x []float64) []int {
 	out := make([]int, len(x))

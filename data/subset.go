@@ -15,6 +15,10 @@ type Subset struct {
 	Of      int               `json:"of,omitempty"`   // samples that there were
 	Made    map[string]string `json:"made,omitempty"` // settings it was made with
 	Numbers []int32           `json:"-"`              // stored numbers of the samples, rising
+
+	// Classes are those that stay, rising, where whole classes go: they are numbered anew in
+	// this order. nil: classes keep their numbers.
+	Classes []int32 `json:"classes,omitempty"`
 }
 
 // Keep is the subset of samples of a set, by their places.
@@ -43,10 +47,46 @@ func (s *Subset) Select(set *dataset.Set) (*dataset.Set, error) {
 		return nil, catalog.Errorf("{Subset} has no samples")
 	}
 	out, err := set.Pick(s.Numbers)
+	if y := set.Class(); err == nil && len(s.Classes) > 0 {
+		if y != nil && int(s.Classes[len(s.Classes)-1]) >= y.Classes {
+			return nil, catalog.Errorf("{Subset}: class %d is to stay, and the {Data} has %d classes", s.Classes[len(s.Classes)-1], y.Classes)
+		}
+		all := out.Len()
+		if out, err = out.Only(s.Classes); err == nil && out.Len() < all {
+			err = fmt.Errorf("%d of the %d samples are of classes that are not to stay", all-out.Len(), all)
+		}
+	}
 	if err != nil {
 		return nil, catalog.Errorf("{Subset}: %v", err)
 	}
 	return out, nil
+}
+
+// Apply is data with the samples of the subset alone in its training set. Where whole
+// classes go, they go from the validation and the test set too, and those that stay have
+// the same new numbers everywhere.
+func (s *Subset) Apply(d *dataset.Data) (*dataset.Data, error) {
+	if d.Train == nil {
+		return nil, catalog.Errorf("{Data} has no training set")
+	}
+	out := *d
+	var err error
+	if out.Train, err = s.Select(d.Train); err != nil || len(s.Classes) == 0 {
+		return &out, err
+	}
+	for _, held := range []**dataset.Set{&out.Val, &out.Test} {
+		if *held == nil {
+			continue
+		}
+		was := *held
+		if *held, err = was.Only(s.Classes); err == nil && (*held).Len() == 0 {
+			err = fmt.Errorf("no sample of the %s set is of a class that stays", was.Name)
+		}
+		if err != nil {
+			return nil, catalog.Errorf("{Subset}: %v", err)
+		}
+	}
+	return &out, nil
 }
 
 // Amount is the setting of how many samples stay.

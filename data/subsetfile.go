@@ -93,17 +93,27 @@ func parseSubset(b []byte, ext string) (*Subset, error) {
 	if s.Score != "" {
 		return nil, fmt.Errorf("it is a file of scores (%.40s): choose samples by them first", s.Score)
 	}
-	sorted := slices.Sorted(slices.Values(s.Numbers))
-	for i := range sorted {
-		if i > 0 && sorted[i] == sorted[i-1] {
-			return nil, fmt.Errorf("sample %d is there twice", sorted[i])
+	return &s.Subset, s.settle()
+}
+
+// settle sorts the samples that were read, and returns an error where the file says
+// something impossible.
+func (s *Subset) settle() error {
+	for i, c := range s.Classes {
+		if c < 0 || i > 0 && c <= s.Classes[i-1] {
+			return fmt.Errorf("its classes %v do not rise from 0 or more", s.Classes[:i+1])
 		}
 	}
-	if len(sorted) == 0 {
-		return nil, errors.New("it has no samples")
+	slices.Sort(s.Numbers)
+	for i := range s.Numbers {
+		if i > 0 && s.Numbers[i] == s.Numbers[i-1] {
+			return fmt.Errorf("sample %d is there twice", s.Numbers[i])
+		}
 	}
-	s.Numbers = sorted
-	return &s.Subset, nil
+	if len(s.Numbers) == 0 {
+		return errors.New("it has no samples")
+	}
+	return nil
 }
 
 // Encode writes the subset as a file of an ending has it (see Files).

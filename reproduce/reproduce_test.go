@@ -57,7 +57,7 @@ func card(name string) (*catalog.Card, error) {
 // number.
 func TestAll(t *testing.T) {
 	for _, m := range dataall.List() {
-		if c := m.Card(); c.ID != "" && Find(c.Name) == nil {
+		if c := m.Card(); c.ID != "" && Find(c.ID) == nil {
 			t.Errorf("%s has no experiment", c.Name)
 		}
 	}

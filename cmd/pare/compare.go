@@ -120,13 +120,16 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		return err
 	}
 	q.recipe.Renorm = c.renorm(cmd, name, q.recipe.Renorm)
-	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry, LatencyCmd: q.latencyCmd}
+	s := &sweep.Sweep{Dir: q.dir, Data: d, Recipe: q.recipe, Cells: cells, Engine: o, Jobs: q.jobs, Retry: q.retry, LatencyCmd: q.latencyCmd}
 	if s.Jobs == 0 {
 		if s.Jobs = c.threads; s.Jobs == 0 {
 			s.Jobs = runtime.GOMAXPROCS(0)
 		}
 	}
-	if err := c.networks(s, name, q.seeds); err != nil {
+	if s.Networks, err = c.seeded(name, d, &s.Recipe, q.seeds); err != nil {
+		return err
+	}
+	if err := (&model.Job{Graph: s.Networks[1], Data: d, Recipe: s.Recipe, Engine: o}).Check(); err != nil {
 		return err
 	}
 	outs, err := c.sweep(cmd, s)
@@ -196,31 +199,31 @@ func (q *comparison) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.sparsities, q.seeds)
 }
 
-// networks reads or builds the network that each seed starts from, and checks that it
-// can be trained.
-func (c *cli) networks(s *sweep.Sweep, name string, seeds int) error {
+// seeded reads or builds the network that each seed starts from, and checks that it goes
+// with the data.
+func (c *cli) seeded(name string, d *dataset.Data, r *model.Recipe, seeds int) (map[uint64]*graph.Graph, error) {
+	out := map[uint64]*graph.Graph{}
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if _, err := os.Stat(name); err == nil && seed > 1 {
-			s.Networks[seed] = s.Networks[1]
+			out[seed] = out[1]
 			continue
 		}
-		d := s.Data
-		by, err := s.Recipe.Judge()
+		by, err := r.Judge()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		g, err := c.network(name, "", d.Eval(), seed)
 		if err == nil && seed == 1 {
-			err = c.fits(name, g, d, &s.Recipe)
+			err = c.fits(name, g, d, r)
 		} else if err == nil {
 			_, err = model.Fits(g, d, by) // its notes are those of the first
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.Networks[seed] = g
+		out[seed] = g
 	}
-	return (&model.Job{Graph: s.Networks[1], Data: s.Data, Recipe: s.Recipe, Engine: s.Engine}).Check()
+	return out, nil
 }
 
 // sweep makes the runs under a progress bar, or tells of each that ends.
@@ -303,7 +306,7 @@ func failure(outs []*sweep.Outcome) error {
 // public is the page of documentation, which tells no paths.
 func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
 	pub := *from
-	pub.Command, pub.Data, pub.Files = "", q.dataName(), slices.Clone(from.Files)
+	pub.Command, pub.Data, pub.Files = "", pathless(q.data), slices.Clone(from.Files)
 	for i := range pub.Files {
 		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
 	}
@@ -337,9 +340,9 @@ func (q *comparison) write(r, public *report.Report) error {
 	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
 }
 
-// dataName is the data without the paths of files.
-func (q *comparison) dataName() string {
-	kind, path, ok := strings.Cut(q.data, ":")
+// pathless is data without the paths of files.
+func pathless(spec string) string {
+	kind, path, ok := strings.Cut(spec, ":")
 	if ok {
 		kind += ":"
 		if _, opts, any := strings.Cut(path, "?"); any {
@@ -351,22 +354,29 @@ func (q *comparison) dataName() string {
 	return kind
 }
 
+// settingWords are settings as words of a command line, but for those that are as good as
+// not given, or of which without is true.
+func settingWords(p any, without func(name string) bool) (out []string) {
+	for _, x := range catalog.Settings(p) {
+		switch v := x.String(); {
+		case without(x.Name) || v == "0" || v == "false" || v == "":
+		case v == "true":
+			out = append(out, "--"+x.Name)
+		default:
+			out = append(out, "--"+x.Name, v)
+		}
+	}
+	return out
+}
+
 // command is what makes the page again, without the paths of files.
 func (q *comparison) command(name string, threads int) string {
 	what := []string{"--methods", strings.Join(q.methods, ",")}
 	if q.pair != nil {
 		what = []string{"--contrast", q.pair.Name}
 	}
-	out := []string{"pare model compare", name, "--data", q.dataName(), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
-	for _, x := range catalog.Settings(&q.recipe) {
-		switch v := x.String(); v {
-		case "0", "false", "":
-		case "true":
-			out = append(out, "--"+x.Name)
-		default:
-			out = append(out, "--"+x.Name, v)
-		}
-	}
+	out := []string{"pare model compare", name, "--data", pathless(q.data), what[0], what[1], "--sparsity", strings.Join(q.sparsities, ","), fmt.Sprint("--seeds ", q.seeds)}
+	out = append(out, settingWords(&q.recipe, func(string) bool { return false })...)
 	if q.latencyCmd != "" {
 		out = append(out, "--latency-cmd", measure.Quote(q.latencyCmd))
 	}

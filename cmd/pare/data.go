@@ -15,7 +15,7 @@ import (
 
 func (c *cli) data() *cobra.Command {
 	m := &cobra.Command{Use: "data", Short: "See what data sets hold and what is wrong with them, score their samples, choose those that stay", RunE: noCommand}
-	m.AddCommand(c.inspectData(), c.dedupData(), c.applyData(), c.scoreData(), c.pruneData(), c.benchData())
+	m.AddCommand(c.inspectData(), c.dedupData(), c.applyData(), c.scoreData(), c.pruneData(), c.compareData(), c.benchData())
 	return m
 }
 

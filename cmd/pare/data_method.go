@@ -30,6 +30,8 @@ type fromFiles struct {
 	encoder, layer string
 	score, hard    string
 	cut            string
+	transfer       transferring
+	pilot          piloting
 	seed           uint64
 	method         data.Method
 }
@@ -117,6 +119,8 @@ func (q *fromFiles) flags(c *cli, cmd *cobra.Command, method string) {
 // inputs are the files that are read.
 func (q *fromFiles) inputs() []input {
 	in := append(dataFiles(q.spec), input{what: "file of embeddings", path: q.embeddings}, input{what: "encoder", path: q.encoder}, input{what: "score", path: q.score}, input{what: "score of the cut-off", path: q.cut})
+	in = append(in, q.transfer.inputs()...)
+	in = append(in, input{what: "network of the pilot", path: q.pilot.network})
 	for _, path := range q.logs {
 		in = append(in, input{what: "log of training", path: path})
 	}
@@ -135,6 +139,9 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		if cmd.Flags().Changed(s.Name) && c.spec.Gives(q.method, s.Name) {
 			return nil, usage("--%s is given twice: in --method and as a flag; leave one out", s.Name)
 		}
+	}
+	if err := q.sourced(); err != nil {
+		return nil, err
 	}
 	if q.spec == "" || q.to == "" {
 		return nil, usage("give --data SPEC and -o OUT%s\nSee: %s", ends[0], c.helpOf(cmd))
@@ -157,6 +164,11 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		return nil, fmt.Errorf("data %q has no training set", q.spec)
 	}
 	j := &data.Job{Set: d.Train, Norm: d.Norm, Seed: q.seed, Engine: o, Log: c.log()}
+	for _, s := range []*dataset.Set{d.Val, d.Test} {
+		if s != nil {
+			j.Held = append(j.Held, s)
+		}
+	}
 	for _, path := range q.logs {
 		l, err := dynamics.Read(path)
 		if err != nil {
@@ -174,7 +186,13 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 	if err := q.embed(c, j, d); err != nil {
 		return nil, err
 	}
-	return j, q.readScores(c, j)
+	if err := q.targets(c, j, d); err != nil {
+		return nil, err
+	}
+	if err := q.readScores(c, j); err != nil {
+		return nil, err
+	}
+	return j, q.pilot.ready(c, cmd, q, j, d)
 }
 
 // embed reads or makes embeddings.
@@ -233,7 +251,7 @@ func (q *fromFiles) write(c *cli, res *data.Result, encode func(ext string) ([]b
 }
 
 // ofData calls fields of a job of data by flags.
-var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Score": "score", "Hard": "hard", "Cut": "cut",
+var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Score": "score", "Hard": "hard", "Cut": "cut", "Target": "target", "Surrogate": "surrogate", "Pilot": "pilot",
 	"Subset": "subset", "Record": "record", "Recipe.Sampler": "sampler"}
 
 // dataFlagOf is the flag of a field of a method of data, or its job; "": there is none.

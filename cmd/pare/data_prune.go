@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"pare/catalog"
 	"pare/data"
@@ -26,6 +28,8 @@ The settings of the method are flags: pare data prune --method NAME --help shows
   pare data prune --data cifar10:DIR --method rank --end easy --floor 0.5 --keep 0.2 --score prototypes.csv -o easy.txt
   pare data prune --data cifar10:DIR --keep 0.1 --stratified -o random.txt
   pare data prune --data cifar10:DIR --method k-centre --samples 1000 --encoder net.onnx -o centres.jsonl
+  pare data prune --data 'cifar10:DIR?val=0.1' --method rank --end auto --pilot resnet20 --keep 0.3 --score aum.csv -o third.txt
+  pare data prune --method label-mapping --source photos:DIR --target flowers:DIR --surrogate small.onnx --classes 0.4 -o kept.txt
   pare model train resnet20 --data cifar10:DIR --subset tenth.txt --epochs 200 -o net.onnx`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runPruneData(cmd, q) }}
 	f := cmd.Flags()
@@ -33,6 +37,8 @@ The settings of the method are flags: pare data prune --method NAME --help shows
 	f.StringVar(&q.score, "score", "", "file of scores that samples are chosen by (.csv, .jsonl or .npy)")
 	f.StringVar(&q.hard, "hard", "", "end of the scores that is hard, low or high, where the file does not say")
 	f.StringVar(&q.cut, "cut", "", "another file of scores, by which the very hardest are cut off (ccs)")
+	q.transfer.flags(f)
+	q.pilot.flags(f)
 	q.flags(c, cmd, defaultSubset)
 	return cmd
 }
@@ -65,6 +71,9 @@ func (c *cli) runPruneData(cmd *cobra.Command, q *fromFiles) error {
 	if err != nil {
 		return err
 	}
+	if res.Subset.Classes != nil && strings.EqualFold(filepath.Ext(q.to), ".npy") {
+		res.Note("%s is an array, which says nothing of classes: labels keep their numbers and validation sets stay whole (.txt, .csv and .jsonl say it)", q.to)
+	}
 	if err := q.write(c, res, res.Subset.Encode); err != nil {
 		return err
 	}
@@ -74,7 +83,7 @@ func (c *cli) runPruneData(cmd *cobra.Command, q *fromFiles) error {
 		in[k] = true
 	}
 	s.count(j, in)
-	if e := j.Embeddings; e != nil {
+	if e := j.Embeddings; e != nil && j.Targets == nil {
 		var places []int
 		for i := range e.N {
 			if in[int32(j.Set.Number(i))] {

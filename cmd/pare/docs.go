@@ -10,6 +10,7 @@ import (
 	"pare/catalog"
 	dataall "pare/data/all"
 	"pare/dataset"
+	"pare/evidence"
 	"pare/model/all"
 	"pare/reproduce"
 
@@ -67,13 +68,21 @@ func methodSection(b *strings.Builder, m described) {
 			row(b, "`--"+s.Name+"`", s.Default, s.Allowed(), s.Doc)
 		}
 	}
-	if e := reproduce.Find(k.Name); e != nil {
+	if e := experiment(k); e != nil {
 		fmt.Fprintf(b, "\nReproduction (`pare reproduce %s`): %s It holds where\n\n", k.ID, e.About)
 		for _, cl := range e.Claims {
 			fmt.Fprintf(b, "- %s\n", cl.Text)
 		}
 	}
 	b.WriteString("\n")
+}
+
+// experiment is that of a method, or of the paper that it comes from; nil: there is none.
+func experiment(k *catalog.Card) *evidence.Experiment {
+	if e := reproduce.Find(k.Name); e != nil || k.ID == "" {
+		return e
+	}
+	return reproduce.Find(k.ID)
 }
 
 // taxonomy writes the axes, what their values mean, and the place of every method.

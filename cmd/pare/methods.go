@@ -8,7 +8,6 @@ import (
 	dataall "pare/data/all"
 	"pare/model/all"
 	"pare/report"
-	"pare/reproduce"
 
 	"github.com/spf13/cobra"
 )
@@ -117,7 +116,7 @@ func methodOf(name string) (described, error) {
 
 // entry is a method for machines.
 func entry(m described) catalog.Entry {
-	return catalog.Entry{Card: m.Card(), Settings: catalog.Settings(m), Reproduces: reproduce.Find(m.Card().Name) != nil}
+	return catalog.Entry{Card: m.Card(), Settings: catalog.Settings(m), Reproduces: experiment(m.Card()) != nil}
 }
 
 // filterColumns are the axes that a filter asks for, in their order.

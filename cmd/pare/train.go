@@ -44,7 +44,7 @@ func (c *cli) train() *cobra.Command {
 	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare; of a language model also .gguf, or a folder)")
 	q.to.flags(f)
 	c.dataFlags(cmd, &q.data, "data to train on")
-	f.StringVar(&q.subset, "subset", "", "train on these samples of the training set alone: a list of their numbers, as pare data prune writes it")
+	f.StringVar(&q.subset, "subset", "", "train on these samples of the training set alone: a list of their numbers, as pare data prune writes it (where whole classes go, they go from the other sets too, and labels are numbered anew)")
 	f.StringVar(&q.record, "record", "", "dynamics: note what the training makes of each sample, for pare data score, in a file beside the output (OUT.dynamics)")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
 	f.StringVar(&q.html, "report", "", "write a report page (.html)")
@@ -155,11 +155,10 @@ func (q *training) selected(d *dataset.Data) (*dataset.Data, error) {
 	if d.Train == nil {
 		return nil, fmt.Errorf("data %q has no training set", q.data)
 	}
-	c := *d
-	if c.Train, err = s.Select(d.Train); err != nil {
+	if d, err = s.Apply(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", q.subset, err)
 	}
-	return &c, nil
+	return d, nil
 }
 
 // fit trains a job's network under a progress bar.

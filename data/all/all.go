@@ -8,6 +8,7 @@ import (
 	"pare/data"
 	"pare/data/coreset"
 	"pare/data/score"
+	"pare/data/transfer"
 )
 
 // List gives every method with its defaults: those that choose samples, then those that
@@ -15,7 +16,7 @@ import (
 func List() []data.Method { return append(choosers(), scorers()...) }
 
 func choosers() []data.Method {
-	return []data.Method{coreset.NewRS2(), coreset.NewCCS(), coreset.NewRandom(), coreset.NewRank(), coreset.NewHerding(), coreset.NewKCentre()}
+	return []data.Method{coreset.NewRS2(), coreset.NewCCS(), coreset.NewRandom(), coreset.NewRank(), coreset.NewHerding(), coreset.NewKCentre(), transfer.NewLabelMapping(), transfer.NewFeatureMapping()}
 }
 
 func scorers() []data.Method {

@@ -3,6 +3,7 @@ package coreset
 import (
 	"context"
 	_ "embed"
+	"slices"
 
 	"pare/catalog"
 	"pare/data"
@@ -11,7 +12,7 @@ import (
 // Rank keeps the hardest or the easiest samples by a score.
 type Rank struct {
 	data.Amount
-	End    string `flag:"end" choice:"hard,easy,auto" doc:"which samples stay: hard, easy, or auto: easy where fewer than 100 a class stay, or less than 15 %, else hard"`
+	End    string `flag:"end" choice:"hard,easy,auto" doc:"which samples stay: hard, easy, or auto: what a pilot learns more from, or without one easy where fewer than 100 a class stay, or less than 15 %, else hard"`
 	Within string `flag:"within" choice:"all,class,cluster" doc:"samples are ranked among all, or the same share stays of each class, or of each cluster of the score"`
 	ByClass
 }
@@ -30,7 +31,8 @@ func (*Rank) Card() *catalog.Card {
 
 // RankFacts say which end stays.
 type RankFacts struct {
-	End string `json:"end"`
+	End   string  `json:"end"`
+	Pilot []Tried `json:"pilot,omitempty"` // of each end, where one was trained
 }
 
 const (
@@ -39,7 +41,7 @@ const (
 )
 
 // Run chooses.
-func (s *Rank) Run(_ context.Context, j *data.Job) (*data.Result, error) {
+func (s *Rank) Run(ctx context.Context, j *data.Job) (*data.Result, error) {
 	m, err := s.Count(j.Set.Len())
 	if err != nil {
 		return nil, err
@@ -48,50 +50,88 @@ func (s *Rank) Run(_ context.Context, j *data.Job) (*data.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	class := data.Classes(j.Set)
+	group, err := s.groups(j)
+	if err != nil {
+		return nil, err
+	}
 	end := s.End
-	var note string
-	if end == "auto" {
-		end = "hard"
-		classes := 0
-		seen := map[int32]bool{}
-		for _, c := range class {
-			seen[c] = true
-		}
-		if classes = len(seen); classes > 0 && m < fewOfClass*classes || float64(m) < fewOfAll*float64(j.Set.Len()) {
-			end = "easy"
-		}
-		note = "the " + end + " samples stay, by a rule of thumb: train once with each ({End}) to be sure"
+	switch {
+	case end == "auto" && j.Pilot != nil:
+		return s.try(ctx, j, hard, group, m)
+	case end == "auto":
+		end = rule(data.Classes(j.Set), m)
 	}
+	res, err := s.at(j, end, hard, group, m)
+	if err != nil {
+		return nil, err
+	}
+	res.Facts = &RankFacts{End: end}
+	if s.End == "auto" {
+		res.Note("the %s samples stay, by a rule of thumb: a {Pilot} trains with each end", end)
+	}
+	return res, nil
+}
+
+// at keeps one end.
+func (s *Rank) at(j *data.Job, end string, hard []float64, group []int32, m int) (*data.Result, error) {
+	by := slices.Clone(hard)
 	if end == "easy" {
-		for i := range hard {
-			hard[i] = -hard[i]
+		for i := range by {
+			by[i] = -by[i]
 		}
 	}
-	order := data.Order(hard)
+	order := data.Order(by)
+	if group != nil {
+		order = within(order, group)
+	}
+	return s.keep(j, order, m)
+}
+
+// groups are those within which samples are ranked; nil: all together.
+func (s *Rank) groups(j *data.Job) ([]int32, error) {
 	switch s.Within {
 	case "class":
-		if class, err = j.NeedsClasses("samples are ranked within classes"); err != nil {
-			return nil, err
-		}
-		order = within(order, class)
+		return j.NeedsClasses("samples are ranked within classes")
 	case "cluster":
 		of, err := j.Score.Clusters(j.Set)
 		if err == nil && of == nil {
 			err = catalog.Errorf("{Within} cluster: score %s has no clusters; that of prototypes has", j.Score.Name)
 		}
+		return of, err
+	}
+	return nil, nil
+}
+
+// rule is the end that stays by a rule of thumb.
+func rule(class []int32, m int) string {
+	seen := map[int32]bool{}
+	for _, c := range class {
+		seen[c] = true
+	}
+	if len(seen) > 0 && m < fewOfClass*len(seen) || float64(m) < fewOfAll*float64(len(class)) {
+		return "easy"
+	}
+	return "hard"
+}
+
+// try keeps the end that a pilot learns more from.
+func (s *Rank) try(ctx context.Context, j *data.Job, hard []float64, group []int32, m int) (*data.Result, error) {
+	var best *data.Result
+	var p pilot
+	for _, end := range []string{"hard", "easy"} {
+		res, err := s.at(j, end, hard, group, m)
 		if err != nil {
 			return nil, err
 		}
-		order = within(order, of)
+		better, err := p.try(ctx, j, end, res.Subset)
+		if err != nil {
+			return nil, err
+		}
+		if better {
+			best, res.Facts = res, &RankFacts{End: end}
+		}
 	}
-	res, err := s.keep(j, order, m)
-	if err != nil {
-		return nil, err
-	}
-	res.Facts = &RankFacts{end}
-	if note != "" {
-		res.Note("%s", note)
-	}
-	return res, nil
+	best.Facts.(*RankFacts).Pilot = p.tried
+	best.Note("the %s samples stay: %s", best.Facts.(*RankFacts).End, p.said())
+	return best, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"pare/catalog"
 	"pare/data"
-	"pare/internal/kmeans"
 )
 
 // Prototypes scores samples by their distance to the nearest prototype: a centroid of
@@ -17,9 +16,7 @@ type Prototypes struct {
 	By       string `flag:"by" choice:"kmeans,class" doc:"what the prototypes are: centroids of kmeans, without labels, or the mean of each class"`
 	Clusters int    `flag:"clusters" range:"[0,)" doc:"centroids of kmeans (0: as many as there are classes)"`
 	Distance string `flag:"distance" choice:"cosine,euclidean" doc:"between embeddings"`
-	Restarts int    `flag:"restarts" range:"[1,)" doc:"of kmeans from other seeds, of which the best is kept"`
-	Most     int    `flag:"iterations" range:"[1,)" doc:"of kmeans at most, in each restart"`
-	Sample   int    `flag:"sample" range:"[0,)" doc:"samples on which the centroids are found (0: all, of more than 100,000 samples that many)"`
+	data.Clustering
 }
 
 //go:embed prototypes.md
@@ -27,7 +24,7 @@ var prototypesDoc string
 
 // NewPrototypes is the method with as many centroids as classes.
 func NewPrototypes() *Prototypes {
-	return &Prototypes{By: "kmeans", Distance: "cosine", Restarts: 4, Most: 100}
+	return &Prototypes{By: "kmeans", Distance: "cosine", Clustering: data.NewClustering()}
 }
 
 // Card describes the method.
@@ -43,8 +40,6 @@ type PrototypeFacts struct {
 	Smallest int     `json:"smallest"`
 	Largest  int     `json:"largest"` // samples of a cluster
 }
-
-const mostClustered = 100_000
 
 // Run scores.
 func (s *Prototypes) Run(ctx context.Context, j *data.Job) (*data.Result, error) {
@@ -67,14 +62,7 @@ func (s *Prototypes) Run(ctx context.Context, j *data.Job) (*data.Result, error)
 			return nil, catalog.Errorf("{Clusters}: the samples have no classes that say how many; give a number")
 		}
 	}
-	if k > e.N {
-		return nil, catalog.Errorf("{Clusters} %d: there are %d samples", k, e.N)
-	}
-	o := kmeans.Options{K: k, Restarts: s.Restarts, Iterations: s.Most, Spherical: s.Distance == "cosine", Seed: j.Seed, Threads: j.Engine.Threads, Sample: s.Sample}
-	if o.Sample == 0 && e.N > mostClustered {
-		o.Sample = mostClustered
-	}
-	c, err := kmeans.Find(ctx, e.X, e.D, o)
+	c, drawn, err := s.Find(ctx, j, e, k, s.Distance == "cosine")
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +78,8 @@ func (s *Prototypes) Run(ctx context.Context, j *data.Job) (*data.Result, error)
 		}
 	}
 	res.Facts = facts
-	if o.Sample > 0 && o.Sample < e.N {
-		res.Note("the centroids are those of %d samples, drawn by the seed", o.Sample)
+	if drawn > 0 {
+		res.Note("the centroids are those of %d samples, drawn by the seed", drawn)
 	}
 	if k > e.N/5 {
 		res.Note("{Clusters} %d of %d samples: samples are their own prototypes, and their distance says nothing", k, e.N)

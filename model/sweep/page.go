@@ -22,7 +22,7 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	if seeds > 1 {
 		text += " with its standard deviation"
 	}
-	r.Add(report.Section{Heading: heading(rows) + " by sparsity", Text: text + ".", Table: scoreTable(rows), Plots: paretoPlots(rows)})
+	r.Add(report.Section{Heading: heading(rows) + " by sparsity", Text: text + ".", Table: measure.ScoreTable(grouped(rows)), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
 		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn." + s.commanded() + " ONNX is the size of the ONNX file; behind MACs stands their share of " + Dense + ". Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both score and numbers kept."})
 	if t := failures(outs); t != nil {
@@ -40,49 +40,6 @@ func (s *Sweep) commanded() string {
 		return ""
 	}
 	return fmt.Sprintf(" Time by command is the same as this command says, in %d rounds: %s.", commandRounds, s.LatencyCmd)
-}
-
-// scoreTable has a row for each method and a column for each sparsity.
-func scoreTable(rows []*Row) *report.Table {
-	t := &report.Table{Columns: []string{"method"}}
-	var labels, targets []string
-	by := map[[2]string]*Row{}
-	for _, r := range rows {
-		if !slices.Contains(labels, r.Label) {
-			labels = append(labels, r.Label)
-		}
-		if r.Target != "" && !slices.Contains(targets, r.Target) {
-			targets = append(targets, r.Target)
-		}
-		by[[2]string{r.Label, r.Target}] = r
-	}
-	t.Columns = append(append(t.Columns, "as set"), targets...)
-	for _, l := range labels {
-		row := []report.Cell{report.Text(l)}
-		for _, at := range append([]string{""}, targets...) {
-			row = append(row, scoreCell(by[[2]string{l, at}]))
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
-}
-
-// scoreCell is "91.73 ± 0.12 %", and says how many seeds failed.
-func scoreCell(r *Row) report.Cell {
-	if r == nil {
-		return report.Missing()
-	}
-	if r.Seeds == 0 {
-		return report.Text("failed")
-	}
-	c := measure.ShowScore(r.Score)
-	if r.Seeds > 1 {
-		c.Text = r.Score.WithSpread(r.Spread)
-	}
-	if r.Failed > 0 {
-		c.Text += fmt.Sprintf(" (%d of %d failed)", r.Failed, r.Failed+r.Seeds)
-	}
-	return c
 }
 
 // costTable has a row for each method and sparsity; what matters most stands first, for
@@ -109,7 +66,7 @@ func costTable(rows []*Row) *report.Table {
 		if r.Front {
 			star = report.Text("★")
 		}
-		row = append(row, scoreCell(r), toDense(r, dense), star, report.Count(int64(r.Kept+.5)), report.Bytes(int64(r.ONNX+.5)), timeCell(&measure.Spread{Median: r.Time, Half: r.TimeHalf}))
+		row = append(row, r.of().Cell(), toDense(r, dense), star, report.Count(int64(r.Kept+.5)), report.Bytes(int64(r.ONNX+.5)), timeCell(&measure.Spread{Median: r.Time, Half: r.TimeHalf}))
 		if asked {
 			row = append(row, timeCell(r.ByCommand))
 		}
@@ -126,6 +83,14 @@ func timeCell(s *measure.Spread) report.Cell {
 	return report.Ratio(s.Median, s.Half)
 }
 
+// toDense is the difference of a score to the dense network's.
+func toDense(r, dense *Row) report.Cell {
+	if dense == nil || r == dense {
+		return report.Missing()
+	}
+	return r.of().Above(dense.of())
+}
+
 // macsCell is "20.3 M (0.50)", with the share of the dense network's where there is one.
 func macsCell(r, dense *Row) report.Cell {
 	c := report.Scaled(r.MACs)
@@ -135,42 +100,11 @@ func macsCell(r, dense *Row) report.Cell {
 	return c
 }
 
-// toDense is the difference of a score to the dense network's, in the metric's own units.
-func toDense(r, dense *Row) report.Cell {
-	if dense == nil || r == dense {
-		return report.Missing()
-	}
-	d := r.Score.Value - dense.Score.Value
-	shown := fmt.Sprintf("%+.3g", d)
-	if r.Score.Unit == "%" {
-		shown = fmt.Sprintf("%+.2f", 100*d)
-	}
-	return report.Cell{Text: shown, Value: d, IsNum: true}
-}
-
 // Scored is a score of the rows' metric.
-func Scored(rows []*Row) train.Score {
-	for _, r := range rows {
-		if r.Seeds > 0 {
-			return r.Score
-		}
-	}
-	return train.Score{Metric: "accuracy", Unit: "%", Higher: true}
-}
+func Scored(rows []*Row) train.Score { return measure.Scored(grouped(rows)) }
 
 // heading is the metric's name at the beginning of a line.
-func heading(rows []*Row) string {
-	s := Scored(rows).Name()
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-func scoreAxis(rows []*Row) report.Axis {
-	a := report.Axis{Name: Scored(rows).Name()}
-	if Scored(rows).Unit == "%" {
-		a.Format, a.Span = report.Share, .01
-	}
-	return a
-}
+func heading(rows []*Row) string { return measure.ScoreHeading(grouped(rows)) }
 
 // densest is the row of the dense network, and those of the methods.
 func densest(rows []*Row) (dense *Row, others []*Row) {
@@ -208,7 +142,7 @@ func paretoPlots(rows []*Row) []*report.Plot {
 
 // paretoPlot draws the rows of at least a score, and counts them and the others.
 func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report.Plot, in, out int) {
-	p = &report.Plot{Title: title, Note: spreadNote(rows), X: report.Axis{Name: "parameters kept", Log: true}, Y: scoreAxis(rows)}
+	p = &report.Plot{Title: title, Note: measure.SpreadNote(grouped(rows)), X: report.Axis{Name: "parameters kept", Log: true}, Y: measure.ScoreAxis(grouped(rows))}
 	at := map[string]int{}
 	var xs []float64
 	for _, r := range rows {
@@ -235,14 +169,6 @@ func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report
 		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
 	}
 	return p, in, out
-}
-
-// spreadNote says what the bars are, where there are any.
-func spreadNote(rows []*Row) string {
-	if slices.ContainsFunc(rows, func(r *Row) bool { return r.Spread > 0 }) {
-		return "The bars are the standard deviation over seeds."
-	}
-	return ""
 }
 
 // failures lists the runs that failed, nil where there is none.

@@ -61,14 +61,14 @@ func Summarise(outs []*Outcome) []*Row {
 func row(label, target string, outs []*Outcome, params float64) *Row {
 	r := &Row{Label: label, Target: target}
 	var well []*Outcome
-	var acc, time, half, command, commandHalf []float64
+	var scores []train.Score
+	var time, half, command, commandHalf []float64
 	for _, o := range outs {
 		if o.Error != "" {
 			r.Failed++
 			continue
 		}
-		r.Score = o.Score
-		well, acc = append(well, o), append(acc, o.Score.Value)
+		well, scores = append(well, o), append(scores, o.Score)
 		if o.Time != nil {
 			time, half = append(time, o.Time.Median), append(half, o.Time.Half)
 		}
@@ -79,6 +79,8 @@ func row(label, target string, outs []*Outcome, params float64) *Row {
 	if r.Seeds = len(well); r.Seeds == 0 {
 		return r
 	}
+	of := measure.NewSeeds(label, target, scores, r.Failed)
+	r.Score, r.Spread = of.Score, of.Spread
 	mean := func(of func(o *Outcome) int64) float64 {
 		sum := int64(0)
 		for _, o := range well {
@@ -86,15 +88,11 @@ func row(label, target string, outs []*Outcome, params float64) *Row {
 		}
 		return float64(sum) / float64(len(well))
 	}
-	r.Score.Value = stat.Mean(acc, nil)
 	r.Kept = mean(func(o *Outcome) int64 { return cmp.Or(o.Size.Kept, o.Size.NonZero) }) // old files have no such number
 	r.ONNX = mean(func(o *Outcome) int64 { return o.Size.Bytes })
 	r.Bytes = mean(func(o *Outcome) int64 { return o.Size.SparseBytes })
 	r.MACs = mean(func(o *Outcome) int64 { return o.Size.MACs })
 	r.Epochs = mean(func(o *Outcome) int64 { return int64(o.Epochs) })
-	if r.Seeds > 1 {
-		r.Spread = stat.StdDev(acc, nil)
-	}
 	if params > 0 {
 		r.Sparsity = math.Max(0, 1-r.Kept/params)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"pare/catalog"
@@ -17,8 +16,6 @@ import (
 	"pare/onnx"
 	"pare/run"
 	"pare/train"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Sweep is many runs on the same network, data and recipe.
@@ -71,7 +68,8 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 			return nil, err
 		}
 	}
-	if err := s.all(ctx, l, todo); err != nil {
+	b := &run.Batch[*Cell, Outcome]{Ledger: l, Jobs: s.Jobs, One: s.one, OnStep: s.OnStep, OnRun: s.OnCell}
+	if err := b.Run(ctx, todo); err != nil {
 		return nil, err
 	}
 	out := make([]*Outcome, len(s.Cells))
@@ -110,49 +108,6 @@ func (s *Sweep) prepare() error {
 		by[f.key()], s.facts[c] = c, f
 	}
 	return nil
-}
-
-// all makes runs, several at a time.
-func (s *Sweep) all(ctx context.Context, l *run.Ledger[Outcome], todo []*Cell) error {
-	var mu sync.Mutex
-	share, done := map[*Cell]float64{}, 0
-	progress := func(c *Cell, x float64) {
-		mu.Lock()
-		defer mu.Unlock()
-		share[c] = x
-		sum := 0.0
-		for _, x := range share {
-			sum += x
-		}
-		if s.OnStep != nil {
-			s.OnStep(sum / float64(len(todo)))
-		}
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, s.Jobs))
-	for _, c := range todo {
-		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			o, err := s.one(ctx, c, func(x float64) { progress(c, x) })
-			if err != nil {
-				return err
-			}
-			if err := l.Add(o); err != nil {
-				return err
-			}
-			progress(c, 1)
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			if s.OnCell != nil {
-				s.OnCell(o, done, len(todo))
-			}
-			return nil
-		})
-	}
-	return group.Wait()
 }
 
 // one makes a run. Only what ends the sweep is an error: a run that fails is an

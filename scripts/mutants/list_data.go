@@ -32,13 +32,13 @@ var dataMutants = []Broken{
 	}},
 	{What: "ccs", File: "data/coreset/ccs.go", Mutants: []Mutant{
 		{Name: "ccs-cuts-easiest", Breaks: "the easiest are cut off, not the hardest",
-			Old: `rest := data.Order(by)[off:]`,
-			New: `rest := data.Order(by)[:n-off]`},
+			Old: `rest := data.Order(c.by)[off:]`,
+			New: `rest := data.Order(c.by)[:len(c.by)-off]`},
 		{Name: "ccs-cuts-by-score", Breaks: "the score itself cuts off, whatever other is given",
 			Old: `	if j.Cut != nil {
-		if by,`,
+		if c.by,`,
 			New: `	if false {
-		if by,`},
+		if c.by,`},
 		{Name: "ccs-largest-first", Breaks: "the largest strata get their budget first",
 			Old: `return cmp.Compare(sizes[a], sizes[b])`,
 			New: `return cmp.Compare(sizes[b], sizes[a])`},
@@ -97,6 +97,133 @@ var dataMutants = []Broken{
 			File: "internal/kmeans/kmeans.go",
 			Old:  `			by = 1 / math.Sqrt(l)`,
 			New:  `			by *= 1`},
+	}},
+	{What: "label-mapping", File: "data/transfer/label.go", Mutants: []Mutant{
+		{Name: "label-mapping-votes-for-last", Breaks: "of equal outputs the last class has the vote, not the highest",
+			Old: `		if v > x[best] {`,
+			New: `		if v < x[best] {`},
+		{Name: "label-mapping-not-normalised", Breaks: "target samples are shown as they are, not normalised as the source is",
+			Old: `train.NewEval(t.Set, j.Norm, batch, j.Engine)`,
+			New: `train.NewEval(t.Set, dataset.Raw, batch, j.Engine)`},
+		{Name: "label-mapping-ties-by-scores", Breaks: "ties go by the mean of the scores before a softmax",
+			Old: `	if probabilities {
+		soft = given`,
+			New: `	if probabilities = true; probabilities {
+		soft = given`},
+		{Name: "label-mapping-softmax-of-probabilities", Breaks: "probabilities have a softmax taken of them again",
+			Old: `	if probabilities {
+		soft = given`,
+			New: `	if probabilities && false {
+		soft = given`},
+		{Name: "label-mapping-keeps-labels", Breaks: "the classes that stay keep their numbers, and held-out sets stay whole",
+			Old: `		res.Subset.Classes = res.Facts.(*Facts).Kept
+	}
+	return res, err`,
+			New: `		_ = res
+	}
+	return res, err`},
+		{Name: "label-mapping-sum-of-votes", Breaks: "a target counts by its samples, not by its shares of votes",
+			File: "data/transfer/ballot.go",
+			Old:  `big.NewRat(int64(v[class]), int64(b.sizes[t]))`,
+			New:  `big.NewRat(int64(v[class]), int64(max(1, min(1, b.sizes[t]))))`},
+		{Name: "label-mapping-ties-by-number", Breaks: "ties go by number alone",
+			File: "data/transfer/ballot.go",
+			Old:  `cmp.Compare(b.tie[y], b.tie[x])`,
+			New:  `0*cmp.Compare(b.tie[y], b.tie[x])`},
+		{Name: "label-mapping-bottom-is-top", Breaks: "the classes with the fewest votes are those with the most",
+			File: "data/transfer/classes.go",
+			Old:  `		slices.Reverse(order)`,
+			New:  `		_ = order`},
+		{Name: "label-mapping-random-unseeded", Breaks: "random classes are the same for every seed",
+			File: "data/transfer/classes.go",
+			Old:  `rand.NewPCG(j.Seed, randomSeed)`,
+			New:  `rand.NewPCG(1, randomSeed)`},
+		{Name: "label-mapping-copies-of-the-target", Breaks: "samples that are twice in the target count as the source's",
+			File: "data/transfer/classes.go",
+			Old:  `int(p.A) < j.Set.Len() && int(p.B) >= j.Set.Len()`,
+			New:  `int(p.B) >= j.Set.Len()`},
+		{Name: "subset-test-set-whole", Breaks: "classes that go stay in the test set",
+			File: "data/subset.go", Tests: []string{"data/transfer"},
+			Old: `[]**dataset.Set{&out.Val, &out.Test}`,
+			New: `[]**dataset.Set{&out.Val}`},
+		{Name: "only-numbers-stay", Breaks: "the classes that stay are not numbered anew",
+			File: "dataset/only.go", Tests: []string{"dataset", "data/transfer"},
+			Old: `		to[c] = int32(k)
+`,
+			New: `		to[c] = c + 0*int32(k)
+`},
+	}},
+	{What: "feature-mapping", File: "data/transfer/feature.go", Mutants: []Mutant{
+		{Name: "feature-mapping-reference-slot", Breaks: "a vote is for the place of the sample, as in the reference",
+			Old: `		b.vote(best)`,
+			New: `		b.vote((best + i) % len(mean))`},
+		{Name: "feature-mapping-farthest", Breaks: "a vote is for the farthest mean",
+			Old: `best, least := 0, math.Inf(1)`,
+			New: `best, least := 0, math.Inf(-1)`},
+		{Name: "feature-mapping-sums", Breaks: "groups are at the sum of their features, not the mean",
+			Old: `float64(v) / float64(count[g])`,
+			New: `float64(v) * min(1, float64(count[g]))`},
+		{Name: "feature-mapping-far-ties", Breaks: "of equal votes the farther group comes first",
+			Old: `		b.tie[c] -= d / float64(e.N)`,
+			New: `		b.tie[c] += d / float64(e.N)`},
+		{Name: "feature-mapping-clusters-renumber", Breaks: "clusters are taken for classes that are numbered anew",
+			Old: `	if s.Clusters == 0 {
+		res.Subset.Classes`,
+			New: `	if s.Clusters >= 0 {
+		res.Subset.Classes`},
+	}},
+	{What: "pilots", File: "data/coreset/pilot.go", Mutants: []Mutant{
+		{Name: "pilot-keeps-worst", Breaks: "what a pilot learns least from stays",
+			Old: `x.Beats(p.tried[p.best].Score.Value)`,
+			New: `!x.Beats(p.tried[p.best].Score.Value)`},
+		{Name: "pilot-last-cutoff", Breaks: "the last cut-off that was tried stays",
+			File: "data/coreset/ccs.go",
+			Old: `		if better {
+			best = res`,
+			New: `		if better || true {
+			best = res`},
+		{Name: "pilot-one-end", Breaks: "only the hard end is tried",
+			File: "data/coreset/rank.go",
+			Old:  `range []string{"hard", "easy"}`,
+			New:  `range []string{"hard"}`},
+	}},
+	{What: "training sets compared", File: "data/sweep/sweep.go", Mutants: []Mutant{
+		{Name: "sweep-equal-ignored", Breaks: "trainings have as many epochs where as many steps are asked for",
+			Old: `if s.Equal == Steps && c.Method != nil {`,
+			New: `if s.Equal == Steps && c.Method != nil && false {`},
+		{Name: "sweep-rs2-fixed", Breaks: "rs2 trains on all samples in each epoch",
+			Old: `		j.Recipe.Sampler = r.Sampler().String()`,
+			New: `		_ = r`},
+		{Name: "sweep-rate-found-again", Breaks: "every training finds a rate of its own",
+			Old: `if j.Recipe.LR == 0 && c.Method != nil {`,
+			New: `if j.Recipe.LR == 0 && c.Method != nil && false {`},
+		{Name: "sweep-selection-free", Breaks: "the training on all samples costs nothing where methods choose by it",
+			File: "data/sweep/choose.go",
+			Old:  `	o.Before = k.outcome.last().Seconds`,
+			New:  `	o.Before = 0`},
+		{Name: "sweep-clock-judges", Breaks: "the time of judging counts",
+			File: "data/sweep/clock.go",
+			Old: `	c.mark = c.now()
+	return nil
+}
+
+// MarshalBinary`,
+			New: `	return nil
+}
+
+// MarshalBinary`},
+		{Name: "sweep-reach-of-mean", Breaks: "a share is of a score of 1, not of what all samples come to",
+			File: "data/sweep/summary.go",
+			Old:  `want := share * f.Score.Value`,
+			New:  `want := share`},
+		{Name: "sweep-reach-without-selection", Breaks: "times to a score leave out what was spent before",
+			File: "data/sweep/summary.go",
+			Old:  `seconds = append(steps, float64(p.Step)), append(seconds, o.clock(p))`,
+			New:  `seconds = append(steps, float64(p.Step)), append(seconds, p.Seconds)`},
+		{Name: "sweep-key-without-score", Breaks: "the score that samples are chosen by is no part of what a run is",
+			File: "data/sweep/outcome.go",
+			Old:  `	f.Score, f.Scored = named(c.Scorer)`,
+			New:  `	_ = c.Scorer`},
 	}},
 	{What: "scores of samples", File: "train/dynamics/scores.go", Tests: []string{"train/dynamics"}, Mutants: []Mutant{
 		{Name: "aum-sum-of-seen", Breaks: "an epoch without the sample counts as a margin of 0",

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"pare/catalog"
+	"pare/data/sweep"
+	"pare/dataset"
+	"pare/graph"
+	"pare/measure"
+	"pare/model"
+	"pare/report"
+	runs "pare/run"
+
+	"github.com/spf13/cobra"
+)
+
+// choosing is what the flags of data compare say.
+type choosing struct {
+	methods, shares  []string
+	data, dir, equal string
+	html, page, plot string
+	reach            []float64
+	seeds, jobs      int
+	retry, strict    bool
+	recipe           model.Recipe
+}
+
+// theirOwn are the settings of a recipe that the comparison sets itself, or that are not
+// about learning from labels.
+func theirOwn(name string) bool {
+	return slices.Contains([]string{"sampler", "keep-epoch", "recover", "inner"}, name)
+}
+
+func (c *cli) compareData() *cobra.Command {
+	q := &choosing{recipe: model.Defaults()}
+	cmd := &cobra.Command{Use: "compare FILE|ARCH --data SPEC --methods a,b", Short: "Train on what methods keep, at several shares and seeds, beside random samples and all of them: accuracy and time to accuracy", Args: args("FILE|ARCH"),
+		Long: `Trains the same network by the same recipe on what each method keeps of the training set, at every share with every seed, on
+random samples (always), and on all of them. It writes a table of the metric, the times of epochs, and when a share of what all
+samples come to is reached: in seconds, with what was spent to choose, and in steps.
+
+A method may have settings, and a score that it chooses by: ` + sweep.EntryHelp + `, as in
+ccs:cutoff=0.1@aum or rank:end=easy@el2n:window=5 (aum where none is named). rs2 is a sampler: it draws other samples in each epoch.
+Scores, networks and embeddings are those of the seed's own training on all samples, whose time then counts as selection.
+The test set (or else the validation set) judges after each epoch and chooses nothing.
+
+Every run that ends is a line of results.jsonl in the folder; the same command again makes only the runs that are missing, and a
+run that was stopped goes on from its checkpoint. A run that fails is shown as such and does not stop the others; it is
+repeated only with --retry. The exit status is 1 then.`,
+		Example: `  pare data compare mlp:784-100-10 --data idx:DIR --methods rs2,ccs:cutoff=0.1,rank:end=hard@el2n --keep 0.1,0.3,0.5,0.7 --seeds 3 --epochs 15
+  pare data compare resnet20 --data cifar10:DIR --methods rs2,rs2:replace=true,herding,k-centre --keep 0.1 --epochs 15 --lr 0.1 --crop 4 --flip
+  pare data compare mlp:64-100-10 --data digits --methods rs2,ccs:cutoff=0.1 --keep 0.3 --equal steps --report page.html
+
+` + dataset.Help,
+		RunE: func(cmd *cobra.Command, a []string) error { return c.runCompareData(cmd, a[0], q) }}
+	f := cmd.Flags()
+	f.StringSliceVar(&q.methods, "methods", nil, "methods that choose samples, "+sweep.EntryHelp)
+	f.StringSliceVar(&q.shares, "keep", []string{"0.1", "0.3", "0.5", "0.7"}, "shares of the samples that each keeps")
+	c.dataFlags(cmd, &q.data, "data to train on and to judge by")
+	f.IntVar(&q.seeds, "seeds", 2, "number of runs of each, with seeds from 1")
+	f.StringVar(&q.equal, "equal", string(sweep.Epochs), "what trainings on few samples have as many of as that on all: epochs, or steps")
+	f.Float64SliceVar(&q.reach, "reach", []float64{.95, .99}, "shares of the accuracy of all samples that times are given for")
+	f.StringVarP(&q.dir, "output", "o", "pare-data-compare", "folder for results, networks and checkpoints")
+	f.IntVar(&q.jobs, "jobs", 1, "runs at a time, each on one thread where there are several (1: one on all threads, whose times nothing disturbs)")
+	f.BoolVar(&q.retry, "retry", false, "repeat runs that failed")
+	f.BoolVar(&q.strict, "strict", false, strictHelp)
+	f.StringVar(&q.html, "report", "", "write a report page (.html)")
+	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
+	f.StringVar(&q.plot, "plot", "", "write the plot of the metric by share (.svg)")
+	settingFlags(cmd, &q.recipe, recipeFlags, theirOwn)
+	c.answerFlags(cmd)
+	inSections(cmd)
+	return cmd
+}
+
+func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error {
+	if q.data == "" || len(q.methods) == 0 {
+		return usage("give --data SPEC and --methods NAME,NAME\nSee: pare data compare --help")
+	}
+	if err := cmp.Or(atLeast(1, "seeds", q.seeds), atLeast(1, "jobs", q.jobs)); err != nil {
+		return err
+	}
+	for _, x := range q.reach {
+		if !(x > 0 && x <= 1) {
+			return usage("--reach %v: a share above 0 and up to 1 is needed", x)
+		}
+	}
+	cells, err := q.cells()
+	if err != nil {
+		return usageError{err}
+	}
+	o, err := c.engine()
+	if err != nil {
+		return err
+	}
+	in := append(dataFiles(q.data), input{what: "input", path: name})
+	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+		return err
+	}
+	if err := c.folder("output", q.dir); err != nil {
+		return err
+	}
+	d, err := c.open(q.data)
+	if err != nil {
+		return err
+	}
+	q.recipe.Renorm = c.renorm(cmd, name, q.recipe.Renorm)
+	s := &sweep.Sweep{Dir: q.dir, Networks: map[uint64]*graph.Graph{}, Data: d, Recipe: q.recipe, Cells: cells, Equal: sweep.Equal(q.equal), Engine: o, Jobs: q.jobs, Retry: q.retry}
+	if s.Networks, err = c.seeded(name, d, &q.recipe, q.seeds); err != nil {
+		return err
+	}
+	if err := s.Check(); err != nil {
+		return usage("%s", catalog.Rename(err, compareFlag))
+	}
+	if err := (&model.Job{Graph: s.Networks[1], Data: d, Recipe: s.Recipe, Engine: o}).Check(); err != nil {
+		return err
+	}
+	outs, err := c.sweepData(cmd, s)
+	if err != nil {
+		return err
+	}
+	return c.comparedData(name, q, s, outs)
+}
+
+// compareFlag calls a field by the flag, or the setting of a method, that it is.
+func compareFlag(field string) string {
+	if name, ok := map[string]string{"Data": "data", "Methods": "methods", "Equal": "equal", "Keep": "keep", "Samples": "samples", "Cutoff": "cutoff"}[field]; ok {
+		return "--" + name
+	}
+	return "--" + model.SettingName(nil, field)
+}
+
+// cells are the runs that are asked for.
+func (q *choosing) cells() ([]*sweep.Cell, error) {
+	var es []*sweep.Entry
+	for _, text := range q.methods {
+		e, err := sweep.ParseEntry(text)
+		if err != nil {
+			return nil, err
+		}
+		es = append(es, e)
+	}
+	return sweep.Cells(es, q.shares, q.seeds)
+}
+
+// files are those that are to be written outside the folder. The page has its plots
+// beside it: one of the shares, and one for each of them, or for what methods set.
+func (q *choosing) files() []file {
+	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
+	if q.page != "" {
+		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
+		out = append(out, file{"page", base + ".svg", plots})
+		for i := range len(q.shares) + 1 {
+			out = append(out, file{"page", fmt.Sprintf("%s-%d.svg", base, i+2), plots})
+		}
+	}
+	return out
+}
+
+// sweepData makes the runs under a progress bar, or tells of each that ends.
+func (c *cli) sweepData(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error) {
+	b := c.bar(1000, "comparing")
+	defer b.done()
+	start, what := time.Now(), "comparing"
+	s.OnStep = func(share float64) { b.set(int(1000*share), what) }
+	s.OnRun = func(o *sweep.Outcome, done, all int) {
+		what = fmt.Sprintf("%d of %d runs", done, all)
+		if b.p != nil || c.json {
+			return
+		}
+		said := fmt.Sprintf("%s %s, %d samples an epoch", o.Score.Metric, o.Score.Show(), o.Samples)
+		if o.Error != "" {
+			said = "failed: " + o.Error
+		}
+		left := time.Since(start) / time.Duration(done) * time.Duration(all-done)
+		c.say("%s %s seed %d: %s (%d of %d, about %v left)", o.Label, o.Keep, o.Seed, said, done, all, left.Round(time.Second))
+	}
+	outs, err := s.Run(cmd.Context())
+	if err != nil && cmd.Context().Err() != nil {
+		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
+	}
+	if runs.IsFault(err) {
+		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
+	}
+	return outs, err
+}
+
+// comparedData prints and writes what came out.
+func (c *cli) comparedData(name string, q *choosing, s *sweep.Sweep, outs []*sweep.Outcome) error {
+	rows := sweep.Summarise(outs, q.reach)
+	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	if err != nil {
+		return err
+	}
+	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&s.Recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
+	name = filepath.Base(name)
+	rep := s.Page(name, from, rows, outs)
+	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
+		return err
+	}
+	warnings := sweep.Warnings(outs)
+	if c.json {
+		if err := c.printJSON(map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...), "verdict": rep.Verdict}); err != nil {
+			return err
+		}
+	} else {
+		rep.Print(c.out, c.width())
+	}
+	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })
+	switch {
+	case len(failed) == len(outs):
+		return errors.New("every run failed: " + failed[0].Error)
+	case len(failed) > 0:
+		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Keep, failed[0].Seed, failed[0].Error)
+	}
+	return c.warn(warnings, q.strict)
+}
+
+// public is the page of documentation, which tells no paths.
+func (q *choosing) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
+	pub := *from
+	pub.Command, pub.Data, pub.Files = "", pathless(q.data), slices.Clone(from.Files)
+	for i := range pub.Files {
+		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
+	}
+	r := s.Page(name, &pub, rows, outs)
+	of := []string{"pare data compare", name, "--data", pathless(q.data), "--methods", strings.Join(q.methods, ","), "--keep", strings.Join(q.shares, ","), fmt.Sprint("--seeds ", q.seeds), "--equal", q.equal}
+	r.Subtitle = strings.Join(append(of, settingWords(&q.recipe, theirOwn)...), " ")
+	if s.Engine.Threads > 0 {
+		r.Subtitle += fmt.Sprint(" --threads ", s.Engine.Threads)
+	}
+	return r
+}
+
+// write writes the files that were asked for.
+func (q *choosing) write(r, public *report.Report) error {
+	if q.html != "" {
+		if err := r.SaveHTML(q.html); err != nil {
+			return err
+		}
+	}
+	if q.plot != "" {
+		plots := r.Sections[0].Plots
+		if len(plots) == 0 {
+			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", q.plot)
+		}
+		if err := plots[0].SaveSVG(q.plot); err != nil {
+			return err
+		}
+	}
+	if q.page == "" {
+		return nil
+	}
+	return public.SaveMarkdown(q.page, writtenBy("pare data compare"))
+}
