@@ -4,7 +4,8 @@ Usage: tokens.py --pare PARE --llama LLAMA_BENCH --text FILE [--threads N] [--ro
 
 The first file is run by both, as float16 and as int8 (Q8_0 for llama.cpp, which Pare writes);
 the others, of which weights are zero, by Pare alone. In each round every run follows the
-one before it: a prompt of 512 tokens is read, and 128 tokens are written. The table has
+one before it: a prompt of 512 tokens is read, and 128 tokens are written behind them
+(llama-bench writes behind nothing unless --n-depth says so). The table has
 the median of the rounds, the half-width of their middle half, and the ratio to llama.cpp
 in the same round. It needs nothing but Python.
 """
@@ -27,8 +28,10 @@ def run(*command, text=None):
 
 
 def llama(bench, file, threads):
-    rows = json.loads(run(bench, "-m", file, "-t", str(threads), "-p", str(PROMPT), "-n", str(WRITTEN), "-r", "1", "-o", "json"))
-    return [next(r["avg_ts"] for r in rows if r[key]) for key in ("n_prompt", "n_gen")]
+    def rate(*tests):
+        return json.loads(run(bench, "-m", file, "-t", str(threads), "-r", "1", "-o", "json", *tests))[0]["avg_ts"]
+
+    return [rate("-p", str(PROMPT), "-n", "0"), rate("-p", "0", "-n", str(WRITTEN), "-d", str(PROMPT))]
 
 
 def pare(binary, file, weights, threads, prompt):

@@ -45,6 +45,7 @@ type Job struct {
 	Embeddings *Embeddings     // of the samples
 	Score      *Score          // what samples are chosen by
 	Cut        *Score          // what the very hardest are cut off by; nil: Score
+	Language   Likely          // a language model, of whose tokens the samples are
 
 	Surrogate *graph.Graph   // trained on the set, which samples of the targets are shown to
 	Targets   []*Target      // tasks that a network trained on the set is to be fine-tuned for
@@ -55,6 +56,12 @@ type Job struct {
 	Pilot func(ctx context.Context, s *Subset) (train.Score, error)
 
 	Log func(format string, a ...any)
+}
+
+// Likely says how likely texts are to a language model (see local.Scorer): the sum of the negative
+// natural log-probabilities of the tokens of a text, and how many of them were scored.
+type Likely interface {
+	Loss(ctx context.Context, tokens []int) (sum float64, scored int, err error)
 }
 
 // Target is the training set of a task that a network is to be fine-tuned for. Its samples

@@ -205,7 +205,7 @@ func (p *part) stream(bound int64) (*Set, error) {
 	if p.train && p.Random() {
 		s.X().Chance = &Chance{Pipeline: p.Pipeline}
 	}
-	s.y().Ints = labels
+	s.y().Ints, p.kept = labels, leaves
 	s.Bound = bound
 	s.Stream = &album{pictureOptions: p.pictureOptions, leaves: leaves, shape: s.X().Shape, digest: hex.EncodeToString(h.Sum(nil))}
 	return s, nil

@@ -49,6 +49,7 @@ func (d *Data) streamNPZFields(files fileParts, o npzOptions) (bool, error) {
 					fields = append(fields, lyingField{n[0], h})
 				}
 				all[p] = append(all[p], fields)
+				d.arraysOf(p, file, inFile(of)...)
 			}
 		}
 	}

@@ -95,6 +95,7 @@ func (d *Data) streamNPZ(files fileParts, o npzOptions) (bool, error) {
 				return err
 			}
 			heads[p], all = append(heads[p], h), append(all, h)
+			d.arraysOf(p, file, names[:]...)
 		}
 		z.sayUnused()
 		return nil

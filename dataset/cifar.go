@@ -51,6 +51,8 @@ func (r records) open(d *Data, train, test []string) error {
 	}
 	for i, to := range []**Set{&d.Train, &d.Test} {
 		paths := [][]string{train, test}[i]
+		from := d.from([]string{"train", "test"}[i])
+		from.Files, from.record = paths, r
 		switch {
 		case len(paths) == 0:
 			continue

@@ -40,6 +40,7 @@ func openCSV(d *Data, path string, o *options) error {
 		return err
 	}
 	fields := o.csvFields(c.label)
+	d.columns = c
 	r := recordOptions{}
 	if fields != nil {
 		r = o.records(d)
@@ -52,6 +53,7 @@ func openCSV(d *Data, path string, o *options) error {
 		return err
 	}
 	if fields != nil {
+		d.columns.label = "last"
 		return d.csvRecords(files, c, fields, r)
 	}
 	if large, err := d.streamCSV(files, c); large || err != nil {

@@ -21,7 +21,8 @@ var partOrder = []string{"train", "val", "test"}
 // files of one pattern, names say of which part each is (train.npz,
 // data/validation-00000-of-00002.parquet, test/a.npz); where none does, all are of the
 // training set.
-func (d *Data) findFiles(path string, endings ...string) (fileParts, error) {
+func (d *Data) findFiles(path string, endings ...string) (out fileParts, err error) {
+	defer func() { d.found = out }()
 	names := []string{path}
 	if _, err := os.Stat(path); err != nil {
 		names = strings.Split(path, ",")
@@ -29,7 +30,7 @@ func (d *Data) findFiles(path string, endings ...string) (fileParts, error) {
 	if len(names) > 3 || slices.Contains(names, "") {
 		return nil, fmt.Errorf("%q is not FILE, TRAIN,TEST or TRAIN,VAL,TEST", path)
 	}
-	out := fileParts{}
+	out = fileParts{}
 	for i, n := range names {
 		files, several, err := listFiles(n, endings)
 		if err != nil {

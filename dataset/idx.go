@@ -149,6 +149,7 @@ func (d *Data) idxPairs(train, test []string) error {
 		if err != nil {
 			return err
 		}
+		d.from([]string{"train", "test"}[i]).Files = p
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (k *tokenizing) answerFields(t *table, v *tokenCells, part string) []*Field
 		t.d.note("of %d of %d records of the %s set nothing of the response is left within %d tokens: they teach nothing", k.mute, t.count[part], setNames[part], k.length)
 	}
 	shape := []int{k.length}
-	return []*Field{{Name: "input_ids", Shape: shape, Ints: v.ids, Tokens: k.Size}, {Name: "next", Shape: shape, Ints: v.mask, Classes: k.Size, Gaps: true}}
+	return []*Field{{Name: "input_ids", Shape: shape, Ints: v.ids, Tokens: k.Size, Speaks: k.Tokenizer}, {Name: "next", Shape: shape, Ints: v.mask, Classes: k.Size, Gaps: true}}
 }
 
 // heard returns an error where no record of a file has a token of its response left.

@@ -20,6 +20,9 @@ func openNPY(d *Data, paths string, o *options) error {
 		defer d.recordNorm()
 		return d.npyFolder(paths, layout)
 	}
+	if p, err := fours(paths, "X.npy,Y.npy"); err == nil {
+		d.from("train").Files, d.from("test").Files = p[0], p[1]
+	}
 	if streamed, err := d.streamNPY(paths, layout); streamed || err != nil {
 		return err
 	}
@@ -106,6 +109,11 @@ func (d *Data) npyFolder(dir, layout string) error {
 	parts, bare := byParts(names)
 	if len(bare) > 0 {
 		d.note("arrays of no part, which are left out: %s", few(bare))
+	}
+	for part, names := range parts {
+		for _, n := range names {
+			d.from(part).Files = append(d.from(part).Files, path[n[1]])
+		}
 	}
 	if streamed, err := d.streamNPYFields(parts, path, layout); streamed || err != nil {
 		return err

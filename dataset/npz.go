@@ -113,8 +113,10 @@ func (d *Data) readNPZ(files fileParts, o npzOptions, records bool) error {
 		var s *Set
 		if records {
 			s, err = z.record(z.strip(part), o.layout)
+			d.arraysOf(part, file, inFile(z.strip(part))...)
 		} else {
 			s, err = z.one(o)
+			d.arraysOf(part, file, z.used...)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", file, err)
@@ -157,6 +159,7 @@ func (z *npz) classic(o npzOptions) error {
 		if *z.d.part(part), err = z.set(p[0], p[1], o.layout); err != nil {
 			return err
 		}
+		z.d.arraysOf(part, z.path, p[:]...)
 	}
 	z.sayUnused()
 	return nil
@@ -209,8 +212,17 @@ func (z *npz) records(layout string) error {
 			return err
 		}
 		*z.d.part(part) = s
+		z.d.arraysOf(part, z.path, inFile(parts[part])...)
 	}
 	return nil
+}
+
+// inFile are the names of arrays in their file, without those of their fields.
+func inFile(names [][2]string) (out []string) {
+	for _, n := range names {
+		out = append(out, n[1])
+	}
+	return out
 }
 
 // strip lists the arrays of a file of one part, with the names of their fields.

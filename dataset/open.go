@@ -29,6 +29,10 @@ type Data struct {
 
 	words func(text string) ([]int32, error) // makes tokens of a text as those of the samples were made; nil: there are none
 	lead  int                                // tokens that samples begin with, before their texts
+
+	origins map[string]*Origin // of the parts
+	found   fileParts          // that a pattern or a folder has named
+	columns csvOptions         // of CSV files
 }
 
 // note says what was assumed; once.
@@ -167,6 +171,7 @@ func (d *Data) open() error {
 	if err := open(d, path, o); err != nil {
 		return err
 	}
+	d.originate(kind)
 	return d.finish(o)
 }
 

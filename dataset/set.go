@@ -20,6 +20,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"pare/tokenizer"
 )
 
 // Set is a data set: N samples, each a record of fields, which are the same for all.
@@ -32,6 +34,7 @@ type Set struct {
 	Ordered bool              // a sample goes on where the one before it ends: it is split at one place
 	Bind    map[string]string // which field, or number, an input of a network takes; others by name, type and shape
 	Stream  Stream            // reads samples when they are wanted; nil: the fields hold them
+	Origin  *Origin           // the files that the stored samples were read from; nil: not known
 	Bound   int64             // bytes of memory that samples of a stream, and batches of them, may take
 }
 
@@ -40,12 +43,13 @@ type Set struct {
 // there and empty.
 type Field struct {
 	Name    string
-	Shape   []int    // of a sample: [channels height width], [features], [tokens]; empty: one number
-	Classes int      // Ints are classes, in [0, Classes), or negative where there is none; 0: they are plain numbers
-	Names   []string // of the classes, where known
-	Tokens  int      // Ints are a tokenizer's, which has as many; 0: they are something else
-	Gaps    bool     // some of the classes may be -1, at places that do not count, also where a stream does not know it
-	Aside   bool     // it says what the values of another field are, such as what is filled up: for networks that take it, and no target
+	Shape   []int                // of a sample: [channels height width], [features], [tokens]; empty: one number
+	Classes int                  // Ints are classes, in [0, Classes), or negative where there is none; 0: they are plain numbers
+	Names   []string             // of the classes, where known
+	Tokens  int                  // Ints are a tokenizer's, which has as many; 0: they are something else
+	Speaks  *tokenizer.Tokenizer // that one, to show them as texts; nil: not known
+	Gaps    bool                 // some of the classes may be -1, at places that do not count, also where a stream does not know it
+	Aside   bool                 // it says what the values of another field are, such as what is filled up: for networks that take it, and no target
 
 	Bytes  []uint8   // images as read, 0..255, and other small numbers
 	Floats []float32 // numbers

@@ -39,6 +39,12 @@ func (o *options) tokenizing(length int, own *tokenizer.Tokenizer) *tokenizing {
 	if path == "" && answer != nil && own != nil {
 		return answer.by(own, text, length)
 	}
+	if path == "" && text != nil && own != nil {
+		if length == 0 {
+			length = own.Fixed
+		}
+		return &tokenizing{Tokenizer: own, text: text, types: types || len(text) == 2, length: length}
+	}
 	if path == "" {
 		if text != nil || types || answer != nil {
 			o.fail("text=, types= and response= go with tokenizer=FILE")
@@ -246,7 +252,7 @@ func (k *tokenizing) fields(t *table, c *cells, part string) []*Field {
 	if k.answering != nil {
 		return k.answerFields(t, v, part)
 	}
-	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
+	out := []*Field{{Name: "input_ids", Ints: v.ids, Tokens: k.Size, Speaks: k.Tokenizer}, {Name: "attention_mask", Ints: v.mask, Aside: true}}
 	if k.types {
 		out = append(out, &Field{Name: "token_type_ids", Ints: v.types, Aside: true})
 	}

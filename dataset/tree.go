@@ -139,6 +139,8 @@ type part struct {
 	labels []int32
 	names  []string
 	number map[string]int32 // of a class
+	at     int              // which of the folders around a picture is its class
+	kept   []leaf           // those that became samples
 }
 
 func (p *part) class(name string) int32 {
@@ -235,7 +237,7 @@ func (t *tree) assign(in []leaf, depth int, split bool) (map[string]*part, error
 		}
 		p := out[name]
 		if p == nil {
-			p = &part{name: folder, number: map[string]int32{}}
+			p = &part{name: folder, number: map[string]int32{}, at: at}
 			out[name] = p
 		}
 		if p.name != folder {

@@ -44,6 +44,11 @@ func (t *tree) each(d *Data, parts map[string]*part, o pictureOptions, need stri
 		if err != nil {
 			return err
 		}
+		from := d.from(name)
+		from.leaves, from.folders, from.level = p.kept, p.names, -1
+		if p.names != nil {
+			from.level = p.at
+		}
 		done(s, p)
 		*d.part(name) = s
 	}
@@ -67,8 +72,12 @@ func (p *part) load(d *Data, tree string) (*Set, error) {
 				p.cannot(f.show, err)
 				continue
 			}
+			bad := p.spoilt
 			if err := add(f.show, b, p.labels[i]); err != nil {
 				return err
+			}
+			if p.spoilt == bad && !p.again {
+				p.kept = append(p.kept, f)
 			}
 		}
 		return nil

@@ -93,6 +93,7 @@ func openZip(d *Data, file string, o *options) error {
 	if err != nil {
 		return err
 	}
+	d.found = fileParts{"train": {file}, "val": {file}, "test": {file}}
 	t, err := z.tree()
 	if err == nil {
 		err = t.load(d, po, labels)

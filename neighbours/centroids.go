@@ -3,6 +3,8 @@ package neighbours
 import (
 	"context"
 	"math"
+
+	"pare/internal/kmeans"
 )
 
 // centroids are those of the lists, in groups, so that the nearest are found without
@@ -32,7 +34,7 @@ func train(ctx context.Context, w *workers, s Source, n int, o *Options) (*centr
 	if err := w.assign(ctx, &x, groups, own, far); err != nil {
 		return nil, err
 	}
-	starts, order := byOwner(own, groups.n)
+	starts, order := kmeans.ByOwner(own, groups.n)
 	parts := make([]*rows, groups.n)
 	err = w.each(ctx, groups.n, func(c *screen, g int) error {
 		mine := order[starts[g]:starts[g+1]]

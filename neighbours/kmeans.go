@@ -2,15 +2,15 @@ package neighbours
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
-	"slices"
+
+	"pare/internal/kmeans"
 )
 
 // lloydRounds is how often centroids move: more hardly changes which lists are near.
 const lloydRounds = 8
 
-// lloyd gives k centroids of rows by Lloyd's algorithm (Lloyd 1982), begun at rows that
+// lloyd gives k centroids of rows by Lloyd's algorithm, begun at rows that
 // are drawn by seed. One that no row is nearest to goes where a row is farthest from its
 // own. There are fewer centroids than k only where there are fewer rows.
 func lloyd(ctx context.Context, w *workers, x *rows, k int, seed uint64) (*rows, error) {
@@ -20,17 +20,21 @@ func lloyd(ctx context.Context, w *workers, x *rows, k int, seed uint64) (*rows,
 	for i, at := range drawn(x.n, k, seed) {
 		copy(c.row(i), x.row(int(at)))
 	}
-	c.measure()
-	own := make([]int32, x.n)
-	far := make([]float32, x.n)
-	for range lloydRounds {
-		if err := w.assign(ctx, x, c, own, far); err != nil {
-			return nil, err
-		}
-		if err := w.means(ctx, x, c, own, far); err != nil {
-			return nil, err
-		}
+	l := &kmeans.Lloyd[float32]{X: x.x, D: x.dim, C: c.x[:k*x.dim], Label: make([]int32, x.n), Far: make([]float32, x.n)}
+	l.Assign = func(ctx context.Context) (float64, error) {
+		c.measure()
+		return 0, w.assign(ctx, x, c, l.Label, l.Far)
 	}
+	l.Each = func(ctx context.Context, n int, do func(i int)) error {
+		return w.each(ctx, n, func(_ *screen, i int) error { do(i); return nil })
+	}
+	if _, err := l.Run(ctx, lloydRounds); err != nil {
+		return nil, err
+	}
+	if err := l.Move(ctx); err != nil {
+		return nil, err
+	}
+	c.measure()
 	return c, nil
 }
 
@@ -56,62 +60,4 @@ func (w *workers) assign(ctx context.Context, x, c *rows, own []int32, far []flo
 		s.offer(x.part(lo, hi), nil, nil, b, t)
 		return nil
 	})
-}
-
-// means moves each centroid to the mean of its rows.
-func (w *workers) means(ctx context.Context, x, c *rows, own []int32, far []float32) error {
-	starts, order := byOwner(own, c.n)
-	var empty []int
-	for k := range c.n {
-		if starts[k] == starts[k+1] {
-			empty = append(empty, k)
-		}
-	}
-	err := w.each(ctx, c.n, func(s *screen, k int) error {
-		mine := order[starts[k]:starts[k+1]]
-		if len(mine) == 0 {
-			return nil
-		}
-		sum := make([]float64, x.dim)
-		for _, i := range mine {
-			for j, v := range x.row(int(i)) {
-				sum[j] += float64(v)
-			}
-		}
-		for j, v := range sum {
-			c.row(k)[j] = float32(v / float64(len(mine)))
-		}
-		return nil
-	})
-	for _, k := range empty {
-		at, most := 0, float32(-1)
-		for i, d := range far {
-			if d > most {
-				at, most = i, d
-			}
-		}
-		far[at] = float32(math.Inf(-1))
-		copy(c.row(k), x.row(at))
-	}
-	c.measure()
-	return err
-}
-
-// byOwner lists what belongs to each of n owners: those of owner k are
-// order[starts[k]:starts[k+1]], in their order.
-func byOwner(own []int32, n int) (starts, order []int32) {
-	starts = make([]int32, n+1)
-	for _, k := range own {
-		starts[k+1]++
-	}
-	for k := range n {
-		starts[k+1] += starts[k]
-	}
-	order = make([]int32, len(own))
-	next := slices.Clone(starts)
-	for i, k := range own {
-		order[next[k]] = int32(i)
-		next[k]++
-	}
-	return starts, order
 }

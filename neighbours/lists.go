@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"pare/internal/kmeans"
 )
 
 // lists are rows in the order of the lists that they belong to.
@@ -40,7 +42,7 @@ func (c *centroids) list(ctx context.Context, w *workers, s Source, o *Options, 
 		return nil, err
 	}
 	l := &lists{dim: d, square: make([]float64, n), bias: make([]float32, n)}
-	l.starts, l.ids = byOwner(own, c.all.n)
+	l.starts, l.ids = kmeans.ByOwner(own, c.all.n)
 	place := own // where each row goes: its own list is known by then
 	for at, i := range l.ids {
 		place[i] = int32(at)

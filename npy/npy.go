@@ -99,9 +99,18 @@ func Decode(b []byte) (*tensor.Tensor, error) {
 // Encode writes an array; the type must be one that NumPy has, so neither
 // strings nor bfloat16.
 func Encode(t *tensor.Tensor) ([]byte, error) {
+	head, err := HeaderFor(t.DType, t.Shape)
+	if err != nil {
+		return nil, err
+	}
+	return append(head, t.Raw()...), nil
+}
+
+// HeaderFor is the header of an array whose elements follow it in C order, little-endian.
+func HeaderFor(of tensor.DType, dims []int) ([]byte, error) {
 	descr := ""
 	for name, d := range types {
-		if d == t.DType {
+		if d == of {
 			descr = "<" + name
 			if d.Size() == 1 {
 				descr = "|" + name
@@ -109,14 +118,14 @@ func Encode(t *tensor.Tensor) ([]byte, error) {
 		}
 	}
 	if descr == "" {
-		return nil, fmt.Errorf("NumPy has no %v", t.DType)
+		return nil, fmt.Errorf("NumPy has no %v", of)
 	}
-	var dims strings.Builder
-	for _, d := range t.Shape {
-		fmt.Fprintf(&dims, "%d, ", d)
+	var text strings.Builder
+	for _, d := range dims {
+		fmt.Fprintf(&text, "%d, ", d)
 	}
-	shape := strings.TrimSuffix(dims.String(), " ")
-	if len(t.Shape) > 1 {
+	shape := strings.TrimSuffix(text.String(), " ")
+	if len(dims) > 1 {
 		shape = strings.TrimSuffix(shape, ",")
 	}
 	h := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
@@ -125,5 +134,5 @@ func Encode(t *tensor.Tensor) ([]byte, error) {
 	}
 	h += "\n"
 	b := append([]byte(magic+"\x01\x00"), byte(len(h)), byte(len(h)>>8))
-	return append(append(b, h...), t.Raw()...), nil
+	return append(b, h...), nil
 }

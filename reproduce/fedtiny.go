@@ -14,7 +14,7 @@ import (
 
 var fedtiny = &evidence.Experiment{
 	ID: "23", Name: "fedtiny",
-	About: "ResNet-8 (75,002 parameters) on Glyph(4, 0.6): 100 samples are the server's, which trains on them for 5 epochs, 900 those of 10 clients, divided by Dirichlet(0.5). 2 % of the parameters stay (fedtiny also: 5 %); 24 rounds of one local epoch, the mask chosen of 5, and a third of the layers adjusted after each of the first 18. Beside it the mask is fixed: by magnitude at the server, at random, by magnitude at one client; and either ingredient is left out. Operations and memory are the clients' as shares of those of the whole network; no worse than the median: whether the loss on the test set of the candidate that was chosen, and of the one that clients liked least, is no worse than the median of the pool's. That it beats random masks by 3 points is not shown at this scale.",
+	About: "ResNet-8 (75,002 parameters) on Glyph(4, 0.6): 100 samples are the server's, which trains on them for 5 epochs, 900 those of 10 clients, divided by Dirichlet(0.5). 2 % of the parameters stay (fedtiny also: 5 %); 24 rounds of one local epoch, the mask chosen of 5, and a third of the layers adjusted after each of the first 18. Beside it the mask is fixed: by magnitude at the server, at random, by magnitude at one client; and either ingredient is left out. Operations and memory are the clients' as shares of those of the whole network; below the median: by how much the loss on the test set of the candidate that was chosen, and of the one that clients liked least, is below the median of the pool's. That it beats random masks by 3 points, and that the choice is no worse than the median in every seed, is not shown at this scale.",
 	Seeds: 3,
 	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
 		b := glyphs(4, .6, 1000, seed, put)
@@ -51,7 +51,7 @@ var fedtiny = &evidence.Experiment{
 	Claims: []evidence.Claim{
 		evidence.Beats("it beats a mask by magnitude at the server by 3 points", "fedtiny", "at the server", 3, "at the server", "without adjustment"),
 		evidence.Beats("it beats a mask by magnitude at one client by 3 points", "fedtiny", "at one client", 3, "at one client", "without adjustment"),
-		{Text: "the candidate that is chosen is in every seed no worse than the pool's median", Method: "fedtiny", Without: []string{"least liked"}, Side: evidence.AtLeast, Bound: 1, Figure: valueOf("(no worse than the median) ")},
+		{Text: "the loss of the candidate that is chosen is below the pool's median by 0.01", Method: "fedtiny", Without: []string{"least liked"}, Side: evidence.AtLeast, Bound: .01, Figure: valueOf("(below the median) ")},
 		{Text: "at 5 % clients compute at most 15 % of what the whole network takes", Method: "fedtiny at 5 %", Without: []string{"dense"}, Side: evidence.AtMost, Bound: .15, Figure: valueOf("(operations) ")},
 		{Text: "and hold at most 15 % of its bytes", Method: "fedtiny at 5 %", Without: []string{"dense"}, Side: evidence.AtMost, Bound: .15, Figure: valueOf("(memory) ")},
 	},
@@ -77,8 +77,8 @@ func operations(f *federated.Facts) float64 {
 	return sum / whole
 }
 
-// chosen puts whether the loss on what is held out of the candidate that was chosen, and of
-// the one that clients liked least, is no worse than the pool's median.
+// chosen puts by how much the loss on what is held out of the candidate that was chosen, and
+// of the one that clients liked least, is below the pool's median.
 func chosen(f *federated.Facts, put func(string, float64)) {
 	var all []float64
 	least := 0
@@ -88,14 +88,7 @@ func chosen(f *federated.Facts, put func(string, float64)) {
 		}
 	}
 	slices.Sort(all)
-	for _, c := range []struct {
-		name string
-		at   int
-	}{{"fedtiny", f.Chosen}, {"least liked", least}} {
-		x := 0.0
-		if f.Pool[c.at].Held <= all[len(all)/2] {
-			x = 1
-		}
-		put("(no worse than the median) "+c.name, x)
-	}
+	median := all[len(all)/2]
+	put("(below the median) fedtiny", median-f.Pool[f.Chosen].Held)
+	put("(below the median) least liked", median-f.Pool[least].Held)
 }

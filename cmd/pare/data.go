@@ -33,6 +33,7 @@ func (c *cli) inspectData() *cobra.Command {
   pare data inspect 'parquet:DIR?bind=input_ids=ids' net.onnx
   pare data inspect cifar10:DIR --html cifar10.html               # with the samples that are there twice
   pare data inspect cifar10:DIR --encoder net.onnx --decisions decisions.csv --html cifar10.html
+  pare data inspect mnist:DIR --aum mlp:784-64-11 --decisions decisions.csv --html mnist.html
   pare data inspect npz:train.npz --probabilities held-out.npy --decisions decisions.csv
 
 ` + dataset.Help,
@@ -41,6 +42,7 @@ func (c *cli) inspectData() *cobra.Command {
 	cmd.Flags().StringVar(&q.html, "html", "", "write a page that shows what was found, with the samples")
 	cmd.Flags().StringVar(&q.decisions, "decisions", "", "write what was found, and what is suggested, to a .csv or .jsonl file, for pare data apply")
 	cmd.Flags().StringVar(&q.probabilities, "probabilities", "", "a .npy file of the probabilities of the classes of each training sample, by a model that was not trained on it (cross-validated): labels in doubt are found by them")
+	q.aum.flags(cmd)
 	settingOf(cmd, &recipe, "loss")
 	c.answerFlags(cmd)
 	inSections(cmd)

@@ -3,167 +3,259 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"pare/catalog"
 	"pare/data"
 	"pare/data/hygiene"
 	"pare/dataset"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 )
 
-// sampleFiles are what apply writes.
-var sampleFiles = []string{".npz", ".npy"}
+// Endings of what apply writes, where that is a file.
+var (
+	ownFiles   = []string{".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".parq", ".txt", ".gz", ".npz", ".npy"}
+	indexFiles = data.Files
+)
+
+// forms are what apply writes the samples as.
+var forms = []string{"auto", "files", "links", "symlinks", "arrays", "index"}
+
+// applying is what flags say of how samples that stay are written.
+type applying struct {
+	choice, spec string // the file of decisions or of a subset, and the data
+	out, as      string
+	language     string
+	force        bool
+}
 
 func (c *cli) applyData() *cobra.Command {
-	var out string
-	var force bool
-	cmd := &cobra.Command{Use: "apply DECISIONS|SUBSET SPEC -o OUT", Short: "Leave out and relabel samples as a file of decisions, or a subset, says", Args: args("DECISIONS|SUBSET", "SPEC"),
-		Long: `Reads a file of decisions that pare data inspect --decisions or pare data dedup has written and a person may have edited, and
-writes the sets without the samples that it drops and with the labels that it changes. An id that is not there or comes
+	q := &applying{}
+	cmd := &cobra.Command{Use: "apply FILE SPEC -o OUT", Short: "Write the samples that stay, and those that are relabelled, to files like those they came from", Args: args("FILE", "SPEC"),
+		Long: `FILE is decisions, which pare data inspect --decisions or pare data dedup has written and a person may have edited, or a
+list of training samples, as of pare data prune. The sets are written without the samples that go and with the labels that
+change, a part of them at a time, so that they may be larger than memory. Where a list keeps whole
+classes (label-mapping), the others leave all sets, and the labels that stay are numbered anew. An id that is not there or comes
 twice, an action other than keep, drop and relabel, or a class that is not there is refused, with its line; so is other
-data than the decisions were made for, by the digest. The output is an .npz file that every command reads, or an .npy file of the
-numbers of the training samples that stay.
+data than FILE was made for, by the digest.
 
-A list of samples that pare data prune has written is applied alike: others leave the training set. Where it keeps whole
-classes (label-mapping), the others leave all sets, and the labels that stay are numbered anew.`,
-		Example: `  pare data apply decisions.csv cifar10:DIR -o clean.npz
+OUT is by --as
+  files     what the data are: CSV, JSON, lines, Parquet, .npz, .npy, idx, the files of MNIST and CIFAR, a folder of images. What is
+            kept of a sample has the bytes that it had; gzipped files are gzipped. Data of one file go to a file of the same
+            ending, others to a new folder
+  links     a folder of images, of hard links to the files that there are; symlinks: of symbolic ones
+  arrays    an .npz file of the samples as they are read, which every command reads
+  index     the numbers of the training samples that stay, for pare model train --subset: .txt, .csv, .jsonl, .npy
+  auto      index where OUT ends in .npy or .txt and the data do not, arrays where it ends in .npz and the data are not one
+            such file or labels change, and otherwise files`,
+		Example: `  pare data apply decisions.csv cifar10:DIR -o clean                  # a folder of the files of CIFAR-10
+  pare data apply decisions.csv folder:DIR -o clean --as symlinks
+  pare data apply tenth.txt parquet:train.parquet -o tenth.parquet
   pare data apply decisions.jsonl npz:train.npz -o kept.npy
-  pare data apply tenth.txt cifar10:DIR -o tenth.npz
 
 ` + dataset.Help,
-		RunE: func(_ *cobra.Command, a []string) error { return c.runApplyData(a[0], a[1], out, force) }}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write: .npz (the samples) or .npy (the numbers of the training samples that stay)")
-	cmd.Flags().BoolVar(&force, "force", false, "apply decisions to data that are not those that they were made for")
+		RunE: func(_ *cobra.Command, a []string) error {
+			q.choice, q.spec = a[0], a[1]
+			return c.runApplyData(q)
+		}}
+	cmd.Flags().StringVarP(&q.out, "out", "o", "", "file or new folder to write")
+	cmd.Flags().StringVar(&q.as, "as", "auto", "what is written: files, links, symlinks, arrays, index; or auto, by OUT")
+	cmd.Flags().StringVar(&q.language, "model", "", "language model that made the tokens of the texts that were scored")
+	cmd.Flags().BoolVar(&q.force, "force", false, "apply decisions to data that are not those that they were made for")
 	c.dataMemory(cmd)
 	inSections(cmd)
 	return cmd
 }
 
-func (c *cli) runApplyData(decisions, spec, out string, force bool) error {
-	if out == "" {
-		return usage("give -o FILE: where the result goes, .npz or .npy")
+// claim checks what can be checked before the data are opened.
+func (q *applying) claim(c *cli) error {
+	if q.out == "" {
+		return usage("give -o OUT: the file or folder that the samples go to")
 	}
-	if err := c.claim(places{in: append(dataFiles(spec), input{what: "file of decisions", path: decisions}), out: []file{{"out", out, sampleFiles}}}); err != nil {
+	if !slices.Contains(forms, q.as) {
+		return usage("--as %s: %s is needed", q.as, strings.Join(forms, ", "))
+	}
+	if es, err := os.ReadDir(q.out); err == nil && len(es) > 0 {
+		return usage("--out %s is a folder with something in it: give a new one", q.out)
+	}
+	ends := folders
+	switch end := strings.ToLower(filepath.Ext(q.out)); {
+	case q.as == "index":
+		ends = indexFiles
+	case q.as == "arrays":
+		ends = []string{".npz"}
+	case q.as != "links" && q.as != "symlinks" && slices.Contains(ownFiles, end) && !isFolder(q.out):
+		ends = ownFiles
+	}
+	return c.claim(places{in: append(dataFiles(q.spec), input{what: "file of decisions", path: q.choice}), out: []file{{"out", q.out, ends}}})
+}
+
+func (c *cli) runApplyData(q *applying) error {
+	if err := q.claim(c); err != nil {
 		return err
 	}
-	if subset, err := c.subsetOf(decisions); err != nil {
-		return err
-	} else if subset != nil {
-		return c.applySubset(subset, decisions, spec, out, force)
-	}
-	f, err := os.Open(decisions)
+	decide, err := readChoice(q.choice)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	of, ds, err := hygiene.ReadDecisions(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", decisions, err)
+	if m, err := (&fromFiles{language: q.language}).speaks(c); err != nil {
+		return err
+	} else if m != nil {
+		defer m.Close()
 	}
-	if force {
-		of = nil
-	}
-	d, err := c.open(spec)
+	d, err := c.open(q.spec)
 	if err != nil {
 		return err
 	}
-	kept, did, err := hygiene.Of(d).Apply(of, ds)
+	kept, did, err := decide(d, q.force)
 	if err != nil {
-		return fmt.Errorf("%s: %w", decisions, err)
+		return fmt.Errorf("%s: %w", q.choice, err)
 	}
-	if err := c.writeApplied(out, kept, did); err != nil {
+	w, err := q.write(c, d, kept, did)
+	if err != nil {
 		return err
 	}
-	for _, n := range did.Notes {
+	for _, n := range append(did.Notes, w.Notes...) {
 		c.say("note: %s", n)
 	}
 	if c.json {
-		return c.printJSON(did)
+		return c.printJSON(struct {
+			Out string `json:"out"`
+			*hygiene.Applied
+			*dataset.Written
+		}{q.out, did, w})
 	}
-	c.tellApplied(kept, did, out)
+	for _, s := range kept {
+		fmt.Fprintf(c.out, "%s set: %d samples stay, %d are left out\n", s.Name, did.Kept[s.Name], did.Dropped[s.Name])
+	}
+	fmt.Fprintf(c.out, "%d labels changed; written to %s\n", did.Relabeled, q.out)
+	if w.Spec != "" {
+		fmt.Fprintf(c.out, "read it as %s\n", w.Spec)
+	}
 	return nil
 }
 
-// writeApplied writes the sets that stay, or which samples of the training set do.
-func (c *cli) writeApplied(out string, kept hygiene.Corpus, did *hygiene.Applied) error {
-	if !strings.EqualFold(filepath.Ext(out), ".npy") {
-		return kept.SaveNPZ(c.ctx, out)
-	}
-	if did.Relabeled > 0 {
-		return usage("--out %s: an index cannot hold %d new labels; give an .npz file", out, did.Relabeled)
-	}
-	return hygiene.SaveIndex(out, kept[0])
-}
+// decider gives the sets of data as a file wants them.
+type decider func(d *dataset.Data, force bool) (hygiene.Corpus, *hygiene.Applied, error)
 
-// subsetOf reads a list of samples; nil where the file is one of decisions.
-func (c *cli) subsetOf(path string) (*data.Subset, error) {
+// readChoice reads decisions, or a list of samples.
+func readChoice(path string) (decider, error) {
+	listed, err := isSubset(path)
+	if err != nil {
+		return nil, err
+	}
+	if listed {
+		s, err := data.ReadSubset(path)
+		if err != nil {
+			return nil, err
+		}
+		return func(d *dataset.Data, force bool) (hygiene.Corpus, *hygiene.Applied, error) {
+			if force {
+				s.Data = ""
+			}
+			kept, err := s.Apply(d)
+			if err != nil {
+				return nil, nil, err
+			}
+			after := hygiene.Of(kept)
+			return after, hygiene.Compared(hygiene.Of(d), after), nil
+		}, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if ext := strings.ToLower(filepath.Ext(path)); ext != ".txt" && ext != ".npy" {
-		line, err := bufio.NewReader(io.LimitReader(f, 1<<20)).ReadBytes('\n')
-		var about struct{ Subset string }
-		if err != nil && err != io.EOF || json.Unmarshal(bytes.TrimPrefix(line, []byte("#")), &about) != nil || about.Subset == "" {
-			return nil, nil // it does not say that it is a subset
-		}
-	}
-	return data.ReadSubset(path)
-}
-
-// applySubset writes the data with the samples of a subset alone.
-func (c *cli) applySubset(s *data.Subset, path, spec, out string, force bool) error {
-	if force {
-		s.Data = ""
-	}
-	d, err := c.open(spec)
+	of, ds, err := hygiene.ReadDecisions(f)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	kept, err := s.Apply(d)
+	return func(d *dataset.Data, force bool) (hygiene.Corpus, *hygiene.Applied, error) {
+		if force {
+			of = nil
+		}
+		return hygiene.Of(d).Apply(of, ds)
+	}, nil
+}
+
+// isSubset says whether a file lists samples, by its ending and its first lines.
+func isSubset(path string) (bool, error) {
+	if end := strings.ToLower(filepath.Ext(path)); end == ".npy" || end == ".txt" {
+		return true, nil
+	}
+	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return false, err
 	}
-	did := &hygiene.Applied{Kept: map[string]int{}, Dropped: map[string]int{}}
-	before, after := hygiene.Of(d), hygiene.Of(kept)
-	for i, t := range after {
-		did.Kept[t.Name], did.Dropped[t.Name] = t.Len(), before[i].Len()-t.Len()
-		if y := t.Class(); len(s.Classes) > 0 && y != before[i].Class() {
-			did.Relabeled += renumbered(t, before[i])
-		}
-	}
-	if err := c.writeApplied(out, after, did); err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(did)
-	}
-	c.tellApplied(after, did, out)
-	return nil
+	defer f.Close()
+	head, _ := bufio.NewReaderSize(f, 1<<16).Peek(1 << 16)
+	lines := bytes.SplitN(head, []byte{'\n'}, 3)
+	first := string(bytes.Join(lines[:min(2, len(lines))], nil))
+	return !strings.Contains(first, "pare_decisions") && !strings.Contains(strings.ToLower(first), "action"), nil
 }
 
-// renumbered is the number of samples of a set that have another label than before.
-func renumbered(set, before *dataset.Set) (n int) {
-	was := before.Class()
-	for i := range set.Len() {
-		if set.Label(i) != was.Ints[set.Number(i)] {
-			n++
-		}
-	}
-	return n
-}
-
-// tellApplied prints what was done.
-func (c *cli) tellApplied(kept hygiene.Corpus, did *hygiene.Applied, out string) {
+// write writes the samples that stay in the form that is asked for.
+func (q *applying) write(c *cli, d *dataset.Data, kept hygiene.Corpus, did *hygiene.Applied) (*dataset.Written, error) {
+	kind, files := "", map[string]bool{}
 	for _, s := range kept {
-		fmt.Fprintf(c.out, "%s set: %d samples stay, %d are left out\n", s.Name, did.Kept[s.Name], did.Dropped[s.Name])
+		if o := s.Origin; o != nil {
+			kind = o.Kind
+			for _, f := range o.Files {
+				files[f] = true
+			}
+		}
 	}
-	fmt.Fprintf(c.out, "%d labels changed; written to %s\n", did.Relabeled, out)
+	as, end := q.as, strings.ToLower(filepath.Ext(q.out))
+	if as == "auto" {
+		switch {
+		case end == ".npy", end == ".txt" && kind != "lines":
+			as = "index"
+		case end == ".npz" && (kind != "npz" || len(files) > 1 || did.Relabeled > 0):
+			as = "arrays"
+		default:
+			as = "files"
+		}
+	}
+	switch as {
+	case "index":
+		return &dataset.Written{Files: 1}, q.index(d, kept, did)
+	case "arrays":
+		return &dataset.Written{Files: 1, Spec: "npz:" + q.out}, kept.SaveNPZ(c.ctx, q.out)
+	}
+	how := map[string]dataset.Copying{"files": dataset.Copies, "links": dataset.HardLinks, "symlinks": dataset.Symlinks}[as]
+	w, err := d.WriteKept(c.ctx, kept, q.out, how)
+	var wrong *catalog.Error
+	if errors.As(err, &wrong) {
+		err = usage("%s", catalog.Rename(err, func(field string) string {
+			return map[string]string{"To": "--out", "How": "--as"}[field]
+		}))
+	}
+	return w, err
+}
+
+// index writes the numbers of the training samples that stay.
+func (q *applying) index(d *dataset.Data, kept hygiene.Corpus, did *hygiene.Applied) error {
+	if did.Relabeled > 0 {
+		return usage("--out %s: an index cannot hold %d new labels; give files or arrays by --as", q.out, did.Relabeled)
+	}
+	if d.Train == nil {
+		return usage("--out %s: an index is one of training samples, and there are none", q.out)
+	}
+	s := &data.Subset{Name: "apply", Data: d.Train.Stored().Digest(), Of: d.Train.Len(), Made: map[string]string{"by": filepath.Base(q.choice)}}
+	for i := range kept[0].Len() {
+		s.Numbers = append(s.Numbers, int32(kept[0].Number(i)))
+	}
+	s.Sort()
+	b, err := s.Encode(filepath.Ext(q.out))
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(q.out, b, 0o644, renameio.WithTempDir(filepath.Dir(q.out)))
 }

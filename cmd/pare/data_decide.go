@@ -63,6 +63,6 @@ func (c *cli) runDedupData(spec string, q *looking) error {
 	for _, s := range found.Verdict() {
 		fmt.Fprintln(c.out, s)
 	}
-	fmt.Fprintf(c.out, "%s suggests to leave out %d of %d samples; edit it, and then: pare data apply %s %s -o OUT.npz\n", to, drop, hygiene.Of(d).Len(), to, spec)
+	fmt.Fprintf(c.out, "%s suggests to leave out %d of %d samples; edit it, and then: pare data apply %s %s -o OUT\n", to, drop, hygiene.Of(d).Len(), to, spec)
 	return nil
 }

@@ -29,6 +29,7 @@ type looking struct {
 	k             int
 	recall        float64
 	probabilities string
+	aum           resisting
 
 	html, decisions string // where what was found goes
 }
@@ -56,7 +57,7 @@ func (q *looking) inputs() (out []input) {
 
 // asked says whether flags ask for more than a look at sets in memory.
 func (q *looking) asked() bool {
-	return q.embeddings != "" || q.encoder != "" || q.html != "" || q.decisions != "" || q.probabilities != "" || q.near != "auto" && q.near != "off"
+	return q.embeddings != "" || q.encoder != "" || q.html != "" || q.decisions != "" || q.probabilities != "" || q.aum.network != "" || q.near != "auto" && q.near != "off"
 }
 
 // look finds what is wrong with the samples; nil where they are streamed and nobody asked.
@@ -85,6 +86,11 @@ func (c *cli) look(spec string, d *dataset.Data, q *looking, asked bool) (*hygie
 		}
 		if y := corpus[0].Class(); y == nil || y.Classes != classes {
 			return nil, usage("--probabilities %s: there are %d classes a row, and the data do not have as many", q.probabilities, classes)
+		}
+	}
+	if q.aum.network != "" {
+		if o.Margins, err = q.aum.margins(c, d); err != nil {
+			return nil, err
 		}
 	}
 	found, err := hygiene.Inspect(c.ctx, corpus, *o)

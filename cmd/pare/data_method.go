@@ -10,6 +10,7 @@ import (
 	dataall "pare/data/all"
 	"pare/dataset"
 	"pare/graph"
+	"pare/lm/local"
 	"pare/train/dynamics"
 
 	"github.com/google/renameio/v2"
@@ -30,6 +31,7 @@ type fromFiles struct {
 	encoder, layer string
 	score, hard    string
 	cut            string
+	language       string
 	transfer       transferring
 	pilot          piloting
 	seed           uint64
@@ -118,7 +120,7 @@ func (q *fromFiles) flags(c *cli, cmd *cobra.Command, method string) {
 
 // inputs are the files that are read.
 func (q *fromFiles) inputs() []input {
-	in := append(dataFiles(q.spec), input{what: "file of embeddings", path: q.embeddings}, input{what: "encoder", path: q.encoder}, input{what: "score", path: q.score}, input{what: "score of the cut-off", path: q.cut})
+	in := append(dataFiles(q.spec), input{what: "file of embeddings", path: q.embeddings}, input{what: "encoder", path: q.encoder}, input{what: "score", path: q.score}, input{what: "score of the cut-off", path: q.cut}, input{what: "language model", path: q.language})
 	in = append(in, q.transfer.inputs()...)
 	in = append(in, input{what: "network of the pilot", path: q.pilot.network})
 	for _, path := range q.logs {
@@ -156,6 +158,10 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 	if err != nil {
 		return nil, err
 	}
+	talks, err := q.speaks(c)
+	if err != nil {
+		return nil, err
+	}
 	d, err := c.open(q.spec)
 	if err != nil {
 		return nil, err
@@ -164,6 +170,9 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		return nil, fmt.Errorf("data %q has no training set", q.spec)
 	}
 	j := &data.Job{Set: d.Train, Norm: d.Norm, Seed: q.seed, Engine: o, Log: c.log()}
+	if err := q.listens(c, j, talks); err != nil {
+		return nil, err
+	}
 	for _, s := range []*dataset.Set{d.Val, d.Test} {
 		if s != nil {
 			j.Held = append(j.Held, s)
@@ -177,7 +186,7 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		j.Dynamics = append(j.Dynamics, l)
 	}
 	for _, path := range q.networks {
-		g, err := c.load(path)
+		g, err := c.network(path, "", outputsFor(q.method, j.Set), q.seed)
 		if err != nil {
 			return nil, err
 		}
@@ -193,6 +202,39 @@ func (q *fromFiles) job(c *cli, cmd *cobra.Command, ends []string) (*data.Job, e
 		return nil, err
 	}
 	return j, q.pilot.ready(c, cmd, q, j, d)
+}
+
+// speaks opens the language model, whose tokens texts become; nil: there is none.
+func (q *fromFiles) speaks(c *cli) (*local.Model, error) {
+	if q.language == "" {
+		return nil, nil
+	}
+	m, err := c.language(q.language, &speaking{})
+	if err != nil {
+		return nil, err
+	}
+	c.tokens = m.Tokenizer
+	return m, nil
+}
+
+// listens gives the language model to a job, for texts as long as its samples.
+func (q *fromFiles) listens(c *cli, j *data.Job, m *local.Model) error {
+	if m == nil {
+		return nil
+	}
+	if x := j.Set.X(); x.Ints == nil || x.Tokens == 0 || !dataall.Scores(q.method) {
+		return m.Close() // a method that needs it says why it cannot
+	}
+	s, err := m.Scorer(c.ctx, j.Set.X().Size())
+	if err != nil {
+		return spoken(err)
+	}
+	c.held = append(c.held, func() {
+		s.Close()
+		m.Close() //nolint:errcheck // it was read
+	})
+	j.Language = s
+	return nil
 }
 
 // embed reads or makes embeddings.
@@ -251,7 +293,7 @@ func (q *fromFiles) write(c *cli, res *data.Result, encode func(ext string) ([]b
 }
 
 // ofData calls fields of a job of data by flags.
-var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Score": "score", "Hard": "hard", "Cut": "cut", "Target": "target", "Surrogate": "surrogate", "Pilot": "pilot",
+var ofData = map[string]string{"Data": "data", "Dynamics": "dynamics", "Network": "network", "Embeddings": "embeddings", "Encoder": "encoder", "Layer": "layer", "Language": "model", "Score": "score", "Hard": "hard", "Cut": "cut", "Target": "target", "Surrogate": "surrogate", "Pilot": "pilot",
 	"Subset": "subset", "Record": "record", "Recipe.Sampler": "sampler"}
 
 // dataFlagOf is the flag of a field of a method of data, or its job; "": there is none.

@@ -26,6 +26,7 @@ the baseline that others must beat. OUT is the list of their numbers, in .txt, .
 The settings of the method are flags: pare data prune --method NAME --help shows those of NAME.`,
 		Example: `  pare data prune --data cifar10:DIR --method ccs --keep 0.1 --cutoff 0.3 --score aum.csv -o tenth.txt
   pare data prune --data cifar10:DIR --method rank --end easy --floor 0.5 --keep 0.2 --score prototypes.csv -o easy.txt
+  pare data prune --data 'jsonl:train.jsonl?text=text&length=512' --model SmolLM2-135M.gguf --method quantile --score perplexity.csv -o middle.txt
   pare data prune --data cifar10:DIR --keep 0.1 --stratified -o random.txt
   pare data prune --data cifar10:DIR --method k-centre --samples 1000 --encoder net.onnx -o centres.jsonl
   pare data prune --data 'cifar10:DIR?val=0.1' --method rank --end auto --pilot resnet20 --keep 0.3 --score aum.csv -o third.txt
@@ -37,6 +38,7 @@ The settings of the method are flags: pare data prune --method NAME --help shows
 	f.StringVar(&q.score, "score", "", "file of scores that samples are chosen by (.csv, .jsonl or .npy)")
 	f.StringVar(&q.hard, "hard", "", "end of the scores that is hard, low or high, where the file does not say")
 	f.StringVar(&q.cut, "cut", "", "another file of scores, by which the very hardest are cut off (ccs)")
+	f.StringVar(&q.language, "model", "", "language model that made the tokens of the texts that were scored")
 	q.transfer.flags(f)
 	q.pilot.flags(f)
 	q.flags(c, cmd, defaultSubset)

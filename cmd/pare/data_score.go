@@ -20,17 +20,21 @@ func (c *cli) scoreData() *cobra.Command {
 	cmd := &cobra.Command{Use: "score --data SPEC -o OUT.csv", Short: "Give each training sample a number: how hard it is",
 		Args: args(),
 		Long: `Scores the samples of a training set by a method of the catalogue (pare methods): by what a training made of them
-(--dynamics), by what a network gives (--network), or by where they lie among embeddings (--embeddings, or --encoder).
+(--dynamics), by what a network gives (--network), by where they lie among embeddings (--embeddings, or --encoder), or, of
+texts, by how likely they are to a language model (--model).
 OUT ends in .csv, .jsonl or .npy. It says which end of the scores is hard, and which data they are of; samples go by
 their numbers in the file that the data comes from.`,
 		Example: `  pare model train resnet20 --data cifar10:DIR -o net.onnx --record dynamics
   pare data score --data cifar10:DIR --dynamics net.onnx.dynamics -o aum.csv
   pare data score --data cifar10:DIR --method el2n --window 10 --dynamics net.onnx.dynamics -o el2n.csv
   pare data score --data cifar10:DIR --method prototypes --encoder net.onnx -o prototypes.csv
-  pare data score --data digits --method grand --network net.onnx -o grand.jsonl`,
+  pare data score --data digits --method grand --network net.onnx -o grand.jsonl
+  pare data score --data 'jsonl:train.jsonl?text=text&length=512' --method perplexity --model SmolLM2-135M.gguf -o perplexity.csv
+  pare data score --data mnist:DIR --method memorisation --network mlp:784-64-10 -o memorised.csv`,
 		RunE: func(cmd *cobra.Command, a []string) error { return c.runScoreData(cmd, q) }}
 	cmd.Flags().StringVarP(&q.to, "output", "o", "", "file of scores to write (.csv, .jsonl or .npy)")
-	cmd.Flags().StringSliceVar(&q.networks, "network", nil, "networks that give the scores, or their gradients: the mean of several")
+	cmd.Flags().StringSliceVar(&q.networks, "network", nil, "networks that give the scores, or their gradients: the mean of several; an architecture where weights are drawn anew")
+	cmd.Flags().StringVar(&q.language, "model", "", "language model on this machine to which texts are likely or not (perplexity); it makes the tokens of lines, and of the column that text= in --data names")
 	q.flags(c, cmd, defaultScore)
 	return cmd
 }

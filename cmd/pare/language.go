@@ -40,6 +40,7 @@ func (q *speaking) openFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.open.Tokenizer, "tokenizer", "", "tokenizer.json, or the vocabulary of a model of llama2.c (default: what lies beside the weights)")
 	cmd.Flags().IntVar(&q.open.Context, "context", 0, "most tokens of a text (default: what the model was made for, 4096 at most)")
 	cmd.Flags().StringVar((*string)(&q.open.Weights), "weights", "", "how weights are held, which decoding reads: f32, f16, int8 (each 32 times a scale, and what they multiply likewise), or auto, of the forms that keep the weights the smallest; all but f32 leave zeros out where there are many (default: f32, and auto for a quantised GGUF file)")
+	cmd.Flags().StringVar((*string)(&q.open.Cache), "cache", "", "how the keys and values of a text's tokens are held: f32, or f16 in half the memory (default: f32 where the weights are, else f16)")
 }
 
 // samplingFlags say how tokens are chosen.
@@ -86,7 +87,8 @@ func (c *cli) language(path string, q *speaking) (*local.Model, error) {
 	if form, read, left := m.Held(); len(left) > 0 {
 		c.say("%d matrices stay float32, since %s cannot hold them, such as %s", len(left), form, left[0])
 	} else if form != decode.F32 {
-		c.say("weights as %s: %.4g MB are read for a token", form, float64(read)/1e6)
+		cache, bytes := m.Kept()
+		c.say("weights as %s: %.4g MB are read for a token; keys and values as %s: %.4g kB for each token of a text", form, float64(read)/1e6, cache, float64(bytes)/1e3)
 	}
 	return m, nil
 }

@@ -16,12 +16,12 @@ import (
 func List() []data.Method { return append(choosers(), scorers()...) }
 
 func choosers() []data.Method {
-	return []data.Method{coreset.NewRS2(), coreset.NewCCS(), coreset.NewRandom(), coreset.NewRank(), coreset.NewHerding(), coreset.NewKCentre(), transfer.NewLabelMapping(), transfer.NewFeatureMapping()}
+	return []data.Method{coreset.NewRS2(), coreset.NewCCS(), coreset.NewRandom(), coreset.NewRank(), coreset.NewHerding(), coreset.NewKCentre(), coreset.NewQuantile(), transfer.NewLabelMapping(), transfer.NewFeatureMapping()}
 }
 
 func scorers() []data.Method {
 	return []data.Method{
-		score.NewPrototypes(), score.NewAUM(), score.NewForgetting(), score.NewEL2N(), score.NewGraNd(), score.NewLoss(), score.NewEntropy(), score.NewMargin(), score.NewLeastConfidence(),
+		score.NewPrototypes(), score.NewAUM(), score.NewForgetting(), score.NewEL2N(), score.NewGraNd(), score.NewLoss(), score.NewEntropy(), score.NewMargin(), score.NewLeastConfidence(), score.NewAUMThreshold(), score.NewMemorisation(), score.NewPerplexity(),
 	}
 }
 

@@ -61,6 +61,25 @@ func job(t *testing.T) *data.Job {
 		Set: set, Norm: dataset.Raw, Seed: 3, Dynamics: []*dynamics.Log{log}, Networks: []*graph.Graph{g}, Embeddings: e, Score: s}
 }
 
+// counting is a language model to which a token is as likely as it is small.
+type counting struct{}
+
+func (counting) Loss(_ context.Context, tokens []int) (sum float64, n int, err error) {
+	for _, t := range tokens[1:] {
+		sum += float64(t)
+	}
+	return sum, len(tokens) - 1, nil
+}
+
+// texts is a job of texts.
+func texts() data.Job {
+	x := &dataset.Field{Name: "input_ids", Shape: []int{6}, Tokens: 9, Ints: make([]int32, 6*50)}
+	for i := range x.Ints {
+		x.Ints[i] = int32(i * i % 9)
+	}
+	return data.Job{Set: dataset.New("training", x), Norm: dataset.Raw, Language: counting{}}
+}
+
 // bytesOf are those of the file that a result makes.
 func bytesOf(t *testing.T, r *data.Result) string {
 	t.Helper()
@@ -86,6 +105,10 @@ func bytesOf(t *testing.T, r *data.Result) string {
 func TestContract(t *testing.T) {
 	j := job(t)
 	names := map[string]bool{}
+	wide, err := zoo.New("mlp:64-12-11", zoo.Options{In: []int{1, 8, 8}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range List() {
 		c := m.Card()
 		if c.Noun != "data" || c.Title == "" || c.Paper == "" || c.Doc == "" || names[c.Name] {
@@ -96,6 +119,12 @@ func TestContract(t *testing.T) {
 		var first string
 		for _, threads := range []int{1, 2, 3} {
 			k := *j
+			if c.Name == "perplexity" {
+				k = texts()
+			}
+			if c.Name == "aum-threshold" {
+				k.Networks = []*graph.Graph{wide}
+			}
 			k.Engine.Threads = threads
 			r, err := data.Run(context.Background(), m, &k)
 			if err != nil {
@@ -159,7 +188,7 @@ func TestCancelled(t *testing.T) {
 	j := job(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	for _, name := range []string{"herding", "k-centre", "prototypes", "grand", "loss", "label-mapping", "feature-mapping"} {
+	for _, name := range []string{"herding", "k-centre", "prototypes", "grand", "loss", "memorisation", "label-mapping", "feature-mapping"} {
 		m, err := New(name)
 		if err != nil {
 			t.Fatal(err)

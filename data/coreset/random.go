@@ -44,6 +44,9 @@ func (s *Random) Run(_ context.Context, j *data.Job) (*data.Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := enough(class, m, "Stratified"); err != nil {
+			return nil, err
+		}
 		order = within(order, class)
 	}
 	return s.keep(j, order, m)
@@ -56,6 +59,19 @@ const (
 )
 
 func draw(seed, of uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, of)) }
+
+// enough returns an error where fewer samples are to stay than there are classes, of each of which a
+// setting keeps some.
+func enough(class []int32, m int, setting string) error {
+	there := map[int32]bool{}
+	for _, c := range class {
+		there[c] = true
+	}
+	if m < len(there) {
+		return catalog.Errorf("{%s}: %d samples are to stay, and there are %d classes: not each could keep one; keep more by {Keep} or {Samples}", setting, m, len(there))
+	}
+	return nil
+}
 
 // within brings samples of an order into one of which each beginning has the same share of
 // every group, as near as whole samples go: the k-th of the n of a group comes at (k-1/2)/n.
@@ -119,6 +135,11 @@ func (b *ByClass) quotas(j *data.Job, m int) (*data.Quotas, []catalog.Text, erro
 			return nil, nil, catalog.Errorf("there are samples of no class: quotas need one for each in {Data}")
 		}
 		have[c]++
+	}
+	if b.Floor > 0 {
+		if err := enough(class, m, "Floor"); err != nil {
+			return nil, nil, err
+		}
 	}
 	there := 0
 	for _, n := range have {

@@ -50,7 +50,7 @@ func (s *Rank) Run(ctx context.Context, j *data.Job) (*data.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, err := s.groups(j)
+	group, err := s.groups(j, m)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,14 @@ func (s *Rank) at(j *data.Job, end string, hard []float64, group []int32, m int)
 }
 
 // groups are those within which samples are ranked; nil: all together.
-func (s *Rank) groups(j *data.Job) ([]int32, error) {
+func (s *Rank) groups(j *data.Job, m int) ([]int32, error) {
 	switch s.Within {
 	case "class":
-		return j.NeedsClasses("samples are ranked within classes")
+		class, err := j.NeedsClasses("samples are ranked within classes")
+		if err == nil {
+			err = enough(class, m, "Within")
+		}
+		return class, err
 	case "cluster":
 		of, err := j.Score.Clusters(j.Set)
 		if err == nil && of == nil {

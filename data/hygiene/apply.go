@@ -149,3 +149,23 @@ func vanished(was, is *dataset.Set) (out []string) {
 	}
 	return out
 }
+
+// Compared says what has become of sets: which samples stay, and which of them have other labels. Classes that
+// have vanished are noted, where the classes are still the same.
+func Compared(before, after Corpus) *Applied {
+	a := &Applied{Kept: map[string]int{}, Dropped: map[string]int{}}
+	for i, t := range after {
+		a.Kept[t.Name], a.Dropped[t.Name] = t.Len(), before[i].Len()-t.Len()
+		was, is := classOf(before[i]), classOf(t)
+		if was == is {
+			a.Notes = append(a.Notes, vanished(before[i], t)...)
+			continue
+		}
+		for k := range t.Len() {
+			if at := stored(t, k); is.Ints[at] != was.Ints[at] {
+				a.Relabeled++
+			}
+		}
+	}
+	return a
+}

@@ -54,3 +54,24 @@ func (a *AUM) Values() []float64 {
 	}
 	return out
 }
+
+// LowMargin is a label that is likely wrong by the area under its margin.
+type LowMargin struct {
+	Sample int     `json:"sample"`
+	Given  int32   `json:"given"`
+	Margin float64 `json:"margin"` // less the threshold
+}
+
+// marginal finds the labels of the first set whose margins are low, the lowest first.
+func (f *Findings) marginal(margins []float64, labels []int32) error {
+	n := f.corpus[0].Len()
+	if len(margins) != n {
+		return fmt.Errorf("%d margins do not fit the %d samples of the %s set", len(margins), n, f.corpus[0].Name)
+	}
+	for _, i := range ascending(n, func(i int) float64 { return margins[i] }) {
+		if margins[i] <= 0 {
+			f.LowMargin = append(f.LowMargin, LowMargin{i, labels[i], margins[i]})
+		}
+	}
+	return nil
+}

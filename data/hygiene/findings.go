@@ -17,6 +17,7 @@ type Options struct {
 
 	Rows          neighbours.Source // embeddings, one for each sample of the corpus; nil: images are compared by perceptual hashes
 	Probabilities []float64         // of the classes, of each sample of the first set, by a model that was not trained on it; nil: the votes of the neighbours
+	Margins       []float64         // of the labels of the first set's samples, less that from which on a label is likely right (see data/score, aum-threshold): those of 0 or less are likely wrong; nil: not known
 	Threads       int
 	Memory        int64
 	Dir           string // for what memory does not hold
@@ -34,6 +35,8 @@ type Findings struct {
 	Conflicts int             `json:"conflicts"`        // groups of the same samples with different labels
 	Labels    []LabelIssue    `json:"label_issues"`
 	LabelsBy  string          `json:"labels_by,omitempty"`
+	LowMargin []LowMargin     `json:"low_margins,omitempty"` // labels that are likely wrong by the area under the margin
+	Margins   bool            `json:"by_margins,omitempty"`  // these were looked for
 	Outliers  []Outlier       `json:"outliers"`
 	Fence     float64         `json:"fence,omitempty"` // distance from which on a sample is an outlier
 	Remarks   []string        `json:"remarks"`
@@ -77,6 +80,12 @@ func Inspect(ctx context.Context, c Corpus, o Options) (*Findings, error) {
 	if o.Probabilities != nil {
 		f.LabelsBy = "confident learning, from the probabilities that were given"
 		if err := f.doubt(o.Probabilities, labels[:c[0].Len()]); err != nil {
+			return nil, err
+		}
+	}
+	if o.Margins != nil {
+		f.Margins = true
+		if err := f.marginal(o.Margins, labels); err != nil {
 			return nil, err
 		}
 	}

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"testing"
 
+	"pare/data"
 	"pare/data/hygiene"
+	"pare/data/score"
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
@@ -169,5 +171,32 @@ func TestWrongLabelsOfMNIST(t *testing.T) {
 	t.Logf("area under the margin: average precision %.4f", ap)
 	if ap < .95 {
 		t.Errorf("area under the margin: average precision %.4f", ap)
+	}
+}
+
+// The areas of samples that were given a class which there is not say how low those of wrong labels are.
+func TestMarginsOfMNIST(t *testing.T) {
+	d, wrong := mnist(t)
+	g, err := zoo.New("mlp:784-64-11", zoo.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := score.NewAUMThreshold()
+	m.LR = .05
+	res, err := data.Run(context.Background(), m, &data.Job{Set: d.Train, Norm: d.Norm, Networks: []*graph.Graph{g}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	flagged := res.Facts.(*score.AUMThresholdFacts).Flagged
+	for _, i := range flagged {
+		if wrong[i] {
+			right++
+		}
+	}
+	ap := averagePrecision(res.Score.Values, wrong)
+	t.Logf("%d labels are flagged, %d of them wrong, of 1000; average precision %.4f", len(flagged), right, ap)
+	if ap < .95 || right < 900 || float64(right) < .6*float64(len(flagged)) {
+		t.Errorf("%d of %d labels that are flagged are wrong, average precision %.4f", right, len(flagged), ap)
 	}
 }

@@ -62,6 +62,15 @@ func (f *Findings) Page(ctx context.Context, spec string) (*report.Report, error
 		}
 		r.Add(more(s, len(f.Labels), "labels"))
 	}
+	if len(f.LowMargin) > 0 {
+		s := report.Section{Heading: "Labels that training resists", Text: "Their area under the margin is no higher than that of samples which were given a class that there is not; the lowest first."}
+		for _, l := range f.LowMargin[:min(len(f.LowMargin), shownGroups)] {
+			p := show.room[l.Sample]
+			p.Caption += fmt.Sprintf(", %.3g below", -l.Margin)
+			s.Gallery = append(s.Gallery, []report.Picture{p})
+		}
+		r.Add(more(s, len(f.LowMargin), "labels"))
+	}
 	if len(f.Outliers) > 0 {
 		s := report.Section{Heading: "Far from all others", Text: fmt.Sprintf("Samples whose neighbours are farther than %.4g, Tukey's outer fence.", f.Fence)}
 		for _, o := range f.Outliers[:min(len(f.Outliers), shownGroups)] {
@@ -116,6 +125,9 @@ func (f *Findings) Verdict() (out []string) {
 	if f.LabelsBy != "" {
 		say("%d labels are likely wrong, by %s.", len(f.Labels), f.LabelsBy)
 	}
+	if f.Margins {
+		say("%d labels are likely wrong, by the area under the margin%s.", len(f.LowMargin), also(f.both(), "; %d of them by both"))
+	}
 	if f.Fence > 0 {
 		say("%d samples are far from all others.", len(f.Outliers))
 	}
@@ -123,6 +135,20 @@ func (f *Findings) Verdict() (out []string) {
 		say("%s.", strings.ToUpper(s[:1])+s[1:])
 	}
 	return out
+}
+
+// both is how many labels are in doubt by their margins and by confident learning.
+func (f *Findings) both() (n int) {
+	doubt := map[int]bool{}
+	for _, l := range f.Labels {
+		doubt[l.Sample] = true
+	}
+	for _, l := range f.LowMargin {
+		if doubt[l.Sample] {
+			n++
+		}
+	}
+	return n
 }
 
 func also(n int, format string) string {
@@ -165,6 +191,9 @@ func (f *Findings) shown() map[int]bool {
 		out[l.Sample], out[l.Like] = true, true
 	}
 	for _, l := range f.Labels[:min(len(f.Labels), shownGroups)] {
+		out[l.Sample] = true
+	}
+	for _, l := range f.LowMargin[:min(len(f.LowMargin), shownGroups)] {
 		out[l.Sample] = true
 	}
 	for _, o := range f.Outliers[:min(len(f.Outliers), shownGroups)] {
@@ -298,15 +327,28 @@ func thumbnail(x []float32, f *dataset.Field) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// text is a sample's first values; bytes of a text are its letters.
+// text is a sample's first values; bytes of a text, and tokens, are its letters.
 func text(x sample, f *dataset.Field) string {
-	const most = 24
+	const most, letters = 24, 200
+	if f.Speaks != nil {
+		ids := make([]int32, min(len(x.I), letters))
+		for i := range ids {
+			ids[i] = int32(x.I[i])
+		}
+		if s, err := f.Speaks.Decode(ids, true); err == nil {
+			r := []rune(strings.TrimSpace(s))
+			if len(r) > letters {
+				r = append(r[:letters], '…')
+			}
+			return string(r)
+		}
+	}
 	if f.Name == "text" && x.I != nil && f.Tokens == 0 {
 		b := make([]byte, 0, len(x.I))
 		for _, v := range x.I {
 			b = append(b, byte(v))
 		}
-		return strings.ToValidUTF8(string(b[:min(len(b), 200)]), "�")
+		return strings.ToValidUTF8(string(b[:min(len(b), letters)]), "�")
 	}
 	var out []string
 	for _, v := range x.I[:min(len(x.I), most)] {

@@ -8,7 +8,7 @@ import (
 // Suggest makes decisions of what was found, in the order of the samples. Of samples
 // that are alike one stays, of the last set and there the first, and each is dropped that is like
 // one that stays: a training sample rather than the test sample which it gives away. Labels that are
-// likely wrong are changed. Outliers are kept: most are rare rather than wrong.
+// likely wrong are changed, and those that are by their margins alone go with their samples, for which class is right is not known. Outliers are kept: most are rare rather than wrong.
 func (f *Findings) Suggest() []Decision {
 	by := map[int]*Decision{}
 	add := func(i int, d Decision) {
@@ -41,6 +41,17 @@ func (f *Findings) Suggest() []Decision {
 	for _, l := range f.Labels {
 		set, _ := f.corpus.Find(l.Sample)
 		add(l.Sample, Decision{Found: "label", Score: l.Score, Action: Relabel, Label: class(f.corpus[set], l.Likely)})
+	}
+	relabelled := map[int]bool{}
+	for _, l := range f.Labels {
+		relabelled[l.Sample] = true
+	}
+	for _, l := range f.LowMargin {
+		d := Decision{Found: "margin", Score: l.Margin, Action: Drop}
+		if relabelled[l.Sample] {
+			d.Action = Keep // the new label stands
+		}
+		add(l.Sample, d)
 	}
 	for _, o := range f.Outliers {
 		add(o.Sample, Decision{Found: "outlier", Score: float64(o.Distance), Action: Keep})

@@ -1,9 +1,13 @@
 package hygiene
 
 import (
+	"archive/zip"
+	"bufio"
 	"bytes"
 	"context"
-	"fmt"
+	"encoding/binary"
+	"io"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -17,42 +21,75 @@ import (
 // SaveNPZ writes the sets to an .npz file that dataset.Open reads: the arrays x and y of the
 // training set where a sample has a class and nothing else beside it, and otherwise one for each field by
 // its name; those of the test set end in _test, those of a validation set in _val. Values are as
-// they are stored. The file is made in memory.
+// they are stored. Memory holds a batch of them at a time.
 func (c Corpus) SaveNPZ(ctx context.Context, path string) error {
-	var all []npy.Array
-	for _, s := range c {
-		end := map[string]string{"test": "_test", "validation": "_val"}[s.Name]
-		fields := make([]int, len(s.Fields))
-		arrays := make([]npy.Array, len(s.Fields))
-		for k, f := range s.Fields {
-			fields[k] = k
-			t := &tensor.Tensor{Shape: append([]int{s.Len()}, f.Shape...)}
-			switch {
-			case f.Bytes != nil:
-				t.DType, t.Data = tensor.Uint8, make([]uint8, 0, s.Len()*f.Size())
-			case f.Floats != nil:
-				t.DType, t.Data = tensor.Float32, make([]float32, 0, s.Len()*f.Size())
-			default:
-				t.DType, t.Data = tensor.Int32, make([]int32, 0, s.Len()*f.Size())
-			}
-			arrays[k] = npy.Array{Name: arrayName(s, k) + end, Tensor: t}
-		}
-		err := each(ctx, s, fields, func(_ int, x []sample) error {
-			for k, a := range arrays {
-				put(a.Tensor, x[k])
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		all = append(all, arrays...)
-	}
-	b, err := npy.EncodeAll(all)
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
 		return err
 	}
-	return save(path, b)
+	defer f.Cleanup() //nolint:errcheck // there is nothing where it was renamed
+	out := zip.NewWriter(f)
+	var arrays []npy.Array
+	for _, s := range c {
+		end := map[string]string{"test": "_test", "validation": "_val"}[s.Name]
+		for k := range s.Fields {
+			arrays = append(arrays, npy.Array{Name: arrayName(s, k) + end})
+		}
+	}
+	names := npy.Names(arrays)
+	for _, s := range c {
+		for k := range s.Fields {
+			w, err := out.CreateHeader(&zip.FileHeader{Name: names[0] + ".npy", Method: zip.Store})
+			if err == nil {
+				err = writeField(ctx, w, s, k)
+			}
+			if err != nil {
+				return err
+			}
+			names = names[1:]
+		}
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// writeField writes a field of all samples of a set as an array.
+func writeField(ctx context.Context, to io.Writer, s *dataset.Set, k int) error {
+	f, of := s.Fields[k], tensor.Int32
+	switch {
+	case f.Bytes != nil:
+		of = tensor.Uint8
+	case f.Floats != nil:
+		of = tensor.Float32
+	}
+	head, err := npy.HeaderFor(of, append([]int{s.Len()}, f.Shape...))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(to)
+	w.Write(head) //nolint:errcheck // Flush keeps it
+	var b []byte
+	err = each(ctx, s, []int{k}, func(_ int, x []sample) error {
+		b = b[:0]
+		for _, v := range x[0].X {
+			if of == tensor.Uint8 {
+				b = append(b, uint8(v))
+			} else {
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+			}
+		}
+		for _, v := range x[0].I {
+			b = binary.LittleEndian.AppendUint32(b, uint32(int32(v)))
+		}
+		_, err := w.Write(b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // arrayName is what a field is called in the file.
@@ -61,38 +98,6 @@ func arrayName(s *dataset.Set, k int) string {
 		return []string{"x", "y"}[k]
 	}
 	return s.Fields[k].Name
-}
-
-// put adds a sample to an array.
-func put(t *tensor.Tensor, x sample) {
-	switch data := t.Data.(type) {
-	case []uint8:
-		for _, v := range x.X {
-			data = append(data, uint8(v))
-		}
-		t.Data = data
-	case []float32:
-		t.Data = append(data, x.X...)
-	case []int32:
-		for _, v := range x.I {
-			data = append(data, int32(v))
-		}
-		t.Data = data
-	}
-}
-
-// SaveIndex writes which samples of the data as they were are in a set, by their stored numbers, to
-// a .npy file.
-func SaveIndex(path string, s *dataset.Set) error {
-	index := make([]int32, s.Len())
-	for i := range index {
-		index[i] = stored(s, i)
-	}
-	b, err := npy.Encode(&tensor.Tensor{DType: tensor.Int32, Shape: []int{len(index)}, Data: index})
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return save(path, b)
 }
 
 // SaveDecisions writes decisions to a file, JSONL where it is called so, and CSV otherwise.

@@ -28,8 +28,8 @@ type Floor struct {
 var Floors = []Floor{
 	{"Text that is safe to show", []string{"internal/printable"}},
 	{"Loops over plain slices; words that know no network", []string{"internal/kernel", "internal/hostile", "internal/journal", "internal/mapped", "internal/openai", "onnx/onnxpb", "catalog", "report", "prune/schedule", "prune/evolve", "tokenizer", "internal/jinja", "internal/house"}},
-	{"Arrays; language models as an interface; conversations as texts; laws of scaling; clusters; nearest neighbours", []string{"tensor", "internal/kmeans", "lm", "tokenizer/chat", "scaling", "neighbours"}},
-	{"The network as a value; what a set of weights is; language models over a network", []string{"graph", "weights", "lm/endpoint", "lm/serve"}},
+	{"Arrays; language models as an interface; conversations as texts; laws of scaling; clusters", []string{"tensor", "internal/kmeans", "lm", "tokenizer/chat", "scaling"}},
+	{"The network as a value; what a set of weights is; language models over a network; nearest neighbours", []string{"graph", "weights", "lm/endpoint", "lm/serve", "neighbours"}},
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models; what is wrong with samples", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family", "data/hygiene"}},

@@ -41274,7 +41274,7 @@ packedsparsefloat4_group:
 	RET
 
 // func whole1_avx512(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·whole1_avx512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
@@ -41291,6 +41291,15 @@ whole1_panel:
 	MOVQ   40(AX), R8
 
 whole1_group:
+	PREFETCHT0       2048(CX)
+	PREFETCHT0       2112(CX)
+	PREFETCHT0       2176(CX)
+	PREFETCHT0       2240(CX)
+	PREFETCHT0       2304(CX)
+	PREFETCHT0       2368(CX)
+	PREFETCHT0       2432(CX)
+	PREFETCHT0       2496(CX)
+	PREFETCHT0       256(DX)
 	VPBROADCASTD     36(R8), Z2
 	VPXORD           (CX), Z0, Z3
 	VPDPBUSD.BCST    (R8), Z3, Z2
@@ -41326,7 +41335,7 @@ whole1_group:
 	RET
 
 // func wholesparse1_avx512(t *byte)
-// Requires: AVX, AVX512BW, AVX512F, POPCNT
+// Requires: AVX, AVX512BW, AVX512F, MMX+, POPCNT
 TEXT ·wholesparse1_avx512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         (AX), CX
@@ -41344,6 +41353,11 @@ wholesparse1_panel:
 	MOVQ   40(AX), R10
 
 wholesparse1_group:
+	PREFETCHT0       512(SI)
+	PREFETCHT0       2048(CX)
+	PREFETCHT0       2112(CX)
+	PREFETCHT0       2176(CX)
+	PREFETCHT0       256(DX)
 	VPBROADCASTD     36(R10), Z2
 	MOVQ             (SI), BX
 	KMOVQ            BX, K1
@@ -43950,6 +43964,2716 @@ wholesparse2_group:
 	ADDQ         $0x40, R10
 	DECQ         R9
 	JNZ          wholesparse2_panel
+	VZEROUPPER
+	RET
+
+// func tohalf_avx512(n int, x *float32, y *uint16) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·tohalf_avx512(SB), NOSPLIT, $0-28
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c7fffffff<>+0(SB), Z0
+	VPXORQ  Z1, Z1, Z1
+
+tohalf_avx512:
+	VMOVUPS       (CX), Z2
+	VANDPS        Z0, Z2, Z3
+	VMAXPS        Z1, Z3, Z1
+	VCVTPS2PH     $0x00, Z2, (DX)
+	ADDQ          $0x40, CX
+	ADDQ          $0x20, DX
+	SUBQ          $0x10, AX
+	JNZ           tohalf_avx512
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VMAXPS        X0, X1, X1
+	VPERMILPS     $0x4e, X1, X0
+	VMAXPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VMAXPS        X0, X1, X1
+	MOVSS         X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func keysfloat1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keysfloat1_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), BX
+	MOVQ 56(AX), SI
+
+keysfloat1_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   32(AX), SI
+	MOVQ   24(AX), DI
+	SUBQ   $0x04, DI
+	JLT    keysfloat1_rest
+
+keysfloat1_column:
+	VMOVUPS          (CX), Z4
+	VFMADD231PS.BCST (SI), Z4, Z0
+	VMOVUPS          64(CX), Z4
+	VFMADD231PS.BCST 4(SI), Z4, Z1
+	VMOVUPS          128(CX), Z4
+	VFMADD231PS.BCST 8(SI), Z4, Z2
+	VMOVUPS          192(CX), Z4
+	VFMADD231PS.BCST 12(SI), Z4, Z3
+	ADDQ             $+256, CX
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, DI
+	JGE              keysfloat1_column
+
+keysfloat1_rest:
+	ADDQ $0x04, DI
+	JZ   keysfloat1_sum
+
+keysfloat1_one:
+	VMOVUPS          (CX), Z4
+	VFMADD231PS.BCST (SI), Z4, Z0
+	ADDQ             $+64, CX
+	ADDQ             $0x04, SI
+	DECQ             DI
+	JNZ              keysfloat1_one
+
+keysfloat1_sum:
+	MOVQ    BX, SI
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, BX
+	DECQ    DX
+	JNZ     keysfloat1_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat16x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+valuesfloat16x1_row:
+	VMOVUPS      (CX), Z2
+	VBROADCASTSS (SI), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x1_sum
+	VMOVUPS      (CX), Z2
+	VBROADCASTSS (SI), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x1_row
+
+valuesfloat16x1_sum:
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VZEROUPPER
+	RET
+
+// func valuesfloat64x1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat64x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valuesfloat64x1_row:
+	VMOVUPS      (CX), Z8
+	VMOVUPS      64(CX), Z9
+	VMOVUPS      128(CX), Z10
+	VMOVUPS      192(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat64x1_sum
+	VMOVUPS      (CX), Z8
+	VMOVUPS      64(CX), Z9
+	VMOVUPS      128(CX), Z10
+	VMOVUPS      192(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat64x1_row
+
+valuesfloat64x1_sum:
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, 128(DI)
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func keysfloat2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keysfloat2_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keysfloat2_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x04, R9
+	JLT    keysfloat2_rest
+
+keysfloat2_column:
+	VMOVUPS          (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VMOVUPS          64(CX), Z8
+	VFMADD231PS.BCST 4(R8), Z8, Z2
+	VFMADD231PS.BCST 4(R8)(BX*1), Z8, Z3
+	VMOVUPS          128(CX), Z8
+	VFMADD231PS.BCST 8(R8), Z8, Z4
+	VFMADD231PS.BCST 8(R8)(BX*1), Z8, Z5
+	VMOVUPS          192(CX), Z8
+	VFMADD231PS.BCST 12(R8), Z8, Z6
+	VFMADD231PS.BCST 12(R8)(BX*1), Z8, Z7
+	ADDQ             $+256, CX
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, R9
+	JGE              keysfloat2_column
+
+keysfloat2_rest:
+	ADDQ $0x04, R9
+	JZ   keysfloat2_sum
+
+keysfloat2_one:
+	VMOVUPS          (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	ADDQ             $+64, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keysfloat2_one
+
+keysfloat2_sum:
+	MOVQ    SI, R8
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat2_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat16x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+valuesfloat16x2_row:
+	VMOVUPS      (CX), Z4
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (SI)(DI*1), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x2_sum
+	VMOVUPS      (CX), Z4
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS (SI)(DI*1), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x2_row
+
+valuesfloat16x2_sum:
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS Z1, (R8)
+	VZEROUPPER
+	RET
+
+// func valuesfloat64x2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat64x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valuesfloat64x2_row:
+	VMOVUPS      (CX), Z8
+	VMOVUPS      64(CX), Z9
+	VMOVUPS      128(CX), Z10
+	VMOVUPS      192(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI)(DI*1), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat64x2_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	VZEROUPPER
+	RET
+
+// func keysfloat3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keysfloat3_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keysfloat3_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x04, R9
+	JLT    keysfloat3_rest
+
+keysfloat3_column:
+	VMOVUPS          (CX), Z12
+	VFMADD231PS.BCST (R8), Z12, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z12, Z2
+	VMOVUPS          64(CX), Z12
+	VFMADD231PS.BCST 4(R8), Z12, Z3
+	VFMADD231PS.BCST 4(R8)(BX*1), Z12, Z4
+	VFMADD231PS.BCST 4(R8)(BX*2), Z12, Z5
+	VMOVUPS          128(CX), Z12
+	VFMADD231PS.BCST 8(R8), Z12, Z6
+	VFMADD231PS.BCST 8(R8)(BX*1), Z12, Z7
+	VFMADD231PS.BCST 8(R8)(BX*2), Z12, Z8
+	VMOVUPS          192(CX), Z12
+	VFMADD231PS.BCST 12(R8), Z12, Z9
+	VFMADD231PS.BCST 12(R8)(BX*1), Z12, Z10
+	VFMADD231PS.BCST 12(R8)(BX*2), Z12, Z11
+	ADDQ             $+256, CX
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, R9
+	JGE              keysfloat3_column
+
+keysfloat3_rest:
+	ADDQ $0x04, R9
+	JZ   keysfloat3_sum
+
+keysfloat3_one:
+	VMOVUPS          (CX), Z12
+	VFMADD231PS.BCST (R8), Z12, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z12, Z2
+	ADDQ             $+64, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keysfloat3_one
+
+keysfloat3_sum:
+	MOVQ    SI, R8
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat3_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat16x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+valuesfloat16x3_row:
+	VMOVUPS      (CX), Z6
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS (SI)(DI*1), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (SI)(DI*2), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x3_sum
+	VMOVUPS      (CX), Z6
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS (SI)(DI*1), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS (SI)(DI*2), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x3_row
+
+valuesfloat16x3_sum:
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS Z2, (R8)
+	VZEROUPPER
+	RET
+
+// func valuesfloat64x3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat64x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+
+valuesfloat64x3_row:
+	VMOVUPS      (CX), Z12
+	VMOVUPS      64(CX), Z13
+	VMOVUPS      128(CX), Z14
+	VMOVUPS      192(CX), Z15
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (SI)(DI*1), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI)(DI*2), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat64x3_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      Z11, 192(R8)
+	VZEROUPPER
+	RET
+
+// func keysfloat4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keysfloat4_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	LEAQ (BX)(BX*2), R10
+
+keysfloat4_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keysfloat4_rest
+
+keysfloat4_column:
+	VMOVUPS          (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z8, Z2
+	VFMADD231PS.BCST (R8)(R10*1), Z8, Z3
+	VMOVUPS          64(CX), Z8
+	VFMADD231PS.BCST 4(R8), Z8, Z4
+	VFMADD231PS.BCST 4(R8)(BX*1), Z8, Z5
+	VFMADD231PS.BCST 4(R8)(BX*2), Z8, Z6
+	VFMADD231PS.BCST 4(R8)(R10*1), Z8, Z7
+	ADDQ             $+128, CX
+	ADDQ             $0x08, R8
+	SUBQ             $0x02, R9
+	JGE              keysfloat4_column
+
+keysfloat4_rest:
+	ADDQ $0x02, R9
+	JZ   keysfloat4_sum
+
+keysfloat4_one:
+	VMOVUPS          (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z8, Z2
+	VFMADD231PS.BCST (R8)(R10*1), Z8, Z3
+	ADDQ             $+64, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keysfloat4_one
+
+keysfloat4_sum:
+	MOVQ    SI, R8
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat4_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat16x4_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valuesfloat16x4_row:
+	VMOVUPS      (CX), Z8
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (SI)(DI*2), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (SI)(R9*1), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x4_sum
+	VMOVUPS      (CX), Z8
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS (SI)(DI*2), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	VBROADCASTSS (SI)(R9*1), Z9
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x4_row
+
+valuesfloat16x4_sum:
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, (R8)
+	VZEROUPPER
+	RET
+
+// func valuesfloat64x4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valuesfloat64x4_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+
+valuesfloat64x4_row:
+	VMOVUPS      (CX), Z16
+	VMOVUPS      64(CX), Z17
+	VMOVUPS      128(CX), Z18
+	VMOVUPS      192(CX), Z19
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (SI)(DI*1), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (SI)(DI*2), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI)(R9*1), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat64x4_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      Z11, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	VMOVUPS      Z14, 128(R8)
+	VMOVUPS      Z15, 192(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keyshalf1_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), BX
+	MOVQ 56(AX), SI
+
+keyshalf1_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   32(AX), SI
+	MOVQ   24(AX), DI
+	SUBQ   $0x04, DI
+	JLT    keyshalf1_rest
+
+keyshalf1_column:
+	VCVTPH2PS        (CX), Z4
+	VFMADD231PS.BCST (SI), Z4, Z0
+	VCVTPH2PS        32(CX), Z4
+	VFMADD231PS.BCST 4(SI), Z4, Z1
+	VCVTPH2PS        64(CX), Z4
+	VFMADD231PS.BCST 8(SI), Z4, Z2
+	VCVTPH2PS        96(CX), Z4
+	VFMADD231PS.BCST 12(SI), Z4, Z3
+	ADDQ             $+128, CX
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, DI
+	JGE              keyshalf1_column
+
+keyshalf1_rest:
+	ADDQ $0x04, DI
+	JZ   keyshalf1_sum
+
+keyshalf1_one:
+	VCVTPH2PS        (CX), Z4
+	VFMADD231PS.BCST (SI), Z4, Z0
+	ADDQ             $+32, CX
+	ADDQ             $0x04, SI
+	DECQ             DI
+	JNZ              keyshalf1_one
+
+keyshalf1_sum:
+	MOVQ    BX, SI
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, BX
+	DECQ    DX
+	JNZ     keyshalf1_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf16x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+valueshalf16x1_row:
+	VCVTPH2PS    (CX), Z2
+	VBROADCASTSS (SI), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x1_sum
+	VCVTPH2PS    (CX), Z2
+	VBROADCASTSS (SI), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x1_row
+
+valueshalf16x1_sum:
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VZEROUPPER
+	RET
+
+// func valueshalf64x1_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf64x1_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valueshalf64x1_row:
+	VCVTPH2PS    (CX), Z8
+	VCVTPH2PS    32(CX), Z9
+	VCVTPH2PS    64(CX), Z10
+	VCVTPH2PS    96(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf64x1_sum
+	VCVTPH2PS    (CX), Z8
+	VCVTPH2PS    32(CX), Z9
+	VCVTPH2PS    64(CX), Z10
+	VCVTPH2PS    96(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf64x1_row
+
+valueshalf64x1_sum:
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, 128(DI)
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func keyshalf2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keyshalf2_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keyshalf2_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x04, R9
+	JLT    keyshalf2_rest
+
+keyshalf2_column:
+	VCVTPH2PS        (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VCVTPH2PS        32(CX), Z8
+	VFMADD231PS.BCST 4(R8), Z8, Z2
+	VFMADD231PS.BCST 4(R8)(BX*1), Z8, Z3
+	VCVTPH2PS        64(CX), Z8
+	VFMADD231PS.BCST 8(R8), Z8, Z4
+	VFMADD231PS.BCST 8(R8)(BX*1), Z8, Z5
+	VCVTPH2PS        96(CX), Z8
+	VFMADD231PS.BCST 12(R8), Z8, Z6
+	VFMADD231PS.BCST 12(R8)(BX*1), Z8, Z7
+	ADDQ             $+128, CX
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, R9
+	JGE              keyshalf2_column
+
+keyshalf2_rest:
+	ADDQ $0x04, R9
+	JZ   keyshalf2_sum
+
+keyshalf2_one:
+	VCVTPH2PS        (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	ADDQ             $+32, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keyshalf2_one
+
+keyshalf2_sum:
+	MOVQ    SI, R8
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf2_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf16x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+valueshalf16x2_row:
+	VCVTPH2PS    (CX), Z4
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (SI)(DI*1), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x2_sum
+	VCVTPH2PS    (CX), Z4
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS (SI)(DI*1), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x2_row
+
+valueshalf16x2_sum:
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS Z1, (R8)
+	VZEROUPPER
+	RET
+
+// func valueshalf64x2_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf64x2_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valueshalf64x2_row:
+	VCVTPH2PS    (CX), Z8
+	VCVTPH2PS    32(CX), Z9
+	VCVTPH2PS    64(CX), Z10
+	VCVTPH2PS    96(CX), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI)(DI*1), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf64x2_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keyshalf3_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keyshalf3_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x04, R9
+	JLT    keyshalf3_rest
+
+keyshalf3_column:
+	VCVTPH2PS        (CX), Z12
+	VFMADD231PS.BCST (R8), Z12, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z12, Z2
+	VCVTPH2PS        32(CX), Z12
+	VFMADD231PS.BCST 4(R8), Z12, Z3
+	VFMADD231PS.BCST 4(R8)(BX*1), Z12, Z4
+	VFMADD231PS.BCST 4(R8)(BX*2), Z12, Z5
+	VCVTPH2PS        64(CX), Z12
+	VFMADD231PS.BCST 8(R8), Z12, Z6
+	VFMADD231PS.BCST 8(R8)(BX*1), Z12, Z7
+	VFMADD231PS.BCST 8(R8)(BX*2), Z12, Z8
+	VCVTPH2PS        96(CX), Z12
+	VFMADD231PS.BCST 12(R8), Z12, Z9
+	VFMADD231PS.BCST 12(R8)(BX*1), Z12, Z10
+	VFMADD231PS.BCST 12(R8)(BX*2), Z12, Z11
+	ADDQ             $+128, CX
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, R9
+	JGE              keyshalf3_column
+
+keyshalf3_rest:
+	ADDQ $0x04, R9
+	JZ   keyshalf3_sum
+
+keyshalf3_one:
+	VCVTPH2PS        (CX), Z12
+	VFMADD231PS.BCST (R8), Z12, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z12, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z12, Z2
+	ADDQ             $+32, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keyshalf3_one
+
+keyshalf3_sum:
+	MOVQ    SI, R8
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf3_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf16x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+
+valueshalf16x3_row:
+	VCVTPH2PS    (CX), Z6
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS (SI)(DI*1), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (SI)(DI*2), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x3_sum
+	VCVTPH2PS    (CX), Z6
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS (SI)(DI*1), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS (SI)(DI*2), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x3_row
+
+valueshalf16x3_sum:
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS Z2, (R8)
+	VZEROUPPER
+	RET
+
+// func valueshalf64x3_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf64x3_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+
+valueshalf64x3_row:
+	VCVTPH2PS    (CX), Z12
+	VCVTPH2PS    32(CX), Z13
+	VCVTPH2PS    64(CX), Z14
+	VCVTPH2PS    96(CX), Z15
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (SI)(DI*1), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI)(DI*2), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf64x3_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      Z11, 192(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·keyshalf4_avx512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	LEAQ (BX)(BX*2), R10
+
+keyshalf4_panel:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keyshalf4_rest
+
+keyshalf4_column:
+	VCVTPH2PS        (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z8, Z2
+	VFMADD231PS.BCST (R8)(R10*1), Z8, Z3
+	VCVTPH2PS        32(CX), Z8
+	VFMADD231PS.BCST 4(R8), Z8, Z4
+	VFMADD231PS.BCST 4(R8)(BX*1), Z8, Z5
+	VFMADD231PS.BCST 4(R8)(BX*2), Z8, Z6
+	VFMADD231PS.BCST 4(R8)(R10*1), Z8, Z7
+	ADDQ             $+64, CX
+	ADDQ             $0x08, R8
+	SUBQ             $0x02, R9
+	JGE              keyshalf4_column
+
+keyshalf4_rest:
+	ADDQ $0x02, R9
+	JZ   keyshalf4_sum
+
+keyshalf4_one:
+	VCVTPH2PS        (CX), Z8
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(BX*1), Z8, Z1
+	VFMADD231PS.BCST (R8)(BX*2), Z8, Z2
+	VFMADD231PS.BCST (R8)(R10*1), Z8, Z3
+	ADDQ             $+32, CX
+	ADDQ             $0x04, R8
+	DECQ             R9
+	JNZ              keyshalf4_one
+
+keyshalf4_sum:
+	MOVQ    SI, R8
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, (R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf4_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf16x4_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+valueshalf16x4_row:
+	VCVTPH2PS    (CX), Z8
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (SI)(DI*2), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (SI)(R9*1), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x4_sum
+	VCVTPH2PS    (CX), Z8
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS (SI)(DI*2), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	VBROADCASTSS (SI)(R9*1), Z9
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x4_row
+
+valueshalf16x4_sum:
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, (R8)
+	VZEROUPPER
+	RET
+
+// func valueshalf64x4_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·valueshalf64x4_avx512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+
+valueshalf64x4_row:
+	VCVTPH2PS    (CX), Z16
+	VCVTPH2PS    32(CX), Z17
+	VCVTPH2PS    64(CX), Z18
+	VCVTPH2PS    96(CX), Z19
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (SI)(DI*1), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (SI)(DI*2), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI)(R9*1), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf64x4_row
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      Z11, 192(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	VMOVUPS      Z14, 128(R8)
+	VMOVUPS      Z15, 192(R8)
+	VZEROUPPER
+	RET
+
+// func tohalf_avx2(n int, x *float32, y *uint16) float32
+// Requires: AVX, F16C, SSE
+TEXT ·tohalf_avx2(SB), NOSPLIT, $0-28
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c7fffffff<>+0(SB), Y0
+	VXORPS  Y1, Y1, Y1
+
+tohalf_avx2:
+	VMOVUPS      (CX), Y2
+	VANDPS       Y0, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTPS2PH    $0x00, Y2, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x10, DX
+	SUBQ         $0x08, AX
+	JNZ          tohalf_avx2
+	VEXTRACTF128 $0x01, Y1, X0
+	VMAXPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VMAXPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VMAXPS       X0, X1, X1
+	MOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func keysfloat1_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·keysfloat1_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), BX
+	MOVQ 56(AX), SI
+
+keysfloat1_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), SI
+	MOVQ   24(AX), DI
+	SUBQ   $0x04, DI
+	JLT    keysfloat1_rest
+
+keysfloat1_column:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSS 4(SI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      128(CX), Y8
+	VMOVUPS      160(CX), Y9
+	VBROADCASTSS 8(SI), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      192(CX), Y8
+	VMOVUPS      224(CX), Y9
+	VBROADCASTSS 12(SI), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+256, CX
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, DI
+	JGE          keysfloat1_column
+
+keysfloat1_rest:
+	ADDQ $0x04, DI
+	JZ   keysfloat1_sum
+
+keysfloat1_one:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	ADDQ         $+64, CX
+	ADDQ         $0x04, SI
+	DECQ         DI
+	JNZ          keysfloat1_one
+
+keysfloat1_sum:
+	MOVQ    BX, SI
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	ADDQ    $0x40, BX
+	DECQ    DX
+	JNZ     keysfloat1_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x1_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·valuesfloat16x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+valuesfloat16x1_row:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x1_sum
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x1_row
+
+valuesfloat16x1_sum:
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func keysfloat2_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·keysfloat2_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keysfloat2_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keysfloat2_rest
+
+keysfloat2_column:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSS 4(R8), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS 4(R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+128, CX
+	ADDQ         $0x08, R8
+	SUBQ         $0x02, R9
+	JGE          keysfloat2_column
+
+keysfloat2_rest:
+	ADDQ $0x02, R9
+	JZ   keysfloat2_sum
+
+keysfloat2_one:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	ADDQ         $+64, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keysfloat2_one
+
+keysfloat2_sum:
+	MOVQ    SI, R8
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat2_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x2_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·valuesfloat16x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+valuesfloat16x2_row:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x2_sum
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x2_row
+
+valuesfloat16x2_sum:
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VZEROUPPER
+	RET
+
+// func keysfloat3_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·keysfloat3_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keysfloat3_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keysfloat3_rest
+
+keysfloat3_column:
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VMOVUPS      64(CX), Y12
+	VMOVUPS      96(CX), Y13
+	VBROADCASTSS 4(R8), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS 4(R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS 4(R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $+128, CX
+	ADDQ         $0x08, R8
+	SUBQ         $0x02, R9
+	JGE          keysfloat3_column
+
+keysfloat3_rest:
+	ADDQ $0x02, R9
+	JZ   keysfloat3_sum
+
+keysfloat3_one:
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	ADDQ         $+64, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keysfloat3_one
+
+keysfloat3_sum:
+	MOVQ    SI, R8
+	VADDPS  Y6, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat3_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x3_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·valuesfloat16x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+valuesfloat16x3_row:
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(DI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (SI)(DI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valuesfloat16x3_sum
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (SI)(DI*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(DI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x3_row
+
+valuesfloat16x3_sum:
+	VADDPS  Y6, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	VZEROUPPER
+	RET
+
+// func keysfloat4_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·keysfloat4_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	LEAQ (BX)(BX*2), R10
+
+keysfloat4_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x01, R9
+	JLT    keysfloat4_rest
+
+keysfloat4_column:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (R8)(BX*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R8)(R10*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+64, CX
+	ADDQ         $0x04, R8
+	SUBQ         $0x01, R9
+	JGE          keysfloat4_column
+
+keysfloat4_rest:
+	ADDQ $0x01, R9
+	JZ   keysfloat4_sum
+
+keysfloat4_one:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (R8)(BX*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R8)(R10*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+64, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keysfloat4_one
+
+keysfloat4_sum:
+	MOVQ    SI, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keysfloat4_panel
+	VZEROUPPER
+	RET
+
+// func valuesfloat16x4_avx2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·valuesfloat16x4_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+valuesfloat16x4_row:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (SI)(DI*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI)(R9*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valuesfloat16x4_row
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf1_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·keyshalf1_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), BX
+	MOVQ 56(AX), SI
+
+keyshalf1_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), SI
+	MOVQ   24(AX), DI
+	SUBQ   $0x04, DI
+	JLT    keyshalf1_rest
+
+keyshalf1_column:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VCVTPH2PS    32(CX), Y8
+	VCVTPH2PS    48(CX), Y9
+	VBROADCASTSS 4(SI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VCVTPH2PS    64(CX), Y8
+	VCVTPH2PS    80(CX), Y9
+	VBROADCASTSS 8(SI), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VCVTPH2PS    96(CX), Y8
+	VCVTPH2PS    112(CX), Y9
+	VBROADCASTSS 12(SI), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+128, CX
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, DI
+	JGE          keyshalf1_column
+
+keyshalf1_rest:
+	ADDQ $0x04, DI
+	JZ   keyshalf1_sum
+
+keyshalf1_one:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	ADDQ         $+32, CX
+	ADDQ         $0x04, SI
+	DECQ         DI
+	JNZ          keyshalf1_one
+
+keyshalf1_sum:
+	MOVQ    BX, SI
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	ADDQ    $0x40, BX
+	DECQ    DX
+	JNZ     keyshalf1_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x1_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·valueshalf16x1_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), DI
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+valueshalf16x1_row:
+	VCVTPH2PS    (CX), Y4
+	VCVTPH2PS    16(CX), Y5
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x1_sum
+	VCVTPH2PS    (CX), Y4
+	VCVTPH2PS    16(CX), Y5
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x1_row
+
+valueshalf16x1_sum:
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func keyshalf2_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·keyshalf2_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keyshalf2_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keyshalf2_rest
+
+keyshalf2_column:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VCVTPH2PS    32(CX), Y8
+	VCVTPH2PS    48(CX), Y9
+	VBROADCASTSS 4(R8), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS 4(R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+64, CX
+	ADDQ         $0x08, R8
+	SUBQ         $0x02, R9
+	JGE          keyshalf2_column
+
+keyshalf2_rest:
+	ADDQ $0x02, R9
+	JZ   keyshalf2_sum
+
+keyshalf2_one:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	ADDQ         $+32, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keyshalf2_one
+
+keyshalf2_sum:
+	MOVQ    SI, R8
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf2_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x2_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·valueshalf16x2_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+valueshalf16x2_row:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x2_sum
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x2_row
+
+valueshalf16x2_sum:
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf3_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·keyshalf3_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+
+keyshalf3_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x02, R9
+	JLT    keyshalf3_rest
+
+keyshalf3_column:
+	VCVTPH2PS    (CX), Y12
+	VCVTPH2PS    16(CX), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VCVTPH2PS    32(CX), Y12
+	VCVTPH2PS    48(CX), Y13
+	VBROADCASTSS 4(R8), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS 4(R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS 4(R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $+64, CX
+	ADDQ         $0x08, R8
+	SUBQ         $0x02, R9
+	JGE          keyshalf3_column
+
+keyshalf3_rest:
+	ADDQ $0x02, R9
+	JZ   keyshalf3_sum
+
+keyshalf3_one:
+	VCVTPH2PS    (CX), Y12
+	VCVTPH2PS    16(CX), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R8)(BX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R8)(BX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	ADDQ         $+32, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keyshalf3_one
+
+keyshalf3_sum:
+	MOVQ    SI, R8
+	VADDPS  Y6, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf3_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x3_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·valueshalf16x3_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+valueshalf16x3_row:
+	VCVTPH2PS    (CX), Y12
+	VCVTPH2PS    16(CX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(DI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (SI)(DI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JZ           valueshalf16x3_sum
+	VCVTPH2PS    (CX), Y12
+	VCVTPH2PS    16(CX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (SI)(DI*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(DI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x3_row
+
+valueshalf16x3_sum:
+	VADDPS  Y6, Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    AX, R8
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	VZEROUPPER
+	RET
+
+// func keyshalf4_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·keyshalf4_avx2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	LEAQ (BX)(BX*2), R10
+
+keyshalf4_panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   32(AX), R8
+	MOVQ   24(AX), R9
+	SUBQ   $0x01, R9
+	JLT    keyshalf4_rest
+
+keyshalf4_column:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (R8)(BX*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R8)(R10*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+32, CX
+	ADDQ         $0x04, R8
+	SUBQ         $0x01, R9
+	JGE          keyshalf4_column
+
+keyshalf4_rest:
+	ADDQ $0x01, R9
+	JZ   keyshalf4_sum
+
+keyshalf4_one:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (R8)(BX*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R8)(R10*1), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $+32, CX
+	ADDQ         $0x04, R8
+	DECQ         R9
+	JNZ          keyshalf4_one
+
+keyshalf4_sum:
+	MOVQ    SI, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    $0x40, SI
+	DECQ    DX
+	JNZ     keyshalf4_panel
+	VZEROUPPER
+	RET
+
+// func valueshalf16x4_avx2(t *byte)
+// Requires: AVX, F16C, FMA3
+TEXT ·valueshalf16x4_avx2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	MOVQ   32(AX), SI
+	MOVQ   40(AX), DI
+	MOVQ   48(AX), R8
+	MOVQ   56(AX), AX
+	LEAQ   (DI)(DI*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+valueshalf16x4_row:
+	VCVTPH2PS    (CX), Y8
+	VCVTPH2PS    16(CX), Y9
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (SI)(DI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (SI)(DI*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI)(R9*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DX, CX
+	ADDQ         $0x04, SI
+	DECQ         BX
+	JNZ          valueshalf16x4_row
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         AX, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
 	VZEROUPPER
 	RET
 

@@ -76,6 +76,11 @@ func (p *Packed) Bytes() int {
 	return len(p.values) - packedSlack + 4*len(p.masks) + 2*len(p.scales)
 }
 
+// Settle moves what a product reads into memory.
+func (p *Packed) Settle(m *Memory) {
+	p.values, p.masks, p.scales = moved(m, p.values), moved(m, p.masks), moved(m, p.scales)
+}
+
 // Pack writes a matrix in a form. Float16 rounds to nearest even; int8 divides the weights of
 // a group so that the largest is 127, and rounds. Groups that are whole numbers times a
 // float16, as those of Q8_0 and Q4_0, stay as they are. It returns an error where the form

@@ -14,15 +14,17 @@ type Task interface{ Do(w *Worker, i int) }
 
 // Worker is one thread of a pool with scratch memory of its own.
 type Worker struct {
-	ID      int
-	tile    tile
-	sparse  sparseTile
-	sampled sampled
-	packed  packedTile
-	whole   wholeTile
-	rows    rows
-	buf     [][]float32
-	lines   []float32
+	ID        int
+	tile      tile
+	sparse    sparseTile
+	sampled   sampled
+	packed    packedTile
+	whole     wholeTile
+	attention attentionTile
+	rows      rows
+	buf       [][]float32
+	lines     []float32
+	half      []uint16
 }
 
 // Scratch gives buffer number k of the worker with room for n floats; its

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Sum adds x up in double precision.
 func Sum(x []float32) float64 { return sumVec(x) }
@@ -56,4 +59,13 @@ func goMax(x []float32) float32 {
 		m = max(m, v)
 	}
 	return m
+}
+
+// Largest is where the first of the largest numbers is; -1: there are none, or one of them is
+// NaN.
+func Largest(x []float32) int {
+	if len(x) == 0 {
+		return -1
+	}
+	return slices.Index(x, maxVec(x))
 }

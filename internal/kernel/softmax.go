@@ -9,9 +9,15 @@ import (
 func Softmax(x, dst []float32, cols int) {
 	for i := 0; cols > 0 && i+cols <= len(x); i += cols {
 		row, y := x[i:i+cols], dst[i:i+cols]
-		s := expSumVec(row, y, maxVec(row))
+		_, s := ExpSum(row, y)
 		Scale(1/s, y, y)
 	}
+}
+
+// ExpSum writes e^(x-max), and gives the largest of x and the sum of what it wrote.
+func ExpSum(x, dst []float32) (most, sum float32) {
+	most = maxVec(x)
+	return most, expSumVec(x, dst, most)
 }
 
 // LogSoftmax writes x - log(sum e^x) of each row.

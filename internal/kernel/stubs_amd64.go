@@ -887,4 +887,130 @@ func whole2_avx2(t *byte)
 func wholesparse2_avx2(t *byte)
 
 //go:noescape
+func tohalf_avx512(n int, x *float32, y *uint16) float32
+
+//go:noescape
+func keysfloat1_avx512(t *byte)
+
+//go:noescape
+func valuesfloat16x1_avx512(t *byte)
+
+//go:noescape
+func valuesfloat64x1_avx512(t *byte)
+
+//go:noescape
+func keysfloat2_avx512(t *byte)
+
+//go:noescape
+func valuesfloat16x2_avx512(t *byte)
+
+//go:noescape
+func valuesfloat64x2_avx512(t *byte)
+
+//go:noescape
+func keysfloat3_avx512(t *byte)
+
+//go:noescape
+func valuesfloat16x3_avx512(t *byte)
+
+//go:noescape
+func valuesfloat64x3_avx512(t *byte)
+
+//go:noescape
+func keysfloat4_avx512(t *byte)
+
+//go:noescape
+func valuesfloat16x4_avx512(t *byte)
+
+//go:noescape
+func valuesfloat64x4_avx512(t *byte)
+
+//go:noescape
+func keyshalf1_avx512(t *byte)
+
+//go:noescape
+func valueshalf16x1_avx512(t *byte)
+
+//go:noescape
+func valueshalf64x1_avx512(t *byte)
+
+//go:noescape
+func keyshalf2_avx512(t *byte)
+
+//go:noescape
+func valueshalf16x2_avx512(t *byte)
+
+//go:noescape
+func valueshalf64x2_avx512(t *byte)
+
+//go:noescape
+func keyshalf3_avx512(t *byte)
+
+//go:noescape
+func valueshalf16x3_avx512(t *byte)
+
+//go:noescape
+func valueshalf64x3_avx512(t *byte)
+
+//go:noescape
+func keyshalf4_avx512(t *byte)
+
+//go:noescape
+func valueshalf16x4_avx512(t *byte)
+
+//go:noescape
+func valueshalf64x4_avx512(t *byte)
+
+//go:noescape
+func tohalf_avx2(n int, x *float32, y *uint16) float32
+
+//go:noescape
+func keysfloat1_avx2(t *byte)
+
+//go:noescape
+func valuesfloat16x1_avx2(t *byte)
+
+//go:noescape
+func keysfloat2_avx2(t *byte)
+
+//go:noescape
+func valuesfloat16x2_avx2(t *byte)
+
+//go:noescape
+func keysfloat3_avx2(t *byte)
+
+//go:noescape
+func valuesfloat16x3_avx2(t *byte)
+
+//go:noescape
+func keysfloat4_avx2(t *byte)
+
+//go:noescape
+func valuesfloat16x4_avx2(t *byte)
+
+//go:noescape
+func keyshalf1_avx2(t *byte)
+
+//go:noescape
+func valueshalf16x1_avx2(t *byte)
+
+//go:noescape
+func keyshalf2_avx2(t *byte)
+
+//go:noescape
+func valueshalf16x2_avx2(t *byte)
+
+//go:noescape
+func keyshalf3_avx2(t *byte)
+
+//go:noescape
+func valueshalf16x3_avx2(t *byte)
+
+//go:noescape
+func keyshalf4_avx2(t *byte)
+
+//go:noescape
+func valueshalf16x4_avx2(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -46,6 +46,11 @@ func (m *WholeMatrix) Bytes() int {
 	return len(m.values) - packedSlack + 8*len(m.masks) + 2*len(m.scales)
 }
 
+// Settle moves what a product reads into memory.
+func (m *WholeMatrix) Settle(to *Memory) {
+	m.values, m.masks, m.scales = moved(to, m.values), moved(to, m.masks), moved(to, m.scales)
+}
+
 // PackWhole rounds a matrix as Pack does for Int8. It returns an error where a weight is not
 // finite or too large.
 func PackWhole(w []float32, rows, cols int, sparse bool) (*WholeMatrix, error) {

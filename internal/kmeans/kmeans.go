@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"pare/internal/kernel"
 )
@@ -175,19 +176,16 @@ func (w *run) between(i int, c []float32) float64 {
 
 // settle moves the centroids until no point changes its own.
 func (w *run) settle(ctx context.Context) (course []float64, err error) {
-	was := make([]int32, w.n)
-	course = append(course, w.assign())
-	for len(course) < w.o.Iterations {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		copy(was, w.label)
-		w.move()
-		if course = append(course, w.assign()); slices.Equal(was, w.label) {
-			break
-		}
-	}
-	return course, nil
+	return w.lloyd().Run(ctx, w.o.Iterations)
+}
+
+func (w *run) lloyd() *Lloyd[float64] {
+	return &Lloyd[float64]{X: w.x, D: w.d, C: w.c, Label: w.label, Far: w.far, Spherical: w.o.Spherical,
+		Assign: func(ctx context.Context) (float64, error) { return w.assign(), ctx.Err() },
+		Each: func(ctx context.Context, n int, do func(i int)) error {
+			w.pieces(n, do)
+			return ctx.Err()
+		}}
 }
 
 // assign finds the nearest centroid of each point, and gives the inertia.
@@ -222,83 +220,21 @@ func (w *run) assign() float64 {
 	return total
 }
 
-// move puts each centroid into the middle of its points; one without points goes to the
-// point that is farthest from its centroid.
-func (w *run) move() {
-	sums, counts := make([][]float64, parts), make([][]int, parts)
-	w.each(func(part, lo, hi int) {
-		s, c := make([]float64, w.k*w.d), make([]int, w.k)
-		for i := lo; i < hi; i++ {
-			j := int(w.label[i])
-			c[j]++
-			to := s[j*w.d : (j+1)*w.d]
-			for k, v := range w.point(i) {
-				to[k] += float64(v)
-			}
-		}
-		sums[part], counts[part] = s, c
-	})
-	total, count := make([]float64, w.k*w.d), make([]int, w.k)
-	for part := range parts {
-		for k, v := range sums[part] {
-			total[k] += v
-		}
-		for j, v := range counts[part] {
-			count[j] += v
-		}
-	}
-	taken := map[int]bool{}
-	for j := range w.k {
-		c, sum := w.centroid(j), total[j*w.d:(j+1)*w.d]
-		if count[j] == 0 {
-			copy(c, w.point(w.farthest(taken)))
-			continue
-		}
-		by := 1 / float64(count[j])
-		if w.o.Spherical {
-			l := 0.0
-			for _, v := range sum {
-				l += v * v
-			}
-			if l < 1e-24*float64(count[j]) { // the points lie all around: no direction is theirs
-				continue
-			}
-			by = 1 / math.Sqrt(l)
-		}
-		for k, v := range sum {
-			c[k] = float32(v * by)
-		}
-	}
-}
-
-// farthest is the point that is farthest from its centroid, of those not taken.
-func (w *run) farthest(taken map[int]bool) int {
-	at := -1
-	for i, v := range w.far {
-		if !taken[i] && (at < 0 || v > w.far[at]) {
-			at = i
-		}
-	}
-	taken[at] = true
-	return at
-}
-
 // each gives f the points in a fixed number of parts, by threads.
 func (w *run) each(f func(part, lo, hi int)) {
+	w.pieces(parts, func(p int) { f(p, w.n*p/parts, w.n*(p+1)/parts) })
+}
+
+// pieces does pieces of work by threads.
+func (w *run) pieces(n int, do func(i int)) {
 	var group sync.WaitGroup
-	next := make(chan int, parts)
-	for p := range parts {
-		next <- p
-	}
-	close(next)
-	for range min(w.o.Threads, parts) {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for p := range next {
-				f(p, w.n*p/parts, w.n*(p+1)/parts)
+	var next atomic.Int64
+	for range min(w.o.Threads, n) {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
 			}
-		}()
+		})
 	}
 	group.Wait()
 }

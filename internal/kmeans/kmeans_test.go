@@ -137,13 +137,15 @@ func TestRestarts(t *testing.T) {
 
 // A cluster that loses its points starts anew at the farthest one.
 func TestEmptyCluster(t *testing.T) {
-	x := []float32{0, 1, 2, 50}
-	w := newRun(x, 1, Options{K: 2, Threads: 1})
-	w.c = []float32{1, 1e6}
+	x := []float32{0, 1, 2, 50, -40}
+	w := newRun(x, 1, Options{K: 3, Threads: 1})
+	w.c = []float32{1, 1e6, 1e7}
 	w.assign()
-	w.move()
-	if w.c[1] != 50 {
-		t.Errorf("the empty cluster is at %v", w.c[1])
+	if err := w.lloyd().Move(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if w.c[1] != 50 || w.c[2] != -40 {
+		t.Errorf("the empty clusters are at %v", w.c[1:])
 	}
 	if c := find(t, []float32{3, 3, 3, 3}, 1, Options{K: 3}); c.Inertia != 0 {
 		t.Errorf("points of one place: %v", c.Inertia)

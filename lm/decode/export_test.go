@@ -5,6 +5,7 @@ import "pare/internal/kernel"
 // Unpacked is the model with the weights that its form holds, as float32.
 func (m *Model) Unpacked() *Model {
 	y := m.copied()
+	y.form = F32
 	for _, p := range y.products() {
 		if p.whole != nil {
 			p.w, p.whole = p.whole.Expand(), nil
@@ -52,4 +53,17 @@ func (m *Model) Held() (out []string) {
 func Tile(n int) (before int) {
 	before, tileFloats = tileFloats, n
 	return before
+}
+
+// Part sets how many positions a part of attention has, and gives what they were.
+func Part(n int) (before int) {
+	before, partLength = partLength, n
+	return before
+}
+
+// Spoil makes the values of a layer larger than float16 holds.
+func (m *Model) Spoil(layer int) {
+	l := m.layers[layer]
+	p := l.qkv[len(l.qkv)-1]
+	p.w[len(p.w)-1] = 1e9
 }

@@ -25,6 +25,9 @@ const (
 // Forms are all of them.
 var Forms = []Form{F32, F16, Int8, Auto}
 
+// Caches are the forms in which keys and values may be held.
+var Caches = []Form{F32, F16}
+
 // Check returns an error where there is no such form; "" is F32.
 func (f Form) Check() error {
 	if f != "" && !slices.Contains(Forms, f) {
@@ -47,7 +50,7 @@ func (m *Model) In(f Form) (*Model, error) {
 		return nil, err
 	}
 	y := m.copied()
-	y.left = nil
+	y.left, y.form = nil, f
 	all := y.products()
 	for _, p := range all {
 		p.packed, p.whole = nil, nil
@@ -55,6 +58,11 @@ func (m *Model) In(f Form) (*Model, error) {
 	if f == "" || f == F32 {
 		return y, nil
 	}
+	weights := 0
+	for _, p := range all {
+		weights += len(p.w)
+	}
+	memory := kernel.NewMemory(2 * weights)
 	var wait sync.WaitGroup
 	work := make(chan *product)
 	for range runtime.GOMAXPROCS(0) {
@@ -68,6 +76,7 @@ func (m *Model) In(f Form) (*Model, error) {
 				case Int8:
 					p.round()
 				}
+				p.settle(memory)
 			}
 		})
 	}
@@ -106,6 +115,24 @@ func (m *Model) copied() *Model {
 	}
 	y.head = again(m.head)[0]
 	return &y
+}
+
+// settle moves the matrix into memory that all share.
+func (p *product) settle(m *kernel.Memory) {
+	switch {
+	case p.packed != nil:
+		p.packed.Settle(m)
+	case p.whole != nil:
+		p.whole.Settle(m)
+	}
+}
+
+// Cache is how sessions hold keys and values where nobody says.
+func (m *Model) Cache() Form {
+	if m.form == "" || m.form == F32 {
+		return F32
+	}
+	return F16
 }
 
 // Left names the matrices that the form of the model could not hold.

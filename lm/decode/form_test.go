@@ -77,8 +77,8 @@ func TestForms(t *testing.T) {
 					if err := kernel.SetISA(l); err != nil {
 						t.Fatal(err)
 					}
-					one := logits(t, d, decode.Options{Threads: 1, Capacity: 32}, a[:18], a[18:25], a[25:26], a[26:])
-					two := logits(t, d, decode.Options{Threads: 2, Capacity: 32}, a[:18], a[18:25], a[25:26], a[26:])
+					one := logits(t, d, decode.Options{Threads: 1, Capacity: 32, Cache: decode.F32}, a[:18], a[18:25], a[25:26], a[26:])
+					two := logits(t, d, decode.Options{Threads: 2, Capacity: 32, Cache: decode.F32}, a[:18], a[18:25], a[25:26], a[26:])
 					for i := range want {
 						far := 1e-5
 						if form == decode.Int8 {

@@ -79,7 +79,9 @@ func roomFloats(all []*product, rows int) (n int) {
 
 // run multiplies.
 func (t *linear) run(p *kernel.Pool, parts []*product, x, y []float32, n, ldy int) {
-	t.parts, t.x, t.y, t.n, t.ldy = parts, x, y, n, ldy
+	if t.parts, t.x, t.y, t.n, t.ldy = parts, x, y, n, ldy; n == 0 {
+		return
+	}
 	if slices.ContainsFunc(parts, func(q *product) bool { return q.whole != nil }) {
 		t.whole.Set(x, n, parts[0].in, parts[0].in)
 	}

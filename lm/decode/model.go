@@ -26,10 +26,11 @@ type Model struct {
 	layers    []*layer
 	final     *norm
 	head      *product
-	widest    int // of what the feed-forward layers make of a token
-	heads     int // the most of any layer
-	across    int // the most that queries, keys and values of a layer take
-	left      []string
+	widest    int      // of what the feed-forward layers make of a token
+	heads     int      // the most of any layer
+	across    int      // the most that queries, keys and values of a layer take
+	form      Form     // that the matrices are in
+	left      []string // matrices that it could not hold
 }
 
 // product is a matrix [out in] with a bias, which may be nil.
@@ -185,6 +186,14 @@ func (m *Model) products() []*product {
 func (m *Model) Read() (n int) {
 	for _, p := range m.products() {
 		n += p.bytes()
+	}
+	return n
+}
+
+// CacheBytes is how many bytes the keys and values of a token take.
+func (m *Model) CacheBytes(f Form) (n int) {
+	for _, l := range m.layers {
+		n += kernel.KVBytes(l.kv, m.c.HeadDim, kernel.KeyPanel, f == F16) / kernel.KeyPanel
 	}
 	return n
 }

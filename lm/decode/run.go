@@ -16,8 +16,8 @@ type Input struct {
 //
 // It returns an error, and changes nothing, where an input names no sequence or one twice,
 // is empty, has a token that the vocabulary has not, or more tokens than there is room for.
-// An error of visit ends the run; the tokens up to then, and some more, are in their
-// sequences.
+// An error of visit ends the run, and so does a key or a value that float16 cannot hold, where
+// the caches are that; the tokens up to then, and some more, are in their sequences.
 func (s *Session) Run(in []Input, visit func(input, at int, logits []float32) error) error {
 	return s.work(in, (*Session).logitsOf, visit)
 }
@@ -81,17 +81,19 @@ func (s *Session) chunk(show func(s *Session, visit func(input, at int, y []floa
 		return nil
 	}
 	defer func() { s.rows, s.want = s.rows[:0], s.want[:0] }()
-	s.forward()
+	if err := s.forward(); err != nil {
+		return err
+	}
 	for _, r := range s.rows {
 		s.length[r.seq] = max(s.length[r.seq], r.pos+1)
 	}
 	return show(s, visit)
 }
 
-// state writes the normalised state of a row.
-func (s *Session) state(row int, x []float32) {
+// state writes the normalised state of one of the rows that are asked for.
+func (s *Session) state(i int, x []float32) {
 	d := s.m.c.Hidden
-	copy(x, s.h[row*d:(row+1)*d])
+	copy(x, s.h[i*d:(i+1)*d])
 	if s.m.final != nil {
 		s.m.final.apply(x, x)
 	}
@@ -99,10 +101,10 @@ func (s *Session) state(row int, x []float32) {
 
 // states shows the states of the rows that are asked for.
 func (s *Session) states(visit func(input, at int, state []float32) error) error {
-	for _, r := range s.want {
+	for i, r := range s.now {
 		x := s.x[:s.m.c.Hidden]
-		s.state(r, x)
-		if err := visit(s.rows[r].input, s.rows[r].at, x); err != nil {
+		s.state(i, x)
+		if err := visit(r.input, r.at, x); err != nil {
 			return err
 		}
 	}
@@ -112,23 +114,23 @@ func (s *Session) states(visit func(input, at int, state []float32) error) error
 // logitsOf shows the logits of the rows that are asked for.
 func (s *Session) logitsOf(visit func(input, at int, logits []float32) error) error {
 	c := s.m.c
-	for want := s.want; len(want) > 0; {
-		n := min(len(want), s.shown())
-		for i, r := range want[:n] {
-			s.state(r, s.x[i*c.Hidden:(i+1)*c.Hidden])
+	for done := 0; done < len(s.now); {
+		rows := s.now[done:min(len(s.now), done+s.shown())]
+		for i := range rows {
+			s.state(done+i, s.x[i*c.Hidden:(i+1)*c.Hidden])
 		}
 		s.one[0] = s.m.head
-		s.lin.run(s.pool, s.one[:], s.x, s.logits, n, c.Vocab)
-		for i, r := range want[:n] {
+		s.lin.run(s.pool, s.one[:], s.x, s.logits, len(rows), c.Vocab)
+		for i, r := range rows {
 			y := s.logits[i*c.Vocab : (i+1)*c.Vocab]
 			if c.LogitSoftcap > 0 {
 				softcap(y, c.LogitSoftcap)
 			}
-			if err := visit(s.rows[r].input, s.rows[r].at, y); err != nil {
+			if err := visit(r.input, r.at, y); err != nil {
 				return err
 			}
 		}
-		want = want[n:]
+		done += len(rows)
 	}
 	return nil
 }

@@ -174,10 +174,11 @@ func (o *Options) next(t *Text, logits, row []float32) error {
 	if token < 0 {
 		return fmt.Errorf("the model gives logits that are not numbers after %d tokens", len(t.text))
 	}
-	kernel.LogSoftmax(logits, row, len(row))
+	most, sum := kernel.ExpSum(logits, row)
 	t.Tokens, t.text = append(t.Tokens, token), append(t.text, token)
-	t.LogProbs = append(t.LogProbs, float64(row[token]))
+	t.LogProbs = append(t.LogProbs, float64(logits[token]-most-float32(math.Log(float64(sum)))))
 	if o.Top > 0 {
+		kernel.LogSoftmax(logits, row, len(row))
 		t.Top = append(t.Top, Likeliest(row, o.Top))
 	}
 	if slices.Contains(o.Stop, token) {

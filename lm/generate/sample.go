@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"pare/catalog"
+	"pare/internal/kernel"
 )
 
 // Sampling says how a token is chosen by logits. Its steps follow each other in the order
@@ -88,6 +89,13 @@ func (s *Sampler) Next(logits []float32, text []int) int {
 // 1; where top-p is asked for the likeliest comes first. It is valid until the next call,
 // and empty where the logits are not numbers.
 func (s *Sampler) Distribution(logits []float32, text []int) []Choice {
+	if s.Temperature == 0 && s.plain() {
+		s.left = s.left[:0]
+		if best := kernel.Largest(logits); best >= 0 && !math.IsInf(float64(logits[best]), 0) {
+			s.left = append(s.left, Choice{best, 1})
+		}
+		return s.left
+	}
 	s.penalise(logits, text)
 	best := -1
 	for t, x := range s.logits {
@@ -138,13 +146,16 @@ func total(cs []Choice) (sum float64) {
 	return sum
 }
 
+// plain says whether the text changes no logits.
+func (s *Sampler) plain() bool { return s.RepetitionPenalty == 0 || s.RepetitionPenalty == 1 }
+
 // penalise copies the logits, those of tokens that the text has changed once.
 func (s *Sampler) penalise(logits []float32, text []int) {
 	s.logits = s.logits[:0]
 	for _, x := range logits {
 		s.logits = append(s.logits, float64(x))
 	}
-	if s.RepetitionPenalty == 0 || s.RepetitionPenalty == 1 {
+	if s.plain() {
 		return
 	}
 	if len(s.seen) < len(logits) {

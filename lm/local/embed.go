@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -229,7 +230,7 @@ func (m *Model) vector(ctx context.Context, ids []int) ([]float32, error) {
 			v.add(s)
 		}
 	} else {
-		s, err := m.decode.NewSession(decode.Options{Capacity: len(ids), Threads: m.opt.Threads, Most: m.opt.Memory})
+		s, err := m.decode.NewSession(decode.Options{Capacity: len(ids), Threads: m.opt.Threads, Most: m.opt.Memory, Cache: m.opt.Cache})
 		if err != nil {
 			return nil, m.fail(lm.TooLong, err)
 		}
@@ -278,12 +279,17 @@ func (m *Model) prepare() (err error) {
 		if m.opt.Weights != "" && m.opt.Weights != decode.F32 {
 			return catalog.Errorf("{Weights} %s: the weights of an encoder are held as float32 only", m.opt.Weights)
 		}
+		if m.opt.Cache != "" {
+			return catalog.Errorf("{Cache} %s: an encoder keeps no keys and values", m.opt.Cache)
+		}
 		m.encoder, err = newEncoder(m)
 		return err
 	}
 	if m.decode, err = decode.New(m.Family); err != nil {
 		return err
 	}
-	m.decode, err = m.decode.In(m.opt.Weights)
+	if m.decode, err = m.decode.In(m.opt.Weights); err == nil {
+		m.opt.Cache = cmp.Or(m.opt.Cache, m.decode.Cache())
+	}
 	return err
 }

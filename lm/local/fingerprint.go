@@ -13,11 +13,14 @@ import (
 	"pare/lm/decode"
 )
 
-// fingerprint stands for how weights are held, and for a model's files: by the name, the size and the time of change of
+// fingerprint stands for how weights, keys and values are held, and for a model's files: by the name, the size and the time of change of
 // each, and by the first and last MiB of those that are large.
 func fingerprint(path string, o Options) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, cmp.Or(o.Weights, decode.F32))
+	if o.Cache == decode.F16 {
+		fmt.Fprintln(h, "keys and values", o.Cache)
+	}
 	files := []string{path}
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		es, err := os.ReadDir(path)

@@ -359,3 +359,44 @@ func TestEnds(t *testing.T) {
 		}
 	}
 }
+
+// The losses of short texts are those of a text by itself, in windows where it is longer than the
+// room, one after another.
+func TestScorer(t *testing.T) {
+	m := opened(t, lmtest.Llama2C(t), Options{})
+	ctx := context.Background()
+	for _, window := range []int{0, 5} {
+		text := "a text of words"
+		want, err := m.TextPerplexity(ctx, text, window, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, _, err := m.before(ctx, nil, text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if window > 0 {
+			ids = ids[:len(ids)/window*window] // TextPerplexity leaves out what is less than a window
+		}
+		s, err := m.Scorer(ctx, max(window, 2, len(ids)*(1-min(1, window))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			sum, n, err := s.Loss(ctx, ids)
+			if err != nil || n != want.Tokens || math.Abs(sum/float64(n)-want.Loss) > 1e-6 {
+				t.Errorf("window %d: %v of %d, not %+v (%v)", window, sum, n, want, err)
+			}
+		}
+		if sum, n, err := s.Loss(ctx, ids[:1]); sum != 0 || n != 0 || err != nil {
+			t.Errorf("one token: %v of %d, %v", sum, n, err)
+		}
+		if _, _, err := s.Loss(ctx, []int{0, 1 << 20}); !errors.Is(err, lm.Invalid) {
+			t.Errorf("a token that is not there: %v", err)
+		}
+		s.Close()
+	}
+	if _, err := m.Scorer(ctx, 1); !errors.Is(err, lm.Invalid) {
+		t.Errorf("%v", err)
+	}
+}

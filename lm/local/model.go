@@ -44,6 +44,15 @@ func (m *Model) Held() (form decode.Form, read int, left []string) {
 	return cmp.Or(m.opt.Weights, decode.F32), m.decode.Read(), m.decode.Left()
 }
 
+// Kept says how the keys and values of a text's tokens are held, and how many bytes those of a
+// token take. An encoder keeps none.
+func (m *Model) Kept() (form decode.Form, bytes int) {
+	if m.decode == nil {
+		return decode.F32, 0
+	}
+	return m.opt.Cache, m.decode.CacheBytes(m.opt.Cache)
+}
+
 // take waits until nobody works, and gives what ends the work.
 func (m *Model) take(ctx context.Context) (func(), error) {
 	select {
@@ -136,7 +145,7 @@ func (m *Model) Stream(ctx context.Context, r lm.Request, each func(lm.Delta) er
 	if r.MaxTokens > 0 {
 		room = min(room, r.MaxTokens)
 	}
-	s, err := m.decode.NewSession(decode.Options{Sequences: r.Samples(), Capacity: len(ids) + room, Threads: m.opt.Threads, Most: m.opt.Memory})
+	s, err := m.decode.NewSession(decode.Options{Sequences: r.Samples(), Capacity: len(ids) + room, Threads: m.opt.Threads, Most: m.opt.Memory, Cache: m.opt.Cache})
 	if err != nil {
 		return nil, m.fail(lm.TooLong, err)
 	}

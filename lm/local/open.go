@@ -32,8 +32,12 @@ type Options struct {
 	Memory    int    // bytes that caches may take; 0: 4 GiB
 
 	// Weights is how matrices are held: decoding takes about as long as reading them does.
-	// "": as float32; as auto where a GGUF file has them quantised, which changes nothing.
+	// "": as float32; as auto where a GGUF file has them quantised, which changes none.
 	Weights decode.Form
+
+	// Cache is how the keys and values of a text's tokens are held: f32, or f16 in half the
+	// memory. "": as float32 where Weights are, else as float16.
+	Cache decode.Form
 }
 
 // most are the tokens of a text where nobody says: caches of more take much memory.
@@ -66,6 +70,9 @@ func Open(path string, o Options) (*Model, error) {
 	}
 	if err := o.Weights.Check(); err != nil {
 		return nil, err
+	}
+	if o.Cache != "" && !slices.Contains(decode.Caches, o.Cache) {
+		return nil, catalog.Errorf("{Cache} %q is none of %q", o.Cache, decode.Caches)
 	}
 	m := &Model{opt: o, home: path, pooling: pooling{way: "mean", unit: true}, one: make(chan struct{}, 1)}
 	err := m.open(path)

@@ -82,7 +82,7 @@ func (w *scored) run(ctx context.Context, n int) error {
 		return nil
 	}
 	w.row = make([]float32, w.m.Family.Vocab)
-	s, err := w.m.decode.NewSession(decode.Options{Capacity: len(w.all), Threads: w.m.opt.Threads, Most: w.m.opt.Memory})
+	s, err := w.m.decode.NewSession(decode.Options{Capacity: len(w.all), Threads: w.m.opt.Threads, Most: w.m.opt.Memory, Cache: w.m.opt.Cache})
 	if err != nil {
 		return w.m.fail(lm.TooLong, err)
 	}
@@ -176,7 +176,7 @@ func (m *Model) TextPerplexity(ctx context.Context, text string, window, most in
 	if window > m.opt.Context {
 		return nil, m.fail(lm.TooLong, catalog.Errorf("windows of %d tokens are longer than {Context} %d", window, m.opt.Context))
 	}
-	s, err := m.decode.NewSession(decode.Options{Capacity: window, Threads: m.opt.Threads, Most: m.opt.Memory})
+	s, err := m.decode.NewSession(decode.Options{Capacity: window, Threads: m.opt.Threads, Most: m.opt.Memory, Cache: m.opt.Cache})
 	if err != nil {
 		return nil, m.fail(lm.TooLong, err)
 	}

@@ -31,7 +31,7 @@ func TestWeights(t *testing.T) {
 	base := score(m)
 	seen := map[string]decode.Form{m.Info().Fingerprint: want}
 	for form, far := range map[decode.Form]float64{decode.F32: 0, decode.F16: .01, decode.Int8: .2, decode.Auto: 1e-6} {
-		m := opened(t, path, Options{Weights: form})
+		m := opened(t, path, Options{Weights: form, Cache: decode.F32})
 		if d := math.Abs(score(m) - base); d > far || form == decode.Int8 && d == 0 {
 			t.Errorf("%s: the mean log-probability is %v away", form, d)
 		}
@@ -44,6 +44,20 @@ func TestWeights(t *testing.T) {
 			t.Errorf("%s has the fingerprint of %s", form, other)
 		}
 		seen[print] = form
+	}
+	half := opened(t, path, Options{Weights: decode.F16})
+	if d := math.Abs(score(half) - score(opened(t, path, Options{Weights: decode.F16, Cache: decode.F32}))); d == 0 || d > .005 {
+		t.Errorf("keys and values as float16: the mean log-probability is %v away", d)
+	}
+	if _, ok := seen[half.Info().Fingerprint]; ok {
+		t.Error("keys and values of both forms have one fingerprint")
+	}
+	one, whole := m.Kept()
+	if form, n := half.Kept(); one != decode.F32 || form != decode.F16 || n != whole/2 || n == 0 {
+		t.Errorf("a token takes %d bytes as %s, and %d as %s", whole, one, n, form)
+	}
+	if _, err := Open(path, Options{Cache: "int8"}); err == nil || !strings.Contains(err.Error(), `Cache "int8" is none of`) {
+		t.Errorf("a form of keys and values that is none: %v", err)
 	}
 	if _, err := Open(path, Options{Weights: "f8"}); err == nil || !strings.Contains(err.Error(), `Weights "f8" is none of`) {
 		t.Errorf("a form that is none: %v", err)

@@ -21,8 +21,14 @@ var hygieneMutants = []Broken{
 			Old: `out.Recall >= o.Recall || o.Probes > 0`,
 			New: `out.Recall >= 0 || o.Probes > 0`},
 		{Name: "neighbours-means", Breaks: "centroids stay where they begin", File: "neighbours/kmeans.go",
-			Old: `c.row(k)[j] = float32(v / float64(len(mine)))`,
-			New: `_, _ = j, v`, Survives: "centroids only decide which lists are near: worse ones cost more probes, and what is found is the same share"},
+			Old: `	if err := l.Move(ctx); err != nil {
+		return nil, err
+	}
+`,
+			New: `	for i, at := range drawn(x.n, k, seed) {
+		copy(c.row(i), x.row(int(at)))
+	}
+`, Survives: "centroids only decide which lists are near: worse ones cost more probes, and what is found is the same share"},
 	}},
 	{What: "hygiene", File: "data/hygiene/confident.go", Tests: []string{"data/hygiene"}, Mutants: []Mutant{
 		{Name: "hygiene-likely-kept", Breaks: "labels that are the most probable class are in doubt",

@@ -6,7 +6,7 @@ import . "github.com/mmcloughlin/avo/build"
 
 // kernels are the writers of the kernels that every instruction set has, in the
 // order of the file.
-var kernels = []func(v vec, isa string){packRows, packEvens, norms, vectors, functions, reductions, panels, sampled, keep, packedMatrices, wholeMatrices}
+var kernels = []func(v vec, isa string){packRows, packEvens, norms, vectors, functions, reductions, panels, sampled, keep, packedMatrices, wholeMatrices, attention}
 
 func main() {
 	ConstraintExpr("amd64")

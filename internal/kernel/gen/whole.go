@@ -131,6 +131,9 @@ func (g *wholeWriter) record(r, at int) Mem { return Mem{Base: g.x, Disp: r*reco
 // no sign: 128 is added to the weights, and -128 times the sum of the rows is where the sums
 // begin.
 func (g *wholeWriter) wide(sums []VecVirtual) {
+	if g.R == 1 {
+		g.ahead()
+	}
 	acc := make([]VecVirtual, g.R)
 	for r := range acc {
 		acc[r] = ZMM()
@@ -162,6 +165,20 @@ func (g *wholeWriter) wide(sums []VecVirtual) {
 		VMULPS(scale, acc[r], acc[r])
 		VFMADD231PS_BCST(g.record(r, recordScale), acc[r], sums[r])
 	}
+}
+
+// ahead asks for what comes next: a matrix without its zeros lies in three streams, and what a
+// group takes of them is no whole number of lines.
+func (g *wholeWriter) ahead() {
+	lines := 8
+	if g.sparse {
+		lines = 3
+		PREFETCHT0(Mem{Base: g.masks, Disp: 512})
+	}
+	for i := range lines {
+		PREFETCHT0(Mem{Base: g.values, Disp: 2048 + 64*i})
+	}
+	PREFETCHT0(Mem{Base: g.scales, Disp: 256})
 }
 
 // narrow does the same by products of pairs, with the signs of the weights put on the rows.
