@@ -9,7 +9,7 @@ import (
 // List gives every experiment in the order of the papers' numbers,
 // those of baselines last.
 func List() []*evidence.Experiment {
-	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, emo, globalMP, lottery, bip, scratch, survey, rs2, granet, rewind, tas, trp, pagcp, jackpot, adaptPruner, precrop, perp, rd, regimes, ccs, prototypes, random, compresso, labelMapping, maskSparsity, adapters, superTickets, gmp, pretraining,
+	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, emo, globalMP, lottery, bip, scratch, survey, rs2, granet, rewind, tas, trp, pagcp, jackpot, adaptPruner, precrop, fedtiny, perp, rd, regimes, ccs, prototypes, random, compresso, labelMapping, maskSparsity, adapters, superTickets, gmp, pretraining,
 		magnitude, lamp, wanda, sparseGPT, ria, dsnot, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, flap, sliceGPT, lowRank}
 }
 

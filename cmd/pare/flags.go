@@ -67,7 +67,9 @@ const defaultMethod = "global-mp"
 // parsed: its settings are flags of the command, and those of no other method.
 func (c *cli) choose() {
 	text := defaultMethod
-	if c.asks() == "" {
+	if c.hosting {
+		text = "fedtiny"
+	} else if c.asks() == "" {
 		text = c.methodNamed(text)
 	}
 	if c.method, c.spec, c.wrong = all.Parse(text); c.wrong != nil {

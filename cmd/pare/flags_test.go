@@ -80,7 +80,7 @@ func TestWrongFlags(t *testing.T) {
 		{"--method gmp:every=0 --help", "--every 0: a number of at least 1 is needed"},
 		{"--method gmp:every=5 --every 6", "--every is given twice"},
 		{"--method gmp:sparsity=0.5 --max-drop 1 --data digits", "leave --sparsity out"},
-		{"--every 3", "method global-mp has no setting --every: it belongs to granet, supertickets, gmp, pretrain, movement, rigl, set\n"},
+		{"--every 3", "method global-mp has no setting --every: it belongs to granet, fedtiny, supertickets, gmp, pretrain, movement, rigl, set\n"},
 		{"--method granet --mt 1", "method granet has no setting --mt: it belongs to global-mp\n"},
 		{"--method granet --evry 3", "there is no flag --evry; did you mean --every?"},
 		{"--evry 3", "did you mean --every, a setting of granet,"},

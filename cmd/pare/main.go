@@ -161,6 +161,7 @@ type cli struct {
 	spec     catalog.Spec // the settings that it gives to it there
 	wrong    error        // what is wrong with both
 	helpless bool         // the help of a wrong method was asked for
+	hosting  bool         // the command that is made is that of a federation's server
 	held     []func()     // gives back what this process has taken
 }
 
@@ -204,7 +205,7 @@ with what is done saved.`,
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
-	r.AddCommand(c.quickstart(), c.model(), c.data(), c.runs(), c.methods(), c.reproduce(), c.serveLM(), c.docs())
+	r.AddCommand(c.quickstart(), c.model(), c.data(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.docs())
 	complete(r)
 	return r
 }

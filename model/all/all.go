@@ -8,6 +8,7 @@ import (
 	"pare/model/atinit"
 	"pare/model/calibrated"
 	"pare/model/diagnose"
+	"pare/model/federated"
 	"pare/model/gradual"
 	"pare/model/language"
 	"pare/model/learned"
@@ -23,7 +24,7 @@ import (
 func List() []model.Method {
 	return []model.Method{
 		rewrite.NewShare(), structured.NewLayerLottery(), structured.NewLAPP(), structured.NewConsensus(), tickets.NewSAP(), structured.NewSPA(), search.NewEMO(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
-		gradual.NewGraNet(), tickets.NewRewind(), search.NewTAS(), rewrite.NewTRP(), structured.NewPAGCP(), learned.NewJackpot(), language.NewAdaptPruner(), atinit.NewPreCrop(), language.NewPERP(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), language.NewCompresso(), structured.NewMaskSparsity(), structured.NewAdapters(), search.NewSuperTickets(), gradual.NewGMP(), gradual.NewSparsePretraining(),
+		gradual.NewGraNet(), tickets.NewRewind(), search.NewTAS(), rewrite.NewTRP(), structured.NewPAGCP(), learned.NewJackpot(), language.NewAdaptPruner(), atinit.NewPreCrop(), federated.NewFedTiny(), language.NewPERP(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), language.NewCompresso(), structured.NewMaskSparsity(), structured.NewAdapters(), search.NewSuperTickets(), gradual.NewGMP(), gradual.NewSparsePretraining(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), calibrated.NewRIA(), calibrated.NewDSnoT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
 		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewOBSPA(), structured.NewSlimming(), structured.NewHeads(), language.NewFLAP(), language.NewSliceGPT(), rewrite.NewLowRank(),
 	}

@@ -37,6 +37,7 @@ var short = map[string]string{
 	"snip": "per-class=5", "grasp": "per-class=5", "random": "sparsity=0.8", "masksparsity": "search=1:tune=1", "slimming": "tune=1", "layer-lottery": "blocks=0.7:per-class=5",
 	"tas": "search=1", "flap": "params=0:macs=0.5:samples=100", "slicegpt": "sparsity=0:macs=0.5:round=1:samples=100", "adapt-pruner": "params=0:macs=0.5:stages=2:amplitude=0.005:samples=50", "pretrain": "every=2", "trp": "period=4:flops=0.6:value=0", "pagcp": "rounds=2:tolerance=0.2:relax=3:step=0.1", "precrop": "iterations=5:flops=0.5:params=0",
 	"emo": "subnetworks=2:population=4:generations=2:constrain=1:samples=50", "adapters": "adapter=splora:4:steps=2",
+	"fedtiny":   "sparsity=0.9:rounds=4:clients=3:every=1:until=100%:pool=2:develop=40",
 	"compresso": "sparsity=0.6:gate-lr=0.4:lora-lr=0.001:constraint-warm=20%:tune=1",
 }
 
@@ -293,6 +294,10 @@ func TestCounts(t *testing.T) {
 			if set["rounds"] == "2" && (name == "lottery" || name == "rewind") { // the rounds say how much: a fifth each, a tenth of output layers
 				heads := []float64{200, 64 + 48}[net/2]
 				s = 1 - ((n-heads)*.64+heads*.81)/n
+			}
+			if name == "fedtiny" { // of all parameters, biases among them
+				all := []float64{1510, 1823}[net/2]
+				s = 1 - (math.Floor((1-s)*all+1e-6)-(all-n))/n
 			}
 			if got := float64(n) - float64(r.Masks.Count()); math.Abs(got-s*n) > float64(len(r.Masks.Weights)) {
 				t.Errorf("%v of %v weights are cut, at a sparsity of %v", got, n, s)

@@ -85,7 +85,7 @@ func twoByTwo(t *testing.T, labels bool) *model.Job {
 }
 
 // needsLabels are the methods that cannot do without, and what they say.
-var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels", "layer-lottery": "with labels"}
+var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels", "layer-lottery": "with labels", "fedtiny": "with labels"}
 
 // lacks are the methods that cut what the network has not, and what they say.
 var lacks = map[string]string{"heads": "no attention whose heads can be cut", "compresso": "no attention whose heads can be cut", "adapt-pruner": "no layer of a transformer", "flap": "no layer of a transformer", "slicegpt": "no stream"}

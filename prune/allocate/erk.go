@@ -23,6 +23,18 @@ func ErdosRenyi(ws []*prune.Weight, sparsity float64, kernel bool) ([]int, error
 
 // erdosRenyi spreads total entries.
 func erdosRenyi(ws []*prune.Weight, total int, kernel bool) ([]int, error) {
+	share, err := proportional(ws, erdosRenyiShares(ws, kernel), float64(total))
+	if err != nil {
+		return nil, err
+	}
+	return exact(ws, share, total), nil
+}
+
+// ErdosRenyiShares is what ErdosRenyi's shares are in proportion to: the sum of a weight's
+// dimensions over their product, kernels' sizes among them.
+func ErdosRenyiShares(ws []*prune.Weight) []float64 { return erdosRenyiShares(ws, true) }
+
+func erdosRenyiShares(ws []*prune.Weight, kernel bool) []float64 {
 	raw := make([]float64, len(ws))
 	for l, w := range ws {
 		dims := w.Const.Shape
@@ -35,11 +47,7 @@ func erdosRenyi(ws []*prune.Weight, total int, kernel bool) ([]int, error) {
 		}
 		raw[l] = float64(s) / float64(p)
 	}
-	share, err := proportional(ws, raw, float64(total))
-	if err != nil {
-		return nil, err
-	}
-	return exact(ws, share, total), nil
+	return raw
 }
 
 // proportional solves sum_l n_l*min(1, eps*raw_l) = total for eps and returns
