@@ -163,11 +163,11 @@ func cutLayers(ctx context.Context, p *model.Part, rows [][]*calibrate.Layer, wh
 	walk := p.Walk
 	for _, row := range rows {
 		ahead := walk
-		if len(row) > 1 {
-			ahead = walk.Fork()
-		}
 		var cuts []*cut
-		for _, l := range row {
+		for i, l := range row {
+			if i == 1 { // the walk itself stays before the first of them, and goes on behind what is cut
+				ahead = walk.Fork()
+			}
 			c := &cut{Layer: l, samples: p.Count}
 			var err error
 			if c.of, err = l.Inputs(ctx, ahead, whole); err != nil {
