@@ -30,10 +30,10 @@ type comparison struct {
 	contrast            string
 	latencyCmd          string
 	pair                *sweep.Contrast // of that name
-	html, page, plot    string
-	seeds, jobs         int
-	retry, strict       bool
-	recipe              model.Recipe
+	told
+	seeds, jobs   int
+	retry, strict bool
+	recipe        model.Recipe
 }
 
 func (c *cli) compare() *cobra.Command {
@@ -106,7 +106,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		return err
 	}
 	in := append(dataFiles(q.data), input{what: "input", path: name})
-	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+	if err := c.claim(places{in: in, out: q.files(2)}); err != nil {
 		return err
 	}
 	if err := c.folder("output", q.dir); err != nil {
@@ -143,19 +143,6 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 		return err
 	}
 	return c.compared(name, q, s, outs)
-}
-
-// files are those that are to be written outside the folder. The page has its plots
-// beside it.
-func (q *comparison) files() []file {
-	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
-	if q.page != "" {
-		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
-		for _, end := range []string{".svg", "-2.svg"} {
-			out = append(out, file{"page", base + end, plots})
-		}
-	}
-	return out
 }
 
 // contrastNames are the ready comparisons.
@@ -277,7 +264,7 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 		effects = q.pair.Effects(outs, q.sparsities)
 		rep.Add(q.pair.Section(effects, sweep.Scored(rows)))
 	}
-	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
+	if err := q.write("pare model compare", rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	said := map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...)}

@@ -27,26 +27,46 @@ func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, r
 	return r
 }
 
-// write writes the files that were asked for.
-func (q *comparison) write(r, public *report.Report) error {
-	if q.html != "" {
-		if err := r.SaveHTML(q.html); err != nil {
+// told are the files that tell of a comparison.
+type told struct{ html, page, plot string }
+
+// files are those that are asked for, the page with so many plots beside it.
+func (t *told) files(beside int) []file {
+	out := []file{{"report", t.html, pages}, {"page", t.page, docPages}, {"plot", t.plot, plots}}
+	if t.page == "" {
+		return out
+	}
+	base := strings.TrimSuffix(t.page, filepath.Ext(t.page))
+	for i := range beside {
+		end := ".svg"
+		if i > 0 {
+			end = fmt.Sprintf("-%d.svg", i+1)
+		}
+		out = append(out, file{"page", base + end, plots})
+	}
+	return out
+}
+
+// write writes the files that were asked for, by a command.
+func (t *told) write(command string, r, public *report.Report) error {
+	if t.html != "" {
+		if err := r.SaveHTML(t.html); err != nil {
 			return err
 		}
 	}
-	if q.plot != "" {
+	if t.plot != "" {
 		plots := r.Sections[0].Plots
 		if len(plots) == 0 {
-			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", q.plot)
+			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", t.plot)
 		}
-		if err := plots[0].SaveSVG(q.plot); err != nil {
+		if err := plots[0].SaveSVG(t.plot); err != nil {
 			return err
 		}
 	}
-	if q.page == "" {
+	if t.page == "" {
 		return nil
 	}
-	return public.SaveMarkdown(q.page, writtenBy("pare model compare"))
+	return public.SaveMarkdown(t.page, writtenBy(command))
 }
 
 // pathless is data without the paths of files.

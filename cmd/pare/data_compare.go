@@ -25,11 +25,11 @@ import (
 type choosing struct {
 	methods, shares  []string
 	data, dir, equal string
-	html, page, plot string
-	reach            []float64
-	seeds, jobs      int
-	retry, strict    bool
-	recipe           model.Recipe
+	told
+	reach         []float64
+	seeds, jobs   int
+	retry, strict bool
+	recipe        model.Recipe
 }
 
 // theirOwn are the settings of a recipe that the comparison sets itself, or that are not
@@ -101,7 +101,7 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 		return err
 	}
 	in := append(dataFiles(q.data), input{what: "input", path: name})
-	if err := c.claim(places{in: in, out: q.files()}); err != nil {
+	if err := c.claim(places{in: in, out: q.files(len(q.shares) + 2)}); err != nil {
 		return err
 	}
 	if err := c.folder("output", q.dir); err != nil {
@@ -171,20 +171,6 @@ func (q *choosing) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.shares, q.seeds)
 }
 
-// files are those that are to be written outside the folder. The page has its plots
-// beside it: one of the shares, and one for each of them, or for what methods set.
-func (q *choosing) files() []file {
-	out := []file{{"report", q.html, pages}, {"page", q.page, docPages}, {"plot", q.plot, plots}}
-	if q.page != "" {
-		base := strings.TrimSuffix(q.page, filepath.Ext(q.page))
-		out = append(out, file{"page", base + ".svg", plots})
-		for i := range len(q.shares) + 1 {
-			out = append(out, file{"page", fmt.Sprintf("%s-%d.svg", base, i+2), plots})
-		}
-	}
-	return out
-}
-
 // sweepData makes the runs under a progress bar, or tells of each that ends.
 func (c *cli) sweepData(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error) {
 	b := c.bar(1000, "comparing")
@@ -223,7 +209,7 @@ func (c *cli) comparedData(name string, q *choosing, s *sweep.Sweep, outs []*swe
 	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&s.Recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
 	rep := s.Page(name, from, rows, outs)
-	if err := q.write(rep, q.public(s, name, from, rows, outs)); err != nil {
+	if err := q.write("pare data compare", rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
 	warnings := sweep.Warnings(outs)
@@ -258,26 +244,4 @@ func (q *choosing) public(s *sweep.Sweep, name string, from *measure.Origin, row
 		r.Subtitle += fmt.Sprint(" --threads ", s.Engine.Threads)
 	}
 	return r
-}
-
-// write writes the files that were asked for.
-func (q *choosing) write(r, public *report.Report) error {
-	if q.html != "" {
-		if err := r.SaveHTML(q.html); err != nil {
-			return err
-		}
-	}
-	if q.plot != "" {
-		plots := r.Sections[0].Plots
-		if len(plots) == 0 {
-			return fmt.Errorf("--plot %s: no run of a method ended well, so there is nothing to draw", q.plot)
-		}
-		if err := plots[0].SaveSVG(q.plot); err != nil {
-			return err
-		}
-	}
-	if q.page == "" {
-		return nil
-	}
-	return public.SaveMarkdown(q.page, writtenBy("pare data compare"))
 }
