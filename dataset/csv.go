@@ -23,6 +23,7 @@ type csvOptions struct {
 	sep    rune
 	header string // yes, no
 	skip   []string
+	fields bool       // columns are fields by their names
 	like   *csvReader // the training file, whose columns are those of the test file
 }
 
@@ -53,7 +54,7 @@ func openCSV(d *Data, path string, o *options) error {
 		return err
 	}
 	if fields != nil {
-		d.columns.label = "last"
+		d.columns.label, d.columns.fields = "last", true
 		return d.csvRecords(files, c, fields, r)
 	}
 	if large, err := d.streamCSV(files, c); large || err != nil {

@@ -36,7 +36,8 @@ type Written struct {
 // kinds of files that are written as they were read, and those of them whose labels can be changed.
 var (
 	cuts   = []string{"csv", "jsonl", "lines", "parquet", "npz", "npy", "idx", "mnist", "cifar10", "cifar100", "folder", "zip"}
-	labels = []string{"idx", "mnist", "cifar10", "cifar100", "folder", "zip"}
+	worded = []string{"csv", "jsonl", "parquet"} // by the words that stand for classes
+	labels = append([]string{"idx", "mnist", "cifar10", "cifar100", "folder", "zip"}, worded...)
 )
 
 // cut is the writing of what stays of the sets of some data.
@@ -57,6 +58,8 @@ type keeping struct {
 	class map[int]int32 // by stored number, where it is another than it was
 	names []string      // of the classes
 	first int           // stored number of the first sample of the file that is being written
+
+	change *relabeling // of classes that stand in rows; nil: none changes
 }
 
 // WriteKept writes the samples of some of the sets of the data, which have fewer of them or other
@@ -67,7 +70,8 @@ type keeping struct {
 // hold the samples.
 //
 // It is an error where the kind of the data has no such files (see [Origin]), where files hold more
-// samples than were read from them, and where labels have changed that stand in rows or arrays.
+// samples than were read from them, and where labels have changed that stand in arrays, or in rows in another
+// way than one word for each class.
 func (d *Data) WriteKept(ctx context.Context, kept []*Set, to string, how Copying) (*Written, error) {
 	c := &cut{ctx: ctx, how: how, out: &Written{}}
 	if st, err := os.Stat(firstPath(d.Spec)); err == nil && st.IsDir() {
@@ -89,6 +93,9 @@ func (d *Data) WriteKept(ctx context.Context, kept []*Set, to string, how Copyin
 		return nil, catalog.Errorf("{How} %s: only pictures in a folder can be linked, and the data are %s", how, kind)
 	}
 	files := c.files()
+	if err := c.learn(files); err != nil {
+		return nil, err
+	}
 	if len(files) == 1 {
 		return c.out, c.single(d, files[0], to)
 	}
@@ -113,13 +120,23 @@ func (c *cut) take(d *Data, s *Set) error {
 	if y := s.class(); y != nil && was >= 0 {
 		before := d.sets()[was].class()
 		k.names = y.Names
+		classes, err := k.classesOf(y, before)
+		if err != nil {
+			return err
+		}
 		for i := range s.Len() {
-			if at := s.at(i); y.Ints[at] != before.Ints[at] {
-				k.class[at] = y.Ints[at]
+			at := s.at(i)
+			c := y.Ints[at]
+			if classes != nil && c >= 0 {
+				c = classes[c]
+			}
+			if c != before.Ints[at] {
+				k.class[at] = c
 			}
 		}
+		k.change = k.relabeled(before)
 	}
-	if y := s.class(); y != nil && y.Names != nil && was >= 0 && !slices.Contains(labels, o.Kind) && fewer(d.sets()[was], s) {
+	if y := s.class(); y != nil && y.Names != nil && was >= 0 && (!slices.Contains(labels, o.Kind) || slices.Contains(worded, o.Kind)) && fewer(d.sets()[was], s) {
 		c.out.Notes = append(c.out.Notes, fmt.Sprintf("some classes of the %s set have no sample any more: where the files are read again, the names of the others are numbered anew", s.Name))
 	}
 	if len(k.class) > 0 && !slices.Contains(labels, o.Kind) {

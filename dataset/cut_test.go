@@ -546,7 +546,8 @@ func TestCutFixed(t *testing.T) {
 }
 
 func TestCutRefuses(t *testing.T) {
-	dir := lay(t, map[string]string{"a.csv": "1,0\n2,1\n3,0\n", "b.csv": "1,0\n2,1\n3,0\n", "full/x": "", "file": ""})
+	dir := lay(t, map[string]string{"a.csv": "1,0\n2,1\n3,0\n", "b.csv": "1,0\n2,1\n3,0\n", "full/x": "", "file": "",
+		"x.npy": string(npyBytes("|u1", "3, 2", []byte{1, 2, 3, 4, 5, 6})), "y.npy": string(npyBytes("|u1", "3,", []byte{0, 1, 0}))})
 	in := func(name string) string { return filepath.Join(dir, name) }
 	one, err := Open("csv:" + in("a.csv"))
 	if err != nil {
@@ -560,9 +561,13 @@ func TestCutRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := *one.Train.class()
+	arrays, err := Open("npy:" + in("x.npy") + "," + in("y.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := *arrays.Train.class()
 	y.Ints = []int32{1, 1, 0}
-	other := *one.Train
+	other := *arrays.Train
 	other.Fields = []*Field{other.X(), &y}
 	for _, c := range []struct {
 		d    *Data
@@ -573,7 +578,7 @@ func TestCutRefuses(t *testing.T) {
 	}{
 		{one, one.sets(), in("c.npz"), Copies, "ends in .csv"}, {one, one.sets(), in("c.csv.gz"), Copies, "ends in .csv"}, {one, one.sets(), in("c.csv"), Symlinks, "only pictures"},
 		{two, two.sets(), in("full"), Copies, "not empty"}, {two, two.sets(), in("file"), Copies, "is a file"}, {digits, digits.sets(), in("d.csv"), Copies, "kind digits"},
-		{one, []*Set{&other}, in("c.csv"), Copies, "labels have changed"}, {one, nil, in("c.csv"), Copies, "no samples"},
+		{arrays, []*Set{&other}, in("c"), Copies, "labels have changed"}, {one, nil, in("c.csv"), Copies, "no samples"},
 	} {
 		if _, err := c.d.WriteKept(t.Context(), c.kept, c.to, c.how); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, not %q", c.to, err, c.says)

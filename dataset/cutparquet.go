@@ -49,9 +49,14 @@ func (k *keeping) parquet(ctx context.Context, from string, to io.Writer) (err e
 	}
 	w := parquet.NewGenericWriter[any](to, options...)
 	rows := make([]parquet.Row, rowsTogether)
-	n := 0
+	n, column := 0, -1
+	if k.change != nil {
+		if column, err = k.change.parquetColumn(file.Schema()); err != nil {
+			return err
+		}
+	}
 	for _, g := range file.RowGroups() {
-		if err := k.group(ctx, g, w, rows, &n); err != nil {
+		if err := k.group(ctx, g, w, rows, column, &n); err != nil {
 			return fmt.Errorf("row %d: %w", n, err)
 		}
 		if err := w.Flush(); err != nil {
@@ -93,8 +98,8 @@ func sameTypes(file *parquet.File) error {
 	return nil
 }
 
-// group writes the rows of a group that stay.
-func (k *keeping) group(ctx context.Context, g parquet.RowGroup, w *parquet.GenericWriter[any], rows []parquet.Row, n *int) error {
+// group writes the rows of a group that stay, with the classes in a column that they have now; -1: none changes.
+func (k *keeping) group(ctx context.Context, g parquet.RowGroup, w *parquet.GenericWriter[any], rows []parquet.Row, column int, n *int) error {
 	in := g.Rows()
 	defer in.Close()
 	for {
@@ -104,6 +109,11 @@ func (k *keeping) group(ctx context.Context, g parquet.RowGroup, w *parquet.Gene
 		got, err := in.ReadRows(rows)
 		kept := make([]parquet.Row, 0, got)
 		for _, r := range rows[:got] {
+			if column >= 0 {
+				if err := k.parquetLabel(*n, r, column); err != nil {
+					return err
+				}
+			}
 			if k.stays(*n) {
 				kept = append(kept, r)
 			}

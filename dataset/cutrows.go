@@ -29,8 +29,16 @@ func (k *keeping) rows(s *source, to io.Writer) error {
 	if _, err := c.begin(r); err != nil {
 		return err
 	}
-	n, at := 0, int64(0)
-	err = c.each(func() {}, func([]string, int) error {
+	n, at, col := 0, int64(0), -1
+	err = c.each(func() {}, func(rec []string, _ int) error {
+		if n == 0 && k.change != nil {
+			if c.dialect.cr {
+				return errors.New("its lines end in CR alone: labels are not changed there; write an .npz file")
+			}
+			if col, err = k.change.classColumn(c, k.csv.fields); err != nil {
+				return err
+			}
+		}
 		if n == 0 {
 			if _, err := io.CopyN(w, again, c.first); err != nil {
 				return err
@@ -45,7 +53,22 @@ func (k *keeping) rows(s *source, to io.Writer) error {
 		at = c.end
 		c.count++
 		n++
-		_, err := io.CopyN(dst, again, size)
+		if col < 0 {
+			_, err := io.CopyN(dst, again, size)
+			return err
+		}
+		b := make([]byte, size)
+		if _, err := io.ReadFull(again, b); err != nil {
+			return err
+		}
+		if col >= len(rec) {
+			return fmt.Errorf("row %d has %d columns: the file has changed", n-1, len(rec))
+		}
+		is, err := k.csvLabel(n-1, c.sep, col, rec[col], b)
+		if err != nil {
+			return err
+		}
+		_, err = dst.Write(is)
 		return err
 	})
 	if err != nil {
@@ -111,6 +134,11 @@ func (k *keeping) objects(s *source, to io.Writer) error {
 		}
 		if err != nil {
 			return notJSON(err)
+		}
+		if k.change != nil {
+			if v, err = k.jsonLabel(n, v); err != nil {
+				return err
+			}
 		}
 		if !k.stays(n) {
 			continue

@@ -33,6 +33,7 @@ type Data struct {
 	origins map[string]*Origin // of the parts
 	found   fileParts          // that a pattern or a folder has named
 	columns csvOptions         // of CSV files
+	classes string             // the column of classes of Parquet files of pictures
 }
 
 // note says what was assumed; once.

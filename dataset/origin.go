@@ -9,6 +9,7 @@ type Origin struct {
 	Files []string // in the order of their samples; of idx and two arrays the samples and the labels
 
 	csv     csvOptions
+	label   string              // the column of classes in Parquet files of pictures; "": it is named as the field
 	record  records             // of the official files of CIFAR
 	arrays  map[string][]string // of .npz files, by file: the arrays of the set
 	leaves  []leaf              // pictures, in the order of the samples
@@ -52,7 +53,7 @@ func (d *Data) originate(kind string) {
 		if o.Kind = kind; len(o.Files) == 0 {
 			o.Files = d.found[part]
 		}
-		o.csv = d.columns
+		o.csv, o.label = d.columns, d.classes
 		s.Origin = o
 	}
 }

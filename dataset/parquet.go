@@ -44,7 +44,7 @@ func openParquet(d *Data, path string, o *options) error {
 		if !errors.As(err, &label) {
 			return err
 		}
-		d.Train, d.Val, d.Test, d.Notes = nil, nil, nil, nil
+		d.Train, d.Val, d.Test, d.Notes, d.classes = nil, nil, nil, nil, ""
 	}
 	if po.label != "" {
 		r.class = append(r.class, po.label)
@@ -208,6 +208,7 @@ func (p *parquetFile) columns(schema *parquet.Schema) error {
 	case p.img == nil || p.lab == nil || !p.classic() || slices.ContainsFunc(names, func(n string) bool { return n != image && n != p.target && p.d.fields.names(n) }):
 		return errLabel{fmt.Errorf("the columns are %s", few(names))}
 	}
+	p.d.classes = p.target
 	if p.image == "" && p.label == "" {
 		more := ""
 		for _, n := range names {

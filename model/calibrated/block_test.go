@@ -13,6 +13,7 @@ import (
 	"pare/graph"
 	"pare/internal/modeltest"
 	"pare/model"
+	"pare/prune"
 	"pare/prune/calibrate"
 	"pare/tensor"
 	"pare/zoo"
@@ -41,6 +42,44 @@ func gptJob(t *testing.T) *model.Job {
 	return &model.Job{Graph: g, Engine: engine.Options{Threads: 1}, Samples: calibrate.Batches(func(yield func(map[string]*tensor.Tensor) error) error {
 		return yield(map[string]*tensor.Tensor{"tokens": in})
 	})}
+}
+
+// However many blocks there are, samples run through a network twice: once to where each layer
+// is measured, and once behind what was cut.
+func TestInputsByBlockCost(t *testing.T) {
+	ran := func(how string) (nodes, ran int) {
+		j := gptJob(t)
+		j.Graph, _ = j.Graph.Clone(true)
+		opt := calibrate.Options{Engine: j.Engine}
+		walk, err := calibrate.NewWalk(j.Graph, j.Samples, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewWanda()
+		ws, err := s.Weights(j.Graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, _ := layersOf(j.Graph, ws, opt, false)
+		rows := alone(layers)
+		if how == "block" {
+			rows = together(j.Graph, layers)
+		}
+		p := &model.Part{Job: j, Weights: ws, Walk: walk, Count: 12, Calibrate: opt}
+		if _, err := cutLayers(context.Background(), p, rows, false, func(c *cut) (*prune.Mask, error) {
+			return prune.NewMask(c.Weight.Len(), true), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return len(j.Graph.Nodes), walk.Ran()
+	}
+	nodes, layer := ran("layer")
+	if layer == 0 || layer > nodes {
+		t.Errorf("layer by layer %d nodes were computed of %d", layer, nodes)
+	}
+	if _, block := ran("block"); block <= layer || block > 2*nodes {
+		t.Errorf("block by block %d nodes were computed: %d are there, %d layer by layer", block, nodes, layer)
+	}
 }
 
 // What goes into the layers of a block is what they are given while the block is whole and those

@@ -69,13 +69,14 @@ type Walk struct {
 	base []*graph.Value     // what the nodes from there on read of those before
 	kept [][]*tensor.Tensor // the values of base, for every batch
 	rows *Rows              // in the place of kept, at the beginning; nil: kept holds the samples
+	ran  *int               // see Ran
 }
 
 // NewWalk begins at the inputs of a network, which is not changed. It returns an error
 // where there is no batch, where one lacks an input, or where the samples alone take more
 // memory than is allowed.
 func NewWalk(g *graph.Graph, batches Batches, opt Options) (*Walk, error) {
-	w := &Walk{g: g, opt: opt, base: slices.Clone(g.Inputs)}
+	w := &Walk{g: g, opt: opt, base: slices.Clone(g.Inputs), ran: new(int)}
 	bytes := 0
 	err := batches(func(in map[string]*tensor.Tensor) error {
 		var row []*tensor.Tensor
@@ -110,6 +111,10 @@ func (w *Walk) Fork() *Walk {
 	return &c
 }
 
+// Ran is how many nodes have been computed, by the walk and its forks, batch after batch:
+// what it has cost.
+func (w *Walk) Ran() int { return *w.ran }
+
 // NewWalkOver begins at the one input of a network, whose values are rows: they are read
 // when they are needed, and must stay as they are until the walk has gone on.
 func NewWalkOver(g *graph.Graph, rows *Rows, opt Options) (*Walk, error) {
@@ -119,7 +124,7 @@ func NewWalkOver(g *graph.Graph, rows *Rows, opt Options) (*Walk, error) {
 	if rows.Len() == 0 {
 		return nil, errors.New("there are no samples")
 	}
-	return &Walk{g: g, opt: opt, base: slices.Clone(g.Inputs), rows: rows}, nil
+	return &Walk{g: g, opt: opt, base: slices.Clone(g.Inputs), rows: rows, ran: new(int)}, nil
 }
 
 // Batches is the number of batches.
@@ -154,7 +159,8 @@ type View struct {
 // segment is a plan of the nodes between what is kept and what is wanted, for batches of
 // given shapes.
 type segment struct {
-	prog *engine.Program
+	prog  *engine.Program
+	nodes int
 	in   map[int]string // by place in base
 	out  map[*graph.Value]string
 }
@@ -231,6 +237,7 @@ func (v *View) Run(ctx context.Context, batch int) ([]*tensor.Tensor, error) {
 		if err := s.prog.RunContext(ctx); err != nil {
 			return nil, err
 		}
+		*w.ran += s.nodes
 	}
 	if err := v.keep(s, row, batch); err != nil {
 		return nil, err
@@ -313,6 +320,7 @@ func (v *View) plan(row []*tensor.Tensor) (*segment, error) {
 		return s, nil
 	}
 	c.Prune()
+	s.nodes = len(c.Nodes)
 	uses := c.Uses()
 	for i, x := range w.base {
 		if len(uses[m[x]]) > 0 {
