@@ -37,7 +37,7 @@ type Written struct {
 var (
 	cuts   = []string{"csv", "jsonl", "lines", "parquet", "npz", "npy", "idx", "mnist", "cifar10", "cifar100", "folder", "zip"}
 	worded = []string{"csv", "jsonl", "parquet"} // by the words that stand for classes
-	labels = append([]string{"idx", "mnist", "cifar10", "cifar100", "folder", "zip"}, worded...)
+	labels = append([]string{"npz", "npy", "idx", "mnist", "cifar10", "cifar100", "folder", "zip"}, worded...)
 )
 
 // cut is the writing of what stays of the sets of some data.
@@ -56,6 +56,8 @@ type keeping struct {
 	part  string
 	keep  []bool        // by stored number
 	class map[int]int32 // by stored number, where it is another than it was
+	field string        // that the classes are read as
+	was   []int32       // class of each stored sample, as it was read
 	names []string      // of the classes
 	first int           // stored number of the first sample of the file that is being written
 
@@ -70,8 +72,8 @@ type keeping struct {
 // hold the samples.
 //
 // It is an error where the kind of the data has no such files (see [Origin]), where files hold more
-// samples than were read from them, and where labels have changed that stand in arrays, or in rows in another
-// way than one word for each class.
+// samples than were read from them, and where labels have changed that stand in rows in another way than one word for each class, or that an array's type
+// does not hold.
 func (d *Data) WriteKept(ctx context.Context, kept []*Set, to string, how Copying) (*Written, error) {
 	c := &cut{ctx: ctx, how: how, out: &Written{}}
 	if st, err := os.Stat(firstPath(d.Spec)); err == nil && st.IsDir() {
@@ -119,7 +121,7 @@ func (c *cut) take(d *Data, s *Set) error {
 	was := slices.IndexFunc(d.sets(), func(o *Set) bool { return o.Name == s.Name })
 	if y := s.class(); y != nil && was >= 0 {
 		before := d.sets()[was].class()
-		k.names = y.Names
+		k.names, k.field, k.was = y.Names, before.Name, before.Ints
 		classes, err := k.classesOf(y, before)
 		if err != nil {
 			return err
@@ -134,7 +136,7 @@ func (c *cut) take(d *Data, s *Set) error {
 				k.class[at] = c
 			}
 		}
-		k.change = k.relabeled(before)
+		k.change = k.relabeled()
 	}
 	if y := s.class(); y != nil && y.Names != nil && was >= 0 && (!slices.Contains(labels, o.Kind) || slices.Contains(worded, o.Kind)) && fewer(d.sets()[was], s) {
 		c.out.Notes = append(c.out.Notes, fmt.Sprintf("some classes of the %s set have no sample any more: where the files are read again, the names of the others are numbered anew", s.Name))

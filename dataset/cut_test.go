@@ -566,7 +566,7 @@ func TestCutRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	y := *arrays.Train.class()
-	y.Ints = []int32{1, 1, 0}
+	y.Ints = []int32{1, 300, 0}
 	other := *arrays.Train
 	other.Fields = []*Field{other.X(), &y}
 	for _, c := range []struct {
@@ -578,7 +578,7 @@ func TestCutRefuses(t *testing.T) {
 	}{
 		{one, one.sets(), in("c.npz"), Copies, "ends in .csv"}, {one, one.sets(), in("c.csv.gz"), Copies, "ends in .csv"}, {one, one.sets(), in("c.csv"), Symlinks, "only pictures"},
 		{two, two.sets(), in("full"), Copies, "not empty"}, {two, two.sets(), in("file"), Copies, "is a file"}, {digits, digits.sets(), in("d.csv"), Copies, "kind digits"},
-		{arrays, []*Set{&other}, in("c"), Copies, "labels have changed"}, {one, nil, in("c.csv"), Copies, "no samples"},
+		{arrays, []*Set{&other}, in("c"), Copies, "class 300 is no uint8"}, {one, nil, in("c.csv"), Copies, "no samples"},
 	} {
 		if _, err := c.d.WriteKept(t.Context(), c.kept, c.to, c.how); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, not %q", c.to, err, c.says)

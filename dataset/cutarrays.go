@@ -20,7 +20,7 @@ func (k *keeping) npy(s *source, to io.Writer) error {
 	}
 	defer r.Close()
 	k.first = 0
-	n, err := k.array(r, s.size, to)
+	n, err := k.array(r, s.size, to, k.classFile(s.path))
 	k.first = n
 	return err
 }
@@ -50,7 +50,7 @@ func (c *cut) npz(from string, to io.Writer) error {
 		if err != nil {
 			return err
 		}
-		n, err := c.of[i].array(r, int64(f.UncompressedSize64), w)
+		n, err := c.of[i].array(r, int64(f.UncompressedSize64), w, c.of[i].classArray(name, c.of[i].arrays[from]))
 		r.Close()
 		if had, ok := rows[c.of[i]]; err == nil && ok && had != n {
 			err = fmt.Errorf("it has %d samples, and an array before it %d", n, had)
@@ -66,8 +66,8 @@ func (c *cut) npz(from string, to io.Writer) error {
 	return out.Close()
 }
 
-// array writes the rows of an array that stay, and gives how many it has.
-func (k *keeping) array(r io.Reader, size int64, to io.Writer) (int, error) {
+// array writes the rows of an array that stay, which may be that of the classes, and gives how many it has.
+func (k *keeping) array(r io.Reader, size int64, to io.Writer, classes bool) (int, error) {
 	in := bufio.NewReaderSize(r, npy.MaxHeader)
 	b, err := in.Peek(int(min(size, npy.MaxHeader)))
 	if err != nil {
@@ -86,6 +86,12 @@ func (k *keeping) array(r io.Reader, size int64, to io.Writer) (int, error) {
 			stay++
 		}
 	}
+	var change func(n int, b []byte) error
+	if classes {
+		if change, err = k.classChange(h); err != nil {
+			return 0, err
+		}
+	}
 	head, err := npy.Rows(b[:h.Len], stay)
 	if err != nil {
 		return 0, err
@@ -101,7 +107,7 @@ func (k *keeping) array(r io.Reader, size int64, to io.Writer) (int, error) {
 		record, times = h.DType.Size(), h.Count/n
 	}
 	for range times {
-		if err := k.records(in, to, record, n, nil); err != nil {
+		if err := k.records(in, to, record, n, change); err != nil {
 			return 0, err
 		}
 	}

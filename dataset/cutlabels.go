@@ -19,18 +19,17 @@ import (
 type relabeling struct {
 	field  string           // that the classes are read as
 	column string           // that they stand in, where the field is not named as it; "": as the field
-	was    []int32          // class of each stored sample, as it was read
 	text   map[int32]string // how a class is spelled
 	class  map[string]int32 // and what a spelling is
 	write  bool             // all are known
 }
 
-// relabeling is that of what stays of a set, whose classes were read into a field; nil: no label changes.
-func (k *keeping) relabeled(f *Field) *relabeling {
+// relabeling is that of what stays of a set; nil: no label changes.
+func (k *keeping) relabeled() *relabeling {
 	if len(k.class) == 0 || !slices.Contains(worded, k.Kind) {
 		return nil
 	}
-	return &relabeling{field: f.Name, column: k.label, was: f.Ints, text: map[int32]string{}, class: map[string]int32{}}
+	return &relabeling{field: k.field, column: k.label, text: map[int32]string{}, class: map[string]int32{}}
 }
 
 // classesOf gives the numbers that classes had, where some have been left out and those that stay are
@@ -80,7 +79,7 @@ func (k *keeping) spelled(i int, text string) (string, error) {
 	}
 	r := k.change
 	if !r.write {
-		y := r.was[i]
+		y := k.was[i]
 		if had, ok := r.class[text]; ok && had != y {
 			return "", fmt.Errorf("%s is class %d of one sample and class %d of another: its labels cannot be changed where they stand; write an .npz file", clip(text, 40), had, y)
 		}

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"pare/npy"
+	"pare/tensor"
+
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -89,7 +92,8 @@ func TestCutLabelsQuoted(t *testing.T) {
 	}
 	f := d.Train.Field("class")
 	k := &keeping{Origin: &Origin{Kind: "csv", Files: []string{path}, csv: csvOptions{label: "last", fields: true}}, keep: []bool{false, true, true, true, false, false}, names: f.Names, class: map[int]int32{1: 1 - f.Ints[1], 2: 1 - f.Ints[2], 3: 1 - f.Ints[3]}}
-	k.change = k.relabeled(f)
+	k.field, k.was = f.Name, f.Ints
+	k.change = k.relabeled()
 	s, err := openLarge(path)
 	if err != nil {
 		t.Fatal(err)
@@ -172,12 +176,14 @@ func TestCutLabelsParquet(t *testing.T) {
 // A column whose words do not say the class is not changed, nor a class whose word is not known.
 func TestCutLabelsRefuses(t *testing.T) {
 	k := &keeping{Origin: &Origin{Kind: "csv"}, keep: make([]bool, 3), class: map[int]int32{0: 1}}
-	k.change = k.relabeled(&Field{Name: "y", Ints: []int32{0, 1, 0}})
+	k.field, k.was = "y", []int32{0, 1, 0}
+	k.change = k.relabeled()
 	k.spelled(0, "a") //nolint:errcheck // it is the first
 	if _, err := k.spelled(1, "a"); err == nil || !strings.Contains(err.Error(), "a is class 0 of one sample and class 1 of another") {
 		t.Errorf("%v", err)
 	}
-	k.change = k.relabeled(&Field{Name: "y", Ints: []int32{0, 2, 0}})
+	k.was = []int32{0, 2, 0}
+	k.change = k.relabeled()
 	k.spelled(0, "a") //nolint:errcheck // as well
 	k.change.write = true
 	if _, err := k.spelled(0, "a"); err == nil || !strings.Contains(err.Error(), "no sample has class 1") {
@@ -188,5 +194,108 @@ func TestCutLabelsRefuses(t *testing.T) {
 	}
 	if from, to, err := jsonPlace([]byte(`{"a":{"b":1, "y" : "q" },"y":2}`), "a.y"); err != nil || `{"a":{"b":1, "y" : "q" },"y":2}`[from:to] != `"q"` {
 		t.Errorf("%d to %d, %v", from, to, err)
+	}
+}
+
+// numpyOf is an array of whole numbers or of rows with one 1.
+func numpyOf(t *testing.T, of tensor.DType, hot int, classes ...int32) string {
+	t.Helper()
+	shape := []int{len(classes)}
+	var b []byte
+	for _, c := range classes {
+		row := []int32{c}
+		if hot > 0 {
+			row = make([]int32, hot)
+			row[c] = 1
+		}
+		for _, v := range row {
+			is, ok := wholeIn(of, int64(v))
+			if !ok {
+				t.Fatalf("%d is no %v", v, of)
+			}
+			b = append(b, is...)
+		}
+	}
+	if hot > 0 {
+		shape = append(shape, hot)
+	}
+	x, err := tensor.FromRaw(b, of, shape...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := npy.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// In arrays the number of a class changes, in the type and order that the array has, or the place
+// of the 1 in its row; what is read then is what was asked for.
+func TestCutLabelsArrays(t *testing.T) {
+	x := encoded(t, tensor.Uint8, 8, 1, 3, 3)
+	classes, want := []int32{0, 1, 0, 2, 0, 1, 1, 2}, []int32{2, 2, 0, 2} // of those that stay
+	big := numpyOf(t, tensor.Int16, 0, classes...)
+	big = strings.Replace(big, "<i2", ">i2", 1)
+	turned := []byte(big)
+	for i := len(big) - 16; i < len(big); i += 2 {
+		turned[i], turned[i+1] = big[i+1], big[i]
+	}
+	files := map[string]string{
+		"int64": numpyOf(t, tensor.Int64, 0, classes...), "uint8": numpyOf(t, tensor.Uint8, 0, classes...), "half": numpyOf(t, tensor.Float16, 0, classes...),
+		"float": numpyOf(t, tensor.Float64, 0, classes...), "hot": numpyOf(t, tensor.Float32, 3, classes...), "uint16": numpyOf(t, tensor.Uint16, 0, classes...), "big": string(turned),
+	}
+	for name, y := range files {
+		dir := lay(t, map[string]string{
+			"a.npz": archived("x_train.npy", x, "y_train.npy", y, "x_test.npy", x, "y_test.npy", y), "x.npy": x, "y.npy.gz": y,
+			"r/other.npy": numpyOf(t, tensor.Int32, 0, 5, 5, 5, 5, 5, 5, 5, 5), "r/label.npy": y, "r/x.npy": x,
+		})
+		in := func(name string) string { return filepath.Join(dir, name) }
+		for spec, to := range map[string]string{"npz:" + in("a.npz"): in("to.npz"), "npy:" + in("x.npy") + "," + in("y.npy.gz"): in("to"), "npy:" + in("r") + "?class=label": in("tor")} {
+			for _, o := range []Options{{}, {Memory: 1 << 10}} {
+				os.RemoveAll(to)
+				d, err := o.Open(spec)
+				if err != nil {
+					t.Fatalf("%s, %s: %v", name, spec, err)
+				}
+				if d.Train.class() == nil {
+					if name == "hot" && strings.Contains(spec, "class=") {
+						continue // such rows are a field of their own there
+					}
+					t.Fatalf("%s, %s: no classes", name, spec)
+				}
+				w, err := d.WriteKept(t.Context(), relabeledOdd(t, d, map[int]int32{1: 2, 5: 0, 2: 1}), to, Copies)
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, spec, err)
+					continue
+				}
+				back, err := o.Open(w.Spec)
+				if err != nil {
+					t.Fatalf("%s, %s: %v", name, w.Spec, err)
+				}
+				for i, c := range want {
+					if got := back.Train.Label(i); got != c {
+						t.Errorf("%s, %s: sample %d is of class %d", name, spec, i, got)
+					}
+				}
+				if back.Test != nil && (back.Test.Len() != 8 || back.Test.Label(1) != 1) {
+					t.Errorf("%s, %s: the test set has changed", name, spec)
+				}
+			}
+		}
+	}
+	two := func(y string) error {
+		dir := lay(t, map[string]string{"x.npy": x, "y.npy": y})
+		d, err := Open("npy:" + filepath.Join(dir, "x.npy") + "," + filepath.Join(dir, "y.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.WriteKept(t.Context(), relabeledOdd(t, d, map[int]int32{1: 300, 5: 0}), filepath.Join(dir, "to"), Copies)
+		return err
+	}
+	for y, want := range map[string]string{files["uint8"]: "class 300 is no uint8", files["hot"]: "class 300 has no place"} {
+		if err := two(y); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, not %q", err, want)
+		}
 	}
 }

@@ -211,10 +211,11 @@ func (k *keeping) fixed(s *source, to io.Writer) error {
 			return err
 		}
 	}
-	if err := k.records(r, to, size, n, func(i int, b []byte) {
+	if err := k.records(r, to, size, n, func(i int, b []byte) error {
 		if y, ok := k.class[i]; ok && label >= 0 {
 			b[label] = byte(y)
 		}
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func (k *keeping) fixed(s *source, to io.Writer) error {
 }
 
 // records writes those of n records of a size that stay; change may change one.
-func (k *keeping) records(r io.Reader, to io.Writer, size, n int, change func(number int, b []byte)) error {
+func (k *keeping) records(r io.Reader, to io.Writer, size, n int, change func(number int, b []byte) error) error {
 	w := bufio.NewWriterSize(to, 1<<16)
 	b := make([]byte, size)
 	in := bufio.NewReaderSize(r, 1<<16)
@@ -242,7 +243,9 @@ func (k *keeping) records(r io.Reader, to io.Writer, size, n int, change func(nu
 			continue
 		}
 		if change != nil {
-			change(k.first+i, b)
+			if err := change(k.first+i, b); err != nil {
+				return err
+			}
 		}
 		if _, err := w.Write(b); err != nil {
 			return err
