@@ -2,7 +2,6 @@ package reproduce
 
 import (
 	"context"
-	"fmt"
 
 	"pare/dataset"
 	"pare/evidence"
@@ -27,6 +26,25 @@ func (b *bench) pretrainedLlama(ctx context.Context) (*graph.Graph, error) {
 	return g, b.trained(ctx, g, model.Recipe{Epochs: 3, Batch: 32, LR: .004, Schedule: "wsd:0.3+warmup:50", Optimizer: "adamw", Decay: 1e-4})
 }
 
+// onLlama is an experiment's run on that network, whose perplexity is put as that of dense.
+func onLlama(run func(ctx context.Context, b *bench, g *graph.Graph) error) func(ctx context.Context, seed uint64, put func(string, float64)) error {
+	return func(ctx context.Context, seed uint64, put func(string, float64)) error {
+		d, err := dataset.Open("shakespeare?seq=32")
+		if err != nil {
+			return err
+		}
+		b := &bench{d, seed, put}
+		g, err := b.pretrainedLlama(ctx)
+		if err != nil {
+			return err
+		}
+		if err := b.perplexity(ctx, "dense", g); err != nil {
+			return err
+		}
+		return run(ctx, b, g)
+	}
+}
+
 // layersLess is the number of parameters of the small Llama without a share of those in its
 // layers.
 func layersLess(g *graph.Graph, share float64) model.Count {
@@ -44,19 +62,7 @@ var adaptPruner = &evidence.Experiment{
 	ID: "21", Name: "adapt-pruner",
 	About: "A Llama of bytes (4 layers of width 48, 8 heads of queries on 4 of keys and values, 128 neurons, 32 bytes of context, 127 thousand parameters, of which 102 thousand are in the layers), trained on Shakespeare for 3 epochs, AdamW 0.004. 20 or 40 % of the parameters of its layers are cut, a fiftieth of the layers at a time on 128 samples each: at rates by layer (amplitude 0.02), the same share of every layer, and so, but heads and neurons at random; without training. And 40 % with an epoch of training (AdamW 0.001, warm-up, stable, decay): in 8 stages, in stages with the same share of every layer, and all cuts first. Perplexity on the last tenth of the text.",
 	Seeds: 3,
-	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
-		d, err := dataset.Open("shakespeare?seq=32")
-		if err != nil {
-			return err
-		}
-		b := &bench{d, seed, put}
-		g, err := b.pretrainedLlama(ctx)
-		if err != nil {
-			return err
-		}
-		if err := b.perplexity(ctx, "dense", g); err != nil {
-			return err
-		}
+	Run: onLlama(func(ctx context.Context, b *bench, g *graph.Graph) error {
 		set := func(share float64, change func(s *language.AdaptPruner)) *language.AdaptPruner {
 			s := language.NewAdaptPruner()
 			s.Params, s.Samples, s.Stages = layersLess(g, share), 128, 1
@@ -67,22 +73,14 @@ var adaptPruner = &evidence.Experiment{
 		uniform := func(s *language.AdaptPruner) { s.Amplitude = 0 }
 		random := func(s *language.AdaptPruner) { s.Amplitude, s.Score = 0, "random" }
 		staged := func(s *language.AdaptPruner) { s.Stages = 8 }
-		for _, a := range []struct {
-			arm
-			epochs int
-		}{{arm{"adaptive 20", set(.2, adaptive)}, 0}, {arm{"uniform 20", set(.2, uniform)}, 0}, {arm{"random 20", set(.2, random)}, 0},
-			{arm{"adaptive 40", set(.4, adaptive)}, 0}, {arm{"uniform 40", set(.4, uniform)}, 0}, {arm{"random 40", set(.4, random)}, 0},
-			{arm{"stages", set(.4, staged)}, 1}, {arm{"stages uniform", set(.4, func(s *language.AdaptPruner) { s.Stages, s.Amplitude = 8, 0 })}, 1}, {arm{"once", set(.4, adaptive)}, 1}} {
-			res, err := model.Run(ctx, a.m, b.job(g, model.Recipe{Epochs: a.epochs, Batch: 32, LR: .001, Schedule: "wsd:0.1:0.0001+warmup:5%", Optimizer: "adamw"}))
-			if err != nil {
-				return fmt.Errorf("%s: %w", a.name, err)
-			}
-			if err := b.perplexity(ctx, a.name, res.Graph); err != nil {
-				return err
-			}
+		r := model.Recipe{Batch: 32, LR: .001, Schedule: "wsd:0.1:0.0001+warmup:5%", Optimizer: "adamw"}
+		if err := b.perplexities(ctx, g, r, arm{"adaptive 20", set(.2, adaptive)}, arm{"uniform 20", set(.2, uniform)}, arm{"random 20", set(.2, random)},
+			arm{"adaptive 40", set(.4, adaptive)}, arm{"uniform 40", set(.4, uniform)}, arm{"random 40", set(.4, random)}); err != nil {
+			return err
 		}
-		return nil
-	},
+		r.Epochs = 1
+		return b.perplexities(ctx, g, r, arm{"stages", set(.4, staged)}, arm{"stages uniform", set(.4, func(s *language.AdaptPruner) { s.Stages, s.Amplitude = 8, 0 })}, arm{"once", set(.4, adaptive)})
+	}),
 	Claims: []evidence.Claim{
 		{Text: "without training, at 40 % rates by layer are 15 % below the perplexity of the same share of every layer", Method: "adaptive 40", Without: []string{"uniform 40", "random 40"}, Side: evidence.AtMost, Bound: .85, Figure: evidence.Ratio("(perplexity) ", "uniform 40")},
 		{Text: "and at 20 % at least 4 % below it", Method: "adaptive 20", Without: []string{"uniform 20", "random 20"}, Side: evidence.AtMost, Bound: .96, Figure: evidence.Ratio("(perplexity) ", "uniform 20")},

@@ -2,10 +2,9 @@ package reproduce
 
 import (
 	"context"
-	"fmt"
 
-	"pare/dataset"
 	"pare/evidence"
+	"pare/graph"
 	"pare/model"
 	"pare/model/language"
 )
@@ -14,19 +13,7 @@ var flap = &evidence.Experiment{
 	Name:  "flap",
 	About: "The small Llama of experiment adapt-pruner, after the same training; heads and neurons go at once until 30 % of the parameters of its layers are gone, by FLAP, by it without biases, with the same share of every layer, and at random. Perplexity on the last tenth of the text, without training.",
 	Seeds: 3,
-	Run: func(ctx context.Context, seed uint64, put func(string, float64)) error {
-		d, err := dataset.Open("shakespeare?seq=32")
-		if err != nil {
-			return err
-		}
-		b := &bench{d, seed, put}
-		g, err := b.pretrainedLlama(ctx)
-		if err != nil {
-			return err
-		}
-		if err := b.perplexity(ctx, "dense", g); err != nil {
-			return err
-		}
+	Run: onLlama(func(ctx context.Context, b *bench, g *graph.Graph) error {
 		set := func(change func(s *language.FLAP)) *language.FLAP {
 			s := language.NewFLAP()
 			s.Params = layersLess(g, .3)
@@ -35,17 +22,8 @@ var flap = &evidence.Experiment{
 		}
 		random := language.NewAdaptPruner()
 		random.Params, random.Amplitude, random.Score, random.Samples = layersLess(g, .3), 0, "random", 32
-		for _, a := range []arm{{"flap", set(func(*language.FLAP) {})}, {"without biases", set(func(s *language.FLAP) { s.Bias = false })}, {"even", set(func(s *language.FLAP) { s.Even = true })}, {"random", random}} {
-			res, err := model.Run(ctx, a.m, b.job(g, model.Recipe{}))
-			if err != nil {
-				return fmt.Errorf("%s: %w", a.name, err)
-			}
-			if err := b.perplexity(ctx, a.name, res.Graph); err != nil {
-				return err
-			}
-		}
-		return nil
-	},
+		return b.perplexities(ctx, g, model.Recipe{}, arm{"flap", set(func(*language.FLAP) {})}, arm{"without biases", set(func(s *language.FLAP) { s.Bias = false })}, arm{"even", set(func(s *language.FLAP) { s.Even = true })}, arm{"random", random})
+	}),
 	Claims: []evidence.Claim{
 		{Text: "without training its heads and neurons are 15 % below the perplexity of random ones", Method: "flap", Without: []string{"random"}, Side: evidence.AtMost, Bound: .85, Figure: evidence.Ratio("(perplexity) ", "random")},
 	},

@@ -87,3 +87,17 @@ func (b *bench) perplexity(ctx context.Context, name string, g *graph.Graph) err
 	}
 	return err
 }
+
+// perplexities runs methods on copies of a network and puts what they make of the test set.
+func (b *bench) perplexities(ctx context.Context, g *graph.Graph, r model.Recipe, arms ...arm) error {
+	for _, a := range arms {
+		res, err := model.Run(ctx, a.m, b.job(g, r))
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+		if err := b.perplexity(ctx, a.name, res.Graph); err != nil {
+			return err
+		}
+	}
+	return nil
+}

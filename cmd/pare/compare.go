@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"pare/catalog"
 	"pare/dataset"
@@ -18,7 +17,6 @@ import (
 	"pare/model"
 	"pare/model/all"
 	"pare/model/sweep"
-	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -138,7 +136,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.noteSweep(q, s); err != nil {
 		return err
 	}
-	outs, err := c.sweep(cmd, s)
+	outs, err := c.swept(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -219,32 +217,17 @@ func (c *cli) seeded(name string, d *dataset.Data, r *model.Recipe, seeds int) (
 	return out, nil
 }
 
-// sweep makes the runs under a progress bar, or tells of each that ends.
-func (c *cli) sweep(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error) {
-	b := c.bar(1000, "comparing")
-	defer b.done()
-	start, what := time.Now(), "comparing"
-	s.OnStep = func(share float64) { b.set(int(1000*share), what) }
-	s.OnCell = func(o *sweep.Outcome, done, all int) {
-		what = fmt.Sprintf("%d of %d runs", done, all)
-		if b.p != nil || c.json {
-			return
+// swept makes the runs.
+func (c *cli) swept(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
+	err = c.comparing(cmd.Context(), s.Dir, func(p *comparing) error {
+		s.OnStep = p.step
+		s.OnCell = func(o *sweep.Outcome, done, all int) {
+			p.ended(fmt.Sprintf("%s %s seed %d", o.Label, o.Target, o.Seed), fmt.Sprintf("%s %s, %d numbers kept", o.Score.Metric, o.Score.Show(), o.Size.Kept), o.Error, done, all)
 		}
-		said := fmt.Sprintf("%s %s, %d numbers kept", o.Score.Metric, o.Score.Show(), o.Size.Kept)
-		if o.Error != "" {
-			said = "failed: " + o.Error
-		}
-		left := time.Since(start) / time.Duration(done) * time.Duration(all-done)
-		c.say("%s %s seed %d: %s (%d of %d, about %v left)", o.Label, o.Target, o.Seed, said, done, all, left.Round(time.Second))
-	}
-	s.OnTime = func(done, all int) { what = fmt.Sprintf("timed %d of %d networks", done, all); b.set(1000, what) }
-	outs, err := s.Run(cmd.Context())
-	if err != nil && cmd.Context().Err() != nil {
-		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
-	}
-	if runs.IsFault(err) {
-		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
-	}
+		s.OnTime = p.timed
+		outs, err = s.Run(cmd.Context())
+		return err
+	})
 	return outs, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"pare/catalog"
 	"pare/data/sweep"
@@ -128,7 +127,7 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 	if err := c.noteChoosing(q, s); err != nil {
 		return err
 	}
-	outs, err := c.sweepData(cmd, s)
+	outs, err := c.sweptData(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -171,31 +170,16 @@ func (q *choosing) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.shares, q.seeds)
 }
 
-// sweepData makes the runs under a progress bar, or tells of each that ends.
-func (c *cli) sweepData(cmd *cobra.Command, s *sweep.Sweep) ([]*sweep.Outcome, error) {
-	b := c.bar(1000, "comparing")
-	defer b.done()
-	start, what := time.Now(), "comparing"
-	s.OnStep = func(share float64) { b.set(int(1000*share), what) }
-	s.OnRun = func(o *sweep.Outcome, done, all int) {
-		what = fmt.Sprintf("%d of %d runs", done, all)
-		if b.p != nil || c.json {
-			return
+// sweptData makes the runs.
+func (c *cli) sweptData(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
+	err = c.comparing(cmd.Context(), s.Dir, func(p *comparing) error {
+		s.OnStep = p.step
+		s.OnRun = func(o *sweep.Outcome, done, all int) {
+			p.ended(fmt.Sprintf("%s %s seed %d", o.Label, o.Keep, o.Seed), fmt.Sprintf("%s %s, %d samples an epoch", o.Score.Metric, o.Score.Show(), o.Samples), o.Error, done, all)
 		}
-		said := fmt.Sprintf("%s %s, %d samples an epoch", o.Score.Metric, o.Score.Show(), o.Samples)
-		if o.Error != "" {
-			said = "failed: " + o.Error
-		}
-		left := time.Since(start) / time.Duration(done) * time.Duration(all-done)
-		c.say("%s %s seed %d: %s (%d of %d, about %v left)", o.Label, o.Keep, o.Seed, said, done, all, left.Round(time.Second))
-	}
-	outs, err := s.Run(cmd.Context())
-	if err != nil && cmd.Context().Err() != nil {
-		return nil, stopped("stopped; what is done is kept in %s, and the same command goes on from there", s.Dir)
-	}
-	if runs.IsFault(err) {
-		err = fmt.Errorf("%w\nThis is no outcome: what is done is kept in %s, and the same command makes the rest", err, s.Dir)
-	}
+		outs, err = s.Run(cmd.Context())
+		return err
+	})
 	return outs, err
 }
 
