@@ -81,10 +81,21 @@ func (c *cli) runServe(cmd *cobra.Command, q *serving) error {
 		_, port, _ := tcp.SplitHostPort(l.Addr().String())
 		at.Host = tcp.JoinHostPort("localhost", port)
 	}
-	if secret != "" {
+	how := "Ctrl-C ends it"
+	switch {
+	case secret == "":
+	case terminal(c.err) != nil:
 		at.RawQuery = url.Values{"token": {secret}}.Encode()
+	default: // a log is no place for a secret
+		how = "it asks for the token; " + how
 	}
-	c.say("the runs of %s are at %s (Ctrl-C ends it)", store.Dir, at)
+	if c.json {
+		if err := c.printJSON(map[string]string{"url": at.String(), "runs": store.Dir}); err != nil {
+			return err
+		}
+	} else {
+		c.say("the runs of %s are at %s (%s)", store.Dir, at, how)
+	}
 	return c.serveUntil(cmd.Context(), l, h)
 }
 

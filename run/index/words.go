@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -37,6 +36,9 @@ func (x *Index) Words(ctx context.Context) (*Words, error) {
 	return w, rows.Err()
 }
 
+// mostDays is about as long ago as a duration can say.
+const mostDays = 100_000
+
 // Since reads a time as people say it: how long before now, such as 90m, 12h or 7d, or a
 // date, 2006-01-02.
 func Since(text string, now time.Time) (time.Time, error) {
@@ -46,9 +48,12 @@ func Since(text string, now time.Time) (time.Time, error) {
 	d, err := time.ParseDuration(text)
 	var days float64
 	if _, e := fmt.Sscanf(text+"!", "%gd!", &days); e == nil {
-		d, err = time.Duration(days*24*float64(time.Hour)), nil
+		d, err = -1, nil
+		if days >= 0 && days < mostDays {
+			d = time.Duration(days * 24 * float64(time.Hour))
+		}
 	}
-	if err != nil || d < 0 || d == math.MinInt64 {
+	if err != nil || d < 0 {
 		return now, errors.New("how long ago is needed, such as 90m, 12h or 7d, or a date 2006-01-02")
 	}
 	return now.Add(-d), nil

@@ -44,6 +44,9 @@ func frame(w http.ResponseWriter) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 }
 
+// mostReport is the most bytes of a report that is shown: its pictures are in it.
+const mostReport = 256 << 20
+
 // report gives the page that the run has left, for a frame.
 func (s *Server) report(w http.ResponseWriter, r *http.Request) error {
 	e, err := s.entry(r.PathValue("run"))
@@ -55,6 +58,9 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer f.Close()
+	if st.Size() > mostReport {
+		return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the report has %d bytes, more than the %d that are shown: download it", st.Size(), mostReport))
+	}
 	frame(w)
 	http.ServeContent(w, r, "", st.ModTime(), f)
 	return nil

@@ -12,7 +12,7 @@ import (
 
 // shown is all that the page says of a run beside its points and layers.
 type shown struct {
-	*row
+	row
 	Record  *run.Record `json:"record"`
 	Dir     string      `json:"dir"`
 	Files   []kept      `json:"files"`
@@ -39,7 +39,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x := &shown{row: newRow(e), Record: e.Record, Dir: e.Dir, Outputs: []output{}}
+	x := &shown{row: *newRow(e), Record: e.Record, Dir: e.Dir, Outputs: []output{}}
 	x.Files = files(e.Dir)
 	for _, f := range x.Files {
 		x.Report = x.Report || f.Path == run.ReportFile
