@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,6 +60,9 @@ func (s *Server) layersOf(ctx context.Context, dir string) ([]layered, error) {
 	}
 	defer release()
 	b, err := read(dir, run.ResultsFile, mostResults)
+	if errors.Is(err, errNoFile) { // it has none, or not yet
+		return []layered{}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

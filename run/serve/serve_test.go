@@ -39,7 +39,7 @@ func newStore(t testing.TB) *made {
 		t.Fatal(err)
 	}
 	m := &made{Store: s, net: filepath.Join(filepath.Dir(s.Dir), "cut.onnx")}
-	before, after := network(t, "net", 0), network(t, "cut", 3)
+	before, after := lenet(t, "net", 0), lenet(t, "cut", 3)
 	if err := onnx.Save(m.net, after.Graph, onnx.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func newStore(t testing.TB) *made {
 	return m
 }
 
-// network is one whose layers are measured; of each so many are left of four weights, 0: all.
-func network(t testing.TB, name string, zeros int) *measure.Network {
+// lenet is a network whose layers are measured; of each so many are left of four weights, 0: all.
+func lenet(t testing.TB, name string, zeros int) *measure.Network {
 	t.Helper()
 	g, err := zoo.New("lenet-300-100", zoo.Options{Seed: 1})
 	if err != nil {
@@ -266,6 +266,9 @@ func TestShow(t *testing.T) {
 	if len(ns) != 2 || len(ns[1].Layers) != 3 || ns[0].Layers[0].NonZero != 235200 || ns[1].Layers[0].NonZero != 58800 || ns[1].Layers[0].MACs != 235200 || ns[1].Layers[0].Effective != 58800 {
 		t.Errorf("%+v", ns)
 	}
+	if ns := asked[struct{ Networks []layered }](t, h, "/api/runs/"+m.failed+"/layers").Networks; ns == nil || len(ns) > 0 {
+		t.Errorf("layers without results: %v", ns)
+	}
 	code, head, b := get(t, h, "/runs/"+m.cut+"/drawing/0")
 	if code != 200 || !strings.Contains(b, `<svg class="diagram"`) || !strings.Contains(b, "fc1") || !strings.Contains(head.Get("Content-Security-Policy"), "sandbox allow-scripts") {
 		t.Errorf("%d %.300s", code, b)
@@ -341,7 +344,7 @@ func TestNotThere(t *testing.T) {
 	m := newStore(t)
 	_, h := serving(t, Config{Store: m.Store})
 	none := "20260101-000000.000-train-000000"
-	for _, path := range []string{"/nothing", "/page/none.js", "/page/", "/page/../serve.go", "/api/none", "/api/runs/" + none, "/api/runs/latest", "/api/runs/..%2f", "/api/runs/" + none + "/points", "/api/runs/" + m.failed + "/layers",
+	for _, path := range []string{"/nothing", "/page/none.js", "/page/", "/page/../serve.go", "/api/none", "/api/runs/" + none, "/api/runs/latest", "/api/runs/..%2f", "/api/runs/" + none + "/points", 
 		"/runs/" + m.failed + "/report", "/runs/" + m.cut + "/files/none", "/runs/" + m.cut + "/files/", "/runs/" + none + "/files/run.json", "/api/diff?a=" + m.cut + "&b=" + none, "/api/diff"} {
 		if code, _, b := get(t, h, path); code != 404 && code != 307 && code != 301 {
 			t.Errorf("%s: %d %.100s", path, code, b)

@@ -31,17 +31,17 @@ function Chart({ name, drawn, by, log, run }) {
   const data = useMemo(() => window.uPlot.join(drawn.map(([, x, y]) => [x, y])), [drawn]);
   const shape = JSON.stringify([drawn.map(([l]) => l), by, log, theme, drawn.map(([, x]) => x.length === 1)]);
   useEffect(() => {
-    const c = colours(), size = () => ({ width: Math.max(200, box.current.clientWidth), height: Math.round(Math.max(190, Math.min(300, box.current.clientWidth * 0.55))) });
+    const at = box.current, c = colours(), size = () => ({ width: Math.max(200, at.clientWidth), height: Math.round(Math.max(190, Math.min(300, at.clientWidth * 0.55))) });
     const axis = { stroke: c.soft, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1 }, font: "12px system-ui, sans-serif" };
     plot.current = new window.uPlot({
       ...size(), scales: { x: { time: false }, y: log ? { distr: 3 } : {} }, cursor: { sync: { key: "curves" }, y: false, points: { size: 7 } }, legend: { live: true },
       axes: [{ ...axis, size: 34, values: (u, v) => v.map(number) }, { ...axis, size: 62, values: (u, v) => v.map((x) => (x === null ? "" : share ? `${Number((100 * x).toPrecision(4))} %` : number(x))) }],
       series: [{ label: xs[by].text, value: (u, v) => (v === null ? "–" : number(v)) },
         ...drawn.map(([label, x], i) => ({ label, stroke: c.all[i % 6], width: 1.6, dash: i >= 6 ? [6, 4] : undefined, spanGaps: true, points: { show: x.length === 1 ? true : undefined, size: 6 }, value: (u, v) => write(v) }))],
-    }, data, box.current);
-    const fit = new ResizeObserver(() => plot.current.setSize(size()));
-    fit.observe(box.current);
-    return () => { fit.disconnect(); plot.current.destroy(); };
+    }, data, at);
+    const u = plot.current, fit = new ResizeObserver(() => u.setSize(size()));
+    fit.observe(at);
+    return () => { fit.disconnect(); u.destroy(); };
   }, [shape]);
   useEffect(() => { plot.current.setData(data); }, [data]);
   const last = drawn.map(([label, x, y]) => `${label}: ${write(y.at(-1))} at ${xs[by].text} ${number(x.at(-1))}`);

@@ -35,11 +35,11 @@ function Scatter({ points, best, x, y, run, log, methods }) {
   now.current = { points };
   const shareX = isShare(x), shareY = isShare(y, run);
   useEffect(() => {
-    const c = colours(), size = () => ({ width: Math.max(220, box.current.clientWidth), height: Math.round(Math.max(280, Math.min(520, box.current.clientWidth * 0.5))) });
+    const el = box.current, c = colours(), size = () => ({ width: Math.max(220, el.clientWidth), height: Math.round(Math.max(280, Math.min(520, el.clientWidth * 0.5))) });
     const axis = { stroke: c.soft, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1 }, font: "12px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif", labelSize: 22 };
     const all = [...new Set(points.map((p) => p.x))].sort((a, b) => a - b), index = new Map(all.map((v, i) => [v, i]));
-    const tables = [[all, all.map(() => null)]];
-    for (const p of best) { tables[0][1][index.get(p.x)] = p.y; }
+    const joined = [all, all.map(() => null)];
+    for (const p of best) { joined[1][index.get(p.x)] = p.y; }
     // points that share a place on the axis are drawn by hand, so all are drawn so
     const paint = (u) => {
       const r = devicePixelRatio || 1;
@@ -66,10 +66,10 @@ function Scatter({ points, best, x, y, run, log, methods }) {
         { ...axis, size: 62, label: y.replaceAll("_", " "), values: (u, v) => v.map((n) => (shareY ? `${Number((100 * n).toPrecision(4))} %` : number(n))) }],
       series: [{}, { stroke: c.soft, width: 1.4, dash: [6, 4], spanGaps: true, points: { show: false } }],
       hooks: { draw: [paint] },
-    }, tables[0], box.current);
-    const fit = new ResizeObserver(() => plot.current.setSize(size()));
-    fit.observe(box.current);
-    return () => { fit.disconnect(); plot.current.destroy(); };
+    }, joined, el);
+    const drawn = plot.current, fit = new ResizeObserver(() => drawn.setSize(size()));
+    fit.observe(el);
+    return () => { fit.disconnect(); drawn.destroy(); };
   }, [JSON.stringify([points.map((p) => [p.x, p.y, p.k, p.run.name]), x, y, log, theme])]);
   useEffect(() => { now.current.at = at; if (plot.current) { plot.current.redraw(); } }, [at]);
   now.current.at = at;
