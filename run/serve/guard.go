@@ -117,7 +117,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 // the browser would not show the cookie yet.
 func onward(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(w, `<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>Pare</title><p><a href="/">The runs</a>`)
+	fmt.Fprint(w, `<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="/page/icon.svg"><meta http-equiv="refresh" content="0;url=/"><title>Pare</title><p><a href="/">The runs</a>`)
 }
 
 // ask asks for the token: of a person by a form.
