@@ -344,7 +344,7 @@ func TestNotThere(t *testing.T) {
 	m := newStore(t)
 	_, h := serving(t, Config{Store: m.Store})
 	none := "20260101-000000.000-train-000000"
-	for _, path := range []string{"/nothing", "/page/none.js", "/page/", "/page/../serve.go", "/api/none", "/api/runs/" + none, "/api/runs/latest", "/api/runs/..%2f", "/api/runs/" + none + "/points", 
+	for _, path := range []string{"/nothing", "/page/none.js", "/page/", "/page/../serve.go", "/api/none", "/api/runs/" + none, "/api/runs/latest", "/api/runs/..%2f", "/api/runs/" + none + "/points",
 		"/runs/" + m.failed + "/report", "/runs/" + m.cut + "/files/none", "/runs/" + m.cut + "/files/", "/runs/" + none + "/files/run.json", "/api/diff?a=" + m.cut + "&b=" + none, "/api/diff"} {
 		if code, _, b := get(t, h, path); code != 404 && code != 307 && code != 301 {
 			t.Errorf("%s: %d %.100s", path, code, b)

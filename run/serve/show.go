@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pare/run"
+	"pare/train/metric"
 )
 
 // shown is all that the page says of a run beside its points and layers.
@@ -19,6 +20,7 @@ type shown struct {
 	Outputs []output    `json:"outputs"`
 	Report  bool        `json:"report"`
 	Layers  bool        `json:"layers"` // there are results, which may tell of layers
+	Shares  []string    `json:"shares"` // names of metrics that are shares
 }
 
 // kept is a file in the run's directory.
@@ -39,7 +41,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x := &shown{row: *newRow(e), Record: e.Record, Dir: e.Dir, Outputs: []output{}}
+	x := &shown{row: *newRow(e), Record: e.Record, Dir: e.Dir, Outputs: []output{}, Shares: shares()}
 	x.Files = files(e.Dir)
 	for _, f := range x.Files {
 		x.Report = x.Report || f.Path == run.ReportFile
@@ -105,6 +107,17 @@ type compared struct {
 	A           *row             `json:"a"`
 	B           *row             `json:"b"`
 	Differences []run.Difference `json:"differences"`
+	Shares      []string         `json:"shares"`
+}
+
+// shares are the names of metrics that are written in per cent.
+func shares() (out []string) {
+	for _, m := range metric.Metrics() {
+		if m.Unit == "%" {
+			out = append(out, m.Name)
+		}
+	}
+	return out
 }
 
 func (s *Server) diff(w http.ResponseWriter, r *http.Request) error {
@@ -116,5 +129,5 @@ func (s *Server) diff(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return give(w, r, &compared{newRow(a), newRow(b), append([]run.Difference{}, run.Diff(a.Record, b.Record)...)})
+	return give(w, r, &compared{newRow(a), newRow(b), append([]run.Difference{}, run.Diff(a.Record, b.Record)...), shares()})
 }

@@ -75,9 +75,10 @@ export function when(t) {
   return Number.isNaN(d.getTime()) ? "–" : `${d.getFullYear()}-${p(d.getMonth() + 1)}-${p(d.getDate())} ${p(d.getHours())}:${p(d.getMinutes())}:${p(d.getSeconds())}`;
 }
 
-// shares are the values that are shares besides a metric in per cent.
+// isShare says whether a value is a share, as metrics in per cent are: a run brings the names
+// of those.
 const shares = new Set(["sparsity"]);
-export const isShare = (name, run) => shares.has(base(name)) || (run && run.percent && base(name) === base(run.metric || ""));
+export const isShare = (name, run) => shares.has(base(name)) || Boolean(run && ((run.percent && base(name) === run.metric) || (run.shares || []).includes(base(name).replace(/^final_/, ""))));
 export const base = (name) => name.replace(/_before$/, "");
 
 // worth writes a value of a run by its name.

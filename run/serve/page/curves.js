@@ -11,6 +11,15 @@ const xs = {
   time: { text: "minutes", of: (p, first) => (Date.parse(p.time) - first) / 60000 },
 };
 
+// flat is the range of a line that stays at a value.
+function flat(v, share) {
+  const d = share ? 0.05 : Math.abs(v) * 0.1 || 1;
+  return share && v >= 0 && v <= 1 ? [Math.max(0, v - d), Math.min(1, v + d)] : [v - d, v + d];
+}
+
+const whole = []; // steps between ticks where there are only whole numbers
+for (let e = 1; e <= 1e12; e *= 10) { whole.push(e, 2 * e, 5 * e); }
+
 // lines are the points of a value, one line a part: [label, xs, ys].
 function lines(parts, name, by) {
   const out = [];
@@ -34,8 +43,8 @@ function Chart({ name, drawn, by, log, run }) {
     const at = box.current, c = colours(), size = () => ({ width: Math.max(200, at.clientWidth), height: Math.round(Math.max(190, Math.min(300, at.clientWidth * 0.55))) });
     const axis = { stroke: c.soft, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1 }, font: "12px system-ui, sans-serif" };
     plot.current = new window.uPlot({
-      ...size(), scales: { x: { time: false }, y: log ? { distr: 3 } : {} }, cursor: { sync: { key: "curves" }, y: false, points: { size: 7 } }, legend: { live: true },
-      axes: [{ ...axis, size: 34, values: (u, v) => v.map(number) }, { ...axis, size: 62, values: (u, v) => v.map((x) => (x === null ? "" : share ? `${Number((100 * x).toPrecision(4))} %` : number(x))) }],
+      ...size(), scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (u, lo, hi) => (lo === null ? [0, 1] : lo === hi ? flat(lo, share) : window.uPlot.rangeNum(lo, hi, 0.1, true)) } }, cursor: { sync: { key: "curves" }, y: false, points: { size: 7 } }, legend: { live: true },
+      axes: [{ ...axis, size: 34, ...(by === "time" ? {} : { incrs: whole }), values: (u, v) => v.map(number) }, { ...axis, size: 62, values: (u, v) => v.map((x) => (x === null ? "" : share ? `${Number((100 * x).toPrecision(4))} %` : number(x))) }],
       series: [{ label: xs[by].text, value: (u, v) => (v === null ? "–" : number(v)) },
         ...drawn.map(([label, x], i) => ({ label, stroke: c.all[i % 6], width: 1.6, dash: i >= 6 ? [6, 4] : undefined, spanGaps: true, points: { show: x.length === 1 ? true : undefined, size: 6 }, value: (u, v) => write(v) }))],
     }, data, at);
@@ -55,7 +64,7 @@ export function Curves({ parts, run }) {
   const all = useMemo(() => [...parts.entries()].filter(([l]) => l.toLowerCase().includes(like.toLowerCase())), [parts, like]);
   const few = all.slice(-mostLines);
   const metric = run && run.metric;
-  const names = useMemo(() => namesOf(few.map(([, ps]) => ps), metric), [parts, like, metric]);
+  const names = useMemo(() => namesOf(few.map(([, ps]) => ps), metric, (n) => isShare(n, run)), [parts, like, metric]);
   const charts = names.map((n) => [n, lines(few, n, by)]).filter(([, l]) => l.length > 0);
   if (parts.size === 0) { return html`<p class="empty">No points have come.</p>`; }
   return html`<div class="axes"><label>Over<select value=${by} onChange=${(e) => setBy(e.target.value)}>${Object.entries(xs).map(([k, x]) => html`<option value=${k} selected=${k === by}>${x.text}</option>`)}</select></label>

@@ -28,6 +28,6 @@ export function Diff({ a, b, back }) {
   return html`<p class="actions"><a href=${back}>← The runs</a><a href=${`#/diff/${b}/${a}`}>Swap</a></p><h1>Two runs compared</h1><div class="vs"><${Side} run=${value.a} /><${Side} run=${value.b} /></div>
     <h2>In what they differ</h2>
     ${value.differences.length === 0 ? html`<p class="soft">In nothing but their times and places.</p>` : html`<div class="scroll cards"><table><caption class="skip">Differences</caption><thead><tr><th scope="col">What</th><th scope="col">${short(a)}</th><th scope="col">${short(b)}</th></tr></thead>
-      <tbody>${value.differences.map((d) => html`<tr><td class="name">${d.what}</td><td class="wrap" data-label=${short(a)}>${d.a || "–"}</td><td class="wrap" data-label=${short(b)}>${d.b || "–"}</td></tr>`)}</tbody></table></div>`}
-    <h2>Curves</h2><${Curves} parts=${parts} run=${value.a} /><${Networks} a=${value.a} b=${value.b} />`;
+      <tbody>${value.differences.map((d) => html`<tr><td class="name">${d.what}</td><td class="wrap wide" data-label=${short(a)}>${d.a || "–"}</td><td class="wrap wide" data-label=${short(b)}>${d.b || "–"}</td></tr>`)}</tbody></table></div>`}
+    <h2>Curves</h2><${Curves} parts=${parts} run=${{ ...value.a, shares: value.shares }} /><${Networks} a=${value.a} b=${value.b} />`;
 }

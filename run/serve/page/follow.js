@@ -38,9 +38,9 @@ function partOf(p) {
 const fixed = new Set(["time", "of", "training", "step", "epoch"]);
 
 // namesOf are the values that the points of some parts have, in the order in which they are drawn.
-export function namesOf(parts, metric) {
+export function namesOf(parts, metric, first) {
   const seen = new Set();
   for (const ps of parts) { for (const p of ps) { for (const k in p) { if (!fixed.has(k) && p.step > 0) { seen.add(k); } } } }
-  const rank = (n) => { const i = [metric, "loss", "epoch_loss", "held_out_loss", "sparsity", "learning_rate"].indexOf(n); return i < 0 ? 2.5 : i; };
+  const rank = (n) => { const i = ["loss", "epoch_loss", "held_out_loss", "sparsity", "learning_rate"].indexOf(n); return n === metric ? -2 : first(n) && i < 0 ? -1 : i < 0 ? 2.5 : i; };
   return [...seen].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }

@@ -14,10 +14,10 @@ export function LayerTable({ now, was, names }) {
   const kept = (l, o) => l.nonzero / Math.max(1, (o || l).params);
   return html`<div class="scroll cards"><table><caption class="skip">Layers</caption><thead><tr><th scope="col">Layer</th><th scope="col">Operator</th><th scope="col">Shape</th><th scope="col" class="n">Parameters</th>
       <th scope="col" class="n">Not zero</th><th scope="col">${was ? `Kept of ${names[0]}` : "Not zero, share"}</th><th scope="col" class="n">MACs</th><th scope="col" class="n">With zeros left out</th></tr></thead>
-    <tbody>${rows.map(({ l, o }) => html`<tr><td class="name wrap" title=${l.name}>${l.label || l.name}</td><td data-label="Operator">${l.op}</td><td data-label="Shape" class="tight">${(l.shape || []).join("×")}${o && String(o.shape) !== String(l.shape) ? html` <span class="soft">of ${(o.shape || []).join("×")}</span>` : ""}</td>
-      <td class="n tight" data-label="Parameters">${scaled(l.params)}</td><td class="n tight" data-label="Not zero">${scaled(l.nonzero)}</td><td data-label="Kept"><${Bar} share=${kept(l, o)} /></td>
-      <td class="n tight" data-label="MACs">${scaled(l.macs)}${o && o.macs !== l.macs ? html` <span class="soft">of ${scaled(o.macs)}</span>` : ""}</td><td class="n tight" data-label="Zeros left out">${scaled(l.effective)}</td></tr>`)}
-      ${gone.map((o) => html`<tr><td class="name wrap">${o.label || o.name}</td><td data-label="Operator">${o.op}</td><td data-label="Shape" class="tight">${(o.shape || []).join("×")}</td><td colspan="5" class="soft">not in ${names[1]}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${rows.map(({ l, o }) => html`<tr><td class="name layer" title=${l.name}>${l.label || l.name}</td><td data-label="Operator" class="wide">${l.op}</td><td data-label="Shape" class="tight wide"><span>${(l.shape || []).join("×")}${o && String(o.shape) !== String(l.shape) ? html` <span class="soft">of ${(o.shape || []).join("×")}</span>` : ""}</span></td>
+      <td class="n tight" data-label="Parameters">${scaled(l.params)}</td><td class="n tight" data-label="Not zero">${scaled(l.nonzero)}</td><td data-label="Kept" class="wide"><${Bar} share=${kept(l, o)} /></td>
+      <td class="n tight wide" data-label="MACs"><span>${scaled(l.macs)}${o && o.macs !== l.macs ? html` <span class="soft">of ${scaled(o.macs)}</span>` : ""}</span></td><td class="n tight wide" data-label="Zeros left out">${scaled(l.effective)}</td></tr>`)}
+      ${gone.map((o) => html`<tr><td class="name layer">${o.label || o.name}</td><td data-label="Operator">${o.op}</td><td data-label="Shape" class="tight">${(o.shape || []).join("×")}</td><td colspan="5" class="soft">not in ${names[1]}</td></tr>`)}</tbody></table></div>`;
 }
 
 export function Layers({ run }) {

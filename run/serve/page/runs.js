@@ -27,6 +27,7 @@ function sorted(runs, by) {
 }
 
 const few = (names) => (names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", "));
+const has = (r, name) => Boolean(r.values && name in r.values);
 const most = 200; // rows at first
 
 export function Runs({ query, marked, mark, clear }) {
@@ -40,10 +41,10 @@ export function Runs({ query, marked, mark, clear }) {
   const row = (r) => html`<tr class="row" key=${r.name} data-name=${r.name} onClick=${(e) => { if (!e.target.closest("a, input, label") && !String(getSelection())) { location.hash = runLink(r.name); } }}>
     <td class="mark"><input type="checkbox" checked=${marked.includes(r.name)} aria-label=${"mark " + short(r.name) + " to compare"} onChange=${() => mark(r.name)} /></td>
     <td class="tight name"><a data-row href=${runLink(r.name)} title=${r.name + "\n" + r.line}>${short(r.name)} <small>${when(r.began)}</small></a></td>
-    <td data-label="Status"><${Status} is=${r.status} /></td><td data-label="Command">${r.command}</td><td data-label="Method">${few(r.methods)}</td>
-    <td class="n tight" data-label="Result">${r.values && r.metric in r.values ? html`<span class="soft">${r.metric} </span>${result(r)}` : "–"}</td>
-    <td class="n tight" data-label="Sparsity">${r.values && "sparsity" in r.values ? worth("sparsity", r.values.sparsity) : "–"}</td>
-    <td class="n tight" data-label="Took">${took(r.took)}</td><td class="n tight" data-label="Size">${scaled(r.bytes, "B")}</td><td data-label="Tags">${r.tags.length > 0 && html`<span><${Tags} tags=${r.tags} /></span>`}</td></tr>`;
+    <td><${Status} is=${r.status} /></td><td>${r.command}</td><td class="wide">${few(r.methods)}</td>
+    <td class=${"n tight wide" + (has(r, r.metric) ? "" : " none")} data-label="Result">${has(r, r.metric) ? html`<span><span class="soft">${r.metric} </span>${result(r)}</span>` : "–"}</td>
+    <td class=${"n tight wide" + (has(r, "sparsity") ? "" : " none")} data-label="Sparsity">${has(r, "sparsity") ? worth("sparsity", r.values.sparsity) : "–"}</td>
+    <td class="n tight" data-label="Took">${took(r.took)}</td><td class="n tight" data-label="Size">${scaled(r.bytes, "B")}</td><td class="wide" data-label="Tags">${r.tags.length > 0 && html`<span><${Tags} tags=${r.tags} /></span>`}</td></tr>`;
   return html`<h1 class="skip">Runs</h1><${Filters} query=${query} words=${value && value.words} />
     ${error && html`<${Failure} error=${error} />`}<${Notes} notes=${value && value.notes} />
     <div class="said"><span role="status">${value ? `${runs.length} of ${value.all} runs` : "…"}</span><span class="hint">${value && html`<code>${value.dir}</code>`}</span><span class="grow"></span>

@@ -29,6 +29,14 @@ export function front(points, lessX, moreY) {
   return out.sort((a, b) => a.x - b.x);
 }
 
+// decades are places of ticks on a logarithmic axis: 1, 2 and 5 times powers of ten.
+function decades(lo, hi, wide) {
+  const all = [];
+  for (let e = Math.floor(Math.log10(lo)); e <= Math.log10(hi); e++) { for (const m of [1, 2, 5]) { const v = m * 10 ** e; if (v >= lo && v <= hi) { all.push(v); } } }
+  const few = all.filter((v) => /^1(e|0|$)/.test(String(v)) || v === 10 ** Math.round(Math.log10(v)));
+  return all.length * 55 > wide && few.length > 1 ? few : all;
+}
+
 function Scatter({ points, best, x, y, run, log, methods }) {
   const box = useRef(), plot = useRef(), now = useRef({}), theme = useTheme();
   const [at, point] = useState(-1);
@@ -44,6 +52,7 @@ function Scatter({ points, best, x, y, run, log, methods }) {
     const paint = (u) => {
       const r = devicePixelRatio || 1;
       u.ctx.save();
+      u.ctx.setLineDash([]);
       for (const [i, p] of points.entries()) {
         const px = u.valToPos(p.x, "x", true), py = u.valToPos(p.y, "y", true);
         u.ctx.beginPath();
@@ -62,7 +71,7 @@ function Scatter({ points, best, x, y, run, log, methods }) {
     plot.current = new window.uPlot({
       ...size(), legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false, distr: log ? 3 : 1, range: () => (log ? padLog : pad)(Math.min(...xs), Math.max(...xs)) }, y: { range: () => pad(Math.min(...ys), Math.max(...ys)) } },
-      axes: [{ ...axis, size: 36, label: x.replaceAll("_", " "), values: (u, v) => v.map((n) => (n === null ? "" : shareX ? `${number(100 * n)} %` : scaled(n))) },
+      axes: [{ ...axis, size: 36, label: x.replaceAll("_", " "), ...(log ? { splits: (u, i, lo, hi) => decades(lo, hi, u.width), filter: (u, v) => v } : {}), values: (u, v) => v.map((n) => (n === null ? "" : shareX ? `${number(100 * n)} %` : scaled(n))) },
         { ...axis, size: 62, label: y.replaceAll("_", " "), values: (u, v) => v.map((n) => (shareY ? `${Number((100 * n).toPrecision(4))} %` : number(n))) }],
       series: [{}, { stroke: c.soft, width: 1.4, dash: [6, 4], spanGaps: true, points: { show: false } }],
       hooks: { draw: [paint] },
@@ -125,6 +134,6 @@ export function Trade({ query }) {
     ${value && html`<p class="said"><span role="status">${points.length} of ${value.runs.length} runs are drawn</span>${left > 0 && html`<span>${left} have other data, another metric, or no such number</span>`}</p>`}
     ${points.length > 0 && html`<${Scatter} points=${points} best=${best} x=${x} y=${y} run=${run} log=${log} methods=${methods} />
     <h2>On the front</h2><div class="scroll cards"><table><caption class="skip">The front</caption><thead><tr><th scope="col">Run</th><th scope="col">Method</th><th scope="col" class="n">${y}</th><th scope="col" class="n">${x.replaceAll("_", " ")}</th></tr></thead>
-      <tbody>${best.map((p) => html`<tr class="row" data-name=${p.run.name}><td class="name"><a data-row href=${runLink(p.run.name)}>${short(p.run.name)} <small>${when(p.run.began)}</small></a></td><td data-label="Method">${methodOf(p.run)}</td><td class="n tight" data-label=${y}>${result(p.run)}</td><td class="n tight" data-label=${x}>${worth(x, p.x, p.run)}</td></tr>`)}</tbody></table></div>`}
+      <tbody>${best.map((p) => html`<tr class="row" data-name=${p.run.name}><td class="name tight"><a data-row href=${runLink(p.run.name)}>${short(p.run.name)} <small>${when(p.run.began)}</small></a></td><td class="wide">${methodOf(p.run)}</td><td class="n tight" data-label=${y}>${result(p.run)}</td><td class="n tight" data-label=${x}>${worth(x, p.x, p.run)}</td></tr>`)}</tbody></table></div>`}
     ${value && points.length === 0 && html`<p class="empty">No run with a result is like that.</p>`}`;
 }
