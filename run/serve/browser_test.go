@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,6 +276,18 @@ func TestBrowser(t *testing.T) {
 	b.until(`document.querySelectorAll("tr.row").length === 1`)
 	b.js(`document.querySelector(".filters button").click()`)
 	b.has("4 of 4 runs")
+	// a heading sorts, down first where it is of numbers; what has none comes last
+	names := `Array.from(document.querySelectorAll("tr.row")).map((r) => r.dataset.name).join()`
+	heading := `Array.from(document.querySelectorAll("th button")).find((b) => b.textContent === "Result")`
+	b.js(heading + ".click()")
+	b.until(heading + `.closest("th").ariaSort === "descending"`)
+	b.until(names + ".startsWith(" + quoted(m.dense+","+m.cut+",") + ")")
+	b.js(heading + ".click()")
+	b.until(names + ".startsWith(" + quoted(m.cut+","+m.dense+",") + ")")
+	b.open("/#/runs")
+	b.blank()
+	b.open("/")
+	b.has("4 of 4 runs")
 	// two are marked by keys and compared
 	b.press("j")
 	b.until(focus + " === " + quoted(m.live.Name))
@@ -329,20 +344,25 @@ func TestBrowserLive(t *testing.T) {
 func TestBrowserPlot(t *testing.T) {
 	m := newStore(t)
 	_, h := serving(t, Config{Store: m.Store})
+	beaten := m.add(t, &run.Record{Command: "model prune", Args: []string{"x"}, Methods: []string{"gmp"}, Data: "digits", Metric: "accuracy", Values: map[string]float64{"accuracy": .93, "nonzero": 200000}}, run.Done, 0, nil)
+	m.add(t, &run.Record{Command: "model prune", Args: []string{"x"}, Data: "digits", Metric: "mae", Values: map[string]float64{"mae": 3, "nonzero": 1000}}, run.Done, 0, nil)
 	b := browse(t, h.URL)
 	b.size(1280, 900, "light")
 	b.open("/#/plot")
-	b.has("2 of 4 runs are drawn")
-	b.has("2 have other data, another metric, or no such number")
+	b.has("3 of 6 runs are drawn")
+	b.has("3 have other data, another metric, or no such number")
 	b.until(`document.querySelector(".plot canvas")`)
-	if got := b.js(`document.querySelectorAll("tr.row").length`); got != "2" {
-		t.Errorf("%s runs on the front", got)
+	front := `Array.from(document.querySelectorAll("tr.row")).map((r) => r.dataset.name).join()`
+	if got := b.js(front); got != m.cut+","+m.dense {
+		t.Errorf("on the front: %s", got)
 	}
 	b.js(`document.querySelector(".plot").focus()`)
 	b.press(kb.ArrowRight)
 	b.until(`document.querySelector(".tip") && document.querySelector(".tip").textContent.includes("lamp")`)
-	b.press(kb.ArrowRight)
-	b.until(`document.querySelector(".tip").textContent.includes(` + quoted(m.dense[len(m.dense)-6:]) + `)`)
+	for _, name := range []string{beaten, m.dense} {
+		b.press(kb.ArrowRight)
+		b.until(`document.querySelector(".tip").textContent.includes(` + quoted(name[len(name)-6:]) + `)`)
+	}
 	// by the mouse: where the tip points to is found again
 	where := b.js(`(() => { const r = document.querySelector(".plot .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height].join(" "); })()`)
 	var left, top, wide, high float64
@@ -364,14 +384,48 @@ func TestBrowserPlot(t *testing.T) {
 		t.Error("no point is found by the mouse")
 	}
 	b.until(`location.hash.startsWith("#/run/")`)
+	// of a metric of which less is better, and of a cost of which more is, the front is another
+	for _, x := range []struct {
+		mae, sparsity float64
+	}{{1, .2}, {2, .9}, {3, .5}} {
+		m.add(t, &run.Record{Command: "model prune", Args: []string{"x"}, Data: "csv", Metric: "mae", Values: map[string]float64{"mae": x.mae, "sparsity": x.sparsity, "nonzero": 1000}}, run.Done, 0, nil)
+	}
+	b.open("/#/plot?of=mae+on+csv&x=sparsity")
+	b.has("3 of 9 runs are drawn")
+	if got := b.js(`Array.from(document.querySelectorAll("tr.row")).map((r) => r.cells[2].textContent).join()`); got != "1,2" {
+		t.Errorf("on the front: %s", got)
+	}
 	b.fine()
+}
+
+// The script of Pare's own pages runs in their frames, whose policy lets no other run.
+func TestBrowserFrames(t *testing.T) {
+	m := newStore(t)
+	_, h := serving(t, Config{Store: m.Store})
+	b := browse(t, h.URL)
+	b.open("/runs/" + m.cut + "/report")
+	b.has("It is smaller.")
+	b.js(`document.querySelectorAll("th")[1].click()`)
+	b.until(`document.querySelectorAll("th")[1].getAttribute("aria-sort") === "ascending"`)
+	if got := b.js(`document.querySelector("tbody td").textContent`); got != "y" {
+		t.Errorf("%s comes first", got)
+	}
+	b.open("/runs/" + m.cut + "/drawing/0")
+	b.until(`document.querySelector(".tools") && !document.querySelector(".tools").hidden`)
+	if got := b.js(`window.origin`); got != "null" {
+		t.Errorf("the frame's origin is %s", got)
+	}
 }
 
 // What a run says is shown as it is, and nothing of it runs.
 func TestBrowserHostile(t *testing.T) {
 	m := newStore(t)
 	name := hostileRun(t, m)
-	hurt := `<!doctype html><title>x</title><p>report</p><img src="http://evil.example/x.png"><script>document.title='hurt';try{parent.document.title='hurt'}catch(e){}fetch('/api/runs')</script><iframe src="/"></iframe><form action="/"><button>x</button></form><a href="javascript:parent.document.title='hurt'" target="_top">x</a><meta http-equiv="refresh" content="0;url=http://evil.example/">`
+	var asked atomic.Int64
+	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer evil.Close()
+	hurt := strings.ReplaceAll(`<!doctype html><title>x</title><p>report</p><meta http-equiv="refresh" content="0;url=EVIL/"><link rel="stylesheet" href="EVIL/x.css"><img src="EVIL/x.png"><style>p{background:url(EVIL/y.png)}</style>
+<script>document.title='hurt';try{parent.document.title='hurt'}catch(e){}fetch('/api/runs').then(()=>fetch('EVIL/'));new Image().src='EVIL/z.png';location='EVIL/'</script><form action="EVIL/"><button>x</button></form><a href="javascript:parent.document.title='hurt'" target="_top">x</a><iframe src="/"></iframe>`, "EVIL", evil.URL)
 	if err := os.WriteFile(filepath.Join(m.Dir, name, "report.html"), []byte(hurt), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -386,10 +440,17 @@ func TestBrowserHostile(t *testing.T) {
 			t.Errorf("%s: %s", view, got)
 		}
 	}
+	b.open("/#/run/" + name + "/files")
+	b.until(`document.querySelector("iframe[title=report]")?.contentWindow.length === 1`) // it has been read to its end
+	b.open("/#/run/" + name)
+	b.until(`document.querySelectorAll(".uplot canvas").length > 0`)
+	if n := asked.Load(); n > 0 || b.js("document.title") == "hurt" {
+		t.Errorf("the report of a run has asked another site %d times", n)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, a := range b.asked {
-		if !strings.HasPrefix(a, h.URL+"/") && a != "about:blank" && !strings.HasPrefix(a, "http://evil.example/") { // which the browser has refused to ask
+		if !strings.HasPrefix(a, h.URL+"/") && a != "about:blank" {
 			t.Errorf("asked for %.100s", a)
 		}
 	}

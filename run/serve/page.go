@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// page is the page; what is in page/lib others have written (see its README).
+// page is the page; what is in page/lib others have written (see fetch.sh there).
 //
 //go:embed page
 var page embed.FS
