@@ -74,6 +74,14 @@ func TestFollow(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(path, []byte(strings.ReplaceAll(string(b), `"step":5`, `"step":6`))); err != nil { // another, as long
+		t.Fatal(err)
+	}
+	want("again 1 2 4 6")
 	if err := os.Truncate(path, 10); err != nil {
 		t.Fatal(err)
 	}

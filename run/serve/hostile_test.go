@@ -49,6 +49,30 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
+// Networks without layers are none, and what is called so and is none does no harm.
+func TestHostileLayers(t *testing.T) {
+	m := newStore(t)
+	_, h := serving(t, Config{Store: m.Store})
+	for text, want := range map[string]int{
+		`{"networks":[{"name":"x"},{"name":"y","layers":[]},null]}`: 0, `{"networks":{"layers":[1]}}`: 0, `{"networks":"x"}`: 0, `{}`: 0, `{"networks":[{"layers":[{"name":"w"}]},{}]}`: 1,
+	} {
+		if err := os.WriteFile(filepath.Join(m.Dir, m.cut, run.ResultsFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if ns := asked[struct{ Networks []layered }](t, h, "/api/runs/"+m.cut+"/layers").Networks; ns == nil || len(ns) != want {
+			t.Errorf("%s: %v", text, ns)
+		}
+	}
+	for _, text := range []string{`[]`, `x`, `{"networks":[`} {
+		if err := os.WriteFile(filepath.Join(m.Dir, m.cut, run.ResultsFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, b := get(t, h, "/api/runs/"+m.cut+"/layers"); code != 422 || !strings.Contains(b, "results.json is broken") {
+			t.Errorf("%s: %d %s", text, code, b)
+		}
+	}
+}
+
 // Nothing outside a run's directory can be had, by no way of writing it, nor through links.
 func TestTraversal(t *testing.T) {
 	m := newStore(t)
