@@ -59,19 +59,27 @@ func FileDigest(path string) (int64, string, error) {
 		return 0, "", err
 	}
 	defer f.Close()
-	if st.Size() <= wholeFile {
-		_, err = io.Copy(h, f)
-		return st.Size(), hex.EncodeToString(h.Sum(nil)), err
+	sum, err := DigestOf(f, st.Size())
+	return st.Size(), sum, err
+}
+
+// DigestOf is FileDigest of a plain file that is open, of so many bytes; where it is read
+// next does not matter, and stays.
+func DigestOf(f io.ReaderAt, size int64) (string, error) {
+	h := sha256.New()
+	if size <= wholeFile {
+		_, err := io.Copy(h, io.NewSectionReader(f, 0, size))
+		return hex.EncodeToString(h.Sum(nil)), err
 	}
-	binary.Write(h, binary.LittleEndian, st.Size()) //nolint:errcheck // a hash does not fail
+	binary.Write(h, binary.LittleEndian, size) //nolint:errcheck // a hash does not fail
 	b := make([]byte, blockBytes)
 	for i := range int64(blocks) {
-		if _, err := f.ReadAt(b, (st.Size()-blockBytes)/(blocks-1)*i); err != nil && err != io.EOF {
-			return 0, "", err
+		if _, err := f.ReadAt(b, (size-blockBytes)/(blocks-1)*i); err != nil && err != io.EOF {
+			return "", err
 		}
 		h.Write(b)
 	}
-	return st.Size(), hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // SizeOf is the bytes of all files in a folder and below it; links are not followed.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -160,21 +159,14 @@ func writeFile(path string, b []byte) error {
 
 // readBounded reads a plain file of at most so many bytes.
 func readBounded(path string, most int64) ([]byte, error) {
-	st, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file", path)
-	}
-	if st.Size() > most {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
-	}
-	f, err := os.Open(path)
+	f, st, err := OpenPlain(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if st.Size() > most {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
+	}
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
 		err = fmt.Errorf("%s has more than %d bytes", path, most)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -114,20 +113,11 @@ func statuses(words []string) (out []runs.Status, err error) {
 
 // ago reads a time by how long ago it is, or a date.
 func ago(flag, text string, now time.Time) (time.Time, error) {
-	if t, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return t, nil
+	t, err := index.Since(text, now)
+	if err != nil {
+		return t, usage("--%s %s: %v", flag, text, err)
 	}
-	d, err := time.ParseDuration(text)
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		var n float64
-		if _, e := fmt.Sscanf(days+"!", "%g!", &n); e == nil {
-			d, err = time.Duration(n*24*float64(time.Hour)), nil
-		}
-	}
-	if err != nil || d < 0 || d == math.MinInt64 {
-		return now, usage("--%s %s: how long ago is needed, such as 90m, 12h or 7d, or a date 2006-01-02", flag, text)
-	}
-	return now.Add(-d), nil
+	return t, nil
 }
 
 // selected are the runs that a filter leaves.

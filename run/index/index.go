@@ -270,7 +270,7 @@ func (x *Index) put(ctx context.Context, tx *sql.Tx, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO runs VALUES (?,?,?,?,?,?,?)", name, stamp, b, sum(name, stamp, b), e.Record.Command, string(e.Record.Status), e.Record.Began.UnixNano()); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO runs VALUES (?,?,?,?,?,?,?)", name, stamp, b, sum(name, stamp, b), e.Record.Command, string(e.Record.Status), nanoseconds(e.Record.Began)); err != nil {
 		return err
 	}
 	for kind, words := range map[string][]string{"method": e.Record.Methods, "tag": e.Tags} {

@@ -102,13 +102,40 @@ func TestFilters(t *testing.T) {
 			{Filter{Methods: []string{"gmp"}}, "03"}, {Filter{Methods: []string{"gmp", "channels"}}, "013"}, {Filter{Methods: []string{"gm_"}}, ""},
 			{Filter{Tags: []string{"a"}}, "01"}, {Filter{Tags: []string{"a", "b"}}, "0"}, {Filter{Status: []run.Status{run.Done}}, "02"},
 			{Filter{Status: []run.Status{run.Running, run.Failed}}, "14"}, {Filter{Status: []run.Status{run.Died}}, ""}, {Filter{Newest: 2}, "34"},
-			{Filter{Since: es[2].Record.Began}, "234"}, {Filter{Command: "prune", Tags: []string{"b"}, Status: []run.Status{run.Done}, Newest: 1}, "0"},
+			{Filter{Since: es[2].Record.Began}, "234"}, {Filter{Since: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)}, ""}, {Filter{Since: time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC)}, "01234"}, {Filter{Command: "prune", Tags: []string{"b"}, Status: []run.Status{run.Done}, Newest: 1}, "0"},
 		} {
 			if got := chosen(t, x, c.f); got != c.want {
 				t.Errorf("%+v: %q, want %q", c.f, got, c.want)
 			}
 		}
 		x.Close()
+	}
+}
+
+// The words that runs can be filtered by are counted.
+func TestWords(t *testing.T) {
+	s, _ := store(t)
+	w, err := open(t, s).Words(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(w.Commands, w.Methods, w.Tags); got != "map[model compare:1 model prune:2 model train:2] map[channels:2 gmp:2] map[a:2 b:1]" {
+		t.Error(got)
+	}
+}
+
+// A time is said by how long ago it is, or as a date.
+func TestSince(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
+	for text, want := range map[string]time.Time{"90m": now.Add(-90 * time.Minute), "12h": now.Add(-12 * time.Hour), "7d": now.Add(-7 * 24 * time.Hour), "0.5d": now.Add(-12 * time.Hour), "2026-01-02": time.Date(2026, 1, 2, 0, 0, 0, 0, time.Local)} {
+		if got, err := Since(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "d", "-1h", "-2d", "7", "7days", "yesterday", "2026-13-01", "1e300d", "NaNd"} {
+		if got, err := Since(text, now); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -93,12 +94,24 @@ func (f *Filter) where() (text string, with []any) {
 		add("status IN "+in(ss), list(ss)...)
 	}
 	if !f.Since.IsZero() {
-		add("began >= ?", f.Since.UnixNano())
+		add("began >= ?", nanoseconds(f.Since))
 	}
 	if len(and) == 0 {
 		return "", nil
 	}
 	return " WHERE " + strings.Join(and, " AND "), with
+}
+
+// nanoseconds is a time as the table has it; one outside the years that have a number is the
+// first or last that has.
+func nanoseconds(t time.Time) int64 {
+	switch y := t.Year(); {
+	case y < 1678:
+		return math.MinInt64
+	case y > 2261:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 func list(ws []string) (out []any) {
