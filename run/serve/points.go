@@ -110,8 +110,8 @@ func (s *Server) follow(t *stream, e *run.Entry) {
 				n = 0
 				t.send("again", struct{}{})
 			}
-			if room := mostPoints - n; len(ps) > room {
-				ps, err = ps[:room], fmt.Errorf("there are more than %d points, and these are the first", mostPoints)
+			if room := s.most - n; len(ps) > room {
+				ps, err = ps[:room], fmt.Errorf("there are more than %d points, and these are the first", s.most)
 			}
 			if n += len(ps); len(ps) > 0 {
 				t.send("points", ps)

@@ -43,6 +43,7 @@ type Server struct {
 	streams  chan struct{} // those that follow a run
 	heavy    chan struct{} // those that read a whole network or output
 	drawings drawings
+	most     int             // points that a browser is given of a run
 	done     context.Context // its end ends what follows a run
 	close    context.CancelFunc
 }
@@ -66,7 +67,7 @@ func New(c Config) (*Server, error) {
 	if c.Poll <= 0 {
 		c.Poll = time.Second / 2
 	}
-	s := &Server{Config: c, session: rand.Text(), mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), heavy: make(chan struct{}, mostHeavy)}
+	s := &Server{Config: c, session: rand.Text(), mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), heavy: make(chan struct{}, mostHeavy), most: mostPoints}
 	s.done, s.close = context.WithCancel(context.Background())
 	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}":                        s.front,

@@ -157,7 +157,7 @@ func get(t testing.TB, h *httptest.Server, path string, head ...string) (int, ht
 		}
 		r.Header.Set(head[i], head[i+1])
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	a, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r.WithContext(ctx))
 	if err != nil {
