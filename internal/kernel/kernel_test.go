@@ -20,7 +20,7 @@ func random(r *rand.Rand, n int) []float32 {
 func eachISA(t *testing.T, f func(t *testing.T)) {
 	old := Level()
 	defer SetISA(old) //nolint:errcheck // it was in use before
-	for l := Generic; l <= detected(); l++ {
+	for _, l := range Levels() {
 		if err := SetISA(l); err != nil {
 			t.Fatal(err)
 		}
