@@ -2,239 +2,202 @@
 
 #include "textflag.h"
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
-DATA constants<>+16(SB)/4, $0x42b20000
-DATA constants<>+20(SB)/4, $0x42b20000
-DATA constants<>+24(SB)/4, $0x42b20000
-DATA constants<>+28(SB)/4, $0x42b20000
-DATA constants<>+32(SB)/4, $0x3fb8aa3b
-DATA constants<>+36(SB)/4, $0x3fb8aa3b
-DATA constants<>+40(SB)/4, $0x3fb8aa3b
-DATA constants<>+44(SB)/4, $0x3fb8aa3b
-DATA constants<>+48(SB)/4, $0x3f318000
-DATA constants<>+52(SB)/4, $0x3f318000
-DATA constants<>+56(SB)/4, $0x3f318000
-DATA constants<>+60(SB)/4, $0x3f318000
-DATA constants<>+64(SB)/4, $0xb95e8083
-DATA constants<>+68(SB)/4, $0xb95e8083
-DATA constants<>+72(SB)/4, $0xb95e8083
-DATA constants<>+76(SB)/4, $0xb95e8083
-DATA constants<>+80(SB)/4, $0x3ab6dafc
-DATA constants<>+84(SB)/4, $0x3ab6dafc
-DATA constants<>+88(SB)/4, $0x3ab6dafc
-DATA constants<>+92(SB)/4, $0x3ab6dafc
-DATA constants<>+96(SB)/4, $0x3c091e75
-DATA constants<>+100(SB)/4, $0x3c091e75
-DATA constants<>+104(SB)/4, $0x3c091e75
-DATA constants<>+108(SB)/4, $0x3c091e75
-DATA constants<>+112(SB)/4, $0x3d2aaa2e
-DATA constants<>+116(SB)/4, $0x3d2aaa2e
-DATA constants<>+120(SB)/4, $0x3d2aaa2e
-DATA constants<>+124(SB)/4, $0x3d2aaa2e
-DATA constants<>+128(SB)/4, $0x3e2aaa46
-DATA constants<>+132(SB)/4, $0x3e2aaa46
-DATA constants<>+136(SB)/4, $0x3e2aaa46
-DATA constants<>+140(SB)/4, $0x3e2aaa46
-DATA constants<>+144(SB)/4, $0x3f000000
-DATA constants<>+148(SB)/4, $0x3f000000
-DATA constants<>+152(SB)/4, $0x3f000000
-DATA constants<>+156(SB)/4, $0x3f000000
-DATA constants<>+160(SB)/4, $0x3f800000
-DATA constants<>+164(SB)/4, $0x3f800000
-DATA constants<>+168(SB)/4, $0x3f800000
-DATA constants<>+172(SB)/4, $0x3f800000
-DATA constants<>+176(SB)/4, $0x0000007f
-DATA constants<>+180(SB)/4, $0x0000007f
-DATA constants<>+184(SB)/4, $0x0000007f
-DATA constants<>+188(SB)/4, $0x0000007f
-DATA constants<>+192(SB)/4, $0x00800000
-DATA constants<>+196(SB)/4, $0x00800000
-DATA constants<>+200(SB)/4, $0x00800000
-DATA constants<>+204(SB)/4, $0x00800000
-DATA constants<>+208(SB)/4, $0xc1b80000
-DATA constants<>+212(SB)/4, $0xc1b80000
-DATA constants<>+216(SB)/4, $0xc1b80000
-DATA constants<>+220(SB)/4, $0xc1b80000
-DATA constants<>+224(SB)/4, $0x4b000000
-DATA constants<>+228(SB)/4, $0x4b000000
-DATA constants<>+232(SB)/4, $0x4b000000
-DATA constants<>+236(SB)/4, $0x4b000000
-DATA constants<>+240(SB)/4, $0x3f400000
-DATA constants<>+244(SB)/4, $0x3f400000
-DATA constants<>+248(SB)/4, $0x3f400000
-DATA constants<>+252(SB)/4, $0x3f400000
-DATA constants<>+256(SB)/4, $0x3d1a49e1
-DATA constants<>+260(SB)/4, $0x3d1a49e1
-DATA constants<>+264(SB)/4, $0x3d1a49e1
-DATA constants<>+268(SB)/4, $0x3d1a49e1
-DATA constants<>+272(SB)/4, $0xbdbab417
-DATA constants<>+276(SB)/4, $0xbdbab417
-DATA constants<>+280(SB)/4, $0xbdbab417
-DATA constants<>+284(SB)/4, $0xbdbab417
-DATA constants<>+288(SB)/4, $0x3defa4dc
-DATA constants<>+292(SB)/4, $0x3defa4dc
-DATA constants<>+296(SB)/4, $0x3defa4dc
-DATA constants<>+300(SB)/4, $0x3defa4dc
-DATA constants<>+304(SB)/4, $0xbe0255d0
-DATA constants<>+308(SB)/4, $0xbe0255d0
-DATA constants<>+312(SB)/4, $0xbe0255d0
-DATA constants<>+316(SB)/4, $0xbe0255d0
-DATA constants<>+320(SB)/4, $0x3e123039
-DATA constants<>+324(SB)/4, $0x3e123039
-DATA constants<>+328(SB)/4, $0x3e123039
-DATA constants<>+332(SB)/4, $0x3e123039
-DATA constants<>+336(SB)/4, $0xbe2a8ccc
-DATA constants<>+340(SB)/4, $0xbe2a8ccc
-DATA constants<>+344(SB)/4, $0xbe2a8ccc
-DATA constants<>+348(SB)/4, $0xbe2a8ccc
-DATA constants<>+352(SB)/4, $0x3e4ccbc3
-DATA constants<>+356(SB)/4, $0x3e4ccbc3
-DATA constants<>+360(SB)/4, $0x3e4ccbc3
-DATA constants<>+364(SB)/4, $0x3e4ccbc3
-DATA constants<>+368(SB)/4, $0xbe800038
-DATA constants<>+372(SB)/4, $0xbe800038
-DATA constants<>+376(SB)/4, $0xbe800038
-DATA constants<>+380(SB)/4, $0xbe800038
-DATA constants<>+384(SB)/4, $0x3eaaaaad
-DATA constants<>+388(SB)/4, $0x3eaaaaad
-DATA constants<>+392(SB)/4, $0x3eaaaaad
-DATA constants<>+396(SB)/4, $0x3eaaaaad
-DATA constants<>+400(SB)/4, $0x7fc00000
-DATA constants<>+404(SB)/4, $0x7fc00000
-DATA constants<>+408(SB)/4, $0x7fc00000
-DATA constants<>+412(SB)/4, $0x7fc00000
-DATA constants<>+416(SB)/4, $0xff800000
-DATA constants<>+420(SB)/4, $0xff800000
-DATA constants<>+424(SB)/4, $0xff800000
-DATA constants<>+428(SB)/4, $0xff800000
-DATA constants<>+432(SB)/4, $0x7f800000
-DATA constants<>+436(SB)/4, $0x7f800000
-DATA constants<>+440(SB)/4, $0x7f800000
-DATA constants<>+444(SB)/4, $0x7f800000
-DATA constants<>+448(SB)/4, $0x40000000
-DATA constants<>+452(SB)/4, $0x40000000
-DATA constants<>+456(SB)/4, $0x40000000
-DATA constants<>+460(SB)/4, $0x40000000
-DATA constants<>+464(SB)/4, $0x80000000
-DATA constants<>+468(SB)/4, $0x80000000
-DATA constants<>+472(SB)/4, $0x80000000
-DATA constants<>+476(SB)/4, $0x80000000
-DATA constants<>+480(SB)/4, $0xbbbb7409
-DATA constants<>+484(SB)/4, $0xbbbb7409
-DATA constants<>+488(SB)/4, $0xbbbb7409
-DATA constants<>+492(SB)/4, $0xbbbb7409
-DATA constants<>+496(SB)/4, $0x3ca931c2
-DATA constants<>+500(SB)/4, $0x3ca931c2
-DATA constants<>+504(SB)/4, $0x3ca931c2
-DATA constants<>+508(SB)/4, $0x3ca931c2
-DATA constants<>+512(SB)/4, $0xbd5c230d
-DATA constants<>+516(SB)/4, $0xbd5c230d
-DATA constants<>+520(SB)/4, $0xbd5c230d
-DATA constants<>+524(SB)/4, $0xbd5c230d
-DATA constants<>+528(SB)/4, $0x3e0883bb
-DATA constants<>+532(SB)/4, $0x3e0883bb
-DATA constants<>+536(SB)/4, $0x3e0883bb
-DATA constants<>+540(SB)/4, $0x3e0883bb
-DATA constants<>+544(SB)/4, $0xbeaaaa9a
-DATA constants<>+548(SB)/4, $0xbeaaaa9a
-DATA constants<>+552(SB)/4, $0xbeaaaa9a
-DATA constants<>+556(SB)/4, $0xbeaaaa9a
-DATA constants<>+560(SB)/4, $0x3f200000
-DATA constants<>+564(SB)/4, $0x3f200000
-DATA constants<>+568(SB)/4, $0x3f200000
-DATA constants<>+572(SB)/4, $0x3f200000
-DATA constants<>+576(SB)/4, $0x40800000
-DATA constants<>+580(SB)/4, $0x40800000
-DATA constants<>+584(SB)/4, $0x40800000
-DATA constants<>+588(SB)/4, $0x40800000
-DATA constants<>+592(SB)/4, $0x37b3e857
-DATA constants<>+596(SB)/4, $0x37b3e857
-DATA constants<>+600(SB)/4, $0x37b3e857
-DATA constants<>+604(SB)/4, $0x37b3e857
-DATA constants<>+608(SB)/4, $0xb9e5ec1b
-DATA constants<>+612(SB)/4, $0xb9e5ec1b
-DATA constants<>+616(SB)/4, $0xb9e5ec1b
-DATA constants<>+620(SB)/4, $0xb9e5ec1b
-DATA constants<>+624(SB)/4, $0x3b8953e9
-DATA constants<>+628(SB)/4, $0x3b8953e9
-DATA constants<>+632(SB)/4, $0x3b8953e9
-DATA constants<>+636(SB)/4, $0x3b8953e9
-DATA constants<>+640(SB)/4, $0xbcce3567
-DATA constants<>+644(SB)/4, $0xbcce3567
-DATA constants<>+648(SB)/4, $0xbcce3567
-DATA constants<>+652(SB)/4, $0xbcce3567
-DATA constants<>+656(SB)/4, $0x3dddecc5
-DATA constants<>+660(SB)/4, $0x3dddecc5
-DATA constants<>+664(SB)/4, $0x3dddecc5
-DATA constants<>+668(SB)/4, $0x3dddecc5
-DATA constants<>+672(SB)/4, $0x3f221e21
-DATA constants<>+676(SB)/4, $0x3f221e21
-DATA constants<>+680(SB)/4, $0x3f221e21
-DATA constants<>+684(SB)/4, $0x3f221e21
-DATA constants<>+688(SB)/4, $0x3f90952a
-DATA constants<>+692(SB)/4, $0x3f90952a
-DATA constants<>+696(SB)/4, $0x3f90952a
-DATA constants<>+700(SB)/4, $0x3f90952a
-DATA constants<>+704(SB)/4, $0xb93f575c
-DATA constants<>+708(SB)/4, $0xb93f575c
-DATA constants<>+712(SB)/4, $0xb93f575c
-DATA constants<>+716(SB)/4, $0xb93f575c
-DATA constants<>+720(SB)/4, $0x38a56eda
-DATA constants<>+724(SB)/4, $0x38a56eda
-DATA constants<>+728(SB)/4, $0x38a56eda
-DATA constants<>+732(SB)/4, $0x38a56eda
-DATA constants<>+736(SB)/4, $0xba5241a1
-DATA constants<>+740(SB)/4, $0xba5241a1
-DATA constants<>+744(SB)/4, $0xba5241a1
-DATA constants<>+748(SB)/4, $0xba5241a1
-DATA constants<>+752(SB)/4, $0x3baa0ccb
-DATA constants<>+756(SB)/4, $0x3baa0ccb
-DATA constants<>+760(SB)/4, $0x3baa0ccb
-DATA constants<>+764(SB)/4, $0x3baa0ccb
-DATA constants<>+768(SB)/4, $0xbcdbfdd4
-DATA constants<>+772(SB)/4, $0xbcdbfdd4
-DATA constants<>+776(SB)/4, $0xbcdbfdd4
-DATA constants<>+780(SB)/4, $0xbcdbfdd4
-DATA constants<>+784(SB)/4, $0x3de7168f
-DATA constants<>+788(SB)/4, $0x3de7168f
-DATA constants<>+792(SB)/4, $0x3de7168f
-DATA constants<>+796(SB)/4, $0x3de7168f
-DATA constants<>+800(SB)/4, $0xbec0939f
-DATA constants<>+804(SB)/4, $0xbec0939f
-DATA constants<>+808(SB)/4, $0xbec0939f
-DATA constants<>+812(SB)/4, $0xbec0939f
-DATA constants<>+816(SB)/4, $0x3e0375d4
-DATA constants<>+820(SB)/4, $0x3e0375d4
-DATA constants<>+824(SB)/4, $0x3e0375d4
-DATA constants<>+828(SB)/4, $0x3e0375d4
-DATA constants<>+832(SB)/4, $0x3f75c28f
-DATA constants<>+836(SB)/4, $0x3f75c28f
-DATA constants<>+840(SB)/4, $0x3f75c28f
-DATA constants<>+844(SB)/4, $0x3f75c28f
-DATA constants<>+848(SB)/4, $0x3f3504f3
-DATA constants<>+852(SB)/4, $0x3f3504f3
-DATA constants<>+856(SB)/4, $0x3f3504f3
-DATA constants<>+860(SB)/4, $0x3f3504f3
-DATA constants<>+864(SB)/4, $0x3fcc422a
-DATA constants<>+868(SB)/4, $0x3fcc422a
-DATA constants<>+872(SB)/4, $0x3fcc422a
-DATA constants<>+876(SB)/4, $0x3fcc422a
-DATA constants<>+880(SB)/4, $0x3d922279
-DATA constants<>+884(SB)/4, $0x3d922279
-DATA constants<>+888(SB)/4, $0x3d922279
-DATA constants<>+892(SB)/4, $0x3d922279
-DATA constants<>+896(SB)/4, $0x00000000
-DATA constants<>+900(SB)/4, $0x00000000
-DATA constants<>+904(SB)/4, $0x00000000
-DATA constants<>+908(SB)/4, $0x00000000
-DATA constants<>+912(SB)/4, $0x3ecc422a
-DATA constants<>+916(SB)/4, $0x3ecc422a
-DATA constants<>+920(SB)/4, $0x3ecc422a
-DATA constants<>+924(SB)/4, $0x3ecc422a
-GLOBL constants<>(SB), RODATA|NOPTR, $928
+DATA constants<>+0(SB)/8, $0xc2d10000c2d10000
+DATA constants<>+8(SB)/8, $0xc2d10000c2d10000
+DATA constants<>+16(SB)/8, $0x42b2000042b20000
+DATA constants<>+24(SB)/8, $0x42b2000042b20000
+DATA constants<>+32(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+40(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+48(SB)/8, $0x3f3180003f318000
+DATA constants<>+56(SB)/8, $0x3f3180003f318000
+DATA constants<>+64(SB)/8, $0xb95e8083b95e8083
+DATA constants<>+72(SB)/8, $0xb95e8083b95e8083
+DATA constants<>+80(SB)/8, $0x3ab6dafc3ab6dafc
+DATA constants<>+88(SB)/8, $0x3ab6dafc3ab6dafc
+DATA constants<>+96(SB)/8, $0x3c091e753c091e75
+DATA constants<>+104(SB)/8, $0x3c091e753c091e75
+DATA constants<>+112(SB)/8, $0x3d2aaa2e3d2aaa2e
+DATA constants<>+120(SB)/8, $0x3d2aaa2e3d2aaa2e
+DATA constants<>+128(SB)/8, $0x3e2aaa463e2aaa46
+DATA constants<>+136(SB)/8, $0x3e2aaa463e2aaa46
+DATA constants<>+144(SB)/8, $0x3f0000003f000000
+DATA constants<>+152(SB)/8, $0x3f0000003f000000
+DATA constants<>+160(SB)/8, $0x3f8000003f800000
+DATA constants<>+168(SB)/8, $0x3f8000003f800000
+DATA constants<>+176(SB)/8, $0x0000007f0000007f
+DATA constants<>+184(SB)/8, $0x0000007f0000007f
+DATA constants<>+192(SB)/8, $0x0080000000800000
+DATA constants<>+200(SB)/8, $0x0080000000800000
+DATA constants<>+208(SB)/8, $0xc1b80000c1b80000
+DATA constants<>+216(SB)/8, $0xc1b80000c1b80000
+DATA constants<>+224(SB)/8, $0x4b0000004b000000
+DATA constants<>+232(SB)/8, $0x4b0000004b000000
+DATA constants<>+240(SB)/8, $0x3f4000003f400000
+DATA constants<>+248(SB)/8, $0x3f4000003f400000
+DATA constants<>+256(SB)/8, $0x3d1a49e13d1a49e1
+DATA constants<>+264(SB)/8, $0x3d1a49e13d1a49e1
+DATA constants<>+272(SB)/8, $0xbdbab417bdbab417
+DATA constants<>+280(SB)/8, $0xbdbab417bdbab417
+DATA constants<>+288(SB)/8, $0x3defa4dc3defa4dc
+DATA constants<>+296(SB)/8, $0x3defa4dc3defa4dc
+DATA constants<>+304(SB)/8, $0xbe0255d0be0255d0
+DATA constants<>+312(SB)/8, $0xbe0255d0be0255d0
+DATA constants<>+320(SB)/8, $0x3e1230393e123039
+DATA constants<>+328(SB)/8, $0x3e1230393e123039
+DATA constants<>+336(SB)/8, $0xbe2a8cccbe2a8ccc
+DATA constants<>+344(SB)/8, $0xbe2a8cccbe2a8ccc
+DATA constants<>+352(SB)/8, $0x3e4ccbc33e4ccbc3
+DATA constants<>+360(SB)/8, $0x3e4ccbc33e4ccbc3
+DATA constants<>+368(SB)/8, $0xbe800038be800038
+DATA constants<>+376(SB)/8, $0xbe800038be800038
+DATA constants<>+384(SB)/8, $0x3eaaaaad3eaaaaad
+DATA constants<>+392(SB)/8, $0x3eaaaaad3eaaaaad
+DATA constants<>+400(SB)/8, $0x7fc000007fc00000
+DATA constants<>+408(SB)/8, $0x7fc000007fc00000
+DATA constants<>+416(SB)/8, $0xff800000ff800000
+DATA constants<>+424(SB)/8, $0xff800000ff800000
+DATA constants<>+432(SB)/8, $0x7f8000007f800000
+DATA constants<>+440(SB)/8, $0x7f8000007f800000
+DATA constants<>+448(SB)/8, $0x4000000040000000
+DATA constants<>+456(SB)/8, $0x4000000040000000
+DATA constants<>+464(SB)/8, $0x8000000080000000
+DATA constants<>+472(SB)/8, $0x8000000080000000
+DATA constants<>+480(SB)/8, $0xbbbb7409bbbb7409
+DATA constants<>+488(SB)/8, $0xbbbb7409bbbb7409
+DATA constants<>+496(SB)/8, $0x3ca931c23ca931c2
+DATA constants<>+504(SB)/8, $0x3ca931c23ca931c2
+DATA constants<>+512(SB)/8, $0xbd5c230dbd5c230d
+DATA constants<>+520(SB)/8, $0xbd5c230dbd5c230d
+DATA constants<>+528(SB)/8, $0x3e0883bb3e0883bb
+DATA constants<>+536(SB)/8, $0x3e0883bb3e0883bb
+DATA constants<>+544(SB)/8, $0xbeaaaa9abeaaaa9a
+DATA constants<>+552(SB)/8, $0xbeaaaa9abeaaaa9a
+DATA constants<>+560(SB)/8, $0x3f2000003f200000
+DATA constants<>+568(SB)/8, $0x3f2000003f200000
+DATA constants<>+576(SB)/8, $0x4080000040800000
+DATA constants<>+584(SB)/8, $0x4080000040800000
+DATA constants<>+592(SB)/8, $0x37b3e85737b3e857
+DATA constants<>+600(SB)/8, $0x37b3e85737b3e857
+DATA constants<>+608(SB)/8, $0xb9e5ec1bb9e5ec1b
+DATA constants<>+616(SB)/8, $0xb9e5ec1bb9e5ec1b
+DATA constants<>+624(SB)/8, $0x3b8953e93b8953e9
+DATA constants<>+632(SB)/8, $0x3b8953e93b8953e9
+DATA constants<>+640(SB)/8, $0xbcce3567bcce3567
+DATA constants<>+648(SB)/8, $0xbcce3567bcce3567
+DATA constants<>+656(SB)/8, $0x3dddecc53dddecc5
+DATA constants<>+664(SB)/8, $0x3dddecc53dddecc5
+DATA constants<>+672(SB)/8, $0x3f221e213f221e21
+DATA constants<>+680(SB)/8, $0x3f221e213f221e21
+DATA constants<>+688(SB)/8, $0x3f90952a3f90952a
+DATA constants<>+696(SB)/8, $0x3f90952a3f90952a
+DATA constants<>+704(SB)/8, $0xb93f575cb93f575c
+DATA constants<>+712(SB)/8, $0xb93f575cb93f575c
+DATA constants<>+720(SB)/8, $0x38a56eda38a56eda
+DATA constants<>+728(SB)/8, $0x38a56eda38a56eda
+DATA constants<>+736(SB)/8, $0xba5241a1ba5241a1
+DATA constants<>+744(SB)/8, $0xba5241a1ba5241a1
+DATA constants<>+752(SB)/8, $0x3baa0ccb3baa0ccb
+DATA constants<>+760(SB)/8, $0x3baa0ccb3baa0ccb
+DATA constants<>+768(SB)/8, $0xbcdbfdd4bcdbfdd4
+DATA constants<>+776(SB)/8, $0xbcdbfdd4bcdbfdd4
+DATA constants<>+784(SB)/8, $0x3de7168f3de7168f
+DATA constants<>+792(SB)/8, $0x3de7168f3de7168f
+DATA constants<>+800(SB)/8, $0xbec0939fbec0939f
+DATA constants<>+808(SB)/8, $0xbec0939fbec0939f
+DATA constants<>+816(SB)/8, $0x3e0375d43e0375d4
+DATA constants<>+824(SB)/8, $0x3e0375d43e0375d4
+DATA constants<>+832(SB)/8, $0x3f75c28f3f75c28f
+DATA constants<>+840(SB)/8, $0x3f75c28f3f75c28f
+DATA constants<>+848(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+856(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+864(SB)/8, $0x3fcc422a3fcc422a
+DATA constants<>+872(SB)/8, $0x3fcc422a3fcc422a
+DATA constants<>+880(SB)/8, $0x3d9222793d922279
+DATA constants<>+888(SB)/8, $0x3d9222793d922279
+DATA constants<>+896(SB)/8, $0x0000000000000000
+DATA constants<>+904(SB)/8, $0x0000000000000000
+DATA constants<>+912(SB)/8, $0x3ecc422a3ecc422a
+DATA constants<>+920(SB)/8, $0x3ecc422a3ecc422a
+DATA constants<>+928(SB)/8, $0x0000000200000001
+DATA constants<>+936(SB)/8, $0x0000000800000004
+DATA constants<>+944(SB)/8, $0x0000002000000010
+DATA constants<>+952(SB)/8, $0x0000008000000040
+DATA constants<>+960(SB)/8, $0x3c0102043c010204
+DATA constants<>+968(SB)/8, $0x3c0102043c010204
+DATA constants<>+976(SB)/8, $0x42fe000042fe0000
+DATA constants<>+984(SB)/8, $0x42fe000042fe0000
+DATA constants<>+992(SB)/8, $0x7f7fffff7f7fffff
+DATA constants<>+1000(SB)/8, $0x7f7fffff7f7fffff
+GLOBL constants<>(SB), RODATA|NOPTR, $1008
+
+DATA bitcounts<>+0(SB)/8, $0x0302020102010100
+DATA bitcounts<>+8(SB)/8, $0x0403030203020201
+DATA bitcounts<>+16(SB)/8, $0x0403030203020201
+DATA bitcounts<>+24(SB)/8, $0x0504040304030302
+DATA bitcounts<>+32(SB)/8, $0x0403030203020201
+DATA bitcounts<>+40(SB)/8, $0x0504040304030302
+DATA bitcounts<>+48(SB)/8, $0x0504040304030302
+DATA bitcounts<>+56(SB)/8, $0x0605050405040403
+DATA bitcounts<>+64(SB)/8, $0x0403030203020201
+DATA bitcounts<>+72(SB)/8, $0x0504040304030302
+DATA bitcounts<>+80(SB)/8, $0x0504040304030302
+DATA bitcounts<>+88(SB)/8, $0x0605050405040403
+DATA bitcounts<>+96(SB)/8, $0x0504040304030302
+DATA bitcounts<>+104(SB)/8, $0x0605050405040403
+DATA bitcounts<>+112(SB)/8, $0x0605050405040403
+DATA bitcounts<>+120(SB)/8, $0x0706060506050504
+DATA bitcounts<>+128(SB)/8, $0x0403030203020201
+DATA bitcounts<>+136(SB)/8, $0x0504040304030302
+DATA bitcounts<>+144(SB)/8, $0x0504040304030302
+DATA bitcounts<>+152(SB)/8, $0x0605050405040403
+DATA bitcounts<>+160(SB)/8, $0x0504040304030302
+DATA bitcounts<>+168(SB)/8, $0x0605050405040403
+DATA bitcounts<>+176(SB)/8, $0x0605050405040403
+DATA bitcounts<>+184(SB)/8, $0x0706060506050504
+DATA bitcounts<>+192(SB)/8, $0x0504040304030302
+DATA bitcounts<>+200(SB)/8, $0x0605050405040403
+DATA bitcounts<>+208(SB)/8, $0x0605050405040403
+DATA bitcounts<>+216(SB)/8, $0x0706060506050504
+DATA bitcounts<>+224(SB)/8, $0x0605050405040403
+DATA bitcounts<>+232(SB)/8, $0x0706060506050504
+DATA bitcounts<>+240(SB)/8, $0x0706060506050504
+DATA bitcounts<>+248(SB)/8, $0x0807070607060605
+GLOBL bitcounts<>(SB), RODATA|NOPTR, $256
+
+DATA placesoffloats<>+0(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+8(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+16(SB)/8, $0x8080808003020100
+DATA placesoffloats<>+24(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+32(SB)/8, $0x0302010080808080
+DATA placesoffloats<>+40(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+48(SB)/8, $0x0706050403020100
+DATA placesoffloats<>+56(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+64(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+72(SB)/8, $0x8080808003020100
+DATA placesoffloats<>+80(SB)/8, $0x8080808003020100
+DATA placesoffloats<>+88(SB)/8, $0x8080808007060504
+DATA placesoffloats<>+96(SB)/8, $0x0302010080808080
+DATA placesoffloats<>+104(SB)/8, $0x8080808007060504
+DATA placesoffloats<>+112(SB)/8, $0x0706050403020100
+DATA placesoffloats<>+120(SB)/8, $0x808080800b0a0908
+DATA placesoffloats<>+128(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+136(SB)/8, $0x0302010080808080
+DATA placesoffloats<>+144(SB)/8, $0x8080808003020100
+DATA placesoffloats<>+152(SB)/8, $0x0706050480808080
+DATA placesoffloats<>+160(SB)/8, $0x0302010080808080
+DATA placesoffloats<>+168(SB)/8, $0x0706050480808080
+DATA placesoffloats<>+176(SB)/8, $0x0706050403020100
+DATA placesoffloats<>+184(SB)/8, $0x0b0a090880808080
+DATA placesoffloats<>+192(SB)/8, $0x8080808080808080
+DATA placesoffloats<>+200(SB)/8, $0x0706050403020100
+DATA placesoffloats<>+208(SB)/8, $0x8080808003020100
+DATA placesoffloats<>+216(SB)/8, $0x0b0a090807060504
+DATA placesoffloats<>+224(SB)/8, $0x0302010080808080
+DATA placesoffloats<>+232(SB)/8, $0x0b0a090807060504
+DATA placesoffloats<>+240(SB)/8, $0x0706050403020100
+DATA placesoffloats<>+248(SB)/8, $0x0f0e0d0c0b0a0908
+GLOBL placesoffloats<>(SB), RODATA|NOPTR, $256
+
 
 // func tileneon_1x32(t *byte)
 TEXT ·tileneon_1x32(SB), NOSPLIT, $0-8
@@ -15344,4 +15307,18320 @@ block:
 	ADD R4, R3, R3
 	SUBS $1, R0, R0
 	BNE block
+	RET
+
+// func sparsedotsneon(t *byte)
+TEXT ·sparsedotsneon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 16(R0), R5
+	MOVD 56(R0), R0
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	MOVWU 0(R4), R6
+	ADD $4, R4, R4
+	SUBS $4, R6, R6
+	BLT ones
+four:
+	LDPW 0(R1), (R7, R8)
+	LDPW 8(R1), (R9, R10)
+	WORD $0x3dc00424 // ldr q4, [x1, #16]
+	ADD $32, R1, R1
+	WORD $0xbc676845 // ldr s5, [x2, x7]
+	WORD $0x5f8410a0 // fmla s0, s5, v4.s[0]
+	WORD $0xbc686845 // ldr s5, [x2, x8]
+	WORD $0x5fa410a1 // fmla s1, s5, v4.s[1]
+	WORD $0xbc696845 // ldr s5, [x2, x9]
+	WORD $0x5f8418a2 // fmla s2, s5, v4.s[2]
+	WORD $0xbc6a6845 // ldr s5, [x2, x10]
+	WORD $0x5fa418a3 // fmla s3, s5, v4.s[3]
+	SUBS $4, R6, R6
+	BGE four
+ones:
+	ADD $4, R6, R6
+	CBZ R6, sum
+one:
+	MOVWU 0(R1), R7
+	WORD $0xbd400424 // ldr s4, [x1, #4]
+	ADD $8, R1, R1
+	WORD $0xbc676845 // ldr s5, [x2, x7]
+	WORD $0x5f8410a0 // fmla s0, s5, v4.s[0]
+	SUBS $1, R6, R6
+	BNE one
+sum:
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0xbd000060 // str s0, [x3]
+	ADD R0, R3, R3
+	SUBS $1, R5, R5
+	BNE row
+	RET
+
+// func sparseneon_1x1(t *byte)
+TEXT ·sparseneon_1x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	TBZ $3, R8, part1
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	B done3
+part1:
+	ADD $0, R10, R10
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10540 // ldr q0, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400141 // ldr d1, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408141 // ld1 {v1.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400141 // ldr s1, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400140 // ldr d0, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408140 // ld1 {v0.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400140 // ldr s0, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad402969 // ldp q9, q10, [x11]
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad402969 // ldp q9, q10, [x11]
+	WORD $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad402969 // ldp q9, q10, [x11]
+	WORD $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad402969 // ldp q9, q10, [x11]
+	WORD $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd400428 // ldr s8, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad402969 // ldp q9, q10, [x11]
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	TBZ $3, R8, part6
+	WORD $0xad400d42 // ldp q2, q3, [x10]
+	B done8
+part6:
+	ADD $0, R10, R10
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10542 // ldr q2, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400143 // ldr d3, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408143 // ld1 {v3.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400143 // ldr s3, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400142 // ldr d2, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408142 // ld1 {v2.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400142 // ldr s2, [x10]
+done8:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c962 // ld1r {v2.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c963 // ld1r {v3.4s}, [x11]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	TBZ $3, R8, part11
+	WORD $0xad000540 // stp q0, q1, [x10]
+	B done15
+part11:
+	ADD $0, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c810540 // str q0, [x10], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair13
+low12:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparse4neon_1x1(t *byte)
+TEXT ·sparse4neon_1x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R11
+	TBZ $3, R8, part1
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	B done3
+part1:
+	ADD $0, R11, R11
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10560 // ldr q0, [x11], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400161 // ldr d1, [x11]
+	TBZ $0, R8, done3
+	ADD $8, R11, R11
+	WORD $0x4d408161 // ld1 {v1.s}[2], [x11]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400161 // ldr s1, [x11]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400160 // ldr d0, [x11]
+	TBZ $0, R8, done3
+	ADD $8, R11, R11
+	WORD $0x4d408160 // ld1 {v0.s}[2], [x11]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400160 // ldr s0, [x11]
+done3:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part6
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	B done8
+part6:
+	ADD $0, R11, R11
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10562 // ldr q2, [x11], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400163 // ldr d3, [x11]
+	TBZ $0, R8, done8
+	ADD $8, R11, R11
+	WORD $0x4d408163 // ld1 {v3.s}[2], [x11]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400163 // ldr s3, [x11]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400162 // ldr d2, [x11]
+	TBZ $0, R8, done8
+	ADD $8, R11, R11
+	WORD $0x4d408162 // ld1 {v2.s}[2], [x11]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400162 // ldr s2, [x11]
+done8:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part11
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	B done13
+part11:
+	ADD $0, R11, R11
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc10564 // ldr q4, [x11], #16
+	TBZ $1, R8, single14
+	WORD $0xfd400165 // ldr d5, [x11]
+	TBZ $0, R8, done13
+	ADD $8, R11, R11
+	WORD $0x4d408165 // ld1 {v5.s}[2], [x11]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd400165 // ldr s5, [x11]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd400164 // ldr d4, [x11]
+	TBZ $0, R8, done13
+	ADD $8, R11, R11
+	WORD $0x4d408164 // ld1 {v4.s}[2], [x11]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd400164 // ldr s4, [x11]
+done13:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part16
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	B done18
+part16:
+	ADD $0, R11, R10
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	TBZ $1, R8, single19
+	WORD $0xfd400147 // ldr d7, [x10]
+	TBZ $0, R8, done18
+	ADD $8, R10, R10
+	WORD $0x4d408147 // ld1 {v7.s}[2], [x10]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd400147 // ldr s7, [x10]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd400146 // ldr d6, [x10]
+	TBZ $0, R8, done18
+	ADD $8, R10, R10
+	WORD $0x4d408146 // ld1 {v6.s}[2], [x10]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd400146 // ldr s6, [x10]
+done18:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4d40c8a2 // ld1r {v2.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4d40c8a4 // ld1r {v4.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea41c85 // mov v5.16b, v4.16b
+	WORD $0x4d40c8a6 // ld1r {v6.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	CBZ R10, sum
+entry:
+	MOVWU 0(R1), R11
+	ADD $4, R1, R12
+	WORD $0x3dc00188 // ldr q8, [x12]
+	ADD R11.UXTW, R2, R12
+	ADD $20, R1, R1
+	WORD $0xad402989 // ldp q9, q10, [x12]
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	WORD $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	WORD $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	SUBS $1, R10, R10
+	BNE entry
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R11
+	TBZ $3, R8, part21
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	B done23
+part21:
+	ADD $0, R11, R11
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc10568 // ldr q8, [x11], #16
+	TBZ $1, R8, single24
+	WORD $0xfd400169 // ldr d9, [x11]
+	TBZ $0, R8, done23
+	ADD $8, R11, R11
+	WORD $0x4d408169 // ld1 {v9.s}[2], [x11]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd400169 // ldr s9, [x11]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd400168 // ldr d8, [x11]
+	TBZ $0, R8, done23
+	ADD $8, R11, R11
+	WORD $0x4d408168 // ld1 {v8.s}[2], [x11]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd400168 // ldr s8, [x11]
+done23:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part26
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	B done28
+part26:
+	ADD $0, R11, R11
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc10568 // ldr q8, [x11], #16
+	TBZ $1, R8, single29
+	WORD $0xfd400169 // ldr d9, [x11]
+	TBZ $0, R8, done28
+	ADD $8, R11, R11
+	WORD $0x4d408169 // ld1 {v9.s}[2], [x11]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd400169 // ldr s9, [x11]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd400168 // ldr d8, [x11]
+	TBZ $0, R8, done28
+	ADD $8, R11, R11
+	WORD $0x4d408168 // ld1 {v8.s}[2], [x11]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd400168 // ldr s8, [x11]
+done28:
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part31
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	B done33
+part31:
+	ADD $0, R11, R11
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc10568 // ldr q8, [x11], #16
+	TBZ $1, R8, single34
+	WORD $0xfd400169 // ldr d9, [x11]
+	TBZ $0, R8, done33
+	ADD $8, R11, R11
+	WORD $0x4d408169 // ld1 {v9.s}[2], [x11]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd400169 // ldr s9, [x11]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd400168 // ldr d8, [x11]
+	TBZ $0, R8, done33
+	ADD $8, R11, R11
+	WORD $0x4d408168 // ld1 {v8.s}[2], [x11]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd400168 // ldr s8, [x11]
+done33:
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part36
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	B done38
+part36:
+	ADD $0, R11, R10
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc10548 // ldr q8, [x10], #16
+	TBZ $1, R8, single39
+	WORD $0xfd400149 // ldr d9, [x10]
+	TBZ $0, R8, done38
+	ADD $8, R10, R10
+	WORD $0x4d408149 // ld1 {v9.s}[2], [x10]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd400149 // ldr s9, [x10]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd400148 // ldr d8, [x10]
+	TBZ $0, R8, done38
+	ADD $8, R10, R10
+	WORD $0x4d408148 // ld1 {v8.s}[2], [x10]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd400148 // ldr s8, [x10]
+done38:
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c968 // ld1r {v8.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c969 // ld1r {v9.4s}, [x11]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R11
+	TBZ $3, R8, part41
+	WORD $0xad000560 // stp q0, q1, [x11]
+	B done45
+part41:
+	ADD $0, R11, R11
+	TBZ $2, R8, low42
+	WORD $0x3c810560 // str q0, [x11], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair43
+low42:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd000160 // str s0, [x11]
+done45:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part46
+	WORD $0xad000d62 // stp q2, q3, [x11]
+	B done50
+part46:
+	ADD $0, R11, R11
+	TBZ $2, R8, low47
+	WORD $0x3c810562 // str q2, [x11], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair48
+low47:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair48:
+	TBZ $1, R8, single49
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single49:
+	TBZ $0, R8, done50
+	WORD $0xbd000160 // str s0, [x11]
+done50:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part51
+	WORD $0xad001564 // stp q4, q5, [x11]
+	B done55
+part51:
+	ADD $0, R11, R11
+	TBZ $2, R8, low52
+	WORD $0x3c810564 // str q4, [x11], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair53
+low52:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair53:
+	TBZ $1, R8, single54
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single54:
+	TBZ $0, R8, done55
+	WORD $0xbd000160 // str s0, [x11]
+done55:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	TBZ $3, R8, part56
+	WORD $0xad001d66 // stp q6, q7, [x11]
+	B done60
+part56:
+	ADD $0, R11, R10
+	TBZ $2, R8, low57
+	WORD $0x3c810546 // str q6, [x10], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair58
+low57:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair58:
+	TBZ $1, R8, single59
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single59:
+	TBZ $0, R8, done60
+	WORD $0xbd000140 // str s0, [x10]
+done60:
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x2(t *byte)
+TEXT ·sparseneon_1x2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	TBZ $3, R8, part1
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	B done3
+part1:
+	ADD $32, R10, R10
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10542 // ldr q2, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400143 // ldr d3, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408143 // ld1 {v3.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400143 // ldr s3, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400142 // ldr d2, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408142 // ld1 {v2.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400142 // ldr s2, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad401544 // ldp q4, q5, [x10]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	TBZ $3, R8, part6
+	WORD $0xad411544 // ldp q4, q5, [x10, #32]
+	B done8
+part6:
+	ADD $32, R10, R10
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10544 // ldr q4, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400145 // ldr d5, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408145 // ld1 {v5.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400145 // ldr s5, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400144 // ldr d4, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408144 // ld1 {v4.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400144 // ldr s4, [x10]
+done8:
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c964 // ld1r {v4.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c965 // ld1r {v5.4s}, [x11]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	TBZ $3, R8, part11
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	B done15
+part11:
+	ADD $32, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c810542 // str q2, [x10], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair13
+low12:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparse4neon_1x2(t *byte)
+TEXT ·sparse4neon_1x2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R11
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	TBZ $3, R8, part1
+	WORD $0xad410d62 // ldp q2, q3, [x11, #32]
+	B done3
+part1:
+	ADD $32, R11, R11
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10562 // ldr q2, [x11], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400163 // ldr d3, [x11]
+	TBZ $0, R8, done3
+	ADD $8, R11, R11
+	WORD $0x4d408163 // ld1 {v3.s}[2], [x11]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400163 // ldr s3, [x11]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400162 // ldr d2, [x11]
+	TBZ $0, R8, done3
+	ADD $8, R11, R11
+	WORD $0x4d408162 // ld1 {v2.s}[2], [x11]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400162 // ldr s2, [x11]
+done3:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	TBZ $3, R8, part6
+	WORD $0xad411d66 // ldp q6, q7, [x11, #32]
+	B done8
+part6:
+	ADD $32, R11, R11
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10566 // ldr q6, [x11], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400167 // ldr d7, [x11]
+	TBZ $0, R8, done8
+	ADD $8, R11, R11
+	WORD $0x4d408167 // ld1 {v7.s}[2], [x11]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400167 // ldr s7, [x11]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400166 // ldr d6, [x11]
+	TBZ $0, R8, done8
+	ADD $8, R11, R11
+	WORD $0x4d408166 // ld1 {v6.s}[2], [x11]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400166 // ldr s6, [x11]
+done8:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	TBZ $3, R8, part11
+	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
+	B done13
+part11:
+	ADD $32, R11, R11
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc1056a // ldr q10, [x11], #16
+	TBZ $1, R8, single14
+	WORD $0xfd40016b // ldr d11, [x11]
+	TBZ $0, R8, done13
+	ADD $8, R11, R11
+	WORD $0x4d40816b // ld1 {v11.s}[2], [x11]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd40016b // ldr s11, [x11]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd40016a // ldr d10, [x11]
+	TBZ $0, R8, done13
+	ADD $8, R11, R11
+	WORD $0x4d40816a // ld1 {v10.s}[2], [x11]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd40016a // ldr s10, [x11]
+done13:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad40356c // ldp q12, q13, [x11]
+	TBZ $3, R8, part16
+	WORD $0xad413d6e // ldp q14, q15, [x11, #32]
+	B done18
+part16:
+	ADD $32, R11, R10
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc1054e // ldr q14, [x10], #16
+	TBZ $1, R8, single19
+	WORD $0xfd40014f // ldr d15, [x10]
+	TBZ $0, R8, done18
+	ADD $8, R10, R10
+	WORD $0x4d40814f // ld1 {v15.s}[2], [x10]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd40014f // ldr s15, [x10]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd40014e // ldr d14, [x10]
+	TBZ $0, R8, done18
+	ADD $8, R10, R10
+	WORD $0x4d40814e // ld1 {v14.s}[2], [x10]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd40014e // ldr s14, [x10]
+done18:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4d40c8a4 // ld1r {v4.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea41c85 // mov v5.16b, v4.16b
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4d40c8a8 // ld1r {v8.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x4ea81d0a // mov v10.16b, v8.16b
+	WORD $0x4ea81d0b // mov v11.16b, v8.16b
+	WORD $0x4d40c8ac // ld1r {v12.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4eac1d8d // mov v13.16b, v12.16b
+	WORD $0x4eac1d8e // mov v14.16b, v12.16b
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	CBZ R10, sum
+entry:
+	MOVWU 0(R1), R11
+	ADD $4, R1, R12
+	WORD $0x3dc00190 // ldr q16, [x12]
+	ADD R11.UXTW, R2, R12
+	ADD $20, R1, R1
+	WORD $0xad404991 // ldp q17, q18, [x12]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad414991 // ldp q17, q18, [x12, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $1, R10, R10
+	BNE entry
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R11
+	WORD $0xad404570 // ldp q16, q17, [x11]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	TBZ $3, R8, part21
+	WORD $0xad414570 // ldp q16, q17, [x11, #32]
+	B done23
+part21:
+	ADD $32, R11, R11
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc10570 // ldr q16, [x11], #16
+	TBZ $1, R8, single24
+	WORD $0xfd400171 // ldr d17, [x11]
+	TBZ $0, R8, done23
+	ADD $8, R11, R11
+	WORD $0x4d408171 // ld1 {v17.s}[2], [x11]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd400171 // ldr s17, [x11]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd400170 // ldr d16, [x11]
+	TBZ $0, R8, done23
+	ADD $8, R11, R11
+	WORD $0x4d408170 // ld1 {v16.s}[2], [x11]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd400170 // ldr s16, [x11]
+done23:
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad404570 // ldp q16, q17, [x11]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	TBZ $3, R8, part26
+	WORD $0xad414570 // ldp q16, q17, [x11, #32]
+	B done28
+part26:
+	ADD $32, R11, R11
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc10570 // ldr q16, [x11], #16
+	TBZ $1, R8, single29
+	WORD $0xfd400171 // ldr d17, [x11]
+	TBZ $0, R8, done28
+	ADD $8, R11, R11
+	WORD $0x4d408171 // ld1 {v17.s}[2], [x11]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd400171 // ldr s17, [x11]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd400170 // ldr d16, [x11]
+	TBZ $0, R8, done28
+	ADD $8, R11, R11
+	WORD $0x4d408170 // ld1 {v16.s}[2], [x11]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd400170 // ldr s16, [x11]
+done28:
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad404570 // ldp q16, q17, [x11]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	TBZ $3, R8, part31
+	WORD $0xad414570 // ldp q16, q17, [x11, #32]
+	B done33
+part31:
+	ADD $32, R11, R11
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc10570 // ldr q16, [x11], #16
+	TBZ $1, R8, single34
+	WORD $0xfd400171 // ldr d17, [x11]
+	TBZ $0, R8, done33
+	ADD $8, R11, R11
+	WORD $0x4d408171 // ld1 {v17.s}[2], [x11]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd400171 // ldr s17, [x11]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd400170 // ldr d16, [x11]
+	TBZ $0, R8, done33
+	ADD $8, R11, R11
+	WORD $0x4d408170 // ld1 {v16.s}[2], [x11]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd400170 // ldr s16, [x11]
+done33:
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad404570 // ldp q16, q17, [x11]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	TBZ $3, R8, part36
+	WORD $0xad414570 // ldp q16, q17, [x11, #32]
+	B done38
+part36:
+	ADD $32, R11, R10
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc10550 // ldr q16, [x10], #16
+	TBZ $1, R8, single39
+	WORD $0xfd400151 // ldr d17, [x10]
+	TBZ $0, R8, done38
+	ADD $8, R10, R10
+	WORD $0x4d408151 // ld1 {v17.s}[2], [x10]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd400151 // ldr s17, [x10]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd400150 // ldr d16, [x10]
+	TBZ $0, R8, done38
+	ADD $8, R10, R10
+	WORD $0x4d408150 // ld1 {v16.s}[2], [x10]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd400150 // ldr s16, [x10]
+done38:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c970 // ld1r {v16.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c971 // ld1r {v17.4s}, [x11]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R11
+	WORD $0xad000560 // stp q0, q1, [x11]
+	TBZ $3, R8, part41
+	WORD $0xad010d62 // stp q2, q3, [x11, #32]
+	B done45
+part41:
+	ADD $32, R11, R11
+	TBZ $2, R8, low42
+	WORD $0x3c810562 // str q2, [x11], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair43
+low42:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd000160 // str s0, [x11]
+done45:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad001564 // stp q4, q5, [x11]
+	TBZ $3, R8, part46
+	WORD $0xad011d66 // stp q6, q7, [x11, #32]
+	B done50
+part46:
+	ADD $32, R11, R11
+	TBZ $2, R8, low47
+	WORD $0x3c810566 // str q6, [x11], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair48
+low47:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair48:
+	TBZ $1, R8, single49
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single49:
+	TBZ $0, R8, done50
+	WORD $0xbd000160 // str s0, [x11]
+done50:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad002568 // stp q8, q9, [x11]
+	TBZ $3, R8, part51
+	WORD $0xad012d6a // stp q10, q11, [x11, #32]
+	B done55
+part51:
+	ADD $32, R11, R11
+	TBZ $2, R8, low52
+	WORD $0x3c81056a // str q10, [x11], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair53
+low52:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair53:
+	TBZ $1, R8, single54
+	WORD $0xfc008560 // str d0, [x11], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single54:
+	TBZ $0, R8, done55
+	WORD $0xbd000160 // str s0, [x11]
+done55:
+	ADD R9, R10, R10
+	MOVD R10, R11
+	WORD $0xad00356c // stp q12, q13, [x11]
+	TBZ $3, R8, part56
+	WORD $0xad013d6e // stp q14, q15, [x11, #32]
+	B done60
+part56:
+	ADD $32, R11, R10
+	TBZ $2, R8, low57
+	WORD $0x3c81054e // str q14, [x10], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair58
+low57:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair58:
+	TBZ $1, R8, single59
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single59:
+	TBZ $0, R8, done60
+	WORD $0xbd000140 // str s0, [x10]
+done60:
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x3(t *byte)
+TEXT ·sparseneon_1x3(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	TBZ $3, R8, part1
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	B done3
+part1:
+	ADD $64, R10, R10
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10544 // ldr q4, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400145 // ldr d5, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408145 // ld1 {v5.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400145 // ldr s5, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400144 // ldr d4, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408144 // ld1 {v4.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400144 // ldr s4, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad401d46 // ldp q6, q7, [x10]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0xad411d46 // ldp q6, q7, [x10, #32]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	TBZ $3, R8, part6
+	WORD $0xad421d46 // ldp q6, q7, [x10, #64]
+	B done8
+part6:
+	ADD $64, R10, R10
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400147 // ldr d7, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408147 // ld1 {v7.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400147 // ldr s7, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400146 // ldr d6, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408146 // ld1 {v6.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400146 // ldr s6, [x10]
+done8:
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c966 // ld1r {v6.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c967 // ld1r {v7.4s}, [x11]
+	WORD $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	TBZ $3, R8, part11
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	B done15
+part11:
+	ADD $64, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c810544 // str q4, [x10], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair13
+low12:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x4(t *byte)
+TEXT ·sparseneon_1x4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	TBZ $3, R8, part1
+	WORD $0xad431d46 // ldp q6, q7, [x10, #96]
+	B done3
+part1:
+	ADD $96, R10, R10
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400147 // ldr d7, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408147 // ld1 {v7.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400147 // ldr s7, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400146 // ldr d6, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408146 // ld1 {v6.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400146 // ldr s6, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad402548 // ldp q8, q9, [x10]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0xad412548 // ldp q8, q9, [x10, #32]
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0xad422548 // ldp q8, q9, [x10, #64]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	TBZ $3, R8, part6
+	WORD $0xad432548 // ldp q8, q9, [x10, #96]
+	B done8
+part6:
+	ADD $96, R10, R10
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10548 // ldr q8, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400149 // ldr d9, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408149 // ld1 {v9.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400149 // ldr s9, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400148 // ldr d8, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408148 // ld1 {v8.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400148 // ldr s8, [x10]
+done8:
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c968 // ld1r {v8.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c969 // ld1r {v9.4s}, [x11]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	TBZ $3, R8, part11
+	WORD $0xad031d46 // stp q6, q7, [x10, #96]
+	B done15
+part11:
+	ADD $96, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c810546 // str q6, [x10], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair13
+low12:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x5(t *byte)
+TEXT ·sparseneon_1x5(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	WORD $0xad431d46 // ldp q6, q7, [x10, #96]
+	TBZ $3, R8, part1
+	WORD $0xad442548 // ldp q8, q9, [x10, #128]
+	B done3
+part1:
+	ADD $128, R10, R10
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc10548 // ldr q8, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd400149 // ldr d9, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408149 // ld1 {v9.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd400149 // ldr s9, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd400148 // ldr d8, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d408148 // ld1 {v8.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd400148 // ldr s8, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40316b // ldp q11, q12, [x11]
+	WORD $0x4f8a1160 // fmla v0.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1181 // fmla v1.4s, v12.4s, v10.s[0]
+	WORD $0xad41316b // ldp q11, q12, [x11, #32]
+	WORD $0x4f8a1162 // fmla v2.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1183 // fmla v3.4s, v12.4s, v10.s[0]
+	WORD $0xad42316b // ldp q11, q12, [x11, #64]
+	WORD $0x4f8a1164 // fmla v4.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1185 // fmla v5.4s, v12.4s, v10.s[0]
+	WORD $0xad43316b // ldp q11, q12, [x11, #96]
+	WORD $0x4f8a1166 // fmla v6.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1187 // fmla v7.4s, v12.4s, v10.s[0]
+	WORD $0xad44316b // ldp q11, q12, [x11, #128]
+	WORD $0x4f8a1168 // fmla v8.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1189 // fmla v9.4s, v12.4s, v10.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad40316b // ldp q11, q12, [x11]
+	WORD $0x4faa1160 // fmla v0.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1181 // fmla v1.4s, v12.4s, v10.s[1]
+	WORD $0xad41316b // ldp q11, q12, [x11, #32]
+	WORD $0x4faa1162 // fmla v2.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1183 // fmla v3.4s, v12.4s, v10.s[1]
+	WORD $0xad42316b // ldp q11, q12, [x11, #64]
+	WORD $0x4faa1164 // fmla v4.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1185 // fmla v5.4s, v12.4s, v10.s[1]
+	WORD $0xad43316b // ldp q11, q12, [x11, #96]
+	WORD $0x4faa1166 // fmla v6.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1187 // fmla v7.4s, v12.4s, v10.s[1]
+	WORD $0xad44316b // ldp q11, q12, [x11, #128]
+	WORD $0x4faa1168 // fmla v8.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1189 // fmla v9.4s, v12.4s, v10.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad40316b // ldp q11, q12, [x11]
+	WORD $0x4f8a1960 // fmla v0.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1981 // fmla v1.4s, v12.4s, v10.s[2]
+	WORD $0xad41316b // ldp q11, q12, [x11, #32]
+	WORD $0x4f8a1962 // fmla v2.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1983 // fmla v3.4s, v12.4s, v10.s[2]
+	WORD $0xad42316b // ldp q11, q12, [x11, #64]
+	WORD $0x4f8a1964 // fmla v4.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1985 // fmla v5.4s, v12.4s, v10.s[2]
+	WORD $0xad43316b // ldp q11, q12, [x11, #96]
+	WORD $0x4f8a1966 // fmla v6.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1987 // fmla v7.4s, v12.4s, v10.s[2]
+	WORD $0xad44316b // ldp q11, q12, [x11, #128]
+	WORD $0x4f8a1968 // fmla v8.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1989 // fmla v9.4s, v12.4s, v10.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad40316b // ldp q11, q12, [x11]
+	WORD $0x4faa1960 // fmla v0.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1981 // fmla v1.4s, v12.4s, v10.s[3]
+	WORD $0xad41316b // ldp q11, q12, [x11, #32]
+	WORD $0x4faa1962 // fmla v2.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1983 // fmla v3.4s, v12.4s, v10.s[3]
+	WORD $0xad42316b // ldp q11, q12, [x11, #64]
+	WORD $0x4faa1964 // fmla v4.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1985 // fmla v5.4s, v12.4s, v10.s[3]
+	WORD $0xad43316b // ldp q11, q12, [x11, #96]
+	WORD $0x4faa1966 // fmla v6.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1987 // fmla v7.4s, v12.4s, v10.s[3]
+	WORD $0xad44316b // ldp q11, q12, [x11, #128]
+	WORD $0x4faa1968 // fmla v8.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1989 // fmla v9.4s, v12.4s, v10.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd40042a // ldr s10, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40316b // ldp q11, q12, [x11]
+	WORD $0x4f8a1160 // fmla v0.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1181 // fmla v1.4s, v12.4s, v10.s[0]
+	WORD $0xad41316b // ldp q11, q12, [x11, #32]
+	WORD $0x4f8a1162 // fmla v2.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1183 // fmla v3.4s, v12.4s, v10.s[0]
+	WORD $0xad42316b // ldp q11, q12, [x11, #64]
+	WORD $0x4f8a1164 // fmla v4.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1185 // fmla v5.4s, v12.4s, v10.s[0]
+	WORD $0xad43316b // ldp q11, q12, [x11, #96]
+	WORD $0x4f8a1166 // fmla v6.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1187 // fmla v7.4s, v12.4s, v10.s[0]
+	WORD $0xad44316b // ldp q11, q12, [x11, #128]
+	WORD $0x4f8a1168 // fmla v8.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1189 // fmla v9.4s, v12.4s, v10.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad402d4a // ldp q10, q11, [x10]
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0xad412d4a // ldp q10, q11, [x10, #32]
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0xad422d4a // ldp q10, q11, [x10, #64]
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0xad432d4a // ldp q10, q11, [x10, #96]
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	TBZ $3, R8, part6
+	WORD $0xad442d4a // ldp q10, q11, [x10, #128]
+	B done8
+part6:
+	ADD $128, R10, R10
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd40014b // ldr d11, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814b // ld1 {v11.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd40014b // ldr s11, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd40014a // ldr d10, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814a // ld1 {v10.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd40014a // ldr s10, [x10]
+done8:
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c96a // ld1r {v10.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c96b // ld1r {v11.4s}, [x11]
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4eabf463 // fmin v3.4s, v3.4s, v11.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4eabf484 // fmin v4.4s, v4.4s, v11.4s
+	WORD $0x4e2af4a5 // fmax v5.4s, v5.4s, v10.4s
+	WORD $0x4eabf4a5 // fmin v5.4s, v5.4s, v11.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4eabf4c6 // fmin v6.4s, v6.4s, v11.4s
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4eabf508 // fmin v8.4s, v8.4s, v11.4s
+	WORD $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	WORD $0x4eabf529 // fmin v9.4s, v9.4s, v11.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	WORD $0xad031d46 // stp q6, q7, [x10, #96]
+	TBZ $3, R8, part11
+	WORD $0xad042548 // stp q8, q9, [x10, #128]
+	B done15
+part11:
+	ADD $128, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c810548 // str q8, [x10], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair13
+low12:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x6(t *byte)
+TEXT ·sparseneon_1x6(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	WORD $0xad431d46 // ldp q6, q7, [x10, #96]
+	WORD $0xad442548 // ldp q8, q9, [x10, #128]
+	TBZ $3, R8, part1
+	WORD $0xad452d4a // ldp q10, q11, [x10, #160]
+	B done3
+part1:
+	ADD $160, R10, R10
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd40014b // ldr d11, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814b // ld1 {v11.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd40014b // ldr s11, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd40014a // ldr d10, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814a // ld1 {v10.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd40014a // ldr s10, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	WORD $0xad43396d // ldp q13, q14, [x11, #96]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	WORD $0xad44396d // ldp q13, q14, [x11, #128]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad45396d // ldp q13, q14, [x11, #160]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
+	WORD $0xad43396d // ldp q13, q14, [x11, #96]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	WORD $0xad44396d // ldp q13, q14, [x11, #128]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	WORD $0xad45396d // ldp q13, q14, [x11, #160]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	WORD $0xad43396d // ldp q13, q14, [x11, #96]
+	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
+	WORD $0xad44396d // ldp q13, q14, [x11, #128]
+	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
+	WORD $0xad45396d // ldp q13, q14, [x11, #160]
+	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
+	WORD $0xad43396d // ldp q13, q14, [x11, #96]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	WORD $0xad44396d // ldp q13, q14, [x11, #128]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	WORD $0xad45396d // ldp q13, q14, [x11, #160]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40396d // ldp q13, q14, [x11]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad41396d // ldp q13, q14, [x11, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad42396d // ldp q13, q14, [x11, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	WORD $0xad43396d // ldp q13, q14, [x11, #96]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	WORD $0xad44396d // ldp q13, q14, [x11, #128]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad45396d // ldp q13, q14, [x11, #160]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad40354c // ldp q12, q13, [x10]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0xad41354c // ldp q12, q13, [x10, #32]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0xad42354c // ldp q12, q13, [x10, #64]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0xad43354c // ldp q12, q13, [x10, #96]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0xad44354c // ldp q12, q13, [x10, #128]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	TBZ $3, R8, part6
+	WORD $0xad45354c // ldp q12, q13, [x10, #160]
+	B done8
+part6:
+	ADD $160, R10, R10
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc1054c // ldr q12, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd40014d // ldr d13, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814d // ld1 {v13.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd40014d // ldr s13, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd40014c // ldr d12, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814c // ld1 {v12.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd40014c // ldr s12, [x10]
+done8:
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c96d // ld1r {v13.4s}, [x11]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	WORD $0xad031d46 // stp q6, q7, [x10, #96]
+	WORD $0xad042548 // stp q8, q9, [x10, #128]
+	TBZ $3, R8, part11
+	WORD $0xad052d4a // stp q10, q11, [x10, #160]
+	B done15
+part11:
+	ADD $160, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c81054a // str q10, [x10], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair13
+low12:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x7(t *byte)
+TEXT ·sparseneon_1x7(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	WORD $0xad431d46 // ldp q6, q7, [x10, #96]
+	WORD $0xad442548 // ldp q8, q9, [x10, #128]
+	WORD $0xad452d4a // ldp q10, q11, [x10, #160]
+	TBZ $3, R8, part1
+	WORD $0xad46354c // ldp q12, q13, [x10, #192]
+	B done3
+part1:
+	ADD $192, R10, R10
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc1054c // ldr q12, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd40014d // ldr d13, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814d // ld1 {v13.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd40014d // ldr s13, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd40014c // ldr d12, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814c // ld1 {v12.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd40014c // ldr s12, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc0042e // ldr q14, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40416f // ldp q15, q16, [x11]
+	WORD $0x4f8e11e0 // fmla v0.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1201 // fmla v1.4s, v16.4s, v14.s[0]
+	WORD $0xad41416f // ldp q15, q16, [x11, #32]
+	WORD $0x4f8e11e2 // fmla v2.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1203 // fmla v3.4s, v16.4s, v14.s[0]
+	WORD $0xad42416f // ldp q15, q16, [x11, #64]
+	WORD $0x4f8e11e4 // fmla v4.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1205 // fmla v5.4s, v16.4s, v14.s[0]
+	WORD $0xad43416f // ldp q15, q16, [x11, #96]
+	WORD $0x4f8e11e6 // fmla v6.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1207 // fmla v7.4s, v16.4s, v14.s[0]
+	WORD $0xad44416f // ldp q15, q16, [x11, #128]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	WORD $0xad45416f // ldp q15, q16, [x11, #160]
+	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	WORD $0xad46416f // ldp q15, q16, [x11, #192]
+	WORD $0x4f8e11ec // fmla v12.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120d // fmla v13.4s, v16.4s, v14.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad40416f // ldp q15, q16, [x11]
+	WORD $0x4fae11e0 // fmla v0.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1201 // fmla v1.4s, v16.4s, v14.s[1]
+	WORD $0xad41416f // ldp q15, q16, [x11, #32]
+	WORD $0x4fae11e2 // fmla v2.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1203 // fmla v3.4s, v16.4s, v14.s[1]
+	WORD $0xad42416f // ldp q15, q16, [x11, #64]
+	WORD $0x4fae11e4 // fmla v4.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1205 // fmla v5.4s, v16.4s, v14.s[1]
+	WORD $0xad43416f // ldp q15, q16, [x11, #96]
+	WORD $0x4fae11e6 // fmla v6.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1207 // fmla v7.4s, v16.4s, v14.s[1]
+	WORD $0xad44416f // ldp q15, q16, [x11, #128]
+	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
+	WORD $0xad45416f // ldp q15, q16, [x11, #160]
+	WORD $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	WORD $0xad46416f // ldp q15, q16, [x11, #192]
+	WORD $0x4fae11ec // fmla v12.4s, v15.4s, v14.s[1]
+	WORD $0x4fae120d // fmla v13.4s, v16.4s, v14.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad40416f // ldp q15, q16, [x11]
+	WORD $0x4f8e19e0 // fmla v0.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a01 // fmla v1.4s, v16.4s, v14.s[2]
+	WORD $0xad41416f // ldp q15, q16, [x11, #32]
+	WORD $0x4f8e19e2 // fmla v2.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a03 // fmla v3.4s, v16.4s, v14.s[2]
+	WORD $0xad42416f // ldp q15, q16, [x11, #64]
+	WORD $0x4f8e19e4 // fmla v4.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a05 // fmla v5.4s, v16.4s, v14.s[2]
+	WORD $0xad43416f // ldp q15, q16, [x11, #96]
+	WORD $0x4f8e19e6 // fmla v6.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a07 // fmla v7.4s, v16.4s, v14.s[2]
+	WORD $0xad44416f // ldp q15, q16, [x11, #128]
+	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	WORD $0xad45416f // ldp q15, q16, [x11, #160]
+	WORD $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	WORD $0xad46416f // ldp q15, q16, [x11, #192]
+	WORD $0x4f8e19ec // fmla v12.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a0d // fmla v13.4s, v16.4s, v14.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad40416f // ldp q15, q16, [x11]
+	WORD $0x4fae19e0 // fmla v0.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a01 // fmla v1.4s, v16.4s, v14.s[3]
+	WORD $0xad41416f // ldp q15, q16, [x11, #32]
+	WORD $0x4fae19e2 // fmla v2.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a03 // fmla v3.4s, v16.4s, v14.s[3]
+	WORD $0xad42416f // ldp q15, q16, [x11, #64]
+	WORD $0x4fae19e4 // fmla v4.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a05 // fmla v5.4s, v16.4s, v14.s[3]
+	WORD $0xad43416f // ldp q15, q16, [x11, #96]
+	WORD $0x4fae19e6 // fmla v6.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a07 // fmla v7.4s, v16.4s, v14.s[3]
+	WORD $0xad44416f // ldp q15, q16, [x11, #128]
+	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
+	WORD $0xad45416f // ldp q15, q16, [x11, #160]
+	WORD $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	WORD $0xad46416f // ldp q15, q16, [x11, #192]
+	WORD $0x4fae19ec // fmla v12.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a0d // fmla v13.4s, v16.4s, v14.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd40042e // ldr s14, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad40416f // ldp q15, q16, [x11]
+	WORD $0x4f8e11e0 // fmla v0.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1201 // fmla v1.4s, v16.4s, v14.s[0]
+	WORD $0xad41416f // ldp q15, q16, [x11, #32]
+	WORD $0x4f8e11e2 // fmla v2.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1203 // fmla v3.4s, v16.4s, v14.s[0]
+	WORD $0xad42416f // ldp q15, q16, [x11, #64]
+	WORD $0x4f8e11e4 // fmla v4.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1205 // fmla v5.4s, v16.4s, v14.s[0]
+	WORD $0xad43416f // ldp q15, q16, [x11, #96]
+	WORD $0x4f8e11e6 // fmla v6.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1207 // fmla v7.4s, v16.4s, v14.s[0]
+	WORD $0xad44416f // ldp q15, q16, [x11, #128]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	WORD $0xad45416f // ldp q15, q16, [x11, #160]
+	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	WORD $0xad46416f // ldp q15, q16, [x11, #192]
+	WORD $0x4f8e11ec // fmla v12.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120d // fmla v13.4s, v16.4s, v14.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad403d4e // ldp q14, q15, [x10]
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0xad413d4e // ldp q14, q15, [x10, #32]
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0xad423d4e // ldp q14, q15, [x10, #64]
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+	WORD $0xad433d4e // ldp q14, q15, [x10, #96]
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0xad443d4e // ldp q14, q15, [x10, #128]
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0xad453d4e // ldp q14, q15, [x10, #160]
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	TBZ $3, R8, part6
+	WORD $0xad463d4e // ldp q14, q15, [x10, #192]
+	B done8
+part6:
+	ADD $192, R10, R10
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc1054e // ldr q14, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd40014f // ldr d15, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814f // ld1 {v15.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd40014f // ldr s15, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd40014e // ldr d14, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d40814e // ld1 {v14.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd40014e // ldr s14, [x10]
+done8:
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c96e // ld1r {v14.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c96f // ld1r {v15.4s}, [x11]
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4e7 // fmax v7.4s, v7.4s, v14.4s
+	WORD $0x4eaff4e7 // fmin v7.4s, v7.4s, v15.4s
+	WORD $0x4e2ef508 // fmax v8.4s, v8.4s, v14.4s
+	WORD $0x4eaff508 // fmin v8.4s, v8.4s, v15.4s
+	WORD $0x4e2ef529 // fmax v9.4s, v9.4s, v14.4s
+	WORD $0x4eaff529 // fmin v9.4s, v9.4s, v15.4s
+	WORD $0x4e2ef54a // fmax v10.4s, v10.4s, v14.4s
+	WORD $0x4eaff54a // fmin v10.4s, v10.4s, v15.4s
+	WORD $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
+	WORD $0x4eaff56b // fmin v11.4s, v11.4s, v15.4s
+	WORD $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
+	WORD $0x4eaff58c // fmin v12.4s, v12.4s, v15.4s
+	WORD $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+	WORD $0x4eaff5ad // fmin v13.4s, v13.4s, v15.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	WORD $0xad031d46 // stp q6, q7, [x10, #96]
+	WORD $0xad042548 // stp q8, q9, [x10, #128]
+	WORD $0xad052d4a // stp q10, q11, [x10, #160]
+	TBZ $3, R8, part11
+	WORD $0xad06354c // stp q12, q13, [x10, #192]
+	B done15
+part11:
+	ADD $192, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c81054c // str q12, [x10], #16
+	WORD $0x4ead1da0 // mov v0.16b, v13.16b
+	B pair13
+low12:
+	WORD $0x4eac1d80 // mov v0.16b, v12.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_1x8(t *byte)
+TEXT ·sparseneon_1x8(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R9
+	MOVD 56(R0), R9
+row:
+	MOVD 80(R0), R10
+	TBZ $0, R10, new
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad400540 // ldp q0, q1, [x10]
+	WORD $0xad410d42 // ldp q2, q3, [x10, #32]
+	WORD $0xad421544 // ldp q4, q5, [x10, #64]
+	WORD $0xad431d46 // ldp q6, q7, [x10, #96]
+	WORD $0xad442548 // ldp q8, q9, [x10, #128]
+	WORD $0xad452d4a // ldp q10, q11, [x10, #160]
+	WORD $0xad46354c // ldp q12, q13, [x10, #192]
+	TBZ $3, R8, part1
+	WORD $0xad473d4e // ldp q14, q15, [x10, #224]
+	B done3
+part1:
+	ADD $224, R10, R10
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc1054e // ldr q14, [x10], #16
+	TBZ $1, R8, single4
+	WORD $0xfd40014f // ldr d15, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814f // ld1 {v15.s}[2], [x10]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd40014f // ldr s15, [x10]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd40014e // ldr d14, [x10]
+	TBZ $0, R8, done3
+	ADD $8, R10, R10
+	WORD $0x4d40814e // ld1 {v14.s}[2], [x10]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd40014e // ldr s14, [x10]
+done3:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4ea01c0f // mov v15.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R10
+	ADD $4, R4, R4
+	SUBS $4, R10, R10
+	BLT ones
+four:
+	LDPW 0(R1), (R11, R12)
+	LDPW 8(R1), (R13, R14)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	WORD $0xad444971 // ldp q17, q18, [x11, #128]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad454971 // ldp q17, q18, [x11, #160]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	WORD $0xad464971 // ldp q17, q18, [x11, #192]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad474971 // ldp q17, q18, [x11, #224]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD R12.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	WORD $0xad444971 // ldp q17, q18, [x11, #128]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	WORD $0xad454971 // ldp q17, q18, [x11, #160]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	WORD $0xad464971 // ldp q17, q18, [x11, #192]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	WORD $0xad474971 // ldp q17, q18, [x11, #224]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R13.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	WORD $0xad444971 // ldp q17, q18, [x11, #128]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0xad454971 // ldp q17, q18, [x11, #160]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	WORD $0xad464971 // ldp q17, q18, [x11, #192]
+	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	WORD $0xad474971 // ldp q17, q18, [x11, #224]
+	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	ADD R14.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	WORD $0xad444971 // ldp q17, q18, [x11, #128]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	WORD $0xad454971 // ldp q17, q18, [x11, #160]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	WORD $0xad464971 // ldp q17, q18, [x11, #192]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad474971 // ldp q17, q18, [x11, #224]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R10, R10
+	BGE four
+ones:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	MOVWU 0(R1), R11
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R11.UXTW, R2, R11
+	WORD $0xad404971 // ldp q17, q18, [x11]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad414971 // ldp q17, q18, [x11, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad424971 // ldp q17, q18, [x11, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad434971 // ldp q17, q18, [x11, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	WORD $0xad444971 // ldp q17, q18, [x11, #128]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad454971 // ldp q17, q18, [x11, #160]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	WORD $0xad464971 // ldp q17, q18, [x11, #192]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad474971 // ldp q17, q18, [x11, #224]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R10
+	MOVD R10, R10
+	WORD $0xad404550 // ldp q16, q17, [x10]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0xad414550 // ldp q16, q17, [x10, #32]
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0xad424550 // ldp q16, q17, [x10, #64]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0xad434550 // ldp q16, q17, [x10, #96]
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0xad444550 // ldp q16, q17, [x10, #128]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0xad454550 // ldp q16, q17, [x10, #160]
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	WORD $0xad464550 // ldp q16, q17, [x10, #192]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	TBZ $3, R8, part6
+	WORD $0xad474550 // ldp q16, q17, [x10, #224]
+	B done8
+part6:
+	ADD $224, R10, R10
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10550 // ldr q16, [x10], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400151 // ldr d17, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408151 // ld1 {v17.s}[2], [x10]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400151 // ldr s17, [x10]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400150 // ldr d16, [x10]
+	TBZ $0, R8, done8
+	ADD $8, R10, R10
+	WORD $0x4d408150 // ld1 {v16.s}[2], [x10]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400150 // ldr s16, [x10]
+done8:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R9, R6, R6
+nores:
+	MOVD 80(R0), R10
+	TBZ $1, R10, noclip
+	ADD $96, R0, R10
+	ADD $0, R10, R11
+	WORD $0x4d40c970 // ld1r {v16.4s}, [x11]
+	ADD $4, R10, R11
+	WORD $0x4d40c971 // ld1r {v17.4s}, [x11]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R10
+	MOVD R10, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	WORD $0xad021544 // stp q4, q5, [x10, #64]
+	WORD $0xad031d46 // stp q6, q7, [x10, #96]
+	WORD $0xad042548 // stp q8, q9, [x10, #128]
+	WORD $0xad052d4a // stp q10, q11, [x10, #160]
+	WORD $0xad06354c // stp q12, q13, [x10, #192]
+	TBZ $3, R8, part11
+	WORD $0xad073d4e // stp q14, q15, [x10, #224]
+	B done15
+part11:
+	ADD $224, R10, R10
+	TBZ $2, R8, low12
+	WORD $0x3c81054e // str q14, [x10], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair13
+low12:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair13:
+	TBZ $1, R8, single14
+	WORD $0xfc008540 // str d0, [x10], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single14:
+	TBZ $0, R8, done15
+	WORD $0xbd000140 // str s0, [x10]
+done15:
+	ADD R9, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_2x1(t *byte)
+TEXT ·sparseneon_2x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R12
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10582 // ldr q2, [x12], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400183 // ldr d3, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d408183 // ld1 {v3.s}[2], [x12]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400183 // ldr s3, [x12]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400182 // ldr d2, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d408182 // ld1 {v2.s}[2], [x12]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400182 // ldr s2, [x12]
+done8:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done18
+part16:
+	ADD $0, R12, R12
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd400185 // ldr d5, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408185 // ld1 {v5.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd400185 // ldr s5, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd400184 // ldr d4, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408184 // ld1 {v4.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd400184 // ldr s4, [x12]
+done18:
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9a4 // ld1r {v4.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9a5 // ld1r {v5.4s}, [x13]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done25
+part21:
+	ADD $0, R12, R13
+	TBZ $2, R8, low22
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair23
+low22:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair23:
+	TBZ $1, R8, single24
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single24:
+	TBZ $0, R8, done25
+	WORD $0xbd0001a0 // str s0, [x13]
+done25:
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done30
+part26:
+	ADD $0, R12, R12
+	TBZ $2, R8, low27
+	WORD $0x3c810582 // str q2, [x12], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair28
+low27:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair28:
+	TBZ $1, R8, single29
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single29:
+	TBZ $0, R8, done30
+	WORD $0xbd000180 // str s0, [x12]
+done30:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparse4neon_2x1(t *byte)
+TEXT ·sparse4neon_2x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R13
+	TBZ $3, R8, part1
+	WORD $0xad4005a0 // ldp q0, q1, [x13]
+	B done3
+part1:
+	ADD $0, R13, R14
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105c0 // ldr q0, [x14], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001c1 // ldr d1, [x14]
+	TBZ $0, R8, done3
+	ADD $8, R14, R14
+	WORD $0x4d4081c1 // ld1 {v1.s}[2], [x14]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001c1 // ldr s1, [x14]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001c0 // ldr d0, [x14]
+	TBZ $0, R8, done3
+	ADD $8, R14, R14
+	WORD $0x4d4081c0 // ld1 {v0.s}[2], [x14]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001c0 // ldr s0, [x14]
+done3:
+	ADD R10, R13, R13
+	TBZ $3, R8, part6
+	WORD $0xad400da2 // ldp q2, q3, [x13]
+	B done8
+part6:
+	ADD $0, R13, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part11
+	WORD $0xad4015a4 // ldp q4, q5, [x13]
+	B done13
+part11:
+	ADD $0, R13, R14
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001c5 // ldr d5, [x14]
+	TBZ $0, R8, done13
+	ADD $8, R14, R14
+	WORD $0x4d4081c5 // ld1 {v5.s}[2], [x14]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001c4 // ldr d4, [x14]
+	TBZ $0, R8, done13
+	ADD $8, R14, R14
+	WORD $0x4d4081c4 // ld1 {v4.s}[2], [x14]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001c4 // ldr s4, [x14]
+done13:
+	ADD R10, R13, R13
+	TBZ $3, R8, part16
+	WORD $0xad401da6 // ldp q6, q7, [x13]
+	B done18
+part16:
+	ADD $0, R13, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part21
+	WORD $0xad4025a8 // ldp q8, q9, [x13]
+	B done23
+part21:
+	ADD $0, R13, R14
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001c9 // ldr d9, [x14]
+	TBZ $0, R8, done23
+	ADD $8, R14, R14
+	WORD $0x4d4081c9 // ld1 {v9.s}[2], [x14]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001c9 // ldr s9, [x14]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001c8 // ldr d8, [x14]
+	TBZ $0, R8, done23
+	ADD $8, R14, R14
+	WORD $0x4d4081c8 // ld1 {v8.s}[2], [x14]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001c8 // ldr s8, [x14]
+done23:
+	ADD R10, R13, R13
+	TBZ $3, R8, part26
+	WORD $0xad402daa // ldp q10, q11, [x13]
+	B done28
+part26:
+	ADD $0, R13, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001aa // ldr s10, [x13]
+done28:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part31
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	B done33
+part31:
+	ADD $0, R13, R12
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc1058c // ldr q12, [x12], #16
+	TBZ $1, R8, single34
+	WORD $0xfd40018d // ldr d13, [x12]
+	TBZ $0, R8, done33
+	ADD $8, R12, R12
+	WORD $0x4d40818d // ld1 {v13.s}[2], [x12]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd40018d // ldr s13, [x12]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd40018c // ldr d12, [x12]
+	TBZ $0, R8, done33
+	ADD $8, R12, R12
+	WORD $0x4d40818c // ld1 {v12.s}[2], [x12]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd40018c // ldr s12, [x12]
+done33:
+	ADD R10, R13, R13
+	TBZ $3, R8, part36
+	WORD $0xad403dae // ldp q14, q15, [x13]
+	B done38
+part36:
+	ADD $0, R13, R12
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc1058e // ldr q14, [x12], #16
+	TBZ $1, R8, single39
+	WORD $0xfd40018f // ldr d15, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d40818f // ld1 {v15.s}[2], [x12]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd40018f // ldr s15, [x12]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd40018e // ldr d14, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d40818e // ld1 {v14.s}[2], [x12]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd40018e // ldr s14, [x12]
+done38:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4d40c8a4 // ld1r {v4.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea41c85 // mov v5.16b, v4.16b
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4d40c8a8 // ld1r {v8.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x4ea81d0a // mov v10.16b, v8.16b
+	WORD $0x4ea81d0b // mov v11.16b, v8.16b
+	WORD $0x4d40c8ac // ld1r {v12.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4eac1d8d // mov v13.16b, v12.16b
+	WORD $0x4eac1d8e // mov v14.16b, v12.16b
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	CBZ R12, sum
+entry:
+	MOVWU 0(R1), R13
+	ADD $4, R1, R14
+	WORD $0x3dc001d0 // ldr q16, [x14]
+	ADD R13.UXTW, R2, R14
+	ADD $20, R1, R1
+	WORD $0xad4049d1 // ldp q17, q18, [x14]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	ADD R9, R14, R14
+	WORD $0xad4049d1 // ldp q17, q18, [x14]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $1, R12, R12
+	BNE entry
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R13
+	TBZ $3, R8, part41
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done43
+part41:
+	ADD $0, R13, R14
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low42
+	WORD $0x3cc105d0 // ldr q16, [x14], #16
+	TBZ $1, R8, single44
+	WORD $0xfd4001d1 // ldr d17, [x14]
+	TBZ $0, R8, done43
+	ADD $8, R14, R14
+	WORD $0x4d4081d1 // ld1 {v17.s}[2], [x14]
+	B done43
+single44:
+	TBZ $0, R8, done43
+	WORD $0xbd4001d1 // ldr s17, [x14]
+	B done43
+low42:
+	TBZ $1, R8, single45
+	WORD $0xfd4001d0 // ldr d16, [x14]
+	TBZ $0, R8, done43
+	ADD $8, R14, R14
+	WORD $0x4d4081d0 // ld1 {v16.s}[2], [x14]
+	B done43
+single45:
+	TBZ $0, R8, done43
+	WORD $0xbd4001d0 // ldr s16, [x14]
+done43:
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	ADD R10, R13, R13
+	TBZ $3, R8, part46
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done48
+part46:
+	ADD $0, R13, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low47
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single49
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done48
+single49:
+	TBZ $0, R8, done48
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done48
+low47:
+	TBZ $1, R8, single50
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done48
+single50:
+	TBZ $0, R8, done48
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done48:
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part51
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done53
+part51:
+	ADD $0, R13, R14
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low52
+	WORD $0x3cc105d0 // ldr q16, [x14], #16
+	TBZ $1, R8, single54
+	WORD $0xfd4001d1 // ldr d17, [x14]
+	TBZ $0, R8, done53
+	ADD $8, R14, R14
+	WORD $0x4d4081d1 // ld1 {v17.s}[2], [x14]
+	B done53
+single54:
+	TBZ $0, R8, done53
+	WORD $0xbd4001d1 // ldr s17, [x14]
+	B done53
+low52:
+	TBZ $1, R8, single55
+	WORD $0xfd4001d0 // ldr d16, [x14]
+	TBZ $0, R8, done53
+	ADD $8, R14, R14
+	WORD $0x4d4081d0 // ld1 {v16.s}[2], [x14]
+	B done53
+single55:
+	TBZ $0, R8, done53
+	WORD $0xbd4001d0 // ldr s16, [x14]
+done53:
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	ADD R10, R13, R13
+	TBZ $3, R8, part56
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done58
+part56:
+	ADD $0, R13, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low57
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single59
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done58
+single59:
+	TBZ $0, R8, done58
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done58
+low57:
+	TBZ $1, R8, single60
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done58
+single60:
+	TBZ $0, R8, done58
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done58:
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part61
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done63
+part61:
+	ADD $0, R13, R14
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low62
+	WORD $0x3cc105d0 // ldr q16, [x14], #16
+	TBZ $1, R8, single64
+	WORD $0xfd4001d1 // ldr d17, [x14]
+	TBZ $0, R8, done63
+	ADD $8, R14, R14
+	WORD $0x4d4081d1 // ld1 {v17.s}[2], [x14]
+	B done63
+single64:
+	TBZ $0, R8, done63
+	WORD $0xbd4001d1 // ldr s17, [x14]
+	B done63
+low62:
+	TBZ $1, R8, single65
+	WORD $0xfd4001d0 // ldr d16, [x14]
+	TBZ $0, R8, done63
+	ADD $8, R14, R14
+	WORD $0x4d4081d0 // ld1 {v16.s}[2], [x14]
+	B done63
+single65:
+	TBZ $0, R8, done63
+	WORD $0xbd4001d0 // ldr s16, [x14]
+done63:
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	ADD R10, R13, R13
+	TBZ $3, R8, part66
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done68
+part66:
+	ADD $0, R13, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low67
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single69
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done68
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done68
+single69:
+	TBZ $0, R8, done68
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done68
+low67:
+	TBZ $1, R8, single70
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done68
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done68
+single70:
+	TBZ $0, R8, done68
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done68:
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part71
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done73
+part71:
+	ADD $0, R13, R12
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low72
+	WORD $0x3cc10590 // ldr q16, [x12], #16
+	TBZ $1, R8, single74
+	WORD $0xfd400191 // ldr d17, [x12]
+	TBZ $0, R8, done73
+	ADD $8, R12, R12
+	WORD $0x4d408191 // ld1 {v17.s}[2], [x12]
+	B done73
+single74:
+	TBZ $0, R8, done73
+	WORD $0xbd400191 // ldr s17, [x12]
+	B done73
+low72:
+	TBZ $1, R8, single75
+	WORD $0xfd400190 // ldr d16, [x12]
+	TBZ $0, R8, done73
+	ADD $8, R12, R12
+	WORD $0x4d408190 // ld1 {v16.s}[2], [x12]
+	B done73
+single75:
+	TBZ $0, R8, done73
+	WORD $0xbd400190 // ldr s16, [x12]
+done73:
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	ADD R10, R13, R13
+	TBZ $3, R8, part76
+	WORD $0xad4045b0 // ldp q16, q17, [x13]
+	B done78
+part76:
+	ADD $0, R13, R12
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low77
+	WORD $0x3cc10590 // ldr q16, [x12], #16
+	TBZ $1, R8, single79
+	WORD $0xfd400191 // ldr d17, [x12]
+	TBZ $0, R8, done78
+	ADD $8, R12, R12
+	WORD $0x4d408191 // ld1 {v17.s}[2], [x12]
+	B done78
+single79:
+	TBZ $0, R8, done78
+	WORD $0xbd400191 // ldr s17, [x12]
+	B done78
+low77:
+	TBZ $1, R8, single80
+	WORD $0xfd400190 // ldr d16, [x12]
+	TBZ $0, R8, done78
+	ADD $8, R12, R12
+	WORD $0x4d408190 // ld1 {v16.s}[2], [x12]
+	B done78
+single80:
+	TBZ $0, R8, done78
+	WORD $0xbd400190 // ldr s16, [x12]
+done78:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R11, R6, R6
+	ADD R11, R6, R6
+	ADD R11, R6, R6
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9b0 // ld1r {v16.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9b1 // ld1r {v17.4s}, [x13]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R13
+	TBZ $3, R8, part81
+	WORD $0xad0005a0 // stp q0, q1, [x13]
+	B done85
+part81:
+	ADD $0, R13, R14
+	TBZ $2, R8, low82
+	WORD $0x3c8105c0 // str q0, [x14], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair83
+low82:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair83:
+	TBZ $1, R8, single84
+	WORD $0xfc0085c0 // str d0, [x14], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single84:
+	TBZ $0, R8, done85
+	WORD $0xbd0001c0 // str s0, [x14]
+done85:
+	ADD R10, R13, R13
+	TBZ $3, R8, part86
+	WORD $0xad000da2 // stp q2, q3, [x13]
+	B done90
+part86:
+	ADD $0, R13, R13
+	TBZ $2, R8, low87
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair88
+low87:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair88:
+	TBZ $1, R8, single89
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single89:
+	TBZ $0, R8, done90
+	WORD $0xbd0001a0 // str s0, [x13]
+done90:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part91
+	WORD $0xad0015a4 // stp q4, q5, [x13]
+	B done95
+part91:
+	ADD $0, R13, R14
+	TBZ $2, R8, low92
+	WORD $0x3c8105c4 // str q4, [x14], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair93
+low92:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair93:
+	TBZ $1, R8, single94
+	WORD $0xfc0085c0 // str d0, [x14], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single94:
+	TBZ $0, R8, done95
+	WORD $0xbd0001c0 // str s0, [x14]
+done95:
+	ADD R10, R13, R13
+	TBZ $3, R8, part96
+	WORD $0xad001da6 // stp q6, q7, [x13]
+	B done100
+part96:
+	ADD $0, R13, R13
+	TBZ $2, R8, low97
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair98
+low97:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair98:
+	TBZ $1, R8, single99
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single99:
+	TBZ $0, R8, done100
+	WORD $0xbd0001a0 // str s0, [x13]
+done100:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part101
+	WORD $0xad0025a8 // stp q8, q9, [x13]
+	B done105
+part101:
+	ADD $0, R13, R14
+	TBZ $2, R8, low102
+	WORD $0x3c8105c8 // str q8, [x14], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair103
+low102:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair103:
+	TBZ $1, R8, single104
+	WORD $0xfc0085c0 // str d0, [x14], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single104:
+	TBZ $0, R8, done105
+	WORD $0xbd0001c0 // str s0, [x14]
+done105:
+	ADD R10, R13, R13
+	TBZ $3, R8, part106
+	WORD $0xad002daa // stp q10, q11, [x13]
+	B done110
+part106:
+	ADD $0, R13, R13
+	TBZ $2, R8, low107
+	WORD $0x3c8105aa // str q10, [x13], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair108
+low107:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair108:
+	TBZ $1, R8, single109
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single109:
+	TBZ $0, R8, done110
+	WORD $0xbd0001a0 // str s0, [x13]
+done110:
+	ADD R11, R12, R12
+	MOVD R12, R13
+	TBZ $3, R8, part111
+	WORD $0xad0035ac // stp q12, q13, [x13]
+	B done115
+part111:
+	ADD $0, R13, R12
+	TBZ $2, R8, low112
+	WORD $0x3c81058c // str q12, [x12], #16
+	WORD $0x4ead1da0 // mov v0.16b, v13.16b
+	B pair113
+low112:
+	WORD $0x4eac1d80 // mov v0.16b, v12.16b
+pair113:
+	TBZ $1, R8, single114
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single114:
+	TBZ $0, R8, done115
+	WORD $0xbd000180 // str s0, [x12]
+done115:
+	ADD R10, R13, R13
+	TBZ $3, R8, part116
+	WORD $0xad003dae // stp q14, q15, [x13]
+	B done120
+part116:
+	ADD $0, R13, R12
+	TBZ $2, R8, low117
+	WORD $0x3c81058e // str q14, [x12], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair118
+low117:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair118:
+	TBZ $1, R8, single119
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single119:
+	TBZ $0, R8, done120
+	WORD $0xbd000180 // str s0, [x12]
+done120:
+	ADD R11, R3, R3
+	ADD R11, R3, R3
+	ADD R11, R3, R3
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_2x2(t *byte)
+TEXT ·sparseneon_2x2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	TBZ $3, R8, part1
+	WORD $0xad410d82 // ldp q2, q3, [x12, #32]
+	B done3
+part1:
+	ADD $32, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done3:
+	ADD R10, R12, R12
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	TBZ $3, R8, part6
+	WORD $0xad411d86 // ldp q6, q7, [x12, #32]
+	B done8
+part6:
+	ADD $32, R12, R12
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	TBZ $1, R8, single9
+	WORD $0xfd400187 // ldr d7, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d408187 // ld1 {v7.s}[2], [x12]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd400187 // ldr s7, [x12]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd400186 // ldr d6, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d408186 // ld1 {v6.s}[2], [x12]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd400186 // ldr s6, [x12]
+done8:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	TBZ $3, R8, part11
+	WORD $0xad412588 // ldp q8, q9, [x12, #32]
+	B done13
+part11:
+	ADD $32, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done13:
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R10, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	TBZ $3, R8, part16
+	WORD $0xad412588 // ldp q8, q9, [x12, #32]
+	B done18
+part16:
+	ADD $32, R12, R12
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd400189 // ldr d9, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408189 // ld1 {v9.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd400189 // ldr s9, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd400188 // ldr d8, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408188 // ld1 {v8.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd400188 // ldr s8, [x12]
+done18:
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9a8 // ld1r {v8.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9a9 // ld1r {v9.4s}, [x13]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	TBZ $3, R8, part21
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	B done25
+part21:
+	ADD $32, R12, R13
+	TBZ $2, R8, low22
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair23
+low22:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair23:
+	TBZ $1, R8, single24
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single24:
+	TBZ $0, R8, done25
+	WORD $0xbd0001a0 // str s0, [x13]
+done25:
+	ADD R10, R12, R12
+	WORD $0xad001584 // stp q4, q5, [x12]
+	TBZ $3, R8, part26
+	WORD $0xad011d86 // stp q6, q7, [x12, #32]
+	B done30
+part26:
+	ADD $32, R12, R12
+	TBZ $2, R8, low27
+	WORD $0x3c810586 // str q6, [x12], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair28
+low27:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair28:
+	TBZ $1, R8, single29
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single29:
+	TBZ $0, R8, done30
+	WORD $0xbd000180 // str s0, [x12]
+done30:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_2x3(t *byte)
+TEXT ·sparseneon_2x3(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	WORD $0xad410d82 // ldp q2, q3, [x12, #32]
+	TBZ $3, R8, part1
+	WORD $0xad421584 // ldp q4, q5, [x12, #64]
+	B done3
+part1:
+	ADD $64, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done3:
+	ADD R10, R12, R12
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	WORD $0xad412588 // ldp q8, q9, [x12, #32]
+	TBZ $3, R8, part6
+	WORD $0xad422d8a // ldp q10, q11, [x12, #64]
+	B done8
+part6:
+	ADD $64, R12, R12
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	TBZ $1, R8, single9
+	WORD $0xfd40018b // ldr d11, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d40818b // ld1 {v11.s}[2], [x12]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd40018b // ldr s11, [x12]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd40018a // ldr d10, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d40818a // ld1 {v10.s}[2], [x12]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd40018a // ldr s10, [x12]
+done8:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad4239ad // ldp q13, q14, [x13, #64]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0xad41358c // ldp q12, q13, [x12, #32]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	TBZ $3, R8, part11
+	WORD $0xad42358c // ldp q12, q13, [x12, #64]
+	B done13
+part11:
+	ADD $64, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001ac // ldr s12, [x13]
+done13:
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	ADD R10, R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0xad41358c // ldp q12, q13, [x12, #32]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	TBZ $3, R8, part16
+	WORD $0xad42358c // ldp q12, q13, [x12, #64]
+	B done18
+part16:
+	ADD $64, R12, R12
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc1058c // ldr q12, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd40018d // ldr d13, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d40818d // ld1 {v13.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd40018d // ldr s13, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd40018c // ldr d12, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d40818c // ld1 {v12.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd40018c // ldr s12, [x12]
+done18:
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9ac // ld1r {v12.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9ad // ld1r {v13.4s}, [x13]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	TBZ $3, R8, part21
+	WORD $0xad021584 // stp q4, q5, [x12, #64]
+	B done25
+part21:
+	ADD $64, R12, R13
+	TBZ $2, R8, low22
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair23
+low22:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair23:
+	TBZ $1, R8, single24
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single24:
+	TBZ $0, R8, done25
+	WORD $0xbd0001a0 // str s0, [x13]
+done25:
+	ADD R10, R12, R12
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	WORD $0xad012588 // stp q8, q9, [x12, #32]
+	TBZ $3, R8, part26
+	WORD $0xad022d8a // stp q10, q11, [x12, #64]
+	B done30
+part26:
+	ADD $64, R12, R12
+	TBZ $2, R8, low27
+	WORD $0x3c81058a // str q10, [x12], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair28
+low27:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair28:
+	TBZ $1, R8, single29
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single29:
+	TBZ $0, R8, done30
+	WORD $0xbd000180 // str s0, [x12]
+done30:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_2x4(t *byte)
+TEXT ·sparseneon_2x4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	WORD $0xad410d82 // ldp q2, q3, [x12, #32]
+	WORD $0xad421584 // ldp q4, q5, [x12, #64]
+	TBZ $3, R8, part1
+	WORD $0xad431d86 // ldp q6, q7, [x12, #96]
+	B done3
+part1:
+	ADD $96, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done3:
+	ADD R10, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0xad412d8a // ldp q10, q11, [x12, #32]
+	WORD $0xad42358c // ldp q12, q13, [x12, #64]
+	TBZ $3, R8, part6
+	WORD $0xad433d8e // ldp q14, q15, [x12, #96]
+	B done8
+part6:
+	ADD $96, R12, R12
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc1058e // ldr q14, [x12], #16
+	TBZ $1, R8, single9
+	WORD $0xfd40018f // ldr d15, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d40818f // ld1 {v15.s}[2], [x12]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd40018f // ldr s15, [x12]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd40018e // ldr d14, [x12]
+	TBZ $0, R8, done8
+	ADD $8, R12, R12
+	WORD $0x4d40818e // ld1 {v14.s}[2], [x12]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd40018e // ldr s14, [x12]
+done8:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4ea01c0f // mov v15.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	WORD $0xad4249b1 // ldp q17, q18, [x13, #64]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad4349b1 // ldp q17, q18, [x13, #96]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0xad424590 // ldp q16, q17, [x12, #64]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	TBZ $3, R8, part11
+	WORD $0xad434590 // ldp q16, q17, [x12, #96]
+	B done13
+part11:
+	ADD $96, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done13:
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R10, R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	WORD $0xad424590 // ldp q16, q17, [x12, #64]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	TBZ $3, R8, part16
+	WORD $0xad434590 // ldp q16, q17, [x12, #96]
+	B done18
+part16:
+	ADD $96, R12, R12
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc10590 // ldr q16, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd400191 // ldr d17, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408191 // ld1 {v17.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd400191 // ldr s17, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd400190 // ldr d16, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408190 // ld1 {v16.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd400190 // ldr s16, [x12]
+done18:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9b0 // ld1r {v16.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9b1 // ld1r {v17.4s}, [x13]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	WORD $0xad021584 // stp q4, q5, [x12, #64]
+	TBZ $3, R8, part21
+	WORD $0xad031d86 // stp q6, q7, [x12, #96]
+	B done25
+part21:
+	ADD $96, R12, R13
+	TBZ $2, R8, low22
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair23
+low22:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair23:
+	TBZ $1, R8, single24
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single24:
+	TBZ $0, R8, done25
+	WORD $0xbd0001a0 // str s0, [x13]
+done25:
+	ADD R10, R12, R12
+	WORD $0xad002588 // stp q8, q9, [x12]
+	WORD $0xad012d8a // stp q10, q11, [x12, #32]
+	WORD $0xad02358c // stp q12, q13, [x12, #64]
+	TBZ $3, R8, part26
+	WORD $0xad033d8e // stp q14, q15, [x12, #96]
+	B done30
+part26:
+	ADD $96, R12, R12
+	TBZ $2, R8, low27
+	WORD $0x3c81058e // str q14, [x12], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair28
+low27:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair28:
+	TBZ $1, R8, single29
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single29:
+	TBZ $0, R8, done30
+	WORD $0xbd000180 // str s0, [x12]
+done30:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_3x1(t *byte)
+TEXT ·sparseneon_3x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R12
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	TBZ $1, R8, single14
+	WORD $0xfd400185 // ldr d5, [x12]
+	TBZ $0, R8, done13
+	ADD $8, R12, R12
+	WORD $0x4d408185 // ld1 {v5.s}[2], [x12]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd400185 // ldr s5, [x12]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd400184 // ldr d4, [x12]
+	TBZ $0, R8, done13
+	ADD $8, R12, R12
+	WORD $0x4d408184 // ld1 {v4.s}[2], [x12]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd400184 // ldr s4, [x12]
+done13:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done23
+part21:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done23:
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done28
+part26:
+	ADD $0, R12, R12
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	TBZ $1, R8, single29
+	WORD $0xfd400187 // ldr d7, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d408187 // ld1 {v7.s}[2], [x12]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd400187 // ldr s7, [x12]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd400186 // ldr d6, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d408186 // ld1 {v6.s}[2], [x12]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd400186 // ldr s6, [x12]
+done28:
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9a6 // ld1r {v6.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9a7 // ld1r {v7.4s}, [x13]
+	WORD $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done35
+part31:
+	ADD $0, R12, R13
+	TBZ $2, R8, low32
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair33
+low32:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair33:
+	TBZ $1, R8, single34
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single34:
+	TBZ $0, R8, done35
+	WORD $0xbd0001a0 // str s0, [x13]
+done35:
+	ADD R10, R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done40
+part36:
+	ADD $0, R12, R13
+	TBZ $2, R8, low37
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair38
+low37:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair38:
+	TBZ $1, R8, single39
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single39:
+	TBZ $0, R8, done40
+	WORD $0xbd0001a0 // str s0, [x13]
+done40:
+	ADD R10, R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done45
+part41:
+	ADD $0, R12, R12
+	TBZ $2, R8, low42
+	WORD $0x3c810584 // str q4, [x12], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair43
+low42:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd000180 // str s0, [x12]
+done45:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_3x2(t *byte)
+TEXT ·sparseneon_3x2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	TBZ $3, R8, part1
+	WORD $0xad410d82 // ldp q2, q3, [x12, #32]
+	B done3
+part1:
+	ADD $32, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done3:
+	ADD R10, R12, R12
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	TBZ $3, R8, part6
+	WORD $0xad411d86 // ldp q6, q7, [x12, #32]
+	B done8
+part6:
+	ADD $32, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done8:
+	ADD R10, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	TBZ $3, R8, part11
+	WORD $0xad412d8a // ldp q10, q11, [x12, #32]
+	B done13
+part11:
+	ADD $32, R12, R12
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	TBZ $1, R8, single14
+	WORD $0xfd40018b // ldr d11, [x12]
+	TBZ $0, R8, done13
+	ADD $8, R12, R12
+	WORD $0x4d40818b // ld1 {v11.s}[2], [x12]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd40018b // ldr s11, [x12]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd40018a // ldr d10, [x12]
+	TBZ $0, R8, done13
+	ADD $8, R12, R12
+	WORD $0x4d40818a // ld1 {v10.s}[2], [x12]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd40018a // ldr s10, [x12]
+done13:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	WORD $0xad4139ad // ldp q13, q14, [x13, #32]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	TBZ $3, R8, part16
+	WORD $0xad41358c // ldp q12, q13, [x12, #32]
+	B done18
+part16:
+	ADD $32, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001ac // ldr s12, [x13]
+done18:
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	ADD R10, R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	TBZ $3, R8, part21
+	WORD $0xad41358c // ldp q12, q13, [x12, #32]
+	B done23
+part21:
+	ADD $32, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001ac // ldr s12, [x13]
+done23:
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	ADD R10, R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	TBZ $3, R8, part26
+	WORD $0xad41358c // ldp q12, q13, [x12, #32]
+	B done28
+part26:
+	ADD $32, R12, R12
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc1058c // ldr q12, [x12], #16
+	TBZ $1, R8, single29
+	WORD $0xfd40018d // ldr d13, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d40818d // ld1 {v13.s}[2], [x12]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd40018d // ldr s13, [x12]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd40018c // ldr d12, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d40818c // ld1 {v12.s}[2], [x12]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd40018c // ldr s12, [x12]
+done28:
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9ac // ld1r {v12.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9ad // ld1r {v13.4s}, [x13]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	TBZ $3, R8, part31
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	B done35
+part31:
+	ADD $32, R12, R13
+	TBZ $2, R8, low32
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair33
+low32:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair33:
+	TBZ $1, R8, single34
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single34:
+	TBZ $0, R8, done35
+	WORD $0xbd0001a0 // str s0, [x13]
+done35:
+	ADD R10, R12, R12
+	WORD $0xad001584 // stp q4, q5, [x12]
+	TBZ $3, R8, part36
+	WORD $0xad011d86 // stp q6, q7, [x12, #32]
+	B done40
+part36:
+	ADD $32, R12, R13
+	TBZ $2, R8, low37
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair38
+low37:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair38:
+	TBZ $1, R8, single39
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single39:
+	TBZ $0, R8, done40
+	WORD $0xbd0001a0 // str s0, [x13]
+done40:
+	ADD R10, R12, R12
+	WORD $0xad002588 // stp q8, q9, [x12]
+	TBZ $3, R8, part41
+	WORD $0xad012d8a // stp q10, q11, [x12, #32]
+	B done45
+part41:
+	ADD $32, R12, R12
+	TBZ $2, R8, low42
+	WORD $0x3c81058a // str q10, [x12], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair43
+low42:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd000180 // str s0, [x12]
+done45:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_4x1(t *byte)
+TEXT ·sparseneon_4x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R12
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd400187 // ldr d7, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408187 // ld1 {v7.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd400187 // ldr s7, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd400186 // ldr d6, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d408186 // ld1 {v6.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd400186 // ldr s6, [x12]
+done18:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done23
+part21:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done23:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done28
+part26:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done28:
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done33
+part31:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single34
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done33:
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done38
+part36:
+	ADD $0, R12, R12
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	TBZ $1, R8, single39
+	WORD $0xfd400189 // ldr d9, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d408189 // ld1 {v9.s}[2], [x12]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd400189 // ldr s9, [x12]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd400188 // ldr d8, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d408188 // ld1 {v8.s}[2], [x12]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd400188 // ldr s8, [x12]
+done38:
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9a8 // ld1r {v8.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9a9 // ld1r {v9.4s}, [x13]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done45
+part41:
+	ADD $0, R12, R13
+	TBZ $2, R8, low42
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair43
+low42:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd0001a0 // str s0, [x13]
+done45:
+	ADD R10, R12, R12
+	TBZ $3, R8, part46
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done50
+part46:
+	ADD $0, R12, R13
+	TBZ $2, R8, low47
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair48
+low47:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair48:
+	TBZ $1, R8, single49
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single49:
+	TBZ $0, R8, done50
+	WORD $0xbd0001a0 // str s0, [x13]
+done50:
+	ADD R10, R12, R12
+	TBZ $3, R8, part51
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done55
+part51:
+	ADD $0, R12, R13
+	TBZ $2, R8, low52
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair53
+low52:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair53:
+	TBZ $1, R8, single54
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single54:
+	TBZ $0, R8, done55
+	WORD $0xbd0001a0 // str s0, [x13]
+done55:
+	ADD R10, R12, R12
+	TBZ $3, R8, part56
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	B done60
+part56:
+	ADD $0, R12, R12
+	TBZ $2, R8, low57
+	WORD $0x3c810586 // str q6, [x12], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair58
+low57:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair58:
+	TBZ $1, R8, single59
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single59:
+	TBZ $0, R8, done60
+	WORD $0xbd000180 // str s0, [x12]
+done60:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_4x2(t *byte)
+TEXT ·sparseneon_4x2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	TBZ $3, R8, part1
+	WORD $0xad410d82 // ldp q2, q3, [x12, #32]
+	B done3
+part1:
+	ADD $32, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done3:
+	ADD R10, R12, R12
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	TBZ $3, R8, part6
+	WORD $0xad411d86 // ldp q6, q7, [x12, #32]
+	B done8
+part6:
+	ADD $32, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done8:
+	ADD R10, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	TBZ $3, R8, part11
+	WORD $0xad412d8a // ldp q10, q11, [x12, #32]
+	B done13
+part11:
+	ADD $32, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001aa // ldr s10, [x13]
+done13:
+	ADD R10, R12, R12
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	TBZ $3, R8, part16
+	WORD $0xad413d8e // ldp q14, q15, [x12, #32]
+	B done18
+part16:
+	ADD $32, R12, R12
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc1058e // ldr q14, [x12], #16
+	TBZ $1, R8, single19
+	WORD $0xfd40018f // ldr d15, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d40818f // ld1 {v15.s}[2], [x12]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd40018f // ldr s15, [x12]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd40018e // ldr d14, [x12]
+	TBZ $0, R8, done18
+	ADD $8, R12, R12
+	WORD $0x4d40818e // ld1 {v14.s}[2], [x12]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd40018e // ldr s14, [x12]
+done18:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4ea01c0f // mov v15.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0xad4149b1 // ldp q17, q18, [x13, #32]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	TBZ $3, R8, part21
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	B done23
+part21:
+	ADD $32, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done23:
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD R10, R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	TBZ $3, R8, part26
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	B done28
+part26:
+	ADD $32, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done28:
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R10, R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	TBZ $3, R8, part31
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	B done33
+part31:
+	ADD $32, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single34
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done33:
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R10, R12, R12
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	TBZ $3, R8, part36
+	WORD $0xad414590 // ldp q16, q17, [x12, #32]
+	B done38
+part36:
+	ADD $32, R12, R12
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc10590 // ldr q16, [x12], #16
+	TBZ $1, R8, single39
+	WORD $0xfd400191 // ldr d17, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d408191 // ld1 {v17.s}[2], [x12]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd400191 // ldr s17, [x12]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd400190 // ldr d16, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d408190 // ld1 {v16.s}[2], [x12]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd400190 // ldr s16, [x12]
+done38:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9b0 // ld1r {v16.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9b1 // ld1r {v17.4s}, [x13]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	TBZ $3, R8, part41
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	B done45
+part41:
+	ADD $32, R12, R13
+	TBZ $2, R8, low42
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair43
+low42:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair43:
+	TBZ $1, R8, single44
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single44:
+	TBZ $0, R8, done45
+	WORD $0xbd0001a0 // str s0, [x13]
+done45:
+	ADD R10, R12, R12
+	WORD $0xad001584 // stp q4, q5, [x12]
+	TBZ $3, R8, part46
+	WORD $0xad011d86 // stp q6, q7, [x12, #32]
+	B done50
+part46:
+	ADD $32, R12, R13
+	TBZ $2, R8, low47
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair48
+low47:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair48:
+	TBZ $1, R8, single49
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single49:
+	TBZ $0, R8, done50
+	WORD $0xbd0001a0 // str s0, [x13]
+done50:
+	ADD R10, R12, R12
+	WORD $0xad002588 // stp q8, q9, [x12]
+	TBZ $3, R8, part51
+	WORD $0xad012d8a // stp q10, q11, [x12, #32]
+	B done55
+part51:
+	ADD $32, R12, R13
+	TBZ $2, R8, low52
+	WORD $0x3c8105aa // str q10, [x13], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair53
+low52:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair53:
+	TBZ $1, R8, single54
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single54:
+	TBZ $0, R8, done55
+	WORD $0xbd0001a0 // str s0, [x13]
+done55:
+	ADD R10, R12, R12
+	WORD $0xad00358c // stp q12, q13, [x12]
+	TBZ $3, R8, part56
+	WORD $0xad013d8e // stp q14, q15, [x12, #32]
+	B done60
+part56:
+	ADD $32, R12, R12
+	TBZ $2, R8, low57
+	WORD $0x3c81058e // str q14, [x12], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair58
+low57:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair58:
+	TBZ $1, R8, single59
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single59:
+	TBZ $0, R8, done60
+	WORD $0xbd000180 // str s0, [x12]
+done60:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_5x1(t *byte)
+TEXT ·sparseneon_5x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	ADD R10, R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done23
+part21:
+	ADD $0, R12, R12
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	TBZ $1, R8, single24
+	WORD $0xfd400189 // ldr d9, [x12]
+	TBZ $0, R8, done23
+	ADD $8, R12, R12
+	WORD $0x4d408189 // ld1 {v9.s}[2], [x12]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd400189 // ldr s9, [x12]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd400188 // ldr d8, [x12]
+	TBZ $0, R8, done23
+	ADD $8, R12, R12
+	WORD $0x4d408188 // ld1 {v8.s}[2], [x12]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd400188 // ldr s8, [x12]
+done23:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1160 // fmla v0.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1181 // fmla v1.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1162 // fmla v2.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1183 // fmla v3.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1164 // fmla v4.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1185 // fmla v5.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1166 // fmla v6.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1187 // fmla v7.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1168 // fmla v8.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1189 // fmla v9.4s, v12.4s, v10.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1160 // fmla v0.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1181 // fmla v1.4s, v12.4s, v10.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1162 // fmla v2.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1183 // fmla v3.4s, v12.4s, v10.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1164 // fmla v4.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1185 // fmla v5.4s, v12.4s, v10.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1166 // fmla v6.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1187 // fmla v7.4s, v12.4s, v10.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1168 // fmla v8.4s, v11.4s, v10.s[1]
+	WORD $0x4faa1189 // fmla v9.4s, v12.4s, v10.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1960 // fmla v0.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1981 // fmla v1.4s, v12.4s, v10.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1962 // fmla v2.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1983 // fmla v3.4s, v12.4s, v10.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1964 // fmla v4.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1985 // fmla v5.4s, v12.4s, v10.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1966 // fmla v6.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1987 // fmla v7.4s, v12.4s, v10.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1968 // fmla v8.4s, v11.4s, v10.s[2]
+	WORD $0x4f8a1989 // fmla v9.4s, v12.4s, v10.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1960 // fmla v0.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1981 // fmla v1.4s, v12.4s, v10.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1962 // fmla v2.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1983 // fmla v3.4s, v12.4s, v10.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1964 // fmla v4.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1985 // fmla v5.4s, v12.4s, v10.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1966 // fmla v6.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1987 // fmla v7.4s, v12.4s, v10.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4faa1968 // fmla v8.4s, v11.4s, v10.s[3]
+	WORD $0x4faa1989 // fmla v9.4s, v12.4s, v10.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042a // ldr s10, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1160 // fmla v0.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1181 // fmla v1.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1162 // fmla v2.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1183 // fmla v3.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1164 // fmla v4.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1185 // fmla v5.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1166 // fmla v6.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1187 // fmla v7.4s, v12.4s, v10.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4031ab // ldp q11, q12, [x13]
+	WORD $0x4f8a1168 // fmla v8.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1189 // fmla v9.4s, v12.4s, v10.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done28
+part26:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001aa // ldr s10, [x13]
+done28:
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done33
+part31:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single34
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd4001aa // ldr s10, [x13]
+done33:
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done38
+part36:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single39
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd4001aa // ldr s10, [x13]
+done38:
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done43
+part41:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low42
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single44
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done43
+single44:
+	TBZ $0, R8, done43
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done43
+low42:
+	TBZ $1, R8, single45
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done43
+single45:
+	TBZ $0, R8, done43
+	WORD $0xbd4001aa // ldr s10, [x13]
+done43:
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part46
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done48
+part46:
+	ADD $0, R12, R12
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low47
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	TBZ $1, R8, single49
+	WORD $0xfd40018b // ldr d11, [x12]
+	TBZ $0, R8, done48
+	ADD $8, R12, R12
+	WORD $0x4d40818b // ld1 {v11.s}[2], [x12]
+	B done48
+single49:
+	TBZ $0, R8, done48
+	WORD $0xbd40018b // ldr s11, [x12]
+	B done48
+low47:
+	TBZ $1, R8, single50
+	WORD $0xfd40018a // ldr d10, [x12]
+	TBZ $0, R8, done48
+	ADD $8, R12, R12
+	WORD $0x4d40818a // ld1 {v10.s}[2], [x12]
+	B done48
+single50:
+	TBZ $0, R8, done48
+	WORD $0xbd40018a // ldr s10, [x12]
+done48:
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9aa // ld1r {v10.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9ab // ld1r {v11.4s}, [x13]
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4eabf463 // fmin v3.4s, v3.4s, v11.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4eabf484 // fmin v4.4s, v4.4s, v11.4s
+	WORD $0x4e2af4a5 // fmax v5.4s, v5.4s, v10.4s
+	WORD $0x4eabf4a5 // fmin v5.4s, v5.4s, v11.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4eabf4c6 // fmin v6.4s, v6.4s, v11.4s
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4eabf508 // fmin v8.4s, v8.4s, v11.4s
+	WORD $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	WORD $0x4eabf529 // fmin v9.4s, v9.4s, v11.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part51
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done55
+part51:
+	ADD $0, R12, R13
+	TBZ $2, R8, low52
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair53
+low52:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair53:
+	TBZ $1, R8, single54
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single54:
+	TBZ $0, R8, done55
+	WORD $0xbd0001a0 // str s0, [x13]
+done55:
+	ADD R10, R12, R12
+	TBZ $3, R8, part56
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done60
+part56:
+	ADD $0, R12, R13
+	TBZ $2, R8, low57
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair58
+low57:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair58:
+	TBZ $1, R8, single59
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single59:
+	TBZ $0, R8, done60
+	WORD $0xbd0001a0 // str s0, [x13]
+done60:
+	ADD R10, R12, R12
+	TBZ $3, R8, part61
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done65
+part61:
+	ADD $0, R12, R13
+	TBZ $2, R8, low62
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair63
+low62:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair63:
+	TBZ $1, R8, single64
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single64:
+	TBZ $0, R8, done65
+	WORD $0xbd0001a0 // str s0, [x13]
+done65:
+	ADD R10, R12, R12
+	TBZ $3, R8, part66
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	B done70
+part66:
+	ADD $0, R12, R13
+	TBZ $2, R8, low67
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair68
+low67:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair68:
+	TBZ $1, R8, single69
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single69:
+	TBZ $0, R8, done70
+	WORD $0xbd0001a0 // str s0, [x13]
+done70:
+	ADD R10, R12, R12
+	TBZ $3, R8, part71
+	WORD $0xad002588 // stp q8, q9, [x12]
+	B done75
+part71:
+	ADD $0, R12, R12
+	TBZ $2, R8, low72
+	WORD $0x3c810588 // str q8, [x12], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair73
+low72:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair73:
+	TBZ $1, R8, single74
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single74:
+	TBZ $0, R8, done75
+	WORD $0xbd000180 // str s0, [x12]
+done75:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_6x1(t *byte)
+TEXT ·sparseneon_6x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	ADD R10, R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done23
+part21:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done23:
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done28
+part26:
+	ADD $0, R12, R12
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	TBZ $1, R8, single29
+	WORD $0xfd40018b // ldr d11, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d40818b // ld1 {v11.s}[2], [x12]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd40018b // ldr s11, [x12]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd40018a // ldr d10, [x12]
+	TBZ $0, R8, done28
+	ADD $8, R12, R12
+	WORD $0x4d40818a // ld1 {v10.s}[2], [x12]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd40018a // ldr s10, [x12]
+done28:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042c // ldr q12, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042c // ldr s12, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4039ad // ldp q13, q14, [x13]
+	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done33
+part31:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single34
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd4001ac // ldr s12, [x13]
+done33:
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done38
+part36:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single39
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd4001ac // ldr s12, [x13]
+done38:
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done43
+part41:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low42
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single44
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done43
+single44:
+	TBZ $0, R8, done43
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done43
+low42:
+	TBZ $1, R8, single45
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done43
+single45:
+	TBZ $0, R8, done43
+	WORD $0xbd4001ac // ldr s12, [x13]
+done43:
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part46
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done48
+part46:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low47
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single49
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done48
+single49:
+	TBZ $0, R8, done48
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done48
+low47:
+	TBZ $1, R8, single50
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done48
+single50:
+	TBZ $0, R8, done48
+	WORD $0xbd4001ac // ldr s12, [x13]
+done48:
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part51
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done53
+part51:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low52
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single54
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done53
+single54:
+	TBZ $0, R8, done53
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done53
+low52:
+	TBZ $1, R8, single55
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done53
+single55:
+	TBZ $0, R8, done53
+	WORD $0xbd4001ac // ldr s12, [x13]
+done53:
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part56
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done58
+part56:
+	ADD $0, R12, R12
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low57
+	WORD $0x3cc1058c // ldr q12, [x12], #16
+	TBZ $1, R8, single59
+	WORD $0xfd40018d // ldr d13, [x12]
+	TBZ $0, R8, done58
+	ADD $8, R12, R12
+	WORD $0x4d40818d // ld1 {v13.s}[2], [x12]
+	B done58
+single59:
+	TBZ $0, R8, done58
+	WORD $0xbd40018d // ldr s13, [x12]
+	B done58
+low57:
+	TBZ $1, R8, single60
+	WORD $0xfd40018c // ldr d12, [x12]
+	TBZ $0, R8, done58
+	ADD $8, R12, R12
+	WORD $0x4d40818c // ld1 {v12.s}[2], [x12]
+	B done58
+single60:
+	TBZ $0, R8, done58
+	WORD $0xbd40018c // ldr s12, [x12]
+done58:
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9ac // ld1r {v12.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9ad // ld1r {v13.4s}, [x13]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part61
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done65
+part61:
+	ADD $0, R12, R13
+	TBZ $2, R8, low62
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair63
+low62:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair63:
+	TBZ $1, R8, single64
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single64:
+	TBZ $0, R8, done65
+	WORD $0xbd0001a0 // str s0, [x13]
+done65:
+	ADD R10, R12, R12
+	TBZ $3, R8, part66
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done70
+part66:
+	ADD $0, R12, R13
+	TBZ $2, R8, low67
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair68
+low67:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair68:
+	TBZ $1, R8, single69
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single69:
+	TBZ $0, R8, done70
+	WORD $0xbd0001a0 // str s0, [x13]
+done70:
+	ADD R10, R12, R12
+	TBZ $3, R8, part71
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done75
+part71:
+	ADD $0, R12, R13
+	TBZ $2, R8, low72
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair73
+low72:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair73:
+	TBZ $1, R8, single74
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single74:
+	TBZ $0, R8, done75
+	WORD $0xbd0001a0 // str s0, [x13]
+done75:
+	ADD R10, R12, R12
+	TBZ $3, R8, part76
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	B done80
+part76:
+	ADD $0, R12, R13
+	TBZ $2, R8, low77
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair78
+low77:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair78:
+	TBZ $1, R8, single79
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single79:
+	TBZ $0, R8, done80
+	WORD $0xbd0001a0 // str s0, [x13]
+done80:
+	ADD R10, R12, R12
+	TBZ $3, R8, part81
+	WORD $0xad002588 // stp q8, q9, [x12]
+	B done85
+part81:
+	ADD $0, R12, R13
+	TBZ $2, R8, low82
+	WORD $0x3c8105a8 // str q8, [x13], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair83
+low82:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair83:
+	TBZ $1, R8, single84
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single84:
+	TBZ $0, R8, done85
+	WORD $0xbd0001a0 // str s0, [x13]
+done85:
+	ADD R10, R12, R12
+	TBZ $3, R8, part86
+	WORD $0xad002d8a // stp q10, q11, [x12]
+	B done90
+part86:
+	ADD $0, R12, R12
+	TBZ $2, R8, low87
+	WORD $0x3c81058a // str q10, [x12], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair88
+low87:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair88:
+	TBZ $1, R8, single89
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single89:
+	TBZ $0, R8, done90
+	WORD $0xbd000180 // str s0, [x12]
+done90:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_7x1(t *byte)
+TEXT ·sparseneon_7x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	ADD R10, R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done23
+part21:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done23:
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done28
+part26:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001aa // ldr s10, [x13]
+done28:
+	ADD R10, R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done33
+part31:
+	ADD $0, R12, R12
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc1058c // ldr q12, [x12], #16
+	TBZ $1, R8, single34
+	WORD $0xfd40018d // ldr d13, [x12]
+	TBZ $0, R8, done33
+	ADD $8, R12, R12
+	WORD $0x4d40818d // ld1 {v13.s}[2], [x12]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd40018d // ldr s13, [x12]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd40018c // ldr d12, [x12]
+	TBZ $0, R8, done33
+	ADD $8, R12, R12
+	WORD $0x4d40818c // ld1 {v12.s}[2], [x12]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd40018c // ldr s12, [x12]
+done33:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc0042e // ldr q14, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e0 // fmla v0.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1201 // fmla v1.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e2 // fmla v2.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1203 // fmla v3.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e4 // fmla v4.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1205 // fmla v5.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e6 // fmla v6.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1207 // fmla v7.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11ec // fmla v12.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120d // fmla v13.4s, v16.4s, v14.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11e0 // fmla v0.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1201 // fmla v1.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11e2 // fmla v2.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1203 // fmla v3.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11e4 // fmla v4.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1205 // fmla v5.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11e6 // fmla v6.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1207 // fmla v7.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
+	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae11ec // fmla v12.4s, v15.4s, v14.s[1]
+	WORD $0x4fae120d // fmla v13.4s, v16.4s, v14.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19e0 // fmla v0.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a01 // fmla v1.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19e2 // fmla v2.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a03 // fmla v3.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19e4 // fmla v4.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a05 // fmla v5.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19e6 // fmla v6.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a07 // fmla v7.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e19ec // fmla v12.4s, v15.4s, v14.s[2]
+	WORD $0x4f8e1a0d // fmla v13.4s, v16.4s, v14.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19e0 // fmla v0.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a01 // fmla v1.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19e2 // fmla v2.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a03 // fmla v3.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19e4 // fmla v4.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a05 // fmla v5.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19e6 // fmla v6.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a07 // fmla v7.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4fae19ec // fmla v12.4s, v15.4s, v14.s[3]
+	WORD $0x4fae1a0d // fmla v13.4s, v16.4s, v14.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd40042e // ldr s14, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e0 // fmla v0.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1201 // fmla v1.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e2 // fmla v2.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1203 // fmla v3.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e4 // fmla v4.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1205 // fmla v5.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e6 // fmla v6.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1207 // fmla v7.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4041af // ldp q15, q16, [x13]
+	WORD $0x4f8e11ec // fmla v12.4s, v15.4s, v14.s[0]
+	WORD $0x4f8e120d // fmla v13.4s, v16.4s, v14.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done38
+part36:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single39
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done38
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd4001ae // ldr s14, [x13]
+done38:
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done43
+part41:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low42
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single44
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done43
+single44:
+	TBZ $0, R8, done43
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done43
+low42:
+	TBZ $1, R8, single45
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done43
+single45:
+	TBZ $0, R8, done43
+	WORD $0xbd4001ae // ldr s14, [x13]
+done43:
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part46
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done48
+part46:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low47
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single49
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done48
+single49:
+	TBZ $0, R8, done48
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done48
+low47:
+	TBZ $1, R8, single50
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done48
+single50:
+	TBZ $0, R8, done48
+	WORD $0xbd4001ae // ldr s14, [x13]
+done48:
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part51
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done53
+part51:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low52
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single54
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done53
+single54:
+	TBZ $0, R8, done53
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done53
+low52:
+	TBZ $1, R8, single55
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done53
+single55:
+	TBZ $0, R8, done53
+	WORD $0xbd4001ae // ldr s14, [x13]
+done53:
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part56
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done58
+part56:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low57
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single59
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done58
+single59:
+	TBZ $0, R8, done58
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done58
+low57:
+	TBZ $1, R8, single60
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done58
+single60:
+	TBZ $0, R8, done58
+	WORD $0xbd4001ae // ldr s14, [x13]
+done58:
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part61
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done63
+part61:
+	ADD $0, R12, R13
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low62
+	WORD $0x3cc105ae // ldr q14, [x13], #16
+	TBZ $1, R8, single64
+	WORD $0xfd4001af // ldr d15, [x13]
+	TBZ $0, R8, done63
+	ADD $8, R13, R13
+	WORD $0x4d4081af // ld1 {v15.s}[2], [x13]
+	B done63
+single64:
+	TBZ $0, R8, done63
+	WORD $0xbd4001af // ldr s15, [x13]
+	B done63
+low62:
+	TBZ $1, R8, single65
+	WORD $0xfd4001ae // ldr d14, [x13]
+	TBZ $0, R8, done63
+	ADD $8, R13, R13
+	WORD $0x4d4081ae // ld1 {v14.s}[2], [x13]
+	B done63
+single65:
+	TBZ $0, R8, done63
+	WORD $0xbd4001ae // ldr s14, [x13]
+done63:
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part66
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done68
+part66:
+	ADD $0, R12, R12
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low67
+	WORD $0x3cc1058e // ldr q14, [x12], #16
+	TBZ $1, R8, single69
+	WORD $0xfd40018f // ldr d15, [x12]
+	TBZ $0, R8, done68
+	ADD $8, R12, R12
+	WORD $0x4d40818f // ld1 {v15.s}[2], [x12]
+	B done68
+single69:
+	TBZ $0, R8, done68
+	WORD $0xbd40018f // ldr s15, [x12]
+	B done68
+low67:
+	TBZ $1, R8, single70
+	WORD $0xfd40018e // ldr d14, [x12]
+	TBZ $0, R8, done68
+	ADD $8, R12, R12
+	WORD $0x4d40818e // ld1 {v14.s}[2], [x12]
+	B done68
+single70:
+	TBZ $0, R8, done68
+	WORD $0xbd40018e // ldr s14, [x12]
+done68:
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9ae // ld1r {v14.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9af // ld1r {v15.4s}, [x13]
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4e7 // fmax v7.4s, v7.4s, v14.4s
+	WORD $0x4eaff4e7 // fmin v7.4s, v7.4s, v15.4s
+	WORD $0x4e2ef508 // fmax v8.4s, v8.4s, v14.4s
+	WORD $0x4eaff508 // fmin v8.4s, v8.4s, v15.4s
+	WORD $0x4e2ef529 // fmax v9.4s, v9.4s, v14.4s
+	WORD $0x4eaff529 // fmin v9.4s, v9.4s, v15.4s
+	WORD $0x4e2ef54a // fmax v10.4s, v10.4s, v14.4s
+	WORD $0x4eaff54a // fmin v10.4s, v10.4s, v15.4s
+	WORD $0x4e2ef56b // fmax v11.4s, v11.4s, v14.4s
+	WORD $0x4eaff56b // fmin v11.4s, v11.4s, v15.4s
+	WORD $0x4e2ef58c // fmax v12.4s, v12.4s, v14.4s
+	WORD $0x4eaff58c // fmin v12.4s, v12.4s, v15.4s
+	WORD $0x4e2ef5ad // fmax v13.4s, v13.4s, v14.4s
+	WORD $0x4eaff5ad // fmin v13.4s, v13.4s, v15.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part71
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done75
+part71:
+	ADD $0, R12, R13
+	TBZ $2, R8, low72
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair73
+low72:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair73:
+	TBZ $1, R8, single74
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single74:
+	TBZ $0, R8, done75
+	WORD $0xbd0001a0 // str s0, [x13]
+done75:
+	ADD R10, R12, R12
+	TBZ $3, R8, part76
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done80
+part76:
+	ADD $0, R12, R13
+	TBZ $2, R8, low77
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair78
+low77:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair78:
+	TBZ $1, R8, single79
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single79:
+	TBZ $0, R8, done80
+	WORD $0xbd0001a0 // str s0, [x13]
+done80:
+	ADD R10, R12, R12
+	TBZ $3, R8, part81
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done85
+part81:
+	ADD $0, R12, R13
+	TBZ $2, R8, low82
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair83
+low82:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair83:
+	TBZ $1, R8, single84
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single84:
+	TBZ $0, R8, done85
+	WORD $0xbd0001a0 // str s0, [x13]
+done85:
+	ADD R10, R12, R12
+	TBZ $3, R8, part86
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	B done90
+part86:
+	ADD $0, R12, R13
+	TBZ $2, R8, low87
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair88
+low87:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair88:
+	TBZ $1, R8, single89
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single89:
+	TBZ $0, R8, done90
+	WORD $0xbd0001a0 // str s0, [x13]
+done90:
+	ADD R10, R12, R12
+	TBZ $3, R8, part91
+	WORD $0xad002588 // stp q8, q9, [x12]
+	B done95
+part91:
+	ADD $0, R12, R13
+	TBZ $2, R8, low92
+	WORD $0x3c8105a8 // str q8, [x13], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair93
+low92:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair93:
+	TBZ $1, R8, single94
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single94:
+	TBZ $0, R8, done95
+	WORD $0xbd0001a0 // str s0, [x13]
+done95:
+	ADD R10, R12, R12
+	TBZ $3, R8, part96
+	WORD $0xad002d8a // stp q10, q11, [x12]
+	B done100
+part96:
+	ADD $0, R12, R13
+	TBZ $2, R8, low97
+	WORD $0x3c8105aa // str q10, [x13], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair98
+low97:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair98:
+	TBZ $1, R8, single99
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single99:
+	TBZ $0, R8, done100
+	WORD $0xbd0001a0 // str s0, [x13]
+done100:
+	ADD R10, R12, R12
+	TBZ $3, R8, part101
+	WORD $0xad00358c // stp q12, q13, [x12]
+	B done105
+part101:
+	ADD $0, R12, R12
+	TBZ $2, R8, low102
+	WORD $0x3c81058c // str q12, [x12], #16
+	WORD $0x4ead1da0 // mov v0.16b, v13.16b
+	B pair103
+low102:
+	WORD $0x4eac1d80 // mov v0.16b, v12.16b
+pair103:
+	TBZ $1, R8, single104
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single104:
+	TBZ $0, R8, done105
+	WORD $0xbd000180 // str s0, [x12]
+done105:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sparseneon_8x1(t *byte)
+TEXT ·sparseneon_8x1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 24(R0), R2
+	MOVD 40(R0), R3
+	MOVD 8(R0), R4
+	MOVD 64(R0), R5
+	MOVD 72(R0), R6
+	MOVD 16(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	MOVD 56(R0), R11
+row:
+	MOVD 80(R0), R12
+	TBZ $0, R12, new
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part1
+	WORD $0xad400580 // ldp q0, q1, [x12]
+	B done3
+part1:
+	ADD $0, R12, R13
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	TBZ $2, R8, low2
+	WORD $0x3cc105a0 // ldr q0, [x13], #16
+	TBZ $1, R8, single4
+	WORD $0xfd4001a1 // ldr d1, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a1 // ld1 {v1.s}[2], [x13]
+	B done3
+single4:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a1 // ldr s1, [x13]
+	B done3
+low2:
+	TBZ $1, R8, single5
+	WORD $0xfd4001a0 // ldr d0, [x13]
+	TBZ $0, R8, done3
+	ADD $8, R13, R13
+	WORD $0x4d4081a0 // ld1 {v0.s}[2], [x13]
+	B done3
+single5:
+	TBZ $0, R8, done3
+	WORD $0xbd4001a0 // ldr s0, [x13]
+done3:
+	ADD R10, R12, R12
+	TBZ $3, R8, part6
+	WORD $0xad400d82 // ldp q2, q3, [x12]
+	B done8
+part6:
+	ADD $0, R12, R13
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	TBZ $2, R8, low7
+	WORD $0x3cc105a2 // ldr q2, [x13], #16
+	TBZ $1, R8, single9
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a3 // ld1 {v3.s}[2], [x13]
+	B done8
+single9:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a3 // ldr s3, [x13]
+	B done8
+low7:
+	TBZ $1, R8, single10
+	WORD $0xfd4001a2 // ldr d2, [x13]
+	TBZ $0, R8, done8
+	ADD $8, R13, R13
+	WORD $0x4d4081a2 // ld1 {v2.s}[2], [x13]
+	B done8
+single10:
+	TBZ $0, R8, done8
+	WORD $0xbd4001a2 // ldr s2, [x13]
+done8:
+	ADD R10, R12, R12
+	TBZ $3, R8, part11
+	WORD $0xad401584 // ldp q4, q5, [x12]
+	B done13
+part11:
+	ADD $0, R12, R13
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	TBZ $2, R8, low12
+	WORD $0x3cc105a4 // ldr q4, [x13], #16
+	TBZ $1, R8, single14
+	WORD $0xfd4001a5 // ldr d5, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a5 // ld1 {v5.s}[2], [x13]
+	B done13
+single14:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a5 // ldr s5, [x13]
+	B done13
+low12:
+	TBZ $1, R8, single15
+	WORD $0xfd4001a4 // ldr d4, [x13]
+	TBZ $0, R8, done13
+	ADD $8, R13, R13
+	WORD $0x4d4081a4 // ld1 {v4.s}[2], [x13]
+	B done13
+single15:
+	TBZ $0, R8, done13
+	WORD $0xbd4001a4 // ldr s4, [x13]
+done13:
+	ADD R10, R12, R12
+	TBZ $3, R8, part16
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	B done18
+part16:
+	ADD $0, R12, R13
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	TBZ $2, R8, low17
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	TBZ $1, R8, single19
+	WORD $0xfd4001a7 // ldr d7, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a7 // ld1 {v7.s}[2], [x13]
+	B done18
+single19:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a7 // ldr s7, [x13]
+	B done18
+low17:
+	TBZ $1, R8, single20
+	WORD $0xfd4001a6 // ldr d6, [x13]
+	TBZ $0, R8, done18
+	ADD $8, R13, R13
+	WORD $0x4d4081a6 // ld1 {v6.s}[2], [x13]
+	B done18
+single20:
+	TBZ $0, R8, done18
+	WORD $0xbd4001a6 // ldr s6, [x13]
+done18:
+	ADD R10, R12, R12
+	TBZ $3, R8, part21
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	B done23
+part21:
+	ADD $0, R12, R13
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R8, low22
+	WORD $0x3cc105a8 // ldr q8, [x13], #16
+	TBZ $1, R8, single24
+	WORD $0xfd4001a9 // ldr d9, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a9 // ld1 {v9.s}[2], [x13]
+	B done23
+single24:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a9 // ldr s9, [x13]
+	B done23
+low22:
+	TBZ $1, R8, single25
+	WORD $0xfd4001a8 // ldr d8, [x13]
+	TBZ $0, R8, done23
+	ADD $8, R13, R13
+	WORD $0x4d4081a8 // ld1 {v8.s}[2], [x13]
+	B done23
+single25:
+	TBZ $0, R8, done23
+	WORD $0xbd4001a8 // ldr s8, [x13]
+done23:
+	ADD R10, R12, R12
+	TBZ $3, R8, part26
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	B done28
+part26:
+	ADD $0, R12, R13
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	TBZ $2, R8, low27
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	TBZ $1, R8, single29
+	WORD $0xfd4001ab // ldr d11, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081ab // ld1 {v11.s}[2], [x13]
+	B done28
+single29:
+	TBZ $0, R8, done28
+	WORD $0xbd4001ab // ldr s11, [x13]
+	B done28
+low27:
+	TBZ $1, R8, single30
+	WORD $0xfd4001aa // ldr d10, [x13]
+	TBZ $0, R8, done28
+	ADD $8, R13, R13
+	WORD $0x4d4081aa // ld1 {v10.s}[2], [x13]
+	B done28
+single30:
+	TBZ $0, R8, done28
+	WORD $0xbd4001aa // ldr s10, [x13]
+done28:
+	ADD R10, R12, R12
+	TBZ $3, R8, part31
+	WORD $0xad40358c // ldp q12, q13, [x12]
+	B done33
+part31:
+	ADD $0, R12, R13
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	TBZ $2, R8, low32
+	WORD $0x3cc105ac // ldr q12, [x13], #16
+	TBZ $1, R8, single34
+	WORD $0xfd4001ad // ldr d13, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081ad // ld1 {v13.s}[2], [x13]
+	B done33
+single34:
+	TBZ $0, R8, done33
+	WORD $0xbd4001ad // ldr s13, [x13]
+	B done33
+low32:
+	TBZ $1, R8, single35
+	WORD $0xfd4001ac // ldr d12, [x13]
+	TBZ $0, R8, done33
+	ADD $8, R13, R13
+	WORD $0x4d4081ac // ld1 {v12.s}[2], [x13]
+	B done33
+single35:
+	TBZ $0, R8, done33
+	WORD $0xbd4001ac // ldr s12, [x13]
+done33:
+	ADD R10, R12, R12
+	TBZ $3, R8, part36
+	WORD $0xad403d8e // ldp q14, q15, [x12]
+	B done38
+part36:
+	ADD $0, R12, R12
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	TBZ $2, R8, low37
+	WORD $0x3cc1058e // ldr q14, [x12], #16
+	TBZ $1, R8, single39
+	WORD $0xfd40018f // ldr d15, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d40818f // ld1 {v15.s}[2], [x12]
+	B done38
+single39:
+	TBZ $0, R8, done38
+	WORD $0xbd40018f // ldr s15, [x12]
+	B done38
+low37:
+	TBZ $1, R8, single40
+	WORD $0xfd40018e // ldr d14, [x12]
+	TBZ $0, R8, done38
+	ADD $8, R12, R12
+	WORD $0x4d40818e // ld1 {v14.s}[2], [x12]
+	B done38
+single40:
+	TBZ $0, R8, done38
+	WORD $0xbd40018e // ldr s14, [x12]
+done38:
+	B begin
+new:
+	CBZ R5, nobias
+	WORD $0x4d40c8a0 // ld1r {v0.4s}, [x5]
+	ADD $4, R5, R5
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4ea01c0f // mov v15.16b, v0.16b
+	B begin
+nobias:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+begin:
+	MOVWU 0(R4), R12
+	ADD $4, R4, R4
+	SUBS $4, R12, R12
+	BLT ones
+four:
+	LDPW 0(R1), (R13, R14)
+	LDPW 8(R1), (R15, R19)
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	ADD $32, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD R14.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	ADD R15.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	ADD R19.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	SUBS $4, R12, R12
+	BGE four
+ones:
+	ADD $4, R12, R12
+	CBZ R12, sum
+one:
+	MOVWU 0(R1), R13
+	WORD $0xbd400430 // ldr s16, [x1, #4]
+	ADD $8, R1, R1
+	ADD R13.UXTW, R2, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	ADD R9, R13, R13
+	WORD $0xad4049b1 // ldp q17, q18, [x13]
+	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	SUBS $1, R12, R12
+	BNE one
+sum:
+	CBZ R6, nores
+	MOVD R6, R12
+	MOVD R12, R12
+	TBZ $3, R8, part41
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done43
+part41:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low42
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single44
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done43
+single44:
+	TBZ $0, R8, done43
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done43
+low42:
+	TBZ $1, R8, single45
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done43
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done43
+single45:
+	TBZ $0, R8, done43
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done43:
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part46
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done48
+part46:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low47
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single49
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done48
+single49:
+	TBZ $0, R8, done48
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done48
+low47:
+	TBZ $1, R8, single50
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done48
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done48
+single50:
+	TBZ $0, R8, done48
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done48:
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part51
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done53
+part51:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low52
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single54
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done53
+single54:
+	TBZ $0, R8, done53
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done53
+low52:
+	TBZ $1, R8, single55
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done53
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done53
+single55:
+	TBZ $0, R8, done53
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done53:
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part56
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done58
+part56:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low57
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single59
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done58
+single59:
+	TBZ $0, R8, done58
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done58
+low57:
+	TBZ $1, R8, single60
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done58
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done58
+single60:
+	TBZ $0, R8, done58
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done58:
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part61
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done63
+part61:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low62
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single64
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done63
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done63
+single64:
+	TBZ $0, R8, done63
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done63
+low62:
+	TBZ $1, R8, single65
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done63
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done63
+single65:
+	TBZ $0, R8, done63
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done63:
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part66
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done68
+part66:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low67
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single69
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done68
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done68
+single69:
+	TBZ $0, R8, done68
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done68
+low67:
+	TBZ $1, R8, single70
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done68
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done68
+single70:
+	TBZ $0, R8, done68
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done68:
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part71
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done73
+part71:
+	ADD $0, R12, R13
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low72
+	WORD $0x3cc105b0 // ldr q16, [x13], #16
+	TBZ $1, R8, single74
+	WORD $0xfd4001b1 // ldr d17, [x13]
+	TBZ $0, R8, done73
+	ADD $8, R13, R13
+	WORD $0x4d4081b1 // ld1 {v17.s}[2], [x13]
+	B done73
+single74:
+	TBZ $0, R8, done73
+	WORD $0xbd4001b1 // ldr s17, [x13]
+	B done73
+low72:
+	TBZ $1, R8, single75
+	WORD $0xfd4001b0 // ldr d16, [x13]
+	TBZ $0, R8, done73
+	ADD $8, R13, R13
+	WORD $0x4d4081b0 // ld1 {v16.s}[2], [x13]
+	B done73
+single75:
+	TBZ $0, R8, done73
+	WORD $0xbd4001b0 // ldr s16, [x13]
+done73:
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	ADD R10, R12, R12
+	TBZ $3, R8, part76
+	WORD $0xad404590 // ldp q16, q17, [x12]
+	B done78
+part76:
+	ADD $0, R12, R12
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	TBZ $2, R8, low77
+	WORD $0x3cc10590 // ldr q16, [x12], #16
+	TBZ $1, R8, single79
+	WORD $0xfd400191 // ldr d17, [x12]
+	TBZ $0, R8, done78
+	ADD $8, R12, R12
+	WORD $0x4d408191 // ld1 {v17.s}[2], [x12]
+	B done78
+single79:
+	TBZ $0, R8, done78
+	WORD $0xbd400191 // ldr s17, [x12]
+	B done78
+low77:
+	TBZ $1, R8, single80
+	WORD $0xfd400190 // ldr d16, [x12]
+	TBZ $0, R8, done78
+	ADD $8, R12, R12
+	WORD $0x4d408190 // ld1 {v16.s}[2], [x12]
+	B done78
+single80:
+	TBZ $0, R8, done78
+	WORD $0xbd400190 // ldr s16, [x12]
+done78:
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R11, R6, R6
+nores:
+	MOVD 80(R0), R12
+	TBZ $1, R12, noclip
+	ADD $96, R0, R12
+	ADD $0, R12, R13
+	WORD $0x4d40c9b0 // ld1r {v16.4s}, [x13]
+	ADD $4, R12, R13
+	WORD $0x4d40c9b1 // ld1r {v17.4s}, [x13]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
+noclip:
+	MOVD R3, R12
+	MOVD R12, R12
+	TBZ $3, R8, part81
+	WORD $0xad000580 // stp q0, q1, [x12]
+	B done85
+part81:
+	ADD $0, R12, R13
+	TBZ $2, R8, low82
+	WORD $0x3c8105a0 // str q0, [x13], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	B pair83
+low82:
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+pair83:
+	TBZ $1, R8, single84
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single84:
+	TBZ $0, R8, done85
+	WORD $0xbd0001a0 // str s0, [x13]
+done85:
+	ADD R10, R12, R12
+	TBZ $3, R8, part86
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	B done90
+part86:
+	ADD $0, R12, R13
+	TBZ $2, R8, low87
+	WORD $0x3c8105a2 // str q2, [x13], #16
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	B pair88
+low87:
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+pair88:
+	TBZ $1, R8, single89
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single89:
+	TBZ $0, R8, done90
+	WORD $0xbd0001a0 // str s0, [x13]
+done90:
+	ADD R10, R12, R12
+	TBZ $3, R8, part91
+	WORD $0xad001584 // stp q4, q5, [x12]
+	B done95
+part91:
+	ADD $0, R12, R13
+	TBZ $2, R8, low92
+	WORD $0x3c8105a4 // str q4, [x13], #16
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+	B pair93
+low92:
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+pair93:
+	TBZ $1, R8, single94
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single94:
+	TBZ $0, R8, done95
+	WORD $0xbd0001a0 // str s0, [x13]
+done95:
+	ADD R10, R12, R12
+	TBZ $3, R8, part96
+	WORD $0xad001d86 // stp q6, q7, [x12]
+	B done100
+part96:
+	ADD $0, R12, R13
+	TBZ $2, R8, low97
+	WORD $0x3c8105a6 // str q6, [x13], #16
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	B pair98
+low97:
+	WORD $0x4ea61cc0 // mov v0.16b, v6.16b
+pair98:
+	TBZ $1, R8, single99
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single99:
+	TBZ $0, R8, done100
+	WORD $0xbd0001a0 // str s0, [x13]
+done100:
+	ADD R10, R12, R12
+	TBZ $3, R8, part101
+	WORD $0xad002588 // stp q8, q9, [x12]
+	B done105
+part101:
+	ADD $0, R12, R13
+	TBZ $2, R8, low102
+	WORD $0x3c8105a8 // str q8, [x13], #16
+	WORD $0x4ea91d20 // mov v0.16b, v9.16b
+	B pair103
+low102:
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+pair103:
+	TBZ $1, R8, single104
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single104:
+	TBZ $0, R8, done105
+	WORD $0xbd0001a0 // str s0, [x13]
+done105:
+	ADD R10, R12, R12
+	TBZ $3, R8, part106
+	WORD $0xad002d8a // stp q10, q11, [x12]
+	B done110
+part106:
+	ADD $0, R12, R13
+	TBZ $2, R8, low107
+	WORD $0x3c8105aa // str q10, [x13], #16
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	B pair108
+low107:
+	WORD $0x4eaa1d40 // mov v0.16b, v10.16b
+pair108:
+	TBZ $1, R8, single109
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single109:
+	TBZ $0, R8, done110
+	WORD $0xbd0001a0 // str s0, [x13]
+done110:
+	ADD R10, R12, R12
+	TBZ $3, R8, part111
+	WORD $0xad00358c // stp q12, q13, [x12]
+	B done115
+part111:
+	ADD $0, R12, R13
+	TBZ $2, R8, low112
+	WORD $0x3c8105ac // str q12, [x13], #16
+	WORD $0x4ead1da0 // mov v0.16b, v13.16b
+	B pair113
+low112:
+	WORD $0x4eac1d80 // mov v0.16b, v12.16b
+pair113:
+	TBZ $1, R8, single114
+	WORD $0xfc0085a0 // str d0, [x13], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single114:
+	TBZ $0, R8, done115
+	WORD $0xbd0001a0 // str s0, [x13]
+done115:
+	ADD R10, R12, R12
+	TBZ $3, R8, part116
+	WORD $0xad003d8e // stp q14, q15, [x12]
+	B done120
+part116:
+	ADD $0, R12, R12
+	TBZ $2, R8, low117
+	WORD $0x3c81058e // str q14, [x12], #16
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	B pair118
+low117:
+	WORD $0x4eae1dc0 // mov v0.16b, v14.16b
+pair118:
+	TBZ $1, R8, single119
+	WORD $0xfc008580 // str d0, [x12], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+single119:
+	TBZ $0, R8, done120
+	WORD $0xbd000180 // str s0, [x12]
+done120:
+	ADD R11, R3, R3
+	SUBS $1, R7, R7
+	BNE row
+	RET
+
+// func sampledneon(t *byte)
+TEXT ·sampledneon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 40(R0), R5
+	MOVD 72(R0), R6
+	MOVD 80(R0), R7
+	MOVD 88(R0), R8
+	MOVD 32(R0), R9
+	MOVD 48(R0), R10
+	LSL $5, R6, R11
+	SUB R11, R9, R9
+	SUB R11, R10, R10
+	ADD $32, R10, R10
+row:
+	MOVWU 0(R2), R11
+	ADD $4, R2, R2
+	CBZ R11, next
+four:
+	LDPW 0(R1), (R12, R13)
+	LDPW 8(R1), (R14, R15)
+	ADD $16, R1, R1
+	ADD R12.UXTW, R4, R12
+	ADD R13.UXTW, R4, R13
+	ADD R14.UXTW, R4, R14
+	ADD R15.UXTW, R4, R15
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD 64(R0), R19
+	MOVD R5, R20
+places:
+	MOVD R6, R21
+	SUBS $1, R21, R21
+	BEQ last
+vector:
+	WORD $0xacc12688 // ldp q8, q9, [x20], #32
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
+	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e28cd42 // fmla v2.4s, v10.4s, v8.4s
+	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
+	WORD $0xacc12dca // ldp q10, q11, [x14], #32
+	WORD $0x4e28cd44 // fmla v4.4s, v10.4s, v8.4s
+	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
+	WORD $0xacc12dea // ldp q10, q11, [x15], #32
+	WORD $0x4e28cd46 // fmla v6.4s, v10.4s, v8.4s
+	WORD $0x4e29cd67 // fmla v7.4s, v11.4s, v9.4s
+	SUBS $1, R21, R21
+	BNE vector
+last:
+	TBZ $3, R7, part1
+	WORD $0xad402688 // ldp q8, q9, [x20]
+	B done3
+part1:
+	ADD $0, R20, R21
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	TBZ $2, R7, low2
+	WORD $0x3cc106a8 // ldr q8, [x21], #16
+	TBZ $1, R7, single4
+	WORD $0xfd4002a9 // ldr d9, [x21]
+	TBZ $0, R7, done3
+	ADD $8, R21, R21
+	WORD $0x4d4082a9 // ld1 {v9.s}[2], [x21]
+	B done3
+single4:
+	TBZ $0, R7, done3
+	WORD $0xbd4002a9 // ldr s9, [x21]
+	B done3
+low2:
+	TBZ $1, R7, single5
+	WORD $0xfd4002a8 // ldr d8, [x21]
+	TBZ $0, R7, done3
+	ADD $8, R21, R21
+	WORD $0x4d4082a8 // ld1 {v8.s}[2], [x21]
+	B done3
+single5:
+	TBZ $0, R7, done3
+	WORD $0xbd4002a8 // ldr s8, [x21]
+done3:
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
+	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e28cd42 // fmla v2.4s, v10.4s, v8.4s
+	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
+	WORD $0xacc12dca // ldp q10, q11, [x14], #32
+	WORD $0x4e28cd44 // fmla v4.4s, v10.4s, v8.4s
+	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
+	WORD $0xacc12dea // ldp q10, q11, [x15], #32
+	WORD $0x4e28cd46 // fmla v6.4s, v10.4s, v8.4s
+	WORD $0x4e29cd67 // fmla v7.4s, v11.4s, v9.4s
+	ADD R9, R12, R12
+	ADD R9, R13, R13
+	ADD R9, R14, R14
+	ADD R9, R15, R15
+	ADD R10, R20, R20
+	SUBS $1, R19, R19
+	BNE places
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e22d400 // faddp v0.4s, v0.4s, v2.4s
+	WORD $0x6e26d484 // faddp v4.4s, v4.4s, v6.4s
+	WORD $0x6e24d400 // faddp v0.4s, v0.4s, v4.4s
+	WORD $0x3dc00101 // ldr q1, [x8]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3c810501 // str q1, [x8], #16
+	SUBS $4, R11, R11
+	BNE four
+next:
+	MOVD 56(R0), R11
+	ADD R11, R5, R5
+	SUBS $1, R3, R3
+	BNE row
+	RET
+
+// func keepneon(n int, bits *uint64, x *float32)
+TEXT ·keepneon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc0e800 // ldr q0, [x0, #928]
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	MOVD n+0(FP), R0
+	MOVD bits+8(FP), R1
+	MOVD x+16(FP), R2
+word:
+	MOVD 0(R1), R3
+	ADD $8, R1, R1
+	CMP $-1, R3
+	BEQ all
+	MOVD $8, R4
+eight:
+	WORD $0x4e040c62 // dup v2.4s, w3
+	LSR $8, R3, R3
+	WORD $0xad401043 // ldp q3, q4, [x2]
+	WORD $0x4ea08c45 // cmtst v5.4s, v2.4s, v0.4s
+	WORD $0x4ea18c42 // cmtst v2.4s, v2.4s, v1.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4e221c84 // and v4.16b, v4.16b, v2.16b
+	WORD $0xac811043 // stp q3, q4, [x2], #32
+	SUBS $1, R4, R4
+	BNE eight
+	B next
+all:
+	ADD $256, R2, R2
+next:
+	SUBS $1, R0, R0
+	BNE word
+	RET
+
+// func packedhalf0neon(t *byte)
+TEXT ·packedhalf0neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+row:
+	MOVD R4, R5
+	MOVD R3, R6
+group:
+	WORD $0x3dc00020 // ldr q0, [x1]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0x3dc00820 // ldr q0, [x1, #32]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0x3dc00c20 // ldr q0, [x1, #48]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	ADD $64, R1, R1
+	SUBS $1, R5, R5
+	BNE group
+	MOVD 64(R0), R5
+	ADD R5, R3, R3
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedhalf1neon(t *byte)
+TEXT ·packedhalf1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R5
+	MOVD 40(R0), R6
+group:
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cca // ldp q10, q11, [x6], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cca // ldp q10, q11, [x6], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cca // ldp q10, q11, [x6], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cca // ldp q10, q11, [x6], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $64, R1, R1
+	SUBS $1, R5, R5
+	BNE group
+	MOVD R3, R5
+	ADD $4, R3, R3
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000a0 // str s0, [x5]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedhalf2neon(t *byte)
+TEXT ·packedhalf2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 48(R0), R5
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R6
+	MOVD 40(R0), R7
+	ADD R5, R7, R8
+group:
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $64, R1, R1
+	SUBS $1, R6, R6
+	BNE group
+	MOVD R3, R6
+	ADD $4, R3, R3
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000c0 // str s0, [x6]
+	MOVD 64(R0), R7
+	ADD R7, R6, R6
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd0000c4 // str s4, [x6]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedhalf4neon(t *byte)
+TEXT ·packedhalf4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 48(R0), R5
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R6
+	MOVD 40(R0), R7
+	ADD R5, R7, R8
+	ADD R5, R8, R9
+	ADD R5, R9, R10
+group:
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d0a // ldp q10, q11, [x8], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $64, R1, R1
+	SUBS $1, R6, R6
+	BNE group
+	MOVD R3, R6
+	ADD $4, R3, R3
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000c0 // str s0, [x6]
+	MOVD 64(R0), R7
+	ADD R7, R6, R6
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD $0x7e30d842 // faddp s2, v2.2s
+	WORD $0xbd0000c2 // str s2, [x6]
+	MOVD 64(R0), R7
+	ADD R7, R6, R6
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd0000c4 // str s4, [x6]
+	MOVD 64(R0), R7
+	ADD R7, R6, R6
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e26d4c6 // faddp v6.4s, v6.4s, v6.4s
+	WORD $0x7e30d8c6 // faddp s6, v6.2s
+	WORD $0xbd0000c6 // str s6, [x6]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedint80neon(t *byte)
+TEXT ·packedint80neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 16(R0), R5
+row:
+	MOVD R4, R6
+	MOVD R3, R7
+group:
+	WORD $0x4d40c4a0 // ld1r {v0.8h}, [x5]
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	ADD $2, R5, R5
+	WORD $0xfd400021 // ldr d1, [x1]
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac8104e2 // stp q2, q1, [x7], #32
+	WORD $0xfd400421 // ldr d1, [x1, #8]
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac8104e2 // stp q2, q1, [x7], #32
+	WORD $0xfd400821 // ldr d1, [x1, #16]
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac8104e2 // stp q2, q1, [x7], #32
+	WORD $0xfd400c21 // ldr d1, [x1, #24]
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac8104e2 // stp q2, q1, [x7], #32
+	ADD $32, R1, R1
+	SUBS $1, R6, R6
+	BNE group
+	MOVD 64(R0), R6
+	ADD R6, R3, R3
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedint81neon(t *byte)
+TEXT ·packedint81neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 16(R0), R5
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R6
+	MOVD 40(R0), R7
+group:
+	WORD $0x4d40c4a8 // ld1r {v8.8h}, [x5]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R5, R5
+	WORD $0xfd400029 // ldr d9, [x1]
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc130eb // ldp q11, q12, [x7], #32
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0xfd40042b // ldr d11, [x1, #8]
+	WORD $0x0f08a56b // sxtl v11.8h, v11.8b
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	WORD $0x4f10a56b // sxtl2 v11.4s, v11.8h
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0xacc138ed // ldp q13, q14, [x7], #32
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
+	WORD $0xfd40082d // ldr d13, [x1, #16]
+	WORD $0x0f08a5ad // sxtl v13.8h, v13.8b
+	WORD $0x0f10a5ae // sxtl v14.4s, v13.4h
+	WORD $0x4f10a5ad // sxtl2 v13.4s, v13.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0xacc140ef // ldp q15, q16, [x7], #32
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0xfd400c2f // ldr d15, [x1, #24]
+	WORD $0x0f08a5ef // sxtl v15.8h, v15.8b
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	WORD $0x4f10a5ef // sxtl2 v15.4s, v15.8h
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0xacc148f1 // ldp q17, q18, [x7], #32
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
+	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
+	WORD $0x4e28cd82 // fmla v2.4s, v12.4s, v8.4s
+	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
+	WORD $0x4e28cdc4 // fmla v4.4s, v14.4s, v8.4s
+	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
+	WORD $0x4e28ce06 // fmla v6.4s, v16.4s, v8.4s
+	WORD $0x4e28cde7 // fmla v7.4s, v15.4s, v8.4s
+	ADD $32, R1, R1
+	SUBS $1, R6, R6
+	BNE group
+	MOVD R3, R6
+	ADD $4, R3, R3
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000c0 // str s0, [x6]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedint82neon(t *byte)
+TEXT ·packedint82neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 16(R0), R5
+	MOVD 48(R0), R6
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R7
+	MOVD 40(R0), R8
+	ADD R6, R8, R9
+group:
+	WORD $0x4d40c4a8 // ld1r {v8.8h}, [x5]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R5, R5
+	WORD $0xfd400029 // ldr d9, [x1]
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc1310b // ldp q11, q12, [x8], #32
+	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
+	WORD $0xacc1392d // ldp q13, q14, [x9], #32
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	WORD $0x6e2edd29 // fmul v9.4s, v9.4s, v14.4s
+	WORD $0xfd40042d // ldr d13, [x1, #8]
+	WORD $0x0f08a5ad // sxtl v13.8h, v13.8b
+	WORD $0x0f10a5ae // sxtl v14.4s, v13.4h
+	WORD $0x4f10a5ad // sxtl2 v13.4s, v13.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0xacc1410f // ldp q15, q16, [x8], #32
+	WORD $0x6e2fddcf // fmul v15.4s, v14.4s, v15.4s
+	WORD $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	WORD $0xacc14931 // ldp q17, q18, [x9], #32
+	WORD $0x6e31ddce // fmul v14.4s, v14.4s, v17.4s
+	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
+	WORD $0xfd400831 // ldr d17, [x1, #16]
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15113 // ldp q19, q20, [x8], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15133 // ldp q19, q20, [x9], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	WORD $0xfd400c31 // ldr d17, [x1, #24]
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15113 // ldp q19, q20, [x8], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc15133 // ldp q19, q20, [x9], #32
+	WORD $0x4e33ce4e // fmla v14.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2d // fmla v13.4s, v17.4s, v20.4s
+	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
+	WORD $0x4e28cd81 // fmla v1.4s, v12.4s, v8.4s
+	WORD $0x4e28cde2 // fmla v2.4s, v15.4s, v8.4s
+	WORD $0x4e28ce03 // fmla v3.4s, v16.4s, v8.4s
+	WORD $0x4e28cd44 // fmla v4.4s, v10.4s, v8.4s
+	WORD $0x4e28cd25 // fmla v5.4s, v9.4s, v8.4s
+	WORD $0x4e28cdc6 // fmla v6.4s, v14.4s, v8.4s
+	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
+	ADD $32, R1, R1
+	SUBS $1, R7, R7
+	BNE group
+	MOVD R3, R7
+	ADD $4, R3, R3
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000e0 // str s0, [x7]
+	MOVD 64(R0), R8
+	ADD R8, R7, R7
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd0000e4 // str s4, [x7]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedint84neon(t *byte)
+TEXT ·packedint84neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 16(R0), R5
+	MOVD 48(R0), R6
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R7
+	MOVD 40(R0), R8
+	ADD R6, R8, R9
+	ADD R6, R9, R10
+	ADD R6, R10, R11
+group:
+	WORD $0x4d40c4a8 // ld1r {v8.8h}, [x5]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R5, R5
+	WORD $0xfd400029 // ldr d9, [x1]
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc1310b // ldp q11, q12, [x8], #32
+	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
+	WORD $0xacc1392d // ldp q13, q14, [x9], #32
+	WORD $0x6e2ddd4d // fmul v13.4s, v10.4s, v13.4s
+	WORD $0x6e2edd2e // fmul v14.4s, v9.4s, v14.4s
+	WORD $0xacc1414f // ldp q15, q16, [x10], #32
+	WORD $0x6e2fdd4f // fmul v15.4s, v10.4s, v15.4s
+	WORD $0x6e30dd30 // fmul v16.4s, v9.4s, v16.4s
+	WORD $0xacc14971 // ldp q17, q18, [x11], #32
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
+	WORD $0xfd400431 // ldr d17, [x1, #8]
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15113 // ldp q19, q20, [x8], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15133 // ldp q19, q20, [x9], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc15153 // ldp q19, q20, [x10], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	WORD $0xfd400831 // ldr d17, [x1, #16]
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15113 // ldp q19, q20, [x8], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15133 // ldp q19, q20, [x9], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc15153 // ldp q19, q20, [x10], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	WORD $0xfd400c31 // ldr d17, [x1, #24]
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15113 // ldp q19, q20, [x8], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15133 // ldp q19, q20, [x9], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc15153 // ldp q19, q20, [x10], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
+	WORD $0x4e28cd81 // fmla v1.4s, v12.4s, v8.4s
+	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
+	WORD $0x4e28cdc3 // fmla v3.4s, v14.4s, v8.4s
+	WORD $0x4e28cde4 // fmla v4.4s, v15.4s, v8.4s
+	WORD $0x4e28ce05 // fmla v5.4s, v16.4s, v8.4s
+	WORD $0x4e28cd46 // fmla v6.4s, v10.4s, v8.4s
+	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
+	ADD $32, R1, R1
+	SUBS $1, R7, R7
+	BNE group
+	MOVD R3, R7
+	ADD $4, R3, R3
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd0000e0 // str s0, [x7]
+	MOVD 64(R0), R8
+	ADD R8, R7, R7
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD $0x7e30d842 // faddp s2, v2.2s
+	WORD $0xbd0000e2 // str s2, [x7]
+	MOVD 64(R0), R8
+	ADD R8, R7, R7
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd0000e4 // str s4, [x7]
+	MOVD 64(R0), R8
+	ADD R8, R7, R7
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e26d4c6 // faddp v6.4s, v6.4s, v6.4s
+	WORD $0x7e30d8c6 // faddp s6, v6.2s
+	WORD $0xbd0000e6 // str s6, [x7]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsehalf0neon(t *byte)
+TEXT ·packedsparsehalf0neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+row:
+	MOVD R4, R8
+	MOVD R3, R9
+group:
+	MOVBU 0(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e0 // ldr q0, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac810121 // stp q1, q0, [x9], #32
+	MOVBU 1(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e0 // ldr q0, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac810121 // stp q1, q0, [x9], #32
+	MOVBU 2(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e0 // ldr q0, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac810121 // stp q1, q0, [x9], #32
+	MOVBU 3(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e0 // ldr q0, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0xac810121 // stp q1, q0, [x9], #32
+	ADD $4, R5, R5
+	SUBS $1, R8, R8
+	BNE group
+	MOVD 64(R0), R8
+	ADD R8, R3, R3
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsehalf1neon(t *byte)
+TEXT ·packedsparsehalf1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R8
+	MOVD 40(R0), R9
+group:
+	MOVBU 0(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e8 // ldr q8, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	MOVBU 1(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e8 // ldr q8, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	MOVBU 2(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e8 // ldr q8, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	MOVBU 3(R5), R10
+	LSL $4, R10, R11
+	WORD $0x3ceb68e8 // ldr q8, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R10<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R8, R8
+	BNE group
+	MOVD R3, R8
+	ADD $4, R3, R3
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000100 // str s0, [x8]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsehalf2neon(t *byte)
+TEXT ·packedsparsehalf2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 48(R0), R8
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R9
+	MOVD 40(R0), R10
+	ADD R8, R10, R11
+group:
+	MOVBU 0(R5), R12
+	LSL $4, R12, R13
+	WORD $0x3ced68e8 // ldr q8, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R12<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	MOVBU 1(R5), R12
+	LSL $4, R12, R13
+	WORD $0x3ced68e8 // ldr q8, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R12<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	MOVBU 2(R5), R12
+	LSL $4, R12, R13
+	WORD $0x3ced68e8 // ldr q8, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R12<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	MOVBU 3(R5), R12
+	LSL $4, R12, R13
+	WORD $0x3ced68e8 // ldr q8, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R12<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R3, R9
+	ADD $4, R3, R3
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000120 // str s0, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000124 // str s4, [x9]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsehalf4neon(t *byte)
+TEXT ·packedsparsehalf4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 48(R0), R8
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R9
+	MOVD 40(R0), R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	ADD R8, R12, R13
+group:
+	MOVBU 0(R5), R14
+	LSL $4, R14, R15
+	WORD $0x3cef68e8 // ldr q8, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R14<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	MOVBU 1(R5), R14
+	LSL $4, R14, R15
+	WORD $0x3cef68e8 // ldr q8, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R14<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	MOVBU 2(R5), R14
+	LSL $4, R14, R15
+	WORD $0x3cef68e8 // ldr q8, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R14<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	MOVBU 3(R5), R14
+	LSL $4, R14, R15
+	WORD $0x3cef68e8 // ldr q8, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R14<<1, R1, R1
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd01 // fmla v1.4s, v8.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd22 // fmla v2.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd03 // fmla v3.4s, v8.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd24 // fmla v4.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd26 // fmla v6.4s, v9.4s, v10.4s
+	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R3, R9
+	ADD $4, R3, R3
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000120 // str s0, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD $0x7e30d842 // faddp s2, v2.2s
+	WORD $0xbd000122 // str s2, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000124 // str s4, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e26d4c6 // faddp v6.4s, v6.4s, v6.4s
+	WORD $0x7e30d8c6 // faddp s6, v6.2s
+	WORD $0xbd000126 // str s6, [x9]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparseint80neon(t *byte)
+TEXT ·packedsparseint80neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 16(R0), R8
+row:
+	MOVD R4, R9
+	MOVD R3, R10
+group:
+	WORD $0x4d40c500 // ld1r {v0.8h}, [x8]
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	ADD $2, R8, R8
+	MOVBU 0(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68e1 // ldr d1, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd400022 // ldr d2, [x1]
+	WORD $0x0e010041 // tbl v1.8b, {v2.16b}, v1.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac810542 // stp q2, q1, [x10], #32
+	MOVBU 1(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68e1 // ldr d1, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd400022 // ldr d2, [x1]
+	WORD $0x0e010041 // tbl v1.8b, {v2.16b}, v1.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac810542 // stp q2, q1, [x10], #32
+	MOVBU 2(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68e1 // ldr d1, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd400022 // ldr d2, [x1]
+	WORD $0x0e010041 // tbl v1.8b, {v2.16b}, v1.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac810542 // stp q2, q1, [x10], #32
+	MOVBU 3(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68e1 // ldr d1, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd400022 // ldr d2, [x1]
+	WORD $0x0e010041 // tbl v1.8b, {v2.16b}, v1.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a421 // sxtl v1.8h, v1.8b
+	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0xac810542 // stp q2, q1, [x10], #32
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD 64(R0), R9
+	ADD R9, R3, R3
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparseint81neon(t *byte)
+TEXT ·packedsparseint81neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 16(R0), R8
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R9
+	MOVD 40(R0), R10
+group:
+	WORD $0x4d40c508 // ld1r {v8.8h}, [x8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R8, R8
+	MOVBU 0(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68e9 // ldr d9, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e090149 // tbl v9.8b, {v10.16b}, v9.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc1314b // ldp q11, q12, [x10], #32
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	MOVBU 1(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68eb // ldr d11, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a56b // sxtl v11.8h, v11.8b
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	WORD $0x4f10a56b // sxtl2 v11.4s, v11.8h
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0xacc1394d // ldp q13, q14, [x10], #32
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
+	MOVBU 2(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68ed // ldr d13, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a5ad // sxtl v13.8h, v13.8b
+	WORD $0x0f10a5ae // sxtl v14.4s, v13.4h
+	WORD $0x4f10a5ad // sxtl2 v13.4s, v13.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0xacc1414f // ldp q15, q16, [x10], #32
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	MOVBU 3(R5), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c68ef // ldr d15, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0xfd400030 // ldr d16, [x1]
+	WORD $0x0e0f020f // tbl v15.8b, {v16.16b}, v15.8b
+	ADD R11<<0, R1, R1
+	WORD $0x0f08a5ef // sxtl v15.8h, v15.8b
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	WORD $0x4f10a5ef // sxtl2 v15.4s, v15.8h
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0xacc14951 // ldp q17, q18, [x10], #32
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
+	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
+	WORD $0x4e28cd82 // fmla v2.4s, v12.4s, v8.4s
+	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
+	WORD $0x4e28cdc4 // fmla v4.4s, v14.4s, v8.4s
+	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
+	WORD $0x4e28ce06 // fmla v6.4s, v16.4s, v8.4s
+	WORD $0x4e28cde7 // fmla v7.4s, v15.4s, v8.4s
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R3, R9
+	ADD $4, R3, R3
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000120 // str s0, [x9]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparseint82neon(t *byte)
+TEXT ·packedsparseint82neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 16(R0), R8
+	MOVD 48(R0), R9
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R10
+	MOVD 40(R0), R11
+	ADD R9, R11, R12
+group:
+	WORD $0x4d40c508 // ld1r {v8.8h}, [x8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R8, R8
+	MOVBU 0(R5), R13
+	LSL $3, R13, R14
+	WORD $0xfc6e68e9 // ldr d9, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e090149 // tbl v9.8b, {v10.16b}, v9.8b
+	ADD R13<<0, R1, R1
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc1316b // ldp q11, q12, [x11], #32
+	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
+	WORD $0xacc1398d // ldp q13, q14, [x12], #32
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	WORD $0x6e2edd29 // fmul v9.4s, v9.4s, v14.4s
+	MOVBU 1(R5), R13
+	LSL $3, R13, R14
+	WORD $0xfc6e68ed // ldr d13, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R13<<0, R1, R1
+	WORD $0x0f08a5ad // sxtl v13.8h, v13.8b
+	WORD $0x0f10a5ae // sxtl v14.4s, v13.4h
+	WORD $0x4f10a5ad // sxtl2 v13.4s, v13.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0xacc1416f // ldp q15, q16, [x11], #32
+	WORD $0x6e2fddcf // fmul v15.4s, v14.4s, v15.4s
+	WORD $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	WORD $0xacc14991 // ldp q17, q18, [x12], #32
+	WORD $0x6e31ddce // fmul v14.4s, v14.4s, v17.4s
+	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
+	MOVBU 2(R5), R13
+	LSL $3, R13, R14
+	WORD $0xfc6e68f1 // ldr d17, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0xfd400032 // ldr d18, [x1]
+	WORD $0x0e110251 // tbl v17.8b, {v18.16b}, v17.8b
+	ADD R13<<0, R1, R1
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15193 // ldp q19, q20, [x12], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	MOVBU 3(R5), R13
+	LSL $3, R13, R14
+	WORD $0xfc6e68f1 // ldr d17, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0xfd400032 // ldr d18, [x1]
+	WORD $0x0e110251 // tbl v17.8b, {v18.16b}, v17.8b
+	ADD R13<<0, R1, R1
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc15193 // ldp q19, q20, [x12], #32
+	WORD $0x4e33ce4e // fmla v14.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2d // fmla v13.4s, v17.4s, v20.4s
+	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
+	WORD $0x4e28cd81 // fmla v1.4s, v12.4s, v8.4s
+	WORD $0x4e28cde2 // fmla v2.4s, v15.4s, v8.4s
+	WORD $0x4e28ce03 // fmla v3.4s, v16.4s, v8.4s
+	WORD $0x4e28cd44 // fmla v4.4s, v10.4s, v8.4s
+	WORD $0x4e28cd25 // fmla v5.4s, v9.4s, v8.4s
+	WORD $0x4e28cdc6 // fmla v6.4s, v14.4s, v8.4s
+	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
+	ADD $4, R5, R5
+	SUBS $1, R10, R10
+	BNE group
+	MOVD R3, R10
+	ADD $4, R3, R3
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000140 // str s0, [x10]
+	MOVD 64(R0), R11
+	ADD R11, R10, R10
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000144 // str s4, [x10]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparseint84neon(t *byte)
+TEXT ·packedsparseint84neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD 16(R0), R8
+	MOVD 48(R0), R9
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R10
+	MOVD 40(R0), R11
+	ADD R9, R11, R12
+	ADD R9, R12, R13
+	ADD R9, R13, R14
+group:
+	WORD $0x4d40c508 // ld1r {v8.8h}, [x8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	ADD $2, R8, R8
+	MOVBU 0(R5), R15
+	LSL $3, R15, R19
+	WORD $0xfc7368e9 // ldr d9, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e090149 // tbl v9.8b, {v10.16b}, v9.8b
+	ADD R15<<0, R1, R1
+	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	WORD $0x4f10a529 // sxtl2 v9.4s, v9.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0xacc1316b // ldp q11, q12, [x11], #32
+	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
+	WORD $0xacc1398d // ldp q13, q14, [x12], #32
+	WORD $0x6e2ddd4d // fmul v13.4s, v10.4s, v13.4s
+	WORD $0x6e2edd2e // fmul v14.4s, v9.4s, v14.4s
+	WORD $0xacc141af // ldp q15, q16, [x13], #32
+	WORD $0x6e2fdd4f // fmul v15.4s, v10.4s, v15.4s
+	WORD $0x6e30dd30 // fmul v16.4s, v9.4s, v16.4s
+	WORD $0xacc149d1 // ldp q17, q18, [x14], #32
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
+	MOVBU 1(R5), R15
+	LSL $3, R15, R19
+	WORD $0xfc7368f1 // ldr d17, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0xfd400032 // ldr d18, [x1]
+	WORD $0x0e110251 // tbl v17.8b, {v18.16b}, v17.8b
+	ADD R15<<0, R1, R1
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15193 // ldp q19, q20, [x12], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc151b3 // ldp q19, q20, [x13], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc151d3 // ldp q19, q20, [x14], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	MOVBU 2(R5), R15
+	LSL $3, R15, R19
+	WORD $0xfc7368f1 // ldr d17, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0xfd400032 // ldr d18, [x1]
+	WORD $0x0e110251 // tbl v17.8b, {v18.16b}, v17.8b
+	ADD R15<<0, R1, R1
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15193 // ldp q19, q20, [x12], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc151b3 // ldp q19, q20, [x13], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc151d3 // ldp q19, q20, [x14], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	MOVBU 3(R5), R15
+	LSL $3, R15, R19
+	WORD $0xfc7368f1 // ldr d17, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0xfd400032 // ldr d18, [x1]
+	WORD $0x0e110251 // tbl v17.8b, {v18.16b}, v17.8b
+	ADD R15<<0, R1, R1
+	WORD $0x0f08a631 // sxtl v17.8h, v17.8b
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4f10a631 // sxtl2 v17.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0xacc15173 // ldp q19, q20, [x11], #32
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0xacc15193 // ldp q19, q20, [x12], #32
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	WORD $0x4e34ce2e // fmla v14.4s, v17.4s, v20.4s
+	WORD $0xacc151b3 // ldp q19, q20, [x13], #32
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	WORD $0x4e34ce30 // fmla v16.4s, v17.4s, v20.4s
+	WORD $0xacc151d3 // ldp q19, q20, [x14], #32
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	WORD $0x4e34ce29 // fmla v9.4s, v17.4s, v20.4s
+	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
+	WORD $0x4e28cd81 // fmla v1.4s, v12.4s, v8.4s
+	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
+	WORD $0x4e28cdc3 // fmla v3.4s, v14.4s, v8.4s
+	WORD $0x4e28cde4 // fmla v4.4s, v15.4s, v8.4s
+	WORD $0x4e28ce05 // fmla v5.4s, v16.4s, v8.4s
+	WORD $0x4e28cd46 // fmla v6.4s, v10.4s, v8.4s
+	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
+	ADD $4, R5, R5
+	SUBS $1, R10, R10
+	BNE group
+	MOVD R3, R10
+	ADD $4, R3, R3
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000140 // str s0, [x10]
+	MOVD 64(R0), R11
+	ADD R11, R10, R10
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD $0x7e30d842 // faddp s2, v2.2s
+	WORD $0xbd000142 // str s2, [x10]
+	MOVD 64(R0), R11
+	ADD R11, R10, R10
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000144 // str s4, [x10]
+	MOVD 64(R0), R11
+	ADD R11, R10, R10
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e26d4c6 // faddp v6.4s, v6.4s, v6.4s
+	WORD $0x7e30d8c6 // faddp s6, v6.2s
+	WORD $0xbd000146 // str s6, [x10]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsefloat0neon(t *byte)
+TEXT ·packedsparsefloat0neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD $placesoffloats<>(SB), R7
+row:
+	MOVD R4, R8
+	MOVD R3, R9
+group:
+	MOVBU 0(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e0 // ldr q0, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e1 // ldr q1, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e010041 // tbl v1.16b, {v2.16b}, v1.16b
+	ADD R10<<2, R1, R1
+	WORD $0xac810520 // stp q0, q1, [x9], #32
+	MOVBU 1(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e0 // ldr q0, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e1 // ldr q1, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e010041 // tbl v1.16b, {v2.16b}, v1.16b
+	ADD R10<<2, R1, R1
+	WORD $0xac810520 // stp q0, q1, [x9], #32
+	MOVBU 2(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e0 // ldr q0, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e1 // ldr q1, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e010041 // tbl v1.16b, {v2.16b}, v1.16b
+	ADD R10<<2, R1, R1
+	WORD $0xac810520 // stp q0, q1, [x9], #32
+	MOVBU 3(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e0 // ldr q0, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00021 // ldr q1, [x1]
+	WORD $0x4e000020 // tbl v0.16b, {v1.16b}, v0.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e1 // ldr q1, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e010041 // tbl v1.16b, {v2.16b}, v1.16b
+	ADD R10<<2, R1, R1
+	WORD $0xac810520 // stp q0, q1, [x9], #32
+	ADD $4, R5, R5
+	SUBS $1, R8, R8
+	BNE group
+	MOVD 64(R0), R8
+	ADD R8, R3, R3
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsefloat1neon(t *byte)
+TEXT ·packedsparsefloat1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD $placesoffloats<>(SB), R7
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R8
+	MOVD 40(R0), R9
+group:
+	MOVBU 0(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e8 // ldr q8, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e9 // ldr q9, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R10<<2, R1, R1
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	MOVBU 1(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e8 // ldr q8, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e9 // ldr q9, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R10<<2, R1, R1
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	MOVBU 2(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e8 // ldr q8, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e9 // ldr q9, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R10<<2, R1, R1
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	MOVBU 3(R5), R10
+	AND $15, R10, R11
+	LSR $4, R10, R10
+	LSL $4, R11, R12
+	WORD $0x3cec68e8 // ldr q8, [x7, x12]
+	MOVBU (R6)(R11), R11
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R11<<2, R1, R1
+	LSL $4, R10, R11
+	WORD $0x3ceb68e9 // ldr q9, [x7, x11]
+	MOVBU (R6)(R10), R10
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R10<<2, R1, R1
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R8, R8
+	BNE group
+	MOVD R3, R8
+	ADD $4, R3, R3
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000100 // str s0, [x8]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsefloat2neon(t *byte)
+TEXT ·packedsparsefloat2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD $placesoffloats<>(SB), R7
+	MOVD 48(R0), R8
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R9
+	MOVD 40(R0), R10
+	ADD R8, R10, R11
+group:
+	MOVBU 0(R5), R12
+	AND $15, R12, R13
+	LSR $4, R12, R12
+	LSL $4, R13, R14
+	WORD $0x3cee68e8 // ldr q8, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R13<<2, R1, R1
+	LSL $4, R12, R13
+	WORD $0x3ced68e9 // ldr q9, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R12<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	MOVBU 1(R5), R12
+	AND $15, R12, R13
+	LSR $4, R12, R12
+	LSL $4, R13, R14
+	WORD $0x3cee68e8 // ldr q8, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R13<<2, R1, R1
+	LSL $4, R12, R13
+	WORD $0x3ced68e9 // ldr q9, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R12<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	MOVBU 2(R5), R12
+	AND $15, R12, R13
+	LSR $4, R12, R12
+	LSL $4, R13, R14
+	WORD $0x3cee68e8 // ldr q8, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R13<<2, R1, R1
+	LSL $4, R12, R13
+	WORD $0x3ced68e9 // ldr q9, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R12<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	MOVBU 3(R5), R12
+	AND $15, R12, R13
+	LSR $4, R12, R12
+	LSL $4, R13, R14
+	WORD $0x3cee68e8 // ldr q8, [x7, x14]
+	MOVBU (R6)(R13), R13
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R13<<2, R1, R1
+	LSL $4, R12, R13
+	WORD $0x3ced68e9 // ldr q9, [x7, x13]
+	MOVBU (R6)(R12), R12
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R12<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R3, R9
+	ADD $4, R3, R3
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000120 // str s0, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000124 // str s4, [x9]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func packedsparsefloat4neon(t *byte)
+TEXT ·packedsparsefloat4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 32(R0), R2
+	MOVD 56(R0), R3
+	MOVD 24(R0), R4
+	MOVD 8(R0), R5
+	MOVD $bitcounts<>(SB), R6
+	MOVD 72(R0), R7
+	MOVD $placesoffloats<>(SB), R7
+	MOVD 48(R0), R8
+row:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R4, R9
+	MOVD 40(R0), R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	ADD R8, R12, R13
+group:
+	MOVBU 0(R5), R14
+	AND $15, R14, R15
+	LSR $4, R14, R14
+	LSL $4, R15, R19
+	WORD $0x3cf368e8 // ldr q8, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R15<<2, R1, R1
+	LSL $4, R14, R15
+	WORD $0x3cef68e9 // ldr q9, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R14<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	MOVBU 1(R5), R14
+	AND $15, R14, R15
+	LSR $4, R14, R14
+	LSL $4, R15, R19
+	WORD $0x3cf368e8 // ldr q8, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R15<<2, R1, R1
+	LSL $4, R14, R15
+	WORD $0x3cef68e9 // ldr q9, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R14<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	MOVBU 2(R5), R14
+	AND $15, R14, R15
+	LSR $4, R14, R14
+	LSL $4, R15, R19
+	WORD $0x3cf368e8 // ldr q8, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R15<<2, R1, R1
+	LSL $4, R14, R15
+	WORD $0x3cef68e9 // ldr q9, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R14<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	MOVBU 3(R5), R14
+	AND $15, R14, R15
+	LSR $4, R14, R14
+	LSL $4, R15, R19
+	WORD $0x3cf368e8 // ldr q8, [x7, x19]
+	MOVBU (R6)(R15), R15
+	WORD $0x3dc00029 // ldr q9, [x1]
+	WORD $0x4e080128 // tbl v8.16b, {v9.16b}, v8.16b
+	ADD R15<<2, R1, R1
+	LSL $4, R14, R15
+	WORD $0x3cef68e9 // ldr q9, [x7, x15]
+	MOVBU (R6)(R14), R14
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4e090149 // tbl v9.16b, {v10.16b}, v9.16b
+	ADD R14<<2, R1, R1
+	WORD $0xacc12d4a // ldp q10, q11, [x10], #32
+	WORD $0x4e2acd00 // fmla v0.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd21 // fmla v1.4s, v9.4s, v11.4s
+	WORD $0xacc12d6a // ldp q10, q11, [x11], #32
+	WORD $0x4e2acd02 // fmla v2.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd23 // fmla v3.4s, v9.4s, v11.4s
+	WORD $0xacc12d8a // ldp q10, q11, [x12], #32
+	WORD $0x4e2acd04 // fmla v4.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd25 // fmla v5.4s, v9.4s, v11.4s
+	WORD $0xacc12daa // ldp q10, q11, [x13], #32
+	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
+	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
+	ADD $4, R5, R5
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R3, R9
+	ADD $4, R3, R3
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	WORD $0xbd000120 // str s0, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e22d442 // faddp v2.4s, v2.4s, v2.4s
+	WORD $0x7e30d842 // faddp s2, v2.2s
+	WORD $0xbd000122 // str s2, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e24d484 // faddp v4.4s, v4.4s, v4.4s
+	WORD $0x7e30d884 // faddp s4, v4.2s
+	WORD $0xbd000124 // str s4, [x9]
+	MOVD 64(R0), R10
+	ADD R10, R9, R9
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e26d4c6 // faddp v6.4s, v6.4s, v6.4s
+	WORD $0x7e30d8c6 // faddp s6, v6.2s
+	WORD $0xbd000126 // str s6, [x9]
+	SUBS $1, R2, R2
+	BNE row
+	RET
+
+// func wholedot1neon(t *byte)
+TEXT ·wholedot1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 32(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 24(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	MOVD R5, R6
+	MOVD 40(R0), R7
+group:
+	ADD $0, R7, R8
+	WORD $0xad401504 // ldp q4, q5, [x8]
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4f84e146 // sdot v6.4s, v10.16b, v4.4b[0]
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	WORD $0x4f84e147 // sdot v7.4s, v10.16b, v4.4b[0]
+	WORD $0x3dc0082a // ldr q10, [x1, #32]
+	WORD $0x4f84e148 // sdot v8.4s, v10.16b, v4.4b[0]
+	WORD $0x3dc00c2a // ldr q10, [x1, #48]
+	WORD $0x4f84e149 // sdot v9.4s, v10.16b, v4.4b[0]
+	WORD $0x3dc0102a // ldr q10, [x1, #64]
+	WORD $0x4fa4e146 // sdot v6.4s, v10.16b, v4.4b[1]
+	WORD $0x3dc0142a // ldr q10, [x1, #80]
+	WORD $0x4fa4e147 // sdot v7.4s, v10.16b, v4.4b[1]
+	WORD $0x3dc0182a // ldr q10, [x1, #96]
+	WORD $0x4fa4e148 // sdot v8.4s, v10.16b, v4.4b[1]
+	WORD $0x3dc01c2a // ldr q10, [x1, #112]
+	WORD $0x4fa4e149 // sdot v9.4s, v10.16b, v4.4b[1]
+	WORD $0x3dc0202a // ldr q10, [x1, #128]
+	WORD $0x4f84e946 // sdot v6.4s, v10.16b, v4.4b[2]
+	WORD $0x3dc0242a // ldr q10, [x1, #144]
+	WORD $0x4f84e947 // sdot v7.4s, v10.16b, v4.4b[2]
+	WORD $0x3dc0282a // ldr q10, [x1, #160]
+	WORD $0x4f84e948 // sdot v8.4s, v10.16b, v4.4b[2]
+	WORD $0x3dc02c2a // ldr q10, [x1, #176]
+	WORD $0x4f84e949 // sdot v9.4s, v10.16b, v4.4b[2]
+	WORD $0x3dc0302a // ldr q10, [x1, #192]
+	WORD $0x4fa4e946 // sdot v6.4s, v10.16b, v4.4b[3]
+	WORD $0x3dc0342a // ldr q10, [x1, #208]
+	WORD $0x4fa4e947 // sdot v7.4s, v10.16b, v4.4b[3]
+	WORD $0x3dc0382a // ldr q10, [x1, #224]
+	WORD $0x4fa4e948 // sdot v8.4s, v10.16b, v4.4b[3]
+	WORD $0x3dc03c2a // ldr q10, [x1, #240]
+	WORD $0x4fa4e949 // sdot v9.4s, v10.16b, v4.4b[3]
+	WORD $0x3dc04024 // ldr q4, [x1, #256]
+	WORD $0x4f85e086 // sdot v6.4s, v4.16b, v5.4b[0]
+	WORD $0x3dc04424 // ldr q4, [x1, #272]
+	WORD $0x4f85e087 // sdot v7.4s, v4.16b, v5.4b[0]
+	WORD $0x3dc04824 // ldr q4, [x1, #288]
+	WORD $0x4f85e088 // sdot v8.4s, v4.16b, v5.4b[0]
+	WORD $0x3dc04c24 // ldr q4, [x1, #304]
+	WORD $0x4f85e089 // sdot v9.4s, v4.16b, v5.4b[0]
+	WORD $0x3dc05024 // ldr q4, [x1, #320]
+	WORD $0x4fa5e086 // sdot v6.4s, v4.16b, v5.4b[1]
+	WORD $0x3dc05424 // ldr q4, [x1, #336]
+	WORD $0x4fa5e087 // sdot v7.4s, v4.16b, v5.4b[1]
+	WORD $0x3dc05824 // ldr q4, [x1, #352]
+	WORD $0x4fa5e088 // sdot v8.4s, v4.16b, v5.4b[1]
+	WORD $0x3dc05c24 // ldr q4, [x1, #368]
+	WORD $0x4fa5e089 // sdot v9.4s, v4.16b, v5.4b[1]
+	WORD $0x3dc06024 // ldr q4, [x1, #384]
+	WORD $0x4f85e886 // sdot v6.4s, v4.16b, v5.4b[2]
+	WORD $0x3dc06424 // ldr q4, [x1, #400]
+	WORD $0x4f85e887 // sdot v7.4s, v4.16b, v5.4b[2]
+	WORD $0x3dc06824 // ldr q4, [x1, #416]
+	WORD $0x4f85e888 // sdot v8.4s, v4.16b, v5.4b[2]
+	WORD $0x3dc06c24 // ldr q4, [x1, #432]
+	WORD $0x4f85e889 // sdot v9.4s, v4.16b, v5.4b[2]
+	WORD $0x3dc07024 // ldr q4, [x1, #448]
+	WORD $0x4fa5e886 // sdot v6.4s, v4.16b, v5.4b[3]
+	WORD $0x3dc07424 // ldr q4, [x1, #464]
+	WORD $0x4fa5e887 // sdot v7.4s, v4.16b, v5.4b[3]
+	WORD $0x3dc07824 // ldr q4, [x1, #480]
+	WORD $0x4fa5e888 // sdot v8.4s, v4.16b, v5.4b[3]
+	WORD $0x3dc07c24 // ldr q4, [x1, #496]
+	WORD $0x4fa5e889 // sdot v9.4s, v4.16b, v5.4b[3]
+	ADD $32, R7, R8
+	WORD $0x4d40c904 // ld1r {v4.4s}, [x8]
+	WORD $0x3cc10445 // ldr q5, [x2], #16
+	WORD $0x0e2178aa // fcvtl v10.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e24ccc0 // fmla v0.4s, v6.4s, v4.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
+	WORD $0x3cc10445 // ldr q5, [x2], #16
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e24cd02 // fmla v2.4s, v8.4s, v4.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
+	ADD $512, R1, R1
+	ADD $40, R7, R7
+	SUBS $1, R6, R6
+	BNE group
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	SUBS $1, R3, R3
+	BNE panel
+	RET
+
+// func wholedot2neon(t *byte)
+TEXT ·wholedot2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 32(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 24(R0), R6
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R6, R7
+	MOVD 40(R0), R8
+group:
+	ADD $0, R8, R9
+	WORD $0xad402528 // ldp q8, q9, [x9]
+	ADD $40, R8, R9
+	WORD $0xad402d2a // ldp q10, q11, [x9]
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	WORD $0x3dc00034 // ldr q20, [x1]
+	WORD $0x4f88e28c // sdot v12.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae290 // sdot v16.4s, v20.16b, v10.4b[0]
+	WORD $0x3dc00434 // ldr q20, [x1, #16]
+	WORD $0x4f88e28d // sdot v13.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae291 // sdot v17.4s, v20.16b, v10.4b[0]
+	WORD $0x3dc00834 // ldr q20, [x1, #32]
+	WORD $0x4f88e28e // sdot v14.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae292 // sdot v18.4s, v20.16b, v10.4b[0]
+	WORD $0x3dc00c34 // ldr q20, [x1, #48]
+	WORD $0x4f88e28f // sdot v15.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae293 // sdot v19.4s, v20.16b, v10.4b[0]
+	WORD $0x3dc01034 // ldr q20, [x1, #64]
+	WORD $0x4fa8e28c // sdot v12.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae290 // sdot v16.4s, v20.16b, v10.4b[1]
+	WORD $0x3dc01434 // ldr q20, [x1, #80]
+	WORD $0x4fa8e28d // sdot v13.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae291 // sdot v17.4s, v20.16b, v10.4b[1]
+	WORD $0x3dc01834 // ldr q20, [x1, #96]
+	WORD $0x4fa8e28e // sdot v14.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae292 // sdot v18.4s, v20.16b, v10.4b[1]
+	WORD $0x3dc01c34 // ldr q20, [x1, #112]
+	WORD $0x4fa8e28f // sdot v15.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae293 // sdot v19.4s, v20.16b, v10.4b[1]
+	WORD $0x3dc02034 // ldr q20, [x1, #128]
+	WORD $0x4f88ea8c // sdot v12.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea90 // sdot v16.4s, v20.16b, v10.4b[2]
+	WORD $0x3dc02434 // ldr q20, [x1, #144]
+	WORD $0x4f88ea8d // sdot v13.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea91 // sdot v17.4s, v20.16b, v10.4b[2]
+	WORD $0x3dc02834 // ldr q20, [x1, #160]
+	WORD $0x4f88ea8e // sdot v14.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea92 // sdot v18.4s, v20.16b, v10.4b[2]
+	WORD $0x3dc02c34 // ldr q20, [x1, #176]
+	WORD $0x4f88ea8f // sdot v15.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea93 // sdot v19.4s, v20.16b, v10.4b[2]
+	WORD $0x3dc03034 // ldr q20, [x1, #192]
+	WORD $0x4fa8ea8c // sdot v12.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea90 // sdot v16.4s, v20.16b, v10.4b[3]
+	WORD $0x3dc03434 // ldr q20, [x1, #208]
+	WORD $0x4fa8ea8d // sdot v13.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea91 // sdot v17.4s, v20.16b, v10.4b[3]
+	WORD $0x3dc03834 // ldr q20, [x1, #224]
+	WORD $0x4fa8ea8e // sdot v14.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea92 // sdot v18.4s, v20.16b, v10.4b[3]
+	WORD $0x3dc03c34 // ldr q20, [x1, #240]
+	WORD $0x4fa8ea8f // sdot v15.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea93 // sdot v19.4s, v20.16b, v10.4b[3]
+	WORD $0x3dc04028 // ldr q8, [x1, #256]
+	WORD $0x4f89e10c // sdot v12.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be110 // sdot v16.4s, v8.16b, v11.4b[0]
+	WORD $0x3dc04428 // ldr q8, [x1, #272]
+	WORD $0x4f89e10d // sdot v13.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be111 // sdot v17.4s, v8.16b, v11.4b[0]
+	WORD $0x3dc04828 // ldr q8, [x1, #288]
+	WORD $0x4f89e10e // sdot v14.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be112 // sdot v18.4s, v8.16b, v11.4b[0]
+	WORD $0x3dc04c28 // ldr q8, [x1, #304]
+	WORD $0x4f89e10f // sdot v15.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be113 // sdot v19.4s, v8.16b, v11.4b[0]
+	WORD $0x3dc05028 // ldr q8, [x1, #320]
+	WORD $0x4fa9e10c // sdot v12.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe110 // sdot v16.4s, v8.16b, v11.4b[1]
+	WORD $0x3dc05428 // ldr q8, [x1, #336]
+	WORD $0x4fa9e10d // sdot v13.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe111 // sdot v17.4s, v8.16b, v11.4b[1]
+	WORD $0x3dc05828 // ldr q8, [x1, #352]
+	WORD $0x4fa9e10e // sdot v14.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe112 // sdot v18.4s, v8.16b, v11.4b[1]
+	WORD $0x3dc05c28 // ldr q8, [x1, #368]
+	WORD $0x4fa9e10f // sdot v15.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe113 // sdot v19.4s, v8.16b, v11.4b[1]
+	WORD $0x3dc06028 // ldr q8, [x1, #384]
+	WORD $0x4f89e90c // sdot v12.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be910 // sdot v16.4s, v8.16b, v11.4b[2]
+	WORD $0x3dc06428 // ldr q8, [x1, #400]
+	WORD $0x4f89e90d // sdot v13.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be911 // sdot v17.4s, v8.16b, v11.4b[2]
+	WORD $0x3dc06828 // ldr q8, [x1, #416]
+	WORD $0x4f89e90e // sdot v14.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be912 // sdot v18.4s, v8.16b, v11.4b[2]
+	WORD $0x3dc06c28 // ldr q8, [x1, #432]
+	WORD $0x4f89e90f // sdot v15.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be913 // sdot v19.4s, v8.16b, v11.4b[2]
+	WORD $0x3dc07028 // ldr q8, [x1, #448]
+	WORD $0x4fa9e90c // sdot v12.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe910 // sdot v16.4s, v8.16b, v11.4b[3]
+	WORD $0x3dc07428 // ldr q8, [x1, #464]
+	WORD $0x4fa9e90d // sdot v13.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe911 // sdot v17.4s, v8.16b, v11.4b[3]
+	WORD $0x3dc07828 // ldr q8, [x1, #480]
+	WORD $0x4fa9e90e // sdot v14.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe912 // sdot v18.4s, v8.16b, v11.4b[3]
+	WORD $0x3dc07c28 // ldr q8, [x1, #496]
+	WORD $0x4fa9e90f // sdot v15.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe913 // sdot v19.4s, v8.16b, v11.4b[3]
+	ADD $32, R8, R9
+	WORD $0x4d40c928 // ld1r {v8.4s}, [x9]
+	ADD $72, R8, R9
+	WORD $0x4d40c929 // ld1r {v9.4s}, [x9]
+	WORD $0x3cc1044a // ldr q10, [x2], #16
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e28cd80 // fmla v0.4s, v12.4s, v8.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
+	WORD $0x4e29ce04 // fmla v4.4s, v16.4s, v9.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e29ce25 // fmla v5.4s, v17.4s, v9.4s
+	WORD $0x3cc1044a // ldr q10, [x2], #16
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e2bddce // fmul v14.4s, v14.4s, v11.4s
+	WORD $0x4e28cdc2 // fmla v2.4s, v14.4s, v8.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e2bde52 // fmul v18.4s, v18.4s, v11.4s
+	WORD $0x4e29ce46 // fmla v6.4s, v18.4s, v9.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e2addef // fmul v15.4s, v15.4s, v10.4s
+	WORD $0x4e28cde3 // fmla v3.4s, v15.4s, v8.4s
+	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD $0x6e2ade73 // fmul v19.4s, v19.4s, v10.4s
+	WORD $0x4e29ce67 // fmla v7.4s, v19.4s, v9.4s
+	ADD $512, R1, R1
+	ADD $80, R8, R8
+	SUBS $1, R7, R7
+	BNE group
+	MOVD R4, R7
+	ADD $64, R4, R4
+	WORD $0xad0004e0 // stp q0, q1, [x7]
+	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
+	ADD R5, R7, R7
+	WORD $0xad0014e4 // stp q4, q5, [x7]
+	WORD $0xad011ce6 // stp q6, q7, [x7, #32]
+	SUBS $1, R3, R3
+	BNE panel
+	RET
+
+// func wholesparsedot1neon(t *byte)
+TEXT ·wholesparsedot1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 8(R0), R3
+	MOVD 64(R0), R4
+	MOVD $bitcounts<>(SB), R5
+	MOVD 32(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 24(R0), R8
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	MOVD R8, R9
+	MOVD 40(R0), R10
+group:
+	ADD $0, R10, R11
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	MOVBU 0(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 1(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e146 // sdot v6.4s, v10.16b, v4.4b[0]
+	MOVBU 2(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 3(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e147 // sdot v7.4s, v10.16b, v4.4b[0]
+	MOVBU 4(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 5(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e148 // sdot v8.4s, v10.16b, v4.4b[0]
+	MOVBU 6(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 7(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e149 // sdot v9.4s, v10.16b, v4.4b[0]
+	MOVBU 8(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 9(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e146 // sdot v6.4s, v10.16b, v4.4b[1]
+	MOVBU 10(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 11(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e147 // sdot v7.4s, v10.16b, v4.4b[1]
+	MOVBU 12(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 13(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e148 // sdot v8.4s, v10.16b, v4.4b[1]
+	MOVBU 14(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 15(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e149 // sdot v9.4s, v10.16b, v4.4b[1]
+	MOVBU 16(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 17(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e946 // sdot v6.4s, v10.16b, v4.4b[2]
+	MOVBU 18(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 19(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e947 // sdot v7.4s, v10.16b, v4.4b[2]
+	MOVBU 20(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 21(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e948 // sdot v8.4s, v10.16b, v4.4b[2]
+	MOVBU 22(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 23(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4f84e949 // sdot v9.4s, v10.16b, v4.4b[2]
+	MOVBU 24(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 25(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e946 // sdot v6.4s, v10.16b, v4.4b[3]
+	MOVBU 26(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 27(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e947 // sdot v7.4s, v10.16b, v4.4b[3]
+	MOVBU 28(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 29(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e948 // sdot v8.4s, v10.16b, v4.4b[3]
+	MOVBU 30(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	MOVBU 31(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688b // ldr d11, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002c // ldr d12, [x1]
+	WORD $0x0e0b018b // tbl v11.8b, {v12.16b}, v11.8b
+	ADD R11, R1, R1
+	WORD $0x4ecb394a // zip1 v10.2d, v10.2d, v11.2d
+	WORD $0x4fa4e949 // sdot v9.4s, v10.16b, v4.4b[3]
+	MOVBU 32(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 33(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e086 // sdot v6.4s, v4.16b, v5.4b[0]
+	MOVBU 34(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 35(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e087 // sdot v7.4s, v4.16b, v5.4b[0]
+	MOVBU 36(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 37(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e088 // sdot v8.4s, v4.16b, v5.4b[0]
+	MOVBU 38(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 39(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e089 // sdot v9.4s, v4.16b, v5.4b[0]
+	MOVBU 40(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 41(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e086 // sdot v6.4s, v4.16b, v5.4b[1]
+	MOVBU 42(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 43(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e087 // sdot v7.4s, v4.16b, v5.4b[1]
+	MOVBU 44(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 45(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e088 // sdot v8.4s, v4.16b, v5.4b[1]
+	MOVBU 46(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 47(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e089 // sdot v9.4s, v4.16b, v5.4b[1]
+	MOVBU 48(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 49(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e886 // sdot v6.4s, v4.16b, v5.4b[2]
+	MOVBU 50(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 51(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e887 // sdot v7.4s, v4.16b, v5.4b[2]
+	MOVBU 52(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 53(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e888 // sdot v8.4s, v4.16b, v5.4b[2]
+	MOVBU 54(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 55(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4f85e889 // sdot v9.4s, v4.16b, v5.4b[2]
+	MOVBU 56(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 57(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e886 // sdot v6.4s, v4.16b, v5.4b[3]
+	MOVBU 58(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 59(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e887 // sdot v7.4s, v4.16b, v5.4b[3]
+	MOVBU 60(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 61(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e888 // sdot v8.4s, v4.16b, v5.4b[3]
+	MOVBU 62(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c6884 // ldr d4, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e040144 // tbl v4.8b, {v10.16b}, v4.8b
+	ADD R11, R1, R1
+	MOVBU 63(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688a // ldr d10, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002b // ldr d11, [x1]
+	WORD $0x0e0a016a // tbl v10.8b, {v11.16b}, v10.8b
+	ADD R11, R1, R1
+	WORD $0x4eca3884 // zip1 v4.2d, v4.2d, v10.2d
+	WORD $0x4fa5e889 // sdot v9.4s, v4.16b, v5.4b[3]
+	ADD $32, R10, R11
+	WORD $0x4d40c964 // ld1r {v4.4s}, [x11]
+	WORD $0x3cc10445 // ldr q5, [x2], #16
+	WORD $0x0e2178aa // fcvtl v10.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e24ccc0 // fmla v0.4s, v6.4s, v4.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
+	WORD $0x3cc10445 // ldr q5, [x2], #16
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e24cd02 // fmla v2.4s, v8.4s, v4.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
+	ADD $64, R3, R3
+	ADD $40, R10, R10
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R7, R9
+	ADD $64, R7, R7
+	WORD $0xad000520 // stp q0, q1, [x9]
+	WORD $0xad010d22 // stp q2, q3, [x9, #32]
+	SUBS $1, R6, R6
+	BNE panel
+	RET
+
+// func wholesparsedot2neon(t *byte)
+TEXT ·wholesparsedot2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 8(R0), R3
+	MOVD 64(R0), R4
+	MOVD $bitcounts<>(SB), R5
+	MOVD 32(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 24(R0), R9
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R9, R10
+	MOVD 40(R0), R11
+group:
+	ADD $0, R11, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	ADD $40, R11, R12
+	WORD $0xad402d8a // ldp q10, q11, [x12]
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	MOVBU 0(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 1(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88e28c // sdot v12.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae290 // sdot v16.4s, v20.16b, v10.4b[0]
+	MOVBU 2(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 3(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88e28d // sdot v13.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae291 // sdot v17.4s, v20.16b, v10.4b[0]
+	MOVBU 4(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 5(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88e28e // sdot v14.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae292 // sdot v18.4s, v20.16b, v10.4b[0]
+	MOVBU 6(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 7(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88e28f // sdot v15.4s, v20.16b, v8.4b[0]
+	WORD $0x4f8ae293 // sdot v19.4s, v20.16b, v10.4b[0]
+	MOVBU 8(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 9(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8e28c // sdot v12.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae290 // sdot v16.4s, v20.16b, v10.4b[1]
+	MOVBU 10(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 11(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8e28d // sdot v13.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae291 // sdot v17.4s, v20.16b, v10.4b[1]
+	MOVBU 12(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 13(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8e28e // sdot v14.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae292 // sdot v18.4s, v20.16b, v10.4b[1]
+	MOVBU 14(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 15(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8e28f // sdot v15.4s, v20.16b, v8.4b[1]
+	WORD $0x4faae293 // sdot v19.4s, v20.16b, v10.4b[1]
+	MOVBU 16(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 17(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88ea8c // sdot v12.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea90 // sdot v16.4s, v20.16b, v10.4b[2]
+	MOVBU 18(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 19(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88ea8d // sdot v13.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea91 // sdot v17.4s, v20.16b, v10.4b[2]
+	MOVBU 20(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 21(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88ea8e // sdot v14.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea92 // sdot v18.4s, v20.16b, v10.4b[2]
+	MOVBU 22(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 23(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4f88ea8f // sdot v15.4s, v20.16b, v8.4b[2]
+	WORD $0x4f8aea93 // sdot v19.4s, v20.16b, v10.4b[2]
+	MOVBU 24(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 25(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8ea8c // sdot v12.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea90 // sdot v16.4s, v20.16b, v10.4b[3]
+	MOVBU 26(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 27(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8ea8d // sdot v13.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea91 // sdot v17.4s, v20.16b, v10.4b[3]
+	MOVBU 28(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 29(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8ea8e // sdot v14.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea92 // sdot v18.4s, v20.16b, v10.4b[3]
+	MOVBU 30(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6894 // ldr d20, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400035 // ldr d21, [x1]
+	WORD $0x0e1402b4 // tbl v20.8b, {v21.16b}, v20.8b
+	ADD R12, R1, R1
+	MOVBU 31(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6895 // ldr d21, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400036 // ldr d22, [x1]
+	WORD $0x0e1502d5 // tbl v21.8b, {v22.16b}, v21.8b
+	ADD R12, R1, R1
+	WORD $0x4ed53a94 // zip1 v20.2d, v20.2d, v21.2d
+	WORD $0x4fa8ea8f // sdot v15.4s, v20.16b, v8.4b[3]
+	WORD $0x4faaea93 // sdot v19.4s, v20.16b, v10.4b[3]
+	MOVBU 32(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 33(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e10c // sdot v12.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be110 // sdot v16.4s, v8.16b, v11.4b[0]
+	MOVBU 34(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 35(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e10d // sdot v13.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be111 // sdot v17.4s, v8.16b, v11.4b[0]
+	MOVBU 36(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 37(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e10e // sdot v14.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be112 // sdot v18.4s, v8.16b, v11.4b[0]
+	MOVBU 38(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 39(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e10f // sdot v15.4s, v8.16b, v9.4b[0]
+	WORD $0x4f8be113 // sdot v19.4s, v8.16b, v11.4b[0]
+	MOVBU 40(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 41(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e10c // sdot v12.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe110 // sdot v16.4s, v8.16b, v11.4b[1]
+	MOVBU 42(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 43(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e10d // sdot v13.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe111 // sdot v17.4s, v8.16b, v11.4b[1]
+	MOVBU 44(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 45(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e10e // sdot v14.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe112 // sdot v18.4s, v8.16b, v11.4b[1]
+	MOVBU 46(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 47(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e10f // sdot v15.4s, v8.16b, v9.4b[1]
+	WORD $0x4fabe113 // sdot v19.4s, v8.16b, v11.4b[1]
+	MOVBU 48(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 49(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e90c // sdot v12.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be910 // sdot v16.4s, v8.16b, v11.4b[2]
+	MOVBU 50(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 51(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e90d // sdot v13.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be911 // sdot v17.4s, v8.16b, v11.4b[2]
+	MOVBU 52(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 53(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e90e // sdot v14.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be912 // sdot v18.4s, v8.16b, v11.4b[2]
+	MOVBU 54(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 55(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4f89e90f // sdot v15.4s, v8.16b, v9.4b[2]
+	WORD $0x4f8be913 // sdot v19.4s, v8.16b, v11.4b[2]
+	MOVBU 56(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 57(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e90c // sdot v12.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe910 // sdot v16.4s, v8.16b, v11.4b[3]
+	MOVBU 58(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 59(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e90d // sdot v13.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe911 // sdot v17.4s, v8.16b, v11.4b[3]
+	MOVBU 60(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 61(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e90e // sdot v14.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe912 // sdot v18.4s, v8.16b, v11.4b[3]
+	MOVBU 62(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d6888 // ldr d8, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40002a // ldr d10, [x1]
+	WORD $0x0e080148 // tbl v8.8b, {v10.16b}, v8.8b
+	ADD R12, R1, R1
+	MOVBU 63(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d688a // ldr d10, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd400034 // ldr d20, [x1]
+	WORD $0x0e0a028a // tbl v10.8b, {v20.16b}, v10.8b
+	ADD R12, R1, R1
+	WORD $0x4eca3908 // zip1 v8.2d, v8.2d, v10.2d
+	WORD $0x4fa9e90f // sdot v15.4s, v8.16b, v9.4b[3]
+	WORD $0x4fabe913 // sdot v19.4s, v8.16b, v11.4b[3]
+	ADD $32, R11, R12
+	WORD $0x4d40c988 // ld1r {v8.4s}, [x12]
+	ADD $72, R11, R12
+	WORD $0x4d40c989 // ld1r {v9.4s}, [x12]
+	WORD $0x3cc1044a // ldr q10, [x2], #16
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e28cd80 // fmla v0.4s, v12.4s, v8.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
+	WORD $0x4e29ce04 // fmla v4.4s, v16.4s, v9.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e29ce25 // fmla v5.4s, v17.4s, v9.4s
+	WORD $0x3cc1044a // ldr q10, [x2], #16
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e2bddce // fmul v14.4s, v14.4s, v11.4s
+	WORD $0x4e28cdc2 // fmla v2.4s, v14.4s, v8.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e2bde52 // fmul v18.4s, v18.4s, v11.4s
+	WORD $0x4e29ce46 // fmla v6.4s, v18.4s, v9.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e2addef // fmul v15.4s, v15.4s, v10.4s
+	WORD $0x4e28cde3 // fmla v3.4s, v15.4s, v8.4s
+	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD $0x6e2ade73 // fmul v19.4s, v19.4s, v10.4s
+	WORD $0x4e29ce67 // fmla v7.4s, v19.4s, v9.4s
+	ADD $64, R3, R3
+	ADD $80, R11, R11
+	SUBS $1, R10, R10
+	BNE group
+	MOVD R7, R10
+	ADD $64, R7, R7
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	ADD R8, R10, R10
+	WORD $0xad001544 // stp q4, q5, [x10]
+	WORD $0xad011d46 // stp q6, q7, [x10, #32]
+	SUBS $1, R6, R6
+	BNE panel
+	RET
+
+// func whole1neon(t *byte)
+TEXT ·whole1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 32(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 24(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	MOVD R5, R6
+	MOVD 40(R0), R7
+group:
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	ADD $0, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0002d // ldr q13, [x1]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0042d // ldr q13, [x1, #16]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0082d // ldr q13, [x1, #32]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc00c2d // ldr q13, [x1, #48]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $4, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0102d // ldr q13, [x1, #64]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0142d // ldr q13, [x1, #80]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0182d // ldr q13, [x1, #96]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc01c2d // ldr q13, [x1, #112]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $8, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0202d // ldr q13, [x1, #128]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0242d // ldr q13, [x1, #144]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0282d // ldr q13, [x1, #160]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc02c2d // ldr q13, [x1, #176]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $12, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0302d // ldr q13, [x1, #192]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0342d // ldr q13, [x1, #208]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0382d // ldr q13, [x1, #224]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc03c2d // ldr q13, [x1, #240]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $16, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0402d // ldr q13, [x1, #256]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0442d // ldr q13, [x1, #272]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0482d // ldr q13, [x1, #288]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc04c2d // ldr q13, [x1, #304]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $20, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0502d // ldr q13, [x1, #320]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0542d // ldr q13, [x1, #336]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0582d // ldr q13, [x1, #352]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc05c2d // ldr q13, [x1, #368]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $24, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0602d // ldr q13, [x1, #384]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0642d // ldr q13, [x1, #400]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0682d // ldr q13, [x1, #416]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc06c2d // ldr q13, [x1, #432]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $28, R7, R8
+	WORD $0x4d40c90c // ld1r {v12.4s}, [x8]
+	WORD $0x3dc0702d // ldr q13, [x1, #448]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	WORD $0x3dc0742d // ldr q13, [x1, #464]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	WORD $0x3dc0782d // ldr q13, [x1, #480]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	WORD $0x3dc07c2d // ldr q13, [x1, #496]
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	WORD $0x4ea5bc84 // addp v4.4s, v4.4s, v5.4s
+	WORD $0x4ea7bcc5 // addp v5.4s, v6.4s, v7.4s
+	WORD $0x4ea9bd06 // addp v6.4s, v8.4s, v9.4s
+	WORD $0x4eabbd47 // addp v7.4s, v10.4s, v11.4s
+	ADD $32, R7, R8
+	WORD $0x4d40c908 // ld1r {v8.4s}, [x8]
+	WORD $0x3cc10449 // ldr q9, [x2], #16
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e28cca1 // fmla v1.4s, v5.4s, v8.4s
+	WORD $0x3cc10444 // ldr q4, [x2], #16
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28ccc2 // fmla v2.4s, v6.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x4e28cce3 // fmla v3.4s, v7.4s, v8.4s
+	ADD $512, R1, R1
+	ADD $40, R7, R7
+	SUBS $1, R6, R6
+	BNE group
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	SUBS $1, R3, R3
+	BNE panel
+	RET
+
+// func whole2neon(t *byte)
+TEXT ·whole2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 32(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 24(R0), R6
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R6, R7
+	MOVD 40(R0), R8
+group:
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	WORD $0x4f000414 // movi v20.4s, #0x0
+	WORD $0x4f000415 // movi v21.4s, #0x0
+	WORD $0x4f000416 // movi v22.4s, #0x0
+	WORD $0x4f000417 // movi v23.4s, #0x0
+	ADD $0, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $40, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0003a // ldr q26, [x1]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0043a // ldr q26, [x1, #16]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0083a // ldr q26, [x1, #32]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc00c3a // ldr q26, [x1, #48]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $4, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $44, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0103a // ldr q26, [x1, #64]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0143a // ldr q26, [x1, #80]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0183a // ldr q26, [x1, #96]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc01c3a // ldr q26, [x1, #112]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $8, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $48, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0203a // ldr q26, [x1, #128]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0243a // ldr q26, [x1, #144]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0283a // ldr q26, [x1, #160]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc02c3a // ldr q26, [x1, #176]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $12, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $52, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0303a // ldr q26, [x1, #192]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0343a // ldr q26, [x1, #208]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0383a // ldr q26, [x1, #224]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc03c3a // ldr q26, [x1, #240]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $16, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $56, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0403a // ldr q26, [x1, #256]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0443a // ldr q26, [x1, #272]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0483a // ldr q26, [x1, #288]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc04c3a // ldr q26, [x1, #304]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $20, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $60, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0503a // ldr q26, [x1, #320]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0543a // ldr q26, [x1, #336]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0583a // ldr q26, [x1, #352]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc05c3a // ldr q26, [x1, #368]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $24, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $64, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0603a // ldr q26, [x1, #384]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0643a // ldr q26, [x1, #400]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0683a // ldr q26, [x1, #416]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc06c3a // ldr q26, [x1, #432]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $28, R8, R9
+	WORD $0x4d40c938 // ld1r {v24.4s}, [x9]
+	ADD $68, R8, R9
+	WORD $0x4d40c939 // ld1r {v25.4s}, [x9]
+	WORD $0x3dc0703a // ldr q26, [x1, #448]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	WORD $0x3dc0743a // ldr q26, [x1, #464]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	WORD $0x3dc0783a // ldr q26, [x1, #480]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	WORD $0x3dc07c3a // ldr q26, [x1, #496]
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	WORD $0x4ea9bd08 // addp v8.4s, v8.4s, v9.4s
+	WORD $0x4eabbd49 // addp v9.4s, v10.4s, v11.4s
+	WORD $0x4eadbd8a // addp v10.4s, v12.4s, v13.4s
+	WORD $0x4eafbdcb // addp v11.4s, v14.4s, v15.4s
+	WORD $0x4eb1be0c // addp v12.4s, v16.4s, v17.4s
+	WORD $0x4eb3be4d // addp v13.4s, v18.4s, v19.4s
+	WORD $0x4eb5be8e // addp v14.4s, v20.4s, v21.4s
+	WORD $0x4eb7becf // addp v15.4s, v22.4s, v23.4s
+	ADD $32, R8, R9
+	WORD $0x4d40c930 // ld1r {v16.4s}, [x9]
+	ADD $72, R8, R9
+	WORD $0x4d40c931 // ld1r {v17.4s}, [x9]
+	WORD $0x3cc10452 // ldr q18, [x2], #16
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e33dd08 // fmul v8.4s, v8.4s, v19.4s
+	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x4e31cd84 // fmla v4.4s, v12.4s, v17.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
+	WORD $0x4e30cd21 // fmla v1.4s, v9.4s, v16.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
+	WORD $0x4e31cda5 // fmla v5.4s, v13.4s, v17.4s
+	WORD $0x3cc10448 // ldr q8, [x2], #16
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e29dd4a // fmul v10.4s, v10.4s, v9.4s
+	WORD $0x4e30cd42 // fmla v2.4s, v10.4s, v16.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
+	WORD $0x4e31cdc6 // fmla v6.4s, v14.4s, v17.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
+	WORD $0x4e30cd63 // fmla v3.4s, v11.4s, v16.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e28ddef // fmul v15.4s, v15.4s, v8.4s
+	WORD $0x4e31cde7 // fmla v7.4s, v15.4s, v17.4s
+	ADD $512, R1, R1
+	ADD $80, R8, R8
+	SUBS $1, R7, R7
+	BNE group
+	MOVD R4, R7
+	ADD $64, R4, R4
+	WORD $0xad0004e0 // stp q0, q1, [x7]
+	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
+	ADD R5, R7, R7
+	WORD $0xad0014e4 // stp q4, q5, [x7]
+	WORD $0xad011ce6 // stp q6, q7, [x7, #32]
+	SUBS $1, R3, R3
+	BNE panel
+	RET
+
+// func wholesparse1neon(t *byte)
+TEXT ·wholesparse1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 8(R0), R3
+	MOVD 64(R0), R4
+	MOVD $bitcounts<>(SB), R5
+	MOVD 32(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 24(R0), R8
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	MOVD R8, R9
+	MOVD 40(R0), R10
+group:
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	ADD $0, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 0(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 1(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 2(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 3(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 4(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 5(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 6(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 7(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $4, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 8(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 9(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 10(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 11(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 12(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 13(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 14(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 15(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $8, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 16(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 17(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 18(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 19(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 20(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 21(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 22(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 23(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $12, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 24(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 25(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 26(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 27(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 28(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 29(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 30(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 31(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $16, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 32(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 33(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 34(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 35(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 36(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 37(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 38(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 39(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $20, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 40(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 41(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 42(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 43(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 44(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 45(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 46(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 47(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $24, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 48(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 49(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 50(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 51(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 52(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 53(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 54(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 55(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	ADD $28, R10, R11
+	WORD $0x4d40c96c // ld1r {v12.4s}, [x11]
+	MOVBU 56(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 57(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c4 // sadalp v4.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c5 // sadalp v5.4s, v14.8h
+	MOVBU 58(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 59(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c6 // sadalp v6.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c7 // sadalp v7.4s, v14.8h
+	MOVBU 60(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 61(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069c8 // sadalp v8.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069c9 // sadalp v9.4s, v14.8h
+	MOVBU 62(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688d // ldr d13, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002e // ldr d14, [x1]
+	WORD $0x0e0d01cd // tbl v13.8b, {v14.16b}, v13.8b
+	ADD R11, R1, R1
+	MOVBU 63(R3), R11
+	LSL $3, R11, R12
+	WORD $0xfc6c688e // ldr d14, [x4, x12]
+	MOVBU (R5)(R11), R11
+	WORD $0xfd40002f // ldr d15, [x1]
+	WORD $0x0e0e01ee // tbl v14.8b, {v15.16b}, v14.8b
+	ADD R11, R1, R1
+	WORD $0x4ece39ad // zip1 v13.2d, v13.2d, v14.2d
+	WORD $0x0e2cc1ae // smull v14.8h, v13.8b, v12.8b
+	WORD $0x4e6069ca // sadalp v10.4s, v14.8h
+	WORD $0x4e2cc1ae // smull2 v14.8h, v13.16b, v12.16b
+	WORD $0x4e6069cb // sadalp v11.4s, v14.8h
+	WORD $0x4ea5bc84 // addp v4.4s, v4.4s, v5.4s
+	WORD $0x4ea7bcc5 // addp v5.4s, v6.4s, v7.4s
+	WORD $0x4ea9bd06 // addp v6.4s, v8.4s, v9.4s
+	WORD $0x4eabbd47 // addp v7.4s, v10.4s, v11.4s
+	ADD $32, R10, R11
+	WORD $0x4d40c968 // ld1r {v8.4s}, [x11]
+	WORD $0x3cc10449 // ldr q9, [x2], #16
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e28cca1 // fmla v1.4s, v5.4s, v8.4s
+	WORD $0x3cc10444 // ldr q4, [x2], #16
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e28ccc2 // fmla v2.4s, v6.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x4e28cce3 // fmla v3.4s, v7.4s, v8.4s
+	ADD $64, R3, R3
+	ADD $40, R10, R10
+	SUBS $1, R9, R9
+	BNE group
+	MOVD R7, R9
+	ADD $64, R7, R7
+	WORD $0xad000520 // stp q0, q1, [x9]
+	WORD $0xad010d22 // stp q2, q3, [x9, #32]
+	SUBS $1, R6, R6
+	BNE panel
+	RET
+
+// func wholesparse2neon(t *byte)
+TEXT ·wholesparse2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 8(R0), R3
+	MOVD 64(R0), R4
+	MOVD $bitcounts<>(SB), R5
+	MOVD 32(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 24(R0), R9
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD R9, R10
+	MOVD 40(R0), R11
+group:
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	WORD $0x4f000414 // movi v20.4s, #0x0
+	WORD $0x4f000415 // movi v21.4s, #0x0
+	WORD $0x4f000416 // movi v22.4s, #0x0
+	WORD $0x4f000417 // movi v23.4s, #0x0
+	ADD $0, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $40, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 0(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 1(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 2(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 3(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 4(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 5(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 6(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 7(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $4, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $44, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 8(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 9(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 10(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 11(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 12(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 13(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 14(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 15(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $8, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $48, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 16(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 17(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 18(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 19(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 20(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 21(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 22(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 23(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $12, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $52, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 24(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 25(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 26(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 27(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 28(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 29(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 30(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 31(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $16, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $56, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 32(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 33(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 34(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 35(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 36(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 37(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 38(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 39(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $20, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $60, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 40(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 41(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 42(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 43(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 44(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 45(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 46(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 47(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $24, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $64, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 48(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 49(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 50(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 51(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 52(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 53(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 54(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 55(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	ADD $28, R11, R12
+	WORD $0x4d40c998 // ld1r {v24.4s}, [x12]
+	ADD $68, R11, R12
+	WORD $0x4d40c999 // ld1r {v25.4s}, [x12]
+	MOVBU 56(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 57(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b68 // sadalp v8.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b69 // sadalp v9.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b70 // sadalp v16.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b71 // sadalp v17.4s, v27.8h
+	MOVBU 58(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 59(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6b // sadalp v11.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b72 // sadalp v18.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b73 // sadalp v19.4s, v27.8h
+	MOVBU 60(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 61(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6c // sadalp v12.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6d // sadalp v13.4s, v27.8h
+	WORD $0x0e39c35b // smull v27.8h, v26.8b, v25.8b
+	WORD $0x4e606b74 // sadalp v20.4s, v27.8h
+	WORD $0x4e39c35b // smull2 v27.8h, v26.16b, v25.16b
+	WORD $0x4e606b75 // sadalp v21.4s, v27.8h
+	MOVBU 62(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689a // ldr d26, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003b // ldr d27, [x1]
+	WORD $0x0e1a037a // tbl v26.8b, {v27.16b}, v26.8b
+	ADD R12, R1, R1
+	MOVBU 63(R3), R12
+	LSL $3, R12, R13
+	WORD $0xfc6d689b // ldr d27, [x4, x13]
+	MOVBU (R5)(R12), R12
+	WORD $0xfd40003c // ldr d28, [x1]
+	WORD $0x0e1b039b // tbl v27.8b, {v28.16b}, v27.8b
+	ADD R12, R1, R1
+	WORD $0x4edb3b5a // zip1 v26.2d, v26.2d, v27.2d
+	WORD $0x0e38c35b // smull v27.8h, v26.8b, v24.8b
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e38c35b // smull2 v27.8h, v26.16b, v24.16b
+	WORD $0x4e606b6f // sadalp v15.4s, v27.8h
+	WORD $0x0e39c358 // smull v24.8h, v26.8b, v25.8b
+	WORD $0x4e606b16 // sadalp v22.4s, v24.8h
+	WORD $0x4e39c358 // smull2 v24.8h, v26.16b, v25.16b
+	WORD $0x4e606b17 // sadalp v23.4s, v24.8h
+	WORD $0x4ea9bd08 // addp v8.4s, v8.4s, v9.4s
+	WORD $0x4eabbd49 // addp v9.4s, v10.4s, v11.4s
+	WORD $0x4eadbd8a // addp v10.4s, v12.4s, v13.4s
+	WORD $0x4eafbdcb // addp v11.4s, v14.4s, v15.4s
+	WORD $0x4eb1be0c // addp v12.4s, v16.4s, v17.4s
+	WORD $0x4eb3be4d // addp v13.4s, v18.4s, v19.4s
+	WORD $0x4eb5be8e // addp v14.4s, v20.4s, v21.4s
+	WORD $0x4eb7becf // addp v15.4s, v22.4s, v23.4s
+	ADD $32, R11, R12
+	WORD $0x4d40c990 // ld1r {v16.4s}, [x12]
+	ADD $72, R11, R12
+	WORD $0x4d40c991 // ld1r {v17.4s}, [x12]
+	WORD $0x3cc10452 // ldr q18, [x2], #16
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e33dd08 // fmul v8.4s, v8.4s, v19.4s
+	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x4e31cd84 // fmla v4.4s, v12.4s, v17.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
+	WORD $0x4e30cd21 // fmla v1.4s, v9.4s, v16.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
+	WORD $0x4e31cda5 // fmla v5.4s, v13.4s, v17.4s
+	WORD $0x3cc10448 // ldr q8, [x2], #16
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e29dd4a // fmul v10.4s, v10.4s, v9.4s
+	WORD $0x4e30cd42 // fmla v2.4s, v10.4s, v16.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
+	WORD $0x4e31cdc6 // fmla v6.4s, v14.4s, v17.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
+	WORD $0x4e30cd63 // fmla v3.4s, v11.4s, v16.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e28ddef // fmul v15.4s, v15.4s, v8.4s
+	WORD $0x4e31cde7 // fmla v7.4s, v15.4s, v17.4s
+	ADD $64, R3, R3
+	ADD $80, R11, R11
+	SUBS $1, R10, R10
+	BNE group
+	MOVD R7, R10
+	ADD $64, R7, R7
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	ADD R8, R10, R10
+	WORD $0xad001544 // stp q4, q5, [x10]
+	WORD $0xad011d46 // stp q6, q7, [x10, #32]
+	SUBS $1, R6, R6
+	BNE panel
+	RET
+
+// func wholerowneon(groups int, x *float32, to *byte, step int)
+TEXT ·wholerowneon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc0f000 // ldr q0, [x0, #960]
+	WORD $0x3dc0f401 // ldr q1, [x0, #976]
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	MOVD groups+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD to+16(FP), R2
+	MOVD step+24(FP), R3
+group:
+	WORD $0xacc11023 // ldp q3, q4, [x1], #32
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc12027 // ldp q7, q8, [x1], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x4ea0f86b // fabs v11.4s, v3.4s
+	WORD $0x4ea0f88c // fabs v12.4s, v4.4s
+	WORD $0x4ea0f8ad // fabs v13.4s, v5.4s
+	WORD $0x4ea0f8ce // fabs v14.4s, v6.4s
+	WORD $0x4ea0f8ef // fabs v15.4s, v7.4s
+	WORD $0x4ea0f910 // fabs v16.4s, v8.4s
+	WORD $0x4ea0f931 // fabs v17.4s, v9.4s
+	WORD $0x4ea0f952 // fabs v18.4s, v10.4s
+	WORD $0x6eaf656b // umax v11.4s, v11.4s, v15.4s
+	WORD $0x6eb0658c // umax v12.4s, v12.4s, v16.4s
+	WORD $0x6eb165ad // umax v13.4s, v13.4s, v17.4s
+	WORD $0x6eb265ce // umax v14.4s, v14.4s, v18.4s
+	WORD $0x6ead656b // umax v11.4s, v11.4s, v13.4s
+	WORD $0x6eae658c // umax v12.4s, v12.4s, v14.4s
+	WORD $0x6eac656b // umax v11.4s, v11.4s, v12.4s
+	WORD $0x6eb0a96b // umaxv s11, v11.4s
+	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
+	WORD $0xbd00204c // str s12, [x2, #32]
+	WORD $0x6e2bfc2c // fdiv v12.4s, v1.4s, v11.4s
+	WORD $0x4ea2f58c // fmin v12.4s, v12.4s, v2.4s
+	WORD $0x4f8c9063 // fmul v3.4s, v3.4s, v12.s[0]
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f8c9084 // fmul v4.4s, v4.4s, v12.s[0]
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f8c90a5 // fmul v5.4s, v5.4s, v12.s[0]
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f8c90c6 // fmul v6.4s, v6.4s, v12.s[0]
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f8c90e7 // fmul v7.4s, v7.4s, v12.s[0]
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4f8c9108 // fmul v8.4s, v8.4s, v12.s[0]
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4f8c9129 // fmul v9.4s, v9.4s, v12.s[0]
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f8c914a // fmul v10.4s, v10.4s, v12.s[0]
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4ea4846b // add v11.4s, v3.4s, v4.4s
+	WORD $0x4ea5856b // add v11.4s, v11.4s, v5.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	WORD $0x4ea7856b // add v11.4s, v11.4s, v7.4s
+	WORD $0x4ea8856b // add v11.4s, v11.4s, v8.4s
+	WORD $0x4ea9856b // add v11.4s, v11.4s, v9.4s
+	WORD $0x4eaa856b // add v11.4s, v11.4s, v10.4s
+	WORD $0x4eb1b96b // addv s11, v11.4s
+	WORD $0x4f27556b // shl v11.4s, v11.4s, #7
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x6eab858b // sub v11.4s, v12.4s, v11.4s
+	WORD $0xbd00244b // str s11, [x2, #36]
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x0e6148a4 // sqxtn v4.4h, v5.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x0e6148e5 // sqxtn v5.4h, v7.4s
+	WORD $0x4e614905 // sqxtn2 v5.8h, v8.4s
+	WORD $0x0e614926 // sqxtn v6.4h, v9.4s
+	WORD $0x4e614946 // sqxtn2 v6.8h, v10.4s
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
+	WORD $0x4e214883 // sqxtn2 v3.16b, v4.8h
+	WORD $0x3d800043 // str q3, [x2]
+	WORD $0x0e2148a3 // sqxtn v3.8b, v5.8h
+	WORD $0x4e2148c3 // sqxtn2 v3.16b, v6.8h
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R3, R2, R2
+	SUBS $1, R0, R0
+	BNE group
+	RET
+
+// func tohalfneon(n int, x *float32, y *uint16) (most float32)
+TEXT ·tohalfneon(SB), NOSPLIT, $0-28
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+eight:
+	WORD $0xacc10c22 // ldp q2, q3, [x1], #32
+	WORD $0x0e216844 // fcvtn v4.4h, v2.4s
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	WORD $0x3c810444 // str q4, [x2], #16
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6ea41c40 // bit v0.16b, v2.16b, v4.16b
+	WORD $0x6ea1e462 // fcmgt v2.4s, v3.4s, v1.4s
+	WORD $0x6ea21c61 // bit v1.16b, v3.16b, v2.16b
+	SUBS $8, R0, R0
+	BNE eight
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FMOVS F0, most+24(FP)
+	RET
+
+// func keysfloat1neon(t *byte)
+TEXT ·keysfloat1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R3
+	MOVD 56(R0), R4
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD 32(R0), R4
+	MOVD 24(R0), R5
+	SUBS $4, R5, R5
+	BLT rest
+four:
+	WORD $0x3cc10488 // ldr q8, [x4], #16
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc1302b // ldp q11, q12, [x1], #32
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
+	WORD $0x4f881183 // fmla v3.4s, v12.4s, v8.s[0]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc1302b // ldp q11, q12, [x1], #32
+	WORD $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81166 // fmla v6.4s, v11.4s, v8.s[1]
+	WORD $0x4fa81187 // fmla v7.4s, v12.4s, v8.s[1]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc1302b // ldp q11, q12, [x1], #32
+	WORD $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
+	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	WORD $0x4f881962 // fmla v2.4s, v11.4s, v8.s[2]
+	WORD $0x4f881983 // fmla v3.4s, v12.4s, v8.s[2]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc1302b // ldp q11, q12, [x1], #32
+	WORD $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
+	WORD $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
+	WORD $0x4fa81966 // fmla v6.4s, v11.4s, v8.s[3]
+	WORD $0x4fa81987 // fmla v7.4s, v12.4s, v8.s[3]
+	SUBS $4, R5, R5
+	BGE four
+rest:
+	ADD $4, R5, R5
+	CBZ R5, sum
+one:
+	WORD $0xbc404488 // ldr s8, [x4], #4
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc1302b // ldp q11, q12, [x1], #32
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
+	WORD $0x4f881183 // fmla v3.4s, v12.4s, v8.s[0]
+	SUBS $1, R5, R5
+	BNE one
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	MOVD R3, R4
+	ADD $64, R3, R3
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valuesfloat1neon(t *byte)
+TEXT ·valuesfloat1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R5
+	MOVD 40(R0), R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+row:
+	MOVD R1, R0
+	ADD R2, R1, R1
+	WORD $0xacc12408 // ldp q8, q9, [x0], #32
+	WORD $0xacc12c0a // ldp q10, q11, [x0], #32
+	WORD $0xbc4044ac // ldr s12, [x5], #4
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BEQ sum
+	MOVD R1, R0
+	ADD R2, R1, R1
+	WORD $0xacc12408 // ldp q8, q9, [x0], #32
+	WORD $0xacc12c0a // ldp q10, q11, [x0], #32
+	WORD $0xbc4044ac // ldr s12, [x5], #4
+	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	RET
+
+// func keysfloat2neon(t *byte)
+TEXT ·keysfloat2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	MOVD 24(R0), R8
+	SUBS $4, R8, R8
+	BLT rest
+four:
+	WORD $0x3cc104c8 // ldr q8, [x6], #16
+	WORD $0x3cc104e9 // ldr q9, [x7], #16
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0xacc1342c // ldp q12, q13, [x1], #32
+	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	WORD $0x4f881182 // fmla v2.4s, v12.4s, v8.s[0]
+	WORD $0x4f891186 // fmla v6.4s, v12.4s, v9.s[0]
+	WORD $0x4f8811a3 // fmla v3.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911a7 // fmla v7.4s, v13.4s, v9.s[0]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0xacc1342c // ldp q12, q13, [x1], #32
+	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
+	WORD $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
+	WORD $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
+	WORD $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
+	WORD $0x4fa81182 // fmla v2.4s, v12.4s, v8.s[1]
+	WORD $0x4fa91186 // fmla v6.4s, v12.4s, v9.s[1]
+	WORD $0x4fa811a3 // fmla v3.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911a7 // fmla v7.4s, v13.4s, v9.s[1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0xacc1342c // ldp q12, q13, [x1], #32
+	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
+	WORD $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
+	WORD $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
+	WORD $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
+	WORD $0x4f881982 // fmla v2.4s, v12.4s, v8.s[2]
+	WORD $0x4f891986 // fmla v6.4s, v12.4s, v9.s[2]
+	WORD $0x4f8819a3 // fmla v3.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919a7 // fmla v7.4s, v13.4s, v9.s[2]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0xacc1342c // ldp q12, q13, [x1], #32
+	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
+	WORD $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
+	WORD $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
+	WORD $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
+	WORD $0x4fa81982 // fmla v2.4s, v12.4s, v8.s[3]
+	WORD $0x4fa91986 // fmla v6.4s, v12.4s, v9.s[3]
+	WORD $0x4fa819a3 // fmla v3.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919a7 // fmla v7.4s, v13.4s, v9.s[3]
+	SUBS $4, R8, R8
+	BGE four
+rest:
+	ADD $4, R8, R8
+	CBZ R8, sum
+one:
+	WORD $0xbc4044c8 // ldr s8, [x6], #4
+	WORD $0xbc4044e9 // ldr s9, [x7], #4
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0xacc1342c // ldp q12, q13, [x1], #32
+	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	WORD $0x4f881182 // fmla v2.4s, v12.4s, v8.s[0]
+	WORD $0x4f891186 // fmla v6.4s, v12.4s, v9.s[0]
+	WORD $0x4f8811a3 // fmla v3.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911a7 // fmla v7.4s, v13.4s, v9.s[0]
+	SUBS $1, R8, R8
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valuesfloat2neon(t *byte)
+TEXT ·valuesfloat2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+row:
+	MOVD R1, R7
+	ADD R2, R1, R1
+	WORD $0xacc124e8 // ldp q8, q9, [x7], #32
+	WORD $0xacc12cea // ldp q10, q11, [x7], #32
+	WORD $0xbc4044cc // ldr s12, [x6], #4
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0xbc40440c // ldr s12, [x0], #4
+	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	RET
+
+// func keysfloat3neon(t *byte)
+TEXT ·keysfloat3neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	ADD R3, R7, R8
+	MOVD 24(R0), R9
+	SUBS $4, R9, R9
+	BLT rest
+four:
+	WORD $0x3cc104cc // ldr q12, [x6], #16
+	WORD $0x3cc104ed // ldr q13, [x7], #16
+	WORD $0x3cc1050e // ldr q14, [x8], #16
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c1222 // fmla v2.4s, v17.4s, v12.s[0]
+	WORD $0x4f8d1226 // fmla v6.4s, v17.4s, v13.s[0]
+	WORD $0x4f8e122a // fmla v10.4s, v17.4s, v14.s[0]
+	WORD $0x4f8c1243 // fmla v3.4s, v18.4s, v12.s[0]
+	WORD $0x4f8d1247 // fmla v7.4s, v18.4s, v13.s[0]
+	WORD $0x4f8e124b // fmla v11.4s, v18.4s, v14.s[0]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
+	WORD $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
+	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
+	WORD $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
+	WORD $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
+	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
+	WORD $0x4fac1222 // fmla v2.4s, v17.4s, v12.s[1]
+	WORD $0x4fad1226 // fmla v6.4s, v17.4s, v13.s[1]
+	WORD $0x4fae122a // fmla v10.4s, v17.4s, v14.s[1]
+	WORD $0x4fac1243 // fmla v3.4s, v18.4s, v12.s[1]
+	WORD $0x4fad1247 // fmla v7.4s, v18.4s, v13.s[1]
+	WORD $0x4fae124b // fmla v11.4s, v18.4s, v14.s[1]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
+	WORD $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
+	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
+	WORD $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
+	WORD $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	WORD $0x4f8c1a22 // fmla v2.4s, v17.4s, v12.s[2]
+	WORD $0x4f8d1a26 // fmla v6.4s, v17.4s, v13.s[2]
+	WORD $0x4f8e1a2a // fmla v10.4s, v17.4s, v14.s[2]
+	WORD $0x4f8c1a43 // fmla v3.4s, v18.4s, v12.s[2]
+	WORD $0x4f8d1a47 // fmla v7.4s, v18.4s, v13.s[2]
+	WORD $0x4f8e1a4b // fmla v11.4s, v18.4s, v14.s[2]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
+	WORD $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
+	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
+	WORD $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
+	WORD $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
+	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
+	WORD $0x4fac1a22 // fmla v2.4s, v17.4s, v12.s[3]
+	WORD $0x4fad1a26 // fmla v6.4s, v17.4s, v13.s[3]
+	WORD $0x4fae1a2a // fmla v10.4s, v17.4s, v14.s[3]
+	WORD $0x4fac1a43 // fmla v3.4s, v18.4s, v12.s[3]
+	WORD $0x4fad1a47 // fmla v7.4s, v18.4s, v13.s[3]
+	WORD $0x4fae1a4b // fmla v11.4s, v18.4s, v14.s[3]
+	SUBS $4, R9, R9
+	BGE four
+rest:
+	ADD $4, R9, R9
+	CBZ R9, sum
+one:
+	WORD $0xbc4044cc // ldr s12, [x6], #4
+	WORD $0xbc4044ed // ldr s13, [x7], #4
+	WORD $0xbc40450e // ldr s14, [x8], #4
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c1222 // fmla v2.4s, v17.4s, v12.s[0]
+	WORD $0x4f8d1226 // fmla v6.4s, v17.4s, v13.s[0]
+	WORD $0x4f8e122a // fmla v10.4s, v17.4s, v14.s[0]
+	WORD $0x4f8c1243 // fmla v3.4s, v18.4s, v12.s[0]
+	WORD $0x4f8d1247 // fmla v7.4s, v18.4s, v13.s[0]
+	WORD $0x4f8e124b // fmla v11.4s, v18.4s, v14.s[0]
+	SUBS $1, R9, R9
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0024c8 // stp q8, q9, [x6]
+	WORD $0xad012cca // stp q10, q11, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valuesfloat3neon(t *byte)
+TEXT ·valuesfloat3neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R7
+	ADD R0, R7, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+row:
+	MOVD R1, R8
+	ADD R2, R1, R1
+	WORD $0xacc1350c // ldp q12, q13, [x8], #32
+	WORD $0xacc13d0e // ldp q14, q15, [x8], #32
+	WORD $0xbc4044d0 // ldr s16, [x6], #4
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0xbc4044f0 // ldr s16, [x7], #4
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c6 // fmla v6.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e7 // fmla v7.4s, v15.4s, v16.s[0]
+	WORD $0xbc404410 // ldr s16, [x0], #4
+	WORD $0x4f901188 // fmla v8.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a9 // fmla v9.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011ca // fmla v10.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011eb // fmla v11.4s, v15.4s, v16.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad002488 // stp q8, q9, [x4]
+	WORD $0xad012c8a // stp q10, q11, [x4, #32]
+	RET
+
+// func keysfloat4neon(t *byte)
+TEXT ·keysfloat4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	ADD R3, R7, R8
+	ADD R3, R8, R9
+	MOVD 24(R0), R10
+	SUBS $4, R10, R10
+	BLT rest
+four:
+	WORD $0x3cc104d0 // ldr q16, [x6], #16
+	WORD $0x3cc104f1 // ldr q17, [x7], #16
+	WORD $0x3cc10512 // ldr q18, [x8], #16
+	WORD $0x3cc10533 // ldr q19, [x9], #16
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15c36 // ldp q22, q23, [x1], #32
+	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	WORD $0x4f9012c2 // fmla v2.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112c6 // fmla v6.4s, v22.4s, v17.s[0]
+	WORD $0x4f9212ca // fmla v10.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ce // fmla v14.4s, v22.4s, v19.s[0]
+	WORD $0x4f9012e3 // fmla v3.4s, v23.4s, v16.s[0]
+	WORD $0x4f9112e7 // fmla v7.4s, v23.4s, v17.s[0]
+	WORD $0x4f9212eb // fmla v11.4s, v23.4s, v18.s[0]
+	WORD $0x4f9312ef // fmla v15.4s, v23.4s, v19.s[0]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15c36 // ldp q22, q23, [x1], #32
+	WORD $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
+	WORD $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
+	WORD $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
+	WORD $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
+	WORD $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
+	WORD $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
+	WORD $0x4fb012c2 // fmla v2.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112c6 // fmla v6.4s, v22.4s, v17.s[1]
+	WORD $0x4fb212ca // fmla v10.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ce // fmla v14.4s, v22.4s, v19.s[1]
+	WORD $0x4fb012e3 // fmla v3.4s, v23.4s, v16.s[1]
+	WORD $0x4fb112e7 // fmla v7.4s, v23.4s, v17.s[1]
+	WORD $0x4fb212eb // fmla v11.4s, v23.4s, v18.s[1]
+	WORD $0x4fb312ef // fmla v15.4s, v23.4s, v19.s[1]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15c36 // ldp q22, q23, [x1], #32
+	WORD $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
+	WORD $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
+	WORD $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
+	WORD $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
+	WORD $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
+	WORD $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
+	WORD $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
+	WORD $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
+	WORD $0x4f901ac2 // fmla v2.4s, v22.4s, v16.s[2]
+	WORD $0x4f911ac6 // fmla v6.4s, v22.4s, v17.s[2]
+	WORD $0x4f921aca // fmla v10.4s, v22.4s, v18.s[2]
+	WORD $0x4f931ace // fmla v14.4s, v22.4s, v19.s[2]
+	WORD $0x4f901ae3 // fmla v3.4s, v23.4s, v16.s[2]
+	WORD $0x4f911ae7 // fmla v7.4s, v23.4s, v17.s[2]
+	WORD $0x4f921aeb // fmla v11.4s, v23.4s, v18.s[2]
+	WORD $0x4f931aef // fmla v15.4s, v23.4s, v19.s[2]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15c36 // ldp q22, q23, [x1], #32
+	WORD $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
+	WORD $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
+	WORD $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
+	WORD $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
+	WORD $0x4fb01ac2 // fmla v2.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11ac6 // fmla v6.4s, v22.4s, v17.s[3]
+	WORD $0x4fb21aca // fmla v10.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31ace // fmla v14.4s, v22.4s, v19.s[3]
+	WORD $0x4fb01ae3 // fmla v3.4s, v23.4s, v16.s[3]
+	WORD $0x4fb11ae7 // fmla v7.4s, v23.4s, v17.s[3]
+	WORD $0x4fb21aeb // fmla v11.4s, v23.4s, v18.s[3]
+	WORD $0x4fb31aef // fmla v15.4s, v23.4s, v19.s[3]
+	SUBS $4, R10, R10
+	BGE four
+rest:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	WORD $0xbc4044d0 // ldr s16, [x6], #4
+	WORD $0xbc4044f1 // ldr s17, [x7], #4
+	WORD $0xbc404512 // ldr s18, [x8], #4
+	WORD $0xbc404533 // ldr s19, [x9], #4
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15c36 // ldp q22, q23, [x1], #32
+	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	WORD $0x4f9012c2 // fmla v2.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112c6 // fmla v6.4s, v22.4s, v17.s[0]
+	WORD $0x4f9212ca // fmla v10.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ce // fmla v14.4s, v22.4s, v19.s[0]
+	WORD $0x4f9012e3 // fmla v3.4s, v23.4s, v16.s[0]
+	WORD $0x4f9112e7 // fmla v7.4s, v23.4s, v17.s[0]
+	WORD $0x4f9212eb // fmla v11.4s, v23.4s, v18.s[0]
+	WORD $0x4f9312ef // fmla v15.4s, v23.4s, v19.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0024c8 // stp q8, q9, [x6]
+	WORD $0xad012cca // stp q10, q11, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0034cc // stp q12, q13, [x6]
+	WORD $0xad013cce // stp q14, q15, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valuesfloat4neon(t *byte)
+TEXT ·valuesfloat4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R7
+	ADD R0, R7, R8
+	ADD R0, R8, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+row:
+	MOVD R1, R9
+	ADD R2, R1, R1
+	WORD $0xacc14530 // ldp q16, q17, [x9], #32
+	WORD $0xacc14d32 // ldp q18, q19, [x9], #32
+	WORD $0xbc4044d4 // ldr s20, [x6], #4
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc4044f4 // ldr s20, [x7], #4
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f941246 // fmla v6.4s, v18.4s, v20.s[0]
+	WORD $0x4f941267 // fmla v7.4s, v19.4s, v20.s[0]
+	WORD $0xbc404514 // ldr s20, [x8], #4
+	WORD $0x4f941208 // fmla v8.4s, v16.4s, v20.s[0]
+	WORD $0x4f941229 // fmla v9.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124a // fmla v10.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126b // fmla v11.4s, v19.4s, v20.s[0]
+	WORD $0xbc404414 // ldr s20, [x0], #4
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad002488 // stp q8, q9, [x4]
+	WORD $0xad012c8a // stp q10, q11, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad00348c // stp q12, q13, [x4]
+	WORD $0xad013c8e // stp q14, q15, [x4, #32]
+	RET
+
+// func keyshalf1neon(t *byte)
+TEXT ·keyshalf1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R3
+	MOVD 56(R0), R4
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD 32(R0), R4
+	MOVD 24(R0), R5
+	SUBS $4, R5, R5
+	BLT rest
+four:
+	WORD $0x3cc10488 // ldr q8, [x4], #16
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
+	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
+	WORD $0x4f881182 // fmla v2.4s, v12.4s, v8.s[0]
+	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81164 // fmla v4.4s, v11.4s, v8.s[1]
+	WORD $0x4fa81125 // fmla v5.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81186 // fmla v6.4s, v12.4s, v8.s[1]
+	WORD $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881960 // fmla v0.4s, v11.4s, v8.s[2]
+	WORD $0x4f881921 // fmla v1.4s, v9.4s, v8.s[2]
+	WORD $0x4f881982 // fmla v2.4s, v12.4s, v8.s[2]
+	WORD $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81964 // fmla v4.4s, v11.4s, v8.s[3]
+	WORD $0x4fa81925 // fmla v5.4s, v9.4s, v8.s[3]
+	WORD $0x4fa81986 // fmla v6.4s, v12.4s, v8.s[3]
+	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	SUBS $4, R5, R5
+	BGE four
+rest:
+	ADD $4, R5, R5
+	CBZ R5, sum
+one:
+	WORD $0xbc404488 // ldr s8, [x4], #4
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
+	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
+	WORD $0x4f881182 // fmla v2.4s, v12.4s, v8.s[0]
+	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	SUBS $1, R5, R5
+	BNE one
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	MOVD R3, R4
+	ADD $64, R3, R3
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valueshalf1neon(t *byte)
+TEXT ·valueshalf1neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R5
+	MOVD 40(R0), R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+row:
+	MOVD R1, R0
+	ADD R2, R1, R1
+	WORD $0xacc12408 // ldp q8, q9, [x0], #32
+	WORD $0x0e21790a // fcvtl v10.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0xbc4044ac // ldr s12, [x5], #4
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1101 // fmla v1.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
+	WORD $0x4f8c1123 // fmla v3.4s, v9.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BEQ sum
+	MOVD R1, R0
+	ADD R2, R1, R1
+	WORD $0xacc12408 // ldp q8, q9, [x0], #32
+	WORD $0x0e21790a // fcvtl v10.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0xbc4044ac // ldr s12, [x5], #4
+	WORD $0x4f8c1144 // fmla v4.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1105 // fmla v5.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1166 // fmla v6.4s, v11.4s, v12.s[0]
+	WORD $0x4f8c1127 // fmla v7.4s, v9.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	RET
+
+// func keyshalf2neon(t *byte)
+TEXT ·keyshalf2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	MOVD 24(R0), R8
+	SUBS $4, R8, R8
+	BLT rest
+four:
+	WORD $0x3cc104c8 // ldr q8, [x6], #16
+	WORD $0x3cc104e9 // ldr q9, [x7], #16
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x0e21796d // fcvtl v13.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f881180 // fmla v0.4s, v12.4s, v8.s[0]
+	WORD $0x4f891184 // fmla v4.4s, v12.4s, v9.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
+	WORD $0x4f8811a2 // fmla v2.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911a6 // fmla v6.4s, v13.4s, v9.s[0]
+	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x0e21796d // fcvtl v13.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa81180 // fmla v0.4s, v12.4s, v8.s[1]
+	WORD $0x4fa91184 // fmla v4.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	WORD $0x4fa91145 // fmla v5.4s, v10.4s, v9.s[1]
+	WORD $0x4fa811a2 // fmla v2.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911a6 // fmla v6.4s, v13.4s, v9.s[1]
+	WORD $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
+	WORD $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x0e21796d // fcvtl v13.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f881980 // fmla v0.4s, v12.4s, v8.s[2]
+	WORD $0x4f891984 // fmla v4.4s, v12.4s, v9.s[2]
+	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	WORD $0x4f891945 // fmla v5.4s, v10.4s, v9.s[2]
+	WORD $0x4f8819a2 // fmla v2.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919a6 // fmla v6.4s, v13.4s, v9.s[2]
+	WORD $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
+	WORD $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x0e21796d // fcvtl v13.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa81980 // fmla v0.4s, v12.4s, v8.s[3]
+	WORD $0x4fa91984 // fmla v4.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	WORD $0x4fa91945 // fmla v5.4s, v10.4s, v9.s[3]
+	WORD $0x4fa819a2 // fmla v2.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919a6 // fmla v6.4s, v13.4s, v9.s[3]
+	WORD $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
+	WORD $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	SUBS $4, R8, R8
+	BGE four
+rest:
+	ADD $4, R8, R8
+	CBZ R8, sum
+one:
+	WORD $0xbc4044c8 // ldr s8, [x6], #4
+	WORD $0xbc4044e9 // ldr s9, [x7], #4
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x0e21794c // fcvtl v12.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x0e21796d // fcvtl v13.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f881180 // fmla v0.4s, v12.4s, v8.s[0]
+	WORD $0x4f891184 // fmla v4.4s, v12.4s, v9.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
+	WORD $0x4f8811a2 // fmla v2.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911a6 // fmla v6.4s, v13.4s, v9.s[0]
+	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	SUBS $1, R8, R8
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valueshalf2neon(t *byte)
+TEXT ·valueshalf2neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+row:
+	MOVD R1, R7
+	ADD R2, R1, R1
+	WORD $0xacc124e8 // ldp q8, q9, [x7], #32
+	WORD $0x0e21790a // fcvtl v10.4s, v8.4h
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x0e21792b // fcvtl v11.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0xbc4044cc // ldr s12, [x6], #4
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1101 // fmla v1.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
+	WORD $0x4f8c1123 // fmla v3.4s, v9.4s, v12.s[0]
+	WORD $0xbc40440c // ldr s12, [x0], #4
+	WORD $0x4f8c1144 // fmla v4.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1105 // fmla v5.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1166 // fmla v6.4s, v11.4s, v12.s[0]
+	WORD $0x4f8c1127 // fmla v7.4s, v9.4s, v12.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	RET
+
+// func keyshalf3neon(t *byte)
+TEXT ·keyshalf3neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	ADD R3, R7, R8
+	MOVD 24(R0), R9
+	SUBS $4, R9, R9
+	BLT rest
+four:
+	WORD $0x3cc104cc // ldr q12, [x6], #16
+	WORD $0x3cc104ed // ldr q13, [x7], #16
+	WORD $0x3cc1050e // ldr q14, [x8], #16
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0x0e2179f1 // fcvtl v17.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4f8c1220 // fmla v0.4s, v17.4s, v12.s[0]
+	WORD $0x4f8d1224 // fmla v4.4s, v17.4s, v13.s[0]
+	WORD $0x4f8e1228 // fmla v8.4s, v17.4s, v14.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
+	WORD $0x4f8c1242 // fmla v2.4s, v18.4s, v12.s[0]
+	WORD $0x4f8d1246 // fmla v6.4s, v18.4s, v13.s[0]
+	WORD $0x4f8e124a // fmla v10.4s, v18.4s, v14.s[0]
+	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0x0e2179f1 // fcvtl v17.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4fac1220 // fmla v0.4s, v17.4s, v12.s[1]
+	WORD $0x4fad1224 // fmla v4.4s, v17.4s, v13.s[1]
+	WORD $0x4fae1228 // fmla v8.4s, v17.4s, v14.s[1]
+	WORD $0x4fac11e1 // fmla v1.4s, v15.4s, v12.s[1]
+	WORD $0x4fad11e5 // fmla v5.4s, v15.4s, v13.s[1]
+	WORD $0x4fae11e9 // fmla v9.4s, v15.4s, v14.s[1]
+	WORD $0x4fac1242 // fmla v2.4s, v18.4s, v12.s[1]
+	WORD $0x4fad1246 // fmla v6.4s, v18.4s, v13.s[1]
+	WORD $0x4fae124a // fmla v10.4s, v18.4s, v14.s[1]
+	WORD $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
+	WORD $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0x0e2179f1 // fcvtl v17.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4f8c1a20 // fmla v0.4s, v17.4s, v12.s[2]
+	WORD $0x4f8d1a24 // fmla v4.4s, v17.4s, v13.s[2]
+	WORD $0x4f8e1a28 // fmla v8.4s, v17.4s, v14.s[2]
+	WORD $0x4f8c19e1 // fmla v1.4s, v15.4s, v12.s[2]
+	WORD $0x4f8d19e5 // fmla v5.4s, v15.4s, v13.s[2]
+	WORD $0x4f8e19e9 // fmla v9.4s, v15.4s, v14.s[2]
+	WORD $0x4f8c1a42 // fmla v2.4s, v18.4s, v12.s[2]
+	WORD $0x4f8d1a46 // fmla v6.4s, v18.4s, v13.s[2]
+	WORD $0x4f8e1a4a // fmla v10.4s, v18.4s, v14.s[2]
+	WORD $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
+	WORD $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
+	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0x0e2179f1 // fcvtl v17.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4fac1a20 // fmla v0.4s, v17.4s, v12.s[3]
+	WORD $0x4fad1a24 // fmla v4.4s, v17.4s, v13.s[3]
+	WORD $0x4fae1a28 // fmla v8.4s, v17.4s, v14.s[3]
+	WORD $0x4fac19e1 // fmla v1.4s, v15.4s, v12.s[3]
+	WORD $0x4fad19e5 // fmla v5.4s, v15.4s, v13.s[3]
+	WORD $0x4fae19e9 // fmla v9.4s, v15.4s, v14.s[3]
+	WORD $0x4fac1a42 // fmla v2.4s, v18.4s, v12.s[3]
+	WORD $0x4fad1a46 // fmla v6.4s, v18.4s, v13.s[3]
+	WORD $0x4fae1a4a // fmla v10.4s, v18.4s, v14.s[3]
+	WORD $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
+	WORD $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
+	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	SUBS $4, R9, R9
+	BGE four
+rest:
+	ADD $4, R9, R9
+	CBZ R9, sum
+one:
+	WORD $0xbc4044cc // ldr s12, [x6], #4
+	WORD $0xbc4044ed // ldr s13, [x7], #4
+	WORD $0xbc40450e // ldr s14, [x8], #4
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
+	WORD $0x0e2179f1 // fcvtl v17.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4f8c1220 // fmla v0.4s, v17.4s, v12.s[0]
+	WORD $0x4f8d1224 // fmla v4.4s, v17.4s, v13.s[0]
+	WORD $0x4f8e1228 // fmla v8.4s, v17.4s, v14.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
+	WORD $0x4f8c1242 // fmla v2.4s, v18.4s, v12.s[0]
+	WORD $0x4f8d1246 // fmla v6.4s, v18.4s, v13.s[0]
+	WORD $0x4f8e124a // fmla v10.4s, v18.4s, v14.s[0]
+	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	SUBS $1, R9, R9
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0024c8 // stp q8, q9, [x6]
+	WORD $0xad012cca // stp q10, q11, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valueshalf3neon(t *byte)
+TEXT ·valueshalf3neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R7
+	ADD R0, R7, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+row:
+	MOVD R1, R8
+	ADD R2, R1, R1
+	WORD $0xacc1350c // ldp q12, q13, [x8], #32
+	WORD $0x0e21798e // fcvtl v14.4s, v12.4h
+	WORD $0x4e21798c // fcvtl2 v12.4s, v12.8h
+	WORD $0x0e2179af // fcvtl v15.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0xbc4044d0 // ldr s16, [x6], #4
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f901181 // fmla v1.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011e2 // fmla v2.4s, v15.4s, v16.s[0]
+	WORD $0x4f9011a3 // fmla v3.4s, v13.4s, v16.s[0]
+	WORD $0xbc4044f0 // ldr s16, [x7], #4
+	WORD $0x4f9011c4 // fmla v4.4s, v14.4s, v16.s[0]
+	WORD $0x4f901185 // fmla v5.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011e6 // fmla v6.4s, v15.4s, v16.s[0]
+	WORD $0x4f9011a7 // fmla v7.4s, v13.4s, v16.s[0]
+	WORD $0xbc404410 // ldr s16, [x0], #4
+	WORD $0x4f9011c8 // fmla v8.4s, v14.4s, v16.s[0]
+	WORD $0x4f901189 // fmla v9.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011ea // fmla v10.4s, v15.4s, v16.s[0]
+	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad002488 // stp q8, q9, [x4]
+	WORD $0xad012c8a // stp q10, q11, [x4, #32]
+	RET
+
+// func keyshalf4neon(t *byte)
+TEXT ·keyshalf4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 16(R0), R2
+	MOVD 40(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+panel:
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	MOVD 32(R0), R6
+	ADD R3, R6, R7
+	ADD R3, R7, R8
+	ADD R3, R8, R9
+	MOVD 24(R0), R10
+	SUBS $4, R10, R10
+	BLT rest
+four:
+	WORD $0x3cc104d0 // ldr q16, [x6], #16
+	WORD $0x3cc104f1 // ldr q17, [x7], #16
+	WORD $0x3cc10512 // ldr q18, [x8], #16
+	WORD $0x3cc10533 // ldr q19, [x9], #16
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x0e217a96 // fcvtl v22.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x0e217ab7 // fcvtl v23.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x4f9012c0 // fmla v0.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112c4 // fmla v4.4s, v22.4s, v17.s[0]
+	WORD $0x4f9212c8 // fmla v8.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312cc // fmla v12.4s, v22.4s, v19.s[0]
+	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
+	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
+	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD $0x4f9012e2 // fmla v2.4s, v23.4s, v16.s[0]
+	WORD $0x4f9112e6 // fmla v6.4s, v23.4s, v17.s[0]
+	WORD $0x4f9212ea // fmla v10.4s, v23.4s, v18.s[0]
+	WORD $0x4f9312ee // fmla v14.4s, v23.4s, v19.s[0]
+	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x0e217a96 // fcvtl v22.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x0e217ab7 // fcvtl v23.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x4fb012c0 // fmla v0.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112c4 // fmla v4.4s, v22.4s, v17.s[1]
+	WORD $0x4fb212c8 // fmla v8.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312cc // fmla v12.4s, v22.4s, v19.s[1]
+	WORD $0x4fb01281 // fmla v1.4s, v20.4s, v16.s[1]
+	WORD $0x4fb11285 // fmla v5.4s, v20.4s, v17.s[1]
+	WORD $0x4fb21289 // fmla v9.4s, v20.4s, v18.s[1]
+	WORD $0x4fb3128d // fmla v13.4s, v20.4s, v19.s[1]
+	WORD $0x4fb012e2 // fmla v2.4s, v23.4s, v16.s[1]
+	WORD $0x4fb112e6 // fmla v6.4s, v23.4s, v17.s[1]
+	WORD $0x4fb212ea // fmla v10.4s, v23.4s, v18.s[1]
+	WORD $0x4fb312ee // fmla v14.4s, v23.4s, v19.s[1]
+	WORD $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
+	WORD $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x0e217a96 // fcvtl v22.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x0e217ab7 // fcvtl v23.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x4f901ac0 // fmla v0.4s, v22.4s, v16.s[2]
+	WORD $0x4f911ac4 // fmla v4.4s, v22.4s, v17.s[2]
+	WORD $0x4f921ac8 // fmla v8.4s, v22.4s, v18.s[2]
+	WORD $0x4f931acc // fmla v12.4s, v22.4s, v19.s[2]
+	WORD $0x4f901a81 // fmla v1.4s, v20.4s, v16.s[2]
+	WORD $0x4f911a85 // fmla v5.4s, v20.4s, v17.s[2]
+	WORD $0x4f921a89 // fmla v9.4s, v20.4s, v18.s[2]
+	WORD $0x4f931a8d // fmla v13.4s, v20.4s, v19.s[2]
+	WORD $0x4f901ae2 // fmla v2.4s, v23.4s, v16.s[2]
+	WORD $0x4f911ae6 // fmla v6.4s, v23.4s, v17.s[2]
+	WORD $0x4f921aea // fmla v10.4s, v23.4s, v18.s[2]
+	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
+	WORD $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
+	WORD $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
+	WORD $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
+	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x0e217a96 // fcvtl v22.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x0e217ab7 // fcvtl v23.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x4fb01ac0 // fmla v0.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11ac4 // fmla v4.4s, v22.4s, v17.s[3]
+	WORD $0x4fb21ac8 // fmla v8.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31acc // fmla v12.4s, v22.4s, v19.s[3]
+	WORD $0x4fb01a81 // fmla v1.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11a85 // fmla v5.4s, v20.4s, v17.s[3]
+	WORD $0x4fb21a89 // fmla v9.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31a8d // fmla v13.4s, v20.4s, v19.s[3]
+	WORD $0x4fb01ae2 // fmla v2.4s, v23.4s, v16.s[3]
+	WORD $0x4fb11ae6 // fmla v6.4s, v23.4s, v17.s[3]
+	WORD $0x4fb21aea // fmla v10.4s, v23.4s, v18.s[3]
+	WORD $0x4fb31aee // fmla v14.4s, v23.4s, v19.s[3]
+	WORD $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
+	WORD $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	SUBS $4, R10, R10
+	BGE four
+rest:
+	ADD $4, R10, R10
+	CBZ R10, sum
+one:
+	WORD $0xbc4044d0 // ldr s16, [x6], #4
+	WORD $0xbc4044f1 // ldr s17, [x7], #4
+	WORD $0xbc404512 // ldr s18, [x8], #4
+	WORD $0xbc404533 // ldr s19, [x9], #4
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x0e217a96 // fcvtl v22.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x0e217ab7 // fcvtl v23.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x4f9012c0 // fmla v0.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112c4 // fmla v4.4s, v22.4s, v17.s[0]
+	WORD $0x4f9212c8 // fmla v8.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312cc // fmla v12.4s, v22.4s, v19.s[0]
+	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
+	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
+	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD $0x4f9012e2 // fmla v2.4s, v23.4s, v16.s[0]
+	WORD $0x4f9112e6 // fmla v6.4s, v23.4s, v17.s[0]
+	WORD $0x4f9212ea // fmla v10.4s, v23.4s, v18.s[0]
+	WORD $0x4f9312ee // fmla v14.4s, v23.4s, v19.s[0]
+	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	SUBS $1, R10, R10
+	BNE one
+sum:
+	MOVD R4, R6
+	ADD $64, R4, R4
+	WORD $0xad0004c0 // stp q0, q1, [x6]
+	WORD $0xad010cc2 // stp q2, q3, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0014c4 // stp q4, q5, [x6]
+	WORD $0xad011cc6 // stp q6, q7, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0024c8 // stp q8, q9, [x6]
+	WORD $0xad012cca // stp q10, q11, [x6, #32]
+	ADD R5, R6, R6
+	WORD $0xad0034cc // stp q12, q13, [x6]
+	WORD $0xad013cce // stp q14, q15, [x6, #32]
+	SUBS $1, R2, R2
+	BNE panel
+	RET
+
+// func valueshalf4neon(t *byte)
+TEXT ·valueshalf4neon(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 48(R0), R4
+	MOVD 56(R0), R5
+	MOVD 32(R0), R6
+	MOVD 40(R0), R0
+	ADD R0, R6, R7
+	ADD R0, R7, R8
+	ADD R0, R8, R0
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+row:
+	MOVD R1, R9
+	ADD R2, R1, R1
+	WORD $0xacc14530 // ldp q16, q17, [x9], #32
+	WORD $0x0e217a12 // fcvtl v18.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x0e217a33 // fcvtl v19.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0xbc4044d4 // ldr s20, [x6], #4
+	WORD $0x4f941240 // fmla v0.4s, v18.4s, v20.s[0]
+	WORD $0x4f941201 // fmla v1.4s, v16.4s, v20.s[0]
+	WORD $0x4f941262 // fmla v2.4s, v19.4s, v20.s[0]
+	WORD $0x4f941223 // fmla v3.4s, v17.4s, v20.s[0]
+	WORD $0xbc4044f4 // ldr s20, [x7], #4
+	WORD $0x4f941244 // fmla v4.4s, v18.4s, v20.s[0]
+	WORD $0x4f941205 // fmla v5.4s, v16.4s, v20.s[0]
+	WORD $0x4f941266 // fmla v6.4s, v19.4s, v20.s[0]
+	WORD $0x4f941227 // fmla v7.4s, v17.4s, v20.s[0]
+	WORD $0xbc404514 // ldr s20, [x8], #4
+	WORD $0x4f941248 // fmla v8.4s, v18.4s, v20.s[0]
+	WORD $0x4f941209 // fmla v9.4s, v16.4s, v20.s[0]
+	WORD $0x4f94126a // fmla v10.4s, v19.4s, v20.s[0]
+	WORD $0x4f94122b // fmla v11.4s, v17.4s, v20.s[0]
+	WORD $0xbc404414 // ldr s20, [x0], #4
+	WORD $0x4f94124c // fmla v12.4s, v18.4s, v20.s[0]
+	WORD $0x4f94120d // fmla v13.4s, v16.4s, v20.s[0]
+	WORD $0x4f94126e // fmla v14.4s, v19.4s, v20.s[0]
+	WORD $0x4f94122f // fmla v15.4s, v17.4s, v20.s[0]
+	SUBS $1, R3, R3
+	BNE row
+sum:
+	WORD $0xad000480 // stp q0, q1, [x4]
+	WORD $0xad010c82 // stp q2, q3, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad001484 // stp q4, q5, [x4]
+	WORD $0xad011c86 // stp q6, q7, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad002488 // stp q8, q9, [x4]
+	WORD $0xad012c8a // stp q10, q11, [x4, #32]
+	ADD R5, R4, R4
+	WORD $0xad00348c // stp q12, q13, [x4]
+	WORD $0xad013c8e // stp q14, q15, [x4, #32]
 	RET

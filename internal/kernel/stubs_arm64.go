@@ -259,3 +259,219 @@ func panelsneon(k int, n int, x *float32, ldx int, y *float32, step int)
 
 //go:noescape
 func trans8neon(n int, x *float32, ldx int, y *float32, ldy int)
+
+//go:noescape
+func sparsedotsneon(t *byte)
+
+//go:noescape
+func sparseneon_1x1(t *byte)
+
+//go:noescape
+func sparse4neon_1x1(t *byte)
+
+//go:noescape
+func sparseneon_1x2(t *byte)
+
+//go:noescape
+func sparse4neon_1x2(t *byte)
+
+//go:noescape
+func sparseneon_1x3(t *byte)
+
+//go:noescape
+func sparseneon_1x4(t *byte)
+
+//go:noescape
+func sparseneon_1x5(t *byte)
+
+//go:noescape
+func sparseneon_1x6(t *byte)
+
+//go:noescape
+func sparseneon_1x7(t *byte)
+
+//go:noescape
+func sparseneon_1x8(t *byte)
+
+//go:noescape
+func sparseneon_2x1(t *byte)
+
+//go:noescape
+func sparse4neon_2x1(t *byte)
+
+//go:noescape
+func sparseneon_2x2(t *byte)
+
+//go:noescape
+func sparseneon_2x3(t *byte)
+
+//go:noescape
+func sparseneon_2x4(t *byte)
+
+//go:noescape
+func sparseneon_3x1(t *byte)
+
+//go:noescape
+func sparseneon_3x2(t *byte)
+
+//go:noescape
+func sparseneon_4x1(t *byte)
+
+//go:noescape
+func sparseneon_4x2(t *byte)
+
+//go:noescape
+func sparseneon_5x1(t *byte)
+
+//go:noescape
+func sparseneon_6x1(t *byte)
+
+//go:noescape
+func sparseneon_7x1(t *byte)
+
+//go:noescape
+func sparseneon_8x1(t *byte)
+
+//go:noescape
+func sampledneon(t *byte)
+
+//go:noescape
+func keepneon(n int, bits *uint64, x *float32)
+
+//go:noescape
+func packedhalf0neon(t *byte)
+
+//go:noescape
+func packedhalf1neon(t *byte)
+
+//go:noescape
+func packedhalf2neon(t *byte)
+
+//go:noescape
+func packedhalf4neon(t *byte)
+
+//go:noescape
+func packedint80neon(t *byte)
+
+//go:noescape
+func packedint81neon(t *byte)
+
+//go:noescape
+func packedint82neon(t *byte)
+
+//go:noescape
+func packedint84neon(t *byte)
+
+//go:noescape
+func packedsparsehalf0neon(t *byte)
+
+//go:noescape
+func packedsparsehalf1neon(t *byte)
+
+//go:noescape
+func packedsparsehalf2neon(t *byte)
+
+//go:noescape
+func packedsparsehalf4neon(t *byte)
+
+//go:noescape
+func packedsparseint80neon(t *byte)
+
+//go:noescape
+func packedsparseint81neon(t *byte)
+
+//go:noescape
+func packedsparseint82neon(t *byte)
+
+//go:noescape
+func packedsparseint84neon(t *byte)
+
+//go:noescape
+func packedsparsefloat0neon(t *byte)
+
+//go:noescape
+func packedsparsefloat1neon(t *byte)
+
+//go:noescape
+func packedsparsefloat2neon(t *byte)
+
+//go:noescape
+func packedsparsefloat4neon(t *byte)
+
+//go:noescape
+func wholedot1neon(t *byte)
+
+//go:noescape
+func wholedot2neon(t *byte)
+
+//go:noescape
+func wholesparsedot1neon(t *byte)
+
+//go:noescape
+func wholesparsedot2neon(t *byte)
+
+//go:noescape
+func whole1neon(t *byte)
+
+//go:noescape
+func whole2neon(t *byte)
+
+//go:noescape
+func wholesparse1neon(t *byte)
+
+//go:noescape
+func wholesparse2neon(t *byte)
+
+//go:noescape
+func wholerowneon(groups int, x *float32, to *byte, step int)
+
+//go:noescape
+func tohalfneon(n int, x *float32, y *uint16) (most float32)
+
+//go:noescape
+func keysfloat1neon(t *byte)
+
+//go:noescape
+func valuesfloat1neon(t *byte)
+
+//go:noescape
+func keysfloat2neon(t *byte)
+
+//go:noescape
+func valuesfloat2neon(t *byte)
+
+//go:noescape
+func keysfloat3neon(t *byte)
+
+//go:noescape
+func valuesfloat3neon(t *byte)
+
+//go:noescape
+func keysfloat4neon(t *byte)
+
+//go:noescape
+func valuesfloat4neon(t *byte)
+
+//go:noescape
+func keyshalf1neon(t *byte)
+
+//go:noescape
+func valueshalf1neon(t *byte)
+
+//go:noescape
+func keyshalf2neon(t *byte)
+
+//go:noescape
+func valueshalf2neon(t *byte)
+
+//go:noescape
+func keyshalf3neon(t *byte)
+
+//go:noescape
+func valueshalf3neon(t *byte)
+
+//go:noescape
+func keyshalf4neon(t *byte)
+
+//go:noescape
+func valueshalf4neon(t *byte)

@@ -38,7 +38,7 @@ type function struct {
 	size      int // of arguments and results
 	code      []ins
 	start     int // where constants are loaded
-	constants map[uint32]*reg
+	constants map[quad]*reg
 	table     *reg
 	most      int // constants that are held in registers
 	labels    int
@@ -53,8 +53,11 @@ type param struct {
 var (
 	f         *function // that is being written
 	finished  []*function
-	constants []uint32 // each is a vector of the table
+	constants []quad // each is a vector of the table
 )
+
+// quad is a constant vector.
+type quad [4]uint32
 
 var errRegisters = errors.New("too few registers")
 
@@ -62,7 +65,7 @@ var errRegisters = errors.New("too few registers")
 // registers are too few, fewer constants are held in them.
 func kernel(name, signature string, write func()) {
 	for most := 24; ; most -= 2 {
-		f = &function{name: name, most: most, constants: map[uint32]*reg{}}
+		f = &function{name: name, most: most, constants: map[quad]*reg{}}
 		f.parse(signature)
 		write()
 		f.loadConstants()
@@ -176,7 +179,11 @@ func outDouble(name string, r *reg) {
 func ret() { emit(ins{text: "RET"}) }
 
 // constant is a vector of four times the same bits.
-func constant(bits uint32) *reg {
+func constant(b uint32) *reg { return lanesOf(b, b, b, b) }
+
+// lanesOf is a constant vector.
+func lanesOf(a, b, c, d uint32) *reg {
+	bits := quad{a, b, c, d}
 	if r, ok := f.constants[bits]; ok {
 		return r
 	}
@@ -192,7 +199,7 @@ func constant(bits uint32) *reg {
 	return r
 }
 
-func constantAt(bits uint32) int {
+func constantAt(bits quad) int {
 	for i, b := range constants {
 		if b == bits {
 			return i
@@ -204,13 +211,20 @@ func constantAt(bits uint32) int {
 
 // held are a function's constants in the order of the table, so that the file is the same
 // each time.
-func (f *function) held() (bits []uint32) {
+func (f *function) held() (bits []quad) {
 	for _, b := range constants {
 		if f.constants[b] != nil {
 			bits = append(bits, b)
 		}
 	}
 	return bits
+}
+
+// address is where a table of the file lies.
+func address(table string) *reg {
+	d := general()
+	code("MOVD $"+table+"<>(SB), R%d", []*reg{d}, nil, d)
+	return d
 }
 
 // loadConstants puts what loads the constants at the beginning.

@@ -86,3 +86,13 @@ func field(t *reg, off int) *reg {
 	read(d, t, off)
 	return d
 }
+
+// readWords loads two words of four bytes that follow each other.
+func readWords(a, b, base *reg, off int) {
+	code(fmt.Sprintf("LDPW %d(R%%d), (R%%d, R%%d)", off), []*reg{a, b}, []*reg{base}, base, a, b)
+}
+
+// writeWord stores four bytes.
+func writeWord(s, base *reg, off int) {
+	code(fmt.Sprintf("MOVW R%%d, %d(R%%d)", off), nil, []*reg{s, base}, s, base)
+}

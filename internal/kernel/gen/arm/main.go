@@ -11,7 +11,7 @@ import (
 )
 
 // writers are the writers of the kernels, in the order of the file.
-var writers = []func(){tiles, channels, vectors, functions, reductions, optimizers, norms, panels, transposes}
+var writers = []func(){tiles, channels, vectors, functions, reductions, optimizers, norms, panels, transposes, sparses, sampledProducts, keeps, packedMatrices, wholeMatrices, attention}
 
 func main() {
 	out := flag.String("out", "kernels_arm64.s", "assembly")

@@ -59,6 +59,7 @@ var (
 	orr   = three("orr", "16b", 0x4EA01C00)
 	eor   = three("eor", "16b", 0x6E201C00)
 	bsl   = onto("bsl", "16b", 0x6E601C00) // d chooses: a where it is 1, else b
+	bit   = onto("bit", "16b", 0x6EA01C00) // d becomes a where b is 1
 	iadd  = three("add", "4s", 0x4EA08400)
 	isub  = three("sub", "4s", 0x6EA08400)
 	addp  = three("addp", "4s", 0x4EA0BC00)
@@ -84,10 +85,10 @@ var (
 	hcvtn  = two("fcvtn v%d.4h, v%d.4s", 0x0E216800)
 	hcvtn2 = twoOnto("fcvtn2 v%d.8h, v%d.4s", 0x4E216800)
 
-	sxtlb  = two("sshll v%d.8h, v%d.8b, #0", 0x0F08A400)
-	sxtlb2 = two("sshll2 v%d.8h, v%d.16b, #0", 0x4F08A400)
-	sxtlh  = two("sshll v%d.4s, v%d.4h, #0", 0x0F10A400)
-	sxtlh2 = two("sshll2 v%d.4s, v%d.8h, #0", 0x4F10A400)
+	sxtlb  = two("sxtl v%d.8h, v%d.8b", 0x0F08A400)
+	sxtlb2 = two("sxtl2 v%d.8h, v%d.16b", 0x4F08A400)
+	sxtlh  = two("sxtl v%d.4s, v%d.4h", 0x0F10A400)
+	sxtlh2 = two("sxtl2 v%d.4s, v%d.8h", 0x4F10A400)
 
 	fmaxv   = two("fmaxv s%d, v%d.4s", 0x6E30F800)
 	faddps  = two("faddp s%d, v%d.2s", 0x7E30D800)
@@ -105,9 +106,14 @@ var (
 	saddlp  = two("saddlp v%d.4s, v%d.8h", 0x4E602800)
 )
 
+// copyTo is d = a.
+func copyTo(d, a *reg) {
+	word(0x4EA01C00, "mov v%d.16b, v%d.16b", []*reg{d}, []*reg{a}, arg{d, 0}, arg{a, 5}, arg{a, 16})
+}
+
 func copyOf(a *reg) *reg {
 	d := vector()
-	word(0x4EA01C00, "mov v%d.16b, v%d.16b", []*reg{d}, []*reg{a}, arg{d, 0}, arg{a, 5}, arg{a, 16})
+	copyTo(d, a)
 	return d
 }
 

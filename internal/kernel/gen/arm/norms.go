@@ -115,7 +115,7 @@ func counted(d, y, lo, hi *reg, count int) floats {
 	unlessNil(y, func() {
 		m := between(g, load(y, count), lo, hi)
 		for i := range g.r {
-			word(0x4EA01C00, "mov v%d.16b, v%d.16b", []*reg{g.r[i]}, []*reg{m.r[i]}, arg{g.r[i], 0}, arg{m.r[i], 5}, arg{m.r[i], 16})
+			copyTo(g.r[i], m.r[i])
 		}
 	})
 	return g

@@ -66,7 +66,7 @@ func (g *tileWriter) begin() {
 	loadColumns(g.acc[0], bias, g.cols)
 	for i := 1; i < g.MR; i++ {
 		for j, r := range g.acc[i] {
-			word(0x4EA01C00, "mov v%d.16b, v%d.16b", []*reg{r}, []*reg{g.acc[0][j]}, arg{r, 0}, arg{g.acc[0][j], 5}, arg{g.acc[0][j], 16})
+			copyTo(r, g.acc[0][j])
 		}
 	}
 	branch("B", "begin")
