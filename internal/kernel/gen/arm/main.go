@@ -16,19 +16,24 @@ var writers = []func(){tiles, channels, vectors, functions, reductions, optimize
 func main() {
 	out := flag.String("out", "kernels_arm64.s", "assembly")
 	stubs := flag.String("stubs", "stubs_arm64.go", "declarations in Go")
-	counted := flag.Bool("counts", false, "print the instructions of the inner loops in place of writing them")
+	counts := flag.Bool("counts", false, "print the instructions of the inner loops in place of writing them")
+	twins := flag.String("twins", "", "with -counts: a test binary of the kernels, for the loops of the plain twins")
 	flag.Parse()
 	for _, write := range writers {
 		write()
 	}
-	if *counted {
-		printCounts()
+	if *counts {
+		fail(printCounts(os.Stdout, *twins))
 		return
 	}
 	for name, text := range map[string]string{*out: assembly(), *stubs: declarations()} {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		fail(os.WriteFile(name, []byte(text), 0o644))
+	}
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }

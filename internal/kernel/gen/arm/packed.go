@@ -136,6 +136,7 @@ func (g *packedWriter) group(acc []*reg, sums int, q *reg) {
 	if first {
 		for i, s := range acc {
 			fmla(s, to[i], g.scale)
+			products(0)
 		}
 	}
 	switch {

@@ -191,6 +191,7 @@ func (g *wholeWriter) scaled(acc, sums []*reg) {
 				scvtf(a, a)
 				fmul(a, a, s)
 				fmla(sums[4*r+2*half+i], a, by[r])
+				products(0)
 			}
 		}
 	}
