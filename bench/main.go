@@ -114,7 +114,7 @@ func (o *options) parse(only, threads string) (err error) {
 
 // setISA makes Pare use weaker instructions; "" leaves those of the machine.
 func setISA(name string) error {
-	for _, l := range []kernel.ISA{kernel.Generic, kernel.AVX2} {
+	for _, l := range kernel.Levels() {
 		if name == l.String() {
 			return kernel.SetISA(l)
 		}

@@ -5,8 +5,8 @@ import "math"
 // binary is a function of two values and up to two parameters, applied to
 // every pair of elements.
 type binary struct {
-	def        func(x, y, a, b float32) float32
-	v512, v256 func(n int, x, y, z *float32, a, b float32)
+	def              func(x, y, a, b float32) float32
+	v512, v256, neon func(n int, x, y, z *float32, a, b float32)
 }
 
 func (u *binary) run(x, y, dst []float32, a, b float32) {
@@ -18,7 +18,9 @@ func (u *binary) run(x, y, dst []float32, a, b float32) {
 	case n == 0:
 	case isa == AVX512 && u.v512 != nil:
 		u.v512(n, &x[0], &y[0], &dst[0], a, b)
-	case isa >= AVX2 && u.v256 != nil:
+	case isa == NEON && u.neon != nil:
+		u.neon(n, &x[0], &y[0], &dst[0], a, b)
+	case isa != Generic && u.v256 != nil:
 		u.v256(n, &x[0], &y[0], &dst[0], a, b)
 	default:
 		for i, v := range x[:n] {

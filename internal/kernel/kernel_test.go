@@ -16,11 +16,20 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
+// some is how many of n random cases are tried: a quarter where tests are to be short, as under
+// an emulator.
+func some(n int) int {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 // eachISA runs a test at every level that the CPU has.
 func eachISA(t *testing.T, f func(t *testing.T)) {
 	old := Level()
 	defer SetISA(old) //nolint:errcheck // it was in use before
-	for l := Generic; l <= detected(); l++ {
+	for _, l := range Levels() {
 		if err := SetISA(l); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +54,7 @@ func TestGemm(t *testing.T) {
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for c := range 120 {
+		for c := range some(120) {
 			m, n, k := 1+r.IntN(70), 1+r.IntN(80), 1+r.IntN(90)
 			switch c % 10 {
 			case 0:
@@ -156,7 +165,7 @@ func TestConv(t *testing.T) {
 	defer p.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
-		for k := range 80 {
+		for k := range some(80) {
 			g := 1
 			ci, co := 1+r.IntN(20), 1+r.IntN(40)
 			switch k % 5 {
@@ -389,7 +398,7 @@ func TestTranspose(t *testing.T) {
 func TestGemmThreads(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 10))
-		for k := range 60 {
+		for k := range some(some(60)) { // each is large
 			m, n, depth := 1+r.IntN(150), 1+r.IntN(300), 1+r.IntN(300)
 			if k%2 == 0 {
 				depth = longK + r.IntN(50)

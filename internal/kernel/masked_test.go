@@ -126,7 +126,7 @@ func TestMaskedGemm(t *testing.T) {
 	defer two.Close()
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
-		for range 60 {
+		for range some(60) {
 			m, n, k, trans := 1+r.IntN(300), 1+r.IntN(90), 1+r.IntN(120), r.IntN(2) == 0
 			x, w, dy := random(r, m*k), random(r, n*k), random(r, m*n)
 			forward := &MaskedGemmTask{M: m, N: n, K: k, Trans: trans, X: x, W: w, Y: make([]float32, m*n), Ep: Epilogue{Relu: r.IntN(2) == 0}}

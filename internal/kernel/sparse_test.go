@@ -84,7 +84,7 @@ func TestSparseConv(t *testing.T) {
 			}
 		}()
 		r := rand.New(rand.NewPCG(5, 6))
-		for k := range 120 {
+		for k := range some(120) {
 			c := Conv{N: 1 + r.IntN(5), H: 3 + r.IntN(12), W: 3 + r.IntN(40), CI: 1 + r.IntN(9), CO: 1 + r.IntN(20), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
 				StrideH: 1 + r.IntN(2), StrideW: 1 + r.IntN(3), DilH: 1, DilW: 1, PadT: r.IntN(3), PadL: r.IntN(3), PadB: r.IntN(3), PadR: r.IntN(3), Groups: 1}
 			switch k % 4 {
@@ -153,7 +153,7 @@ func TestSparseGemm(t *testing.T) {
 			}
 		}()
 		r := rand.New(rand.NewPCG(7, 8))
-		for i := range 80 {
+		for i := range some(80) {
 			m, n, k := 1+r.IntN(300), 1+r.IntN(150), 1+r.IntN(300)
 			if i%5 == 0 {
 				m, n, k = 1, 1+r.IntN(900), 1+r.IntN(900)

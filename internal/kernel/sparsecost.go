@@ -49,7 +49,7 @@ func slabCost(c sparseCount, slabs, nv, vec, bytes int, across bool) float64 {
 	}
 	if c.blocks { // a vector serves four rows: it matters little where it comes from
 		most := 4
-		if isa == AVX2 {
+		if isa == AVX2 || isa == NEON {
 			most = 2
 		}
 		parts := float64((nv + most - 1) / most)

@@ -57,16 +57,7 @@ func (w *Worker) block(m, n, panel int) {
 		most = widest(m)
 	}
 	for j := 0; j < n; {
-		nv, narrow := 2, false
-		switch {
-		case isa == AVX512 && n-j <= 8:
-			nv, narrow = 1, true // half a vector is no work for a whole one
-		case n-j <= step, isa == AVX512 && n-j <= step+8 && m > 6:
-			nv = 1
-		case n-j > (most-1)*step:
-			nv = most
-		}
-		width := min(n-j, nv*step)
+		nv, width, narrow := columnsOf(m, n-j, most)
 		t.Mask = lastMask(width - (nv-1)*step)
 		if narrow {
 			t.Mask = maskOf(8, width)
@@ -82,7 +73,7 @@ func (w *Worker) block(m, n, panel int) {
 			t.Bias = unsafe.Add(bias, 4*j)
 		}
 		for i := 0; i < m; {
-			mr := tileRows(nv, m-i)
+			mr := tileRows(nv, width, m-i)
 			if narrow {
 				mr = min(m-i, 8)
 			}
@@ -104,6 +95,28 @@ func (w *Worker) block(m, n, panel int) {
 		j += width
 	}
 	t.A, t.B, t.C, t.Bias, t.Res, t.RowBias = nil, nil, nil, nil, nil, nil
+}
+
+// columnsOf is the width of the next tile of m rows where so many columns are left: vectors,
+// at most so many, columns that count, and whether vectors of 8 serve better.
+func columnsOf(m, left, most int) (nv, width int, narrow bool) {
+	step := lanes()
+	switch nv = 2; {
+	case isa == NEON: // whole vectors of four, or less than one
+		for _, width := range []int{4 * step, 2 * step, step, step / 2} {
+			if left >= width && width <= most*step {
+				return (width + step - 1) / step, width, false
+			}
+		}
+		return 1, left, false
+	case isa == AVX512 && left <= 8:
+		nv, narrow = 1, true // half a vector is no work for a whole one
+	case left <= step, isa == AVX512 && left <= step+8 && m > 6:
+		nv = 1
+	case left > (most-1)*step:
+		nv = most
+	}
+	return nv, min(left, nv*step), narrow
 }
 
 // channels is block for tiles whose A has a vector of channels in place of a

@@ -2,8 +2,6 @@ package kernel
 
 import "unsafe"
 
-const haveAssembly = true
-
 // masks8 holds 8 lanes of ones, then 8 of zeros: a mask of k lanes starts at 8-k.
 var masks8 = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
@@ -42,7 +40,7 @@ func widest(m int) int {
 
 // tileRows is the height of the tile to use where `left` rows are left: the
 // rows are shared out evenly among as few tiles as hold them.
-func tileRows(nv, left int) int {
+func tileRows(nv, _, left int) int {
 	most := 8
 	switch {
 	case nv > 2: // the block is no higher

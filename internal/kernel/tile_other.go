@@ -1,14 +1,12 @@
-//go:build !amd64
+//go:build !amd64 && !arm64
 
 package kernel
-
-const haveAssembly = false
 
 func lastMask(k int) uintptr { return 0 }
 
 func widest(m int) int { return 2 }
 
-func tileRows(nv, left int) int { return min(left, 8) }
+func tileRows(nv, _, left int) int { return min(left, 8) }
 
 func runTile(t *tile, mr, nv, width int) { goTile(t, mr, width) }
 

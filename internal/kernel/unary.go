@@ -6,8 +6,8 @@ import "math"
 // element. def is its definition; the vector forms stay within 2e-7 of it,
 // relative to the result, where the comment does not say otherwise.
 type unary struct {
-	def        func(x, a, b float32) float32
-	v512, v256 func(n int, x, z *float32, a, b float32)
+	def              func(x, a, b float32) float32
+	v512, v256, neon func(n int, x, z *float32, a, b float32)
 }
 
 func (u *unary) run(x, dst []float32, a, b float32) {
@@ -19,7 +19,9 @@ func (u *unary) run(x, dst []float32, a, b float32) {
 	case n == 0:
 	case isa == AVX512 && u.v512 != nil:
 		u.v512(n, &x[0], &dst[0], a, b)
-	case isa >= AVX2 && u.v256 != nil:
+	case isa == NEON && u.neon != nil:
+		u.neon(n, &x[0], &dst[0], a, b)
+	case isa != Generic && u.v256 != nil:
 		u.v256(n, &x[0], &dst[0], a, b)
 	default:
 		for i, v := range x[:n] {

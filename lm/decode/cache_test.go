@@ -22,7 +22,7 @@ func TestCache(t *testing.T) {
 		d := model(t, draw(t, config), decode.F16)
 		a := text(1, 27)
 		pieces := [][]int{a[:18], a[18:25], a[25:26], a[26:]}
-		for l := kernel.Generic; l <= old; l++ {
+		for _, l := range kernel.Levels() {
 			if err := kernel.SetISA(l); err != nil {
 				t.Fatal(err)
 			}
