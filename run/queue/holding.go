@@ -314,6 +314,10 @@ func (h *holding) end(ctx context.Context, d *job.Done) {
 	}
 	h.tell()
 	err := h.persist(ctx, output, func(x *state) { x.Status, x.Done = d.Status, d })
+	if errors.Is(err, errLost) {
+		h.lost()
+		return
+	}
 	if err != nil {
 		h.w.logf("%s of %s: its outcome is not in the queue: %v", h.x.Job.ID, h.sweep, err)
 		return
