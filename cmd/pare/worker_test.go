@@ -246,3 +246,38 @@ func TestWorkerStopped(t *testing.T) {
 		t.Errorf("%+v, %+v, %v", d, e.Record.Sittings, err)
 	}
 }
+
+// A queue that goes away and comes back, as one in a process that died and was begun again, has
+// all that was in it: workers join it again, and what they have made meanwhile counts.
+func TestWorkerQueueAgain(t *testing.T) {
+	dir := t.TempDir()
+	net(t, dir)
+	first := queueIn(t, dir, queue.ServerOptions{})
+	_, said := first.work(t)
+	first.Grace = time.Millisecond // it is not heard
+	addr := strings.TrimPrefix(first.URL(), "nats://")
+	j := jobOf(t, "long", "", strings.Replace(jobLines[0].line, "--epochs 5", "--epochs 60", 1), "t.onnx")
+	want := madeBy(t, j)
+	ctx, cancel := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	var once sync.Once
+	left := make(chan error, 1)
+	go func() {
+		_, err := first.Make(ctx, j, func(*runs.Point) { once.Do(func() { close(began) }) })
+		left <- err
+	}()
+	select {
+	case <-began:
+	case err := <-left:
+		t.Fatalf("%v: %s", err, said)
+	}
+	first.Server.Close() // with all that it was told, as when its process is killed
+	second := queueIn(t, dir, queue.ServerOptions{Listen: addr})
+	d, err := second.Make(t.Context(), j, nil)
+	sameBytes(t, "long", d, err, want)
+	if d.Tries != 1 {
+		t.Errorf("the worker had to begin anew: %+v", d)
+	}
+	cancel()
+	<-left
+}
