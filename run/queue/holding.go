@@ -31,6 +31,7 @@ type holding struct {
 	kept   *object      // the last upload
 	sent   string       // what tells the checkpoint that was uploaded last
 	puts   int
+	making time.Duration // that its process ran
 }
 
 // errStopped ends a job that nobody wants any more.
@@ -173,7 +174,9 @@ func (h *holding) run(ctx context.Context) (*job.Done, error) {
 	up, done := context.WithCancel(ctx)
 	var sends sync.WaitGroup
 	sends.Go(func() { h.keep(up, filepath.Join(l.Store.Dir, h.x.Run)) })
+	began := time.Now()
 	d, err := l.MakeAs(ctx, &j, h.x.Run, h.note)
+	h.making = time.Since(began)
 	done()
 	sends.Wait()
 	return d, err
