@@ -18,6 +18,8 @@ import (
 	runs "pare/run"
 	"pare/run/job"
 	"pare/run/queue"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // served is a queue on this machine, with who asks it for jobs.
@@ -280,4 +282,62 @@ func TestWorkerQueueAgain(t *testing.T) {
 	}
 	cancel()
 	<-left
+}
+
+// A worker in the process of who asks needs no address, gives up what it is at when the process
+// is to end, and goes on with it in the next. A sweep that is cleared leaves nothing.
+func TestWorkerWithin(t *testing.T) {
+	dir := t.TempDir()
+	n := net(t, dir)
+	s := queueIn(t, dir, queue.ServerOptions{})
+	nc, err := s.Connect("worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	j := jobOf(t, "long", n, strings.Replace(jobLines[1].line, "--epochs 4", "--epochs 40", 1), "t.onnx")
+	want := madeBy(t, j)
+	here := func(ctx context.Context) func() {
+		w := &queue.Worker{Name: "here", Program: os.Args[0], Env: []string{"PARE_TEST_COMMAND=1", "GOCOVERDIR=" + t.TempDir()}, Dir: filepath.Join(dir, "cache"), Jobs: 2, Allow: allowed}
+		ended := make(chan struct{})
+		go func() { w.Run(ctx, nc); close(ended) }() //nolint:errcheck // it ends with ctx
+		return func() { <-ended }
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	wait := here(ctx)
+	began := time.Now()
+	_, err = s.Make(ctx, j, func(*runs.Point) { cancel() })
+	if !errors.Is(err, context.Canceled) || time.Since(began) > 25*time.Second {
+		t.Fatalf("%v after %v", err, time.Since(began))
+	}
+	wait()
+	if left, _ := filepath.Glob(filepath.Join(dir, "cache", "work", "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	wait = here(ctx)
+	d, err := s.Make(t.Context(), j, nil)
+	sameBytes(t, "long", d, err, want)
+	if e, err := s.Store.Entry(d.Run); err != nil || len(e.Record.Sittings) != 2 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	cancel()
+	wait()
+	if err := s.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"PARE_JOBS", "KV_pare_states", "OBJ_pare_files"} {
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(">"))
+		if err != nil || i.State.Bytes > 4000 {
+			t.Errorf("%s: %+v, %v", name, i.State, err)
+		}
+	}
 }

@@ -340,6 +340,9 @@ func (h *holding) back(ctx context.Context, why error) {
 		if x.Status, x.Worker = waiting, ""; why == nil {
 			x.Barren = 0
 		}
+		if x.Stop { // nobody is to go on with it
+			x.Status, x.Done = run.Stopped, &job.Done{Job: x.Job.ID, Status: run.Stopped, Worker: h.w.Name, Tries: x.Try}
+		}
 	})
 	if errors.Is(err, errLost) {
 		h.lost()
