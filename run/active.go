@@ -34,16 +34,23 @@ func (s *Store) Create(r *Record, p Program) (*Active, error) {
 	if err := s.place(a, now, r.Command); err != nil {
 		return nil, err
 	}
-	r.Format, r.Began = RecordFormat, now
+	if err := a.first(p, now); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// first writes the first record of a run that is taken.
+func (a *Active) first(p Program, now time.Time) error {
+	a.record.Format, a.record.Began = RecordFormat, now
 	err := os.MkdirAll(filepath.Join(a.Dir, CheckFolder), 0o755)
 	if err == nil {
 		err = errors.Join(a.begin(p, now), a.room())
 	}
 	if err != nil {
 		a.Discard()
-		return nil, err
 	}
-	return a, nil
+	return err
 }
 
 // leastRoom is the bytes that a run must have room for when it begins: for its metrics,

@@ -46,6 +46,7 @@ type Record struct {
 	Command  string            `json:"command"`            // such as "model prune"
 	Args     []string          `json:"args"`               // what the program was called with
 	Folder   string            `json:"folder"`             // in which it was called
+	Job      string            `json:"job,omitempty"`      // that it makes, by its ID, where it is one of a sweep
 	Methods  []string          `json:"methods,omitempty"`  // by name
 	Settings map[string]string `json:"settings,omitempty"` // of the method, where there is one
 	Recipe   map[string]string `json:"recipe,omitempty"`   // of a training

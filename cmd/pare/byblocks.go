@@ -117,7 +117,7 @@ func (c *cli) recipeOf(cmd *cobra.Command, q *pruning, data bool) model.Recipe {
 // pruneBlocks prunes a language model block by block. Where the whole of it fits into memory,
 // it is measured as any network is.
 func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large, own *owned) error {
-	j, err := c.blocksJob(cmd, name, q, x)
+	j, err := c.blocksJob(cmd, name, q, x, own.resume)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 }
 
 // blocksJob reads the data, and checks that it goes with the model.
-func (c *cli) blocksJob(cmd *cobra.Command, name string, q *pruning, x *large) (*model.Job, error) {
+func (c *cli) blocksJob(cmd *cobra.Command, name string, q *pruning, x *large, resume bool) (*model.Job, error) {
 	o, err := c.engine()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (c *cli) blocksJob(cmd *cobra.Command, name string, q *pruning, x *large) (
 		c.say("note: %s: %s", name, n)
 	}
 	c.languages = map[string]*files.File{name: x.file}
-	j := &model.Job{Recipe: c.recipeOf(cmd, q, q.data != ""), Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: q.resume, Log: c.log()}
+	j := &model.Job{Recipe: c.recipeOf(cmd, q, q.data != ""), Seed: q.seed, Engine: o, Save: checkpointOf(q.to.path), Resume: resume, Log: c.log()}
 	if q.data == "" {
 		return j, nil
 	}

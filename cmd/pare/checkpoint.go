@@ -26,6 +26,9 @@ type owned struct {
 // own begins the run of a command that makes an output, or takes up what is to be gone on
 // with, and takes its checkpoint. in are the files that it reads.
 func (c *cli) own(cmd *cobra.Command, out string, resume, force bool, in ...input) (*owned, error) {
+	if c.rec.job != nil {
+		return c.ownJob(cmd, out, in...)
+	}
 	beside := checkpointOf(out)
 	dir, linked := runs.Linked(beside)
 	switch {

@@ -10,6 +10,7 @@ import (
 	"pare/measure"
 	"pare/model"
 	"pare/report"
+	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -44,6 +45,11 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec, against string, r
 	if err != nil {
 		return err
 	}
+	if c.rec.job != nil { // else it leaves no run
+		if err := c.begin(cmd, &runs.Record{}, input{what: "input", path: name}, input{what: "file of weights", path: weights}, input{what: "reference", path: against}); err != nil {
+			return err
+		}
+	}
 	if err := c.ownTokens(name); err != nil {
 		return err
 	}
@@ -64,6 +70,9 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec, against string, r
 			return err
 		}
 	}
+	if err := c.note(func(r *runs.Record) { r.Data, r.Sets = spec, setsOf(d) }); err != nil {
+		return err
+	}
 	m, err := measure.Metrics(cmd.Context(), g, d, by, o)
 	if err != nil {
 		return err
@@ -77,8 +86,10 @@ func (c *cli) runEval(cmd *cobra.Command, name, weights, spec, against string, r
 		return err
 	}
 	onDisk := measure.FileBytes(name) // 0 for a network of the zoo
-	if c.json {
-		return c.printJSON(map[string]any{"file": name, "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "on_disk": onDisk, "speed": sp[0], "engine": measure.EngineName(o)})
+	c.keepValues([]*measure.Network{{Name: name, File: name, Graph: g, Metrics: &m, Size: size, OnDisk: onDisk, Single: sp[0]}})
+	out := map[string]any{"file": name, "set": d.Eval().Name, "norm": d.NormName, "metrics": m, "size": size, "on_disk": onDisk, "speed": sp[0], "engine": measure.EngineName(o)}
+	if err := c.result(out); err != nil || c.json {
+		return err
 	}
 	disk := report.Missing()
 	if onDisk > 0 {

@@ -49,14 +49,16 @@ func (c *cli) run() (status int) {
 		}
 		c.endRun(status, c.failed)
 	}()
-	var stop stopper
-	c.ctx = stop.listen(c.err)
-	defer stop.end()
-	err := c.takeUp()
+	c.ctx = c.stop.listen(c.err)
+	defer c.stop.end()
+	err := c.takeJob()
+	if err == nil {
+		err = c.takeUp()
+	}
 	if err == nil {
 		err = c.execute()
 	}
-	return c.ended(&stop, err)
+	return c.ended(&c.stop, err)
 }
 
 // execute runs the command line.
@@ -144,6 +146,7 @@ type cli struct {
 	errTTY  *os.File
 	args    []string // what the program was called with
 	ctx     context.Context
+	stop    stopper
 	json    bool
 	threads int
 	memory  memory
@@ -205,7 +208,7 @@ with what is done saved.`,
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
-	r.AddCommand(c.quickstart(), c.model(), c.data(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.serve(), c.docs())
+	r.AddCommand(c.quickstart(), c.model(), c.data(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.serve(), c.worker(), c.docs())
 	complete(r)
 	return r
 }

@@ -20,6 +20,7 @@ import (
 	"pare/model/sweep"
 	"pare/report"
 	runs "pare/run"
+	"pare/run/job"
 
 	"github.com/spf13/cobra"
 )
@@ -30,6 +31,7 @@ type recording struct {
 	none   bool   // --no-run
 	given  bool   // --runs was given
 	again  *runs.Entry
+	job    *job.Control // that the run is made for; nil: none
 	active *runs.Active // nil: there is none
 	link   string       // beside the output
 	worked bool         // work has begun
@@ -79,6 +81,9 @@ func (c *cli) runFlags(cmd *cobra.Command) {
 
 // store is where the command's run goes; nil: nowhere.
 func (c *cli) store(cmd *cobra.Command) (*runs.Store, error) {
+	if c.rec.job != nil {
+		return runs.NewStore(c.rec.job.Store)
+	}
 	c.rec.given = cmd.Flags().Changed("runs")
 	dir := c.rec.dir
 	switch {
@@ -130,6 +135,9 @@ func (c *cli) begin(cmd *cobra.Command, r *runs.Record, in ...input) error {
 	}
 	if r.Inputs, err = inputFiles(in); err != nil {
 		return err
+	}
+	if c.rec.job != nil {
+		return c.beginJob(s, r)
 	}
 	c.rec.active, err = s.Create(r, c.program())
 	if err == nil || c.rec.given {
@@ -225,7 +233,7 @@ func (c *cli) noteJob(m model.Method, j *model.Job, spec string) error {
 		return err
 	}
 	metrics, err := c.metrics()
-	j.Record = metrics.Watcher("", true)
+	j.Record = c.pausing(metrics.Watcher("", true))
 	return err
 }
 
@@ -332,7 +340,7 @@ func (c *cli) endRun(status int, err error) {
 	}
 	c.unkept(a.Update(func(r *runs.Record) { r.Outputs = digested(r.Outputs) }))
 	c.unkept(a.End(how, err))
-	if how == runs.Stopped {
+	if how == runs.Stopped && c.rec.job == nil {
 		c.say("pare: pare %s --resume %s goes on with it, too", a.Record().Command, a.Name)
 	}
 }

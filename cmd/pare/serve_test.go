@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// served is pare serve with flags, until the test ends: its address, and its end.
-func served(t *testing.T, args ...string) (url string, stop func() error) {
+// servedPage is pare serve with flags, until the test ends: its address, and its end.
+func servedPage(t *testing.T, args ...string) (url string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
@@ -62,7 +62,7 @@ func TestServe(t *testing.T) {
 	out, runs := filepath.Join(dir, "cut.onnx"), filepath.Join(dir, "runs")
 	ok(t, "model", "prune", net(t, dir), "-o", out, "--method", "magnitude", "--sparsity", "0.5", "--data", "digits?n=200", "--epochs", "1", "--no-bench", "--runs", runs)
 	t.Setenv("PARE_TOKEN", "")
-	url, stop := served(t, "--runs", runs)
+	url, stop := servedPage(t, "--runs", runs)
 	code, b := look(t, url+"api/runs")
 	var list struct {
 		Runs []struct {
@@ -89,7 +89,7 @@ func TestServe(t *testing.T) {
 	if code, b := look(t, url+"runs/"+name+"/outputs/0"); code != 200 || b != string(written) {
 		t.Errorf("the network: %d, %d bytes", code, len(b))
 	}
-	if err := stop(); err == nil || !strings.Contains(err.Error(), "nothing is served any more") {
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "nothing is servedPage any more") {
 		t.Errorf("it ends with %v", err)
 	}
 }
@@ -101,7 +101,7 @@ func TestServeToken(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("sixteen letters!\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	url, _ := served(t, "--runs", dir, "--token-file", secret)
+	url, _ := servedPage(t, "--runs", dir, "--token-file", secret)
 	if strings.Contains(url, "token") {
 		t.Errorf("it says %s", url)
 	}

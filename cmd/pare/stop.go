@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"pare/run/job"
 )
 
 // stopper hears the signals that ask the program to stop: the first ends the context,
@@ -16,6 +18,7 @@ import (
 // are the same (timeout sends two).
 type stopper struct {
 	heard  atomic.Int32 // the first, 0 for none
+	paused atomic.Bool  // the run has come to where it was to pause
 	cancel context.CancelFunc
 	ch     chan os.Signal
 	done   chan struct{}
@@ -59,8 +62,23 @@ func (s *stopper) hear(w io.Writer) {
 	}
 }
 
+// pause stops the program as a signal does.
+func (s *stopper) pause() {
+	s.paused.Store(true)
+	s.cancel()
+}
+
+// leave stops it where nobody waits for it any more.
+func (s *stopper) leave() {
+	s.heard.CompareAndSwap(0, int32(syscall.SIGTERM))
+	s.cancel()
+}
+
 // status is the exit status of a process that a signal has stopped, 0 where none was heard.
 func (s *stopper) status() int {
+	if s.paused.Load() {
+		return job.Paused
+	}
 	if n := s.heard.Load(); n > 0 {
 		return 128 + int(n)
 	}

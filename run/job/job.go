@@ -28,7 +28,8 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // of the file; of a folder that of the list of what is in it
 
-	Parts []Part `json:"parts,omitempty"` // of a folder
+	Folder bool   `json:"folder,omitempty"`
+	Parts  []Part `json:"parts,omitempty"` // of a folder
 }
 
 // Part is a file of a folder.
@@ -56,8 +57,9 @@ type Done struct {
 // Maker makes jobs: as children of this process, or by workers behind a queue.
 type Maker interface {
 	// Make makes a job, or goes on with one that has paused or was stopped, and gives how it
-	// ended; note is told of points as they come, one after the other. A run that fails is a
-	// Done; an error is what keeps jobs from being made. Where ctx ends the run is stopped,
-	// its checkpoint is kept, and Make returns ctx's error.
+	// ended; note is told of points as they come, one after the other, each once: those that
+	// earlier tries have made come first. A run that fails is a Done; an error is what keeps
+	// jobs from being made. Where ctx ends the run is stopped, its checkpoint is kept, and Make
+	// returns ctx's error.
 	Make(ctx context.Context, j *Job, note func(*run.Point)) (*Done, error)
 }
