@@ -31,7 +31,7 @@ func (t *flat) run(p *kernel.Pool) { p.Run((len(t.z)+chunk-1)/chunk, t) }
 // prefer chooses the layout in which an elementwise operator works.
 func (l *lowering) prefer(vs ...*graph.Value) layout {
 	for _, v := range vs {
-		if len(v.Shape) == 4 && l.has(v, nhwc) {
+		if len(v.Shape) > 2 && l.has(v, nhwc) {
 			return nhwc
 		}
 	}
@@ -129,7 +129,8 @@ func lowerArithmetic(l *lowering, n *graph.Node) (done bool, why string) {
 		xb, yb, zb := l.get(x, plain, n), l.get(y, plain, n), l.make(z, plain)
 		t := newRepeat(k, whole/k, swap, a.vector)
 		l.emit(n, a.name+" by row", []*buffer{xb, yb}, []*buffer{zb}, func() { t.x, t.y, t.z = xb.data, yb.data, zb.data }, t.run)
-	case !byChannel(l, n, a, x, y, z, swap) && !byRowScalar(l, n, a.name, x, y, z, swap, a.number):
+	case (len(x.Shape) == 4 || l.has(x, nhwc)) && byChannel(l, n, a, x, y, z, swap):
+	case !byRowScalar(l, n, a.name, x, y, z, swap, a.number) && !byChannel(l, n, a, x, y, z, swap):
 		return no("no kernel repeats %v over %v", y.Shape, z.Shape)
 	}
 	return true, ""
@@ -259,8 +260,8 @@ func isTail(s, z []int) bool {
 	return true
 }
 
-// byChannel lowers an operation with one number for each channel [C,1,1] of an
-// image.
+// byChannel lowers an operation with one number for each channel [C,1,...] of
+// [N,C,...].
 func byChannel(l *lowering, n *graph.Node, a arithmetic, x, y, z *graph.Value, swap bool) bool {
 	sz := dims(z)
 	if !x.Shape.Equal(z.Shape) || !perChannel(dims(y), sz) {

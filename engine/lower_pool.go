@@ -9,16 +9,17 @@ import (
 
 func poolTask(n *graph.Node, in, out []int) (*kernel.PoolTask, bool) {
 	k := n.Ints("kernel_shape")
-	if len(in) != 4 || len(k) != 2 {
+	if len(in) != 3 && len(in) != 4 || len(k) != len(in)-2 {
 		return nil, false
 	}
 	w, err := op.WindowOf(n, k, in[2:])
 	if err != nil {
 		return nil, false
 	}
-	t := &kernel.PoolTask{OH: out[2], OW: out[3], Include: n.Int("count_include_pad", 0) != 0}
-	t.Conv = kernel.Conv{N: in[0], H: in[2], W: in[3], CI: in[1], CO: in[1], KH: k[0], KW: k[1], StrideH: w.Stride[0], StrideW: w.Stride[1],
-		DilH: w.Dilation[0], DilW: w.Dilation[1], PadT: w.Begin[0], PadL: w.Begin[1], PadB: w.End[0], PadR: w.End[1], Groups: 1}
+	t := &kernel.PoolTask{Conv: convOf(in[0], in[1], in[1], in[2:], w), OH: 1, OW: out[len(out)-1], Include: n.Int("count_include_pad", 0) != 0}
+	if t.Groups = 1; len(in) == 4 {
+		t.OH = out[2]
+	}
 	return t, true
 }
 

@@ -75,7 +75,7 @@ func lowerConcat(l *lowering, n *graph.Node) (done bool, why string) {
 		shape, sx, sy := dims(x), stridesIn(dims(x), lay), stridesIn(dims(y), lay)
 		by := off * sy[a]
 		off += shape[a]
-		order4(lay, shape, sx, sy)
+		inOrder(lay, shape, sx, sy)
 		ms = append(ms, newMove(shape, sx, sy, 0, by))
 		xs = append(xs, l.get(x, lay, n))
 	}
@@ -106,7 +106,7 @@ func lowerSplit(l *lowering, n *graph.Node) (done bool, why string) {
 		shape, sx, sy := dims(y), stridesIn(dims(x), lay), stridesIn(dims(y), lay)
 		bx := off * sx[a]
 		off += shape[a]
-		order4(lay, shape, sx, sy)
+		inOrder(lay, shape, sx, sy)
 		l.emitMove(n, "split", xb, l.make(y, lay), newMove(shape, sx, sy, bx, 0))
 	}
 	return true, ""

@@ -100,7 +100,7 @@ func lowerSlice(l *lowering, n *graph.Node) (done bool, why string) {
 	lay := l.prefer(x)
 	shape, sx, off := window(ps, stridesIn(dims(x), lay))
 	sy := stridesIn(dims(y), lay)
-	order4(lay, shape, sx, sy)
+	inOrder(lay, shape, sx, sy)
 	m := newMove(shape, sx, sy, off, 0)
 	l.emitMove(n, "slice", l.get(x, lay, n), l.make(y, lay), m)
 	return true, ""
@@ -120,7 +120,7 @@ func into(l *lowering, n *graph.Node, ps []part, name string) {
 	lay := l.prefer(x)
 	shape, sy, off := window(ps, stridesIn(dims(y), lay))
 	sx := stridesIn(dims(x), lay)
-	order4(lay, shape, sx, sy)
+	inOrder(lay, shape, sx, sy)
 	m := newMove(shape, sx, sy, 0, off)
 	xb, yb := l.get(x, lay, n), l.make(y, lay)
 	l.emit(n, name, []*buffer{xb}, []*buffer{yb}, func() { m.x, m.y = xb.data, yb.data }, func(p *kernel.Pool) {
