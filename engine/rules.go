@@ -60,6 +60,7 @@ var rules = []rule{
 	{"lowerGatherGrad", lowerGatherGrad, []string{"pare.GatherGrad"}},
 	{"lowerView", lowerView, []string{"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "pare.ReshapeLike"}},
 	{"lowerTranspose", lowerTranspose, []string{"Transpose"}},
+	{"lowerDepth", lowerDepth, []string{"DepthToSpace", "SpaceToDepth", "pare.SpaceToDepth"}},
 	{"lowerSlice", lowerSlice, []string{"Slice"}},
 	{"lowerSliceGrad", lowerSliceGrad, []string{"pare.SliceGrad"}},
 	{"lowerPad", lowerPad, []string{"Pad"}},

@@ -113,7 +113,7 @@ func oneOperator(t *testing.T, r *rand.Rand, zeros float64, name string, as []gr
 func TestConvolutions(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	seen, sparse := map[string]int{}, 0
-	for trial := 0; trial < 150; trial++ {
+	for trial := 0; trial < 200; trial++ {
 		rank := 1 + trial%3
 		list := func(lo, hi int) []int {
 			v := make([]int, rank)
