@@ -37,17 +37,17 @@ func (p *Program) Plan() []StepInfo {
 			i.Time = s.spent / time.Duration(s.runs)
 		}
 		out = append(out, i)
+		out = append(out, s.bodies.steps(s.node)...)
+	}
+	if p.late != nil {
+		out = append(out, p.late.steps(p.why)...)
 	}
 	return out
 }
 
 // Explain says in a line for each step how it is done, and why where there was a
-// choice or where it is done slowly. The plan of a graph whose sizes depend on
-// data has no steps: one line says why all of it is evaluated by definition.
+// choice or where it is done slowly, those of subgraphs behind the node that has them.
 func (p *Program) Explain() []string {
-	if p.dynamic {
-		return []string{"every node is evaluated by definition: " + p.why}
-	}
 	var out []string
 	for _, i := range p.Plan() {
 		out = append(out, i.String())

@@ -18,12 +18,17 @@ type definition struct {
 	outer    []*graph.Value // what its subgraphs read
 	in       []*tensor.Tensor
 	captured map[*graph.Value]*tensor.Tensor
+	bodies   *bodies // of a node with subgraphs
 }
 
 // fallback plans a node that has no kernel; why says what is missing.
 func (l *lowering) fallback(n *graph.Node, why string) {
 	d := &definition{Program: l.Program, n: n, opset: l.g.Version(n.Domain), outer: n.Captures(),
 		in: make([]*tensor.Tensor, len(n.Inputs)), captured: map[*graph.Value]*tensor.Tensor{}}
+	name := "reference"
+	if d.bodies = l.bodiesOf(n); d.bodies != nil && d.bodies.whole {
+		name, why = "planned bodies", ""
+	}
 	var reads, writes []*buffer
 	for i, v := range n.Inputs {
 		if v != nil && v.Const != nil {
@@ -47,7 +52,7 @@ func (l *lowering) fallback(n *graph.Node, why string) {
 			l.at[o] = &place{t: tensor.New(o.DType, dims(o)...)}
 		}
 	}
-	l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval})
+	l.add(&step{node: n, kernel: name, why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval, bodies: d.bodies})
 }
 
 // bind gives the definition the float32 values that it reads, whose memory stays.
@@ -69,7 +74,7 @@ func (d *definition) header(v *graph.Value) *tensor.Tensor {
 }
 
 // eval evaluates the node. Values of other types are tensors that move.
-func (d *definition) eval(ctx context.Context, _ *kernel.Pool) error {
+func (d *definition) eval(ctx context.Context, pool *kernel.Pool) error {
 	for i, v := range d.n.Inputs {
 		if v != nil && v.Const == nil && v.DType != tensor.Float32 {
 			d.in[i] = d.at[v].t
@@ -80,7 +85,7 @@ func (d *definition) eval(ctx context.Context, _ *kernel.Pool) error {
 			d.captured[v] = d.at[v].t
 		}
 	}
-	out, err := op.EvalNode(ctx, d.most, d.n, d.opset, d.in, d.captured)
+	out, err := op.EvalNode(ctx, d.most, d.n, d.opset, d.in, d.captured, d.bodies.way(pool))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func TestExplain(t *testing.T) {
 		"kernels pad with zeros":       func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "reflect") },
 		"pad":                          func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "constant") },
 		"kernels compute in float32":   func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Relu", double(b, x)) },
-		"by definition: value":         func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("NonZero", x) },
+		"which depends on data":        func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("NonZero", x) },
 		"both are repeated, or empty":  func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Add", x, column3(b)) },
 		"is not a comparison with a n": func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Where", b.Op("IsNaN", x), x, x) },
 	} {

@@ -80,7 +80,7 @@ func (d *byDefinition) run(ctx context.Context) error {
 			}
 		}
 		start := time.Now()
-		out, err := op.EvalNode(ctx, 0, n, d.g.Version(n.Domain), in, env)
+		out, err := op.EvalNode(ctx, 0, n, d.g.Version(n.Domain), in, env, nil)
 		if err != nil {
 			return err
 		}

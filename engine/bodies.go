@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"pare/graph"
+	"pare/graph/op"
+	"pare/internal/kernel"
+	"pare/tensor"
+)
+
+// bodies are the plans of the subgraphs of a node. A subgraph all of whose inputs
+// have sizes that are known is planned once, as a graph of its own; others are
+// evaluated node by node.
+type bodies struct {
+	plans map[*graph.Graph]*body
+	pool  *kernel.Pool // of the run that goes on
+	whole bool         // none is evaluated node by node
+}
+
+// body is the plan of one subgraph.
+type body struct {
+	*Program
+	g     *graph.Graph
+	own   int            // inputs that are the subgraph's own
+	outer []*graph.Value // that the others are
+	fresh bool           // the others have been read in this run of the node
+}
+
+// bodiesOf plans the subgraphs of a node; nil where it has none.
+func (p *Program) bodiesOf(n *graph.Node) *bodies {
+	if len(n.Subgraphs()) == 0 {
+		return nil
+	}
+	b := &bodies{plans: map[*graph.Graph]*body{}, whole: true}
+	for _, g := range n.Subgraphs() {
+		q := p.body(g)
+		if q == nil {
+			b.whole = false
+			continue
+		}
+		b.plans[g] = q
+		for w, cs := range q.weights {
+			p.weights[w] = append(p.weights[w], cs...)
+		}
+	}
+	return b
+}
+
+// body plans a subgraph, or gives nil where it cannot be planned.
+func (p *Program) body(g *graph.Graph) *body {
+	c, outer := g.Lift()
+	for _, v := range c.Inputs {
+		if _, ok := v.Shape.Ints(); !ok || !v.DType.Valid() {
+			return nil
+		}
+	}
+	q, err := Compile(distinct(c), nil, p.within())
+	if err != nil || q.late != nil {
+		return nil // a branch for other sizes than these, or one whose sizes depend on data
+	}
+	return &body{Program: q, g: c, own: len(g.Inputs), outer: outer}
+}
+
+// within are the options of plans within this one.
+func (p *Program) within() Options {
+	o := p.options
+	o.Pool, o.Consume, o.Profile, o.Trace, o.forms = p.pool, false, false, nil, nil
+	return o
+}
+
+// way is how the subgraphs of a node are run in the run that begins; none of no bodies.
+func (b *bodies) way(pool *kernel.Pool) op.Bodies {
+	if b == nil {
+		return nil
+	}
+	b.pool = pool
+	for _, p := range b.plans {
+		p.fresh = false
+	}
+	return b.run
+}
+
+// distinct gives the inputs of a graph names of their own.
+func distinct(g *graph.Graph) *graph.Graph {
+	for i, v := range g.Inputs {
+		v.Name = inputName(i)
+	}
+	return g
+}
+
+// run is how the node's subgraphs are run (op.Bodies).
+func (b *bodies) run(ctx context.Context, g *graph.Graph, in []*tensor.Tensor, value func(v *graph.Value) *tensor.Tensor) ([]*tensor.Tensor, bool, error) {
+	p := b.plans[g]
+	if p == nil {
+		return nil, false, nil
+	}
+	for i, v := range p.g.Inputs {
+		if i >= p.own && p.fresh {
+			break
+		}
+		var x *tensor.Tensor
+		if i < p.own {
+			x = in[i]
+		} else {
+			x = value(p.outer[i-p.own])
+		}
+		to := p.inputs[v.Name]
+		if x == nil || x.DType != to.DType || !slices.Equal(x.Shape, to.Shape) {
+			return nil, false, nil
+		}
+		if err := to.Copy(x); err != nil {
+			return nil, false, err
+		}
+	}
+	p.fresh = true
+	if err := p.Program.run(ctx, b.pool, ctx.Done()); err != nil {
+		return nil, false, err
+	}
+	out := make([]*tensor.Tensor, p.nOut)
+	for i := range out {
+		out[i] = p.result(i).Clone()
+	}
+	return out, true, nil
+}
+
+// steps are those of the plans, in the order of the node's subgraphs.
+func (b *bodies) steps(n *graph.Node) (out []StepInfo) {
+	if b == nil {
+		return nil
+	}
+	for _, g := range n.Subgraphs() {
+		if p := b.plans[g]; p != nil {
+			out = append(out, p.Plan()...)
+		}
+	}
+	return out
+}
