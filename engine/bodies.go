@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"pare/graph"
@@ -26,20 +28,23 @@ type body struct {
 	own   int            // inputs that are the subgraph's own
 	outer []*graph.Value // that the others are
 	fresh bool           // the others have been read in this run of the node
+	again bool           // it may run again before its results are read
 }
 
-// bodiesOf plans the subgraphs of a node; nil where it has none.
-func (p *Program) bodiesOf(n *graph.Node) *bodies {
+// bodiesOf plans the subgraphs of a node; nil where it has none. What they read of the
+// graphs around them is read where it lies where near has it.
+func (p *Program) bodiesOf(n *graph.Node, near map[*graph.Value]*tensor.Tensor) *bodies {
 	if len(n.Subgraphs()) == 0 {
 		return nil
 	}
 	b := &bodies{plans: map[*graph.Graph]*body{}, whole: true}
 	for _, g := range n.Subgraphs() {
-		q := p.body(g)
+		q := p.body(g, near)
 		if q == nil {
 			b.whole = false
 			continue
 		}
+		q.again = !n.Is("If")
 		b.plans[g] = q
 		for w, cs := range q.weights {
 			p.weights[w] = append(p.weights[w], cs...)
@@ -49,14 +54,22 @@ func (p *Program) bodiesOf(n *graph.Node) *bodies {
 }
 
 // body plans a subgraph, or gives nil where it cannot be planned.
-func (p *Program) body(g *graph.Graph) *body {
+func (p *Program) body(g *graph.Graph, near map[*graph.Value]*tensor.Tensor) *body {
 	c, outer := g.Lift()
 	for _, v := range c.Inputs {
 		if _, ok := v.Shape.Ints(); !ok || !v.DType.Valid() {
 			return nil
 		}
 	}
-	q, err := Compile(distinct(c), nil, p.within())
+	o := p.within()
+	distinct(c)
+	o.inputs = map[string]*tensor.Tensor{}
+	for i, v := range outer {
+		if t := near[v]; t != nil {
+			o.inputs[c.Inputs[len(g.Inputs)+i].Name] = t
+		}
+	}
+	q, err := Compile(c, nil, o)
 	if err != nil || q.late != nil {
 		return nil // a branch for other sizes than these, or one whose sizes depend on data
 	}
@@ -66,7 +79,7 @@ func (p *Program) body(g *graph.Graph) *body {
 // within are the options of plans within this one.
 func (p *Program) within() Options {
 	o := p.options
-	o.Pool, o.Consume, o.Profile, o.Trace, o.forms = p.pool, false, false, nil, nil
+	o.Pool, o.Consume, o.Profile, o.Trace, o.forms, o.inputs = p.pool, false, false, nil, nil, nil
 	return o
 }
 
@@ -83,11 +96,10 @@ func (b *bodies) way(pool *kernel.Pool) op.Bodies {
 }
 
 // distinct gives the inputs of a graph names of their own.
-func distinct(g *graph.Graph) *graph.Graph {
+func distinct(g *graph.Graph) {
 	for i, v := range g.Inputs {
-		v.Name = inputName(i)
+		v.Name = fmt.Sprintf("#%d", i)
 	}
-	return g
 }
 
 // run is how the node's subgraphs are run (op.Bodies).
@@ -99,6 +111,9 @@ func (b *bodies) run(ctx context.Context, g *graph.Graph, in []*tensor.Tensor, v
 	for i, v := range p.g.Inputs {
 		if i >= p.own && p.fresh {
 			break
+		}
+		if p.options.inputs[v.Name] != nil {
+			continue
 		}
 		var x *tensor.Tensor
 		if i < p.own {
@@ -120,19 +135,34 @@ func (b *bodies) run(ctx context.Context, g *graph.Graph, in []*tensor.Tensor, v
 	}
 	out := make([]*tensor.Tensor, p.nOut)
 	for i := range out {
-		out[i] = p.result(i).Clone()
+		if out[i] = p.result(i); p.again {
+			out[i] = out[i].Clone()
+		}
 	}
 	return out, true, nil
 }
 
-// steps are those of the plans, in the order of the node's subgraphs.
-func (b *bodies) steps(n *graph.Node) (out []StepInfo) {
-	if b == nil {
-		return nil
+// stepsWithin are the steps of a node's subgraphs: those of their plans, or their nodes
+// where there is none.
+func stepsWithin(n *graph.Node, b *bodies) (out []StepInfo) {
+	within := cmp.Or(n.Name, n.Op)
+	add := func(is ...StepInfo) {
+		for _, i := range is {
+			i.Time = 0 // the time of a body that runs many times would not be a part of the node's
+			if i.Within = within + "/" + i.Within; i.Within == within+"/" {
+				i.Within = within
+			}
+			out = append(out, i)
+		}
 	}
 	for _, g := range n.Subgraphs() {
-		if p := b.plans[g]; p != nil {
-			out = append(out, p.Plan()...)
+		if b != nil && b.plans[g] != nil {
+			add(b.plans[g].Plan()...)
+			continue
+		}
+		for _, m := range g.Nodes {
+			add(StepInfo{Node: m.Name, Op: m.Op, Kernel: "reference"})
+			add(stepsWithin(m, nil)...)
 		}
 	}
 	return out

@@ -12,6 +12,10 @@ type StepInfo struct {
 	Kernel string        `json:"kernel"`
 	Why    string        `json:"why,omitempty"` // the reason where there was a choice, or where there is no kernel
 	Time   time.Duration `json:"time"`          // mean of a run, where profiled
+
+	// Within names the node whose subgraph the step is of, and those around it: its
+	// time is part of that node's. Empty: it is the graph's own.
+	Within string `json:"within,omitempty"`
 }
 
 // String describes the step in a line.
@@ -37,7 +41,9 @@ func (p *Program) Plan() []StepInfo {
 			i.Time = s.spent / time.Duration(s.runs)
 		}
 		out = append(out, i)
-		out = append(out, s.bodies.steps(s.node)...)
+		if s.within != nil {
+			out = append(out, s.within()...)
+		}
 	}
 	if p.late != nil {
 		out = append(out, p.late.steps(p.why)...)

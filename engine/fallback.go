@@ -25,10 +25,6 @@ type definition struct {
 func (l *lowering) fallback(n *graph.Node, why string) {
 	d := &definition{Program: l.Program, n: n, opset: l.g.Version(n.Domain), outer: n.Captures(),
 		in: make([]*tensor.Tensor, len(n.Inputs)), captured: map[*graph.Value]*tensor.Tensor{}}
-	name := "reference"
-	if d.bodies = l.bodiesOf(n); d.bodies != nil && d.bodies.whole {
-		name, why = "planned bodies", ""
-	}
 	var reads, writes []*buffer
 	for i, v := range n.Inputs {
 		if v != nil && v.Const != nil {
@@ -52,7 +48,23 @@ func (l *lowering) fallback(n *graph.Node, why string) {
 			l.at[o] = &place{t: tensor.New(o.DType, dims(o)...)}
 		}
 	}
-	l.add(&step{node: n, kernel: name, why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval, bodies: d.bodies})
+	s := l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval})
+	if len(n.Subgraphs()) == 0 {
+		return
+	}
+	s.within = func() []StepInfo { return stepsWithin(n, d.bodies) }
+	l.setup = append(l.setup, func() error { // memory is there
+		near := map[*graph.Value]*tensor.Tensor{}
+		for _, v := range d.outer {
+			if v.Const == nil && v.DType == tensor.Float32 {
+				near[v] = d.header(v)
+			}
+		}
+		if d.bodies = l.bodiesOf(n, near); d.bodies.whole {
+			s.kernel, s.why = "planned bodies", ""
+		}
+		return nil
+	})
 }
 
 // bind gives the definition the float32 values that it reads, whose memory stays.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -21,12 +22,15 @@ type late struct {
 	g     *graph.Graph   // its inputs are what the plan before it gives
 	from  []*graph.Value // which of its values these are
 	outs  []*graph.Value // results of the program that are outputs of g, in order
-	ready []*graph.Node  // of g: the nodes that come first
+	ready []*graph.Node  // of g: the nodes that come first; all, where none behind them is work
 	rest  *graph.Graph   // what is behind them; nil: nothing
 	needs []*graph.Value // of g: the inputs of rest
 	opt   Options
 
-	bodies []*bodies // of the nodes that come first
+	bodies  []*bodies // of the nodes that come first
+	profile bool
+	spent   []time.Duration // by these nodes, where profiled
+	runs    int
 
 	plans []*lateRest // the one that has rested longest is first
 }
@@ -39,8 +43,6 @@ type lateRest struct {
 
 // maxRests is how many plans of the rest are kept.
 const maxRests = 8
-
-func inputName(i int) string { return fmt.Sprintf("#%d", i) }
 
 // split takes the nodes of a graph that sizes which are not known stand in front of, or
 // that make such, out of it. It gives nil where there are none.
@@ -117,7 +119,8 @@ func (l *late) divide() {
 			l.ready = append(l.ready, n)
 		}
 	}
-	if rest.Nodes == nil {
+	if !heavy(rest) {
+		l.ready = l.g.Nodes
 		return
 	}
 	first := map[*graph.Value]bool{}
@@ -160,7 +163,7 @@ func (l *late) run(ctx context.Context, pool *kernel.Pool, most int, value func(
 		return nil, err
 	}
 	if l.rest != nil {
-		if err := l.behind(ctx, pool, most, env); err != nil {
+		if err := l.behind(ctx, pool, env); err != nil {
 			return nil, err
 		}
 	}
@@ -193,55 +196,44 @@ func (l *late) first(ctx context.Context, pool *kernel.Pool, most int, env map[*
 				outer[v] = env[v]
 			}
 		}
+		start := time.Now()
 		out, err := op.EvalNode(ctx, most, n, l.g.Version(n.Domain), in, outer, l.bodies[k].way(pool))
 		if err != nil {
 			return fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
 		}
+		l.spent[k] += time.Since(start)
 		for i, v := range n.Outputs {
 			if v != nil && i < len(out) {
 				env[v] = out[i]
 			}
 		}
 	}
+	l.runs++
 	return nil
 }
 
-// behind computes the rest.
-func (l *late) behind(ctx context.Context, pool *kernel.Pool, most int, env map[*graph.Value]*tensor.Tensor) error {
+// behind computes the rest by a plan.
+func (l *late) behind(ctx context.Context, pool *kernel.Pool, env map[*graph.Value]*tensor.Tensor) error {
 	in := map[string]*tensor.Tensor{}
 	for i, v := range l.needs {
 		in[l.rest.Inputs[i].Name] = env[v]
 	}
-	var results []*tensor.Tensor
-	if heavy(l.rest) {
-		p, err := l.planFor(in)
-		if err != nil {
+	p, err := l.planFor(in)
+	if err != nil {
+		return err
+	}
+	for name, x := range in {
+		if err := p.inputs[name].Copy(x); err != nil {
 			return err
 		}
-		for name, x := range in {
-			if err := p.inputs[name].Copy(x); err != nil {
-				return err
-			}
-		}
-		if err := p.run(ctx, pool, ctx.Done()); err != nil {
-			return err
-		}
-		for i := range l.rest.Outputs {
-			results = append(results, p.result(i))
-		}
-	} else {
-		res, err := op.RunWithin(ctx, most, l.rest, in)
-		if err != nil {
-			return err
-		}
-		for _, v := range l.rest.Outputs {
-			results = append(results, res[v.Name])
-		}
+	}
+	if err := p.run(ctx, pool, ctx.Done()); err != nil {
+		return err
 	}
 	k := 0
 	for _, v := range l.g.Outputs {
 		if env[v] == nil && v.Const == nil {
-			env[v] = results[k]
+			env[v] = p.result(k)
 			k++
 		}
 	}
@@ -264,7 +256,9 @@ func (l *late) planFor(in map[string]*tensor.Tensor) (*Program, error) {
 	for _, v := range g.Inputs {
 		v.DType, v.Shape = in[v.Name].DType, graph.Dims(in[v.Name].Shape...)
 	}
-	p, err := Compile(g, nil, l.opt)
+	o := l.opt
+	o.Profile = l.profile
+	p, err := Compile(g, nil, o)
 	if err != nil {
 		return nil, err
 	}
@@ -274,27 +268,26 @@ func (l *late) planFor(in map[string]*tensor.Tensor) (*Program, error) {
 	return p, nil
 }
 
-// steps are the nodes of a late part, with what makes them late.
+// steps are the nodes of a late part, with what makes them late. Those behind the ones
+// that come first are listed as the last plan of them has them.
 func (l *late) steps(why string) (out []StepInfo) {
-	add := func(ns []*graph.Node, kernel string) {
-		for _, n := range ns {
-			out = append(out, StepInfo{Node: n.Name, Op: n.Op, Kernel: kernel, Why: why})
-		}
-	}
 	for i, n := range l.ready {
+		s := StepInfo{Node: n.Name, Op: n.Op, Kernel: "reference", Why: why}
 		if b := l.bodies[i]; b != nil && b.whole {
-			add([]*graph.Node{n}, "planned bodies")
-		} else {
-			add([]*graph.Node{n}, "reference")
+			s.Kernel = "planned bodies"
 		}
-		out = append(out, l.bodies[i].steps(n)...)
+		if l.profile {
+			s.Time = l.spent[i] / time.Duration(max(1, l.runs))
+		}
+		out = append(append(out, s), stepsWithin(n, l.bodies[i])...)
 	}
-	if l.rest != nil {
-		kernel := "reference"
-		if heavy(l.rest) {
-			kernel = "planned once sizes are there"
+	switch k := len(l.plans); {
+	case k > 0:
+		out = append(out, l.plans[k-1].Plan()...)
+	case l.rest != nil:
+		for _, n := range l.rest.Nodes {
+			out = append(out, StepInfo{Node: n.Name, Op: n.Op, Kernel: "planned once sizes are there", Why: why})
 		}
-		add(l.rest.Nodes, kernel)
 	}
 	return out
 }

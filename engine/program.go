@@ -28,7 +28,8 @@ type Options struct {
 	// not change the graph. nil: nothing is called.
 	Trace func(pass string, g *graph.Graph)
 
-	forms *weightForms // that other plans of the same weights have made; nil: none
+	forms  *weightForms              // that other plans of the same weights have made; nil: none
+	inputs map[string]*tensor.Tensor // memory of inputs that is there already, with kernel.Slack behind it
 }
 
 // Program is a planned graph. It is not safe for concurrent use.
@@ -70,7 +71,7 @@ type step struct {
 	run    func(ctx context.Context, p *kernel.Pool) error
 	spent  time.Duration
 	runs   int
-	bodies *bodies // plans of the node's subgraphs; nil: it has none
+	within func() []StepInfo // steps of the node's subgraphs; nil: it has none
 }
 
 // Compile plans g for concrete sizes of its symbolic dimensions. It computes
@@ -127,9 +128,11 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 			opt.Consume = false // initialisers may be read in both parts
 			var early []*graph.Value
 			p.late, early = split(c, p.outputs)
+			p.late.profile = opt.Profile
 			p.late.opt, p.late.bodies = p.within(), make([]*bodies, len(p.late.ready))
+			p.late.spent = make([]time.Duration, len(p.late.ready))
 			for i, n := range p.late.ready {
-				p.late.bodies[i] = p.bodiesOf(n)
+				p.late.bodies[i] = p.bodiesOf(n, nil)
 			}
 			defer func(all []*graph.Value) { p.outputs = all }(p.outputs)
 			p.outputs = early
@@ -171,8 +174,11 @@ func (p *Program) makeInputs() error {
 		if err := p.possible(v); err != nil {
 			return err
 		}
-		t := tensor.New(v.DType, dims(v)...)
-		if t.DType == tensor.Float32 {
+		t := p.options.inputs[v.Name]
+		if t == nil {
+			t = tensor.New(v.DType, dims(v)...)
+		}
+		if t.DType == tensor.Float32 && p.options.inputs[v.Name] == nil {
 			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
 		}
 		p.inputs[v.Name] = t
