@@ -64,6 +64,7 @@ var rules = []rule{
 	{"lowerSlice", lowerSlice, []string{"Slice"}},
 	{"lowerSliceGrad", lowerSliceGrad, []string{"pare.SliceGrad"}},
 	{"lowerPad", lowerPad, []string{"Pad"}},
+	{"lowerResize", lowerResize, []string{"Resize", "Upsample", "pare.ResizeGrad"}},
 	{"lowerConcat", lowerConcat, []string{"Concat"}},
 	{"lowerSplit", lowerSplit, []string{"Split"}},
 }
