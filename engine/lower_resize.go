@@ -17,6 +17,7 @@ type resample struct {
 	fill         float32
 	per          int  // rows of the result a piece
 	copies       bool // every place is one of the input
+	lo, hi       int  // the longest run of places that lie side by side in the input, too
 }
 
 func newResample(r op.Resampled, outer, inner int, fill float32) *resample {
@@ -26,6 +27,16 @@ func newResample(r op.Resampled, outer, inner int, fill float32) *resample {
 	}
 	for j, w := range r.Weight {
 		t.copies = t.copies && w == 1 && int(r.Start[j]) == j
+	}
+	for j := 0; t.copies && j < r.Out; {
+		k := j + 1
+		for k < r.Out && r.At[k] == r.At[k-1]+1 {
+			k++
+		}
+		if k-j > t.hi-t.lo {
+			t.lo, t.hi = j, k
+		}
+		j = k
 	}
 	return t
 }
@@ -49,8 +60,12 @@ func (t *resample) Do(w *kernel.Worker, i int) {
 // line makes a line of single numbers.
 func (t *resample) line(x, y []float32) {
 	if t.copies {
-		for j, i := range t.At {
+		for j, i := range t.At[:t.lo] {
 			y[j] = x[i]
+		}
+		copy(y[t.lo:t.hi], x[t.At[t.lo]:])
+		for j, i := range t.At[t.hi:] {
+			y[t.hi+j] = x[i]
 		}
 		return
 	}
@@ -105,6 +120,13 @@ func lowerResize(l *lowering, n *graph.Node) (done bool, why string) {
 	if err != nil {
 		return no("%v", err)
 	}
+	l.resampled(n, "resize an axis", rs, fill)
+	return true, ""
+}
+
+// resampled emits a node that moves along axes by tables.
+func (l *lowering) resampled(n *graph.Node, name string, rs []op.Resampled, fill float32) {
+	x, y := n.In(0), n.Out(0)
 	lay := l.prefer(x)
 	shape := slices.Clone(dims(x))
 	inOrder(lay, shape)
@@ -127,7 +149,7 @@ func lowerResize(l *lowering, n *graph.Node) (done bool, why string) {
 	from := l.get(x, lay, n)
 	if len(rs) == 0 {
 		l.view(y, lay, from)
-		return true, ""
+		return
 	}
 	for k, r := range rs {
 		a := axis(r)
@@ -147,8 +169,7 @@ func lowerResize(l *lowering, n *graph.Node) (done bool, why string) {
 			to = l.new(outer * r.Out * inner)
 		}
 		in := from
-		l.emit(n, "resize an axis", []*buffer{in}, []*buffer{to}, func() { t.x, t.y = in.data, to.data }, t.run)
+		l.emit(n, name, []*buffer{in}, []*buffer{to}, func() { t.x, t.y = in.data, to.data }, t.run)
 		from = to
 	}
-	return true, ""
 }

@@ -74,3 +74,38 @@ func TestResize(t *testing.T) {
 		}
 	}
 }
+
+// Padding in every mode, of axes that are given too, and cutting, forward and backward.
+func TestPad(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 2))
+	for trial := range 120 {
+		g := graph.New("pad", 19)
+		s := []int{1 + r.IntN(2), 1 + r.IntN(4), 1 + r.IntN(6), 1 + r.IntN(6)}
+		x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(s...)}
+		g.Inputs = []*graph.Value{x}
+		b := op.NewBuilder(g, "v")
+		v := x
+		if trial%2 == 0 { // channels last
+			v = b.Op("Conv", x, g.Const("w", noise(r, 0, s[1], s[1], 1, 1), graph.Param))
+		}
+		axes := r.Perm(4)[:1+r.IntN(4)]
+		pads := make([]int, 2*len(axes))
+		for i := range pads {
+			if pads[i] = r.IntN(4); r.IntN(6) == 0 && s[axes[i%len(axes)]] > 2 {
+				pads[i] = -1
+			}
+		}
+		args := []*graph.Value{v, b.Ints(pads...), g.Const("fill", tensor.Scalar(float32(r.IntN(2))*1.5), graph.Frozen), b.Ints(axes...)}
+		y := b.Attr("Pad", []graph.Attr{graph.MakeAttr("mode", []string{"constant", "constant", "reflect", "edge", "wrap"}[r.IntN(5)])}, args...)
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		y.Name = "y"
+		g.Outputs = []*graph.Value{y}
+		for _, line := range against(t, g, map[string]*tensor.Tensor{"x": noise(r, 0, s...)}, true) {
+			if strings.Contains(line, "reference") {
+				t.Fatal(line)
+			}
+		}
+	}
+}

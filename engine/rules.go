@@ -63,7 +63,7 @@ var rules = []rule{
 	{"lowerDepth", lowerDepth, []string{"DepthToSpace", "SpaceToDepth", "pare.SpaceToDepth"}},
 	{"lowerSlice", lowerSlice, []string{"Slice"}},
 	{"lowerSliceGrad", lowerSliceGrad, []string{"pare.SliceGrad"}},
-	{"lowerPad", lowerPad, []string{"Pad"}},
+	{"lowerPad", lowerPad, []string{"Pad", "pare.PadGrad"}},
 	{"lowerResize", lowerResize, []string{"Resize", "Upsample", "pare.ResizeGrad"}},
 	{"lowerConcat", lowerConcat, []string{"Concat"}},
 	{"lowerSplit", lowerSplit, []string{"Split"}},

@@ -7,13 +7,13 @@ import (
 	"pare/tensor"
 )
 
-// Resampled is a Resize along one axis as a table: place j of the result is the sum of
+// Resampled is a Resize or Pad along one axis as a table: place j of the result is the sum of
 // places At[Start[j]:Start[j+1]] of the input with the weights that stand beside them.
 type Resampled struct {
 	Axis, In, Out int
 	Start, At     []int32
 	Weight        []float32
-	Beyond        []bool // places that the node's extrapolation_value stands for; nil: none
+	Beyond        []bool // places that another number stands for; nil: none
 }
 
 // Resamplings are those of a Resize, Upsample or ResizeGrad node, one after the other,
@@ -58,20 +58,23 @@ func Resamplings(n *graph.Node, opset int) (rs []Resampled, fill float32, err er
 // table writes down where the places come from; back it is the transposed table. Weights
 // of 0 are left out.
 func (a resizeAxis) table(back bool) (Resampled, error) {
-	r := Resampled{Axis: a.axis, In: a.in, Out: a.out}
-	by := make([][]int32, a.out)
-	weight := make([][]float32, a.out)
+	return resampled(a.axis, a.in, a.out, back, a.at)
+}
+
+// resampled is the table of an axis whose places are at(j).
+func resampled(axis, in, out int, back bool, at func(j int) taps) (Resampled, error) {
+	r := Resampled{Axis: axis, In: in, Out: out}
 	if back {
-		r.In, r.Out = a.out, a.in
-		by, weight = make([][]int32, a.in), make([][]float32, a.in)
+		r.In, r.Out = out, in
 	}
+	by, weight := make([][]int32, r.Out), make([][]float32, r.Out)
 	const most = 1 << 26
 	total := 0
-	for j := range a.out {
-		t := a.at(j)
+	for j := range out {
+		t := at(j)
 		if t.beyond && !back {
 			if r.Beyond == nil {
-				r.Beyond = make([]bool, a.out)
+				r.Beyond = make([]bool, out)
 			}
 			r.Beyond[j] = true
 		}
@@ -97,4 +100,62 @@ func (a resizeAxis) table(back bool) (Resampled, error) {
 		r.Start = append(r.Start, int32(len(r.At)))
 	}
 	return r, nil
+}
+
+// Paddings are the tables of a Pad or PadGrad node by axis, and what it pads with. Its
+// sizes must be known, and its arguments constant.
+func Paddings(n *graph.Node) (rs []Resampled, fill float32, err error) {
+	back := n.Op == "PadGrad"
+	m := n
+	if back {
+		m = &graph.Node{Inputs: n.Inputs[1:], Attrs: n.Attrs}
+	}
+	shape, ok := m.In(0).Shape.Ints()
+	if !ok {
+		return nil, 0, fmt.Errorf("the shape %v is not known", m.In(0).Shape)
+	}
+	p, ok, err := padArgs(m, len(shape), func(i int) ([]int, bool) {
+		v := m.In(i)
+		if v == nil || v.Const == nil {
+			return nil, false
+		}
+		k, err := intsOf(v.Const)
+		return k, err == nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if !ok {
+		return nil, 0, fmt.Errorf("how much is added is known only at run time")
+	}
+	fill = n.Float("value", 0)
+	if v := m.In(2); v != nil && !back {
+		if v.Const == nil || v.Role == graph.Param {
+			return nil, 0, fmt.Errorf("what it pads with is known only at run time")
+		}
+		f, err := floats(v.Const)
+		if err != nil || len(f) != 1 {
+			return nil, 0, fmt.Errorf("the padding value is not one number")
+		}
+		fill = float32(f[0])
+	}
+	mode := n.Str("mode", "constant")
+	for d, k := range shape {
+		before, after := p[d], p[d+len(shape)]
+		if before == 0 && after == 0 {
+			continue
+		}
+		if k == 0 && mode != "constant" || k+before+after < 0 {
+			return nil, 0, fmt.Errorf("pads %v do not fit %v", p, shape)
+		}
+		r, err := resampled(d, k, k+before+after, back, func(j int) taps {
+			i := padSource(mode, j, before, k)
+			return taps{at: []int{max(0, i)}, weight: []float64{1}, beyond: i < 0}
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		rs = append(rs, r)
+	}
+	return rs, fill, nil
 }
