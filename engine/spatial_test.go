@@ -237,3 +237,53 @@ func TestOneAxis(t *testing.T) {
 		}
 	}
 }
+
+// Poolings over one to three axes, with all that their attributes can say.
+func TestPoolings(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	seen := map[string]int{}
+	for trial := range 150 {
+		rank := 1 + trial%3
+		list := func(lo, hi int) []int {
+			v := make([]int, rank)
+			for i := range v {
+				v[i] = lo + r.IntN(hi-lo+1)
+			}
+			return v
+		}
+		kernel := list(1, 3)
+		as := []graph.Attr{graph.MakeAttr("kernel_shape", kernel), graph.MakeAttr("strides", list(1, 3)), graph.MakeAttr("ceil_mode", r.IntN(2))}
+		if r.IntN(2) == 0 {
+			pads := make([]int, 2*rank)
+			for i := range pads {
+				pads[i] = r.IntN(kernel[i%rank])
+			}
+			as = append(as, graph.MakeAttr("pads", pads))
+		}
+		if r.IntN(2) == 0 {
+			as = append(as, graph.MakeAttr("dilations", list(1, 2)))
+		}
+		name := "MaxPool"
+		if r.IntN(2) == 0 {
+			name, as = "AveragePool", append(as, graph.MakeAttr("count_include_pad", r.IntN(2)))
+		}
+		g, feed := oneOperator(t, r, 0, name, as, append([]int{1 + r.IntN(2), 1 + r.IntN(5)}, list(3, 8)...))
+		if g == nil {
+			continue
+		}
+		if trial%4 == 0 { // ties
+			for i, v := range feed["x"].F32() {
+				feed["x"].F32()[i] = float32(int(v))
+			}
+		}
+		for _, line := range against(t, g, feed, true) {
+			if strings.Contains(line, "reference") {
+				t.Fatal(line)
+			}
+		}
+		seen[fmt.Sprint(name, rank)]++
+	}
+	if len(seen) < 6 {
+		t.Error(seen)
+	}
+}
