@@ -65,6 +65,8 @@ var rules = []rule{
 	{"lowerSliceGrad", lowerSliceGrad, []string{"pare.SliceGrad"}},
 	{"lowerPad", lowerPad, []string{"Pad", "pare.PadGrad"}},
 	{"lowerResize", lowerResize, []string{"Resize", "Upsample", "pare.ResizeGrad"}},
+	{"lowerGridSample", lowerGridSample, []string{"GridSample"}},
+	{"lowerDeformConv", lowerDeformConv, []string{"DeformConv"}},
 	{"lowerConcat", lowerConcat, []string{"Concat"}},
 	{"lowerSplit", lowerSplit, []string{"Split"}},
 }
