@@ -31312,14 +31312,12 @@ vrelugradavx512_l:
 	RET
 
 // func vaxpby_avx512(n int, s float32, x *float32, t float32, y *float32, z *float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·vaxpby_avx512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	SHRQ         $0x04, AX
-	MOVSS        s+8(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        t+24(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS s+8(FP), Z0
+	VBROADCASTSS t+24(FP), Z1
 	MOVQ         x+16(FP), CX
 	MOVQ         y+32(FP), DX
 	MOVQ         z+40(FP), BX
@@ -31447,14 +31445,12 @@ vrelugradavx2_l:
 	RET
 
 // func vaxpby_avx2(n int, s float32, x *float32, t float32, y *float32, z *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·vaxpby_avx2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	SHRQ         $0x03, AX
-	MOVSS        s+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        t+24(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS s+8(FP), Y0
+	VBROADCASTSS t+24(FP), Y1
 	MOVQ         x+16(FP), CX
 	MOVQ         y+32(FP), DX
 	MOVQ         z+40(FP), BX
@@ -31472,15 +31468,13 @@ vaxpbyavx2_l:
 	RET
 
 // func fexp_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fexp_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r1
 
@@ -31738,15 +31732,13 @@ DATA c3f800000<>+60(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
 
 // func flog_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·flog_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r2
 
@@ -32068,15 +32060,13 @@ DATA c7f800000<>+60(SB)/4, $0x7f800000
 GLOBL c7f800000<>(SB), RODATA|NOPTR, $64
 
 // func fsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fsigmoid_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r3
 
@@ -32162,15 +32152,13 @@ DATA c80000000<>+60(SB)/4, $0x80000000
 GLOBL c80000000<>(SB), RODATA|NOPTR, $64
 
 // func ftanh_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·ftanh_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r4
 
@@ -32412,15 +32400,13 @@ DATA c3f200000<>+60(SB)/4, $0x3f200000
 GLOBL c3f200000<>(SB), RODATA|NOPTR, $64
 
 // func ferf_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·ferf_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r5
 
@@ -32840,15 +32826,13 @@ DATA c3f75c28f<>+60(SB)/4, $0x3f75c28f
 GLOBL c3f75c28f<>(SB), RODATA|NOPTR, $64
 
 // func fgelu_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelu_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r6
 
@@ -32986,15 +32970,13 @@ DATA c3f3504f3<>+60(SB)/4, $0x3f3504f3
 GLOBL c3f3504f3<>(SB), RODATA|NOPTR, $64
 
 // func fgelutanh_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelutanh_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r7
 
@@ -33108,15 +33090,13 @@ DATA c3fcc422a<>+60(SB)/4, $0x3fcc422a
 GLOBL c3fcc422a<>(SB), RODATA|NOPTR, $64
 
 // func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fsqrt_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r8
 
@@ -33144,15 +33124,13 @@ d8:
 	RET
 
 // func freciprocal_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·freciprocal_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r9
 
@@ -33182,15 +33160,13 @@ d9:
 	RET
 
 // func fabs_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fabs_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r10
 
@@ -33218,15 +33194,13 @@ d10:
 	RET
 
 // func fscale_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fscale_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r11
 
@@ -33254,15 +33228,13 @@ d11:
 	RET
 
 // func faffine_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·faffine_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r12
 
@@ -33290,15 +33262,13 @@ d12:
 	RET
 
 // func fclip_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fclip_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r13
 
@@ -33328,15 +33298,13 @@ d13:
 	RET
 
 // func fhardswish_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fhardswish_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r14
 
@@ -33376,16 +33344,14 @@ d14:
 	RET
 
 // func fdiv_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fdiv_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r15
 
@@ -33416,16 +33382,14 @@ d15:
 	RET
 
 // func fmax_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fmax_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r16
 
@@ -33460,16 +33424,14 @@ d16:
 	RET
 
 // func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelugrad_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r17
 
@@ -33654,16 +33616,14 @@ DATA c3ecc422a<>+60(SB)/4, $0x3ecc422a
 GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $64
 
 // func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r18
 
@@ -33700,25 +33660,23 @@ d18:
 	RET
 
 // func fleaky_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fleaky_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r19
 
 l19:
-	VMOVUPS   (CX), Z4
-	VMULPS    Z0, Z4, Z5
-	VMULPS    Z3, Z4, Z6
-	VCMPPS    $0x11, c00000000<>+0(SB), Z4, K1
-	VBLENDMPS Z5, Z6, K1, Z1
-	VMOVUPS   Z1, (DX)
+	VMOVUPS   (CX), Z2
+	VMULPS    Z0, Z2, Z3
+	VMULPS    Z1, Z2, Z4
+	VCMPPS    $0x11, c00000000<>+0(SB), Z2, K1
+	VBLENDMPS Z3, Z4, K1, Z5
+	VMOVUPS   Z5, (DX)
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, DX
 	SUBQ      $0x10, AX
@@ -33730,57 +33688,55 @@ r19:
 	MOVL      $0xffffffff, BX
 	BZHIL     AX, BX, BX
 	KMOVW     BX, K1
-	VMOVUPS.Z (CX), K1, Z1
-	VMULPS    Z0, Z1, Z0
-	VMULPS    Z3, Z1, Z3
-	VCMPPS    $0x11, c00000000<>+0(SB), Z1, K2
-	VBLENDMPS Z0, Z3, K2, Z2
-	VMOVUPS   Z2, K1, (DX)
+	VMOVUPS.Z (CX), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VMULPS    Z1, Z2, Z1
+	VCMPPS    $0x11, c00000000<>+0(SB), Z2, K2
+	VBLENDMPS Z0, Z1, K2, Z6
+	VMOVUPS   Z6, K1, (DX)
 
 d19:
 	VZEROUPPER
 	RET
 
 // func felu_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·felu_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r20
 
 l20:
-	VMOVUPS      (CX), Z4
-	VMULPS       Z3, Z4, Z5
-	VMOVUPS      cc1f00000<>+0(SB), Z6
-	VMOVUPS      c00000000<>+0(SB), Z7
-	VMAXPS       Z4, Z6, Z6
-	VMINPS       Z6, Z7, Z6
-	VMULPS       c3fb8aa3b<>+0(SB), Z6, Z7
-	VRNDSCALEPS  $0x00, Z7, Z7
-	VFNMADD231PS c3f318000<>+0(SB), Z7, Z6
-	VFNMADD231PS cb95e8083<>+0(SB), Z7, Z6
+	VMOVUPS      (CX), Z2
+	VMULPS       Z1, Z2, Z3
+	VMOVUPS      cc1f00000<>+0(SB), Z4
+	VMOVUPS      c00000000<>+0(SB), Z5
+	VMAXPS       Z2, Z4, Z4
+	VMINPS       Z4, Z5, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VFNMADD231PS c3f318000<>+0(SB), Z5, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z4
 	VMOVUPS      c3ab6dafc<>+0(SB), Z8
-	VFMADD213PS  c3c091e75<>+0(SB), Z6, Z8
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z6, Z8
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z6, Z8
-	VFMADD213PS  c3f000000<>+0(SB), Z6, Z8
-	VMULPS       Z6, Z6, Z9
-	VFMADD213PS  Z6, Z9, Z8
-	VMOVUPS      c3f800000<>+0(SB), Z6
-	VSCALEFPS    Z7, Z6, Z6
-	VMOVUPS      c3f800000<>+0(SB), Z7
-	VSUBPS       Z7, Z6, Z7
-	VFMADD213PS  Z7, Z6, Z8
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z8
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z8
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z8
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z8
+	VMULPS       Z4, Z4, Z9
+	VFMADD213PS  Z4, Z9, Z8
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z5
+	VSUBPS       Z5, Z4, Z5
+	VFMADD213PS  Z5, Z4, Z8
 	VMULPS       Z0, Z8, Z8
-	VCMPPS       $0x11, c00000000<>+0(SB), Z4, K1
-	VBLENDMPS    Z8, Z5, K1, Z1
-	VMOVUPS      Z1, (DX)
+	VCMPPS       $0x11, c00000000<>+0(SB), Z2, K1
+	VBLENDMPS    Z8, Z3, K1, Z6
+	VMOVUPS      Z6, (DX)
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
@@ -33792,32 +33748,32 @@ r20:
 	MOVL         $0xffffffff, BX
 	BZHIL        AX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (CX), K1, Z1
-	VMULPS       Z3, Z1, Z3
-	VMOVUPS      cc1f00000<>+0(SB), Z4
-	VMOVUPS      c00000000<>+0(SB), Z5
-	VMAXPS       Z1, Z4, Z4
-	VMINPS       Z4, Z5, Z4
-	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z5
-	VRNDSCALEPS  $0x00, Z5, Z5
-	VFNMADD231PS c3f318000<>+0(SB), Z5, Z4
-	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z4
-	VMOVUPS      c3ab6dafc<>+0(SB), Z6
-	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z6
-	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z6
-	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z6
-	VFMADD213PS  c3f000000<>+0(SB), Z4, Z6
-	VMULPS       Z4, Z4, Z7
-	VFMADD213PS  Z4, Z7, Z6
+	VMOVUPS.Z    (CX), K1, Z2
+	VMULPS       Z1, Z2, Z1
+	VMOVUPS      cc1f00000<>+0(SB), Z3
+	VMOVUPS      c00000000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z3
+	VMINPS       Z3, Z4, Z3
+	VMULPS       c3fb8aa3b<>+0(SB), Z3, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VFNMADD231PS c3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS cb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z3, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z3, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z3, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z6
+	VFMADD213PS  Z3, Z6, Z5
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSCALEFPS    Z4, Z3, Z3
 	VMOVUPS      c3f800000<>+0(SB), Z4
-	VSCALEFPS    Z5, Z4, Z4
-	VMOVUPS      c3f800000<>+0(SB), Z5
-	VSUBPS       Z5, Z4, Z5
-	VFMADD213PS  Z5, Z4, Z6
-	VMULPS       Z0, Z6, Z6
-	VCMPPS       $0x11, c00000000<>+0(SB), Z1, K2
-	VBLENDMPS    Z6, Z3, K2, Z2
-	VMOVUPS      Z2, K1, (DX)
+	VSUBPS       Z4, Z3, Z4
+	VFMADD213PS  Z4, Z3, Z5
+	VMULPS       Z0, Z5, Z5
+	VCMPPS       $0x11, c00000000<>+0(SB), Z2, K2
+	VBLENDMPS    Z5, Z1, K2, Z7
+	VMOVUPS      Z7, K1, (DX)
 
 d20:
 	VZEROUPPER
@@ -33842,15 +33798,13 @@ DATA cc1f00000<>+60(SB)/4, $0xc1f00000
 GLOBL cc1f00000<>(SB), RODATA|NOPTR, $64
 
 // func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fhardsigmoid_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r21
 
@@ -33886,15 +33840,13 @@ d21:
 	RET
 
 // func fswish_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fswish_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r22
 
@@ -33966,15 +33918,13 @@ d22:
 	RET
 
 // func fmish_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fmish_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r23
 
@@ -34066,16 +34016,14 @@ DATA c41a00000<>+60(SB)/4, $0x41a00000
 GLOBL c41a00000<>(SB), RODATA|NOPTR, $64
 
 // func fprelu_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fprelu_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r24
 
@@ -34110,16 +34058,14 @@ d24:
 	RET
 
 // func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fmin_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r25
 
@@ -34154,15 +34100,14 @@ d25:
 	RET
 
 // func fchoosegt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fchoosegt_avx512(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS s+40(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r26
 
@@ -34198,15 +34143,14 @@ d26:
 	RET
 
 // func fchoosege_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fchoosege_avx512(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS s+40(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r27
 
@@ -34242,15 +34186,14 @@ d27:
 	RET
 
 // func fchooselt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fchooselt_avx512(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS s+40(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r28
 
@@ -34286,15 +34229,14 @@ d28:
 	RET
 
 // func fchoosele_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fchoosele_avx512(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS s+40(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r29
 
@@ -34330,15 +34272,13 @@ d29:
 	RET
 
 // func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fexp_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r30
 
@@ -34433,15 +34373,13 @@ DATA c0000007f<>+60(SB)/4, $0x0000007f
 GLOBL c0000007f<>(SB), RODATA|NOPTR, $64
 
 // func flog_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·flog_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r31
 
@@ -34620,15 +34558,13 @@ DATA c3f400000<>+60(SB)/4, $0x3f400000
 GLOBL c3f400000<>(SB), RODATA|NOPTR, $64
 
 // func fsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fsigmoid_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r32
 
@@ -34713,15 +34649,13 @@ d32:
 	RET
 
 // func ftanh_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·ftanh_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r33
 
@@ -34836,15 +34770,13 @@ d33:
 	RET
 
 // func ferf_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·ferf_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r34
 
@@ -34975,15 +34907,13 @@ d34:
 	RET
 
 // func fgelu_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelu_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r35
 
@@ -35120,15 +35050,13 @@ d35:
 	RET
 
 // func fgelutanh_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelutanh_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r36
 
@@ -35223,15 +35151,13 @@ d36:
 	RET
 
 // func fsqrt_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fsqrt_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r37
 
@@ -35260,15 +35186,13 @@ d37:
 	RET
 
 // func freciprocal_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·freciprocal_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r38
 
@@ -35299,15 +35223,13 @@ d38:
 	RET
 
 // func fabs_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fabs_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r39
 
@@ -35336,15 +35258,13 @@ d39:
 	RET
 
 // func fscale_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fscale_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r40
 
@@ -35373,15 +35293,13 @@ d40:
 	RET
 
 // func faffine_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·faffine_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r41
 
@@ -35410,15 +35328,13 @@ d41:
 	RET
 
 // func fclip_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fclip_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r42
 
@@ -35449,15 +35365,13 @@ d42:
 	RET
 
 // func fhardswish_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·fhardswish_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r43
 
@@ -35498,16 +35412,14 @@ d43:
 	RET
 
 // func fdiv_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fdiv_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r44
 
@@ -35539,16 +35451,14 @@ d44:
 	RET
 
 // func fmax_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fmax_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r45
 
@@ -35584,16 +35494,14 @@ d45:
 	RET
 
 // func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelugrad_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r46
 
@@ -35793,16 +35701,14 @@ d46:
 	RET
 
 // func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fclipgrad_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r47
 
@@ -35840,15 +35746,13 @@ d47:
 	RET
 
 // func fleaky_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fleaky_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r48
 
@@ -35883,15 +35787,13 @@ d48:
 	RET
 
 // func felu_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·felu_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r49
 
@@ -35968,15 +35870,13 @@ d49:
 	RET
 
 // func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·fhardsigmoid_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r50
 
@@ -36013,15 +35913,13 @@ d50:
 	RET
 
 // func fswish_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fswish_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r51
 
@@ -36110,15 +36008,13 @@ d51:
 	RET
 
 // func fmish_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fmish_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r52
 
@@ -36209,16 +36105,14 @@ d52:
 	RET
 
 // func fprelu_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fprelu_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r53
 
@@ -36254,16 +36148,14 @@ d53:
 	RET
 
 // func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fmin_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r54
 
@@ -36299,15 +36191,14 @@ d54:
 	RET
 
 // func fchoosegt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fchoosegt_avx2(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS s+40(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r55
 
@@ -36344,15 +36235,14 @@ d55:
 	RET
 
 // func fchoosege_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fchoosege_avx2(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS s+40(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r56
 
@@ -36389,15 +36279,14 @@ d56:
 	RET
 
 // func fchooselt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fchooselt_avx2(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS s+40(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r57
 
@@ -36434,15 +36323,14 @@ d57:
 	RET
 
 // func fchoosele_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fchoosele_avx2(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        s+40(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS s+40(FP), Y0
 	SUBQ         $0x08, AX
 	JLT          r58
 
@@ -36479,7 +36367,7 @@ d58:
 	RET
 
 // func rsum_avx512(n int, x *float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rsum_avx512(SB), NOSPLIT, $0-24
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -36520,12 +36408,12 @@ d59:
 	VADDPD        X1, X0, X0
 	VPERMILPD     $0x01, X0, X1
 	VADDSD        X1, X0, X0
-	MOVSD         X0, ret+16(FP)
+	VMOVSD        X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func rdot_avx512(n int, x *float32, y *float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rdot_avx512(SB), NOSPLIT, $0-32
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -36576,20 +36464,19 @@ d60:
 	VADDPD        X1, X0, X0
 	VPERMILPD     $0x01, X0, X1
 	VADDSD        X1, X0, X0
-	MOVSD         X0, ret+24(FP)
+	VMOVSD        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func rsqdev_avx512(n int, x *float32, m float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rsqdev_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
-	MOVSS        m+16(FP), X0
-	VBROADCASTSS X0, Z0
-	VCVTPS2PD    Y0, Z3
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSS m+16(FP), Z0
+	VCVTPS2PD    Y0, Z1
 	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
 	SUBQ         $0x10, AX
 	JLT          r61
 
@@ -36598,10 +36485,10 @@ l61:
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y5, Z5
-	VSUBPD        Z3, Z4, Z4
-	VSUBPD        Z3, Z5, Z5
-	VFMADD231PD   Z4, Z4, Z1
-	VFMADD231PD   Z5, Z5, Z2
+	VSUBPD        Z1, Z4, Z4
+	VSUBPD        Z1, Z5, Z5
+	VFMADD231PD   Z4, Z4, Z2
+	VFMADD231PD   Z5, Z5, Z3
 	ADDQ          $0x40, CX
 	SUBQ          $0x10, AX
 	JGE           l61
@@ -36617,20 +36504,20 @@ r61:
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y0, Z0
-	VSUBPD        Z3, Z4, Z4
-	VSUBPD        Z3, Z0, Z0
-	VFMADD231PD   Z4, Z4, Z1
-	VFMADD231PD   Z0, Z0, Z2
+	VSUBPD        Z1, Z4, Z4
+	VSUBPD        Z1, Z0, Z0
+	VFMADD231PD   Z4, Z4, Z2
+	VFMADD231PD   Z0, Z0, Z3
 
 d61:
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPD        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPD        X0, X1, X1
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X1
 	VPERMILPD     $0x01, X1, X0
 	VADDSD        X0, X1, X1
-	MOVSD         X1, ret+24(FP)
+	VMOVSD        X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -36718,7 +36605,7 @@ d62:
 	RET
 
 // func rmax_avx512(n int, x *float32) (m float32, nan uint32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -36761,7 +36648,7 @@ d63:
 	VMAXPS        X2, X0, X0
 	VPERMILPS     $0xb1, X0, X2
 	VMAXPS        X2, X0, X0
-	MOVSS         X0, m+16(FP)
+	VMOVSS        X0, m+16(FP)
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VORPS         Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -36776,13 +36663,12 @@ d63:
 	RET
 
 // func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        m+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS m+24(FP), Z0
 	VPXORQ       Z1, Z1, Z1
 	SUBQ         $0x10, AX
 	JLT          r64
@@ -36852,22 +36738,20 @@ d64:
 	VADDPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VADDPS        X0, X1, X1
-	MOVSS         X1, ret+32(FP)
+	VMOVSS        X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func rlayer_avx512(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayer_avx512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         b+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS m+40(FP), Z0
+	VBROADCASTSS is+44(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r65
 
@@ -36905,7 +36789,7 @@ d65:
 	RET
 
 // func rlayersums_avx512(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -36913,12 +36797,10 @@ TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	MOVQ         w+24(FP), BX
 	MOVQ         ds+32(FP), SI
 	MOVQ         db+40(FP), DI
-	MOVSS        m+48(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+52(FP), X3
-	VBROADCASTSS X3, Z3
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSS m+48(FP), Z0
+	VBROADCASTSS is+52(FP), Z1
 	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
 	SUBQ         $0x10, AX
 	JLT          r66
 
@@ -36926,7 +36808,7 @@ l66:
 	VMOVUPS     (CX), Z4
 	VMOVUPS     (DX), Z5
 	VSUBPS      Z0, Z4, Z4
-	VMULPS      Z3, Z4, Z4
+	VMULPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z6
 	VFMADD231PS Z5, Z4, Z6
 	VMOVUPS     Z6, (SI)
@@ -36935,8 +36817,8 @@ l66:
 	VMOVUPS     Z6, (DI)
 	VMOVUPS     (BX), Z6
 	VMULPS      Z6, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VFMADD231PS Z5, Z4, Z2
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z4, Z3
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
@@ -36954,7 +36836,7 @@ r66:
 	VMOVUPS.Z   (CX), K1, Z4
 	VMOVUPS.Z   (DX), K1, Z5
 	VSUBPS      Z0, Z4, Z4
-	VMULPS      Z3, Z4, Z4
+	VMULPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z0
 	VFMADD231PS Z5, Z4, Z0
 	VMOVUPS     Z0, K1, (SI)
@@ -36963,19 +36845,10 @@ r66:
 	VMOVUPS     Z0, K1, (DI)
 	VMOVUPS.Z   (BX), K1, Z0
 	VMULPS      Z0, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VFMADD231PS Z5, Z4, Z2
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z4, Z3
 
 d66:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0x4e, X1, X0
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0xb1, X1, X0
-	VADDPS        X0, X1, X1
-	MOVSS         X1, s+56(FP)
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
 	VEXTRACTF128  $0x01, Y2, X0
@@ -36984,26 +36857,31 @@ d66:
 	VADDPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VADDPS        X0, X1, X1
-	MOVSS         X1, q+60(FP)
+	VMOVSS        X1, s+56(FP)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, q+60(FP)
 	VZEROUPPER
 	RET
 
 // func rlayergrad_avx512(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayergrad_avx512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         d+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        s+48(FP), X2
-	VBROADCASTSS X2, Z2
-	MOVSS        q+52(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS m+40(FP), Z0
+	VBROADCASTSS is+44(FP), Z1
+	VBROADCASTSS s+48(FP), Z2
+	VBROADCASTSS q+52(FP), Z3
 	SUBQ         $0x10, AX
 	JLT          r67
 
@@ -37216,7 +37094,7 @@ d73:
 	RET
 
 // func rsum_avx2(n int, x *float32) float64
-// Requires: AVX, SSE2
+// Requires: AVX
 TEXT ·rsum_avx2(SB), NOSPLIT, $0-24
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -37256,12 +37134,12 @@ d76:
 	VADDPD       X1, X0, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+16(FP)
+	VMOVSD       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func rdot_avx2(n int, x *float32, y *float32) float64
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -37311,17 +37189,16 @@ d77:
 	VADDPD       X1, X0, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+24(FP)
+	VMOVSD       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func rsqdev_avx2(n int, x *float32, m float32) float64
-// Requires: AVX, AVX2, FMA3, SSE, SSE2
+// Requires: AVX, FMA3
 TEXT ·rsqdev_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
-	MOVSS        m+16(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS m+16(FP), Y0
 	VCVTPS2PD    X0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -37364,7 +37241,7 @@ d78:
 	VADDPD       X0, X2, X1
 	VPERMILPD    $0x01, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, ret+24(FP)
+	VMOVSD       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -37445,7 +37322,7 @@ d79:
 	RET
 
 // func rmax_avx2(n int, x *float32) (m float32, nan uint32)
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·rmax_avx2(SB), NOSPLIT, $0-24
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -37483,7 +37360,7 @@ d80:
 	VMAXPS       X2, X0, X0
 	VPERMILPS    $0xb1, X0, X2
 	VMAXPS       X2, X0, X0
-	MOVSS        X0, m+16(FP)
+	VMOVSS       X0, m+16(FP)
 	VEXTRACTF128 $0x01, Y1, X0
 	VORPS        X0, X1, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -37496,13 +37373,12 @@ d80:
 	RET
 
 // func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        m+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS m+24(FP), Y0
 	VXORPS       Y1, Y1, Y1
 	SUBQ         $0x08, AX
 	JLT          r81
@@ -37587,22 +37463,20 @@ d81:
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, ret+32(FP)
+	VMOVSS       X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func rlayer_avx2(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayer_avx2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         b+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS m+40(FP), Y0
+	VBROADCASTSS is+44(FP), Y1
 	SUBQ         $0x08, AX
 	JLT          r82
 
@@ -37641,7 +37515,7 @@ d82:
 	RET
 
 // func rlayersums_avx2(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -37649,10 +37523,8 @@ TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	MOVQ         w+24(FP), BX
 	MOVQ         ds+32(FP), SI
 	MOVQ         db+40(FP), DI
-	MOVSS        m+48(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+52(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS m+48(FP), Y0
+	VBROADCASTSS is+52(FP), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
@@ -37710,33 +37582,29 @@ d83:
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, s+56(FP)
+	VMOVSS       X1, s+56(FP)
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, q+60(FP)
+	VMOVSS       X1, q+60(FP)
 	VZEROUPPER
 	RET
 
 // func rlayergrad_avx2(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayergrad_avx2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         d+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        s+48(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        q+52(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS m+40(FP), Y0
+	VBROADCASTSS is+44(FP), Y1
+	VBROADCASTSS s+48(FP), Y2
+	VBROADCASTSS q+52(FP), Y3
 	SUBQ         $0x08, AX
 	JLT          r84
 
@@ -45237,7 +45105,7 @@ wholesparse2_group:
 	RET
 
 // func tohalf_avx512(n int, x *float32, y *uint16) float32
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tohalf_avx512(SB), NOSPLIT, $0-28
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -45262,7 +45130,7 @@ tohalf_avx512:
 	VMAXPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VMAXPS        X0, X1, X1
-	MOVSS         X1, ret+24(FP)
+	VMOVSS        X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -46759,7 +46627,7 @@ valueshalf64x4_row:
 	RET
 
 // func tohalf_avx2(n int, x *float32, y *uint16) float32
-// Requires: AVX, F16C, SSE
+// Requires: AVX, F16C
 TEXT ·tohalf_avx2(SB), NOSPLIT, $0-28
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -46782,7 +46650,7 @@ tohalf_avx2:
 	VMAXPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VMAXPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
