@@ -81,10 +81,12 @@ func lowerReduce(l *lowering, n *graph.Node) (done bool, why string) {
 			outer *= k
 		}
 	}
-	switch len(as) {
-	case lead:
+	switch {
+	case outer == 1: // a single number
+		return lines(l, n, 1, inner, mean)
+	case len(as) == lead:
 		return columns(l, n, n.In(0), plain, inner, outer, mean)
-	case trail:
+	case len(as) == trail:
 		return lines(l, n, outer, inner, mean)
 	}
 	for d := range s { // one axis in the middle

@@ -18,6 +18,7 @@ type resample struct {
 	per          int  // rows of the result a piece
 	copies       bool // every place is one of the input
 	lo, hi       int  // the longest run of places that lie side by side in the input, too
+	twice        bool // every place is there twice
 }
 
 func newResample(r op.Resampled, outer, inner int, fill float32) *resample {
@@ -27,6 +28,10 @@ func newResample(r op.Resampled, outer, inner int, fill float32) *resample {
 	}
 	for j, w := range r.Weight {
 		t.copies = t.copies && w == 1 && int(r.Start[j]) == j
+	}
+	t.twice = t.copies && r.Out == 2*r.In
+	for j, i := range r.At {
+		t.twice = t.twice && int(i) == j/2
 	}
 	for j := 0; t.copies && j < r.Out; {
 		k := j + 1
@@ -59,6 +64,13 @@ func (t *resample) Do(w *kernel.Worker, i int) {
 
 // line makes a line of single numbers.
 func (t *resample) line(x, y []float32) {
+	if t.twice {
+		for i, v := range x {
+			p := y[2*i : 2*i+2 : 2*i+2]
+			p[0], p[1] = v, v
+		}
+		return
+	}
 	if t.copies {
 		for j, i := range t.At[:t.lo] {
 			y[j] = x[i]
@@ -109,6 +121,72 @@ func (t *resample) row(x, y []float32, j int) {
 	}
 }
 
+// copied copies along two axes that lie side by side: rows of x [outer, In of rows, In of
+// places, inner], and places within them.
+type copied struct {
+	rows, places *resample
+	x, y         []float32
+	outer        int
+	per          int // rows of the result a piece
+}
+
+// copiedRows joins the tables of two such axes into one pass, where both only copy; nil
+// where they are others.
+func copiedRows(rs []op.Resampled, shape []int, axis func(op.Resampled) int) *copied {
+	if len(rs) != 2 {
+		return nil
+	}
+	a, b := rs[0], rs[1]
+	if axis(a) > axis(b) {
+		a, b = b, a
+	}
+	if axis(b) != axis(a)+1 {
+		return nil
+	}
+	outer, inner := 1, 1
+	for _, d := range shape[:axis(a)] {
+		outer *= d
+	}
+	for _, d := range shape[axis(b)+1:] {
+		inner *= d
+	}
+	t := &copied{rows: newResample(a, outer, b.Out*inner, 0), places: newResample(b, outer*a.Out, inner, 0), outer: outer, per: max(1, chunk/(b.Out*inner))}
+	if !t.rows.copies || !t.places.copies {
+		return nil
+	}
+	return t
+}
+
+func (t *copied) run(p *kernel.Pool) { p.Run((t.outer*t.rows.Out+t.per-1)/t.per, t) }
+
+// Do makes some rows; one that is the row before it once more is copied from there.
+func (t *copied) Do(w *kernel.Worker, i int) {
+	inner := t.places.inner
+	in, out := t.places.In*inner, t.places.Out*inner
+	last := -1
+	for r := i * t.per; r < min(t.outer*t.rows.Out, (i+1)*t.per); r++ {
+		from := r/t.rows.Out*t.rows.In + int(t.rows.At[r%t.rows.Out])
+		x, y := t.x[from*in:(from+1)*in], t.y[r*out:(r+1)*out]
+		switch {
+		case from == last:
+			copy(y, t.y[(r-1)*out:r*out])
+		case inner == 1:
+			t.places.line(x, y)
+		default:
+			p := t.places
+			for j := 0; j < p.Out; j++ {
+				n := 1
+				if j == p.lo {
+					n = p.hi - p.lo
+				}
+				copy(y[j*inner:(j+n)*inner], x[int(p.At[j])*inner:])
+				j += n - 1
+			}
+		}
+		last = from
+	}
+}
+
 // lowerResize plans a resizing, or the gradient of one, axis by axis. Lines of single
 // numbers come first where they become longer, else last, when they are fewest.
 func lowerResize(l *lowering, n *graph.Node) (done bool, why string) {
@@ -147,6 +225,11 @@ func (l *lowering) resampled(n *graph.Node, name string, rs []op.Resampled, fill
 		rs = slices.Insert(slices.Delete(rs, k, k+1), 0, last)
 	}
 	from := l.get(x, lay, n)
+	if t := copiedRows(rs, shape, axis); t != nil {
+		yb := l.make(y, lay)
+		l.emit(n, name, []*buffer{from}, []*buffer{yb}, func() { t.x, t.y = from.data, yb.data }, t.run)
+		return
+	}
 	if len(rs) == 0 {
 		l.view(y, lay, from)
 		return

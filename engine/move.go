@@ -79,10 +79,18 @@ func (m *move) Do(w *kernel.Worker, i int) {
 			copy(m.y[y:y+m.length], m.x[x:x+m.length])
 			continue
 		}
-		for range m.length {
-			m.y[y] = m.x[x]
-			x += m.stepX
-			y += m.stepY
+		from, to, step := m.x[x:], m.y[y:], m.stepX
+		if m.stepY == 1 {
+			to = to[:m.length]
+			for i := range to {
+				to[i] = from[i*step]
+			}
+			continue
+		}
+		at := 0
+		for i := range m.length {
+			to[at] = from[i*step]
+			at += m.stepY
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package op
 
 import (
+	"container/heap"
 	"fmt"
-	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -33,6 +33,21 @@ func (b *box) overlap(c *box) float64 {
 type candidate struct {
 	score float64
 	box   int
+}
+
+// best is a queue of candidates: the best first, of equals the first.
+type best []candidate
+
+func (b best) Len() int { return len(b) }
+func (b best) Less(i, j int) bool {
+	return b[i].score > b[j].score || b[i].score == b[j].score && b[i].box < b[j].box
+}
+func (b best) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+func (b *best) Push(x any)   { *b = append(*b, x.(candidate)) }
+func (b *best) Pop() any {
+	x := (*b)[len(*b)-1]
+	*b = (*b)[:len(*b)-1]
+	return x
 }
 
 // NonMaxSuppression(boxes [B N 4], scores [B C N], most, overlap, score) keeps
@@ -102,18 +117,11 @@ var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
 					order = append(order, candidate{v, i})
 				}
 			}
-			slices.SortFunc(order, func(p, q candidate) int { // the best first, of equals the first
-				switch {
-				case p.score > q.score || p.score == q.score && p.box < q.box:
-					return -1
-				}
-				return 1
-			})
+			queue := best(order)
+			heap.Init(&queue)
 		next:
-			for _, k := range order {
-				if float64(len(kept)) >= most {
-					break
-				}
+			for len(queue) > 0 && float64(len(kept)) < most {
+				k := heap.Pop(&queue).(candidate)
 				c := &boxes[k.box]
 				for i := range kept {
 					if kept[i].overlap(c) > limit {
