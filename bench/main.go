@@ -61,6 +61,7 @@ type options struct {
 	svg     string
 	per     time.Duration
 	solo    string
+	cpu     bool
 }
 
 func main() {
@@ -75,8 +76,9 @@ func main() {
 	page := flag.String("page", "", "put the rows as a table into this Markdown file")
 	per := flag.Duration("per", 60*time.Millisecond, "time of one side in one round")
 	solo := flag.String("solo", "", "run one work of Pare's alone, three times, and print the peak memory")
+	cpu := flag.Bool("cpu", false, "measure the time of processors, not of the clock: for machines that others use too, with one thread")
 	flag.Parse()
-	o := options{repeats: *repeats, python: *python, out: *out, page: *page, svg: *svg, per: *per, solo: *solo}
+	o := options{cpu: *cpu, repeats: *repeats, python: *python, out: *out, page: *page, svg: *svg, per: *per, solo: *solo}
 	err := o.parse(*only, *threads)
 	if err == nil {
 		err = setISA(*isa)
@@ -141,7 +143,11 @@ func run(o options) error {
 		return plot(o.svg, o.python, dir)
 	}
 	var rows []Row
-	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's time / Pare's", cpu(), kernel.Level(), o.repeats)
+	time := "time"
+	if o.cpu {
+		time = "processor time"
+	}
+	head := fmt.Sprintf("%s, instructions %v, %d rounds, peer's %s / Pare's", cpu(), kernel.Level(), o.repeats, time)
 	fmt.Println(head)
 	for _, t := range o.threads {
 		r, err := duels(all, o, t)
@@ -176,6 +182,7 @@ func duels(all []work, o options, threads int) (rows []Row, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p.cpu = o.cpu
 	for _, w := range all {
 		if !o.only.MatchString(w.Group + "/" + w.Name) {
 			continue
@@ -188,6 +195,7 @@ func duels(all []work, o options, threads int) (rows []Row, err error) {
 			if p, err = startPeer(o.python, threads); err != nil {
 				return nil, err
 			}
+			p.cpu = o.cpu
 		}
 	}
 	p.stop()
@@ -206,7 +214,7 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 	mine := func(loops int) (float64, error) {
 		p.pause()
 		defer p.resume()
-		return timed(ours, loops)
+		return timed(ours, loops, p.cpu)
 	}
 	var theirs func(loops int) (float64, error)
 	if w.own != nil {
@@ -215,7 +223,7 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 			return fail(err)
 		}
 		defer done()
-		theirs = func(loops int) (float64, error) { return timed(f, loops) }
+		theirs = func(loops int) (float64, error) { return timed(f, loops, p.cpu) }
 	} else {
 		id, err := p.prepare(w.theirs)
 		if err != nil {
@@ -259,21 +267,26 @@ func duel(w work, p *peer, threads, repeats int, per time.Duration) Row {
 	return r
 }
 
-// timed is the time of one run; where there are several, one more runs before
-// them, as it does on the peer's side.
-func timed(f func() error, loops int) (float64, error) {
+// timed is the time of one run, of the process's own where cpu is set; where there are
+// several, one more runs before them, as it does on the peer's side.
+func timed(f func() error, loops int, cpu bool) (float64, error) {
 	if loops > 1 {
 		if err := f(); err != nil {
 			return 0, err
 		}
 	}
-	t := time.Now()
+	start := time.Now()
+	now := func() time.Duration { return time.Since(start) }
+	if cpu {
+		now = processorTime
+	}
+	t := now()
 	for range loops {
 		if err := f(); err != nil {
 			return 0, err
 		}
 	}
-	return time.Since(t).Seconds() / float64(loops), nil
+	return (now() - t).Seconds() / float64(loops), nil
 }
 
 func (r Row) print() {

@@ -25,7 +25,7 @@ func alone(all []work, name string) error {
 			return err
 		}
 		defer done()
-		if _, err := timed(f, 3); err != nil {
+		if _, err := timed(f, 3, false); err != nil {
 			return err
 		}
 		b, err := os.ReadFile("/proc/self/status")

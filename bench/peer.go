@@ -21,6 +21,7 @@ type peer struct {
 	in     io.WriteCloser
 	out    *bufio.Scanner
 	broken error
+	cpu    bool // time is that of the process
 }
 
 // script is peers.py next to this file.
@@ -96,7 +97,7 @@ func (p *peer) prepare(job map[string]any) (int, error) {
 }
 
 func (p *peer) run(id, loops int) (float64, error) {
-	a, err := p.ask(map[string]any{"run": id, "loops": loops})
+	a, err := p.ask(map[string]any{"run": id, "loops": loops, "cpu": p.cpu})
 	return a.Seconds, err
 }
 

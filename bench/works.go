@@ -30,6 +30,7 @@ func works(dir string) []work {
 	all = append(all, structured()...)
 	all = append(all, sparseTraining()...)
 	all = append(all, movingMasks()...)
+	all = append(all, operatorWorks(dir)...)
 	return all
 }
 

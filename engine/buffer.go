@@ -15,7 +15,7 @@ type layout uint8
 
 const (
 	plain layout = iota // as ONNX has it
-	nhwc                // rank 4, channels last
+	nhwc                // channels last, of values with spatial axes: [N C ...] of rank 3 and more
 )
 
 // buffer is a piece of memory with a lifetime in steps.
@@ -129,6 +129,15 @@ func (p *Program) memory(bufs []*buffer) error {
 		}
 	}
 	return nil
+}
+
+// pixels is the product of the spatial axes of a shape [N C ...].
+func pixels(s []int) int {
+	n := 1
+	for _, d := range s[2:] {
+		n *= d
+	}
+	return n
 }
 
 // sizeOf is the number of elements of a value whose shape is known.

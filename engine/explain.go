@@ -12,6 +12,10 @@ type StepInfo struct {
 	Kernel string        `json:"kernel"`
 	Why    string        `json:"why,omitempty"` // the reason where there was a choice, or where there is no kernel
 	Time   time.Duration `json:"time"`          // mean of a run, where profiled
+
+	// Within names the node whose subgraph the step is of, and those around it: its
+	// time is part of that node's. Empty: it is the graph's own.
+	Within string `json:"within,omitempty"`
 }
 
 // String describes the step in a line.
@@ -37,17 +41,19 @@ func (p *Program) Plan() []StepInfo {
 			i.Time = s.spent / time.Duration(s.runs)
 		}
 		out = append(out, i)
+		if s.within != nil {
+			out = append(out, s.within()...)
+		}
+	}
+	if p.late != nil {
+		out = append(out, p.late.steps(p.why)...)
 	}
 	return out
 }
 
 // Explain says in a line for each step how it is done, and why where there was a
-// choice or where it is done slowly. The plan of a graph whose sizes depend on
-// data has no steps: one line says why all of it is evaluated by definition.
+// choice or where it is done slowly, those of subgraphs behind the node that has them.
 func (p *Program) Explain() []string {
-	if p.dynamic {
-		return []string{"every node is evaluated by definition: " + p.why}
-	}
 	var out []string
 	for _, i := range p.Plan() {
 		out = append(out, i.String())

@@ -80,7 +80,7 @@ func (p *Program) CheckMemory() error {
 		}
 	}
 	for _, o := range p.outputs {
-		if o.Const == nil && o.DType == tensor.Float32 && !p.dynamic {
+		if o.Const == nil && o.DType == tensor.Float32 && p.at[o] != nil {
 			if err := whole(p.at[o].buf[plain], fmt.Sprintf("output %q", o.Name)); err != nil {
 				return err
 			}

@@ -18,6 +18,7 @@ type definition struct {
 	outer    []*graph.Value // what its subgraphs read
 	in       []*tensor.Tensor
 	captured map[*graph.Value]*tensor.Tensor
+	bodies   *bodies // of a node with subgraphs
 }
 
 // fallback plans a node that has no kernel; why says what is missing.
@@ -47,7 +48,23 @@ func (l *lowering) fallback(n *graph.Node, why string) {
 			l.at[o] = &place{t: tensor.New(o.DType, dims(o)...)}
 		}
 	}
-	l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval})
+	s := l.add(&step{node: n, kernel: "reference", why: why, reads: reads, writes: writes, bind: d.bind, run: d.eval})
+	if len(n.Subgraphs()) == 0 {
+		return
+	}
+	s.within = func() []StepInfo { return stepsWithin(n, d.bodies) }
+	l.setup = append(l.setup, func() error { // memory is there
+		near := map[*graph.Value]*tensor.Tensor{}
+		for _, v := range d.outer {
+			if v.Const == nil && v.DType == tensor.Float32 {
+				near[v] = d.header(v)
+			}
+		}
+		if d.bodies = l.bodiesOf(n, near); d.bodies.whole {
+			s.kernel, s.why = "planned bodies", ""
+		}
+		return nil
+	})
 }
 
 // bind gives the definition the float32 values that it reads, whose memory stays.
@@ -69,7 +86,7 @@ func (d *definition) header(v *graph.Value) *tensor.Tensor {
 }
 
 // eval evaluates the node. Values of other types are tensors that move.
-func (d *definition) eval(ctx context.Context, _ *kernel.Pool) error {
+func (d *definition) eval(ctx context.Context, pool *kernel.Pool) error {
 	for i, v := range d.n.Inputs {
 		if v != nil && v.Const == nil && v.DType != tensor.Float32 {
 			d.in[i] = d.at[v].t
@@ -80,7 +97,7 @@ func (d *definition) eval(ctx context.Context, _ *kernel.Pool) error {
 			d.captured[v] = d.at[v].t
 		}
 	}
-	out, err := op.EvalNode(ctx, d.most, d.n, d.opset, d.in, d.captured)
+	out, err := op.EvalNode(ctx, d.most, d.n, d.opset, d.in, d.captured, d.bodies.way(pool))
 	if err != nil {
 		return err
 	}

@@ -158,13 +158,13 @@ func (l *lowering) get(v *graph.Value, f layout, n *graph.Node) *buffer {
 		}
 	}
 	s := dims(v)
-	if len(s) == 4 && (s[1] == 1 || s[2]*s[3] == 1) || len(s) != 4 {
-		// one channel or one pixel: both layouts are the same
+	if len(s) < 3 || s[1] == 1 || pixels(s) == 1 {
+		// no, one channel or one pixel: both layouts are the same
 		l.view(v, f, q.buf[1-f])
 		return q.buf[f]
 	}
 	from, to := q.buf[1-f], l.make(v, f)
-	t := &kernel.TransposeTask{Batch: s[0], M: s[1], N: s[2] * s[3]}
+	t := &kernel.TransposeTask{Batch: s[0], M: s[1], N: pixels(s)}
 	what := "to NHWC"
 	if f == plain {
 		t.M, t.N = t.N, t.M

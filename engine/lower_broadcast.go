@@ -66,7 +66,7 @@ func lowerSumTo(l *lowering, n *graph.Node) (done bool, why string) {
 		return no("it is empty")
 	case isTail(sl, sx):
 		return columns(l, n, x, plain, sizeOf(x)/k, k, false)
-	case perChannel(sl, sx):
+	case perChannel(sl, sx) && (len(sx) == 4 || l.has(x, nhwc) || !isHead(sl, sx)):
 		return columns(l, n, x, nhwc, sizeOf(x)/k, k, false)
 	case isHead(sl, sx):
 		return lines(l, n, k, sizeOf(x)/k, false)
@@ -110,9 +110,9 @@ func lowerBroadcastTo(l *lowering, n *graph.Node) (done bool, why string) {
 	if x.DType != tensor.Float32 {
 		return no("%q is %v; kernels compute in float32", x.Name, x.DType)
 	}
-	if len(sx) == 4 && len(sy) == 4 && sx[0] == sy[0] && sx[1] == sy[1] && sx[2]*sx[3] == 1 {
+	if len(sx) > 3 && len(sy) == len(sx) && sx[0] == sy[0] && sx[1] == sy[1] && pixels(sx) == 1 {
 		xb, yb := l.get(x, plain, n), l.make(y, nhwc)
-		c, pix := sy[1], sy[2]*sy[3]
+		c, pix := sy[1], pixels(sy)
 		l.emit(n, "repeat over pixels", []*buffer{xb}, []*buffer{yb}, nil, func(*kernel.Pool) {
 			for i := range sy[0] * pix {
 				copy(yb.data[i*c:(i+1)*c], xb.data[i/pix*c:])
@@ -164,11 +164,14 @@ func isHead(s, z []int) bool {
 	return true
 }
 
-// perChannel says whether s is [C,1,1], with or without a 1 before it, where z
-// is an image [N,C,H,W].
+// perChannel says whether s is [C,1,...], with or without a 1 before it, where z
+// is [N,C,...] with spatial axes.
 func perChannel(s, z []int) bool {
-	if len(s) == 4 && s[0] == 1 {
+	if len(z) < 3 {
+		return false
+	}
+	if len(s) == len(z) && s[0] == 1 {
 		s = s[1:]
 	}
-	return len(z) == 4 && len(s) == 3 && s[0] == z[1] && s[1]*s[2] == 1
+	return len(s) == len(z)-1 && s[0] == z[1] && isHead(s, append([]int{z[1]}, z[2:]...))
 }

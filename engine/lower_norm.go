@@ -7,21 +7,21 @@ import (
 	"pare/internal/kernel"
 )
 
-// rowsOf views an activation as [rows, channels]: NHWC for rank 4, plain for
-// rank 2.
+// rowsOf views an activation as [rows, channels]: with channels last where it has
+// spatial axes, plain for rank 2.
 func rowsOf(v *graph.Value) (f layout, rows, c int, ok bool) {
 	s := dims(v)
-	switch len(s) {
-	case 4:
-		return nhwc, s[0] * s[2] * s[3], s[1], true
-	case 2:
+	switch {
+	case len(s) > 2:
+		return nhwc, s[0] * pixels(s), s[1], true
+	case len(s) == 2:
 		return plain, s[0], s[1], true
 	}
 	return plain, 0, 0, false
 }
 
 func noChannels(x *graph.Value) (done bool, why string) {
-	return no("normalisation of %v: kernels take [N C] and [N C H W]", x.Shape)
+	return no("normalisation of %v: kernels take [N C] and [N C ...]", x.Shape)
 }
 
 // lowerBatchNormTrain plans a normalisation by the statistics of the batch.

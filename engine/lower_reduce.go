@@ -5,18 +5,18 @@ import (
 	"pare/internal/kernel"
 )
 
-// lowerSpatial sums or averages over height and width.
+// lowerSpatial sums or averages over the spatial axes.
 func lowerSpatial(l *lowering, n *graph.Node, mean bool) (done bool, why string) {
 	s := dims(n.In(0))
-	if len(s) != 4 || s[2]*s[3] == 0 {
-		return no("pooling over %v: kernels take images", n.In(0).Shape)
+	if len(s) < 3 || pixels(s) == 0 {
+		return no("pooling over %v: kernels take values with spatial axes", n.In(0).Shape)
 	}
-	t := &midSum{outer: s[0], mid: s[2] * s[3], c: s[1], f: 1}
+	t := &midSum{outer: s[0], mid: pixels(s), c: s[1], f: 1}
 	if mean {
 		t.f = 1 / float32(t.mid)
 	}
 	if !l.has(n.In(0), nhwc) {
-		return lines(l, n, s[0]*s[1], s[2]*s[3], mean)
+		return lines(l, n, s[0]*s[1], pixels(s), mean)
 	}
 	xb := l.get(n.In(0), nhwc, n)
 	yb := l.make(n.Out(0), plain)
@@ -61,10 +61,10 @@ func lowerReduce(l *lowering, n *graph.Node) (done bool, why string) {
 		return no("%v is empty, or its axes are known only at run time", n.In(0).Shape)
 	}
 	switch {
-	case len(s) == 4 && len(as) == 2 && as[2] && as[3]:
+	case len(s) > 2 && len(as) == len(s)-2 && !as[0] && !as[1]:
 		return lowerSpatial(l, n, mean)
-	case len(s) == 4 && len(as) == 3 && as[0] && as[2] && as[3]:
-		return columns(l, n, n.In(0), nhwc, s[0]*s[2]*s[3], s[1], mean)
+	case len(s) > 2 && len(as) == len(s)-1 && !as[1]:
+		return columns(l, n, n.In(0), nhwc, s[0]*pixels(s), s[1], mean)
 	}
 	lead, trail := 0, 0 // axes reduced at the front, at the end
 	for as[lead] {
@@ -81,10 +81,12 @@ func lowerReduce(l *lowering, n *graph.Node) (done bool, why string) {
 			outer *= k
 		}
 	}
-	switch len(as) {
-	case lead:
+	switch {
+	case outer == 1: // a single number
+		return lines(l, n, 1, inner, mean)
+	case len(as) == lead:
 		return columns(l, n, n.In(0), plain, inner, outer, mean)
-	case trail:
+	case len(as) == trail:
 		return lines(l, n, outer, inner, mean)
 	}
 	for d := range s { // one axis in the middle

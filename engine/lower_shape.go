@@ -40,6 +40,39 @@ func lowerTranspose(l *lowering, n *graph.Node) (done bool, why string) {
 	return true, ""
 }
 
+// lowerDepth moves blocks of pixels to channels, or back.
+func lowerDepth(l *lowering, n *graph.Node) (done bool, why string) {
+	x, y := n.In(0), n.Out(0)
+	if x.DType != tensor.Float32 || sizeOf(y) == 0 {
+		return noMove(x)
+	}
+	s, deep, wide := n.Int("blocksize", 0), x, y
+	if n.Op == "SpaceToDepth" {
+		deep, wide = y, x
+	}
+	lay := l.prefer(x)
+	dd, dw := stridesIn(dims(deep), lay), stridesIn(dims(wide), lay)
+	c, h, w := dims(wide)[1], dims(deep)[2], dims(deep)[3]
+	row, col, ch := s*c*dd[1], c*dd[1], dd[1] // of the deep one: rows and columns of a block, and channels
+	if n.Str("mode", "DCR") == "CRD" {
+		row, col, ch = s*dd[1], dd[1], s*s*dd[1]
+	}
+	// batch, rows, rows of a block, columns, columns of a block, channels
+	shape := []int{dims(x)[0], h, s, w, s, c}
+	a := []int{dd[0], dd[2], row, dd[3], col, ch}
+	b := []int{dw[0], s * dw[2], dw[2], s * dw[3], dw[3], dw[1]}
+	if lay == plain { // channels outside, columns inside
+		for _, v := range [][]int{shape, a, b} {
+			v[1], v[2], v[3], v[5] = v[5], v[1], v[2], v[3]
+		}
+	}
+	if n.Op == "SpaceToDepth" {
+		a, b = b, a
+	}
+	l.emitMove(n, "blocks of pixels", l.get(x, lay, n), l.make(y, lay), newMove(shape, a, b, 0, 0))
+	return true, ""
+}
+
 // axisOf is the axis of Concat and Split, from the front.
 func axisOf(n *graph.Node, like *graph.Value) int {
 	a := n.Int("axis", 0)
@@ -75,7 +108,7 @@ func lowerConcat(l *lowering, n *graph.Node) (done bool, why string) {
 		shape, sx, sy := dims(x), stridesIn(dims(x), lay), stridesIn(dims(y), lay)
 		by := off * sy[a]
 		off += shape[a]
-		order4(lay, shape, sx, sy)
+		inOrder(lay, shape, sx, sy)
 		ms = append(ms, newMove(shape, sx, sy, 0, by))
 		xs = append(xs, l.get(x, lay, n))
 	}
@@ -106,7 +139,7 @@ func lowerSplit(l *lowering, n *graph.Node) (done bool, why string) {
 		shape, sx, sy := dims(y), stridesIn(dims(x), lay), stridesIn(dims(y), lay)
 		bx := off * sx[a]
 		off += shape[a]
-		order4(lay, shape, sx, sy)
+		inOrder(lay, shape, sx, sy)
 		l.emitMove(n, "split", xb, l.make(y, lay), newMove(shape, sx, sy, bx, 0))
 	}
 	return true, ""

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"pare/graph"
+	"pare/graph/op"
 	"pare/internal/kernel"
 	"pare/tensor"
 )
@@ -100,7 +101,7 @@ func lowerSlice(l *lowering, n *graph.Node) (done bool, why string) {
 	lay := l.prefer(x)
 	shape, sx, off := window(ps, stridesIn(dims(x), lay))
 	sy := stridesIn(dims(y), lay)
-	order4(lay, shape, sx, sy)
+	inOrder(lay, shape, sx, sy)
 	m := newMove(shape, sx, sy, off, 0)
 	l.emitMove(n, "slice", l.get(x, lay, n), l.make(y, lay), m)
 	return true, ""
@@ -120,7 +121,7 @@ func into(l *lowering, n *graph.Node, ps []part, name string) {
 	lay := l.prefer(x)
 	shape, sy, off := window(ps, stridesIn(dims(y), lay))
 	sx := stridesIn(dims(x), lay)
-	order4(lay, shape, sx, sy)
+	inOrder(lay, shape, sx, sy)
 	m := newMove(shape, sx, sy, 0, off)
 	xb, yb := l.get(x, lay, n), l.make(y, lay)
 	l.emit(n, name, []*buffer{xb}, []*buffer{yb}, func() { m.x, m.y = xb.data, yb.data }, func(p *kernel.Pool) {
@@ -142,40 +143,40 @@ func lowerSliceGrad(l *lowering, n *graph.Node) (done bool, why string) {
 	return true, ""
 }
 
+// lowerPad plans a padding by zeros as a move, and any other, or the gradient of one,
+// by tables.
 func lowerPad(l *lowering, n *graph.Node) (done bool, why string) {
 	x := n.In(0)
-	rank := len(x.Shape)
-	p := n.Ints("pads")
-	if v := n.In(1); v != nil {
-		var ok bool
-		if p, ok = constInts(v); !ok {
-			return no("how much is added is known only at run time")
-		}
-	}
-	if m := n.Str("mode", "constant"); m != "constant" {
-		return no("the mode is %q; kernels pad with zeros", m)
-	}
-	if v, ok := n.In(2), n.Float("value", 0) == 0; !ok || v != nil && !isZero(v) {
-		return no("it pads with something other than a constant zero")
-	}
-	if n.In(3) != nil || len(p) != 2*rank {
-		return no("axes are given")
-	}
-	if x.DType != tensor.Float32 || sizeOf(x) == 0 {
+	if x.DType != tensor.Float32 || sizeOf(x) == 0 || sizeOf(n.Out(0)) == 0 {
 		return noMove(x)
 	}
-	var ps []part
-	for d, k := range dims(x) {
-		if p[d] < 0 || p[d+rank] < 0 {
-			return no("negative padding")
-		}
-		ps = append(ps, part{p[d], 1, k})
+	rs, fill, err := op.Paddings(n)
+	if err != nil {
+		return no("%v", err)
 	}
-	into(l, n, ps, "pad")
+	if ps, ok := inZeros(n, rs, fill); ok {
+		into(l, n, ps, "pad")
+	} else {
+		l.resampled(n, "pad an axis", rs, fill)
+	}
 	return true, ""
 }
 
-// isZero says whether a value is the constant number zero.
-func isZero(v *graph.Value) bool {
-	return v.IsConst() && v.Const.F32() != nil && v.Const.Len() == 1 && v.Const.F32()[0] == 0
+// inZeros gives the place of the input in the result of a padding by zeros.
+func inZeros(n *graph.Node, rs []op.Resampled, fill float32) (ps []part, ok bool) {
+	if n.Op != "Pad" || fill != 0 || n.Str("mode", "constant") != "constant" {
+		return nil, false
+	}
+	for _, k := range dims(n.In(0)) {
+		ps = append(ps, part{0, 1, k})
+	}
+	for _, r := range rs {
+		if len(r.At) != r.In { // some of it is cut off
+			return nil, false
+		}
+		for r.Beyond[ps[r.Axis].start] {
+			ps[r.Axis].start++
+		}
+	}
+	return ps, true
 }

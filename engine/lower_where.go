@@ -10,12 +10,7 @@ import (
 // have it, is one pass: the comparison is done where it is read.
 
 // comparisons by operator.
-var comparisons = map[string]func(x, s float32) bool{
-	"Greater":        func(x, s float32) bool { return x > s },
-	"GreaterOrEqual": func(x, s float32) bool { return x >= s },
-	"Less":           func(x, s float32) bool { return x < s },
-	"LessOrEqual":    func(x, s float32) bool { return x <= s },
-}
+var comparisons = map[string]kernel.Comparison{"Greater": kernel.Above, "GreaterOrEqual": kernel.NotBelow, "Less": kernel.Below, "LessOrEqual": kernel.NotAbove}
 
 // number is the value of a constant of one float32.
 func number(v *graph.Value) (float32, bool) {
@@ -28,7 +23,10 @@ func number(v *graph.Value) (float32, bool) {
 // choosable says whether a Where can do its comparison itself.
 func choosable(n *graph.Node) bool {
 	c := n.In(0).From
-	if !n.Is("Where") || c == nil || c.Domain != "" || comparisons[c.Op] == nil {
+	if !n.Is("Where") || c == nil || c.Domain != "" {
+		return false
+	}
+	if _, ok := comparisons[c.Op]; !ok {
 		return false
 	}
 	x, z := c.In(0), n.Out(0)
@@ -60,22 +58,24 @@ func lowerComparison(l *lowering, n *graph.Node) (done bool, why string) {
 // chooser writes a where x compares with s, and b elsewhere. A nil a or b
 // stands for a number.
 type chooser struct {
-	x, a, b, z []float32
-	na, nb, s  float32
-	cmp        func(x, s float32) bool
+	x, a, b, z     []float32
+	s              float32
+	cmp            kernel.Comparison
+	splatA, splatB [1024]float32
 }
 
 // Do works on one chunk.
 func (t *chooser) Do(w *kernel.Worker, i int) {
-	for k := i * chunk; k < min(len(t.z), (i+1)*chunk); k++ {
-		v, all := t.nb, t.b
-		if t.cmp(t.x[k], t.s) {
-			v, all = t.na, t.a
+	for lo, hi := i*chunk, min(len(t.z), (i+1)*chunk); lo < hi; lo += len(t.splatA) {
+		end := min(hi, lo+len(t.splatA))
+		a, b := t.splatA[:end-lo], t.splatB[:end-lo]
+		if t.a != nil {
+			a = t.a[lo:end]
 		}
-		if all != nil {
-			v = all[k]
+		if t.b != nil {
+			b = t.b[lo:end]
 		}
-		t.z[k] = v
+		kernel.Choose(t.cmp, t.x[lo:end], t.s, a, b, t.z[lo:end])
 	}
 }
 
@@ -92,9 +92,9 @@ func lowerWhere(l *lowering, n *graph.Node) (done bool, why string) {
 	xb := l.get(c.In(0), lay, n)
 	reads := []*buffer{xb}
 	var from [2]*buffer
-	for i, to := range []*float32{&t.na, &t.nb} {
+	for i, to := range [][]float32{t.splatA[:], t.splatB[:]} {
 		v, ok := number(n.In(i + 1))
-		if *to = v; !ok {
+		if kernel.Fill(to, v); !ok {
 			from[i] = l.get(n.In(i+1), lay, n)
 			reads = append(reads, from[i])
 		}

@@ -79,10 +79,18 @@ func (m *move) Do(w *kernel.Worker, i int) {
 			copy(m.y[y:y+m.length], m.x[x:x+m.length])
 			continue
 		}
-		for range m.length {
-			m.y[y] = m.x[x]
-			x += m.stepX
-			y += m.stepY
+		from, to, step := m.x[x:], m.y[y:], m.stepX
+		if m.stepY == 1 {
+			to = to[:m.length]
+			for i := range to {
+				to[i] = from[i*step]
+			}
+			continue
+		}
+		at := 0
+		for i := range m.length {
+			to[at] = from[i*step]
+			at += m.stepY
 		}
 	}
 }
@@ -94,23 +102,29 @@ func (l *lowering) emitMove(n *graph.Node, name string, from, to *buffer, m *mov
 	l.emit(n, name, []*buffer{from}, []*buffer{to}, func() { m.x, m.y = from.data, to.data }, m.run)
 }
 
-// stridesIn gives the strides of a rank-4 shape in ONNX's order of axes for a
-// layout.
+// stridesIn gives the strides of a shape in ONNX's order of axes for a layout.
 func stridesIn(s []int, f layout) []int {
-	if f == plain || len(s) != 4 {
-		return tensor.Strides(s)
+	st := tensor.Strides(s)
+	if f == plain || len(s) < 3 {
+		return st
 	}
-	return []int{s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}
+	for d := range st[2:] {
+		st[2+d] *= s[1]
+	}
+	st[1] = 1
+	return st
 }
 
-// order4 puts axes in memory order for a layout, so that runs are long.
-func order4(f layout, xs ...[]int) {
+// inOrder puts axes in memory order for a layout, so that runs are long.
+func inOrder(f layout, xs ...[]int) {
 	if f != nhwc {
 		return
 	}
 	for _, s := range xs {
-		if len(s) == 4 {
-			s[1], s[2], s[3] = s[2], s[3], s[1]
+		if len(s) > 2 {
+			c := s[1]
+			copy(s[1:], s[2:])
+			s[len(s)-1] = c
 		}
 	}
 }

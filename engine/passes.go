@@ -38,7 +38,6 @@ var inference = append(slices.Clone(freezing), []pass{
 	{"prune", pruned},
 	{"sort", (*graph.Graph).Sort},
 	{"write out", writeOut},
-	{"one axis as images", asImages},
 }...)
 
 // passesOf lists the passes of a plan in order.

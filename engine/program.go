@@ -28,7 +28,8 @@ type Options struct {
 	// not change the graph. nil: nothing is called.
 	Trace func(pass string, g *graph.Graph)
 
-	forms *weightForms // that other plans of the same weights have made; nil: none
+	forms  *weightForms              // that other plans of the same weights have made; nil: none
+	inputs map[string]*tensor.Tensor // memory of inputs that is there already, with kernel.Slack behind it
 }
 
 // Program is a planned graph. It is not safe for concurrent use.
@@ -52,9 +53,10 @@ type Program struct {
 	cut     map[*graph.Value][]uint64    // masks of wanted values
 	whole   bool                         // wanted values are computed in full at present
 
-	most    int    // bytes that values may take
-	dynamic bool   // sizes depend on data: the reference evaluation is used
-	why     string // it is dynamic
+	most    int // bytes that values may take
+	options Options
+	late    *late  // what sizes that depend on data stand in front of; nil: nothing
+	why     string // there is such
 	results map[*graph.Value]*tensor.Tensor
 }
 
@@ -69,6 +71,7 @@ type step struct {
 	run    func(ctx context.Context, p *kernel.Pool) error
 	spent  time.Duration
 	runs   int
+	within func() []StepInfo // steps of the node's subgraphs; nil: it has none
 }
 
 // Compile plans g for concrete sizes of its symbolic dimensions. It computes
@@ -82,7 +85,7 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	c, m := g.Clone(false)
 	p := &Program{g: c, inputs: map[string]*tensor.Tensor{}, want: map[*graph.Value]int{}, at: map[*graph.Value]*place{},
 		weights: map[*tensor.Tensor][]*choice{}, grads: map[*graph.Value]*choice{}, cut: map[*graph.Value][]uint64{},
-		profile: opt.Profile, nOut: len(g.Outputs), most: mostOf(opt)}
+		profile: opt.Profile, nOut: len(g.Outputs), most: mostOf(opt), options: opt}
 	for _, o := range g.Outputs {
 		p.names = append(p.names, o.Name)
 	}
@@ -121,8 +124,19 @@ func Compile(g *graph.Graph, sizes map[string]int, opt Options, want ...*graph.V
 	}
 	for _, v := range c.Values() {
 		if _, ok := v.Shape.Ints(); !ok {
-			p.dynamic, p.why = true, fmt.Sprintf("value %q has shape %v, which depends on data", v.Name, v.Shape)
-			return p, nil
+			p.why = fmt.Sprintf("value %q has shape %v, which depends on data", v.Name, v.Shape)
+			opt.Consume = false // initialisers may be read in both parts
+			var early []*graph.Value
+			p.late, early = split(c, p.outputs)
+			p.late.profile = opt.Profile
+			p.late.opt, p.late.bodies = p.within(), make([]*bodies, len(p.late.ready))
+			p.late.spent = make([]time.Duration, len(p.late.ready))
+			for i, n := range p.late.ready {
+				p.late.bodies[i] = p.bodiesOf(n, nil)
+			}
+			defer func(all []*graph.Value) { p.outputs = all }(p.outputs)
+			p.outputs = early
+			break
 		}
 	}
 	if err := p.bounded(); err != nil {
@@ -160,8 +174,11 @@ func (p *Program) makeInputs() error {
 		if err := p.possible(v); err != nil {
 			return err
 		}
-		t := tensor.New(v.DType, dims(v)...)
-		if t.DType == tensor.Float32 {
+		t := p.options.inputs[v.Name]
+		if t == nil {
+			t = tensor.New(v.DType, dims(v)...)
+		}
+		if t.DType == tensor.Float32 && p.options.inputs[v.Name] == nil {
 			t.Data = make([]float32, t.Len()+kernel.Slack)[:t.Len()]
 		}
 		p.inputs[v.Name] = t
@@ -237,7 +254,7 @@ func (p *Program) result(i int) *tensor.Tensor {
 	if v.Const != nil {
 		return v.Const
 	}
-	if p.dynamic {
+	if p.at[v] == nil { // its size depends on data
 		return p.results[v]
 	}
 	return p.at[v].t
@@ -254,9 +271,6 @@ func (p *Program) RunContext(ctx context.Context) error { return p.run(ctx, p.po
 // run computes the outputs on a pool's threads. It ends between two steps once
 // done is closed; done may be nil.
 func (p *Program) run(ctx context.Context, pool *kernel.Pool, done <-chan struct{}) error {
-	if p.dynamic {
-		return p.runDynamic(ctx)
-	}
 	for _, s := range p.steps {
 		select {
 		case <-done:
@@ -275,22 +289,22 @@ func (p *Program) run(ctx context.Context, pool *kernel.Pool, done <-chan struct
 			s.runs++
 		}
 	}
+	if p.late != nil {
+		var err error
+		if p.results, err = p.late.run(ctx, pool, p.most, p.value); err != nil {
+			return err
+		}
+	}
 	p.keep()
 	return nil
 }
 
-// runDynamic evaluates a graph whose sizes are known only as it runs.
-func (p *Program) runDynamic(ctx context.Context) error {
-	res, err := op.RunWithin(ctx, p.most, p.g, p.inputs, p.outputs...)
-	if err != nil {
-		return err
+// value is what the planned part of the graph has for a value.
+func (p *Program) value(v *graph.Value) *tensor.Tensor {
+	if v.Const != nil {
+		return v.Const
 	}
-	p.results = map[*graph.Value]*tensor.Tensor{}
-	for _, v := range p.outputs {
-		p.results[v] = res[v.Name]
-	}
-	p.keep()
-	return nil
+	return p.at[v].t
 }
 
 // Bytes is the memory that the plan takes for activations.

@@ -39,17 +39,28 @@ func TestRules(t *testing.T) {
 			t.Errorf("no rule for %s", name)
 		}
 	}
+	for name := range shaped {
+		if seen[name] != "lowerUnary" || unaries[name] != nil {
+			t.Errorf("%s has no rule, or two functions", name)
+		}
+	}
+	for name := range arithmetics {
+		if seen[name] != "lowerArithmetic" {
+			t.Errorf("no rule for %s", name)
+		}
+	}
 }
 
 // What has no kernel says why.
 func TestExplain(t *testing.T) {
 	for want, f := range map[string]func(b *op.Builder, x *graph.Value) *graph.Value{
-		"there is no kernel for Sin":   func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Sin", x) },
+		"there is no kernel for Not":   func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Not", b.Op("IsNaN", x)) },
+		"number by number Sin":         func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Sin", x) },
 		"elementwise Relu":             func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Relu", x) },
-		"kernels pad with zeros":       func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "reflect") },
-		"pad":                          func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "constant") },
+		"pad an axis":                  func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "reflect") },
+		"): pad":                       func(b *op.Builder, x *graph.Value) *graph.Value { return padded(b, x, "constant") },
 		"kernels compute in float32":   func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Relu", double(b, x)) },
-		"by definition: value":         func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("NonZero", x) },
+		"which depends on data":        func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("NonZero", x) },
 		"both are repeated, or empty":  func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Add", x, column3(b)) },
 		"is not a comparison with a n": func(b *op.Builder, x *graph.Value) *graph.Value { return b.Op("Where", b.Op("IsNaN", x), x, x) },
 	} {

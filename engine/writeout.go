@@ -7,7 +7,7 @@ import (
 
 // writtenOut are operators without a kernel whose parts have kernels.
 var writtenOut = map[string]bool{
-	"Attention": true, "CausalConvWithState": true, "GRU": true, "GroupNormalization": true, "InstanceNormalization": true,
+	"Attention": true, "CausalConvWithState": true, "Einsum": true, "GRU": true, "GroupNormalization": true, "InstanceNormalization": true,
 	"LRN": true, "LSTM": true, "LpNormalization": true, "MeanVarianceNormalization": true, "RMSNormalization": true, "RNN": true,
 	"RotaryEmbedding": true, "SwiGLU": true,
 }

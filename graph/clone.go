@@ -37,6 +37,25 @@ func (g *Graph) Inline(body *Graph, args []*Value) []*Value {
 	return c.Outputs
 }
 
+// Lift copies a subgraph as a graph of its own: the values of the graphs around it
+// that it reads, initialisers excepted, become inputs behind its own. They are listed
+// in that order.
+func (g *Graph) Lift() (*Graph, []*Value) {
+	var outer []*Value
+	m := map[*Value]*Value{}
+	for _, v := range (&Node{Attrs: []Attr{MakeAttr("body", g)}}).Captures() {
+		if v.Const == nil {
+			outer = append(outer, v)
+			m[v] = &Value{Name: v.Name, DType: v.DType, Shape: slices.Clone(v.Shape)}
+		}
+	}
+	c := g.cloneInto(m, false)
+	for _, v := range outer {
+		c.Inputs = append(c.Inputs, m[v])
+	}
+	return c, outer
+}
+
 func (g *Graph) cloneInto(m map[*Value]*Value, deep bool) *Graph {
 	c := &Graph{Name: g.Name, Doc: g.Doc, Opset: maps.Clone(g.Opset), Meta: g.Meta, Unknown: slices.Clone(g.Unknown), Usage: Usage{Sizes: maps.Clone(g.Usage.Sizes), Drawn: g.Usage.Drawn, OutputOf: g.Usage.OutputOf}}
 	c.Meta.Props, c.Meta.Stored = slices.Clone(g.Meta.Props), slices.Clone(g.Meta.Stored)

@@ -205,11 +205,8 @@ func stack(parts []*tensor.Tensor, like *graph.Value) (*tensor.Tensor, error) {
 		if p.DType != first.DType || !slices.Equal(p.Shape, first.Shape) {
 			return nil, fmt.Errorf("round %d gives %v where the first gave %v", i, p, first)
 		}
-		cp := copier(out, p)
-		for j := range p.Len() {
-			cp(k, j)
-			k++
-		}
+		out.CopyRange(k, p, 0, p.Len())
+		k += p.Len()
 	}
 	return out, nil
 }

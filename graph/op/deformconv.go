@@ -15,7 +15,6 @@ import (
 type deformCase struct {
 	*convCase
 	groups, perGroup int // of offsets; input channels each
-	sampler          gridSampler
 }
 
 func deformOf(n *graph.Node, x, w, offset, mask []int) (*deformCase, error) {
@@ -26,7 +25,7 @@ func deformOf(n *graph.Node, x, w, offset, mask []int) (*deformCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deformCase{convCase: c, groups: n.Int("offset_group", 1), sampler: gridSampler{mode: "linear", padding: "zeros"}}
+	d := &deformCase{convCase: c, groups: n.Int("offset_group", 1)}
 	if d.groups < 1 || c.ci%d.groups != 0 {
 		return nil, fmt.Errorf("%d channels do not divide into %d groups of offsets", c.ci, d.groups)
 	}
@@ -40,15 +39,19 @@ func deformOf(n *graph.Node, x, w, offset, mask []int) (*deformCase, error) {
 	return d, nil
 }
 
-// pixel gives the places around a coordinate in units of the input, with
-// weights and their derivatives.
-func (d *deformCase) pixel(x float64, size int) []gridTap {
-	// (2*x+1)/size - 1 is the number of the grid that names x
-	t := d.sampler.taps((2*x+1)/float64(size)-1, size)
-	for i := range t {
-		t[i].d *= 2 / float64(size)
+// deformSampler reads between pixels, and nothing beyond the border.
+var deformSampler = GridSampler{mode: "linear", padding: "zeros"}
+
+// DeformTaps adds to out the places around a coordinate in units of an axis of the given
+// length, with weights and their derivatives.
+func DeformTaps(x float64, length int, out []GridTap) []GridTap {
+	first := len(out)
+	// (2*x+1)/length - 1 is the number of the grid that names x
+	out = deformSampler.Taps((2*x+1)/float64(length)-1, length, out)
+	for i := range out[first:] {
+		out[first+i].D *= 2 / float64(length)
 	}
-	return t
+	return out
 }
 
 // each visits what one tap reads: offset group g, batch n, place o, tap k, place i of the
@@ -63,10 +66,10 @@ func (d *deformCase) each(offset []float64, f func(n, g, o, k, i int, w, dr, dc 
 				for o := range d.outN {
 					y := float64(o/d.out[1]*w.Stride[0]-w.Begin[0]+r*w.Dilation[0]) + offset[at+o]
 					x := float64(o%d.out[1]*w.Stride[1]-w.Begin[1]+c*w.Dilation[1]) + offset[at+d.outN+o]
-					for _, ty := range d.pixel(y, d.in[0]) {
-						for _, tx := range d.pixel(x, d.in[1]) {
-							if ty.at >= 0 && tx.at >= 0 {
-								f(n, g, o, k, ty.at*d.in[1]+tx.at, ty.w*tx.w, ty.d*tx.w, ty.w*tx.d)
+					for _, ty := range DeformTaps(y, d.in[0], nil) {
+						for _, tx := range DeformTaps(x, d.in[1], nil) {
+							if ty.At >= 0 && tx.At >= 0 {
+								f(n, g, o, k, ty.At*d.in[1]+tx.At, ty.W*tx.W, ty.D*tx.W, ty.W*tx.D)
 							}
 						}
 					}

@@ -279,7 +279,8 @@ var _ = register(Def{Name: "Einsum",
 		}
 		return single(out, fill(out, y))
 	},
-	Grad: einsumGrad,
+	Grad:      einsumGrad,
+	Decompose: expandEinsum,
 	MACs: func(n *graph.Node) int64 {
 		e, err := equationOf(n)
 		if err != nil || len(n.Inputs) < 2 {

@@ -8,12 +8,18 @@ import (
 
 // Fuse replaces groups of operators by one that the engine has a kernel for,
 // and reports how many it replaced: x*(1+erf(x/sqrt 2))/2 in any order becomes
-// Gelu. The graph is for running, not for writing: it may hold operators newer
-// than its opset.
+// Gelu, and x times its sigmoid, its hard sigmoid or tanh(softplus(x)) become Swish,
+// HardSwish and Mish. The graph is for running, not for writing: it may hold
+// operators newer than its opset.
 func Fuse(g *graph.Graph) int {
 	uses := g.Uses()
 	n := 0
 	for _, e := range g.Nodes {
+		if name, x, m := gateOf(g, uses, e); m != nil {
+			m.Op, m.Inputs, m.Attrs = name, []*graph.Value{x}, nil
+			n++
+			continue
+		}
 		if !e.Is("Erf") || e.In(0).From == nil {
 			continue
 		}
@@ -27,6 +33,30 @@ func Fuse(g *graph.Graph) int {
 		g.Prune()
 	}
 	return n
+}
+
+// gateOf finds the product of a value and a gate that e makes of it: the name of both
+// together, the value, and the product, or nil.
+func gateOf(g *graph.Graph, uses map[*graph.Value][]graph.Use, e *graph.Node) (name string, x *graph.Value, m *graph.Node) {
+	switch {
+	case e.Is("Sigmoid"):
+		name, x = "Swish", e.In(0)
+	case e.Is("HardSigmoid") && isNear(float64(e.Float("alpha", .2)), 1./6) && e.Float("beta", .5) == .5:
+		name, x = "HardSwish", e.In(0)
+	case e.Is("Tanh") && e.In(0).From.Is("Softplus"):
+		name, x = "Mish", e.In(0).From.In(0)
+	default:
+		return "", nil, nil
+	}
+	u := uses[e.Out(0)]
+	if len(u) != 1 || u[0].Index < 0 || g.IsOutput(e.Out(0)) || !u[0].Node.Is("Mul") {
+		return "", nil, nil
+	}
+	m = u[0].Node
+	if a, b := m.In(0), m.In(1); a == b || a != x && b != x {
+		return "", nil, nil
+	}
+	return name, x, m
 }
 
 // geluAround finds the input and the output of a Gelu written out around an

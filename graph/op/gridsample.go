@@ -11,20 +11,23 @@ import (
 // GridSample reads x [N C D1 …] at the places that grid [N O1 … rank] names,
 // in numbers from -1 to 1, the last axis first (Jaderberg et al. 2015).
 
-// gridTap is one place along one axis, or none (-1), its weight, and the
+// GridTap is one place along one axis, or none (-1), its weight, and the
 // derivative of the weight by the grid's number.
-type gridTap struct {
-	at   int
-	w, d float64
+type GridTap struct {
+	At   int
+	W, D float64
 }
 
-type gridSampler struct {
+// GridSampler is how a GridSample finds the places that it reads.
+
+type GridSampler struct {
 	mode, padding string
 	corners       bool
 }
 
-func gridSamplerOf(n *graph.Node) (*gridSampler, error) {
-	g := &gridSampler{mode: n.Str("mode", "linear"), padding: n.Str("padding_mode", "zeros"), corners: n.Int("align_corners", 0) != 0}
+// GridSamplerOf reads the attributes of a node.
+func GridSamplerOf(n *graph.Node) (*GridSampler, error) {
+	g := &GridSampler{mode: n.Str("mode", "linear"), padding: n.Str("padding_mode", "zeros"), corners: n.Int("align_corners", 0) != 0}
 	switch g.mode {
 	case "bilinear":
 		g.mode = "linear"
@@ -55,9 +58,9 @@ func reflect(x, lo, hi float64) (y, sign float64) {
 	return lo + p, 1
 }
 
-// taps gives the places along an axis of the given length for a number g of
+// Taps adds to out the places along an axis of the given length for a number g of
 // the grid.
-func (s *gridSampler) taps(g float64, length int) []gridTap {
+func (s *GridSampler) Taps(g float64, length int, out []GridTap) []GridTap {
 	l := float64(length)
 	x, slope, lo, hi := ((g+1)*l-1)/2, l/2, -.5, l-.5
 	if s.corners {
@@ -69,7 +72,7 @@ func (s *gridSampler) taps(g float64, length int) []gridTap {
 	if !(x >= lo && x <= hi) {
 		switch {
 		case x != x:
-			return nil
+			return out
 		case s.padding == "border":
 			x, slope = max(0, min(x, l-1)), 0
 		case s.padding == "reflection":
@@ -77,7 +80,7 @@ func (s *gridSampler) taps(g float64, length int) []gridTap {
 			x, sign = reflect(x, lo, hi)
 			slope *= sign
 		case x < -3 || x > l+2: // out of reach
-			return nil
+			return out
 		}
 	}
 	at := func(i float64) int {
@@ -97,14 +100,13 @@ func (s *gridSampler) taps(g float64, length int) []gridTap {
 	f := x - i
 	switch s.mode {
 	case "nearest":
-		return []gridTap{{at(i), 1, 0}}
+		return append(out, GridTap{at(i), 1, 0})
 	case "linear":
-		return []gridTap{{at(i), 1 - f, -slope}, {at(i + 1), f, slope}}
+		return append(out, GridTap{at(i), 1 - f, -slope}, GridTap{at(i + 1), f, slope})
 	}
-	var out []gridTap
 	k, d := keys(-.75), keysSlope(-.75)
 	for j := -1; j <= 2; j++ {
-		out = append(out, gridTap{at(i + float64(j)), k(f - float64(j)), d(f-float64(j)) * slope})
+		out = append(out, GridTap{at(i + float64(j)), k(f - float64(j)), d(f-float64(j)) * slope})
 	}
 	return out
 }
@@ -128,7 +130,7 @@ func keysSlope(a float64) func(x float64) float64 {
 
 // gridCase is the geometry of a GridSample.
 type gridCase struct {
-	*gridSampler
+	*GridSampler
 	n, c   int
 	in     []int // spatial
 	out    []int
@@ -136,14 +138,14 @@ type gridCase struct {
 }
 
 func gridOf(n *graph.Node, x, grid []int) (*gridCase, error) {
-	s, err := gridSamplerOf(n)
+	s, err := GridSamplerOf(n)
 	if err != nil {
 		return nil, err
 	}
 	if len(x) < 3 || len(grid) != len(x) || grid[0] != x[0] || grid[len(grid)-1] != len(x)-2 {
 		return nil, fmt.Errorf("input %v and grid %v do not go together", x, grid)
 	}
-	c := &gridCase{gridSampler: s, n: x[0], c: x[1], in: x[2:], out: grid[1 : len(grid)-1]}
+	c := &gridCase{GridSampler: s, n: x[0], c: x[1], in: x[2:], out: grid[1 : len(grid)-1]}
 	c.ni, c.no = prod(c.in), prod(c.out)
 	return c, nil
 }
@@ -153,13 +155,13 @@ func gridOf(n *graph.Node, x, grid []int) (*gridCase, error) {
 // weight by the numbers of the grid, the first axis first.
 func (c *gridCase) each(grid []float64, f func(n, o, i int, w float64, d []float64)) {
 	rank := len(c.in)
-	axis := make([][]gridTap, rank)
+	axis := make([][]GridTap, rank)
 	idx, d := make([]int, rank), make([]float64, rank)
 	for n := range c.n {
 		for o := range c.no {
 			count := 1
 			for k := range rank {
-				axis[k] = c.taps(grid[((n*c.no)+o)*rank+rank-1-k], c.in[k])
+				axis[k] = c.Taps(grid[((n*c.no)+o)*rank+rank-1-k], c.in[k], nil)
 				count *= len(axis[k])
 			}
 		taps:
@@ -171,17 +173,17 @@ func (c *gridCase) each(grid []float64, f func(n, o, i int, w float64, d []float
 				}
 				for k := range rank {
 					p := axis[k][idx[k]]
-					if p.at < 0 {
+					if p.At < 0 {
 						continue taps
 					}
-					pos = pos*c.in[k] + p.at
-					w *= p.w
+					pos = pos*c.in[k] + p.At
+					w *= p.W
 				}
 				for k := range rank {
-					d[k] = axis[k][idx[k]].d
+					d[k] = axis[k][idx[k]].D
 					for j := range rank {
 						if j != k {
-							d[k] *= axis[j][idx[j]].w
+							d[k] *= axis[j][idx[j]].W
 						}
 					}
 				}

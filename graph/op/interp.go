@@ -46,7 +46,13 @@ type Runner struct {
 	env  map[*graph.Value]*tensor.Tensor
 	most int // bytes that values may take together; 0: no limit
 	held int // that they take
+	way  Bodies
 }
+
+// Bodies runs a subgraph in another way than node by node: in are its inputs, and
+// value gives what it reads of the graphs around it. It says false where it has no
+// other way. What it returns must hold while the node that has the subgraph runs on.
+type Bodies func(ctx context.Context, g *graph.Graph, in []*tensor.Tensor, value func(v *graph.Value) *tensor.Tensor) (out []*tensor.Tensor, ok bool, err error)
 
 // value is what a value holds, or nil.
 func (r *Runner) value(v *graph.Value) *tensor.Tensor {
@@ -116,6 +122,11 @@ func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, er
 	if len(in) != len(g.Inputs) {
 		return nil, fmt.Errorf("subgraph %q takes %d inputs, not %d", g.Name, len(g.Inputs), len(in))
 	}
+	if r.way != nil {
+		if out, ok, err := r.way(r.ctx, g, in, r.value); ok || err != nil {
+			return out, err
+		}
+	}
 	for i, v := range g.Inputs {
 		r.env[v] = in[i]
 	}
@@ -133,8 +144,8 @@ func (r *Runner) body(g *graph.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, er
 
 // EvalNode evaluates one node; outer holds what its subgraphs read of the
 // graph around it (see graph.Node.Captures), initialisers excepted. ctx and most
-// are those of RunWithin.
-func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor) ([]*tensor.Tensor, error) {
+// are those of RunWithin. way runs its subgraphs; nil: node by node.
+func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*tensor.Tensor, outer map[*graph.Value]*tensor.Tensor, way Bodies) ([]*tensor.Tensor, error) {
 	d := Lookup(n.Domain, n.Op)
 	if d == nil || d.Eval == nil && d.Control == nil {
 		return nil, &Unsupported{[]*graph.Node{n}}
@@ -142,7 +153,7 @@ func EvalNode(ctx context.Context, most int, n *graph.Node, opset int, in []*ten
 	if outer == nil {
 		outer = map[*graph.Value]*tensor.Tensor{}
 	}
-	r := &Runner{ctx: ctx, env: outer, most: most}
+	r := &Runner{ctx: ctx, env: outer, most: most, way: way}
 	for _, t := range outer {
 		r.held += t.Bytes()
 	}

@@ -1,32 +1,53 @@
 package op
 
 import (
+	"container/heap"
 	"fmt"
-	"sort"
 
 	"pare/graph"
 	"pare/tensor"
 )
 
-// box is a rectangle by its sides.
-type box struct{ y0, x0, y1, x1 float64 }
+// box is a rectangle by its sides, and its area.
+type box struct{ y0, x0, y1, x1, area float64 }
 
 func boxOf(v []float64, center bool) box {
+	b := box{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3]), 0}
 	if center { // x, y, width, height
-		return box{v[1] - v[3]/2, v[0] - v[2]/2, v[1] + v[3]/2, v[0] + v[2]/2}
+		b = box{v[1] - v[3]/2, v[0] - v[2]/2, v[1] + v[3]/2, v[0] + v[2]/2, 0}
 	}
-	return box{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3])}
+	b.area = (b.y1 - b.y0) * (b.x1 - b.x0)
+	return b
 }
 
-func (b box) area() float64 { return (b.y1 - b.y0) * (b.x1 - b.x0) }
-
 // overlap is the intersection over the union.
-func (b box) overlap(c box) float64 {
-	h, w := min(b.y1, c.y1)-max(b.y0, c.y0), min(b.x1, c.x1)-max(b.x0, c.x0)
-	if h <= 0 || w <= 0 || b.area() <= 0 || c.area() <= 0 {
+func (b *box) overlap(c *box) float64 {
+	if b.y1 <= c.y0 || c.y1 <= b.y0 || b.x1 <= c.x0 || c.x1 <= b.x0 || b.area <= 0 || c.area <= 0 {
 		return 0
 	}
-	return h * w / (b.area() + c.area() - h*w)
+	both := (min(b.y1, c.y1) - max(b.y0, c.y0)) * (min(b.x1, c.x1) - max(b.x0, c.x0))
+	return both / (b.area + c.area - both)
+}
+
+// candidate is a box by its number, and its score.
+type candidate struct {
+	score float64
+	box   int
+}
+
+// best is a queue of candidates: the best first, of equals the first.
+type best []candidate
+
+func (b best) Len() int { return len(b) }
+func (b best) Less(i, j int) bool {
+	return b[i].score > b[j].score || b[i].score == b[j].score && b[i].box < b[j].box
+}
+func (b best) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+func (b *best) Push(x any)   { *b = append(*b, x.(candidate)) }
+func (b *best) Pop() any {
+	x := (*b)[len(*b)-1]
+	*b = (*b)[:len(*b)-1]
+	return x
 }
 
 // NonMaxSuppression(boxes [B N 4], scores [B C N], most, overlap, score) keeps
@@ -82,29 +103,33 @@ var _ = register(Def{Name: "NonMaxSuppression", Grad: noGrad,
 			return nil, err
 		}
 		var chosen []int64
+		boxes, order, kept := make([]box, b[1]), make([]candidate, 0, b[1]), make([]box, 0, b[1])
 		for r := range s[0] * s[1] {
-			boxes, score := coords[r/s[1]*b[1]*4:], scores[r*s[2]:(r+1)*s[2]]
-			var order []int
-			for i, v := range score {
-				if v == v && (!bounded || v > least) {
-					order = append(order, i)
+			if r%s[1] == 0 {
+				for i := range boxes {
+					at := (r/s[1]*b[1] + i) * 4
+					boxes[i] = boxOf(coords[at:at+4], n.Int("center_point_box", 0) != 0)
 				}
 			}
-			sort.SliceStable(order, func(i, j int) bool { return score[order[i]] > score[order[j]] })
-			var kept []box
-		next:
-			for _, i := range order {
-				if float64(len(kept)) >= most {
-					break
+			order, kept = order[:0], kept[:0]
+			for i, v := range scores[r*s[2] : (r+1)*s[2]] {
+				if v == v && (!bounded || v > least) {
+					order = append(order, candidate{v, i})
 				}
-				c := boxOf(boxes[4*i:4*i+4], n.Int("center_point_box", 0) != 0)
-				for _, k := range kept {
-					if k.overlap(c) > limit {
+			}
+			queue := best(order)
+			heap.Init(&queue)
+		next:
+			for len(queue) > 0 && float64(len(kept)) < most {
+				k := heap.Pop(&queue).(candidate)
+				c := &boxes[k.box]
+				for i := range kept {
+					if kept[i].overlap(c) > limit {
 						continue next
 					}
 				}
-				kept = append(kept, c)
-				chosen = append(chosen, int64(r/s[1]), int64(r%s[1]), int64(i))
+				kept = append(kept, *c)
+				chosen = append(chosen, int64(r/s[1]), int64(r%s[1]), int64(k.box))
 			}
 		}
 		out := tensor.New(tensor.Int64, len(chosen)/3, 3)

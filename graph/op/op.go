@@ -34,6 +34,10 @@ type Def struct {
 	// clarity; it never writes to its inputs.
 	Eval func(n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 
+	// Number is the plain meaning for one number, of elementwise operators of one
+	// input; nil for all others.
+	Number func(n *graph.Node) func(x float64) float64
+
 	// Control is in the place of Eval for operators that run subgraphs.
 	Control func(r *Runner, n *graph.Node, opset int, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 

@@ -251,6 +251,13 @@ func (s *scanCase) run(r *Runner, in []*tensor.Tensor, limit int) ([]*tensor.Ten
 // sliceAt is position k along an axis, which goes.
 func sliceAt(x *tensor.Tensor, a, k int) (*tensor.Tensor, error) {
 	inner := prod(x.Shape[a+1:])
+	if a == 0 {
+		y, err := alloc(x.DType, x.Shape[1:]...)
+		if err == nil {
+			y.CopyRange(0, x, k*inner, inner)
+		}
+		return y, err
+	}
 	return take(x, slices.Delete(slices.Clone(x.Shape), a, a+1), func(i int) int {
 		return (i/inner*x.Shape[a]+k)*inner + i%inner
 	})

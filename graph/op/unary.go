@@ -12,7 +12,7 @@ import (
 // unary defines an elementwise operator of one input. d builds the derivative
 // with respect to x, given x and y; nil where it is zero everywhere.
 func unary(name string, f func(n *graph.Node) func(x float64) float64, d func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value) Def {
-	return Def{Name: name,
+	return Def{Name: name, Number: f,
 		Infer: func(c *Infer) error {
 			if t := c.DType(0); t != tensor.Undefined && !t.IsFloat() {
 				return fmt.Errorf("%s does not take %v", name, t)
@@ -85,7 +85,7 @@ func softplus(x float64) float64 {
 
 // above is 1 where x > t and 0 elsewhere, in the type of x.
 func above(b *Builder, x *graph.Value, t float64) *graph.Value {
-	return cast(b, b.Op("Greater", x, b.Scalar(t, x)), x.DType)
+	return b.Op("Where", b.Op("Greater", x, b.Scalar(t, x)), b.Scalar(1, x), b.Scalar(0, x))
 }
 
 func cast(b *Builder, x *graph.Value, d tensor.DType) *graph.Value {
@@ -168,7 +168,7 @@ var _ = register(
 		}
 	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
 		a := float64(n.Float("alpha", .01))
-		return b.Op("Add", b.Scalar(a, x), b.Op("Mul", above(b, x, 0), b.Scalar(1-a, x)))
+		return b.Op("Where", b.Op("Greater", x, b.Scalar(0, x)), b.Scalar(1, x), b.Scalar(a, x))
 	}),
 	unary("Elu", func(n *graph.Node) func(float64) float64 {
 		a := float64(n.Float("alpha", 1))
@@ -200,8 +200,9 @@ var _ = register(
 		a, c := float64(n.Float("alpha", .2)), float64(n.Float("beta", .5))
 		return func(x float64) float64 { return math.Max(0, math.Min(1, a*x+c)) }
 	}, func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
-		in := b.Op("And", b.Op("Greater", y, b.Scalar(0, x)), b.Op("Less", y, b.Scalar(1, x)))
-		return b.Op("Mul", cast(b, in, x.DType), b.Scalar(float64(n.Float("alpha", .2)), x))
+		zero := b.Scalar(0, x)
+		below := b.Op("Where", b.Op("Less", y, b.Scalar(1, x)), b.Scalar(float64(n.Float("alpha", .2)), x), zero)
+		return b.Op("Where", b.Op("Greater", y, zero), below, zero)
 	}),
 	unary("HardSwish", plain(func(x float64) float64 { return x * math.Max(0, math.Min(1, x/6+.5)) }), func(b *Builder, n *graph.Node, x, y *graph.Value) *graph.Value {
 		// 0 below -3, 1 above 3, x/3 + 1/2 between

@@ -143,3 +143,13 @@ func BenchmarkSparseTile(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkPow(b *testing.B) {
+	x := random(rand.New(rand.NewPCG(1, 2)), 1<<14)
+	Abs(x, x)
+	y := make([]float32, len(x))
+	for b.Loop() {
+		PowOf(x, 1.7, y)
+	}
+	b.SetBytes(int64(4 * len(x)))
+}

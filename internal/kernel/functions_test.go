@@ -43,6 +43,13 @@ func TestFunctions(t *testing.T) {
 		{"affine", &uAffine, -3, 3, 1.5, .25, 2e-7, 2e-7},
 		{"clip", &uClip, -3, 3, -1, 2, 0, 0},
 		{"hard swish", &uHardSwish, -4, 4, 1. / 6, .5, 2e-7, 1e-7},
+		{"leaky ReLU", &uLeaky, -4, 4, -.1, 1.5, 1e-7, 0},
+		{"ELU", &uElu, -40, 4, .7, 1.5, 4e-7, 0},
+		{"ELU of small", &uElu, -1e-3, 1e-3, 1, 1, 4e-7, 0},
+		{"hard sigmoid", &uHardSigmoid, -4, 4, .2, .5, 2e-7, 1e-7},
+		{"Swish", &uSwish, -40, 40, 1, 0, 5e-7, 1e-37},
+		{"Swish, steeper", &uSwish, -5, 5, 1.5, 0, 1.5e-6, 0},
+		{"Mish", &uMish, -40, 40, 0, 0, 6e-7, 1e-37},
 	}
 	grads := []struct {
 		name   string
@@ -53,6 +60,8 @@ func TestFunctions(t *testing.T) {
 	}{
 		{"div", &bDiv, .1, 5, 0, 0, 1e-7},
 		{"max", &bMax, -5, 5, 0, 0, 0},
+		{"min", &bMin, -5, 5, 0, 0, 0},
+		{"PReLU", &bPRelu, -5, 5, 0, 0, 1e-7},
 		{"gelu gradient", &bGeluGrad, -7, 7, 0, 0, 1e-6},
 		{"clip gradient", &bClipGrad, -3, 3, -1, 2, 0},
 	}
@@ -127,10 +136,41 @@ func TestFunctions(t *testing.T) {
 		}
 		n := float32(nan)
 		for _, p := range [][2]float32{{n, 1}, {1, n}} {
-			z := []float32{0}
-			Maximum(p[:1], p[1:], z)
-			if z[0] == z[0] {
-				t.Errorf("NaN is lost: %v", z)
+			for _, f := range []func(x, y, z []float32){Maximum, Minimum} {
+				z := []float32{0}
+				f(p[:1], p[1:], z)
+				if z[0] == z[0] {
+					t.Errorf("NaN is lost: %v", z)
+				}
+			}
+		}
+	})
+}
+
+// Every comparison, at and beside the number, and of NaN.
+func TestChoose(t *testing.T) {
+	const s = .5
+	nan := float32(math.NaN())
+	eachISA(t, func(t *testing.T) {
+		for n := range 40 {
+			x, y, w, z := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n+1)
+			for i := range x {
+				x[i], y[i], w[i] = []float32{s, 0, 1, nan}[(i+n)%4], float32(i+1), float32(-i-1)
+			}
+			for by, holds := range map[Comparison][4]bool{Above: {false, false, true}, NotBelow: {true, false, true}, Below: {false, true, false}, NotAbove: {true, true, false}} {
+				Choose(by, x, s, y, w, z[:n])
+				for i := range x {
+					want := w[i]
+					if holds[(i+n)%4] {
+						want = y[i]
+					}
+					if z[i] != want {
+						t.Fatalf("comparison %d of %v with %v: %v, want %v", by, x[i], s, z[i], want)
+					}
+				}
+				if z[n] != 0 {
+					t.Fatal("it wrote beyond the end")
+				}
 			}
 		}
 	})

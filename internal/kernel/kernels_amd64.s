@@ -31312,14 +31312,12 @@ vrelugradavx512_l:
 	RET
 
 // func vaxpby_avx512(n int, s float32, x *float32, t float32, y *float32, z *float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·vaxpby_avx512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	SHRQ         $0x04, AX
-	MOVSS        s+8(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        t+24(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS s+8(FP), Z0
+	VBROADCASTSS t+24(FP), Z1
 	MOVQ         x+16(FP), CX
 	MOVQ         y+32(FP), DX
 	MOVQ         z+40(FP), BX
@@ -31447,14 +31445,12 @@ vrelugradavx2_l:
 	RET
 
 // func vaxpby_avx2(n int, s float32, x *float32, t float32, y *float32, z *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·vaxpby_avx2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	SHRQ         $0x03, AX
-	MOVSS        s+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        t+24(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS s+8(FP), Y0
+	VBROADCASTSS t+24(FP), Y1
 	MOVQ         x+16(FP), CX
 	MOVQ         y+32(FP), DX
 	MOVQ         z+40(FP), BX
@@ -31472,15 +31468,13 @@ vaxpbyavx2_l:
 	RET
 
 // func fexp_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fexp_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r1
 
@@ -31738,15 +31732,13 @@ DATA c3f800000<>+60(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $64
 
 // func flog_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·flog_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r2
 
@@ -32068,15 +32060,13 @@ DATA c7f800000<>+60(SB)/4, $0x7f800000
 GLOBL c7f800000<>(SB), RODATA|NOPTR, $64
 
 // func fsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fsigmoid_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r3
 
@@ -32162,15 +32152,13 @@ DATA c80000000<>+60(SB)/4, $0x80000000
 GLOBL c80000000<>(SB), RODATA|NOPTR, $64
 
 // func ftanh_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·ftanh_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r4
 
@@ -32412,15 +32400,13 @@ DATA c3f200000<>+60(SB)/4, $0x3f200000
 GLOBL c3f200000<>(SB), RODATA|NOPTR, $64
 
 // func ferf_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·ferf_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r5
 
@@ -32840,15 +32826,13 @@ DATA c3f75c28f<>+60(SB)/4, $0x3f75c28f
 GLOBL c3f75c28f<>(SB), RODATA|NOPTR, $64
 
 // func fgelu_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelu_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r6
 
@@ -32986,15 +32970,13 @@ DATA c3f3504f3<>+60(SB)/4, $0x3f3504f3
 GLOBL c3f3504f3<>(SB), RODATA|NOPTR, $64
 
 // func fgelutanh_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelutanh_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r7
 
@@ -33108,15 +33090,13 @@ DATA c3fcc422a<>+60(SB)/4, $0x3fcc422a
 GLOBL c3fcc422a<>(SB), RODATA|NOPTR, $64
 
 // func fsqrt_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fsqrt_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r8
 
@@ -33144,15 +33124,13 @@ d8:
 	RET
 
 // func freciprocal_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·freciprocal_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r9
 
@@ -33182,15 +33160,13 @@ d9:
 	RET
 
 // func fabs_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fabs_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r10
 
@@ -33218,15 +33194,13 @@ d10:
 	RET
 
 // func fscale_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fscale_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r11
 
@@ -33254,15 +33228,13 @@ d11:
 	RET
 
 // func faffine_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·faffine_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r12
 
@@ -33290,15 +33262,13 @@ d12:
 	RET
 
 // func fclip_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fclip_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r13
 
@@ -33328,15 +33298,13 @@ d13:
 	RET
 
 // func fhardswish_avx512(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fhardswish_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r14
 
@@ -33376,16 +33344,14 @@ d14:
 	RET
 
 // func fdiv_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fdiv_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r15
 
@@ -33416,16 +33382,14 @@ d15:
 	RET
 
 // func fmax_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fmax_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r16
 
@@ -33460,16 +33424,14 @@ d16:
 	RET
 
 // func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fgelugrad_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
 	SUBQ         $0x10, AX
 	JLT          r17
 
@@ -33654,16 +33616,14 @@ DATA c3ecc422a<>+60(SB)/4, $0x3ecc422a
 GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $64
 
 // func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fclipgrad_avx512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z1
 	SUBQ         $0x10, AX
 	JLT          r18
 
@@ -33699,20 +33659,630 @@ d18:
 	VZEROUPPER
 	RET
 
+// func fleaky_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fleaky_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	SUBQ         $0x10, AX
+	JLT          r19
+
+l19:
+	VMOVUPS   (CX), Z2
+	VMULPS    Z0, Z2, Z3
+	VMULPS    Z1, Z2, Z4
+	VCMPPS    $0x11, c00000000<>+0(SB), Z2, K1
+	VBLENDMPS Z3, Z4, K1, Z5
+	VMOVUPS   Z5, (DX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, AX
+	JGE       l19
+
+r19:
+	ADDQ      $0x10, AX
+	JZ        d19
+	MOVL      $0xffffffff, BX
+	BZHIL     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VMULPS    Z1, Z2, Z1
+	VCMPPS    $0x11, c00000000<>+0(SB), Z2, K2
+	VBLENDMPS Z0, Z1, K2, Z6
+	VMOVUPS   Z6, K1, (DX)
+
+d19:
+	VZEROUPPER
+	RET
+
+// func felu_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·felu_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	SUBQ         $0x10, AX
+	JLT          r20
+
+l20:
+	VMOVUPS      (CX), Z2
+	VMULPS       Z1, Z2, Z3
+	VMOVUPS      cc1f00000<>+0(SB), Z4
+	VMOVUPS      c00000000<>+0(SB), Z5
+	VMAXPS       Z2, Z4, Z4
+	VMINPS       Z4, Z5, Z4
+	VMULPS       c3fb8aa3b<>+0(SB), Z4, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VFNMADD231PS c3f318000<>+0(SB), Z5, Z4
+	VFNMADD231PS cb95e8083<>+0(SB), Z5, Z4
+	VMOVUPS      c3ab6dafc<>+0(SB), Z8
+	VFMADD213PS  c3c091e75<>+0(SB), Z4, Z8
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z4, Z8
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z4, Z8
+	VFMADD213PS  c3f000000<>+0(SB), Z4, Z8
+	VMULPS       Z4, Z4, Z9
+	VFMADD213PS  Z4, Z9, Z8
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z5
+	VSUBPS       Z5, Z4, Z5
+	VFMADD213PS  Z5, Z4, Z8
+	VMULPS       Z0, Z8, Z8
+	VCMPPS       $0x11, c00000000<>+0(SB), Z2, K1
+	VBLENDMPS    Z8, Z3, K1, Z6
+	VMOVUPS      Z6, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l20
+
+r20:
+	ADDQ         $0x10, AX
+	JZ           d20
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z2
+	VMULPS       Z1, Z2, Z1
+	VMOVUPS      cc1f00000<>+0(SB), Z3
+	VMOVUPS      c00000000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z3
+	VMINPS       Z3, Z4, Z3
+	VMULPS       c3fb8aa3b<>+0(SB), Z3, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VFNMADD231PS c3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS cb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS      c3ab6dafc<>+0(SB), Z5
+	VFMADD213PS  c3c091e75<>+0(SB), Z3, Z5
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z3, Z5
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z3, Z5
+	VFMADD213PS  c3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z6
+	VFMADD213PS  Z3, Z6, Z5
+	VMOVUPS      c3f800000<>+0(SB), Z3
+	VSCALEFPS    Z4, Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z4
+	VSUBPS       Z4, Z3, Z4
+	VFMADD213PS  Z4, Z3, Z5
+	VMULPS       Z0, Z5, Z5
+	VCMPPS       $0x11, c00000000<>+0(SB), Z2, K2
+	VBLENDMPS    Z5, Z1, K2, Z7
+	VMOVUPS      Z7, K1, (DX)
+
+d20:
+	VZEROUPPER
+	RET
+
+DATA cc1f00000<>+0(SB)/4, $0xc1f00000
+DATA cc1f00000<>+4(SB)/4, $0xc1f00000
+DATA cc1f00000<>+8(SB)/4, $0xc1f00000
+DATA cc1f00000<>+12(SB)/4, $0xc1f00000
+DATA cc1f00000<>+16(SB)/4, $0xc1f00000
+DATA cc1f00000<>+20(SB)/4, $0xc1f00000
+DATA cc1f00000<>+24(SB)/4, $0xc1f00000
+DATA cc1f00000<>+28(SB)/4, $0xc1f00000
+DATA cc1f00000<>+32(SB)/4, $0xc1f00000
+DATA cc1f00000<>+36(SB)/4, $0xc1f00000
+DATA cc1f00000<>+40(SB)/4, $0xc1f00000
+DATA cc1f00000<>+44(SB)/4, $0xc1f00000
+DATA cc1f00000<>+48(SB)/4, $0xc1f00000
+DATA cc1f00000<>+52(SB)/4, $0xc1f00000
+DATA cc1f00000<>+56(SB)/4, $0xc1f00000
+DATA cc1f00000<>+60(SB)/4, $0xc1f00000
+GLOBL cc1f00000<>(SB), RODATA|NOPTR, $64
+
+// func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fhardsigmoid_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	SUBQ         $0x10, AX
+	JLT          r21
+
+l21:
+	VMOVUPS     (CX), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     c00000000<>+0(SB), Z3
+	VMOVUPS     c3f800000<>+0(SB), Z4
+	VMAXPS      Z2, Z3, Z2
+	VMINPS      Z2, Z4, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, AX
+	JGE         l21
+
+r21:
+	ADDQ        $0x10, AX
+	JZ          d21
+	MOVL        $0xffffffff, BX
+	BZHIL       AX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     c00000000<>+0(SB), Z0
+	VMOVUPS     c3f800000<>+0(SB), Z1
+	VMAXPS      Z2, Z0, Z0
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (DX)
+
+d21:
+	VZEROUPPER
+	RET
+
+// func fswish_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·fswish_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	SUBQ         $0x10, AX
+	JLT          r22
+
+l22:
+	VMOVUPS      (CX), Z1
+	VMULPS       Z0, Z1, Z2
+	VXORPS       c80000000<>+0(SB), Z2, Z2
+	VMOVUPS      cc2d10000<>+0(SB), Z3
+	VMOVUPS      c42b20000<>+0(SB), Z4
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+	VMULPS       c3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VFNMADD231PS c3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS cb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      c3ab6dafc<>+0(SB), Z4
+	VFMADD213PS  c3c091e75<>+0(SB), Z2, Z4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z2, Z4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z2, Z4
+	VFMADD213PS  c3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VFMADD213PS  Z2, Z5, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       c3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      c3f800000<>+0(SB), Z2
+	VDIVPS       Z4, Z2, Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVUPS      Z4, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l22
+
+r22:
+	ADDQ         $0x10, AX
+	JZ           d22
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z1
+	VMULPS       Z0, Z1, Z0
+	VXORPS       c80000000<>+0(SB), Z0, Z0
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMULPS       c3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z0
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z0
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z0, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z0, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z0, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z0, Z3
+	VMULPS       Z0, Z0, Z4
+	VFMADD213PS  Z0, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VMOVUPS      c3f800000<>+0(SB), Z0
+	VDIVPS       Z3, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, K1, (DX)
+
+d22:
+	VZEROUPPER
+	RET
+
+// func fmish_avx512(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fmish_avx512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r23
+
+l23:
+	VMOVUPS      (CX), Z0
+	VMOVUPS      c41a00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c40000000<>+0(SB), Z3, Z1
+	VMULPS       Z3, Z1, Z1
+	VADDPS       c40000000<>+0(SB), Z1, Z2
+	VDIVPS       Z2, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JGE          l23
+
+r23:
+	ADDQ         $0x10, AX
+	JZ           d23
+	MOVL         $0xffffffff, BX
+	BZHIL        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS      c41a00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VMOVUPS      cc2d10000<>+0(SB), Z2
+	VMOVUPS      c42b20000<>+0(SB), Z3
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VMULPS       c3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VFNMADD231PS c3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS cb95e8083<>+0(SB), Z2, Z1
+	VMOVUPS      c3ab6dafc<>+0(SB), Z3
+	VFMADD213PS  c3c091e75<>+0(SB), Z1, Z3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Z1, Z3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Z1, Z3
+	VFMADD213PS  c3f000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
+	VADDPS       c3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       c40000000<>+0(SB), Z3, Z1
+	VMULPS       Z3, Z1, Z1
+	VADDPS       c40000000<>+0(SB), Z1, Z2
+	VDIVPS       Z2, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (DX)
+
+d23:
+	VZEROUPPER
+	RET
+
+DATA c41a00000<>+0(SB)/4, $0x41a00000
+DATA c41a00000<>+4(SB)/4, $0x41a00000
+DATA c41a00000<>+8(SB)/4, $0x41a00000
+DATA c41a00000<>+12(SB)/4, $0x41a00000
+DATA c41a00000<>+16(SB)/4, $0x41a00000
+DATA c41a00000<>+20(SB)/4, $0x41a00000
+DATA c41a00000<>+24(SB)/4, $0x41a00000
+DATA c41a00000<>+28(SB)/4, $0x41a00000
+DATA c41a00000<>+32(SB)/4, $0x41a00000
+DATA c41a00000<>+36(SB)/4, $0x41a00000
+DATA c41a00000<>+40(SB)/4, $0x41a00000
+DATA c41a00000<>+44(SB)/4, $0x41a00000
+DATA c41a00000<>+48(SB)/4, $0x41a00000
+DATA c41a00000<>+52(SB)/4, $0x41a00000
+DATA c41a00000<>+56(SB)/4, $0x41a00000
+DATA c41a00000<>+60(SB)/4, $0x41a00000
+GLOBL c41a00000<>(SB), RODATA|NOPTR, $64
+
+// func fprelu_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fprelu_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r24
+
+l24:
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z3
+	VMULPS    Z3, Z0, Z3
+	VCMPPS    $0x11, c00000000<>+0(SB), Z0, K1
+	VBLENDMPS Z3, Z0, K1, Z1
+	VMOVUPS   Z1, (BX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, AX
+	JGE       l24
+
+r24:
+	ADDQ      $0x10, AX
+	JZ        d24
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMULPS    Z1, Z0, Z1
+	VCMPPS    $0x11, c00000000<>+0(SB), Z0, K2
+	VBLENDMPS Z1, Z0, K2, Z2
+	VMOVUPS   Z2, K1, (BX)
+
+d24:
+	VZEROUPPER
+	RET
+
+// func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fmin_avx512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	VBROADCASTSS a+32(FP), Z0
+	VBROADCASTSS b+36(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r25
+
+l25:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VMINPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVUPS Z1, (BX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JGE     l25
+
+r25:
+	ADDQ      $0x10, AX
+	JZ        d25
+	MOVL      $0xffffffff, SI
+	BZHIL     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMINPS    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VMOVAPS   Z0, K2, Z1
+	VMOVUPS   Z1, K1, (BX)
+
+d25:
+	VZEROUPPER
+	RET
+
+// func fchoosegt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fchoosegt_avx512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r26
+
+l26:
+	VMOVUPS   (CX), Z1
+	VMOVUPS   (DX), Z2
+	VMOVUPS   (BX), Z3
+	VCMPPS    $0x1e, Z0, Z1, K1
+	VBLENDMPS Z2, Z3, K1, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, AX
+	JGE       l26
+
+r26:
+	ADDQ      $0x10, AX
+	JZ        d26
+	MOVL      $0xffffffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VCMPPS    $0x1e, Z0, Z1, K2
+	VBLENDMPS Z2, Z3, K2, Z1
+	VMOVUPS   Z1, K1, (SI)
+
+d26:
+	VZEROUPPER
+	RET
+
+// func fchoosege_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fchoosege_avx512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r27
+
+l27:
+	VMOVUPS   (CX), Z1
+	VMOVUPS   (DX), Z2
+	VMOVUPS   (BX), Z3
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VBLENDMPS Z2, Z3, K1, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, AX
+	JGE       l27
+
+r27:
+	ADDQ      $0x10, AX
+	JZ        d27
+	MOVL      $0xffffffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VCMPPS    $0x1d, Z0, Z1, K2
+	VBLENDMPS Z2, Z3, K2, Z1
+	VMOVUPS   Z1, K1, (SI)
+
+d27:
+	VZEROUPPER
+	RET
+
+// func fchooselt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fchooselt_avx512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r28
+
+l28:
+	VMOVUPS   (CX), Z1
+	VMOVUPS   (DX), Z2
+	VMOVUPS   (BX), Z3
+	VCMPPS    $0x11, Z0, Z1, K1
+	VBLENDMPS Z2, Z3, K1, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, AX
+	JGE       l28
+
+r28:
+	ADDQ      $0x10, AX
+	JZ        d28
+	MOVL      $0xffffffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VCMPPS    $0x11, Z0, Z1, K2
+	VBLENDMPS Z2, Z3, K2, Z1
+	VMOVUPS   Z1, K1, (SI)
+
+d28:
+	VZEROUPPER
+	RET
+
+// func fchoosele_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fchoosele_avx512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Z0
+	SUBQ         $0x10, AX
+	JLT          r29
+
+l29:
+	VMOVUPS   (CX), Z1
+	VMOVUPS   (DX), Z2
+	VMOVUPS   (BX), Z3
+	VCMPPS    $0x12, Z0, Z1, K1
+	VBLENDMPS Z2, Z3, K1, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, AX
+	JGE       l29
+
+r29:
+	ADDQ      $0x10, AX
+	JZ        d29
+	MOVL      $0xffffffff, DI
+	BZHIL     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VCMPPS    $0x12, Z0, Z1, K2
+	VBLENDMPS Z2, Z3, K2, Z1
+	VMOVUPS   Z1, K1, (SI)
+
+d29:
+	VZEROUPPER
+	RET
+
 // func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fexp_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r19
+	JLT          r30
 
-l19:
+l30:
 	VMOVUPS      (CX), Y0
 	VMOVUPS      cc2d10000<>+0(SB), Y1
 	VMOVUPS      c42b20000<>+0(SB), Y2
@@ -33743,11 +34313,11 @@ l19:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l19
+	JGE          l30
 
-r19:
+r30:
 	ADDQ         $0x08, AX
-	JZ           d19
+	JZ           d30
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -33780,7 +34350,7 @@ r19:
 	VMULPS       Y2, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (DX)
 
-d19:
+d30:
 	VZEROUPPER
 	RET
 
@@ -33803,19 +34373,17 @@ DATA c0000007f<>+60(SB)/4, $0x0000007f
 GLOBL c0000007f<>(SB), RODATA|NOPTR, $64
 
 // func flog_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·flog_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r20
+	JLT          r31
 
-l20:
+l31:
 	VMOVUPS     (CX), Y0
 	VMULPS      c4b000000<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, c00800000<>+0(SB), Y0, Y3
@@ -33861,11 +34429,11 @@ l20:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l20
+	JGE         l31
 
-r20:
+r31:
 	ADDQ        $0x08, AX
-	JZ          d20
+	JZ          d31
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -33913,7 +34481,7 @@ r20:
 	VBLENDVPS   Y3, Y1, Y2, Y2
 	VMASKMOVPS  Y2, Y0, (DX)
 
-d20:
+d31:
 	VZEROUPPER
 	RET
 
@@ -33990,19 +34558,17 @@ DATA c3f400000<>+60(SB)/4, $0x3f400000
 GLOBL c3f400000<>(SB), RODATA|NOPTR, $64
 
 // func fsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fsigmoid_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r21
+	JLT          r32
 
-l21:
+l32:
 	VMOVUPS      (CX), Y0
 	VXORPS       c80000000<>+0(SB), Y0, Y0
 	VMOVUPS      cc2d10000<>+0(SB), Y1
@@ -34037,11 +34603,11 @@ l21:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l21
+	JGE          l32
 
-r21:
+r32:
 	ADDQ         $0x08, AX
-	JZ           d21
+	JZ           d32
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34078,24 +34644,22 @@ r21:
 	VDIVPS       Y3, Y1, Y3
 	VMASKMOVPS   Y3, Y0, (DX)
 
-d21:
+d32:
 	VZEROUPPER
 	RET
 
 // func ftanh_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·ftanh_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r22
+	JLT          r33
 
-l22:
+l33:
 	VMOVUPS      (CX), Y0
 	VANDPS       c7fffffff<>+0(SB), Y0, Y1
 	VADDPS       Y1, Y1, Y2
@@ -34145,11 +34709,11 @@ l22:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l22
+	JGE          l33
 
-r22:
+r33:
 	ADDQ         $0x08, AX
-	JZ           d22
+	JZ           d33
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34201,24 +34765,22 @@ r22:
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VMASKMOVPS   Y1, Y0, (DX)
 
-d22:
+d33:
 	VZEROUPPER
 	RET
 
 // func ferf_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·ferf_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r23
+	JLT          r34
 
-l23:
+l34:
 	VMOVUPS      (CX), Y0
 	VANDPS       c7fffffff<>+0(SB), Y0, Y1
 	VMOVUPS      c40800000<>+0(SB), Y2
@@ -34276,11 +34838,11 @@ l23:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l23
+	JGE          l34
 
-r23:
+r34:
 	ADDQ         $0x08, AX
-	JZ           d23
+	JZ           d34
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34340,24 +34902,22 @@ r23:
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VMASKMOVPS   Y1, Y0, (DX)
 
-d23:
+d34:
 	VZEROUPPER
 	RET
 
 // func fgelu_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelu_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r24
+	JLT          r35
 
-l24:
+l35:
 	VMOVUPS      (CX), Y0
 	VMULPS       c3f3504f3<>+0(SB), Y0, Y1
 	VMULPS       c3f000000<>+0(SB), Y0, Y0
@@ -34418,11 +34978,11 @@ l24:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l24
+	JGE          l35
 
-r24:
+r35:
 	ADDQ         $0x08, AX
-	JZ           d24
+	JZ           d35
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34485,24 +35045,22 @@ r24:
 	VFMADD213PS  Y1, Y1, Y2
 	VMASKMOVPS   Y2, Y0, (DX)
 
-d24:
+d35:
 	VZEROUPPER
 	RET
 
 // func fgelutanh_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelutanh_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r25
+	JLT          r36
 
-l25:
+l36:
 	VMOVUPS      (CX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMOVUPS      c3d922279<>+0(SB), Y2
@@ -34542,11 +35100,11 @@ l25:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l25
+	JGE          l36
 
-r25:
+r36:
 	ADDQ         $0x08, AX
-	JZ           d25
+	JZ           d36
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -34588,35 +35146,33 @@ r25:
 	VMULPS       Y1, Y4, Y4
 	VMASKMOVPS   Y4, Y0, (DX)
 
-d25:
+d36:
 	VZEROUPPER
 	RET
 
 // func fsqrt_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fsqrt_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r26
+	JLT          r37
 
-l26:
+l37:
 	VMOVUPS (CX), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l26
+	JGE     l37
 
-r26:
+r37:
 	ADDQ       $0x08, AX
-	JZ         d26
+	JZ         d37
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -34625,24 +35181,22 @@ r26:
 	VSQRTPS    Y1, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d26:
+d37:
 	VZEROUPPER
 	RET
 
 // func freciprocal_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·freciprocal_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r27
+	JLT          r38
 
-l27:
+l38:
 	VMOVUPS (CX), Y0
 	VMOVUPS c3f800000<>+0(SB), Y1
 	VDIVPS  Y0, Y1, Y0
@@ -34650,11 +35204,11 @@ l27:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l27
+	JGE     l38
 
-r27:
+r38:
 	ADDQ       $0x08, AX
-	JZ         d27
+	JZ         d38
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -34664,35 +35218,33 @@ r27:
 	VDIVPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d27:
+d38:
 	VZEROUPPER
 	RET
 
 // func fabs_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fabs_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r28
+	JLT          r39
 
-l28:
+l39:
 	VMOVUPS (CX), Y0
 	VANDPS  c7fffffff<>+0(SB), Y0, Y0
 	VMOVUPS Y0, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l28
+	JGE     l39
 
-r28:
+r39:
 	ADDQ       $0x08, AX
-	JZ         d28
+	JZ         d39
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -34701,35 +35253,33 @@ r28:
 	VANDPS     c7fffffff<>+0(SB), Y1, Y1
 	VMASKMOVPS Y1, Y0, (DX)
 
-d28:
+d39:
 	VZEROUPPER
 	RET
 
 // func fscale_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fscale_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r29
+	JLT          r40
 
-l29:
+l40:
 	VMOVUPS (CX), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (DX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l29
+	JGE     l40
 
-r29:
+r40:
 	ADDQ       $0x08, AX
-	JZ         d29
+	JZ         d40
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -34738,35 +35288,33 @@ r29:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (DX)
 
-d29:
+d40:
 	VZEROUPPER
 	RET
 
 // func faffine_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·faffine_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r30
+	JLT          r41
 
-l30:
+l41:
 	VMOVUPS     (CX), Y2
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, (DX)
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l30
+	JGE         l41
 
-r30:
+r41:
 	ADDQ        $0x08, AX
-	JZ          d30
+	JZ          d41
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -34775,24 +35323,22 @@ r30:
 	VFMADD213PS Y1, Y0, Y3
 	VMASKMOVPS  Y3, Y2, (DX)
 
-d30:
+d41:
 	VZEROUPPER
 	RET
 
 // func fclip_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fclip_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r31
+	JLT          r42
 
-l31:
+l42:
 	VMOVUPS (CX), Y2
 	VMAXPS  Y2, Y0, Y2
 	VMINPS  Y2, Y1, Y2
@@ -34800,11 +35346,11 @@ l31:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, AX
-	JGE     l31
+	JGE     l42
 
-r31:
+r42:
 	ADDQ       $0x08, AX
-	JZ         d31
+	JZ         d42
 	LEAQ       ones<>+32(SB), BX
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
@@ -34814,24 +35360,22 @@ r31:
 	VMINPS     Y3, Y1, Y3
 	VMASKMOVPS Y3, Y2, (DX)
 
-d31:
+d42:
 	VZEROUPPER
 	RET
 
 // func fhardswish_avx2(n int, x *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·fhardswish_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        a+24(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+28(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r32
+	JLT          r43
 
-l32:
+l43:
 	VMOVUPS     (CX), Y2
 	VMOVAPS     Y2, Y3
 	VFMADD213PS Y1, Y0, Y3
@@ -34844,11 +35388,11 @@ l32:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l32
+	JGE         l43
 
-r32:
+r43:
 	ADDQ        $0x08, AX
-	JZ          d32
+	JZ          d43
 	LEAQ        ones<>+32(SB), BX
 	SHLQ        $0x02, AX
 	SUBQ        AX, BX
@@ -34863,25 +35407,23 @@ r32:
 	VMULPS      Y3, Y0, Y0
 	VMASKMOVPS  Y0, Y2, (DX)
 
-d32:
+d43:
 	VZEROUPPER
 	RET
 
 // func fdiv_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fdiv_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r33
+	JLT          r44
 
-l33:
+l44:
 	VMOVUPS (CX), Y0
 	VMOVUPS (DX), Y1
 	VDIVPS  Y1, Y0, Y0
@@ -34890,11 +35432,11 @@ l33:
 	ADDQ    $0x20, DX
 	ADDQ    $0x20, BX
 	SUBQ    $0x08, AX
-	JGE     l33
+	JGE     l44
 
-r33:
+r44:
 	ADDQ       $0x08, AX
-	JZ         d33
+	JZ         d44
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -34904,25 +35446,23 @@ r33:
 	VDIVPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (BX)
 
-d33:
+d44:
 	VZEROUPPER
 	RET
 
 // func fmax_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fmax_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r34
+	JLT          r45
 
-l34:
+l45:
 	VMOVUPS   (CX), Y0
 	VMOVUPS   (DX), Y1
 	VMAXPS    Y1, Y0, Y1
@@ -34933,11 +35473,11 @@ l34:
 	ADDQ      $0x20, DX
 	ADDQ      $0x20, BX
 	SUBQ      $0x08, AX
-	JGE       l34
+	JGE       l45
 
-r34:
+r45:
 	ADDQ       $0x08, AX
-	JZ         d34
+	JZ         d45
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -34949,25 +35489,23 @@ r34:
 	VBLENDVPS  Y3, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (BX)
 
-d34:
+d45:
 	VZEROUPPER
 	RET
 
 // func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·fgelugrad_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
 	SUBQ         $0x08, AX
-	JLT          r35
+	JLT          r46
 
-l35:
+l46:
 	VMOVUPS      (CX), Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       c3f3504f3<>+0(SB), Y1, Y2
@@ -35060,11 +35598,11 @@ l35:
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
 	SUBQ         $0x08, AX
-	JGE          l35
+	JGE          l46
 
-r35:
+r46:
 	ADDQ         $0x08, AX
-	JZ           d35
+	JZ           d46
 	LEAQ         ones<>+32(SB), SI
 	SHLQ         $0x02, AX
 	SUBQ         AX, SI
@@ -35158,25 +35696,23 @@ r35:
 	VMULPS       Y4, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (BX)
 
-d35:
+d46:
 	VZEROUPPER
 	RET
 
 // func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fclipgrad_avx2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         y+16(FP), DX
 	MOVQ         z+24(FP), BX
-	MOVSS        a+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r36
+	JLT          r47
 
-l36:
+l47:
 	VMOVUPS (CX), Y2
 	VMOVUPS (DX), Y3
 	VCMPPS  $0x11, Y3, Y0, Y4
@@ -35188,11 +35724,11 @@ l36:
 	ADDQ    $0x20, DX
 	ADDQ    $0x20, BX
 	SUBQ    $0x08, AX
-	JGE     l36
+	JGE     l47
 
-r36:
+r47:
 	ADDQ       $0x08, AX
-	JZ         d36
+	JZ         d47
 	LEAQ       ones<>+32(SB), SI
 	SHLQ       $0x02, AX
 	SUBQ       AX, SI
@@ -35205,21 +35741,642 @@ r36:
 	VANDPS     Y0, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)
 
-d36:
+d47:
+	VZEROUPPER
+	RET
+
+// func fleaky_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX
+TEXT ·fleaky_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	SUBQ         $0x08, AX
+	JLT          r48
+
+l48:
+	VMOVUPS   (CX), Y2
+	VMULPS    Y0, Y2, Y3
+	VMULPS    Y1, Y2, Y4
+	VCMPPS    $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMOVUPS   Y2, (DX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x08, AX
+	JGE       l48
+
+r48:
+	ADDQ       $0x08, AX
+	JZ         d48
+	LEAQ       ones<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVDQU    (BX), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMULPS     Y0, Y3, Y0
+	VMULPS     Y1, Y3, Y1
+	VCMPPS     $0x11, c00000000<>+0(SB), Y3, Y3
+	VBLENDVPS  Y3, Y0, Y1, Y3
+	VMASKMOVPS Y3, Y2, (DX)
+
+d48:
+	VZEROUPPER
+	RET
+
+// func felu_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·felu_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	SUBQ         $0x08, AX
+	JLT          r49
+
+l49:
+	VMOVUPS      (CX), Y2
+	VMULPS       Y1, Y2, Y3
+	VMOVUPS      cc1f00000<>+0(SB), Y4
+	VMOVUPS      c00000000<>+0(SB), Y5
+	VMAXPS       Y2, Y4, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3b<>+0(SB), Y4, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab6dafc<>+0(SB), Y6
+	VFMADD213PS  c3c091e75<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y4, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VFMADD213PS  Y5, Y4, Y6
+	VMULPS       Y0, Y6, Y6
+	VCMPPS       $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y6, Y3, Y2
+	VMOVUPS      Y2, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l49
+
+r49:
+	ADDQ         $0x08, AX
+	JZ           d49
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VMULPS       Y1, Y3, Y1
+	VMOVUPS      cc1f00000<>+0(SB), Y4
+	VMOVUPS      c00000000<>+0(SB), Y5
+	VMAXPS       Y3, Y4, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3b<>+0(SB), Y4, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y5, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab6dafc<>+0(SB), Y6
+	VFMADD213PS  c3c091e75<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y4, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPADDD       c0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VFMADD213PS  Y5, Y4, Y6
+	VMULPS       Y0, Y6, Y6
+	VCMPPS       $0x11, c00000000<>+0(SB), Y3, Y0
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VMASKMOVPS   Y0, Y2, (DX)
+
+d49:
+	VZEROUPPER
+	RET
+
+// func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, FMA3
+TEXT ·fhardsigmoid_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	SUBQ         $0x08, AX
+	JLT          r50
+
+l50:
+	VMOVUPS     (CX), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     c00000000<>+0(SB), Y3
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VMAXPS      Y2, Y3, Y2
+	VMINPS      Y2, Y4, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JGE         l50
+
+r50:
+	ADDQ        $0x08, AX
+	JZ          d50
+	LEAQ        ones<>+32(SB), BX
+	SHLQ        $0x02, AX
+	SUBQ        AX, BX
+	VMOVDQU     (BX), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMOVUPS     c00000000<>+0(SB), Y0
+	VMOVUPS     c3f800000<>+0(SB), Y1
+	VMAXPS      Y3, Y0, Y0
+	VMINPS      Y0, Y1, Y0
+	VMASKMOVPS  Y0, Y2, (DX)
+
+d50:
+	VZEROUPPER
+	RET
+
+// func fswish_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fswish_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	SUBQ         $0x08, AX
+	JLT          r51
+
+l51:
+	VMOVUPS      (CX), Y1
+	VMULPS       Y0, Y1, Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y4, Y2, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      Y4, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l51
+
+r51:
+	ADDQ         $0x08, AX
+	JZ           d51
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y1
+	VMASKMOVPS   (CX), Y1, Y2
+	VMULPS       Y0, Y2, Y0
+	VXORPS       c80000000<>+0(SB), Y0, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VMULPS       c3fb8aa3b<>+0(SB), Y0, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y0
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y0
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y0, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y0, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y0, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y5
+	VFMADD213PS  Y0, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y0
+	VPSRAD       $0x01, Y0, Y3
+	VPSUBD       Y3, Y0, Y0
+	VPADDD       c0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y0
+	VDIVPS       Y4, Y0, Y4
+	VMULPS       Y2, Y4, Y4
+	VMASKMOVPS   Y4, Y1, (DX)
+
+d51:
+	VZEROUPPER
+	RET
+
+// func fmish_avx2(n int, x *float32, z *float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fmish_avx2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         z+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r52
+
+l52:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      c41a00000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42b20000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       c3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab6dafc<>+0(SB), Y3
+	VFMADD213PS  c3c091e75<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y1, Y3
+	VFMADD213PS  c3f000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       c3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       c0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       c40000000<>+0(SB), Y3, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       c40000000<>+0(SB), Y1, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JGE          l52
+
+r52:
+	ADDQ         $0x08, AX
+	JZ           d52
+	LEAQ         ones<>+32(SB), BX
+	SHLQ         $0x02, AX
+	SUBQ         AX, BX
+	VMOVDQU      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMOVUPS      c41a00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42b20000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMULPS       c3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab6dafc<>+0(SB), Y4
+	VFMADD213PS  c3c091e75<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aaa2e<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa46<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       c0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       c0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       c40000000<>+0(SB), Y4, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       c40000000<>+0(SB), Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (DX)
+
+d52:
+	VZEROUPPER
+	RET
+
+// func fprelu_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX
+TEXT ·fprelu_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r53
+
+l53:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y1
+	VCMPPS    $0x11, c00000000<>+0(SB), Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y2
+	VMOVUPS   Y2, (BX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, AX
+	JGE       l53
+
+r53:
+	ADDQ       $0x08, AX
+	JZ         d53
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMULPS     Y2, Y1, Y2
+	VCMPPS     $0x11, c00000000<>+0(SB), Y1, Y3
+	VBLENDVPS  Y3, Y2, Y1, Y3
+	VMASKMOVPS Y3, Y0, (BX)
+
+d53:
+	VZEROUPPER
+	RET
+
+// func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+// Requires: AVX
+TEXT ·fmin_avx2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         z+24(FP), BX
+	VBROADCASTSS a+32(FP), Y0
+	VBROADCASTSS b+36(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r54
+
+l54:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (DX), Y1
+	VMINPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (BX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, AX
+	JGE       l54
+
+r54:
+	ADDQ       $0x08, AX
+	JZ         d54
+	LEAQ       ones<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMINPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)
+
+d54:
+	VZEROUPPER
+	RET
+
+// func fchoosegt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX
+TEXT ·fchoosegt_avx2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r55
+
+l55:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMOVUPS   (BX), Y3
+	VCMPPS    $0x1e, Y0, Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, AX
+	JGE       l55
+
+r55:
+	ADDQ       $0x08, AX
+	JZ         d55
+	LEAQ       ones<>+32(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VCMPPS     $0x1e, Y0, Y2, Y0
+	VBLENDVPS  Y0, Y3, Y4, Y2
+	VMASKMOVPS Y2, Y1, (SI)
+
+d55:
+	VZEROUPPER
+	RET
+
+// func fchoosege_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX
+TEXT ·fchoosege_avx2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r56
+
+l56:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMOVUPS   (BX), Y3
+	VCMPPS    $0x1d, Y0, Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, AX
+	JGE       l56
+
+r56:
+	ADDQ       $0x08, AX
+	JZ         d56
+	LEAQ       ones<>+32(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VCMPPS     $0x1d, Y0, Y2, Y0
+	VBLENDVPS  Y0, Y3, Y4, Y2
+	VMASKMOVPS Y2, Y1, (SI)
+
+d56:
+	VZEROUPPER
+	RET
+
+// func fchooselt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX
+TEXT ·fchooselt_avx2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r57
+
+l57:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMOVUPS   (BX), Y3
+	VCMPPS    $0x11, Y0, Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, AX
+	JGE       l57
+
+r57:
+	ADDQ       $0x08, AX
+	JZ         d57
+	LEAQ       ones<>+32(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VCMPPS     $0x11, Y0, Y2, Y0
+	VBLENDVPS  Y0, Y3, Y4, Y2
+	VMASKMOVPS Y2, Y1, (SI)
+
+d57:
+	VZEROUPPER
+	RET
+
+// func fchoosele_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+// Requires: AVX
+TEXT ·fchoosele_avx2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         z+32(FP), SI
+	VBROADCASTSS s+40(FP), Y0
+	SUBQ         $0x08, AX
+	JLT          r58
+
+l58:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMOVUPS   (BX), Y3
+	VCMPPS    $0x12, Y0, Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, AX
+	JGE       l58
+
+r58:
+	ADDQ       $0x08, AX
+	JZ         d58
+	LEAQ       ones<>+32(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VCMPPS     $0x12, Y0, Y2, Y0
+	VBLENDVPS  Y0, Y3, Y4, Y2
+	VMASKMOVPS Y2, Y1, (SI)
+
+d58:
 	VZEROUPPER
 	RET
 
 // func rsum_avx512(n int, x *float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rsum_avx512(SB), NOSPLIT, $0-24
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	SUBQ   $0x10, AX
-	JLT    r37
+	JLT    r59
 
-l37:
+l59:
 	VMOVUPS       (CX), Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
@@ -35228,11 +36385,11 @@ l37:
 	VADDPD        Z3, Z1, Z1
 	ADDQ          $0x40, CX
 	SUBQ          $0x10, AX
-	JGE           l37
+	JGE           l59
 
-r37:
+r59:
 	ADDQ          $0x10, AX
-	JZ            d37
+	JZ            d59
 	MOVL          $0xffffffff, DX
 	BZHIL         AX, DX, DX
 	KMOVW         DX, K1
@@ -35243,7 +36400,7 @@ r37:
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
 
-d37:
+d59:
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -35251,12 +36408,12 @@ d37:
 	VADDPD        X1, X0, X0
 	VPERMILPD     $0x01, X0, X1
 	VADDSD        X1, X0, X0
-	MOVSD         X0, ret+16(FP)
+	VMOVSD        X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func rdot_avx512(n int, x *float32, y *float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rdot_avx512(SB), NOSPLIT, $0-32
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -35264,9 +36421,9 @@ TEXT ·rdot_avx512(SB), NOSPLIT, $0-32
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	SUBQ   $0x10, AX
-	JLT    r38
+	JLT    r60
 
-l38:
+l60:
 	VMOVUPS       (CX), Z2
 	VMOVUPS       (DX), Z3
 	VEXTRACTF64X4 $0x01, Z2, Y4
@@ -35280,11 +36437,11 @@ l38:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, AX
-	JGE           l38
+	JGE           l60
 
-r38:
+r60:
 	ADDQ          $0x10, AX
-	JZ            d38
+	JZ            d60
 	MOVL          $0xffffffff, BX
 	BZHIL         AX, BX, BX
 	KMOVW         BX, K1
@@ -35299,7 +36456,7 @@ r38:
 	VFMADD231PD   Z2, Z3, Z0
 	VFMADD231PD   Z4, Z5, Z1
 
-d38:
+d60:
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -35307,39 +36464,38 @@ d38:
 	VADDPD        X1, X0, X0
 	VPERMILPD     $0x01, X0, X1
 	VADDSD        X1, X0, X0
-	MOVSD         X0, ret+24(FP)
+	VMOVSD        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func rsqdev_avx512(n int, x *float32, m float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rsqdev_avx512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
-	MOVSS        m+16(FP), X0
-	VBROADCASTSS X0, Z0
-	VCVTPS2PD    Y0, Z3
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSS m+16(FP), Z0
+	VCVTPS2PD    Y0, Z1
 	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
 	SUBQ         $0x10, AX
-	JLT          r39
+	JLT          r61
 
-l39:
+l61:
 	VMOVUPS       (CX), Z4
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y5, Z5
-	VSUBPD        Z3, Z4, Z4
-	VSUBPD        Z3, Z5, Z5
-	VFMADD231PD   Z4, Z4, Z1
-	VFMADD231PD   Z5, Z5, Z2
+	VSUBPD        Z1, Z4, Z4
+	VSUBPD        Z1, Z5, Z5
+	VFMADD231PD   Z4, Z4, Z2
+	VFMADD231PD   Z5, Z5, Z3
 	ADDQ          $0x40, CX
 	SUBQ          $0x10, AX
-	JGE           l39
+	JGE           l61
 
-r39:
+r61:
 	ADDQ          $0x10, AX
-	JZ            d39
+	JZ            d61
 	MOVL          $0xffffffff, DX
 	BZHIL         AX, DX, DX
 	KMOVW         DX, K1
@@ -35348,20 +36504,20 @@ r39:
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y0, Z0
-	VSUBPD        Z3, Z4, Z4
-	VSUBPD        Z3, Z0, Z0
-	VFMADD231PD   Z4, Z4, Z1
-	VFMADD231PD   Z0, Z0, Z2
+	VSUBPD        Z1, Z4, Z4
+	VSUBPD        Z1, Z0, Z0
+	VFMADD231PD   Z4, Z4, Z2
+	VFMADD231PD   Z0, Z0, Z3
 
-d39:
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPD        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPD        X0, X1, X1
+d61:
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X1
 	VPERMILPD     $0x01, X1, X0
 	VADDSD        X0, X1, X1
-	MOVSD         X1, ret+24(FP)
+	VMOVSD        X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -35379,9 +36535,9 @@ TEXT ·rdots_avx512(SB), NOSPLIT, $0-40
 	VPXORQ Z3, Z3, Z3
 	LEAQ   (BX)(BX*2), DI
 	SUBQ   $0x10, AX
-	JLT    r40
+	JLT    r62
 
-l40:
+l62:
 	VMOVUPS     (CX), Z4
 	VFMADD231PS (DX), Z4, Z0
 	VFMADD231PS (DX)(BX*1), Z4, Z1
@@ -35390,11 +36546,11 @@ l40:
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
-	JGE         l40
+	JGE         l62
 
-r40:
+r62:
 	ADDQ        $0x10, AX
-	JZ          d40
+	JZ          d62
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -35408,7 +36564,7 @@ r40:
 	VMOVUPS.Z   (DX)(DI*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
 
-d40:
+d62:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X4
@@ -35449,16 +36605,16 @@ d40:
 	RET
 
 // func rmax_avx512(n int, x *float32) (m float32, nan uint32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·rmax_avx512(SB), NOSPLIT, $0-24
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
 	VMOVUPS cff800000<>+0(SB), Z0
 	VPXORQ  Z1, Z1, Z1
 	SUBQ    $0x10, AX
-	JLT     r41
+	JLT     r63
 
-l41:
+l63:
 	VMOVUPS   (CX), Z2
 	VCMPPS    $0x03, Z2, Z2, K1
 	VMOVUPS   c3f800000<>+0(SB), Z3
@@ -35467,11 +36623,11 @@ l41:
 	VMAXPS    Z0, Z2, Z0
 	ADDQ      $0x40, CX
 	SUBQ      $0x10, AX
-	JGE       l41
+	JGE       l63
 
-r41:
+r63:
 	ADDQ      $0x10, AX
-	JZ        d41
+	JZ        d63
 	MOVL      $0xffffffff, DX
 	BZHIL     AX, DX, DX
 	KMOVW     DX, K1
@@ -35483,7 +36639,7 @@ r41:
 	VORPS     Z3, Z1, Z1
 	VMAXPS    Z0, Z2, Z0
 
-d41:
+d63:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VMAXPS        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X2
@@ -35492,7 +36648,7 @@ d41:
 	VMAXPS        X2, X0, X0
 	VPERMILPS     $0xb1, X0, X2
 	VMAXPS        X2, X0, X0
-	MOVSS         X0, m+16(FP)
+	VMOVSS        X0, m+16(FP)
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VORPS         Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -35507,18 +36663,17 @@ d41:
 	RET
 
 // func rexpsum_avx512(n int, x *float32, z *float32, m float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rexpsum_avx512(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        m+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS m+24(FP), Z0
 	VPXORQ       Z1, Z1, Z1
 	SUBQ         $0x10, AX
-	JLT          r42
+	JLT          r64
 
-l42:
+l64:
 	VMOVUPS      (CX), Z2
 	VSUBPS       Z0, Z2, Z2
 	VMOVUPS      cc2d10000<>+0(SB), Z3
@@ -35543,11 +36698,11 @@ l42:
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
-	JGE          l42
+	JGE          l64
 
-r42:
+r64:
 	ADDQ         $0x10, AX
-	JZ           d42
+	JZ           d64
 	MOVL         $0xffffffff, BX
 	BZHIL        AX, BX, BX
 	KMOVW        BX, K1
@@ -35574,7 +36729,7 @@ r42:
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      Z3, K1, (DX)
 
-d42:
+d64:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -35583,26 +36738,24 @@ d42:
 	VADDPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VADDPS        X0, X1, X1
-	MOVSS         X1, ret+32(FP)
+	VMOVSS        X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func rlayer_avx512(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayer_avx512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         b+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS m+40(FP), Z0
+	VBROADCASTSS is+44(FP), Z1
 	SUBQ         $0x10, AX
-	JLT          r43
+	JLT          r65
 
-l43:
+l65:
 	VMOVUPS     (CX), Z2
 	VMOVUPS     (DX), Z3
 	VMOVUPS     (BX), Z4
@@ -35615,11 +36768,11 @@ l43:
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	SUBQ        $0x10, AX
-	JGE         l43
+	JGE         l65
 
-r43:
+r65:
 	ADDQ        $0x10, AX
-	JZ          d43
+	JZ          d65
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -35631,12 +36784,12 @@ r43:
 	VFMADD213PS Z4, Z3, Z2
 	VMOVUPS     Z2, K1, (SI)
 
-d43:
+d65:
 	VZEROUPPER
 	RET
 
 // func rlayersums_avx512(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -35644,20 +36797,18 @@ TEXT ·rlayersums_avx512(SB), NOSPLIT, $0-64
 	MOVQ         w+24(FP), BX
 	MOVQ         ds+32(FP), SI
 	MOVQ         db+40(FP), DI
-	MOVSS        m+48(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+52(FP), X3
-	VBROADCASTSS X3, Z3
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSS m+48(FP), Z0
+	VBROADCASTSS is+52(FP), Z1
 	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
 	SUBQ         $0x10, AX
-	JLT          r44
+	JLT          r66
 
-l44:
+l66:
 	VMOVUPS     (CX), Z4
 	VMOVUPS     (DX), Z5
 	VSUBPS      Z0, Z4, Z4
-	VMULPS      Z3, Z4, Z4
+	VMULPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z6
 	VFMADD231PS Z5, Z4, Z6
 	VMOVUPS     Z6, (SI)
@@ -35666,26 +36817,26 @@ l44:
 	VMOVUPS     Z6, (DI)
 	VMOVUPS     (BX), Z6
 	VMULPS      Z6, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VFMADD231PS Z5, Z4, Z2
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z4, Z3
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
 	ADDQ        $0x40, SI
 	ADDQ        $0x40, DI
 	SUBQ        $0x10, AX
-	JGE         l44
+	JGE         l66
 
-r44:
+r66:
 	ADDQ        $0x10, AX
-	JZ          d44
+	JZ          d66
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
 	VMOVUPS.Z   (CX), K1, Z4
 	VMOVUPS.Z   (DX), K1, Z5
 	VSUBPS      Z0, Z4, Z4
-	VMULPS      Z3, Z4, Z4
+	VMULPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z0
 	VFMADD231PS Z5, Z4, Z0
 	VMOVUPS     Z0, K1, (SI)
@@ -35694,19 +36845,10 @@ r44:
 	VMOVUPS     Z0, K1, (DI)
 	VMOVUPS.Z   (BX), K1, Z0
 	VMULPS      Z0, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VFMADD231PS Z5, Z4, Z2
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z4, Z3
 
-d44:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0x4e, X1, X0
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0xb1, X1, X0
-	VADDPS        X0, X1, X1
-	MOVSS         X1, s+56(FP)
+d66:
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
 	VEXTRACTF128  $0x01, Y2, X0
@@ -35715,30 +36857,35 @@ d44:
 	VADDPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VADDPS        X0, X1, X1
-	MOVSS         X1, q+60(FP)
+	VMOVSS        X1, s+56(FP)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X1
+	VPERMILPS     $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPERMILPS     $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, q+60(FP)
 	VZEROUPPER
 	RET
 
 // func rlayergrad_avx512(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·rlayergrad_avx512(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         d+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        s+48(FP), X2
-	VBROADCASTSS X2, Z2
-	MOVSS        q+52(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS m+40(FP), Z0
+	VBROADCASTSS is+44(FP), Z1
+	VBROADCASTSS s+48(FP), Z2
+	VBROADCASTSS q+52(FP), Z3
 	SUBQ         $0x10, AX
-	JLT          r45
+	JLT          r67
 
-l45:
+l67:
 	VMOVUPS      (CX), Z4
 	VMOVUPS      (DX), Z5
 	VMOVUPS      (BX), Z6
@@ -35753,11 +36900,11 @@ l45:
 	ADDQ         $0x40, BX
 	ADDQ         $0x40, SI
 	SUBQ         $0x10, AX
-	JGE          l45
+	JGE          l67
 
-r45:
+r67:
 	ADDQ         $0x10, AX
-	JZ           d45
+	JZ           d67
 	MOVL         $0xffffffff, DI
 	BZHIL        AX, DI, DI
 	KMOVW        DI, K1
@@ -35771,7 +36918,7 @@ r45:
 	VMULPS       Z1, Z5, Z5
 	VMOVUPS      Z5, K1, (SI)
 
-d45:
+d67:
 	VZEROUPPER
 	RET
 
@@ -35791,39 +36938,39 @@ TEXT ·osgd_avx512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Z4
 	XORQ         DI, DI
 	SUBQ         $0x10, AX
-	JLT          r46
+	JLT          r68
 
-l46:
+l68:
 	VMOVUPS     c3f800000<>+0(SB), Z9
 	VMOVUPS     (CX)(DI*1), Z5
 	VMOVUPS     (DX)(DI*1), Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s47
+	JZ          s69
 	VMOVUPS     (SI)(DI*1), Z9
 
-s47:
+s69:
 	VMULPS      Z9, Z6, Z6
 	VMULPS      Z3, Z6, Z7
 	TESTQ       BX, BX
-	JZ          s48
+	JZ          s70
 	VMOVUPS     (BX)(DI*1), Z8
 	VFMADD213PS Z6, Z1, Z8
 	VMULPS      Z9, Z8, Z8
 	VMOVUPS     Z8, (BX)(DI*1)
 	VFMADD231PS Z8, Z4, Z7
 
-s48:
+s70:
 	VFNMADD231PS Z7, Z0, Z5
 	VMULPS       Z9, Z5, Z5
 	VMOVUPS      Z5, (CX)(DI*1)
 	ADDQ         $0x40, DI
 	SUBQ         $0x10, AX
-	JGE          l46
+	JGE          l68
 
-r46:
+r68:
 	ADDQ        $0x10, AX
-	JZ          d46
+	JZ          d68
 	MOVL        $0xffffffff, R8
 	BZHIL       AX, R8, R8
 	KMOVW       R8, K1
@@ -35832,26 +36979,26 @@ r46:
 	VMOVUPS.Z   (DX)(DI*1), K1, Z6
 	VFMADD231PS Z5, Z2, Z6
 	TESTQ       SI, SI
-	JZ          s49
+	JZ          s71
 	VMOVUPS.Z   (SI)(DI*1), K1, Z7
 
-s49:
+s71:
 	VMULPS      Z7, Z6, Z6
 	VMULPS      Z3, Z6, Z2
 	TESTQ       BX, BX
-	JZ          s50
+	JZ          s72
 	VMOVUPS.Z   (BX)(DI*1), K1, Z3
 	VFMADD213PS Z6, Z1, Z3
 	VMULPS      Z7, Z3, Z3
 	VMOVUPS     Z3, K1, (BX)(DI*1)
 	VFMADD231PS Z3, Z4, Z2
 
-s50:
+s72:
 	VFNMADD231PS Z2, Z0, Z5
 	VMULPS       Z7, Z5, Z5
 	VMOVUPS      Z5, K1, (CX)(DI*1)
 
-d46:
+d68:
 	VZEROUPPER
 	RET
 
@@ -35876,18 +37023,18 @@ TEXT ·oadam_avx512(SB), NOSPLIT, $0-56
 	VBROADCASTSS 28(DI), Z7
 	VBROADCASTSS 32(DI), Z8
 	SUBQ         $0x10, AX
-	JLT          r51
+	JLT          r73
 
-l51:
+l73:
 	VMOVUPS     c3f800000<>+0(SB), Z13
 	VMOVUPS     (CX)(R9*1), Z9
 	VMOVUPS     (DX)(R9*1), Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s52
+	JZ          s74
 	VMOVUPS     (SI)(R9*1), Z13
 
-s52:
+s74:
 	VMULPS      Z13, Z10, Z10
 	VMOVUPS     (BX)(R9*1), Z11
 	VMULPS      Z0, Z11, Z11
@@ -35907,11 +37054,11 @@ s52:
 	VMOVUPS     Z9, (CX)(R9*1)
 	ADDQ        $0x40, R9
 	SUBQ        $0x10, AX
-	JGE         l51
+	JGE         l73
 
-r51:
+r73:
 	ADDQ        $0x10, AX
-	JZ          d51
+	JZ          d73
 	MOVL        $0xffffffff, DI
 	BZHIL       AX, DI, DI
 	KMOVW       DI, K1
@@ -35920,10 +37067,10 @@ r51:
 	VMOVUPS.Z   (DX)(R9*1), K1, Z10
 	VFMADD231PS Z9, Z7, Z10
 	TESTQ       SI, SI
-	JZ          s53
+	JZ          s75
 	VMOVUPS.Z   (SI)(R9*1), K1, Z11
 
-s53:
+s75:
 	VMULPS      Z11, Z10, Z10
 	VMOVUPS.Z   (BX)(R9*1), K1, Z7
 	VMULPS      Z0, Z7, Z7
@@ -35942,21 +37089,21 @@ s53:
 	VMULPS      Z11, Z9, Z9
 	VMOVUPS     Z9, K1, (CX)(R9*1)
 
-d51:
+d73:
 	VZEROUPPER
 	RET
 
 // func rsum_avx2(n int, x *float32) float64
-// Requires: AVX, SSE2
+// Requires: AVX
 TEXT ·rsum_avx2(SB), NOSPLIT, $0-24
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r54
+	JLT    r76
 
-l54:
+l76:
 	VMOVUPS      (CX), Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VCVTPS2PD    X2, Y2
@@ -35965,11 +37112,11 @@ l54:
 	VADDPD       Y3, Y1, Y1
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l54
+	JGE          l76
 
-r54:
+r76:
 	ADDQ         $0x08, AX
-	JZ           d54
+	JZ           d76
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -35981,18 +37128,18 @@ r54:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 
-d54:
+d76:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+16(FP)
+	VMOVSD       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func rdot_avx2(n int, x *float32, y *float32) float64
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
 	MOVQ   n+0(FP), AX
 	MOVQ   x+8(FP), CX
@@ -36000,9 +37147,9 @@ TEXT ·rdot_avx2(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ   $0x08, AX
-	JLT    r55
+	JLT    r77
 
-l55:
+l77:
 	VMOVUPS      (CX), Y2
 	VMOVUPS      (DX), Y3
 	VEXTRACTF128 $0x01, Y2, X4
@@ -36016,11 +37163,11 @@ l55:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l55
+	JGE          l77
 
-r55:
+r77:
 	ADDQ         $0x08, AX
-	JZ           d55
+	JZ           d77
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -36036,30 +37183,29 @@ r55:
 	VFMADD231PD  Y3, Y2, Y0
 	VFMADD231PD  Y4, Y5, Y1
 
-d55:
+d77:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+24(FP)
+	VMOVSD       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func rsqdev_avx2(n int, x *float32, m float32) float64
-// Requires: AVX, AVX2, FMA3, SSE, SSE2
+// Requires: AVX, FMA3
 TEXT ·rsqdev_avx2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
-	MOVSS        m+16(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS m+16(FP), Y0
 	VCVTPS2PD    X0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r56
+	JLT          r78
 
-l56:
+l78:
 	VMOVUPS      (CX), Y4
 	VEXTRACTF128 $0x01, Y4, X5
 	VCVTPS2PD    X4, Y4
@@ -36070,11 +37216,11 @@ l56:
 	VFMADD231PD  Y5, Y5, Y3
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
-	JGE          l56
+	JGE          l78
 
-r56:
+r78:
 	ADDQ         $0x08, AX
-	JZ           d56
+	JZ           d78
 	LEAQ         ones<>+32(SB), DX
 	SHLQ         $0x02, AX
 	SUBQ         AX, DX
@@ -36089,13 +37235,13 @@ r56:
 	VFMADD231PD  Y4, Y4, Y2
 	VFMADD231PD  Y0, Y0, Y3
 
-d56:
+d78:
 	VADDPD       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPD       X0, X2, X1
 	VPERMILPD    $0x01, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, ret+24(FP)
+	VMOVSD       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -36113,9 +37259,9 @@ TEXT ·rdots_avx2(SB), NOSPLIT, $0-40
 	VXORPS Y3, Y3, Y3
 	LEAQ   (BX)(BX*2), DI
 	SUBQ   $0x08, AX
-	JLT    r57
+	JLT    r79
 
-l57:
+l79:
 	VMOVUPS     (CX), Y4
 	VFMADD231PS (DX), Y4, Y0
 	VFMADD231PS (DX)(BX*1), Y4, Y1
@@ -36124,11 +37270,11 @@ l57:
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, AX
-	JGE         l57
+	JGE         l79
 
-r57:
+r79:
 	ADDQ        $0x08, AX
-	JZ          d57
+	JZ          d79
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -36143,7 +37289,7 @@ r57:
 	VMASKMOVPS  (DX)(DI*1), Y4, Y4
 	VFMADD231PS Y4, Y5, Y3
 
-d57:
+d79:
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X0
 	VPERMILPS    $0x4e, X0, X4
@@ -36176,27 +37322,27 @@ d57:
 	RET
 
 // func rmax_avx2(n int, x *float32) (m float32, nan uint32)
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·rmax_avx2(SB), NOSPLIT, $0-24
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
 	VMOVUPS cff800000<>+0(SB), Y0
 	VXORPS  Y1, Y1, Y1
 	SUBQ    $0x08, AX
-	JLT     r58
+	JLT     r80
 
-l58:
+l80:
 	VMOVUPS (CX), Y2
 	VCMPPS  $0x03, Y2, Y2, Y3
 	VORPS   Y3, Y1, Y1
 	VMAXPS  Y0, Y2, Y0
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, AX
-	JGE     l58
+	JGE     l80
 
-r58:
+r80:
 	ADDQ       $0x08, AX
-	JZ         d58
+	JZ         d80
 	LEAQ       ones<>+32(SB), DX
 	SHLQ       $0x02, AX
 	SUBQ       AX, DX
@@ -36207,14 +37353,14 @@ r58:
 	VORPS      Y2, Y1, Y1
 	VMAXPS     Y0, Y3, Y0
 
-d58:
+d80:
 	VEXTRACTF128 $0x01, Y0, X2
 	VMAXPS       X2, X0, X0
 	VPERMILPS    $0x4e, X0, X2
 	VMAXPS       X2, X0, X0
 	VPERMILPS    $0xb1, X0, X2
 	VMAXPS       X2, X0, X0
-	MOVSS        X0, m+16(FP)
+	VMOVSS       X0, m+16(FP)
 	VEXTRACTF128 $0x01, Y1, X0
 	VORPS        X0, X1, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -36227,18 +37373,17 @@ d58:
 	RET
 
 // func rexpsum_avx2(n int, x *float32, z *float32, m float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·rexpsum_avx2(SB), NOSPLIT, $0-36
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVSS        m+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS m+24(FP), Y0
 	VXORPS       Y1, Y1, Y1
 	SUBQ         $0x08, AX
-	JLT          r59
+	JLT          r81
 
-l59:
+l81:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
 	VMOVUPS      cc2d10000<>+0(SB), Y3
@@ -36271,11 +37416,11 @@ l59:
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
-	JGE          l59
+	JGE          l81
 
-r59:
+r81:
 	ADDQ         $0x08, AX
-	JZ           d59
+	JZ           d81
 	LEAQ         ones<>+32(SB), BX
 	SHLQ         $0x02, AX
 	SUBQ         AX, BX
@@ -36311,33 +37456,31 @@ r59:
 	VADDPS       Y4, Y1, Y1
 	VMASKMOVPS   Y4, Y2, (DX)
 
-d59:
+d81:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, ret+32(FP)
+	VMOVSS       X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func rlayer_avx2(n int, x *float32, w *float32, b *float32, z *float32, m float32, is float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayer_avx2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         b+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS m+40(FP), Y0
+	VBROADCASTSS is+44(FP), Y1
 	SUBQ         $0x08, AX
-	JLT          r60
+	JLT          r82
 
-l60:
+l82:
 	VMOVUPS     (CX), Y2
 	VMOVUPS     (DX), Y3
 	VMOVUPS     (BX), Y4
@@ -36350,11 +37493,11 @@ l60:
 	ADDQ        $0x20, BX
 	ADDQ        $0x20, SI
 	SUBQ        $0x08, AX
-	JGE         l60
+	JGE         l82
 
-r60:
+r82:
 	ADDQ        $0x08, AX
-	JZ          d60
+	JZ          d82
 	LEAQ        ones<>+32(SB), DI
 	SHLQ        $0x02, AX
 	SUBQ        AX, DI
@@ -36367,12 +37510,12 @@ r60:
 	VFMADD213PS Y5, Y4, Y3
 	VMASKMOVPS  Y3, Y2, (SI)
 
-d60:
+d82:
 	VZEROUPPER
 	RET
 
 // func rlayersums_avx2(n int, x *float32, d *float32, w *float32, ds *float32, db *float32, m float32, is float32) (s float32, q float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -36380,16 +37523,14 @@ TEXT ·rlayersums_avx2(SB), NOSPLIT, $0-64
 	MOVQ         w+24(FP), BX
 	MOVQ         ds+32(FP), SI
 	MOVQ         db+40(FP), DI
-	MOVSS        m+48(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+52(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS m+48(FP), Y0
+	VBROADCASTSS is+52(FP), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	SUBQ         $0x08, AX
-	JLT          r61
+	JLT          r83
 
-l61:
+l83:
 	VMOVUPS     (CX), Y4
 	VMOVUPS     (DX), Y5
 	VSUBPS      Y0, Y4, Y4
@@ -36410,11 +37551,11 @@ l61:
 	ADDQ        $0x20, SI
 	ADDQ        $0x20, DI
 	SUBQ        $0x08, AX
-	JGE         l61
+	JGE         l83
 
-r61:
+r83:
 	ADDQ        $0x08, AX
-	JZ          d61
+	JZ          d83
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -36434,44 +37575,40 @@ r61:
 	VADDPS      Y6, Y2, Y2
 	VFMADD231PS Y6, Y5, Y3
 
-d61:
+d83:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, s+56(FP)
+	VMOVSS       X1, s+56(FP)
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, q+60(FP)
+	VMOVSS       X1, q+60(FP)
 	VZEROUPPER
 	RET
 
 // func rlayergrad_avx2(n int, x *float32, d *float32, w *float32, z *float32, m float32, is float32, s float32, q float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·rlayergrad_avx2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         d+16(FP), DX
 	MOVQ         w+24(FP), BX
 	MOVQ         z+32(FP), SI
-	MOVSS        m+40(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        is+44(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        s+48(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        q+52(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS m+40(FP), Y0
+	VBROADCASTSS is+44(FP), Y1
+	VBROADCASTSS s+48(FP), Y2
+	VBROADCASTSS q+52(FP), Y3
 	SUBQ         $0x08, AX
-	JLT          r62
+	JLT          r84
 
-l62:
+l84:
 	VMOVUPS      (CX), Y4
 	VMOVUPS      (DX), Y5
 	VMOVUPS      (BX), Y6
@@ -36486,11 +37623,11 @@ l62:
 	ADDQ         $0x20, BX
 	ADDQ         $0x20, SI
 	SUBQ         $0x08, AX
-	JGE          l62
+	JGE          l84
 
-r62:
+r84:
 	ADDQ         $0x08, AX
-	JZ           d62
+	JZ           d84
 	LEAQ         ones<>+32(SB), DI
 	SHLQ         $0x02, AX
 	SUBQ         AX, DI
@@ -36505,7 +37642,7 @@ r62:
 	VMULPS       Y1, Y6, Y6
 	VMASKMOVPS   Y6, Y4, (SI)
 
-d62:
+d84:
 	VZEROUPPER
 	RET
 
@@ -36525,39 +37662,39 @@ TEXT ·osgd_avx2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 16(DI), Y4
 	XORQ         DI, DI
 	SUBQ         $0x08, AX
-	JLT          r63
+	JLT          r85
 
-l63:
+l85:
 	VMOVUPS     c3f800000<>+0(SB), Y9
 	VMOVUPS     (CX)(DI*1), Y5
 	VMOVUPS     (DX)(DI*1), Y6
 	VFMADD231PS Y5, Y2, Y6
 	TESTQ       SI, SI
-	JZ          s64
+	JZ          s86
 	VMOVUPS     (SI)(DI*1), Y9
 
-s64:
+s86:
 	VMULPS      Y9, Y6, Y6
 	VMULPS      Y3, Y6, Y7
 	TESTQ       BX, BX
-	JZ          s65
+	JZ          s87
 	VMOVUPS     (BX)(DI*1), Y8
 	VFMADD213PS Y6, Y1, Y8
 	VMULPS      Y9, Y8, Y8
 	VMOVUPS     Y8, (BX)(DI*1)
 	VFMADD231PS Y8, Y4, Y7
 
-s65:
+s87:
 	VFNMADD231PS Y7, Y0, Y5
 	VMULPS       Y9, Y5, Y5
 	VMOVUPS      Y5, (CX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x08, AX
-	JGE          l63
+	JGE          l85
 
-r63:
+r85:
 	ADDQ        $0x08, AX
-	JZ          d63
+	JZ          d85
 	LEAQ        ones<>+32(SB), R8
 	SHLQ        $0x02, AX
 	SUBQ        AX, R8
@@ -36567,26 +37704,26 @@ r63:
 	VMASKMOVPS  (DX)(DI*1), Y5, Y7
 	VFMADD231PS Y6, Y2, Y7
 	TESTQ       SI, SI
-	JZ          s66
+	JZ          s88
 	VMASKMOVPS  (SI)(DI*1), Y5, Y8
 
-s66:
+s88:
 	VMULPS      Y8, Y7, Y7
 	VMULPS      Y3, Y7, Y2
 	TESTQ       BX, BX
-	JZ          s67
+	JZ          s89
 	VMASKMOVPS  (BX)(DI*1), Y5, Y3
 	VFMADD213PS Y7, Y1, Y3
 	VMULPS      Y8, Y3, Y3
 	VMASKMOVPS  Y3, Y5, (BX)(DI*1)
 	VFMADD231PS Y3, Y4, Y2
 
-s67:
+s89:
 	VFNMADD231PS Y2, Y0, Y6
 	VMULPS       Y8, Y6, Y6
 	VMASKMOVPS   Y6, Y5, (CX)(DI*1)
 
-d63:
+d85:
 	VZEROUPPER
 	RET
 
@@ -36602,19 +37739,19 @@ TEXT ·oadam_avx2(SB), NOSPLIT, $0-56
 	MOVQ v+32(FP), R8
 	XORQ R9, R9
 	SUBQ $0x08, AX
-	JLT  r68
+	JLT  r90
 
-l68:
+l90:
 	VMOVUPS      c3f800000<>+0(SB), Y4
 	VMOVUPS      (CX)(R9*1), Y0
 	VMOVUPS      (DX)(R9*1), Y1
 	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y0, Y2, Y1
 	TESTQ        SI, SI
-	JZ           s69
+	JZ           s91
 	VMOVUPS      (SI)(R9*1), Y4
 
-s69:
+s91:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      (BX)(R9*1), Y2
 	VBROADCASTSS (DI), Y3
@@ -36642,11 +37779,11 @@ s69:
 	VMOVUPS      Y0, (CX)(R9*1)
 	ADDQ         $0x20, R9
 	SUBQ         $0x08, AX
-	JGE          l68
+	JGE          l90
 
-r68:
+r90:
 	ADDQ         $0x08, AX
-	JZ           d68
+	JZ           d90
 	LEAQ         ones<>+32(SB), R10
 	SHLQ         $0x02, AX
 	SUBQ         AX, R10
@@ -36657,10 +37794,10 @@ r68:
 	VBROADCASTSS 28(DI), Y3
 	VFMADD231PS  Y1, Y3, Y2
 	TESTQ        SI, SI
-	JZ           s70
+	JZ           s92
 	VMASKMOVPS   (SI)(R9*1), Y0, Y5
 
-s70:
+s92:
 	VMULPS       Y5, Y2, Y2
 	VMASKMOVPS   (BX)(R9*1), Y0, Y3
 	VBROADCASTSS (DI), Y4
@@ -36687,7 +37824,7 @@ s70:
 	VMULPS       Y5, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(R9*1)
 
-d68:
+d90:
 	VZEROUPPER
 	RET
 
@@ -43968,7 +45105,7 @@ wholesparse2_group:
 	RET
 
 // func tohalf_avx512(n int, x *float32, y *uint16) float32
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tohalf_avx512(SB), NOSPLIT, $0-28
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -43993,7 +45130,7 @@ tohalf_avx512:
 	VMAXPS        X0, X1, X1
 	VPERMILPS     $0xb1, X1, X0
 	VMAXPS        X0, X1, X1
-	MOVSS         X1, ret+24(FP)
+	VMOVSS        X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -45490,7 +46627,7 @@ valueshalf64x4_row:
 	RET
 
 // func tohalf_avx2(n int, x *float32, y *uint16) float32
-// Requires: AVX, F16C, SSE
+// Requires: AVX, F16C
 TEXT ·tohalf_avx2(SB), NOSPLIT, $0-28
 	MOVQ    n+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -45513,7 +46650,7 @@ tohalf_avx2:
 	VMAXPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VMAXPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 

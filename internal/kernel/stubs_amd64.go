@@ -575,6 +575,39 @@ func fgelugrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b fl
 func fclipgrad_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
 
 //go:noescape
+func fleaky_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func felu_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoid_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fswish_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmish_avx512(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fprelu_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmin_avx512(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fchoosegt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchoosege_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchooselt_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchoosele_avx512(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
 func fexp_avx2(n int, x *float32, z *float32, a float32, b float32)
 
 //go:noescape
@@ -627,6 +660,39 @@ func fgelugrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b floa
 
 //go:noescape
 func fclipgrad_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fleaky_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func felu_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fhardsigmoid_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fswish_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmish_avx2(n int, x *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fprelu_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fmin_avx2(n int, x *float32, y *float32, z *float32, a float32, b float32)
+
+//go:noescape
+func fchoosegt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchoosege_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchooselt_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
+
+//go:noescape
+func fchoosele_avx2(n int, x *float32, y *float32, w *float32, z *float32, s float32)
 
 //go:noescape
 func rsum_avx512(n int, x *float32) float64

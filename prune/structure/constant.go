@@ -220,7 +220,7 @@ func (f *folding) elementwise(g *graph.Graph, n *graph.Node, d int, out []float6
 			return
 		}
 	}
-	t, err := op.EvalNode(context.Background(), 0, n, g.Version(n.Domain), in, nil)
+	t, err := op.EvalNode(context.Background(), 0, n, g.Version(n.Domain), in, nil, nil)
 	if err != nil || len(t) != 1 || t[0].Len() != size || t[0].F32() == nil {
 		return
 	}

@@ -88,20 +88,7 @@ func (v vec) clamp(x VecVirtual, lo, hi float64) VecVirtual {
 // exp is e^x: x = n*ln2 + r with |r| <= ln2/2; a polynomial of degree 6 whose
 // error is 3e-9 (fitted with Lawson's weights), then 2^n.
 func (v vec) exp(x VecVirtual) VecVirtual {
-	x = v.clamp(x, -104.5, 89)
-	n := v.reg()
-	VMULPS(c(1/math.Ln2), x, n)
-	if v.z512 {
-		VRNDSCALEPS(Imm(0), n, n)
-	} else {
-		VROUNDPS(Imm(0), n, n)
-	}
-	VFNMADD231PS(c(0.693359375), n, x)
-	VFNMADD231PS(c(math.Ln2-0.693359375), n, x)
-	p := v.horner(x, .5, .16666516661643982, .04166620224714279, .008369077928364277, .001395076047629118)
-	x2 := v.reg()
-	VMULPS(x, x, x2)
-	VFMADD213PS(x, x2, p)
+	n, p := v.reduced(v.clamp(x, -104.5, 89))
 	VADDPS(c(1), p, p)
 	if v.z512 {
 		VSCALEFPS(n, p, p)
@@ -117,6 +104,24 @@ func (v vec) exp(x VecVirtual) VecVirtual {
 		VMULPS(e, p, p)
 	}
 	return p
+}
+
+// reduced gives n and e^r - 1 of x = n*ln2 + r, which it writes over.
+func (v vec) reduced(x VecVirtual) (n, p VecVirtual) {
+	n = v.reg()
+	VMULPS(c(1/math.Ln2), x, n)
+	if v.z512 {
+		VRNDSCALEPS(Imm(0), n, n)
+	} else {
+		VROUNDPS(Imm(0), n, n)
+	}
+	VFNMADD231PS(c(0.693359375), n, x)
+	VFNMADD231PS(c(math.Ln2-0.693359375), n, x)
+	p = v.horner(x, .5, .16666516661643982, .04166620224714279, .008369077928364277, .001395076047629118)
+	x2 := v.reg()
+	VMULPS(x, x, x2)
+	VFMADD213PS(x, x2, p)
+	return n, p
 }
 
 // sigmoid is 1/(1+e^-x).

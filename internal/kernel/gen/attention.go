@@ -222,6 +222,6 @@ func (v vec) toHalf(isa string) {
 	ADDQ(Imm(uint64(2*v.n)), y)
 	SUBQ(Imm(uint64(v.n)), n)
 	JNZ(LabelRef("tohalf_" + isa))
-	Store(v.foldf(most, func(a, b, d Op) { VMAXPS(a, b, d) }), ReturnIndex(0))
+	give(v.foldf(most, func(a, b, d Op) { VMAXPS(a, b, d) }), ReturnIndex(0), single)
 	end()
 }

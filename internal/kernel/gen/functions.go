@@ -14,6 +14,7 @@ func functions(v vec, isa string) {
 	v.linear(isa)
 	v.binary(isa)
 	v.gradients(isa)
+	v.activations(isa)
 }
 
 // one writes a function z = f(x) of two settings.

@@ -89,7 +89,7 @@ func (v vec) doubleSum(n GPVirtual, ptrs []GPVirtual, body func(t *tail, s []Vec
 	s := v.zeros(2)
 	v.pass(n, ptrs, func(t *tail) { body(t, s) })
 	VADDPD(s[1], s[0], s[0])
-	Store(v.fold(s[0]), ReturnIndex(0))
+	give(v.fold(s[0]), ReturnIndex(0), double)
 	end()
 }
 
@@ -187,7 +187,7 @@ func (v vec) largest(isa string) {
 		VORPS(q, bad, bad)
 		VMAXPS(top, r, top)
 	})
-	Store(v.foldf(top, func(a, b, d Op) { VMAXPS(a, b, d) }), Return("m"))
+	give(v.foldf(top, func(a, b, d Op) { VMAXPS(a, b, d) }), Return("m"), single)
 	or := v.foldf(bad, func(a, b, d Op) { VORPS(a, b, d) })
 	g := GP32()
 	VMOVD(or, g)
@@ -210,7 +210,7 @@ func (v vec) expSum(isa string) {
 		VADDPS(e, s[0], s[0])
 		v.store(t, e, Mem{Base: z})
 	})
-	Store(v.foldf(s[0], add), ReturnIndex(0))
+	give(v.foldf(s[0], add), ReturnIndex(0), single)
 	end()
 }
 
@@ -260,8 +260,8 @@ func (v vec) layerGradients(isa string) {
 		VADDPS(q, s[0], s[0])
 		VFMADD231PS(q, r, s[1])
 	})
-	Store(v.foldf(s[0], add), Return("s"))
-	Store(v.foldf(s[1], add), Return("q"))
+	give(v.foldf(s[0], add), Return("s"), single)
+	give(v.foldf(s[1], add), Return("q"), single)
 	end()
 
 	v.begin("rlayergrad", isa, "func(n int, x, d, w, z *float32, m, is, s, q float32)")
