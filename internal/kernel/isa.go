@@ -60,6 +60,7 @@ func SetISA(l ISA) error {
 		return fmt.Errorf("this CPU does not have %v (it has %v)", l, detected())
 	}
 	isa = l
+	dot = bestDot()
 	return nil
 }
 
