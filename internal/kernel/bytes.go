@@ -25,8 +25,7 @@ type bytesTile struct {
 	F         [8]uint32
 }
 
-func (q Quantisation) fill(t *bytesTile, scale float32) {
-	lo, hi := q.Bounds()
+func (q Quantisation) fill(t *bytesTile, scale, lo, hi float32) {
 	t.F[0], t.F[1], t.F[2], t.F[3] = math.Float32bits(scale), math.Float32bits(lo), math.Float32bits(hi), uint32(q.Zero)
 }
 
@@ -54,23 +53,25 @@ func DequantiseBytes(x []byte, q Quantisation, y []float32) {
 	}
 }
 
-// AddBytes writes the sum of what x and y stand for.
-func AddBytes(x []byte, qx Quantisation, y []byte, qy Quantisation, z []byte, qz Quantisation) {
+// AddBytes writes the sum of what x and y stand for, held between lo and hi, in units of z's
+// scale and within its bounds.
+func AddBytes(x []byte, qx Quantisation, y []byte, qy Quantisation, z []byte, qz Quantisation, lo, hi float32) {
 	rx, ry := qx.Scale/qz.Scale, qy.Scale/qz.Scale
-	n := addBytesVec(x, qx, rx, y, qy, ry, z, qz)
+	n := addBytesVec(x, qx, rx, y, qy, ry, z, qz, lo, hi)
 	for i := n; i < len(z); i++ {
 		a := float32((float32(x[i]) - float32(qx.Zero)) * rx)
 		b := float32((float32(y[i]) - float32(qy.Zero)) * ry)
-		z[i] = qz.round(a + b)
+		z[i] = qz.round(min(max(a+b, lo), hi))
 	}
 }
 
-// MulBytes writes the product of what x and y stand for.
-func MulBytes(x []byte, qx Quantisation, y []byte, qy Quantisation, z []byte, qz Quantisation) {
+// MulBytes writes their product.
+func MulBytes(x []byte, qx Quantisation, y []byte, qy Quantisation, z []byte, qz Quantisation, lo, hi float32) {
 	s := qx.Scale * qy.Scale / qz.Scale
-	n := mulBytesVec(x, qx, y, qy, s, z, qz)
+	n := mulBytesVec(x, qx, y, qy, s, z, qz, lo, hi)
 	for i := n; i < len(z); i++ {
-		z[i] = qz.round((float32(x[i]) - float32(qx.Zero)) * (float32(y[i]) - float32(qy.Zero)) * s)
+		v := float32((float32(x[i])-float32(qx.Zero))*(float32(y[i])-float32(qy.Zero))) * s
+		z[i] = qz.round(min(max(v, lo), hi))
 	}
 }
 

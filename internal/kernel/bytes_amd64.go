@@ -24,7 +24,8 @@ func quantiseVec(x []float32, q Quantisation, y []byte) int {
 	}
 	_ = y[n-1]
 	t := bytesTile{X: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&y[0]), N: n}
-	q.fill(&t, q.Scale)
+	lo, hi := q.Bounds()
+	q.fill(&t, q.Scale, lo, hi)
 	if isa == AVX512 {
 		floatstobytes_avx512((*byte)(unsafe.Pointer(&t)))
 	} else {
@@ -50,14 +51,14 @@ func dequantiseVec(x []byte, q Quantisation, y []float32) int {
 
 func bitsOf(x float32) uint32 { return *(*uint32)(unsafe.Pointer(&x)) }
 
-func addBytesVec(x []byte, qx Quantisation, rx float32, y []byte, qy Quantisation, ry float32, z []byte, qz Quantisation) int {
+func addBytesVec(x []byte, qx Quantisation, rx float32, y []byte, qy Quantisation, ry float32, z []byte, qz Quantisation, lo, hi float32) int {
 	n := wholeBytes(len(z))
 	if n == 0 {
 		return 0
 	}
 	_, _ = x[n-1], y[n-1]
 	t := bytesTile{X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), Out: unsafe.Pointer(&z[0]), N: n}
-	qz.fill(&t, rx)
+	qz.fill(&t, rx, lo, hi)
 	t.F[4], t.F[5], t.F[6] = bitsOf(float32(qx.Zero)), bitsOf(float32(qy.Zero)), bitsOf(ry)
 	if isa == AVX512 {
 		addbytes_avx512((*byte)(unsafe.Pointer(&t)))
@@ -67,14 +68,14 @@ func addBytesVec(x []byte, qx Quantisation, rx float32, y []byte, qy Quantisatio
 	return n
 }
 
-func mulBytesVec(x []byte, qx Quantisation, y []byte, qy Quantisation, s float32, z []byte, qz Quantisation) int {
+func mulBytesVec(x []byte, qx Quantisation, y []byte, qy Quantisation, s float32, z []byte, qz Quantisation, lo, hi float32) int {
 	n := wholeBytes(len(z))
 	if n == 0 {
 		return 0
 	}
 	_, _ = x[n-1], y[n-1]
 	t := bytesTile{X: unsafe.Pointer(&x[0]), Y: unsafe.Pointer(&y[0]), Out: unsafe.Pointer(&z[0]), N: n}
-	qz.fill(&t, s)
+	qz.fill(&t, s, lo, hi)
 	t.F[4], t.F[5] = bitsOf(float32(qx.Zero)), bitsOf(float32(qy.Zero))
 	if isa == AVX512 {
 		mulbytes_avx512((*byte)(unsafe.Pointer(&t)))

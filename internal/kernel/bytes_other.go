@@ -6,11 +6,11 @@ func quantiseVec(x []float32, q Quantisation, y []byte) int { return 0 }
 
 func dequantiseVec(x []byte, q Quantisation, y []float32) int { return 0 }
 
-func addBytesVec(x []byte, qx Quantisation, rx float32, y []byte, qy Quantisation, ry float32, z []byte, qz Quantisation) int {
+func addBytesVec(x []byte, qx Quantisation, rx float32, y []byte, qy Quantisation, ry float32, z []byte, qz Quantisation, lo, hi float32) int {
 	return 0
 }
 
-func mulBytesVec(x []byte, qx Quantisation, y []byte, qy Quantisation, s float32, z []byte, qz Quantisation) int {
+func mulBytesVec(x []byte, qx Quantisation, y []byte, qy Quantisation, s float32, z []byte, qz Quantisation, lo, hi float32) int {
 	return 0
 }
 

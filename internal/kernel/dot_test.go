@@ -327,9 +327,10 @@ func TestPassesOverBytes(t *testing.T) {
 			at := func(x []byte, q Quantisation, i int) float64 {
 				return (float64(x[i]) - float64(q.Zero)) * float64(q.Scale)
 			}
-			AddBytes(x, qx, y, qy, z[:n], qz)
+			lo, hi := qz.Bounds()
+			AddBytes(x, qx, y, qy, z[:n], qz, lo, hi)
 			check("add", func(i int) float64 { return at(x, qx, i) + at(y, qy, i) })
-			MulBytes(x, qx, y, qy, z[:n], qz)
+			MulBytes(x, qx, y, qy, z[:n], qz, lo, hi)
 			check("multiply", func(i int) float64 { return at(x, qx, i) * at(y, qy, i) })
 			var table [256]byte
 			copy(table[:], randomBytes(r, 256))
