@@ -48,7 +48,7 @@ func (b *buffer) floats() []float32 {
 type place struct {
 	buf   [2]*buffer          // by layout
 	t     *tensor.Tensor      // header over buf[plain] for float32
-	bytes *byteHome               // nil: it does not lie in memory as bytes
+	bytes *byteHome           // nil: it does not lie in memory as bytes
 	quant kernel.Quantisation // what the bytes of a float32 value stand for
 }
 
