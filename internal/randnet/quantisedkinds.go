@@ -50,6 +50,17 @@ func (q *quantiser) network(kind string, n *Quantised) (*graph.Value, float64) {
 		return q.move()
 	case "table":
 		return q.table()
+	case "again": // by another zero point, or another scale
+		x := q.in()
+		y := x
+		if q.IntN(2) == 0 {
+			y.zero = q.zero(q.dtype(), 100)
+		} else {
+			y.step = float64(float32(x.step * 1.3))
+			y.scale = q.scalar(y.step)
+		}
+		y.v = q.Op("QuantizeLinear", q.back(x), y.scale, y.zero)
+		return q.back(y), y.step
 	case "relu":
 		return q.closed(q.Op("Relu", q.back(q.in())))
 	case "block":
