@@ -182,6 +182,7 @@ func requant(x kernel.Quantisation, w *byteWeight, b columnBias, j0, n, k int, s
 			q.Add[j] = b.real[j0+j] / y
 		}
 	}
+	q.Settle()
 	return q
 }
 

@@ -38,7 +38,10 @@ func (t *ByteBatches) Do(w *Worker, i int) {
 	g.M, g.Lda, g.Ldo, g.A = t.M, t.K, t.N, t.A[i*t.M*t.K:]
 	g.WZero = int32(t.BZero) - 128
 	g.W.Weave(t.B[i*t.K*t.N:], t.N)
-	g.Q.Lo, g.Q.Hi, g.Q.Zero = t.Lo, t.Hi, int32(t.Zero)
+	if g.Q.Lo, g.Q.Hi, g.Q.Zero = t.Lo, t.Hi, int32(t.Zero); !g.settled {
+		g.Q.Settle()
+		g.settled = true
+	}
 	for j := range t.N {
 		g.Q.Bias[j] = int32(t.AZero) * (int32(t.K)*g.WZero - g.W.Sums[j])
 	}

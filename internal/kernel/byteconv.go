@@ -75,6 +75,8 @@ func (c *ByteConv) gather(dst []byte, m0, m, g int) {
 			switch {
 			case y < 0 || y >= c.H:
 				fillBytes(dst[:run], c.Zero)
+			case whole && run <= 16: // what is written too much is written over
+				*(*[16]byte)(dst) = [16]byte(c.X[((n*c.H+y)*c.W+x0)*ci:])
 			case whole:
 				copy(dst[:run], c.X[((n*c.H+y)*c.W+x0)*ci:])
 			default:

@@ -18,6 +18,7 @@ type ByteGemm struct {
 	Ints        []int32
 
 	rows, cols int // of a piece
+	settled    bool
 }
 
 // byteRows is the most rows of a piece of work.

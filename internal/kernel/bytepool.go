@@ -91,6 +91,15 @@ func (t *ByteTranspose) Run(p *Pool) { p.Run(t.Batch, t) }
 // Do transposes one matrix.
 func (t *ByteTranspose) Do(w *Worker, b int) {
 	x, y := t.X[b*t.M*t.N:][:t.M*t.N], t.Y[b*t.M*t.N:][:t.M*t.N]
+	if t.M <= 4 {
+		for i := range t.M {
+			row := x[i*t.N:][:t.N]
+			for j, v := range row {
+				y[j*t.M+i] = v
+			}
+		}
+		return
+	}
 	const block = 32
 	for i0 := 0; i0 < t.M; i0 += block {
 		for j0 := 0; j0 < t.N; j0 += block {

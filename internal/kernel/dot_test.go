@@ -65,6 +65,9 @@ func randomRequant(r *rand.Rand, n, k int) Requant {
 		q.Bias[j] = int32(r.IntN(4001) - 2000)
 		q.Scale[j] = float32(.2+r.Float64()) * 150 / float32(math.Sqrt(float64(k))*128*74)
 	}
+	if r.IntN(2) == 0 {
+		q.Settle()
+	}
 	return q
 }
 

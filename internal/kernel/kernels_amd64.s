@@ -50083,6 +50083,80 @@ weavebytes_loop:
 	VZEROUPPER
 	RET
 
+// func sumstobytesrows_avx512(t *byte)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·sumstobytesrows_avx512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         56(AX), BX
+	MOVQ         64(AX), SI
+	MOVQ         72(AX), DI
+	MOVL         $0xffffffff, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         40(AX), DI
+	MOVQ         16(AX), R8
+	VMOVDQU64    (R8), Z0
+	MOVQ         24(AX), R8
+	VMOVUPS      (R8), Z1
+	VMOVDQU64    (DI), Z2
+	VPBROADCASTB 80(AX), Z4
+	VPBROADCASTB 84(AX), Z5
+	VPBROADCASTW 88(AX), Z3
+	LEAQ         (SI)(SI*2), DI
+
+sumstobytesrows_avx512:
+	VPADDD        (CX), Z0, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z1, Z6, Z6
+	VCVTPS2DQ     Z6, Z6
+	VPADDD        128(CX), Z0, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z1, Z7, Z7
+	VCVTPS2DQ     Z7, Z7
+	VPADDD        256(CX), Z0, Z8
+	VCVTDQ2PS     Z8, Z8
+	VMULPS        Z1, Z8, Z8
+	VCVTPS2DQ     Z8, Z8
+	VPADDD        384(CX), Z0, Z9
+	VCVTDQ2PS     Z9, Z9
+	VMULPS        Z1, Z9, Z9
+	VCVTPS2DQ     Z9, Z9
+	VPACKSSDW     Z7, Z6, Z6
+	VPACKSSDW     Z9, Z8, Z8
+	VPADDSW       Z3, Z6, Z6
+	VPADDSW       Z3, Z8, Z8
+	VPACKUSWB     Z8, Z6, Z6
+	VPMAXUB       Z4, Z6, Z6
+	VPMINUB       Z5, Z6, Z6
+	VPERMD        Z6, Z2, Z6
+	MOVQ          72(AX), R8
+	CMPQ          R8, $0x10
+	JNE           sumstobytesrows_avx512_part
+	VMOVDQU       X6, (BX)
+	VEXTRACTI32X4 $0x01, Z6, (BX)(SI*1)
+	VEXTRACTI32X4 $0x02, Z6, (BX)(SI*2)
+	VEXTRACTI32X4 $0x03, Z6, (BX)(DI*1)
+	JMP           sumstobytesrows_avx512_next
+
+sumstobytesrows_avx512_part:
+	VMOVDQU8      X6, K1, (BX)
+	VEXTRACTI32X4 $0x01, Z6, X7
+	VMOVDQU8      X7, K1, (BX)(SI*1)
+	VEXTRACTI32X4 $0x02, Z6, X7
+	VMOVDQU8      X7, K1, (BX)(SI*2)
+	VEXTRACTI32X4 $0x03, Z6, X7
+	VMOVDQU8      X7, K1, (BX)(DI*1)
+
+sumstobytesrows_avx512_next:
+	ADDQ $0x00000200, CX
+	LEAQ (BX)(SI*4), BX
+	SUBQ $0x04, DX
+	JNZ  sumstobytesrows_avx512
+	VZEROUPPER
+	RET
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

@@ -13,6 +13,17 @@ type Requant struct {
 	Scale, Add []float32
 	Lo, Hi     float32
 	Zero       int32
+
+	small bool // see Settle
+}
+
+// Settle says that a product is about to be computed many times: it looks whether the numbers
+// are so small that kernels may round before they hold them in bounds.
+func (q *Requant) Settle() {
+	q.small = q.Lo <= q.Hi
+	for j, s := range q.Scale {
+		q.small = q.small && s >= 0 && s < .5 && q.Add[j] == 0
+	}
 }
 
 // PadColumns is n columns filled up to whole panels.
@@ -46,6 +57,10 @@ func (q *Requant) value(sum int32, j int) float32 {
 }
 
 var noRow [1]int32
+
+// byRows is the order that puts fours of columns, of which packing leaves those of four rows
+// beside each other, row by row.
+var byRows = [16]uint32{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}
 
 // bytes writes columns [j, j+width) of m rows of sums to out, rows ldo apart; row, where it is
 // not nil, is added to all sums of a row. width is at most two panels.

@@ -1190,4 +1190,7 @@ func sumbytes(t *byte)
 func weavebytes(t *byte)
 
 //go:noescape
+func sumstobytesrows_avx512(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -18,6 +18,7 @@ func main() {
 		write(avx2, "avx2")
 	}
 	dots()
+	requantiseRows()
 	transpose8()
 	Generate()
 }

@@ -100,6 +100,70 @@ func requantise(v vec, isa string) {
 	}
 }
 
+// requantiseRows is requantise to bytes of four rows at a time where the numbers are small:
+// they are raised by the zero point and held in bounds once they are bytes. rqRow is the
+// order in which packing leaves fours of columns.
+func requantiseRows() {
+	name := "sumstobytesrows_avx512"
+	TEXT(name, NOSPLIT, "func(t *byte)")
+	Pragma("noescape")
+	t := gp("t")
+	get := func(off int) GPVirtual { r := GP64(); MOVQ(Mem{Base: t, Disp: off}, r); return r }
+	sums, rows, out, ldo, order := get(rqSums), get(rqRows), get(rqOut), get(rqLdo), GP64()
+	k := vec{z512: true, n: 16}.tailOf(get(rqWidth)).k
+	MOVQ(Mem{Base: t, Disp: rqRow}, order)
+	bias, scale, turn, zero, lo, hi := ZMM(), ZMM(), ZMM(), ZMM(), ZMM(), ZMM()
+	p := GP64()
+	MOVQ(Mem{Base: t, Disp: rqBias}, p)
+	VMOVDQU64(Mem{Base: p}, bias)
+	MOVQ(Mem{Base: t, Disp: rqScale}, p)
+	VMOVUPS(Mem{Base: p}, scale)
+	VMOVDQU64(Mem{Base: order}, turn)
+	VPBROADCASTB(Mem{Base: t, Disp: rqLo}, lo)
+	VPBROADCASTB(Mem{Base: t, Disp: rqHi}, hi)
+	VPBROADCASTW(Mem{Base: t, Disp: rqZero}, zero)
+	l3 := GP64()
+	LEAQ(Mem{Base: ldo, Index: ldo, Scale: 2}, l3)
+	Label(name)
+	x := []VecVirtual{ZMM(), ZMM(), ZMM(), ZMM()}
+	for i := range x {
+		VPADDD(Mem{Base: sums, Disp: dotPitch * i}, bias, x[i])
+		VCVTDQ2PS(x[i], x[i])
+		VMULPS(scale, x[i], x[i])
+		VCVTPS2DQ(x[i], x[i])
+	}
+	VPACKSSDW(x[1], x[0], x[0])
+	VPACKSSDW(x[3], x[2], x[2])
+	VPADDSW(zero, x[0], x[0])
+	VPADDSW(zero, x[2], x[2])
+	VPACKUSWB(x[2], x[0], x[0])
+	VPMAXUB(lo, x[0], x[0])
+	VPMINUB(hi, x[0], x[0])
+	VPERMD(x[0], turn, x[0])
+	to := []Mem{{Base: out}, {Base: out, Index: ldo, Scale: 1}, {Base: out, Index: ldo, Scale: 2}, {Base: out, Index: l3, Scale: 1}}
+	full := GP64()
+	MOVQ(Mem{Base: t, Disp: rqWidth}, full)
+	CMPQ(full, Imm(16))
+	JNE(LabelRef(name + "_part"))
+	VMOVDQU(x[0].AsX(), to[0])
+	for i := 1; i < 4; i++ {
+		VEXTRACTI32X4(Imm(uint64(i)), x[0], to[i])
+	}
+	JMP(LabelRef(name + "_next"))
+	Label(name + "_part")
+	VMOVDQU8(x[0].AsX(), k, to[0])
+	for i := 1; i < 4; i++ {
+		VEXTRACTI32X4(Imm(uint64(i)), x[0], x[1].AsX())
+		VMOVDQU8(x[1].AsX(), k, to[i])
+	}
+	Label(name + "_next")
+	ADDQ(U32(4*dotPitch), sums)
+	LEAQ(Mem{Base: out, Index: ldo, Scale: 4}, out)
+	SUBQ(Imm(4), rows)
+	JNZ(LabelRef(name))
+	end()
+}
+
 // narrow16 stores 16 numbers, each within the bounds of a byte, with AVX2.
 func narrow16(x, y VecVirtual, to Mem) {
 	VPACKSSDW(y, x, x) // words 0-3 8-11 4-7 12-15
