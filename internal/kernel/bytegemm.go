@@ -60,7 +60,6 @@ func (t *ByteGemm) Do(w *Worker, i int) {
 
 // block computes m rows from m0 on, which lie at a, and panels [p0, p1).
 func (t *ByteGemm) block(w *Worker, a []byte, lda, m0, m, p0, p1 int) {
-	sums := w.ints(0, byteRows*dotPitch)
 	var row []int32
 	if t.WZero != 0 || t.WZeros != nil {
 		row = w.ints(1, byteRows)[:m]
@@ -76,33 +75,45 @@ func (t *ByteGemm) block(w *Worker, a []byte, lda, m0, m, p0, p1 int) {
 	} else {
 		scaled = nil
 	}
+	if t.W.Sparse() {
+		t.sparseBlock(w, a, lda, m0, m, p0, p1, row, scaled)
+		return
+	}
+	sums := w.ints(0, byteRows*dotPitch)
 	for p := p0; p < p1; p += 2 {
 		panels := min(2, p1-p)
 		t.W.dots(w, a, lda, m, p, panels, sums)
-		j := p * dotPanel
-		width := min(panels*dotPanel, t.W.N-j)
-		if t.WZeros != nil {
-			for i, r := range row {
-				for k, z := range t.WZeros[j : j+width] {
-					sums[i*dotPitch+k] -= r * z
-				}
+		t.store(w, sums, m0, m, p, panels, row, scaled)
+	}
+}
+
+// store writes what becomes of sums of m rows from m0 on and one or two panels from p on. row are the
+// sums of A's rows where weights have zero points of their own; scaled, of one zero point, is
+// added.
+func (t *ByteGemm) store(w *Worker, sums []int32, m0, m, p, panels int, row, scaled []int32) {
+	j := p * dotPanel
+	width := min(panels*dotPanel, t.W.N-j)
+	if t.WZeros != nil {
+		for i, r := range row[:m] {
+			for k, z := range t.WZeros[j : j+width] {
+				sums[i*dotPitch+k] -= r * z
 			}
 		}
-		at := m0*t.Ldo + j
-		switch {
-		case t.Bytes != nil:
-			t.Q.bytes(w, sums, m, j, width, scaled, t.Bytes[at:], t.Ldo)
-		case t.Floats != nil:
-			t.Q.floats(w, sums, m, j, width, scaled, t.Floats[at:], t.Ldo)
-		default:
-			for i := range m {
-				more := int32(0)
-				if scaled != nil {
-					more = scaled[i]
-				}
-				for k := range width {
-					t.Ints[at+i*t.Ldo+k] = sums[i*dotPitch+k] + t.Q.Bias[j+k] + more
-				}
+	}
+	at := m0*t.Ldo + j
+	switch {
+	case t.Bytes != nil:
+		t.Q.bytes(w, sums, m, j, width, scaled, t.Bytes[at:], t.Ldo)
+	case t.Floats != nil:
+		t.Q.floats(w, sums, m, j, width, scaled, t.Floats[at:], t.Ldo)
+	default:
+		for i := range m {
+			more := int32(0)
+			if scaled != nil {
+				more = scaled[i]
+			}
+			for k := range width {
+				t.Ints[at+i*t.Ldo+k] = sums[i*dotPitch+k] + t.Q.Bias[j+k] + more
 			}
 		}
 	}

@@ -83,10 +83,11 @@ type dotTile struct {
 // ByteWeights is a right-hand matrix [K N] of signed bytes, laid out for products with
 // unsigned ones.
 type ByteWeights struct {
-	K, N int
-	Sums []int32 // of the columns
-	data []byte  // for each panel of 16 columns [depth/4, 16, 4]
-	fits []bool  // of each panel: no two products of neighbours, one byte unsigned, leave 16 bits
+	K, N   int
+	Sums   []int32           // of the columns
+	data   []byte            // for each panel of 16 columns [depth/4, 16, 4]
+	sparse []sparseBytesPart // in place of data
+	fits   []bool            // of each panel: no two products of neighbours, one byte unsigned, leave 16 bits
 }
 
 // panels is how many panels n columns take.

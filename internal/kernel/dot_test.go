@@ -90,13 +90,23 @@ func TestByteProducts(t *testing.T) {
 		pool := NewPool(2)
 		defer pool.Close()
 		for trial := range 60 {
-			m, k, n := 1+r.IntN(70), 1+r.IntN(200), 1+r.IntN(70)
+			m, k, n := 1+r.IntN(150), 1+r.IntN(200), 1+r.IntN(70)
+			if trial%7 == 1 {
+				m, k, n = 1+r.IntN(20), 500+r.IntN(700), 1+r.IntN(600)
+			}
 			if trial == 0 {
 				m, k, n = 300, 64, 130
 			}
 			lda := k + r.IntN(3)
 			a := randomBytes(r, m*lda+ByteSlack)
 			w := randomInt8(r, k*n, trial%3 == 0)
+			if trial%4 == 1 {
+				for i := range w {
+					if r.IntN(10) > 0 {
+						w[i] = 0
+					}
+				}
+			}
 			want := sumsOf(a, lda, m, w, k, n)
 			g := &ByteGemm{M: m, Lda: lda, Ldo: n, A: a, W: PackBytes(k, n, w, n, 1), Q: randomRequant(r, n, k)}
 			for j := range n {
@@ -128,6 +138,12 @@ func TestByteProducts(t *testing.T) {
 						z = g.WZeros[j]
 					}
 					want[i*n+j] += g.Q.Bias[j] - z*rows
+				}
+			}
+			if trial%2 == 1 {
+				sums := g.W.Sums
+				if g.W = PackSparseBytes(k, n, w, n, 1); !slices.Equal(sums, g.W.Sums) {
+					t.Fatal("sums of sparse columns")
 				}
 			}
 			g.Ints = make([]int32, m*n)
@@ -377,5 +393,41 @@ func BenchmarkByteProduct(b *testing.B) {
 			})
 		}
 		dot = bestDot()
+	}
+}
+
+func BenchmarkSparseBytes(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	pool := NewPool(1)
+	defer pool.Close()
+	defer func() { dot = bestDot() }()
+	for _, s := range [][3]int{{128, 768, 768}, {128, 768, 3072}, {128, 3072, 768}, {784, 512, 128}} {
+		m, k, n := s[0], s[1], s[2]
+		for _, zeros := range []float64{0, .8, .9, .95, .98} {
+			w := randomInt8(r, k*n, true)
+			for i := range w {
+				if r.Float64() < zeros {
+					w[i] = 0
+				}
+			}
+			for _, d := range []DotISA{DotVNNI, DotAMX} {
+				if SetDot(d) != nil || zeros > 0 && d == DotAMX {
+					continue
+				}
+				name := "sparse"
+				q := PackSparseBytes(k, n, w, n, 1)
+				if zeros == 0 {
+					name, q = d.String(), PackBytes(k, n, w, n, 1)
+				}
+				g := &ByteGemm{M: m, Lda: k, Ldo: n, A: randomBytes(r, m*k+ByteSlack), W: q, Q: randomRequant(r, n, k), Bytes: make([]byte, m*n)}
+				g.Q.Settle()
+				b.Run(fmt.Sprintf("%dx%dx%d/%v/%s", m, k, n, zeros, name), func(b *testing.B) {
+					for b.Loop() {
+						g.Run(pool)
+					}
+					b.ReportMetric(float64(b.N)*float64(m*k*n)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+				})
+			}
+		}
 	}
 }

@@ -50157,6 +50157,84 @@ sumstobytesrows_avx512_next:
 	VZEROUPPER
 	RET
 
+// func sparsebytes(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·sparsebytes(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), AX
+
+sparsebytes_column:
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	TESTQ  AX, AX
+	JNZ    sparsebytes_add
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	JMP    sparsebytes_sums
+
+sparsebytes_add:
+	VMOVDQU64 (DI), Z0
+	VMOVDQU64 64(DI), Z1
+	VMOVDQU64 128(DI), Z2
+	VMOVDQU64 192(DI), Z3
+
+sparsebytes_sums:
+	MOVL  (SI), R9
+	TESTQ R9, R9
+	JZ    sparsebytes_done
+
+sparsebytes_pair:
+	MOVL         (DX), R10
+	VPBROADCASTD (BX), Z9
+	MOVL         4(DX), R11
+	VPBROADCASTD 4(BX), Z10
+	VMOVDQU64    (CX)(R10*1), Z8
+	VPDPBUSD     Z9, Z8, Z0
+	VMOVDQU64    64(CX)(R10*1), Z8
+	VPDPBUSD     Z9, Z8, Z1
+	VMOVDQU64    128(CX)(R10*1), Z8
+	VPDPBUSD     Z9, Z8, Z2
+	VMOVDQU64    192(CX)(R10*1), Z8
+	VPDPBUSD     Z9, Z8, Z3
+	VMOVDQU64    (CX)(R11*1), Z8
+	VPDPBUSD     Z10, Z8, Z4
+	VMOVDQU64    64(CX)(R11*1), Z8
+	VPDPBUSD     Z10, Z8, Z5
+	VMOVDQU64    128(CX)(R11*1), Z8
+	VPDPBUSD     Z10, Z8, Z6
+	VMOVDQU64    192(CX)(R11*1), Z8
+	VPDPBUSD     Z10, Z8, Z7
+	ADDQ         $0x08, DX
+	ADDQ         $0x08, BX
+	DECQ         R9
+	JNZ          sparsebytes_pair
+
+sparsebytes_done:
+	VPADDD    Z4, Z0, Z0
+	VMOVDQU64 Z0, (DI)
+	VPADDD    Z5, Z1, Z1
+	VMOVDQU64 Z1, 64(DI)
+	VPADDD    Z6, Z2, Z2
+	VMOVDQU64 Z2, 128(DI)
+	VPADDD    Z7, Z3, Z3
+	VMOVDQU64 Z3, 192(DI)
+	ADDQ      $0x04, SI
+	ADDQ      $0x00000100, DI
+	DECQ      R8
+	JNZ       sparsebytes_column
+	VZEROUPPER
+	RET
+
 // func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·trans8_avx2(SB), NOSPLIT, $0-40

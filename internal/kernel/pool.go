@@ -25,10 +25,11 @@ type Worker struct {
 	dot       dotTile
 	requant   requantTile
 	depthwise depthwiseTile
+	thin      sparseByteTile
 	buf       [][]float32
 	lines     []float32
 	half      []uint16
-	sums      [2][]int32
+	sums      [3][]int32
 	raw       []byte
 	taps      []int
 }

@@ -1193,4 +1193,7 @@ func weavebytes(t *byte)
 func sumstobytesrows_avx512(t *byte)
 
 //go:noescape
+func sparsebytes(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -19,6 +19,7 @@ func main() {
 	}
 	dots()
 	requantiseRows()
+	sparseBytes()
 	transpose8()
 	Generate()
 }
