@@ -70,9 +70,17 @@ func (l *lowering) convolveBytes(n *graph.Node, x *graph.Value, qx kernel.Quanti
 		return
 	}
 	t := &kernel.ByteConv{Conv: g, Zero: qx.Zero}
-	t.Weights = formOf(l.forms, w.v, fmt.Sprintf("bytes of %d groups", g.Groups), func() []*kernel.ByteWeights {
+	k := taps * ci
+	thin, why := false, ""
+	if g.Groups == 1 {
+		thin, why = sparseBytes(g.N*g.OutH()*g.OutW(), k, co, w.data, 1, k) // fours lie otherwise, but are about as many
+	}
+	form, pack := fmt.Sprintf("bytes of %d groups", g.Groups), kernel.PackBytes
+	if thin {
+		form, pack = "sparse bytes of images", kernel.PackSparseBytes
+	}
+	t.Weights = formOf(l.forms, w.v, form, func() []*kernel.ByteWeights {
 		var ws []*kernel.ByteWeights
-		k := taps * ci
 		rows := make([]int8, co*k)
 		for group := range g.Groups {
 			for o := range co {
@@ -82,7 +90,7 @@ func (l *lowering) convolveBytes(n *graph.Node, x *graph.Value, qx kernel.Quanti
 					}
 				}
 			}
-			ws = append(ws, kernel.PackBytes(k, co, rows, 1, k))
+			ws = append(ws, pack(k, co, rows, 1, k))
 		}
 		return ws
 	})
@@ -102,5 +110,5 @@ func (l *lowering) convolveBytes(n *graph.Node, x *graph.Value, qx kernel.Quanti
 	} else if taps*g.StrideH*g.StrideW == 1 {
 		name = "product of bytes (1x1)"
 	}
-	l.emit(n, name+to.name, []*buffer{xb}, []*buffer{yb}, func() { t.X, t.Y = bytesIn(xb), bytesIn(yb) }, t.Run)
+	l.emit(n, thinName(t.Weights[0], name)+to.name, []*buffer{xb}, []*buffer{yb}, func() { t.X, t.Y = bytesIn(xb), bytesIn(yb) }, t.Run).why = why
 }

@@ -65,13 +65,41 @@ type byteProduct struct {
 	trans   bool
 }
 
-// packed lays out the weights.
-func (p *byteProduct) packed(l *lowering) *kernel.ByteWeights {
+// packed lays out the weights. why says what was chosen, where there was a choice.
+func (p *byteProduct) packed(l *lowering) (w *kernel.ByteWeights, why string) {
 	form, byRow, byColumn := "bytes", p.n, 1
 	if p.trans {
 		form, byRow, byColumn = "bytes, transposed", 1, p.k
 	}
-	return formOf(l.forms, p.w.v, form, func() *kernel.ByteWeights { return kernel.PackBytes(p.k, p.n, p.w.data, byRow, byColumn) })
+	thin, why := sparseBytes(p.m, p.k, p.n, p.w.data, byRow, byColumn)
+	if thin {
+		return formOf(l.forms, p.w.v, "sparse "+form, func() *kernel.ByteWeights { return kernel.PackSparseBytes(p.k, p.n, p.w.data, byRow, byColumn) }), why
+	}
+	return formOf(l.forms, p.w.v, form, func() *kernel.ByteWeights { return kernel.PackBytes(p.k, p.n, p.w.data, byRow, byColumn) }), why
+}
+
+// sparseBytes says whether a product of m rows by weights of bytes had better skip their zeros.
+func sparseBytes(m, k, n int, w []int8, byRow, byColumn int) (thin bool, why string) {
+	zero := 0
+	for _, v := range w {
+		if v == 0 {
+			zero++
+		}
+	}
+	share := float64(zero) / float64(max(1, len(w)))
+	if share < .5 || m < 16 {
+		return false, ""
+	}
+	sparse, dense := kernel.SparseBytesCosts(m, k, n, kernel.Fours(k, n, w, byRow, byColumn))
+	return sparser(dense, sparse, share)
+}
+
+// thinName is the name of a kernel, by whether it skips zeros.
+func thinName(w *kernel.ByteWeights, name string) string {
+	if w.Sparse() {
+		return "sparse " + name
+	}
+	return name
 }
 
 // zeros are the zero points of the weights as a product wants them.
@@ -92,20 +120,22 @@ func (l *lowering) multiplyBytes(n *graph.Node, p byteProduct, y *graph.Value) {
 		l.multiplyInto(n, p, to)
 		return
 	}
-	t := &kernel.ByteGemm{M: p.m, Lda: p.k, Ldo: p.n, W: p.packed(l)}
+	ws, why := p.packed(l)
+	t := &kernel.ByteGemm{M: p.m, Lda: p.k, Ldo: p.n, W: ws}
 	t.Q = requant(p.qx, &p.w, p.b, 0, p.n, p.k, t.W.Sums, nil)
 	p.zeros(t)
 	xb, yb := l.bytes(p.x, plain, n), l.make(y, plain)
-	l.emit(n, "product of bytes to numbers", []*buffer{xb}, []*buffer{yb}, func() { t.A, t.Floats = bytesIn(xb), yb.data }, t.Run)
+	l.emit(n, thinName(ws, "product of bytes to numbers"), []*buffer{xb}, []*buffer{yb}, func() { t.A, t.Floats = bytesIn(xb), yb.data }, t.Run).why = why
 }
 
 // multiplyInto emits a product whose result is bytes.
 func (l *lowering) multiplyInto(n *graph.Node, p byteProduct, to sink) {
-	t := &kernel.ByteGemm{M: p.m, Lda: p.k, Ldo: p.n, W: p.packed(l)}
+	ws, why := p.packed(l)
+	t := &kernel.ByteGemm{M: p.m, Lda: p.k, Ldo: p.n, W: ws}
 	t.Q = requant(p.qx, &p.w, p.b, 0, p.n, p.k, t.W.Sums, &to)
 	p.zeros(t)
 	xb, yb := l.bytes(p.x, plain, n), l.hold(to.v, plain)
-	l.emit(n, "product of bytes"+to.name, []*buffer{xb}, []*buffer{yb}, func() { t.A, t.Bytes = bytesIn(xb), bytesIn(yb) }, t.Run)
+	l.emit(n, thinName(ws, "product of bytes")+to.name, []*buffer{xb}, []*buffer{yb}, func() { t.A, t.Bytes = bytesIn(xb), bytesIn(yb) }, t.Run).why = why
 }
 
 func lowerQLinearMatMul(l *lowering, n *graph.Node) (done bool, why string) {
@@ -213,7 +243,8 @@ func lowerMatMulInteger(l *lowering, n *graph.Node) (done bool, why string) {
 		return no("its right side is not of 8 bits")
 	}
 	p := byteProduct{x: a, w: b, m: sizeOf(a) / k, k: k, n: cols}
-	t := &kernel.ByteGemm{M: p.m, Lda: k, Ldo: cols, W: p.packed(l)}
+	ws, why := p.packed(l)
+	t := &kernel.ByteGemm{M: p.m, Lda: k, Ldo: cols, W: ws}
 	t.Q = requant(kernel.Quantisation{Scale: 1}, &p.w, columnBias{}, 0, cols, k, t.W.Sums, nil)
 	p.zeros(t)
 	fixed := slices.Clone(t.Q.Bias)
@@ -247,23 +278,23 @@ func lowerMatMulInteger(l *lowering, n *graph.Node) (done bool, why string) {
 			out = after
 		}
 		sb, yb := l.get(scale, plain, n), l.make(out, plain)
-		l.emit(n, "product of bytes to numbers", append(reads, sb), []*buffer{yb}, func() { t.A, t.Floats = bytesIn(reads[0]), yb.data }, func(pool *kernel.Pool) {
+		l.emit(n, thinName(ws, "product of bytes to numbers"), append(reads, sb), []*buffer{yb}, func() { t.A, t.Floats = bytesIn(reads[0]), yb.data }, func(pool *kernel.Pool) {
 			ready()
 			for j := range cols {
 				t.Q.Scale[j] = sb.data[min(j, sizeOf(scale)-1)]
 			}
 			t.Run(pool)
-		})
+		}).why = why
 		return true, ""
 	}
 	sums := tensor.New(tensor.Int32, dims(y)...)
 	l.at[y] = &place{t: sums}
 	t.Ints = tensor.Of[int32](sums)
-	l.emit(n, "product of bytes to sums", reads, nil, func() { t.A = bytesIn(reads[0]) }, func(pool *kernel.Pool) {
+	l.emit(n, thinName(ws, "product of bytes to sums"), reads, nil, func() { t.A = bytesIn(reads[0]) }, func(pool *kernel.Pool) {
 		ready()
 		prog.at[y].t = sums
 		t.Run(pool)
-	})
+	}).why = why
 	return true, ""
 }
 

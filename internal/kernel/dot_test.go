@@ -89,10 +89,10 @@ func TestByteProducts(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		pool := NewPool(2)
 		defer pool.Close()
-		for trial := range 60 {
+		for trial := range 40 {
 			m, k, n := 1+r.IntN(150), 1+r.IntN(200), 1+r.IntN(70)
 			if trial%7 == 1 {
-				m, k, n = 1+r.IntN(20), 500+r.IntN(700), 1+r.IntN(600)
+				m, k, n = 1+r.IntN(9), 500+r.IntN(100), 1+r.IntN(600)
 			}
 			if trial == 0 {
 				m, k, n = 300, 64, 130

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -21,7 +22,7 @@ type Quantised struct {
 
 // QuantisedKinds are the networks that NewQuantised makes.
 var QuantisedKinds = []string{"conv", "depthwise", "groups", "QLinearConv", "matmul", "gemm", "batches", "QLinearMatMul", "QLinearMatMul of batches", "MatMulInteger", "dynamic",
-	"add", "mul", "concat", "concat channels", "MaxPool", "AveragePool", "GlobalAveragePool", "move", "table", "again", "relu", "block"}
+	"add", "mul", "concat", "concat channels", "MaxPool", "AveragePool", "GlobalAveragePool", "move", "table", "again", "relu", "block", "sparse conv", "sparse matmul", "sparse gemm", "sparse MatMulInteger"}
 
 // quantiser builds one.
 type quantiser struct {
@@ -31,6 +32,7 @@ type quantiser struct {
 	feed   *tensor.Tensor
 	signed bool // activations
 	tame   bool // only what runtimes take
+	sparse bool // nearly all weights are 0
 }
 
 // NewQuantised makes a network of a kind with random sizes, types and zero points. tame keeps
@@ -52,6 +54,10 @@ func NewQuantised(kind string, seed uint64, tame bool) (*Quantised, error) {
 	case "batches", "QLinearMatMul of batches":
 		shape = []int{1 + q.IntN(3), 1 + q.IntN(4), 1 + q.IntN(20), 1 + q.IntN(40)}
 	}
+	name, sparse := strings.CutPrefix(kind, "sparse ")
+	if q.sparse = sparse; sparse { // so large that skipping zeros pays
+		shape = map[string][]int{"conv": {1, 48, 14, 14}, "matmul": {1, 70, 300}, "gemm": {66, 600}, "MatMulInteger": {2, 70, 300}}[name]
+	}
 	q.x = &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(shape...)}
 	g.Inputs = []*graph.Value{q.x}
 	q.feed = tensor.New(tensor.Float32, shape...)
@@ -59,7 +65,7 @@ func NewQuantised(kind string, seed uint64, tame bool) (*Quantised, error) {
 		q.feed.F32()[i] = float32(q.NormFloat64()) + .3
 	}
 	n := &Quantised{Graph: g, X: q.feed, Kind: kind}
-	y, step := q.network(kind, n)
+	y, step := q.network(name, n)
 	if q.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", kind, q.Err())
 	}
@@ -143,7 +149,16 @@ func (q *quantiser) weight(shape []int, axis int) (w, scale, zero *graph.Value) 
 	if d == tensor.Uint8 {
 		offset = 128
 	}
-	w = q.Const(bytesOf(d, shape, func(int) int { return max(-128, min(127, int(50*q.NormFloat64()))) + offset }))
+	share := []float64{0, 0, .6}[q.IntN(3)]
+	if q.sparse {
+		share = .985
+	}
+	w = q.Const(bytesOf(d, shape, func(int) int {
+		if q.Float64() < share {
+			return offset
+		}
+		return max(-128, min(127, int(50*q.NormFloat64()))) + offset
+	}))
 	n := []int{}
 	if q.IntN(3) > 0 {
 		n = []int{shape[axis]}
@@ -219,7 +234,7 @@ func (q *quantiser) window(k int, padded bool) []graph.Attr {
 func (q *quantiser) convolution(x quant, kind string) *graph.Value {
 	ci, k := dim(q.x, 1), 1+q.IntN(3)
 	attrs := q.window(k, true)
-	shape := []int{1 + q.IntN(20), ci, k, k}
+	shape := []int{q.outputs(20), ci, k, k}
 	switch kind {
 	case "depthwise":
 		shape[0], shape[1] = ci, 1
@@ -234,4 +249,12 @@ func (q *quantiser) convolution(x quant, kind string) *graph.Value {
 		in = append(in, b)
 	}
 	return q.Attr("Conv", attrs, in...)
+}
+
+// outputs is a number of outputs of a layer, larger where its weights are sparse.
+func (q *quantiser) outputs(most int) int {
+	if q.sparse {
+		return 64 + q.IntN(40)
+	}
+	return 1 + q.IntN(most)
 }

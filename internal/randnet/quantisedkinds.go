@@ -72,7 +72,7 @@ func (q *quantiser) network(kind string, n *Quantised) (*graph.Value, float64) {
 // product is a Gemm or a MatMul by weights, with a bias.
 func (q *quantiser) product(kind string) *graph.Value {
 	x := q.in()
-	k, m := dim(q.x, len(q.x.Shape)-1), 1+q.IntN(60)
+	k, m := dim(q.x, len(q.x.Shape)-1), q.outputs(60)
 	if kind == "gemm" {
 		shape, axis := []int{k, m}, 1
 		var attrs []graph.Attr
@@ -140,7 +140,7 @@ func (q *quantiser) linearMatMul(kind string) (*graph.Value, float64) {
 
 // integers is a product of whole numbers.
 func (q *quantiser) integers(x quant) *graph.Value {
-	w, _, zero := q.weight([]int{dim(q.x, 2), 1 + q.IntN(60)}, 1)
+	w, _, zero := q.weight([]int{dim(q.x, 2), q.outputs(60)}, 1)
 	in := []*graph.Value{x.v, w}
 	if q.IntN(3) > 0 {
 		in = append(in, x.zero, zero)
