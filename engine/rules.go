@@ -67,6 +67,7 @@ var rules = []rule{
 	{"lowerDynamicQuantize", lowerDynamicQuantize, []string{"DynamicQuantizeLinear"}},
 	{"lowerQLinearConv", lowerQLinearConv, []string{"QLinearConv"}},
 	{"lowerQLinearMatMul", lowerQLinearMatMul, []string{"QLinearMatMul"}},
+	{"lowerConvInteger", lowerConvInteger, []string{"ConvInteger"}},
 	{"lowerMatMulInteger", lowerMatMulInteger, []string{"MatMulInteger"}},
 }
 

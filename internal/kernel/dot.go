@@ -144,21 +144,16 @@ func (q *ByteWeights) column(j int) []byte {
 // Weave fills the matrix with unsigned bytes [K N], rows ld apart, less 128 each. Behind the
 // last there are ByteSlack more that may be read.
 func (q *ByteWeights) Weave(x []byte, ld int) {
-	clear(q.Sums)
 	if !q.weaveVec(x, ld) {
 		for j := range q.N {
-			at := q.column(j)
+			at, s := q.column(j), int32(0)
 			for k := range q.K {
-				at[k/4*4*dotPanel+k%4] = x[k*ld+j] ^ 0x80
+				v := x[k*ld+j] ^ 0x80
+				at[k/4*4*dotPanel+k%4] = v
+				s += int32(int8(v))
 			}
+			q.Sums[j] = s
 		}
-	}
-	for j := range q.N {
-		at, s := q.column(j), int32(0)
-		for k := range q.K {
-			s += int32(int8(at[k/4*4*dotPanel+k%4]))
-		}
-		q.Sums[j] = s
 	}
 	for p := range q.fits {
 		q.fits[p] = false

@@ -119,13 +119,16 @@ func (q *ByteWeights) weaveVec(x []byte, ld int) bool {
 	}
 	for j := 0; j < q.N; j += dotPanel {
 		to := q.column(j)
-		t := bytesTile{X: unsafe.Pointer(&x[j]), Out: unsafe.Pointer(&to[0]), N: whole, F: [8]uint32{uint32(ld), uint32(uint64(ld) >> 32)}}
+		t := bytesTile{X: unsafe.Pointer(&x[j]), Y: unsafe.Pointer(&q.Sums[j]), Out: unsafe.Pointer(&to[0]), N: whole, F: [8]uint32{uint32(ld), uint32(uint64(ld) >> 32)}}
 		weavebytes((*byte)(unsafe.Pointer(&t)))
 		for k := whole * 4; k < q.K; k++ {
 			for c := range min(dotPanel, q.N-j) {
-				q.column(j + c)[k/4*4*dotPanel+k%4] = x[k*ld+j+c] ^ 0x80
+				v := x[k*ld+j+c] ^ 0x80
+				q.column(j + c)[k/4*4*dotPanel+k%4] = v
+				q.Sums[j+c] += int32(int8(v))
 			}
 		}
 	}
+	clear(q.Sums[q.N:]) // columns that only fill up the last panel
 	return true
 }

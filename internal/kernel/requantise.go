@@ -66,6 +66,17 @@ var byRows = [16]uint32{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}
 // not nil, is added to all sums of a row. width is at most two panels.
 func (q *Requant) bytes(w *Worker, sums []int32, m, j, width int, row []int32, out []byte, ldo int) {
 	_ = out[(m-1)*ldo+width-1]
+	const rows = 32 // whose lines the first cache holds, however far apart they are
+	for i := 0; i < m; i += rows {
+		k, more := min(rows, m-i), row
+		if row != nil {
+			more = row[i:]
+		}
+		q.someBytes(w, sums[i*dotPitch:], k, j, width, more, out[i*ldo:], ldo)
+	}
+}
+
+func (q *Requant) someBytes(w *Worker, sums []int32, m, j, width int, row []int32, out []byte, ldo int) {
 	for c := 0; c < width; c += dotPanel {
 		n := min(dotPanel, width-c)
 		if q.runVec(w, sums[c:], m, j+c, n, row, unsafe.Pointer(&out[c]), ldo, true) {

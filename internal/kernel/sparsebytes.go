@@ -162,7 +162,7 @@ func (t *ByteGemm) sparseBlock(w *Worker, a []byte, lda, m0, m, p0, p1 int, row,
 			for k := p; k < end; k += 2 {
 				panels := min(2, end-k)
 				from := columns[(k-p)*dotPanel*sparseRows:]
-				transpose(asFloats(from), sparseRows, asFloats(sums), dotPitch, panels*dotPanel, rows)
+				transpose(AsFloats(from), sparseRows, AsFloats(sums), dotPitch, panels*dotPanel, rows)
 				t.store(w, sums, m0+i, rows, k, panels, part(row, i), part(scaled, i))
 			}
 		}
@@ -176,7 +176,7 @@ func part(x []int32, i int) []int32 {
 	return x[i:]
 }
 
-// asFloats lends int32 numbers to what moves four bytes.
-func asFloats(x []int32) []float32 {
+// AsFloats lends int32 numbers to what moves four bytes.
+func AsFloats(x []int32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(&x[0])), len(x))
 }

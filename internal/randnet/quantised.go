@@ -21,7 +21,7 @@ type Quantised struct {
 }
 
 // QuantisedKinds are the networks that NewQuantised makes.
-var QuantisedKinds = []string{"conv", "depthwise", "groups", "QLinearConv", "matmul", "gemm", "batches", "QLinearMatMul", "QLinearMatMul of batches", "MatMulInteger", "dynamic",
+var QuantisedKinds = []string{"conv", "depthwise", "groups", "QLinearConv", "matmul", "gemm", "batches", "QLinearMatMul", "QLinearMatMul of batches", "MatMulInteger", "ConvInteger", "dynamic",
 	"add", "mul", "concat", "concat channels", "MaxPool", "AveragePool", "GlobalAveragePool", "move", "table", "again", "relu", "block", "sparse conv", "sparse matmul", "sparse gemm", "sparse MatMulInteger"}
 
 // quantiser builds one.

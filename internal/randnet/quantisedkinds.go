@@ -26,6 +26,9 @@ func (q *quantiser) network(kind string, n *Quantised) (*graph.Value, float64) {
 	case "MatMulInteger":
 		n.Exact = true
 		return q.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, q.integers(q.in())), 0
+	case "ConvInteger":
+		n.Exact = true
+		return q.convInteger(), 0
 	case "dynamic":
 		return q.dynamic(), 0
 	case "add", "mul":
@@ -225,4 +228,15 @@ func (q *quantiser) block() (*graph.Value, float64) {
 	w, _ := q.weightBack([]int{5, c}, 0)
 	out := q.quantise(q.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", 1)}, q.back(f), w))
 	return q.back(out), out.step
+}
+
+// convInteger is a convolution of whole numbers.
+func (q *quantiser) convInteger() *graph.Value {
+	x, k := q.in(), 1+q.IntN(3)
+	w, _, zero := q.weight([]int{1 + q.IntN(20), dim(q.x, 1), k, k}, 0)
+	in := []*graph.Value{x.v, w}
+	if q.IntN(3) > 0 {
+		in = append(in, x.zero, zero)
+	}
+	return q.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, q.Attr("ConvInteger", q.window(k, true), in...))
 }

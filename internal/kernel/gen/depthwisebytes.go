@@ -156,8 +156,8 @@ func mapBytes() {
 	VMOVQ(acc.AsX(), Mem{Base: out})
 	end()
 
-	// weave: four rows of 16 bytes, n of them a step, become 16 columns of four, and 128 is added
-	// to each: what is unsigned becomes signed
+	// weave: n times four rows of 16 bytes become 16 columns of four, and 128 is added to each:
+	// what is unsigned becomes signed. The sums of the columns go to bY.
 	TEXT("weavebytes", NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	t = gp("t")
@@ -168,6 +168,14 @@ func mapBytes() {
 	VPCMPEQB(flip, flip, flip)
 	VPSLLW(Imm(7), flip, flip)
 	VPACKSSWB(flip, flip, flip) // words 0xff80 become bytes 0x80
+	one, two := XMM(), XMM()    // ones as bytes and as words
+	VPCMPEQB(one, one, one)
+	VPSRLW(Imm(15), one, two)
+	VPACKUSWB(two, two, one)
+	sums := []VecVirtual{XMM(), XMM(), XMM(), XMM()}
+	for _, s := range sums {
+		VPXOR(s, s, s)
+	}
 	Label("weavebytes_loop")
 	var r4 []VecVirtual
 	for _, m := range []Mem{{Base: x}, {Base: x, Index: ld, Scale: 1}, {Base: x, Index: ld, Scale: 2}, {Base: x, Index: l3, Scale: 1}} {
@@ -187,10 +195,17 @@ func mapBytes() {
 	VPUNPCKHWD(d, b, r4[3])
 	for i := range r4 {
 		VMOVDQU(r4[i], Mem{Base: out, Disp: 16 * i})
+		VPMADDUBSW(r4[i], one, r4[i])
+		VPMADDWD(two, r4[i], r4[i])
+		VPADDD(r4[i], sums[i], sums[i])
 	}
 	LEAQ(Mem{Base: x, Index: ld, Scale: 4}, x)
 	ADDQ(Imm(64), out)
 	DECQ(n)
 	JNZ(LabelRef("weavebytes_loop"))
+	to := get(bY)
+	for i, s := range sums {
+		VMOVDQU(s, Mem{Base: to, Disp: 16 * i})
+	}
 	end()
 }
