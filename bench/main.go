@@ -130,7 +130,7 @@ func run(o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
-	all := works(dir)
+	all := works(dir, o.python)
 	if kernel.Level() == kernel.AVX2 {
 		for i := range all { // the bar of dense work there
 			all[i].Bar = min(all[i].Bar, .9)

@@ -17,8 +17,9 @@ import (
 
 type prepared = func(threads int) (run func() error, done func(), err error)
 
-// works lists everything that is measured; dir is for the files that peers read.
-func works(dir string) []work {
+// works lists everything that is measured; dir is for the files that peers read, python has the
+// peers.
+func works(dir, python string) []work {
 	var all []work
 	all = append(all, products()...)
 	all = append(all, convolutions()...)
@@ -28,6 +29,7 @@ func works(dir string) []work {
 	all = append(all, layers(dir)...)
 	all = append(all, patterned()...)
 	all = append(all, structured()...)
+	all = append(all, quantised(dir, python)...)
 	all = append(all, sparseTraining()...)
 	all = append(all, movingMasks()...)
 	all = append(all, operatorWorks(dir)...)

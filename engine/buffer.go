@@ -43,11 +43,13 @@ func (b *buffer) floats() []float32 {
 	return b.data
 }
 
-// place is where a value lives: float32 values in buffers, by layout; all
-// other types in a tensor of their own.
+// place is where a value lives: float32 values in buffers, by layout, or as bytes;
+// values of 8 bits as bytes; all other types in a tensor of their own.
 type place struct {
-	buf [2]*buffer     // by layout
-	t   *tensor.Tensor // header over buf[plain] for float32
+	buf   [2]*buffer          // by layout
+	t     *tensor.Tensor      // header over buf[plain] for float32
+	bytes *byteHome           // nil: it does not lie in memory as bytes
+	quant kernel.Quantisation // what the bytes of a float32 value stand for
 }
 
 // align is the alignment of buffers, in floats: a cache line.

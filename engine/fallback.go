@@ -31,11 +31,15 @@ func (l *lowering) fallback(n *graph.Node, why string) {
 			d.in[i] = v.Const
 		} else if v != nil && v.DType == tensor.Float32 {
 			reads = append(reads, l.get(v, plain, n))
+		} else if v != nil {
+			l.asTensor(v, n)
 		}
 	}
 	for _, v := range d.outer {
 		if v.Const == nil && v.DType == tensor.Float32 {
 			reads = append(reads, l.get(v, plain, n))
+		} else {
+			l.asTensor(v, n)
 		}
 	}
 	for _, o := range n.Outputs {

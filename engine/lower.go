@@ -18,7 +18,7 @@ type lowering struct {
 	bufs    []*buffer
 	setup   []func() error // run once, when memory is there
 	packed  map[packKey]*buffer
-	hold    []float32                    // for weights on their way from one layout to another
+	spare   []float32                    // for weights on their way from one layout to another
 	behind  map[*graph.Value]*graph.Node // gradients of activations done by their reader
 	forms   *weightForms                 // of weights that will not change
 }
@@ -62,7 +62,13 @@ func (p *Program) plan(o Options) error {
 	}
 	for _, o := range p.outputs {
 		if o.Const == nil && o.DType == tensor.Float32 {
-			l.get(o, plain, &graph.Node{Op: "output", Name: o.Name})
+			n := &graph.Node{Op: "output", Name: o.Name, Inputs: []*graph.Value{o}}
+			if err := l.constants(n); err != nil {
+				return err
+			}
+			l.get(o, plain, n)
+		} else if o.Const == nil {
+			l.asTensor(o, &graph.Node{Op: "output", Name: o.Name})
 		}
 	}
 	for _, o := range p.outputs { // all live to the end, that of the last conversion
@@ -138,7 +144,8 @@ func (l *lowering) has(v *graph.Value, f layout) bool {
 
 // ready says whether the value has been computed by the steps so far.
 func (l *lowering) ready(v *graph.Value) bool {
-	return v.Const != nil || l.has(v, plain) || l.has(v, nhwc)
+	_, held := l.isHeld(v)
+	return v.Const != nil || held || l.has(v, plain) || l.has(v, nhwc)
 }
 
 // get gives a value's buffer in a layout; it converts where it must.
@@ -149,6 +156,12 @@ func (l *lowering) get(v *graph.Value, f layout, n *graph.Node) *buffer {
 	q := l.at[v]
 	if q.buf[f] != nil {
 		return q.buf[f]
+	}
+	if q.bytes != nil && q.buf[1-f] == nil {
+		l.numbers(v, f, n)
+		if q.buf[f] != nil {
+			return q.buf[f]
+		}
 	}
 	if v.Const != nil && q.buf[plain] == nil {
 		d := v.Const.F32()

@@ -118,10 +118,10 @@ func (l *lowering) packConv(w *graph.Value, g *kernel.Conv) *kernel.PackedConv {
 		form = "panels of a product"
 	}
 	q := formOf(l.forms, w, form, func() *kernel.PackedConv {
-		if cap(l.hold) < sizeOf(w) {
-			l.hold = make([]float32, sizeOf(w))
+		if cap(l.spare) < sizeOf(w) {
+			l.spare = make([]float32, sizeOf(w))
 		}
-		hwio := l.hold[:sizeOf(w)]
+		hwio := l.spare[:sizeOf(w)]
 		kernel.HWIO(w.Const.F32(), hwio, g.CO, g.CI, g.KH*g.KW)
 		return kernel.PackConv(g, hwio)
 	})

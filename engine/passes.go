@@ -25,6 +25,7 @@ var training = []pass{
 // freezing prepares a graph whose weights never change, whatever its sizes.
 var freezing = []pass{
 	{"infer shapes", op.InferAll},
+	{"quantise weights", storeQuantised},
 	{"freeze", frozen},
 	{"simplify", counted(op.SimplifyAll)},
 	{"freeze what was folded", frozen},
@@ -48,10 +49,14 @@ func passesOf(o Options) []pass {
 	return training
 }
 
-// frozen says of all initialisers that they will not change.
+// frozen says of all initialisers that they will not change. Those that kernels read as
+// they are stored are not folded either.
 func frozen(g *graph.Graph) error {
+	stored := storedWeights(g)
 	for _, v := range g.Consts() {
-		v.Role = graph.Frozen
+		if v.Role = graph.Frozen; stored[v] {
+			v.Role = graph.Packed
+		}
 	}
 	return nil
 }

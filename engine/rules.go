@@ -69,6 +69,21 @@ var rules = []rule{
 	{"lowerDeformConv", lowerDeformConv, []string{"DeformConv"}},
 	{"lowerConcat", lowerConcat, []string{"Concat"}},
 	{"lowerSplit", lowerSplit, []string{"Split"}},
+	{"lowerQuantize", lowerQuantize, []string{"QuantizeLinear"}},
+	{"lowerDequantize", lowerDequantize, []string{"DequantizeLinear"}},
+	{"lowerDynamicQuantize", lowerDynamicQuantize, []string{"DynamicQuantizeLinear"}},
+	{"lowerQLinearConv", lowerQLinearConv, []string{"QLinearConv"}},
+	{"lowerQLinearMatMul", lowerQLinearMatMul, []string{"QLinearMatMul"}},
+	{"lowerConvInteger", lowerConvInteger, []string{"ConvInteger"}},
+	{"lowerMatMulInteger", lowerMatMulInteger, []string{"MatMulInteger"}},
+}
+
+// overBytes are lowerings for values that lie in memory as bytes. They are tried before the
+// others, which compute with numbers; where they report false they have added nothing.
+var overBytes = map[string]func(l *lowering, n *graph.Node) bool{
+	"Conv": byteConv, "Gemm": byteGemm, "MatMul": byteMatMul, "Add": byteArithmetic, "Mul": byteArithmetic,
+	"MaxPool": func(l *lowering, n *graph.Node) bool { return bytePool(l, n) || lowerPool8(l, n) }, "AveragePool": bytePool, "GlobalAveragePool": bytePool,
+	"Reshape": byteView, "Flatten": byteView, "Squeeze": byteView, "Unsqueeze": byteView, "Identity": byteView, "Transpose": byteTranspose, "Concat": byteConcat,
 }
 
 // lowerings finds the rule of an operator.
@@ -90,6 +105,14 @@ func (l *lowering) lower(n *graph.Node) (done bool, why string) {
 	name := n.Op
 	if n.Domain != "" {
 		name = n.Domain + "." + n.Op
+	}
+	if over := overBytes[name]; l.frozen && (over != nil && over(l, n) || over == nil && byteTable(l, n)) {
+		return true, ""
+	}
+	if name != "DequantizeLinear" {
+		if err := l.constants(n); err != nil {
+			return no("%v", err)
+		}
 	}
 	f := lowerings[name]
 	if f == nil {

@@ -48,6 +48,7 @@ func SetISA(l ISA) error {
 		return fmt.Errorf("this CPU does not have %v (it has %v)", l, all[len(all)-1])
 	}
 	isa = l
+	dot = bestDot()
 	return nil
 }
 

@@ -22,9 +22,16 @@ type Worker struct {
 	whole     wholeTile
 	attention attentionTile
 	rows      rows
+	dot       dotTile
+	requant   requantTile
+	depthwise depthwiseTile
+	thin      sparseByteTile
 	buf       [][]float32
 	lines     []float32
 	half      []uint16
+	sums      [3][]int32
+	raw       []byte
+	taps      []int
 }
 
 // Scratch gives buffer number k of the worker with room for n floats; its
@@ -37,6 +44,22 @@ func (w *Worker) Scratch(k, n int) []float32 {
 		w.buf[k] = make([]float32, n)
 	}
 	return w.buf[k][:n]
+}
+
+// ints is scratch memory number k for n sums.
+func (w *Worker) ints(k, n int) []int32 {
+	if cap(w.sums[k]) < n {
+		w.sums[k] = make([]int32, n)
+	}
+	return w.sums[k][:n]
+}
+
+// bytes is scratch memory for n bytes.
+func (w *Worker) bytes(n int) []byte {
+	if cap(w.raw) < n {
+		w.raw = make([]byte, n)
+	}
+	return w.raw[:n]
 }
 
 // aligned is scratch memory for n floats that begins with a line of the cache.

@@ -1079,4 +1079,187 @@ func keyshalf4_avx2(t *byte)
 func valueshalf16x4_avx2(t *byte)
 
 //go:noescape
+func sumstobytes_avx512(t *byte)
+
+//go:noescape
+func sumstofloats_avx512(t *byte)
+
+//go:noescape
+func sumstobytes_avx2(t *byte)
+
+//go:noescape
+func sumstofloats_avx2(t *byte)
+
+//go:noescape
+func floatstobytes_avx512(t *byte)
+
+//go:noescape
+func bytestofloats_avx512(t *byte)
+
+//go:noescape
+func addbytes_avx512(t *byte)
+
+//go:noescape
+func mulbytes_avx512(t *byte)
+
+//go:noescape
+func floatstobytes_avx2(t *byte)
+
+//go:noescape
+func bytestofloats_avx2(t *byte)
+
+//go:noescape
+func addbytes_avx2(t *byte)
+
+//go:noescape
+func mulbytes_avx2(t *byte)
+
+//go:noescape
+func dotvnni_1x1(t *byte)
+
+//go:noescape
+func dotvnni_1x2(t *byte)
+
+//go:noescape
+func dotvnni_2x1(t *byte)
+
+//go:noescape
+func dotvnni_2x2(t *byte)
+
+//go:noescape
+func dotvnni_3x1(t *byte)
+
+//go:noescape
+func dotvnni_3x2(t *byte)
+
+//go:noescape
+func dotvnni_4x1(t *byte)
+
+//go:noescape
+func dotvnni_4x2(t *byte)
+
+//go:noescape
+func dotvnni_5x1(t *byte)
+
+//go:noescape
+func dotvnni_5x2(t *byte)
+
+//go:noescape
+func dotvnni_6x1(t *byte)
+
+//go:noescape
+func dotvnni_6x2(t *byte)
+
+//go:noescape
+func dotvnni_7x1(t *byte)
+
+//go:noescape
+func dotvnni_7x2(t *byte)
+
+//go:noescape
+func dotvnni_8x1(t *byte)
+
+//go:noescape
+func dotvnni_8x2(t *byte)
+
+//go:noescape
+func dotvnni_9x1(t *byte)
+
+//go:noescape
+func dotvnni_9x2(t *byte)
+
+//go:noescape
+func dotvnni_10x1(t *byte)
+
+//go:noescape
+func dotvnni_10x2(t *byte)
+
+//go:noescape
+func dotvnni_11x1(t *byte)
+
+//go:noescape
+func dotvnni_11x2(t *byte)
+
+//go:noescape
+func dotvnni_12x1(t *byte)
+
+//go:noescape
+func dotvnni_12x2(t *byte)
+
+//go:noescape
+func dotpairs_1(t *byte)
+
+//go:noescape
+func dotwide_1(t *byte)
+
+//go:noescape
+func dotpairs_2(t *byte)
+
+//go:noescape
+func dotwide_2(t *byte)
+
+//go:noescape
+func dotpairs_3(t *byte)
+
+//go:noescape
+func dotwide_3(t *byte)
+
+//go:noescape
+func dotpairs_4(t *byte)
+
+//go:noescape
+func dotwide_4(t *byte)
+
+//go:noescape
+func dotavxvnni_1(t *byte)
+
+//go:noescape
+func dotavxvnni_2(t *byte)
+
+//go:noescape
+func dotavxvnni_3(t *byte)
+
+//go:noescape
+func dotavxvnni_4(t *byte)
+
+//go:noescape
+func dotavxvnni_5(t *byte)
+
+//go:noescape
+func dotavxvnni_6(t *byte)
+
+//go:noescape
+func dotamx_1x1(t *byte)
+
+//go:noescape
+func dotamx_1x2(t *byte)
+
+//go:noescape
+func dotamx_2x1(t *byte)
+
+//go:noescape
+func dotamx_2x2(t *byte)
+
+//go:noescape
+func depthwisebytes(t *byte)
+
+//go:noescape
+func mapbytes(t *byte)
+
+//go:noescape
+func maxbytes(t *byte)
+
+//go:noescape
+func sumbytes(t *byte)
+
+//go:noescape
+func weavebytes(t *byte)
+
+//go:noescape
+func sumstobytesrows_avx512(t *byte)
+
+//go:noescape
+func sparsebytes(t *byte)
+
+//go:noescape
 func trans8_avx2(n int, x *float32, ldx int, y *float32, ldy int)

@@ -6,7 +6,7 @@ import . "github.com/mmcloughlin/avo/build"
 
 // kernels are the writers of the kernels that every instruction set has, in the
 // order of the file.
-var kernels = []func(v vec, isa string){packRows, packEvens, norms, vectors, functions, reductions, panels, sampled, keep, packedMatrices, wholeMatrices, attention}
+var kernels = []func(v vec, isa string){packRows, packEvens, norms, vectors, functions, reductions, panels, sampled, keep, packedMatrices, wholeMatrices, attention, requantise, byteLoops}
 
 func main() {
 	ConstraintExpr("amd64")
@@ -17,6 +17,9 @@ func main() {
 		write(avx512, "avx512")
 		write(avx2, "avx2")
 	}
+	dots()
+	requantiseRows()
+	sparseBytes()
 	transpose8()
 	Generate()
 }
