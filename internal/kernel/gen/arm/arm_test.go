@@ -58,6 +58,22 @@ func TestWritten(t *testing.T) {
 	}
 }
 
+// The table names kernels that there are, and the largest tile does little but multiply.
+func TestCounts(t *testing.T) {
+	var b strings.Builder
+	if err := printCounts(&b, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(b.String(), "\n"); got != 2+len(table) || strings.Contains(b.String(), "Inf") {
+		t.Errorf("%d lines for %d kernels:\n%s", got, len(table), b.String())
+	}
+	for _, fn := range finished {
+		if c := fn.inner(); fn.name == "tileneon_6x16" && (c.products != 4*6*16 || c.instructions > 4*(6*16/4+2+1)+6+3) {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 func TestMain(m *testing.M) {
 	for _, write := range writers {
 		write()

@@ -91,8 +91,3 @@ func field(t *reg, off int) *reg {
 func readWords(a, b, base *reg, off int) {
 	code(fmt.Sprintf("LDPW %d(R%%d), (R%%d, R%%d)", off), []*reg{a, b}, []*reg{base}, base, a, b)
 }
-
-// writeWord stores four bytes.
-func writeWord(s, base *reg, off int) {
-	code(fmt.Sprintf("MOVW R%%d, %d(R%%d)", off), nil, []*reg{s, base}, s, base)
-}

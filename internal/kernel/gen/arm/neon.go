@@ -50,14 +50,12 @@ var (
 	fmin  = three("fmin", "4s", 0x4EA0F400)
 	faddp = three("faddp", "4s", 0x6E20D400)
 	fcmgt = three("fcmgt", "4s", 0x6EA0E400)
-	fcmge = three("fcmge", "4s", 0x6E20E400)
 
 	fadd2 = three("fadd", "2d", 0x4E60D400)
 	fsub2 = three("fsub", "2d", 0x4EE0D400)
 
 	and   = three("and", "16b", 0x4E201C00)
 	orr   = three("orr", "16b", 0x4EA01C00)
-	eor   = three("eor", "16b", 0x6E201C00)
 	bsl   = onto("bsl", "16b", 0x6E601C00) // d chooses: a where it is 1, else b
 	bit   = onto("bit", "16b", 0x6EA01C00) // d becomes a where b is 1
 	iadd  = three("add", "4s", 0x4EA08400)
@@ -69,7 +67,6 @@ var (
 	zip1  = three("zip1", "4s", 0x4E803800)
 	zip2  = three("zip2", "4s", 0x4E807800)
 	zip1d = three("zip1", "2d", 0x4EC03800)
-	zip2d = three("zip2", "2d", 0x4EC07800)
 
 	fneg   = two("fneg v%d.4s, v%d.4s", 0x6EA0F800)
 	fabs   = two("fabs v%d.4s, v%d.4s", 0x4EA0F800)
@@ -86,7 +83,6 @@ var (
 	hcvtn2 = twoOnto("fcvtn2 v%d.8h, v%d.4s", 0x4E216800)
 
 	sxtlb  = two("sxtl v%d.8h, v%d.8b", 0x0F08A400)
-	sxtlb2 = two("sxtl2 v%d.8h, v%d.16b", 0x4F08A400)
 	sxtlh  = two("sxtl v%d.4s, v%d.4h", 0x0F10A400)
 	sxtlh2 = two("sxtl2 v%d.4s, v%d.8h", 0x4F10A400)
 
@@ -103,7 +99,6 @@ var (
 	sqxtnb  = two("sqxtn v%d.8b, v%d.8h", 0x0E214800)
 	sqxtnb2 = twoOnto("sqxtn2 v%d.16b, v%d.8h", 0x4E214800)
 	sadalp  = twoOnto("sadalp v%d.4s, v%d.8h", 0x4E606800)
-	saddlp  = two("saddlp v%d.4s, v%d.8h", 0x4E602800)
 )
 
 // copyTo is d = a.
@@ -234,7 +229,6 @@ func loads(r, at *reg, off int)  { memory(false, 's', 4, 0xBD400000, r, at, off)
 func storeq(r, at *reg, off int) { memory(true, 'q', 16, 0x3D800000, r, at, off) }
 func stored(r, at *reg, off int) { memory(true, 'd', 8, 0xFD000000, r, at, off) }
 func stores(r, at *reg, off int) { memory(true, 's', 4, 0xBD000000, r, at, off) }
-func loadh(r, at *reg, off int)  { memory(false, 'h', 2, 0x7D400000, r, at, off) }
 
 // after writes a load or store that moves its pointer on.
 func after(store bool, name byte, base uint32, r, at *reg, by int) {
@@ -246,7 +240,6 @@ func after(store bool, name byte, base uint32, r, at *reg, by int) {
 }
 
 func loadqAfter(r, at *reg)  { after(false, 'q', 0x3CC00400, r, at, 16) }
-func loaddAfter(r, at *reg)  { after(false, 'd', 0xFC400400, r, at, 8) }
 func loadsAfter(r, at *reg)  { after(false, 's', 0xBC400400, r, at, 4) }
 func storeqAfter(r, at *reg) { after(true, 'q', 0x3C800400, r, at, 16) }
 func storedAfter(r, at *reg) { after(true, 'd', 0xFC000400, r, at, 8) }
