@@ -236,6 +236,9 @@ func (q *quantiser) convInteger() *graph.Value {
 	w, _, zero := q.weight([]int{1 + q.IntN(20), dim(q.x, 1), k, k}, 0)
 	in := []*graph.Value{x.v, w}
 	if q.IntN(3) > 0 {
+		if q.tame && zero.Const.Len() > 1 { // runtimes want one
+			zero = q.Const(bytesOf(zero.DType, []int{}, func(int) int { return 3 }))
+		}
 		in = append(in, x.zero, zero)
 	}
 	return q.Attr("Cast", []graph.Attr{graph.MakeAttr("to", int(tensor.Float32))}, q.Attr("ConvInteger", q.window(k, true), in...))
