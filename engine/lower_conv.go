@@ -154,7 +154,7 @@ func lowerConvTranspose(l *lowering, n *graph.Node) (done bool, why string) {
 		return true, ""
 	}
 	xb, wb := l.get(x, nhwc, n), l.hwio(w, n)
-	t := &kernel.ConvInputGradTask{Conv: g}
+	t := &kernel.ConvInputGradTask{Conv: g, Fixed: l.once(w)}
 	var bb *buffer
 	if bias != nil {
 		bb = l.get(bias, plain, n)

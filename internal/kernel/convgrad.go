@@ -10,6 +10,7 @@ import "unsafe"
 type ConvInputGradTask struct {
 	Conv
 	DY, Wt, DX []float32
+	Fixed      bool // the weights are those of the first run
 
 	phased  bool
 	turning bool
@@ -27,13 +28,16 @@ func (c *ConvInputGradTask) Run(p *Pool) {
 		c.gemm.Run(p)
 		return
 	}
+	turned := c.Fixed && c.flip != nil
 	if n := c.KH * c.KW * c.CO / c.Groups * c.CI; len(c.flip) != n {
 		c.flip = make([]float32, n)
 	}
 	c.phased = c.DilH == 1 && c.DilW == 1 && (c.Groups == 1 || c.depthwise() && c.StrideH*c.StrideW > 1)
-	c.turning = true
-	p.Run(c.KH*c.KW, c)
-	c.turning = false
+	if !turned {
+		c.turning = true
+		p.Run(c.KH*c.KW, c)
+		c.turning = false
+	}
 	c.panels = 1
 	if c.phased && c.Groups == 1 && c.KH*c.KW*c.CI*c.CO >= 1<<17 {
 		c.panels = (c.CI + 2*lanes() - 1) / (2 * lanes()) // each panel of heavy weights is read once
