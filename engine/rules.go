@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/tensor"
 )
 
@@ -11,8 +12,8 @@ import (
 // behind it. Where it does not apply it adds nothing and says why.
 type lower func(l *lowering, n *graph.Node) (done bool, why string)
 
-// rule names a lowering and the operators that it is for; those of the domain
-// pare are written "pare.Op".
+// rule names a lowering and the operators that it is for; those of other domains, such as
+// pare, are written "pare.Op".
 type rule struct {
 	name  string
 	lower lower
@@ -62,6 +63,7 @@ var rules = []rule{
 	{"lowerPad", lowerPad, []string{"Pad"}},
 	{"lowerConcat", lowerConcat, []string{"Concat"}},
 	{"lowerSplit", lowerSplit, []string{"Split"}},
+	{"lowerMoE", lowerMoE, []string{op.ContribDomain + ".MoE"}},
 }
 
 // lowerings finds the rule of an operator.

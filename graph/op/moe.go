@@ -28,9 +28,9 @@ type Mixture struct {
 	Rows       int // of W1: Inner, or twice that where it holds gate and linear part
 	Paired     Pairing
 
-	act                string
-	alpha, beta, limit float64
-	after              bool
+	Activation         string // relu, gelu (by tanh), silu, identity, relu2, swiglu, geglu
+	Alpha, Beta, Limit float64
+	After              bool // the gate is held below Limit behind its sigmoid, not before
 }
 
 // Pairing says where the linear part is that the gate of an expert multiplies.
@@ -89,9 +89,9 @@ func MixtureOf(n *graph.Node) (*Mixture, error) {
 
 // mixtureOf reads an MoE from its attributes and the shapes of its weights; nil: left out.
 func mixtureOf(n *graph.Node, shapes [][]int) (*Mixture, error) {
-	m := &Mixture{K: n.Int("k", 1), Normalised: n.Int("normalize_routing_weights", 0) != 0, act: n.Str("activation_type", "relu"),
-		alpha: float64(n.Float("activation_alpha", 1)), beta: float64(n.Float("activation_beta", 0)),
-		limit: float64(n.Float("swiglu_limit", float32(math.Inf(1)))), after: n.Int("swiglu_limit_after_activation", 0) != 0}
+	m := &Mixture{K: n.Int("k", 1), Normalised: n.Int("normalize_routing_weights", 0) != 0, Activation: n.Str("activation_type", "relu"),
+		Alpha: float64(n.Float("activation_alpha", 1)), Beta: float64(n.Float("activation_beta", 0)),
+		Limit: float64(n.Float("swiglu_limit", float32(math.Inf(1)))), After: n.Int("swiglu_limit_after_activation", 0) != 0}
 	shape := func(i int) []int {
 		if i < len(shapes) {
 			return shapes[i]
@@ -130,21 +130,21 @@ func mixtureOf(n *graph.Node, shapes [][]int) (*Mixture, error) {
 
 // pair says where the gate's partner is.
 func (m *Mixture) pair(fusion int, third bool) error {
-	gated := m.act == "swiglu" || m.act == "geglu"
-	switch m.act {
+	gated := m.Activation == "swiglu" || m.Activation == "geglu"
+	switch m.Activation {
 	case "relu", "gelu", "silu", "identity", "relu2", "swiglu", "geglu":
 	default:
-		return fmt.Errorf("its activation %q is not known", m.act)
+		return fmt.Errorf("its activation %q is not known", m.Activation)
 	}
 	switch {
-	case gated && fusion == 0 && m.act == "swiglu" && third, !gated && third:
+	case gated && fusion == 0 && m.Activation == "swiglu" && third, !gated && third:
 		m.Paired = ThirdWeight
 	case gated && fusion == 1 && !third:
 		m.Paired = Interleaved
 	case gated && fusion == 2 && !third:
 		m.Paired = Halves
 	case gated:
-		return fmt.Errorf("a %s of swiglu_fusion %d with third weights: %v is not known", m.act, fusion, third)
+		return fmt.Errorf("a %s of swiglu_fusion %d with third weights: %v is not known", m.Activation, fusion, third)
 	}
 	return nil
 }
@@ -152,15 +152,15 @@ func (m *Mixture) pair(fusion int, third bool) error {
 // Gated is the activation: of the gate alone, or times the linear part.
 func (m *Mixture) Gated(gate, linear float64) float64 {
 	y := gate
-	switch m.act {
+	switch m.Activation {
 	case "swiglu":
-		if m.after {
-			gate = min(gate/(1+math.Exp(-m.alpha*gate)), m.limit)
+		if m.After {
+			gate = min(gate/(1+math.Exp(-m.Alpha*gate)), m.Limit)
 		} else {
-			gate = min(gate, m.limit)
-			gate /= 1 + math.Exp(-m.alpha*gate)
+			gate = min(gate, m.Limit)
+			gate /= 1 + math.Exp(-m.Alpha*gate)
 		}
-		return gate * (max(-m.limit, min(linear, m.limit)) + m.beta)
+		return gate * (max(-m.Limit, min(linear, m.Limit)) + m.Beta)
 	case "relu":
 		y = max(0, gate)
 	case "relu2":

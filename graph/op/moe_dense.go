@@ -67,24 +67,24 @@ func (m *Mixture) weights(b *Builder, logits *graph.Value) *graph.Value {
 func (m *Mixture) activation(b *Builder, x, linear *graph.Value) *graph.Value {
 	y := x
 	swish := func(x *graph.Value) *graph.Value {
-		return b.Op("Mul", x, b.Op("Sigmoid", b.Op("Mul", x, b.Scalar(m.alpha, x))))
+		return b.Op("Mul", x, b.Op("Sigmoid", b.Op("Mul", x, b.Scalar(m.Alpha, x))))
 	}
-	limited := !math.IsInf(m.limit, 1)
-	switch m.act {
+	limited := !math.IsInf(m.Limit, 1)
+	switch m.Activation {
 	case "swiglu":
 		switch {
 		case !limited:
 			y = swish(x)
-		case m.after:
-			y = b.Op("Min", swish(x), b.Scalar(m.limit, x))
+		case m.After:
+			y = b.Op("Min", swish(x), b.Scalar(m.Limit, x))
 		default:
-			y = swish(b.Op("Min", x, b.Scalar(m.limit, x)))
+			y = swish(b.Op("Min", x, b.Scalar(m.Limit, x)))
 		}
 		if limited {
-			linear = b.Op("Max", b.Op("Min", linear, b.Scalar(m.limit, x)), b.Scalar(-m.limit, x))
+			linear = b.Op("Max", b.Op("Min", linear, b.Scalar(m.Limit, x)), b.Scalar(-m.Limit, x))
 		}
-		if m.beta != 0 {
-			linear = b.Op("Add", linear, b.Scalar(m.beta, x))
+		if m.Beta != 0 {
+			linear = b.Op("Add", linear, b.Scalar(m.Beta, x))
 		}
 	case "relu":
 		y = b.Op("Relu", x)
