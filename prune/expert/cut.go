@@ -72,6 +72,15 @@ func cut(g *graph.Graph, ms []*Mixture, s Selection, deep bool) (*graph.Graph, e
 	return c, nil
 }
 
+// Counted is what the network takes of which a selection is left.
+func Counted(g *graph.Graph, ms []*Mixture, s Selection) (structure.Cost, error) {
+	c, err := cut(g, ms, s, false)
+	if err != nil {
+		return structure.Cost{}, err
+	}
+	return structure.CostOf(c), nil
+}
+
 // KeptBy says which positions of the network's values a selection leaves.
 func KeptBy(ms []*Mixture, s Selection) structure.Kept {
 	out := structure.Kept{}

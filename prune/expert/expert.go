@@ -36,6 +36,7 @@ type Mixture struct {
 	// them, in the order of first use. Experts that are branches have weights of their own
 	// beside.
 	Weights []Stack
+	Own     [][]*graph.Value // by expert, the weights of branches
 	Each    []structure.Cost // what goes with each expert alone, for one sample
 
 	*walk
@@ -179,35 +180,57 @@ func (m *Mixture) weigh(g *graph.Graph) error {
 		return nil // it is a mixture of which nothing may go
 	}
 	whole := structure.CostOf(g)
-	if m.Each = make([]structure.Cost, m.Experts); m.alike() {
-		c, err := m.without(g, 0)
-		if err != nil {
-			return err
-		}
-		for e := range m.Each {
-			m.Each[e] = structure.Cost{MACs: whole.MACs - c.MACs, Params: whole.Params - c.Params}
-		}
-		return nil
-	}
+	m.Each, m.Own = make([]structure.Cost, m.Experts), make([][]*graph.Value, m.Experts)
 	for e := range m.Each {
-		c, err := m.without(g, e)
+		if e > 0 && m.alike() {
+			m.Each[e] = m.Each[0]
+			continue
+		}
+		s := All([]*Mixture{m})
+		s[0].Set(e, false)
+		c, err := cut(g, []*Mixture{m}, s, false)
 		if err != nil {
 			return err
 		}
-		m.Each[e] = structure.Cost{MACs: whole.MACs - c.MACs, Params: whole.Params - c.Params}
+		x := structure.CostOf(c)
+		m.Each[e] = structure.Cost{MACs: whole.MACs - x.MACs, Params: whole.Params - x.Params}
+		left := map[string]bool{}
+		for _, v := range c.Consts() {
+			left[v.Name] = true
+		}
+		for _, v := range g.Consts() {
+			if !left[v.Name] && v.Role == graph.Param {
+				m.Own[e] = append(m.Own[e], v)
+			}
+		}
 	}
 	return nil
 }
 
-// without is what the network takes without one expert.
-func (m *Mixture) without(g *graph.Graph, e int) (structure.Cost, error) {
-	s := All([]*Mixture{m})
-	s[0].Set(e, false)
-	c, err := cut(g, []*Mixture{m}, s, false)
-	if err != nil {
-		return structure.Cost{}, err
+// Norms are the sums of squares of the weights of each expert, the router's left out.
+func (m *Mixture) Norms() []float64 {
+	out := make([]float64, m.Experts)
+	for _, s := range m.Weights {
+		if m.Router.From.In(1) == s.Value {
+			continue
+		}
+		x := s.Const.F32()
+		inner := 1
+		for _, n := range s.Const.Shape[s.Dim+1:] {
+			inner *= n
+		}
+		for i, v := range x {
+			out[i/inner%m.Experts] += float64(v) * float64(v)
+		}
 	}
-	return structure.CostOf(c), nil
+	for e, own := range m.Own {
+		for _, v := range own {
+			for _, x := range v.Const.F32() {
+				out[e] += float64(x) * float64(x)
+			}
+		}
+	}
+	return out
 }
 
 // alike says whether all experts are entries of stacks, so that one costs as much as

@@ -336,6 +336,20 @@ func TestCutIsSilenced(t *testing.T) {
 				if was.MACs-now.MACs != gone.MACs {
 					t.Errorf("seed %d: %d multiply-accumulates are gone, said are %d", seed, was.MACs-now.MACs, gone.MACs)
 				}
+				norms, all := m.Norms(), 0.
+				for _, v := range g.Params() {
+					if v.Name != "embed" && v.Name != "head" && v.Name != "router.weight" {
+						for _, x := range v.Const.F32() {
+							all += float64(x) * float64(x)
+						}
+					}
+				}
+				for _, x := range norms {
+					all -= x
+				}
+				if math.Abs(all) > 1e-2 {
+					t.Errorf("seed %d: norms %v do not add up to those of all weights: %v is missing", seed, norms, all)
+				}
 				kept := expert.KeptBy(ms, sel)
 				for _, s := range m.Weights {
 					if w := cut.Value(s.Name); w == nil || !slices.Equal(kept.Take(s.Name, s.Const).Shape, w.Const.Shape) {
