@@ -27,6 +27,7 @@ type expertJob struct {
 
 type expertAnswer struct {
 	Error   string `json:"error"`
+	Without bool   `json:"without"` // what the exporter needs is not there
 	Experts int    `json:"experts"`
 	Chosen  int    `json:"chosen"`
 }
@@ -35,7 +36,7 @@ type expertAnswer struct {
 // ONNX Runtime compute what the module does where the router's logits of these are negative
 // infinity.
 func TestExpertsOfPyTorch(t *testing.T) {
-	py := python(t, "torch", "onnx", "onnxruntime", "onnxscript")
+	py := python(t, "torch", "onnx", "onnxruntime")
 	dir := t.TempDir()
 	var jobs []expertJob
 	r := rand.New(rand.NewPCG(3, 5))
@@ -54,6 +55,10 @@ func TestExpertsOfPyTorch(t *testing.T) {
 	var checked []expertJob
 	for i, k := range jobs {
 		what := k.Form + " by " + k.Exporter
+		if answers[i].Without {
+			t.Logf("%s: the exporter needs the module onnxscript, which is not there", what)
+			continue
+		}
 		if answers[i].Error != "" {
 			t.Errorf("%s: %s", what, answers[i].Error)
 			continue

@@ -218,7 +218,7 @@ func (w *walk) moved(n *graph.Node) error {
 			return w.picked(n, d)
 		}
 		w.pass(n)
-	case "GatherElements":
+	case "GatherElements", "GatherND":
 		w.pass(n)
 	case "ScatterElements":
 		if w.here(n) {

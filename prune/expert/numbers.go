@@ -67,6 +67,8 @@ func (w *walk) told(n *graph.Node, i int) error {
 		return nil
 	case n.Is("Gather", "GatherElements", "ScatterElements") && i == 1:
 		return w.mark(axis{x, normal(n.Int("axis", 0), len(x.Shape))})
+	case n.Is("GatherND") && i == 1: // along the first axis alone, as its sets say
+		return w.mark(axis{x, 0})
 	case n.Is("OneHot") && i == 0:
 		return w.mark(axis{n.Out(0), normal(n.Int("axis", -1), len(n.Out(0).Shape))})
 	case n.Is("Equal"):

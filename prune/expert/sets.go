@@ -59,7 +59,7 @@ func init() {
 		"Softmax": sameSets, "LogSoftmax": sameSets, "LayerNormalization": sameSets, "RMSNormalization": sameSets,
 		"TopK": chosenSets, "ArgMax": reducedSets, "ReduceSum": reducedSets, "ReduceMean": reducedSets, "ReduceMax": reducedSets,
 		"Transpose": transposeSets, "Reshape": reshapeSets, "Flatten": reshapeSets, "Squeeze": reshapeSets, "Unsqueeze": reshapeSets,
-		"Expand": expandSets, "Concat": concatSets, "Slice": slicedSets, "Split": splitSets, "Gather": gatherSets,
+		"Expand": expandSets, "Concat": concatSets, "Slice": slicedSets, "Split": splitSets, "Gather": gatherSets, "GatherND": rowSets,
 		"GatherElements": elementSets, "ScatterElements": elementSets, "OneHot": oneHotSets,
 		"Shape": shapeSets, "ConstantOfShape": shapeSets,
 	}

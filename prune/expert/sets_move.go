@@ -148,6 +148,23 @@ func gatherSets(n *graph.Node) ([][]axis, error) {
 	return out, nil
 }
 
+// rowSets are those of a GatherND that looks up rows of the first axis.
+func rowSets(n *graph.Node) ([][]axis, error) {
+	x, at, y := n.In(0), n.In(1), n.Out(0)
+	last := len(at.Shape) - 1
+	if n.Int("batch_dims", 0) != 0 || last < 0 || at.Shape[last] != graph.N(1) {
+		return nil, fmt.Errorf("%s looks up along several axes", told(n))
+	}
+	out := [][]axis{{{x, 0}}}
+	for d := range last {
+		out = append(out, []axis{{at, d}, {y, d}})
+	}
+	for d := 1; d < len(x.Shape); d++ {
+		out = append(out, []axis{{x, d}, {y, last + d - 1}})
+	}
+	return out, nil
+}
+
 // elementSets are those of a node that looks up, or writes, by indices of the same rank.
 func elementSets(n *graph.Node) ([][]axis, error) {
 	x, at, y := n.In(0), n.In(1), n.Out(0)
