@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pare/graph"
+	"pare/graph/op"
 	"pare/tensor"
 )
 
@@ -11,8 +12,8 @@ import (
 // behind it. Where it does not apply it adds nothing and says why.
 type lower func(l *lowering, n *graph.Node) (done bool, why string)
 
-// rule names a lowering and the operators that it is for; those of the domain
-// pare are written "pare.Op".
+// rule names a lowering and the operators that it is for; those of other domains, such as
+// pare, are written "pare.Op".
 type rule struct {
 	name  string
 	lower lower
@@ -76,6 +77,7 @@ var rules = []rule{
 	{"lowerQLinearMatMul", lowerQLinearMatMul, []string{"QLinearMatMul"}},
 	{"lowerConvInteger", lowerConvInteger, []string{"ConvInteger"}},
 	{"lowerMatMulInteger", lowerMatMulInteger, []string{"MatMulInteger"}},
+	{"lowerMoE", lowerMoE, []string{op.ContribDomain + ".MoE"}},
 }
 
 // overBytes are lowerings for values that lie in memory as bytes. They are tried before the

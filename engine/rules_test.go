@@ -25,9 +25,9 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s has the rules %s and %s", o, seen[o], r.name)
 			}
 			seen[o] = r.name
-			domain, name, pare := strings.Cut(o, ".")
-			if !pare {
-				domain, name = "", o
+			domain, name := "", o
+			if i := strings.LastIndexByte(o, '.'); i >= 0 {
+				domain, name = o[:i], o[i+1:]
 			}
 			if op.Lookup(domain, name) == nil {
 				t.Errorf("%s is for %q, which is no operator", r.name, o)

@@ -56,7 +56,9 @@ func TestRuntimeOperators(t *testing.T) {
 				t.Errorf("%s: %v", c.Name(), err)
 				continue
 			}
-			k.again = r.write(t, g, onnx.Options{}, in)
+			if k.again = -1; c.Alone == "" || !c.Whole { // else no kernel for a CPU stands in the file
+				k.again = r.write(t, g, onnx.Options{}, in)
+			}
 			all = append(all, k)
 		}
 	}
@@ -71,12 +73,14 @@ func TestRuntimeOperators(t *testing.T) {
 			}
 			return y, err
 		}
-		again, err := read(k.again)
-		if err == nil {
-			err = alike(k.got, again)
-		}
-		if err != nil {
-			t.Errorf("%s, written anew: %v", what, err)
+		if k.again >= 0 {
+			again, err := read(k.again)
+			if err == nil {
+				err = alike(k.got, again)
+			}
+			if err != nil {
+				t.Errorf("%s, written anew: %v", what, err)
+			}
 		}
 		if k.was < 0 {
 			continue

@@ -25,6 +25,8 @@ type Inspection struct {
 	Whole  []LeftWhole      `json:"left_whole"`
 	Blocks []InspectedBlock `json:"blocks"` // that can go as a whole
 
+	Experts []InspectedMixture `json:"experts,omitempty"` // mixtures whose experts can go
+
 	Sensitivity *Sensitivity `json:"sensitivity,omitempty"` // where it was measured
 
 	outline []structure.Layer
@@ -47,7 +49,7 @@ type Unevenness struct {
 // InspectedGroup is a group of channels that can only be cut together.
 type InspectedGroup struct {
 	Name     string   `json:"name"`
-	Kind     string   `json:"kind"` // channels, heads, grouped-query heads, head width, feed-forward width, embedding width
+	Kind     string   `json:"kind"` // channels, heads, grouped-query heads, head width, feed-forward width, expert width, embedding width
 	Channels int      `json:"channels"`
 	Wide     int      `json:"-"`       // positions that each channel takes
 	Weights  []string `json:"weights"` // with the axis that the channels lie on: NAME[AXIS]
@@ -93,6 +95,8 @@ func InspectContext(ctx context.Context, g *graph.Graph) (*Inspection, error) {
 	}
 	x.outline = structure.Outline(g, groups)
 	x.Blocks = blocksOf(g, size)
+	mixtures, left := expertsOf(g, size)
+	x.Experts, x.Whole = mixtures, append(x.Whole, left...)
 	return x, nil
 }
 
@@ -134,6 +138,9 @@ func (x *Inspection) Report(few int) *report.Report {
 	}
 	if len(x.Blocks) > 0 {
 		r.Add(report.Section{Heading: "Blocks that can go as a whole", Table: x.blockTable()})
+	}
+	if len(x.Experts) > 0 {
+		r.Add(report.Section{Heading: "Experts that can go", Table: x.expertTable()})
 	}
 	if len(x.Whole) > 0 {
 		r.Add(report.Section{Heading: "Left whole", Table: x.wholeTable(few)})

@@ -45,7 +45,7 @@ func survey(g *graph.Graph, embeddings bool) candidates {
 			continue
 		}
 		why := whyNot(s, prunable)
-		if why == "" && k == Linear && !s.Node.Is("Einsum") {
+		if why == "" && k == Linear && s.Node.Is("MatMul", "Gemm") {
 			if linear[s.Node] {
 				continue
 			}

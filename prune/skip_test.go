@@ -268,3 +268,29 @@ func TestNamePatterns(t *testing.T) {
 		t.Errorf("left out: %v", got)
 	}
 }
+
+// All matrices of all experts are weights, each row with as many inputs as it reads.
+func TestExpertsAreWeights(t *testing.T) {
+	n := newNet()
+	n.G.Opset[op.ContribDomain] = 1
+	w := func(name string, shape ...int) *graph.Value {
+		return n.G.Const(name, tensor.New(tensor.Float32, shape...), graph.Auto)
+	}
+	router := n.Op("MatMul", n.x, w("router", 6, 5))
+	n.G.Outputs = n.Node(op.ContribDomain, "MoE", 1, []*graph.Value{n.x, router, w("fc1", 5, 4, 6), w("b1", 5, 4), w("fc2", 5, 6, 4)}, graph.MakeAttr("k", 2)).Outputs
+	if err := n.Err(); err != nil {
+		t.Fatal(err)
+	}
+	op.Classify(n.G)
+	ws, err := Weights(n.G, Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, w := range ws {
+		found = append(found, fmt.Sprint(w.Name, " ", w.Kind, " ", w.FanIn(), " ", w.Outputs()))
+	}
+	if want := []string{"router linear 6 5", "fc1 linear 6 20", "fc2 linear 4 30"}; !slices.Equal(found, want) {
+		t.Errorf("%v, want %v", found, want)
+	}
+}

@@ -10,7 +10,7 @@ import (
 // those of baselines last.
 func List() []*evidence.Experiment {
 	return []*evidence.Experiment{share, layerLottery, lapp, consensus, sap, spa, emo, globalMP, lottery, bip, scratch, survey, rs2, granet, rewind, tas, trp, pagcp, jackpot, adaptPruner, precrop, fedtiny, perp, rd, regimes, ccs, prototypes, random, compresso, labelMapping, maskSparsity, adapters, superTickets, gmp, pretraining,
-		magnitude, lamp, wanda, sparseGPT, ria, dsnot, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, flap, sliceGPT, lowRank}
+		magnitude, lamp, wanda, sparseGPT, ria, dsnot, snip, grasp, synflow, hydra, movement, rigl, set, channels, obspa, slimming, heads, experts, flap, sliceGPT, lowRank}
 }
 
 // Find gives the experiment of a paper's number or method's name; nil: there is

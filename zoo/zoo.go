@@ -93,6 +93,8 @@ var families = []Family{
 	// Shi et al. 2016
 	{"espcn-<n>", "makes images <n> times as large", func(o Options, a []int) (*graph.Graph, error) { return espcn(o, a[0]) }, 1},
 	{"residual-mlp-<n>-<n>", "<blocks>-<width>: a layer, blocks h + relu(W h + b), a classifier", func(o Options, a []int) (*graph.Graph, error) { return residualMLP(o, a[0], a[1]) }, 10},
+	// Shazeer et al. 2017
+	{"experts-<n>-<n>-<n>", "<blocks>-<width>-<experts>: a layer, blocks h + what two of so many experts make of h, each of two layers, a classifier", func(o Options, a []int) (*graph.Graph, error) { return experts(o, a[0], a[1], a[2]) }, 10},
 	{"regressor-<n>-<n>", "<layers>-<width>: a perceptron that gives numbers", func(o Options, a []int) (*graph.Graph, error) { return regressor(o, a[0], a[1]) }, 1},
 	// Hochreiter & Schmidhuber 1997
 	{"lstm-<n>-<n>", "<layers>-<width>: gives numbers from the last state of a series [steps features]", func(o Options, a []int) (*graph.Graph, error) { return lstm(o, a[0], a[1]) }, 1},

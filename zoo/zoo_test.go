@@ -19,6 +19,7 @@ func TestParameters(t *testing.T) {
 		{"resnet20", 269722}, {"resnet32", 464154}, {"resnet44", 658586}, {"resnet56", 853018}, {"resnet110", 1727962},
 		{"resnet20-b", 272474}, {"vgg16-bn", 14728266 - 4224}, {"wrn-16-4", 2748890}, {"wrn-28-10", 36479194},
 		{"mobilenetv2", 2236682}, {"resnet50-imagenet", 25557032}, {"bert-12-768-12", 109482240 - 590592 - (512-128+1)*768},
+		{"experts-2-20-4", 21*20 + 2*(21*4+4*2*21*20) + 21*10},
 	} {
 		g, err := New(c.name, Options{})
 		if err != nil {
@@ -36,7 +37,7 @@ func TestParameters(t *testing.T) {
 
 // Every family runs, and the same seed gives the same weights.
 func TestRun(t *testing.T) {
-	for _, name := range []string{"mlp:16-8-4", "lenet-300-100", "lenet-5", "resnet8", "resnet8-b", "wrn-10-1", "vit-tiny", "gpt-tiny"} {
+	for _, name := range []string{"mlp:16-8-4", "lenet-300-100", "lenet-5", "resnet8", "resnet8-b", "wrn-10-1", "vit-tiny", "gpt-tiny", "experts-2-16-4"} {
 		g, err := New(name, Options{Seed: 3})
 		if err != nil {
 			t.Fatal(err)

@@ -43,8 +43,8 @@ func operatorsPage() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", n, gradient, kernel, rule)
 	}
 	otherDomains(&b)
-	b.WriteString("\n## Not known\n\nOperators on sequences, optional values, strings and images, and those of `ai.onnx.preview.training`; mixtures of experts\n" +
-		"(MoE and QMoE of `com.microsoft`); element types of less than 16 bits that are not int8, uint8, int4, uint4 or bool. A file with an operator that is not known opens: `pare model inspect` shows\n" +
+	b.WriteString("\n## Not known\n\nOperators on sequences, optional values, strings and images, and those of `ai.onnx.preview.training`; quantised\n" +
+		"mixtures of experts (QMoE of `com.microsoft`) and the sparse mixer of MoE; element types of less than 16 bits that are not int8, uint8, int4, uint4 or bool. A file with an operator that is not known opens: `pare model inspect` shows\n" +
 		"it, `pare model run` runs it up to that operator, and `pare model prune` leaves whole what the operator touches. It is not\n" +
 		"trained or timed; a program of its own adds the operator with `op.Register`.\n")
 	return b.String()
@@ -72,5 +72,7 @@ func otherDomains(b *strings.Builder) {
 	}
 	b.WriteString("\nMatMulNBits and GatherBlockQuantized stay, since weights of 4 bits would take twice the bytes as integers of 8 bits, and the\n" +
 		"runtime would not find its kernels again; their weights are counted by their numbers, and left whole. The output of a ZipMap\n" +
-		"is computed as the tensor that it is given, a column for each key; the file that is written keeps its maps.\n")
+		"is computed as the tensor that it is given, a column for each key; the file that is written keeps its maps. An MoE stays, so that\n" +
+		"only the experts are computed that tokens are given to; its gradient is that of the mixture written out, in which every expert computes every\n" +
+		"token. Its experts are cut by method `experts`, the width within them and of the tokens by method `channels`.\n")
 }

@@ -11,7 +11,8 @@ import (
 //   - Stat: what Params says is a mean or a variance.
 //   - Param: floating-point weights that training should move. These are the
 //     other parameters that Params lists: weights and biases of layers, scales and
-//     biases of normalisations, slopes, embeddings, and vectors or larger tensors
+//     biases of normalisations, slopes, embeddings, stacks of matrices that are looked up,
+//     and vectors or larger tensors
 //     that are added to or multiplied with data (biases, layer scales).
 //     A weight is also found behind nodes that compute only with constants,
 //     such as a Transpose or a mask, and in the bodies of If, Loop and Scan.
@@ -30,7 +31,11 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 	slot := map[*graph.Value]bool{} // weights by position
 	bias := map[*graph.Value]bool{} // weights by being added or multiplied
 	stat := map[*graph.Value]bool{}
+	uses := g.Uses()
 	Each(g, func(n *graph.Node) {
+		if v := n.In(0); n.Is("Gather", "GatherND") && v != nil && len(v.Shape) > 2 && looksUpMatrix(n, uses) {
+			m.mark(slot, v)
+		}
 		for _, p := range Params(n) {
 			v := n.In(p.In)
 			switch {
@@ -67,6 +72,28 @@ func classify(g *graph.Graph, inline map[*graph.Value]bool) {
 			v.Role = graph.Frozen
 		}
 	}
+}
+
+// looksUpMatrix says whether what a node looks up is multiplied as a matrix, as the weights
+// of experts are that are looked up by the experts' numbers.
+func looksUpMatrix(n *graph.Node, uses map[*graph.Value][]graph.Use) bool {
+	v := n.Out(0)
+	for range 8 {
+		var next *graph.Node
+		for _, u := range uses[v] {
+			if u.Node.Is("MatMul", "Einsum") {
+				return true
+			}
+			if u.Node.Is("Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze") && u.Index == 0 {
+				next = u.Node
+			}
+		}
+		if next == nil {
+			break
+		}
+		v = next.Out(0)
+	}
+	return false
 }
 
 // marker marks initialisers by what they are to operators.

@@ -33,7 +33,7 @@ var Floors = []Floor{
 	{"What each operator is; files of arrays", []string{"graph/op", "graph/op/cases", "sharing", "npy", "safetensors", "gguf", "llama2c"}},
 	{"Files, plans, samples, families of networks; candidates and masks", []string{"onnx", "engine", "dataset", "zoo", "prune", "internal/randnet"}},
 	{"Coupled channels and surgery; weights as products; what training makes small; networks of streams; families of language models; what is wrong with samples", []string{"prune/structure", "prune/lowrank", "train/objective", "continual", "lm/family", "data/hygiene"}},
-	{"How much a candidate matters; what goes into a layer; whole blocks; language models token by token, and their files", []string{"prune/score", "prune/calibrate", "prune/block", "lm/decode", "lm/files"}},
+	{"How much a candidate matters; what goes into a layer; whole blocks; experts; language models token by token, and their files", []string{"prune/score", "prune/calibrate", "prune/block", "prune/expert", "lm/decode", "lm/files"}},
 	{"How much of each layer stays; how good a network is; writing texts", []string{"prune/allocate", "train/metric", "lm/generate"}},
 	{"Learning; language models on this machine", []string{"train", "lm/local"}},
 	{"Pruning while training; what a training made of its samples; measuring; what a run was; claims and verdicts", []string{"prune/hook", "train/dynamics", "measure", "run", "evidence"}},

@@ -26,7 +26,7 @@ func List() []model.Method {
 		rewrite.NewShare(), structured.NewLayerLottery(), structured.NewLAPP(), structured.NewConsensus(), tickets.NewSAP(), structured.NewSPA(), search.NewEMO(), oneshot.NewGlobalMP(), tickets.NewLottery(), learned.NewBiP(), diagnose.NewScratch(),
 		gradual.NewGraNet(), tickets.NewRewind(), search.NewTAS(), rewrite.NewTRP(), structured.NewPAGCP(), learned.NewJackpot(), language.NewAdaptPruner(), atinit.NewPreCrop(), federated.NewFedTiny(), language.NewPERP(), oneshot.NewRD(), diagnose.NewRegimes(), atinit.NewRandom(), language.NewCompresso(), structured.NewMaskSparsity(), structured.NewAdapters(), search.NewSuperTickets(), gradual.NewGMP(), gradual.NewSparsePretraining(),
 		oneshot.NewMagnitude(), oneshot.NewLAMP(), calibrated.NewWanda(), calibrated.NewSparseGPT(), calibrated.NewRIA(), calibrated.NewDSnoT(), atinit.NewSNIP(), atinit.NewGraSP(), atinit.NewSynFlow(), learned.NewHydra(), learned.NewMovement(),
-		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewOBSPA(), structured.NewSlimming(), structured.NewHeads(), language.NewFLAP(), language.NewSliceGPT(), rewrite.NewLowRank(),
+		gradual.NewRigL(), gradual.NewSET(), structured.NewChannels(), structured.NewOBSPA(), structured.NewSlimming(), structured.NewHeads(), structured.NewExperts(), language.NewFLAP(), language.NewSliceGPT(), rewrite.NewLowRank(),
 	}
 }
 

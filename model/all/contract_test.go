@@ -69,6 +69,7 @@ var networks = []network{{"mlp:64-20-10", 1}, {"resnet8", .25}, {"two inputs and
 // do not have.
 var suited = map[string][]network{
 	"layer-lottery": {{"residual-mlp-6-40", 1}, {"resnet14", .25}, networks[2]}, "heads": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "compresso": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "adapt-pruner": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "flap": {{"vit-tiny", 1}, {"vit-tiny", 1}}, "slicegpt": {{"vit-tiny", 1}, {"vit-tiny", 1}},
+	"experts": {{"experts-1-20-6", 1}, {"experts-2-20-4", 1}},
 }
 
 // plain are those without normalisation.
@@ -318,6 +319,14 @@ func TestCounts(t *testing.T) {
 			}
 			if cut != 3 { // int(0.3 * 12)
 				t.Errorf("%d heads are cut", cut)
+			}
+		case name == "experts":
+			f := r.Facts.(*structured.ExpertFacts)
+			if cut := len(f.Mixtures[0].Removed); cut != 3 && net == 0 { // half of six
+				t.Errorf("%d experts are cut", cut)
+			}
+			if f.After.Params >= f.Before.Params*3/4 {
+				t.Errorf("%d of %d parameters are left", f.After.Params, f.Before.Params)
 			}
 		default: // channels, scratch: half of the computation, or of the channels
 			after, most := structure.CostOf(r.Graph).MACs, .5

@@ -88,7 +88,7 @@ func twoByTwo(t *testing.T, labels bool) *model.Job {
 var needsLabels = map[string]string{"snip": "with labels", "grasp": "with labels", "regimes": "with labels", "pagcp": "with labels", "layer-lottery": "with labels", "fedtiny": "with labels"}
 
 // lacks are the methods that cut what the network has not, and what they say.
-var lacks = map[string]string{"heads": "no attention whose heads can be cut", "compresso": "no attention whose heads can be cut", "adapt-pruner": "no layer of a transformer", "flap": "no layer of a transformer", "slicegpt": "no stream"}
+var lacks = map[string]string{"experts": "no mixture of experts", "heads": "no attention whose heads can be cut", "compresso": "no attention whose heads can be cut", "adapt-pruner": "no layer of a transformer", "flap": "no layer of a transformer", "slicegpt": "no stream"}
 
 // Every method works on a network of several inputs and outputs, by labels of several
 // kinds or by none, or says what it needs.

@@ -17,16 +17,20 @@ const (
 	GroupedHead Kind = "grouped-query heads" // the same where several heads of queries share one
 	HeadWidth   Kind = "head width"          // places within all heads of an attention
 	FeedForward Kind = "feed-forward width"  // between the two layers behind an attention
+	ExpertWidth Kind = "expert width"        // between the two layers of every expert of a mixture
 	Embedding   Kind = "embedding width"     // of the residual stream that attentions read and add to
 )
 
 // Kinds says of each group of g what it is. Groups of networks without an attention are
-// plain channels.
+// plain channels, but for the width of experts.
 func Kinds(g *graph.Graph, groups []*Group) []Kind {
 	out := make([]Kind, len(groups))
 	attends, uses := attentions(g), g.Uses()
 	for i, grp := range groups {
-		if out[i] = Plain; attends {
+		switch out[i] = Plain; {
+		case grp.withinExperts(uses):
+			out[i] = ExpertWidth
+		case attends:
 			out[i] = grp.kind(uses)
 		}
 	}
@@ -121,6 +125,18 @@ func (grp *Group) kind(uses map[*graph.Value][]graph.Use) Kind {
 		return FeedForward
 	}
 	return Plain
+}
+
+// withinExperts says whether a group is the width that the second layer of experts reads.
+func (grp *Group) withinExperts(uses map[*graph.Value][]graph.Use) bool {
+	for _, a := range grp.Axes {
+		for _, u := range uses[a.Value] {
+			if a.Value.IsConst() && a.Dim == 2 && op.IsMoE(u.Node) && u.Index == op.MoESecond {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // heads tells heads that share one of keys and values from others: what makes queries has

@@ -47,7 +47,7 @@ func All() []Case {
 	seen := map[string]int{}
 	for _, group := range [][]Case{
 		unary(), binary(), linear(), convolutions(), pools(), norms(), otherNorms(), softmaxes(), losses(), attentions(), control(), reductions(), moves(), indexed(), adjoints(),
-		resizings(), samplings(), unpooled(), recurrent(), signals(), sums(), decoders(),
+		resizings(), samplings(), unpooled(), recurrent(), signals(), sums(), decoders(), experts(),
 	} {
 		for _, c := range group {
 			k := c.Domain + "." + c.Op

@@ -39,7 +39,7 @@ type Free struct {
 func Runtimes() []Runtime {
 	var out []Runtime
 	seen := map[string]int{}
-	for _, group := range [][]Runtime{fusedNodes(), attentionNodes(), groupedNodes(), quantisedNodes(), nbitsNodes(), imageNodes(), learnedNodes(), treeNodes(), vectorNodes()} {
+	for _, group := range [][]Runtime{fusedNodes(), attentionNodes(), groupedNodes(), quantisedNodes(), nbitsNodes(), imageNodes(), learnedNodes(), treeNodes(), vectorNodes(), mixtureNodes()} {
 		for _, c := range group {
 			if c.Domain == "" {
 				c.Domain = "com.microsoft"
