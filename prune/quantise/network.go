@@ -17,18 +17,14 @@ func (p *Plan) Network() (*graph.Graph, error) {
 	if err := op.Raise(f.Graph, leastOpset); err != nil {
 		return nil, err
 	}
-	w := writing{fakes: f, ints: p.Integers, zeros: map[int]*graph.Value{}, scales: map[*Tensor]*graph.Value{}, weights: map[*graph.Value]*graph.Value{}}
+	w := p.writing(f)
 	for _, t := range p.Tensors {
 		p.around(f.Graph, t, f.of, f.node, func(v *graph.Value) *graph.Value { return w.pair(v, t) })
 	}
 	for _, l := range p.Layers {
 		w.layer(l)
 	}
-	if err := f.Sort(); err != nil {
-		return nil, err
-	}
-	f.Prune()
-	return f.Graph, op.InferAll(f.Graph)
+	return f.Graph, finished(f.Graph)
 }
 
 // writing is a network that is being written as integers.
@@ -39,6 +35,10 @@ type writing struct {
 	nulls   map[int]*graph.Value // zero points of weights, by number of channels
 	scales  map[*Tensor]*graph.Value
 	weights map[*graph.Value]*graph.Value
+}
+
+func (p *Plan) writing(f *fakes) *writing {
+	return &writing{fakes: f, ints: p.Integers, zeros: map[int]*graph.Value{}, nulls: map[int]*graph.Value{}, scales: map[*Tensor]*graph.Value{}, weights: map[*graph.Value]*graph.Value{}}
 }
 
 // pair quantises a value and back.
@@ -81,6 +81,11 @@ func (w *writing) layer(l *Layer) {
 		w.table(l, n)
 		return
 	}
+	w.weight(l, n)
+}
+
+// weight writes the weight of a layer as integers by channel.
+func (w *writing) weight(l *Layer, n *graph.Node) {
 	y := w.weights[l.Weight]
 	if y == nil {
 		q := w.Const(l.Weight.Name, l.integers(), graph.Packed)
@@ -98,9 +103,6 @@ func (w *writing) steps(l *Layer) *graph.Value {
 
 // null are zero points of weights.
 func (w *writing) null(n int) *graph.Value {
-	if w.nulls == nil {
-		w.nulls = map[int]*graph.Value{}
-	}
 	if w.nulls[n] == nil {
 		w.nulls[n] = w.Const("z", tensor.New(tensor.Int8, n), graph.Frozen)
 	}

@@ -80,9 +80,14 @@ func NewPlan(g *graph.Graph, o Options) (*Plan, error) {
 	if p.Type == tensor.Undefined {
 		p.Integers = Unsigned
 	}
-	if err := p.place(o.Scope); err != nil {
+	names, err := p.layers(o.Scope)
+	if err != nil {
 		return nil, err
 	}
+	if err := o.Scope.CheckNames(names); err != nil {
+		return nil, err
+	}
+	p.place()
 	if len(p.Layers) == 0 {
 		why := "it has none"
 		if len(p.Left) > 0 {
@@ -106,22 +111,14 @@ func quantised(g *graph.Graph) (found *graph.Node) {
 }
 
 // place goes through the nodes in order, and says of each whether it computes in integers.
-func (p *Plan) place(scope prune.Scope) error {
-	names, err := p.layers(scope)
-	if err != nil {
-		return err
-	}
-	if err := scope.CheckNames(names); err != nil {
-		return err
-	}
+func (p *Plan) place() {
 	by := map[*graph.Node]*Layer{}
 	for _, l := range p.Layers {
 		by[l.Node] = l
 	}
 	held := map[*graph.Value]bool{} // made by integers, which become such behind an activation
 	for _, n := range p.Graph.Nodes {
-		x, y := n.In(0), n.Out(0)
-		l := by[n]
+		x, l := n.In(0), by[n]
 		switch {
 		case l != nil && n.Is("Gather"):
 		case l != nil:
@@ -141,11 +138,51 @@ func (p *Plan) place(scope prune.Scope) error {
 				p.read(x, n)
 			}
 			p.makes(n, held)
-		case y != nil && y.DType == tensor.Undefined:
-			return fmt.Errorf("node %q (%s): its type is not known", n.Name, n.Op)
 		}
 	}
-	return nil
+}
+
+// Without is the plan with the layers of some weights, by name, left in float for a reason.
+// Ranges, steps and the network are shared.
+func (p *Plan) Without(names map[string]bool, why string) *Plan {
+	q := &Plan{Graph: p.Graph, Integers: p.Integers, of: map[*graph.Value]*Tensor{}, uses: p.uses, Left: slices.Clone(p.Left)}
+	for _, l := range p.Layers {
+		if names[l.Weight.Name] {
+			q.Left = append(q.Left, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Const.Len(), Why: why})
+			continue
+		}
+		k := *l
+		k.Steps = slices.Clone(l.Steps)
+		q.Layers = append(q.Layers, &k)
+	}
+	q.place()
+	for _, t := range q.Tensors {
+		if was := p.of[t.Value]; was != nil { // what is read is so by fewer, and made by fewer
+			for was.Like != nil {
+				was = was.Like
+			}
+			t.Range, t.Scale = was.Range, was.Scale
+		}
+	}
+	return q
+}
+
+// Biases are the constants that layers add, to be put back by Restore.
+func (p *Plan) Biases() map[*graph.Value]*tensor.Tensor {
+	out := map[*graph.Value]*tensor.Tensor{}
+	for _, l := range p.Layers {
+		if l.bias != nil {
+			out[l.bias] = l.bias.Const
+		}
+	}
+	return out
+}
+
+// Restore puts biases back as they were before they were corrected.
+func Restore(biases map[*graph.Value]*tensor.Tensor) {
+	for v, t := range biases {
+		v.Const = t
+	}
 }
 
 func (p *Plan) add(t *Tensor) *Tensor {

@@ -1,0 +1,94 @@
+package quantise
+
+import (
+	"pare/graph"
+	"pare/graph/op"
+	"pare/prune"
+	"pare/tensor"
+)
+
+// Dynamic writes the network with the plan's matrices as int8, whose inputs become integers
+// by their own range each time (DynamicQuantizeLinear, MatMulInteger): no samples are
+// needed, and ranges that samples do not show do no harm. Convolutions stay in float, for
+// runtimes have none that is faster so; they are added to Left.
+func (p *Plan) Dynamic() (*graph.Graph, error) {
+	f := p.copied()
+	if err := op.Raise(f.Graph, leastOpset); err != nil {
+		return nil, err
+	}
+	w := p.writing(f)
+	inputs := map[*graph.Value]*graph.Node{}
+	for _, l := range p.products("is the kernel of a convolution, whose input does not become integers by its own range") {
+		n := f.node[l.Node]
+		if l.Node.Is("Gather") {
+			w.table(l, n)
+			continue
+		}
+		x := n.In(0)
+		d := inputs[x]
+		if d == nil {
+			d = f.Add("DynamicQuantizeLinear", "", []*graph.Value{x}, []string{"q", "s", "z"})
+			inputs[x] = d
+		}
+		q := w.weights[l.Weight]
+		if q == nil {
+			t := l.integers()
+			if l.Axis == 0 {
+				t = turned(t)
+			}
+			q = f.Const(l.Weight.Name, t, graph.Packed)
+			w.weights[l.Weight] = q
+		}
+		sums := w.node("MatMulInteger", "i", d.Outputs[0], q, d.Outputs[2])
+		sums = w.node("Cast", "f", sums)
+		sums.From.Set("to", tensor.Float32)
+		y := w.node("Mul", "m", sums, w.node("Mul", "s", d.Outputs[1], w.steps(l)))
+		if b := n.In(2); n.Is("Gemm") && b != nil {
+			y = w.node("Add", "a", y, b)
+		}
+		replace(f.Graph, n.Out(0), y)
+	}
+	return f.Graph, finished(f.Graph)
+}
+
+// products are the layers that multiply matrices, and tables; kernels of convolutions are
+// left in float, for a reason.
+func (p *Plan) products(why string) (out []*Layer) {
+	for _, l := range p.Layers {
+		if l.Node.Is("Conv", "ConvTranspose") {
+			p.Left = append(p.Left, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Const.Len(), Why: why})
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// turned is a matrix of integers with its axes changed over.
+func turned(t *tensor.Tensor) *tensor.Tensor {
+	rows, cols := t.Shape[0], t.Shape[1]
+	out := tensor.New(tensor.Int8, cols, rows)
+	from, to := tensor.Of[int8](t), tensor.Of[int8](out)
+	for i := range rows {
+		for k := range cols {
+			to[k*rows+i] = from[i*cols+k]
+		}
+	}
+	return out
+}
+
+// replace puts a value in the place of another, whose name it takes over where that is an
+// output.
+func replace(g *graph.Graph, old, new *graph.Value) {
+	old.From = nil
+	g.ReplaceUses(old, new)
+}
+
+// finished sorts a network that was rewritten, takes away what nobody reads, and infers.
+func finished(g *graph.Graph) error {
+	g.Prune()
+	if err := g.Sort(); err != nil {
+		return err
+	}
+	return op.InferAll(g)
+}
