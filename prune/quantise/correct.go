@@ -85,7 +85,7 @@ func (m *mean) add(t *tensor.Tensor, l *Layer) {
 	if m.sum == nil {
 		m.sum = make([]float64, n)
 	}
-	if l.Node.Is("Conv", "ConvTranspose") {
+	if l.convolves() {
 		for _, k := range t.Shape[2:] {
 			inner *= k
 		}

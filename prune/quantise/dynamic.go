@@ -3,14 +3,12 @@ package quantise
 import (
 	"pare/graph"
 	"pare/graph/op"
-	"pare/prune"
 	"pare/tensor"
 )
 
 // Dynamic writes the network with the plan's matrices as int8, whose inputs become integers
 // by their own range each time (DynamicQuantizeLinear, MatMulInteger): no samples are
-// needed, and ranges that samples do not show do no harm. Convolutions stay in float, for
-// runtimes have none that is faster so; they are added to Left.
+// needed, and ranges that samples do not show do no harm. Convolutions stay in float.
 func (p *Plan) Dynamic() (*graph.Graph, error) {
 	f := p.copied()
 	if err := op.Raise(f.Graph, leastOpset); err != nil {
@@ -18,8 +16,11 @@ func (p *Plan) Dynamic() (*graph.Graph, error) {
 	}
 	w := p.writing(f)
 	inputs := map[*graph.Value]*graph.Node{}
-	for _, l := range p.products("is the kernel of a convolution, whose input does not become integers by its own range") {
+	for _, l := range p.Layers {
 		n := f.node[l.Node]
+		if l.convolves() {
+			continue
+		}
 		if l.Node.Is("Gather") {
 			w.table(l, n)
 			continue
@@ -51,15 +52,16 @@ func (p *Plan) Dynamic() (*graph.Graph, error) {
 	return f.Graph, finished(f.Graph)
 }
 
-// products are the layers that multiply matrices, and tables; kernels of convolutions are
-// left in float, for a reason.
-func (p *Plan) products(why string) (out []*Layer) {
+// convolves says whether the layer is a convolution.
+func (l *Layer) convolves() bool { return l.Node.Is("Conv", "ConvTranspose") }
+
+// Convolutions are the weights of those, by name.
+func (p *Plan) Convolutions() map[string]bool {
+	out := map[string]bool{}
 	for _, l := range p.Layers {
-		if l.Node.Is("Conv", "ConvTranspose") {
-			p.Left = append(p.Left, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Const.Len(), Why: why})
-			continue
+		if l.convolves() {
+			out[l.Weight.Name] = true
 		}
-		out = append(out, l)
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 
 	"pare/graph"
 	"pare/graph/op"
-	"pare/prune"
 	"pare/tensor"
 )
 
@@ -31,7 +30,7 @@ func (q Groups) Check() error {
 // group of inputs of an output (MatMulNBits of com.microsoft, which ONNX Runtime has), and
 // with 8 bits its convolutions by channel behind a DequantizeLinear; everything is computed
 // in float. Integers lie around the middle of their range, so that zeros stay zero. Kernels
-// of convolutions stay in float with 4 bits; they are added to Left.
+// of convolutions stay in float with 4 bits.
 func (p *Plan) WeightOnly(q Groups) (*graph.Graph, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
@@ -46,10 +45,9 @@ func (p *Plan) WeightOnly(q Groups) (*graph.Graph, error) {
 		switch {
 		case l.Node.Is("Gather"):
 			w.table(l, n)
-		case l.Node.Is("Conv", "ConvTranspose") && q.Bits == 8:
+		case l.convolves() && q.Bits == 8:
 			w.weight(l, n)
-		case l.Node.Is("Conv", "ConvTranspose"):
-			p.Left = append(p.Left, prune.Skip{Name: l.Weight.Name, Len: l.Weight.Const.Len(), Why: "is the kernel of a convolution, which has 8 bits at least"})
+		case l.convolves():
 		default:
 			w.grouped(l, n, q)
 		}
