@@ -37,7 +37,7 @@ func (p *Plan) Dynamic() (*graph.Graph, error) {
 			if l.Axis == 0 {
 				t = turned(t)
 			}
-			q = f.Const(l.Weight.Name, t, graph.Packed)
+			q = w.put(l.Weight, t, graph.Packed)
 			w.weights[l.Weight] = q
 		}
 		sums := w.node("MatMulInteger", "i", d.Outputs[0], q, d.Outputs[2])
@@ -88,9 +88,9 @@ func replace(g *graph.Graph, old, new *graph.Value) {
 
 // finished sorts a network that was rewritten, takes away what nobody reads, and infers.
 func finished(g *graph.Graph) error {
-	g.Prune()
 	if err := g.Sort(); err != nil {
 		return err
 	}
+	g.Prune()
 	return op.InferAll(g)
 }

@@ -88,7 +88,7 @@ func (w *writing) grouped(l *Layer, n *graph.Node, q Groups) {
 			}
 		}
 	}
-	y := w.Add("MatMulNBits", op.ContribDomain, []*graph.Value{n.In(0), w.Const(l.Weight.Name, data, graph.Packed), w.Const("s", steps, graph.Frozen)}, []string{"y"},
+	y := w.Add("MatMulNBits", op.ContribDomain, []*graph.Value{n.In(0), w.put(l.Weight, data, graph.Packed), w.Const("s", steps, graph.Frozen)}, []string{"y"},
 		graph.MakeAttr("K", ins), graph.MakeAttr("N", outs), graph.MakeAttr("bits", q.Bits), graph.MakeAttr("block_size", q.Size)).Outputs[0]
 	if b := n.In(2); n.Is("Gemm") && b != nil {
 		y = w.node("Add", "a", y, b)

@@ -88,12 +88,19 @@ func (w *writing) layer(l *Layer) {
 func (w *writing) weight(l *Layer, n *graph.Node) {
 	y := w.weights[l.Weight]
 	if y == nil {
-		q := w.Const(l.Weight.Name, l.integers(), graph.Packed)
+		q := w.put(l.Weight, l.integers(), graph.Packed)
 		y = w.node("DequantizeLinear", "d", q, w.steps(l), w.null(len(l.Steps)))
 		y.From.Set("axis", l.Axis)
 		w.weights[l.Weight] = y
 	}
 	n.Inputs[1] = y
+}
+
+// put is a constant in the place of one of the plan's, whose name it takes over.
+func (f *fakes) put(old *graph.Value, t *tensor.Tensor, r graph.Role) *graph.Value {
+	c, was := f.Const(old.Name, t, r), f.of[old]
+	c.Name, was.Name = was.Name, c.Name
+	return c
 }
 
 // steps are the steps of a layer's weight as a constant.
@@ -120,7 +127,7 @@ func (w *writing) bias(l *Layer, n *graph.Node) {
 		n.Inputs = n.Inputs[:2]
 		return
 	}
-	y := w.node("DequantizeLinear", "d", w.Const(l.bias.Name, q, graph.Frozen), w.Const("s", steps, graph.Frozen))
+	y := w.node("DequantizeLinear", "d", w.put(l.bias, q, graph.Frozen), w.Const("s", steps, graph.Frozen))
 	y.From.Set("axis", 0)
 	n.Inputs[2] = y
 }
@@ -128,7 +135,7 @@ func (w *writing) bias(l *Layer, n *graph.Node) {
 // table looks rows up as integers, and makes numbers of those alone.
 func (w *writing) table(l *Layer, n *graph.Node) {
 	v := n.Out(0)
-	n.Inputs[0] = w.Const(l.Weight.Name, l.integers(), graph.Packed)
+	n.Inputs[0] = w.put(l.Weight, l.integers(), graph.Packed)
 	q := &graph.Value{Name: w.Fresh("q"), From: n}
 	n.Outputs[0] = q
 	d := w.node("DequantizeLinear", "d", q, w.steps(l), w.null(len(l.Steps)))
