@@ -132,7 +132,7 @@ func (c *chunks) Write(b []byte) (int, error) {
 // thinned is a weight whose entries go to the streams.
 type thinned struct {
 	t    *tensor.Tensor
-	size int // bytes of an entry: 4, 2, or 1
+	size int // bytes of an entry: 4, or 2
 	nnz  int // entries that are not zero
 }
 
@@ -229,7 +229,7 @@ func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) (
 		switch {
 		case t.DType == tensor.Float32 && half && t.Bytes() > 64:
 			x.size, mark = 2, halfMark
-		case t.DType != tensor.Float32 && t.DType != tensor.Float16 && t.DType != tensor.BFloat16 && t.DType != tensor.Int8:
+		case t.DType != tensor.Float32 && t.DType != tensor.Float16 && t.DType != tensor.BFloat16:
 			continue
 		}
 		raw, err := x.raw()
