@@ -364,3 +364,47 @@ func TestPareOpsStay(t *testing.T) {
 		t.Error("an operator of training was written")
 	}
 }
+
+// TestSparseIntegers: weights of 8 bits are stored without their zeros, and read back as they
+// were.
+func TestSparseIntegers(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 8))
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8} {
+		sizes := map[float64]int{}
+		for _, share := range []float64{0, .9, .99, 1} {
+			g := graph.New("integers", 17)
+			w := tensor.New(d, 100, 101)
+			for i := range w.Len() {
+				if r.Float64() < share {
+					continue
+				}
+				switch x := w.Data.(type) {
+				case []int8:
+					x[i] = int8(1 + r.IntN(127))
+				case []uint8:
+					x[i] = uint8(1 + r.IntN(255))
+				}
+			}
+			x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(2, 100)}
+			g.Inputs = []*graph.Value{x}
+			s := g.Const("s", tensor.Scalar(float32(.1)), graph.Frozen)
+			y := g.Add("DequantizeLinear", "", []*graph.Value{g.Const("w", w, graph.Packed), s}, []string{"v"}).Outputs[0]
+			g.Outputs = g.Add("MatMul", "", []*graph.Value{x, y}, []string{"y"}).Outputs
+			b, err := EncodeSparse(g, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sizes[share] = len(b)
+			h, err := DecodeSparse(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.Value("w").Const; got.DType != d || !bytes.Equal(got.Raw(), w.Raw()) {
+				t.Fatalf("%v, %v zeros: not what was written", d, share)
+			}
+		}
+		if sizes[0] < 8800 || sizes[.9] > 2700 || sizes[.99] > 1000 || sizes[1] > 700 {
+			t.Errorf("%v: %v bytes of a matrix of 10100", d, sizes)
+		}
+	}
+}

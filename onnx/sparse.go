@@ -132,7 +132,7 @@ func (c *chunks) Write(b []byte) (int, error) {
 // thinned is a weight whose entries go to the streams.
 type thinned struct {
 	t    *tensor.Tensor
-	size int // bytes of an entry: 4, or 2
+	size int // bytes of an entry: 4, 2, or 1
 	nnz  int // entries that are not zero
 }
 
@@ -214,6 +214,16 @@ func (h heard) Write(b []byte) (int, error) {
 	return h.w.Write(b)
 }
 
+// thins says whether weights of a type go to the streams: numbers, and integers that
+// quantised networks have.
+func thins(d tensor.DType) bool {
+	switch d {
+	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Int8, tensor.Uint8:
+		return true
+	}
+	return false
+}
+
 // thinned finds the weights that the streams hold, and marks them in the message.
 func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) ([]thinned, error) {
 	var out []thinned
@@ -229,7 +239,7 @@ func (w *writer) thinned(ctx context.Context, m *onnxpb.ModelProto, half bool) (
 		switch {
 		case t.DType == tensor.Float32 && half && t.Bytes() > 64:
 			x.size, mark = 2, halfMark
-		case t.DType != tensor.Float32 && t.DType != tensor.Float16 && t.DType != tensor.BFloat16:
+		case !thins(t.DType):
 			continue
 		}
 		raw, err := x.raw()

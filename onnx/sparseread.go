@@ -96,6 +96,8 @@ func (r *reader) packs(m *onnxpb.ModelProto) ([]*pack, error) {
 			continue
 		case mark == halfMark && d == tensor.Float32, mark == sparseMark && (d == tensor.Float16 || d == tensor.BFloat16):
 			p.size, p.half = 2, mark == halfMark
+		case mark == sparseMark && (d == tensor.Int8 || d == tensor.Uint8):
+			p.size = 1
 		case mark != sparseMark || d != tensor.Float32:
 			return nil, fmt.Errorf("damaged: sparse weight %q is %v", p.name, d)
 		}
