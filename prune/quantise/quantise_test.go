@@ -269,7 +269,7 @@ func TestStepsByChannel(t *testing.T) {
 		}
 		return e
 	}
-	if a, b := sum(tight), sum(p.Layer("fc").Steps); b > a {
+	if a, b := sum(tight), sum(p.Layer("fc").Steps); b > 1.0001*a {
 		t.Errorf("the least error is %v, and %v without seeking it", b, a)
 	}
 }
@@ -341,7 +341,8 @@ func TestCorrectBias(t *testing.T) {
 			}
 			a, b := means(float, l.Weight.Name), means(fake, l.Weight.Name)
 			for c := range a {
-				worst = math.Max(worst, math.Abs(a[c]-b[c]))
+				half := l.biasSteps()[c]/2 + 1e-5*math.Abs(a[c]) // integers of biases, sums in float32
+				worst = math.Max(worst, math.Abs(a[c]-b[c])/half)
 			}
 		}
 		return worst
@@ -351,8 +352,8 @@ func TestCorrectBias(t *testing.T) {
 	if err != nil || n != 8+8+8+4+6+16+5 {
 		t.Fatalf("%d channels, %v", n, err)
 	}
-	if after := off(); after > 1e-4 || before < 1e-3 {
-		t.Errorf("means are %.3g off, and were %.3g before", after, before)
+	if after := off(); after > 3 || before < 100 {
+		t.Errorf("means are %.3g half steps off, and were %.3g before", after, before)
 	}
 }
 
@@ -425,6 +426,7 @@ func attended(t *testing.T) *graph.Graph {
 	h := n.Op("Gather", n.weight("table", 20, 32), x)
 	q := n.Op("Add", n.Op("MatMul", h, n.weight("q", 32, 32)), n.weight("q.bias", 32))
 	k := n.Op("MatMul", h, n.weight("k", 32, 32))
+	q = n.Op("Mul", q, n.Scalar(.05, q))
 	s := n.Attr("Softmax", []graph.Attr{graph.MakeAttr("axis", -1)}, n.Op("MatMul", q, n.Attr("Transpose", []graph.Attr{graph.MakeAttr("perm", []int{0, 2, 1})}, k)))
 	o := n.Op("Add", h, n.Op("MatMul", n.Op("MatMul", s, h), n.weight("o", 32, 32)))
 	o = n.Op("LayerNormalization", o, n.weight("ln", 32), n.weight("ln.bias", 32))

