@@ -20,7 +20,7 @@ func job(t *testing.T, epochs int) *model.Job {
 		t.Fatal(err)
 	}
 	in := d.Train.X().Shape
-	g, err := zoo.New("mlp-32-24", zoo.Options{Seed: 1, In: in, Classes: 10})
+	g, err := zoo.New("mlp:64-32-24-10", zoo.Options{Seed: 1, In: in, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestQAT(t *testing.T) {
 func TestBudget(t *testing.T) {
 	for _, most := range []float64{100, .4} {
 		j, s := job(t, 0), Defaults()
-		s.Ranges, s.Correct = "percentile:55", false
+		s.Ranges, s.Correct = "percentile:65", false
 		j.MaxDrop = &most
 		before := score(t, j, j.Graph)
 		res, err := s.Run(context.Background(), j)
