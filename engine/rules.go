@@ -53,6 +53,7 @@ var rules = []rule{
 	{"lowerGeluGrad", lowerGeluGrad, []string{"pare.GeluGrad"}},
 	{"lowerClip", lowerClip, []string{"Clip"}},
 	{"lowerClipGrad", lowerClipGrad, []string{"pare.ClipGrad"}},
+	{"lowerFakeQuantize", lowerFakeQuantize, []string{"pare.FakeQuantize"}},
 	{"lowerReluGrad", lowerReluGrad, []string{"pare.ReluGrad"}},
 	{"lowerComparison", lowerComparison, []string{"Greater", "GreaterOrEqual", "Less", "LessOrEqual"}},
 	{"lowerWhere", lowerWhere, []string{"Where"}},

@@ -92,6 +92,14 @@ func (c *cli) flagOf(field string) string {
 	if name := c.dataFlagOf(field); name != "" {
 		return name
 	}
+	if c.quantises != nil {
+		if field == "MaxDrop" {
+			return "--max-drop"
+		}
+		if name := catalog.NameOf(c.quantises, field); name != field {
+			return "--" + name
+		}
+	}
 	if name := model.SettingName(c.method, field); name != field {
 		return "--" + name
 	}

@@ -157,15 +157,16 @@ type cli struct {
 	languages map[string]*files.File // that were read, by their paths
 	tokens    *tokenizer.Tokenizer   // of the language model that is worked on
 
-	method   model.Method // that the command line names
-	pares    data.Method  // of training sets, that the command line names; nil: another command is called
-	rec      recording    // the run that the command leaves
-	failed   error        // how the command ended
-	spec     catalog.Spec // the settings that it gives to it there
-	wrong    error        // what is wrong with both
-	helpless bool         // the help of a wrong method was asked for
-	hosting  bool         // the command that is made is that of a federation's server
-	held     []func()     // gives back what this process has taken
+	method    model.Method // that the command line names
+	pares     data.Method  // of training sets, that the command line names; nil: another command is called
+	quantises any          // settings of quantize, whose fields an error may name; nil: another command is called
+	rec       recording    // the run that the command leaves
+	failed    error        // how the command ended
+	spec      catalog.Spec // the settings that it gives to it there
+	wrong     error        // what is wrong with both
+	helpless  bool         // the help of a wrong method was asked for
+	hosting   bool         // the command that is made is that of a federation's server
+	held      []func()     // gives back what this process has taken
 }
 
 func newCLI(args []string, stdout, stderr io.Writer) *cli {

@@ -49,7 +49,11 @@ func FoldNorms(g *graph.Graph) error {
 			}
 			nb.F32()[o] = float32((b-float64(p[2][o]))*s + float64(p[1][o]))
 		}
-		c.Inputs = []*graph.Value{x.From.In(0), g.Const(c.In(1).Name, nw, c.In(1).Role), g.Const(n.In(2).Name, nb, n.In(2).Role)}
+		nv := g.Const(c.In(1).Name, nw, c.In(1).Role)
+		if len(uses[c.In(1)]) == 1 { // patterns mean it by its name
+			nv.Name, c.In(1).Name = c.In(1).Name, nv.Name
+		}
+		c.Inputs = []*graph.Value{x.From.In(0), nv, g.Const(n.In(2).Name, nb, n.In(2).Role)}
 		y := n.Out(0)
 		if g.IsOutput(y) {
 			n.Op, n.Inputs, n.Attrs = "Identity", []*graph.Value{x}, nil

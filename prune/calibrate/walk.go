@@ -135,6 +135,19 @@ func (w *Walk) Batches() int {
 	return len(w.kept)
 }
 
+// Batch is the number of samples of the first batch.
+func (w *Walk) Batch() int {
+	n := 1
+	if row, err := w.row(0); err == nil {
+		for _, t := range row {
+			if len(t.Shape) > 0 {
+				n = max(n, t.Shape[0])
+			}
+		}
+	}
+	return n
+}
+
 // row gives the values of base for a batch.
 func (w *Walk) row(batch int) ([]*tensor.Tensor, error) {
 	if w.rows == nil || w.kept != nil {
@@ -161,8 +174,8 @@ type View struct {
 type segment struct {
 	prog  *engine.Program
 	nodes int
-	in   map[int]string // by place in base
-	out  map[*graph.Value]string
+	in    map[int]string // by place in base
+	out   map[*graph.Value]string
 }
 
 // View asks for values of the network's nodes or inputs. The walk goes on from a node
