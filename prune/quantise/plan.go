@@ -68,7 +68,7 @@ func NewPlan(g *graph.Graph, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("the network is quantised already: node %q is a %s; give the network that it was made of", n.Name, n.Op)
 	}
 	if g.Meta.Stored != nil {
-		return nil, errors.New("the network is not stored in float32: write it so with pare model convert --float32 first")
+		return nil, errors.New("the network is not stored in float32: convert it to float32 first (pare model convert writes it so)")
 	}
 	if err := op.FoldNorms(g); err != nil {
 		return nil, err
