@@ -110,9 +110,13 @@ func (r *reader) known(at ast.Node, text string, settings, budgets ast.Node, own
 		if spec.Gives(p, f.Name) {
 			return nil, wrong(settings, "%s is set twice: as %s, and here", f.Name, text)
 		}
-		if vs := f.values(); len(vs) == 1 {
+		x, _ := catalog.Find(p, f.Name)
+		switch vs := f.values(); {
+		case len(vs) == 1:
 			m.Fixed = append(m.Fixed, catalog.Assignment{Name: f.Name, Value: vs[0]})
-		} else {
+		case strength(x):
+			return nil, wrong(settings, "%s says how much %s cuts: several values of it are budgets, and stand under budgets", f.Name, name)
+		default:
 			m.Settings = append(m.Settings, f)
 		}
 	}
@@ -122,6 +126,13 @@ func (r *reader) known(at ast.Node, text string, settings, budgets ast.Node, own
 // budgets reads how strongly a method cuts. Those of the file are for the methods that have
 // such a setting and do not set one of them, or another that says how much goes, themselves.
 func (r *reader) budgets(m *Method, at ast.Node, p any, n ast.Node, own bool) error {
+	var fixed []string
+	for _, a := range m.Fixed {
+		if s, err := catalog.Find(p, a.Name); err == nil && strength(s) {
+			fixed = append(fixed, s.Name+"="+a.Value)
+		}
+	}
+	m.Target = strings.Join(fixed, " ")
 	if n == nil {
 		return nil
 	}
@@ -131,17 +142,8 @@ func (r *reader) budgets(m *Method, at ast.Node, p any, n ast.Node, own bool) er
 	}
 	sets := func(name string) bool {
 		s, err := catalog.Find(p, name)
-		return err == nil && (slices.ContainsFunc(m.Fixed, func(a catalog.Assignment) bool { return s.Called(a.Name) }) ||
-			slices.ContainsFunc(m.Settings, func(f *Factor) bool { return s.Called(f.Name) }))
+		return err == nil && slices.ContainsFunc(m.Fixed, func(a catalog.Assignment) bool { return s.Called(a.Name) })
 	}
-	var fixed []string
-	for _, a := range m.Fixed {
-		s, err := catalog.Find(p, a.Name)
-		if err == nil && (s.Target || slices.ContainsFunc(es, func(e entry) bool { return s.Called(e.name) })) {
-			fixed = append(fixed, s.Name+"="+a.Value)
-		}
-	}
-	m.Target = strings.Join(fixed, " ")
 	if m.Target != "" && !own {
 		return nil
 	}
@@ -155,9 +157,6 @@ func (r *reader) budgets(m *Method, at ast.Node, p any, n ast.Node, own bool) er
 			continue
 		case sets(e.name) && own:
 			return wrong(e.key, "the budget %s of %s is a setting of it too: give one of them", e.name, m.Name)
-		case sets(e.name):
-			targets = true
-			continue
 		}
 		f, err := r.factor(e, s)
 		if err != nil {
@@ -171,12 +170,15 @@ func (r *reader) budgets(m *Method, at ast.Node, p any, n ast.Node, own bool) er
 		m.Budgets = append(m.Budgets, f)
 	}
 	for _, s := range catalog.Settings(p) {
-		if s.Target && !targets {
+		if strength(s) && !targets {
 			return wrong(at, "the method %s has none of the budgets of the sweep: its own are settings such as %s, which it is given under budgets", m.Name, s.Name)
 		}
 	}
 	return nil
 }
+
+// strength says whether a setting says how much a method cuts.
+func strength(s *catalog.Setting) bool { return s.Target || s.Name == "sparsity" || s.Name == "budget" }
 
 // recipe reads how networks are trained.
 func (r *reader) recipe(n ast.Node) (err error) {
