@@ -56,8 +56,9 @@ type Done struct {
 // Maker makes jobs: as children of this process, or by workers behind a queue.
 type Maker interface {
 	// Make makes a job, or goes on with one that has paused or was stopped, and gives how it
-	// ended; note is told of points as they come, one after the other. A run that fails is a
-	// Done; an error is what keeps jobs from being made. Where ctx ends the run is stopped,
-	// its checkpoint is kept, and Make returns ctx's error.
+	// ended; note is told of points as they come, one after the other, each once: those that
+	// earlier tries have made come first. A run that fails is a Done; an error is what keeps
+	// jobs from being made. Where ctx ends the run is stopped, its checkpoint is kept, and Make
+	// returns ctx's error.
 	Make(ctx context.Context, j *Job, note func(*run.Point)) (*Done, error)
 }

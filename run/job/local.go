@@ -125,7 +125,7 @@ func (l *Local) free(ctx context.Context, name string) (*run.Record, error) {
 			return e.Record, ctx.Err()
 		}
 		if time.Now().After(late) {
-			return nil, fmt.Errorf("%s is worked on by process %d", e.Dir, e.Record.Sittings[len(e.Record.Sittings)-1].Process)
+			return nil, fmt.Errorf("%s is worked on by process %d", e.Dir, last(e.Record).Process)
 		}
 		select {
 		case <-ctx.Done():
@@ -225,13 +225,16 @@ func (l *Local) after(ctx context.Context, j *Job, name string, how *os.ProcessS
 		return x, fmt.Errorf("job %s: its process was stopped by somebody else (%s)", j.ID, said.last())
 	case wrong != nil && code == 0:
 		return x, fmt.Errorf("job %s: pare %s leaves no run", j.ID, j.Command())
-	case wrong != nil || e.Record.Status == run.Running || code == 2:
+	case wrong != nil || code != Paused && last(e.Record).Process != how.Pid():
 		x.done = l.failed(j, name, said.last())
 		return x, nil
 	}
 	x.done, err = l.ended(j, name, e.Record)
 	return x, err
 }
+
+// last is the sitting of a run that was begun last.
+func last(r *run.Record) *run.Sitting { return &r.Sittings[len(r.Sittings)-1] }
 
 // output is the path of a job's output.
 func (l *Local) output(j *Job) string { return filepath.Join(l.Folder(j.ID), cmp.Or(j.Output, "none")) }
