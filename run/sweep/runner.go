@@ -135,6 +135,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	var failed error
 	running := 0
 	for {
+		if r.Spent() { // the timer may be late
+			stop(errSpent)
+		}
 		if failed == nil && ctx.Err() == nil {
 			var err error
 			if queue, err = r.plan(); err != nil {
