@@ -45,6 +45,7 @@ successive halving, which trains many a little and the better ones further.
   recipe: {epochs: 9, lr: {from: 0.001, to: 0.3, log: true}}
   seeds: 2                          # or a list
   search: {kind: halving, draws: 27, seed: 1, eta: 3, min-epochs: 1}   # or {kind: random, draws: 30}, or grid
+  among: budget                     # runs are ranked among those with the same budget; method: and the same method
   stop: {rule: median, after: 3}    # of random and grid: a run behind the others is stopped
   hours: 8                          # no run begins after that; what is running is paused
   metric: accuracy                  # that decides, on the validation set
@@ -134,7 +135,7 @@ func (c *cli) sweepPlaces(q *sweeping, s *sweep.Sweep) error {
 	if err := c.folder("output", q.dir); err != nil {
 		return err
 	}
-	return c.claim(places{in: in, out: append([]file{{"output", filepath.Join(q.dir, sweep.ResultsFile), nil}}, (&told{page: q.page}).files(2)...)})
+	return c.claim(places{in: in, out: append([]file{{"output", filepath.Join(q.dir, sweep.ResultsFile), []string{".jsonl"}}}, (&told{page: q.page}).files(2)...)})
 }
 
 // maker makes the runs.
@@ -175,9 +176,9 @@ func (c *cli) makeSweep(ctx context.Context, q *sweeping, r *sweep.Runner) error
 	r.On = func(o *sweep.Outcome, done, all int) {
 		b.grow(all)
 		b.set(done, fmt.Sprintf("%d of %d runs", done, all))
-		if b.p == nil && !c.json {
+		if b.p == nil && !c.json && o.Status != sweep.Dropped {
 			left := ""
-			if done > before {
+			if done > before && r.Sweep.Search.Kind != sweep.Halving { // which makes few of them to their end
 				d := time.Since(start) / time.Duration(done-before) * time.Duration(all-done)
 				left = fmt.Sprintf(", about %v left", d.Round(time.Second))
 			}

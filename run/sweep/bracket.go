@@ -16,8 +16,8 @@ type bracket struct {
 	at    int         // the rung that is made
 }
 
-// brackets are the members by what they are ranked with. What does not halve, and the
-// control, is made to its end at once.
+// brackets are the members by what they are ranked with. What does not halve is
+// made to its end at once.
 func (s *Sweep) brackets(ms []*member) (out []*bracket) {
 	by := map[string]*bracket{}
 	where := map[*Config]int{}
@@ -25,7 +25,7 @@ func (s *Sweep) brackets(ms []*member) (out []*bracket) {
 		b := by[m.cell]
 		if b == nil {
 			b = &bracket{cell: m.cell, rungs: []int{s.Epochs}}
-			if s.Search.Kind == Halving && m.of.Name != Dense {
+			if s.Search.Kind == Halving {
 				b.rungs = Rungs(s.Search.MinEpochs, s.Search.Eta, s.Epochs)
 			}
 			by[m.cell] = b

@@ -55,7 +55,7 @@ type reader struct {
 }
 
 // keys are those of a file.
-var keys = []string{"models", "data", "methods", "budgets", "recipe", "seeds", "search", "stop", "hours", "metric"}
+var keys = []string{"models", "data", "methods", "budgets", "recipe", "seeds", "search", "among", "stop", "hours", "metric"}
 
 func (r *reader) read(root ast.Node) error {
 	es, err := entries(root, "a sweep", keys...)
@@ -75,7 +75,7 @@ func (r *reader) read(root ast.Node) error {
 	for _, read := range []struct {
 		name string
 		f    func(ast.Node) error
-	}{{"models", r.models}, {"data", r.data}, {"recipe", r.recipe}, {"methods", r.methods}, {"seeds", r.seeds}, {"search", r.search}, {"stop", r.stop}, {"hours", r.hours}, {"metric", r.metric}} {
+	}{{"models", r.models}, {"data", r.data}, {"recipe", r.recipe}, {"methods", r.methods}, {"seeds", r.seeds}, {"search", r.search}, {"among", r.among}, {"stop", r.stop}, {"hours", r.hours}, {"metric", r.metric}} {
 		n := r.has[read.name]
 		if n == nil && read.name != "recipe" && read.name != "stop" {
 			continue

@@ -125,6 +125,19 @@ func (r *reader) searched(n ast.Node, given map[string]entry) error {
 	return nil
 }
 
+// among reads among which others a run is ranked, to be promoted or stopped.
+func (r *reader) among(n ast.Node) error {
+	text, err := scalar(n, "among")
+	if err != nil {
+		return err
+	}
+	if text != "budget" && text != "method" {
+		return wrong(n, "among %q: budget (runs are ranked among those with the same budget) or method (the same method and budget) is needed", text)
+	}
+	r.s.Apart = text == "method"
+	return nil
+}
+
 // stop reads the rule that stops runs. A random search has one unless the file says none.
 func (r *reader) stop(n ast.Node) error {
 	m := &Median{After: max(1, r.s.Epochs/3), Least: 3}

@@ -140,7 +140,6 @@ type epochs struct {
 	metric string
 	at     map[[2]int]int
 	curve  Curve
-	others map[string]bool // names of other values at ends of epochs
 }
 
 // note takes a point, and says whether an epoch has ended that was not known.
@@ -149,13 +148,6 @@ func (e *epochs) note(p *run.Point) bool {
 		return false
 	}
 	k := [2]int{p.Training, p.Epoch}
-	if _, known := e.at[k]; known {
-		return false
-	}
-	if e.at == nil {
-		e.at, e.others = map[[2]int]int{}, map[string]bool{}
-	}
-	e.at[k] = len(e.curve)
 	name := e.metric
 	if name == run.Loss {
 		name = run.HeldLoss
@@ -163,10 +155,15 @@ func (e *epochs) note(p *run.Point) bool {
 	x, ok := p.Get(name)
 	if !ok {
 		x = math.NaN()
-		for _, v := range p.Values {
-			e.others[v.Name] = true
-		}
 	}
+	if i, known := e.at[k]; known { // it was made again
+		e.curve[i] = x
+		return false
+	}
+	if e.at == nil {
+		e.at = map[[2]int]int{}
+	}
+	e.at[k] = len(e.curve)
 	e.curve = append(e.curve, x)
 	return true
 }

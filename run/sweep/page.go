@@ -19,11 +19,11 @@ const (
 // Page is the report of results, with facts about how they were made.
 func (s *Results) Page(title string, facts []report.Fact) *report.Report {
 	r := &report.Report{Title: title, Verdict: s.verdict(), Facts: facts}
-	text := "Each line is a combination, " + s.Metric.Name + " the mean over its seeds that are done, with the standard deviation. Lines with the same budget are ranked by the validation set alone"
+	text := "Each line is a combination, " + s.Metric.Name + " the mean over its seeds that are done, with the standard deviation. They are ranked by the validation set alone, in parts (budgets, or methods with a budget)"
 	if s.tested {
 		text += "; the test set was read once for each network that came out, and decides nothing"
 	}
-	r.Add(report.Section{Heading: "What came out", Text: text + ".", Table: s.Table(mostRows), Note: s.cut(mostRows) + "A ▸ marks the best of a budget, a star what no other beats in both " + s.Metric.Name + " and numbers kept."})
+	r.Add(report.Section{Heading: "What came out", Text: text + ".", Table: s.Table(mostRows), Note: s.cut(mostRows) + "A ▸ marks the best of a part, a star what no other beats in both " + s.Metric.Name + " and numbers kept."})
 	if p := s.front(); p != nil {
 		r.Add(report.Section{Heading: "What it costs", Plots: []*report.Plot{p}})
 	}
@@ -223,7 +223,7 @@ func (s *Results) curves() *report.Plot {
 			continue
 		}
 		if len(p.Series) == mostCurves {
-			p.Note = fmt.Sprintf("The first seed of the best of each budget, and of others, %d in all.", mostCurves)
+			p.Note = fmt.Sprintf("The first seed of the best of each part, and of others, %d in all.", mostCurves)
 			break
 		}
 		line := report.Series{Name: o.Label, Line: true}

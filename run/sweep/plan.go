@@ -47,15 +47,19 @@ func (s *Sweep) notes() (out []string) {
 	default:
 		out = append(out, fmt.Sprintf("search: %s of all %s combinations", s.Search.Kind, size))
 	}
+	same := "budget"
+	if s.Apart {
+		same = "method and budget"
+	}
 	if s.Search.Kind == Halving {
 		var words []string
 		for _, r := range Rungs(s.Search.MinEpochs, s.Search.Eta, s.Epochs) {
 			words = append(words, fmt.Sprint(r))
 		}
-		out = append(out, fmt.Sprintf("halving: after %s epochs one of %d with the same budget goes on", strings.Join(words[:len(words)-1], ", "), s.Search.Eta))
+		out = append(out, fmt.Sprintf("halving: after %s epochs one of %d with the same %s goes on", strings.Join(words[:len(words)-1], ", "), s.Search.Eta, same))
 	}
 	if s.Stop != nil {
-		out = append(out, fmt.Sprintf("stop: by the median of at least %d others with the same budget, from epoch %d", s.Stop.Least, s.Stop.After))
+		out = append(out, fmt.Sprintf("stop: by the median of at least %d others with the same %s, from epoch %d", s.Stop.Least, same, s.Stop.After))
 	}
 	if s.Hours > 0 {
 		out = append(out, fmt.Sprintf("hours: %v", s.Hours))

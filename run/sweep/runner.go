@@ -215,8 +215,8 @@ func (r *Runner) make(ctx context.Context, m *member, until int) *ended {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	es := &epochs{metric: r.Metric.Name}
-	e.done, e.err = r.Maker.Make(ctx, &j, func(p *run.Point) {
-		if !es.note(p) || e.hopeless != "" || r.Sweep.Stop == nil || m.of.Name == Dense {
+	note := func(p *run.Point) {
+		if !es.note(p) || e.hopeless != "" || r.Sweep.Stop == nil {
 			return
 		}
 		if median, hopeless := r.Sweep.Stop.Hopeless(es.curve, r.others(m), r.Metric.Higher); hopeless {
@@ -225,12 +225,32 @@ func (r *Runner) make(ctx context.Context, m *member, until int) *ended {
 			e.curve = slices.Clone(es.curve)
 			stop()
 		}
-	})
-	if e.hopeless == "" {
-		e.curve = es.curve
+	}
+	for range sittings {
+		e.done, e.err = r.Maker.Make(ctx, &j, note)
+		if e.err != nil || e.hopeless != "" && e.done.Status != run.Done {
+			return e
+		}
+		if e.curve = es.curve; e.done.Run != "" { // the file has what was not told
+			read, err := curveOf(filepath.Join(r.Dir, RunsFolder, e.done.Run), r.Metric.Name)
+			if e.err = err; err != nil {
+				return e
+			}
+			if len(read.curve) > 0 {
+				e.curve = read.curve
+			}
+		}
+		if e.done.Status != run.Stopped || len(e.curve) >= until {
+			return e
+		}
 	}
 	return e
 }
+
+// sittings is how often a run is gone on with that has paused before it should: one whose
+// loss explodes in the last epoch before the pause goes back, and has that epoch to make
+// again.
+const sittings = 5
 
 // others are the curves that the median rule looks at.
 func (r *Runner) others(m *member) (out [][]float64) {

@@ -60,6 +60,9 @@ func (s *Sweep) configOf(model string, m *Method, settings []catalog.Assignment,
 	case budget.Name != "":
 		how = budget.Name + "=" + budget.Value
 	}
+	if s.Apart && m.Name != Dense {
+		how = m.Text + " " + how
+	}
 	c.cell = how
 	if len(s.Models) > 1 {
 		c.cell = model + " " + how
@@ -114,19 +117,18 @@ func (s *Sweep) size() float64 {
 	return n * float64(len(s.Models))
 }
 
-// Configs are the combinations that are made, all or as drawn, the control first.
+// Configs are the combinations that are made, all or as drawn.
 func (s *Sweep) Configs() []*Config {
-	if s.Search.Draws == 0 {
-		return s.all(s.Methods)
+	if s.Search.Draws > 0 {
+		return s.drawn()
 	}
-	dense := slices.DeleteFunc(slices.Clone(s.Methods), func(m *Method) bool { return m.Name != Dense })
-	return append(s.all(dense), s.drawn()...)
+	return s.all()
 }
 
-// all are all combinations of some methods.
-func (s *Sweep) all(ms []*Method) (out []*Config) {
+// all are all combinations.
+func (s *Sweep) all() (out []*Config) {
 	for _, model := range s.Models {
-		for _, m := range ms {
+		for _, m := range s.Methods {
 			for _, b := range m.budgets() {
 				product(m.Settings, func(settings []catalog.Assignment) {
 					product(s.Recipe, func(recipe []catalog.Assignment) {
@@ -140,10 +142,10 @@ func (s *Sweep) all(ms []*Method) (out []*Config) {
 }
 
 // draw is a combination by a number: that of draw i is the same however many are drawn.
-func (s *Sweep) draw(ms []*Method, i int) *Config {
+func (s *Sweep) draw(i int) *Config {
 	r := rand.New(rand.NewPCG(s.Search.Seed, uint64(i)))
 	model := s.Models[r.IntN(len(s.Models))]
-	m := ms[r.IntN(len(ms))]
+	m := s.Methods[r.IntN(len(s.Methods))]
 	bs := m.budgets()
 	b := bs[r.IntN(len(bs))]
 	take := func(fs []*Factor) (out []catalog.Assignment) {
@@ -158,10 +160,9 @@ func (s *Sweep) draw(ms []*Method, i int) *Config {
 // drawn are combinations that are drawn, without those that came before. A small space may
 // come to its end first: what a thousand draws in a row do not bring is not looked for.
 func (s *Sweep) drawn() (out []*Config) {
-	ms := slices.DeleteFunc(slices.Clone(s.Methods), func(m *Method) bool { return m.Name == Dense })
 	seen := map[string]bool{}
-	for i, again := 0, 0; len(ms) > 0 && len(out) < s.Search.Draws && again < missed; i++ {
-		c := s.draw(ms, i)
+	for i, again := 0, 0; len(out) < s.Search.Draws && again < missed; i++ {
+		c := s.draw(i)
 		if again++; !seen[c.key()] {
 			seen[c.key()], again = true, 0
 			out = append(out, c)

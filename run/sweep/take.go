@@ -48,21 +48,9 @@ func (r *Runner) fill(o *Outcome, e *ended) error {
 		o.Status, o.Why = Failed, d.Error
 		return nil
 	}
-	es := &epochs{curve: e.curve}
-	if d.Run != "" { // the file has what was not told
-		read, err := curveOf(filepath.Join(r.Dir, RunsFolder, d.Run), r.Metric.Name)
-		if err != nil {
-			return err
-		}
-		if len(read.curve) > 0 {
-			es = read
-		}
-	}
-	o.Curve, o.Epochs = es.curve, len(es.curve)
 	switch {
 	case e.hopeless != "" && d.Status != run.Done:
-		o.Status, o.Why, o.Curve = Stopped, e.hopeless, e.curve
-		o.Epochs = len(o.Curve)
+		o.Status, o.Why = Stopped, e.hopeless
 	case d.Status == run.Done:
 		o.Status = Done
 		return r.worth(o, d)
