@@ -19,6 +19,7 @@ type Sweep struct {
 	Recipe  []*Factor // how networks are trained
 	Seeds   []uint64
 	Search  Search
+	Apart   bool    // methods are ranked apart, too: each among its own
 	Stop    *Median // nil: no run is stopped before its end
 	Hours   float64 // of all its sittings together, after which no run begins; 0: any time
 	Metric  string  // which decides; "": what suits the data
