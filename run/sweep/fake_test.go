@@ -199,7 +199,7 @@ func told(s *Results) string {
 const halvingText = `
 models: net.onnx
 data: digits
-methods: [dense, set, {method: gmp, settings: {every: [1, 2, 3], power: {from: 1, to: 4, steps: 4}}}]
+methods: [dense, set, {method: gmp, settings: {every: [1, 2], power: {from: 1, to: 4, steps: 3}}}]
 budgets: {sparsity: [0.5, 0.9]}
 recipe: {epochs: 20, lr: [0.1, 0.2]}
 seeds: 2
@@ -267,7 +267,7 @@ func halved(ps []*Plan, eta, least, most int, higher bool, value func(id string,
 
 func TestHalvingAgainstOracle(t *testing.T) {
 	for _, higher := range []bool{true, false} {
-		for _, c := range []struct{ eta, least, epochs, jobs int }{{3, 2, 20, 1}, {2, 1, 20, 4}, {4, 3, 20, 3}, {3, 1, 9, 2}, {2, 5, 6, 2}} {
+		for _, c := range []struct{ eta, least, epochs, jobs int }{{3, 2, 20, 1}, {2, 1, 20, 4}, {2, 5, 6, 2}} {
 			text := strings.NewReplacer("eta: 3", fmt.Sprintf("eta: %d", c.eta), "min-epochs: 2", fmt.Sprintf("min-epochs: %d", c.least), "epochs: 20", fmt.Sprintf("epochs: %d", c.epochs)).Replace(halvingText)
 			r, f := sweeper(t, text, t.TempDir(), c.jobs)
 			r.Metric.Higher = higher
@@ -342,7 +342,7 @@ func TestKilledAnywhere(t *testing.T) {
 		if name == "random" && straight.Results().Counts[Stopped] == 0 {
 			t.Fatal("the rule has stopped nothing")
 		}
-		for seed := range 12 {
+		for seed := range 4 {
 			r, f := sweeper(t, text, t.TempDir(), jobs)
 			dice := int(hashed(fmt.Sprint(name, seed), 1) * 1e6)
 			n, kills := 0, 0

@@ -80,6 +80,11 @@ func (r *Runner) Open() (err error) {
 	if r.spent, err = r.readSpent(); err != nil {
 		return err
 	}
+	for _, m := range r.members { // of a sitting that was killed
+		if o := r.ledger.Find(m.job.ID); o != nil {
+			r.spent = max(r.spent, time.Duration(o.Elapsed*float64(time.Second)))
+		}
+	}
 	if r.Retry {
 		for _, m := range r.members {
 			if o := r.ledger.Find(m.job.ID); o != nil && o.Status == Failed {
@@ -123,7 +128,7 @@ func (r *Runner) elapsed() time.Duration {
 // (with its error), or jobs cannot be made. What has come out by then is in the ledger.
 func (r *Runner) Run(ctx context.Context) error {
 	r.began = time.Now()
-	defer r.writeSpent() //nolint:errcheck // the outcomes say it too
+	defer r.writeSpent() //nolint:errcheck // the outcomes say it, too, up to the last
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if r.Sweep.Hours > 0 {
@@ -273,9 +278,6 @@ func (r *Runner) add(o *Outcome) error {
 	err := r.ledger.Add(o)
 	r.mu.Unlock()
 	if err != nil {
-		return err
-	}
-	if err := r.writeSpent(); err != nil {
 		return err
 	}
 	if r.On != nil {

@@ -192,6 +192,8 @@ func kindOf(n ast.Node) string {
 		return "a mapping"
 	case *ast.SequenceNode:
 		return "a list"
+	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return "a word or a number"
 	case *ast.NullNode:
 		return "nothing"
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
@@ -201,5 +203,5 @@ func kindOf(n ast.Node) string {
 	case *ast.InfinityNode, *ast.NanNode:
 		return n.GetToken().Value
 	}
-	return "what it is"
+	return "that"
 }
