@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // Follower reads a file of metrics while another process adds to it, and gives each
@@ -16,7 +17,21 @@ type Follower struct {
 	path string
 	f    *os.File // as it was when it was read last; nil: it was not there
 	at   int64    // bytes that were read
-	told map[mark]bool
+	told Told
+}
+
+// Told are points that somebody was told of.
+type Told map[mark]bool
+
+// New leaves those of some points that are not among them, and adds them. It changes ps.
+func (t Told) New(ps []*Point) []*Point {
+	return slices.DeleteFunc(ps, func(p *Point) bool {
+		_, epoch := p.Get(EpochLoss)
+		k := mark{series{p.Of, p.Training}, p.Step, epoch}
+		was := t[k]
+		t[k] = true
+		return was
+	})
 }
 
 // mark tells a point from others of a run.
@@ -27,7 +42,7 @@ type mark struct {
 }
 
 // Follow is for the metrics of a path, which need not be there yet.
-func Follow(path string) *Follower { return &Follower{path: path, told: map[mark]bool{}} }
+func Follow(path string) *Follower { return &Follower{path: path, told: Told{}} }
 
 // Next gives the points that have come since it was called last, in their order.
 func (f *Follower) Next() ([]*Point, error) {
@@ -43,16 +58,7 @@ func (f *Follower) Next() ([]*Point, error) {
 		return nil, fmt.Errorf("%s: after %d bytes: %w", f.path, f.at, err)
 	}
 	f.at += int64(whole)
-	var out []*Point
-	for _, p := range ps {
-		_, epoch := p.Get(EpochLoss)
-		k := mark{series{p.Of, p.Training}, p.Step, epoch}
-		if !f.told[k] {
-			f.told[k] = true
-			out = append(out, p)
-		}
-	}
-	return out, nil
+	return f.told.New(ps), nil
 }
 
 // open opens the file anew where another has taken its place, or it was cut off.

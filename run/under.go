@@ -90,3 +90,43 @@ func sameInputs(was, is []File) error {
 	}
 	return nil
 }
+
+// Adopt takes a directory that another store had, or another machine, into this one, in the
+// place of one of its name: it is moved. What changes its record, such as paths, is done before.
+func (s *Store) Adopt(dir, name string, change func(*Record)) error {
+	if !IsName(name) {
+		return fmt.Errorf("%.80q is no name of a run", name)
+	}
+	r, err := ReadRecord(dir)
+	if err != nil {
+		return err
+	}
+	if r.Status == Running { // its process is elsewhere, if it lives
+		r.Status = Stopped
+		last := &r.Sittings[len(r.Sittings)-1]
+		last.Status = Died
+	}
+	change(r)
+	if err := r.write(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return err
+	}
+	lock, err := Take(s.lockPath(name))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	at, gone := filepath.Join(s.Dir, name), filepath.Join(s.Dir, removing+name)
+	if err := os.RemoveAll(gone); err != nil {
+		return err
+	}
+	if err := os.Rename(at, gone); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(dir, at); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}

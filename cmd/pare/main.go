@@ -209,7 +209,7 @@ with what is done saved.`,
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
-	r.AddCommand(c.quickstart(), c.model(), c.data(), c.sweeps(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.docs())
+	r.AddCommand(c.quickstart(), c.model(), c.data(), c.sweeps(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.worker(), c.docs())
 	complete(r)
 	return r
 }

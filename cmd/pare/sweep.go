@@ -14,8 +14,6 @@ import (
 
 	"pare/measure"
 	"pare/report"
-	runs "pare/run"
-	"pare/run/job"
 	"pare/run/sweep"
 
 	"github.com/google/renameio/v2"
@@ -28,6 +26,8 @@ type sweeping struct {
 	page       string
 	jobs       int
 	retry, dry bool
+	listen     string
+	join       joining
 }
 
 // sweepLong explains pare sweep.
@@ -53,7 +53,10 @@ successive halving, which trains many a little and the better ones further.
 Runs are made as child processes, --jobs at a time. What comes out is a line of results.jsonl in the folder, where the page
 report.html grows, runs/ has a directory of each run (pare runs --runs DIR/runs list) and work/ its network. The same
 command again makes only what is missing, goes on with what was stopped, and takes up what is new in the file. A run
-that failed does not stop the others; it is repeated only with --retry. The exit status is 1 then.`
+that failed does not stop the others; it is repeated only with --retry. The exit status is 1 then.
+
+With --listen or --nats runs go through a queue to workers, on this machine or on others (pare worker): --listen opens the
+queue in this process, with its files in the folder, --nats joins one that is there. Workers may come, go and die.`
 
 func (c *cli) sweeps() *cobra.Command {
 	q := &sweeping{}
@@ -61,25 +64,37 @@ func (c *cli) sweeps() *cobra.Command {
 		Example: `  pare sweep digits.yaml -o digits --dry-run           # what would run
   pare sweep digits.yaml -o digits --jobs 2 --threads 1
   pare sweep digits.yaml -o digits --retry             # what failed, once more
-  pare runs --runs digits/runs list --status done`,
+  pare runs --runs digits/runs list --status done
+  PARE_TOKEN=secret pare sweep digits.yaml -o digits --listen 0.0.0.0:4222     # and on each machine:
+  PARE_TOKEN=secret pare worker --nats nats://10.0.0.5:4222`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.file = a[0]
 			return c.runSweep(cmd, q)
 		}}
 	f := cmd.Flags()
 	f.StringVarP(&q.dir, "output", "o", "", "folder for results, runs, networks and the page")
-	f.IntVar(&q.jobs, "jobs", 0, "runs at a time (0: as many as cores, or as --threads leaves room for)")
+	f.IntVar(&q.jobs, "jobs", 0, "runs at a time (0: as many as cores, or as --threads leaves room for; with a queue 64, of which workers take what they can)")
 	f.BoolVar(&q.retry, "retry", false, "repeat runs that failed")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would run, and make nothing")
 	f.StringVar(&q.page, "page", "", "write a page of documentation (.md) with its plots beside it")
+	f.StringVar(&q.listen, "listen", "", "open a queue for workers at `HOST:PORT`; one that other machines reach asks for a token or a certificate")
+	q.join.flags(f, "join the queue at this address, such as nats://10.0.0.5:4222, in place of opening one")
 	inSections(cmd)
 	return cmd
 }
 
+// queued says whether workers make the runs.
+func (q *sweeping) queued() bool { return q.listen != "" || q.join.access.URL != "" }
+
+// waiting is how many runs are in a queue at once.
+const waiting = 64
+
 // threads are those of each run, and jobs how many run at a time.
 func (q *sweeping) share(threads int) (jobs, each int) {
 	cores := runtime.GOMAXPROCS(0)
-	jobs = q.jobs
+	if jobs = q.jobs; q.queued() {
+		return cmp.Or(jobs, waiting), max(1, threads)
+	}
 	if jobs == 0 {
 		jobs = max(1, cores/max(1, threads))
 	}
@@ -91,6 +106,9 @@ func (c *cli) runSweep(cmd *cobra.Command, q *sweeping) error {
 		return usage("no folder: give -o DIR")
 	}
 	if err := cmp.Or(atLeast(0, "jobs", q.jobs), atLeast(0, "threads", c.threads)); err != nil {
+		return err
+	}
+	if err := q.settleQueue(); err != nil {
 		return err
 	}
 	s, text, err := sweep.Read(q.file, vocabulary())
@@ -117,7 +135,7 @@ func (c *cli) runSweep(cmd *cobra.Command, q *sweeping) error {
 	if err := renameio.WriteFile(filepath.Join(q.dir, sweep.CopyFile), text, 0o644); err != nil {
 		return err
 	}
-	if r.Maker, err = c.maker(q); err != nil {
+	if r.Maker, err = c.maker(cmd.Context(), q); err != nil {
 		return err
 	}
 	return c.makeSweep(cmd.Context(), q, r)
@@ -136,23 +154,6 @@ func (c *cli) sweepPlaces(q *sweeping, s *sweep.Sweep) error {
 		return err
 	}
 	return c.claim(places{in: in, out: append([]file{{"output", filepath.Join(q.dir, sweep.ResultsFile), []string{".jsonl"}}}, (&told{page: q.page}).files(2)...)})
-}
-
-// maker makes the runs.
-func (c *cli) maker(q *sweeping) (job.Maker, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	store, err := runs.NewStore(filepath.Join(q.dir, sweep.RunsFolder))
-	if err != nil {
-		return nil, err
-	}
-	work, err := filepath.Abs(filepath.Join(q.dir, sweep.WorkFolder))
-	if err != nil {
-		return nil, err
-	}
-	return &job.Local{Program: program, Store: store, Dir: work, Tags: []string{sweepTag(q.file)}}, nil
 }
 
 // sweepTag is the tag of a sweep's runs.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -40,6 +41,7 @@ func FileOf(name, path string) (*File, error) {
 	if !st.IsDir() {
 		return nil, fmt.Errorf("%s is neither a file nor a folder", path)
 	}
+	f.Folder = true
 	err = filepath.WalkDir(abs, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || at == abs {
 			return err
@@ -71,7 +73,8 @@ func FileOf(name, path string) (*File, error) {
 	if err == nil && len(f.Parts) == 0 {
 		err = fmt.Errorf("there is no file in the folder %s", path)
 	}
-	f.SHA256 = listDigest(f.Parts)
+	sum := sha256.Sum256(List(f.Parts))
+	f.SHA256 = hex.EncodeToString(sum[:])
 	return f, err
 }
 
@@ -87,11 +90,11 @@ func digest(path string) (int64, string, error) {
 	return n, hex.EncodeToString(h.Sum(nil)), err
 }
 
-// listDigest is that of the list of a folder's files, as sha256sum writes it.
-func listDigest(ps []Part) string {
-	h := sha256.New()
+// List is the list of a folder's files, as sha256sum writes it, whose SHA-256 is the folder's.
+func List(ps []Part) []byte {
+	var b bytes.Buffer
 	for _, p := range ps {
-		fmt.Fprintf(h, "%s  %s\n", p.SHA256, p.Path)
+		fmt.Fprintf(&b, "%s  %s\n", p.SHA256, p.Path)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return b.Bytes()
 }

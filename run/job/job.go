@@ -28,7 +28,8 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // of the file; of a folder that of the list of what is in it
 
-	Parts []Part `json:"parts,omitempty"` // of a folder
+	Folder bool   `json:"folder,omitempty"`
+	Parts  []Part `json:"parts,omitempty"` // of a folder
 }
 
 // Part is a file of a folder.

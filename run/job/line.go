@@ -17,7 +17,7 @@ func (j *Job) Check() error {
 		return fmt.Errorf("a job's ID is of letters, digits and ._-, not %.120q", j.ID)
 	case len(j.Args) == 0:
 		return fmt.Errorf("job %s has no command", j.ID)
-	case j.Output != "" && !isBase(j.Output):
+	case j.Output != "" && !IsBase(j.Output):
 		return fmt.Errorf("job %s: the output %.120q is no name of a file", j.ID, j.Output)
 	case j.Threads < 0 || j.Until < 0:
 		return fmt.Errorf("job %s: %d threads and a pause after %d epochs cannot be", j.ID, j.Threads, j.Until)
@@ -33,8 +33,8 @@ func (j *Job) Check() error {
 	return nil
 }
 
-// isBase says whether a name is that of a file in a folder, and shows as what it is.
-func isBase(name string) bool {
+// IsBase says whether a name is that of a file in a folder, which nothing takes for more.
+func IsBase(name string) bool {
 	return name != "" && name[0] != '.' && name[0] != '-' && len(name) <= 200 && filepath.Base(name) == name &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`/\:?,*"<>|`, r) })
 }

@@ -28,6 +28,8 @@ type Local struct {
 	Tags    []string   // of the runs
 	Env     []string   // variables, NAME=VALUE, beside those of this process
 
+	Within bool // the children work in the jobs' folders, in which there is nothing else
+
 	Worker string        // what Done says who ended it; "": "local"
 	Grace  time.Duration // that a child may take to save what is done; 0: 30 s
 }
@@ -169,7 +171,9 @@ func (l *Local) child(ctx context.Context, j *Job, name string, look func()) (x 
 	}
 	p := exec.Command(l.Program, line...)
 	p.Env = append(append(os.Environ(), l.Env...), told)
-	apart(p)
+	if apart(p); l.Within {
+		p.Dir = l.Folder(j.ID)
+	}
 	said := &tail{}
 	p.Stderr = said
 	hold, err := p.StdinPipe() // it ends with this process
