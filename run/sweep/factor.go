@@ -9,21 +9,17 @@ import (
 // Factor is a name with the values that it takes: a list, or a range of numbers.
 type Factor struct {
 	Name   string
-	Values []string // nil: a range
+	Values []string // those of a list, or of a range with steps; nil: any number of a range
 
 	From, To float64 // of a range, both in it
 	Log      bool    // evenly in the logarithm
-	Steps    int     // numbers that a grid takes of the range, both ends among them; 0: it is drawn from
+	Steps    int     // numbers that are taken of the range, evenly, both ends among them; 0: it is drawn from
 	Whole    bool    // numbers are whole
 }
 
-// values are those of a list, or the steps of a range without those that rounding makes
-// the same; nil: any number of it.
-func (f *Factor) values() []string {
-	if f.Values != nil || f.Steps == 0 {
-		return f.Values
-	}
-	var out []string
+// steps are the numbers that a grid takes of a range, without those that rounding makes the
+// same.
+func (f *Factor) steps() (out []string) {
 	for i := range f.Steps {
 		x := f.text(float64(i) / float64(max(1, f.Steps-1)))
 		if len(out) == 0 || out[len(out)-1] != x {
@@ -48,8 +44,8 @@ func (f *Factor) text(share float64) string {
 
 // draw takes one value at random. Whole numbers are equally likely, but in a logarithmic range.
 func (f *Factor) draw(r *rand.Rand) string {
-	if vs := f.values(); vs != nil {
-		return vs[r.IntN(len(vs))]
+	if f.Values != nil {
+		return f.Values[r.IntN(len(f.Values))]
 	}
 	if f.Whole && !f.Log {
 		return strconv.Itoa(int(f.From) + r.IntN(int(f.To)-int(f.From)+1))

@@ -225,6 +225,7 @@ func (r *reader) span(f *Factor, e entry, s *catalog.Setting) error {
 			return wrong(e.node, "%s", catalog.Rename(err, func(string) string { return e.name }))
 		}
 	}
+	f.Values = f.steps()
 	return nil
 }
 

@@ -111,7 +111,7 @@ func (r *reader) known(at ast.Node, text string, settings, budgets ast.Node, own
 			return nil, wrong(settings, "%s is set twice: as %s, and here", f.Name, text)
 		}
 		x, _ := catalog.Find(p, f.Name)
-		switch vs := f.values(); {
+		switch vs := f.Values; {
 		case len(vs) == 1:
 			m.Fixed = append(m.Fixed, catalog.Assignment{Name: f.Name, Value: vs[0]})
 		case strength(x):
@@ -162,10 +162,9 @@ func (r *reader) budgets(m *Method, at ast.Node, p any, n ast.Node, own bool) er
 		if err != nil {
 			return err
 		}
-		if f.values() == nil {
+		if f.Values == nil {
 			return wrong(e.node, "the range of the budget %s has no steps: runs of the same budget are ranked together", e.name)
 		}
-		f.Values = f.values()
 		f.Name, targets = e.name, true
 		m.Budgets = append(m.Budgets, f)
 	}
@@ -196,7 +195,7 @@ func (r *reader) recipe(n ast.Node) (err error) {
 		i = len(r.s.Recipe) - 1
 	}
 	f := r.s.Recipe[i]
-	texts := f.values()
+	texts := f.Values
 	if texts == nil {
 		texts = []string{f.text(1)}
 	}

@@ -72,7 +72,7 @@ func (r *Runner) Facts(shown func(data string) string) []report.Fact {
 	s := r.Sweep
 	var recipe []string
 	for _, f := range s.Recipe {
-		if vs := f.values(); len(vs) == 1 {
+		if vs := f.Values; len(vs) == 1 {
 			recipe = append(recipe, f.Name+" "+vs[0])
 		}
 	}

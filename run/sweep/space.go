@@ -72,8 +72,12 @@ func (s *Sweep) configOf(model string, m *Method, settings []catalog.Assignment,
 
 // budgets are those of a method, one after the other; one without a name where it has none.
 func (m *Method) budgets() (out []catalog.Assignment) {
+	if m.each != nil {
+		return m.each
+	}
+	defer func() { m.each = out }()
 	for _, f := range m.Budgets {
-		for _, v := range f.values() {
+		for _, v := range f.Values {
 			out = append(out, catalog.Assignment{Name: f.Name, Value: v})
 		}
 	}
@@ -92,7 +96,7 @@ func product(fs []*Factor, f func([]catalog.Assignment)) {
 			f(slices.Clone(at))
 			return
 		}
-		for _, v := range fs[i].values() {
+		for _, v := range fs[i].Values {
 			at[i] = catalog.Assignment{Name: fs[i].Name, Value: v}
 			fill(i + 1)
 		}
@@ -106,7 +110,7 @@ func (s *Sweep) size() float64 {
 	for _, m := range s.Methods {
 		k := float64(len(m.budgets()))
 		for _, f := range slices.Concat(m.Settings, s.Recipe) {
-			vs := f.values()
+			vs := f.Values
 			if vs == nil {
 				return math.Inf(1)
 			}
@@ -146,8 +150,7 @@ func (s *Sweep) draw(i int) *Config {
 	r := rand.New(rand.NewPCG(s.Search.Seed, uint64(i)))
 	model := s.Models[r.IntN(len(s.Models))]
 	m := s.Methods[r.IntN(len(s.Methods))]
-	bs := m.budgets()
-	b := bs[r.IntN(len(bs))]
+	b := m.budgets()[r.IntN(len(m.budgets()))]
 	take := func(fs []*Factor) (out []catalog.Assignment) {
 		for _, f := range fs {
 			out = append(out, catalog.Assignment{Name: f.Name, Value: f.draw(r)})

@@ -34,6 +34,8 @@ type Method struct {
 	Settings []*Factor            // settings with several values
 	Budgets  []*Factor            // one after the other, not combined: how strongly it cuts
 	Target   string               // what its fixed settings say about that, such as "macs=0.5"; "": nothing
+
+	each []catalog.Assignment // see budgets
 }
 
 // Dense is the method of the control: the network trained by the recipe and not cut.
