@@ -84,7 +84,7 @@ func TestSweep(t *testing.T) {
 		t.Error(said)
 	}
 	res, _ := swept(t, dir, 0, "-o", "out", "--jobs", "2")
-	if res.Counts[sweep.Done] != 3 || res.Counts[sweep.Dropped] != 5 || len(res.Runs) != 8 {
+	if res.Counts[sweep.Done] != 2 || res.Counts[sweep.Dropped] != 6 || len(res.Runs) != 8 {
 		t.Fatalf("%v", res.Counts)
 	}
 	for _, o := range res.Runs {
@@ -184,7 +184,7 @@ func TestSweepWrong(t *testing.T) {
 		{"mlp:64-16-10", "none.onnx", "", "none.onnx is neither a file nor a network for this data"},
 		{"digits?val", "digit?val", "", "data: "},
 		{"epochs: 4", "epochs: 4, loss: foo", "", "loss"},
-		{"epochs: 4", "epochs: 4, batch: [64, 100000]", "", "batch is given twice"},
+		{"epochs: 4", "epochs: 4, batch: [64, 100000]", "", `line 9, column 42: mapping key "batch" already defined`},
 		{"", "", "--jobs -1", "--jobs -1"},
 		{"", "", "--listen 127.0.0.1:1 --nats nats://127.0.0.1:1", "--listen opens a queue, and --nats joins one"},
 		{"", "", "--listen 0.0.0.0:4222", "no credential is asked for"},
