@@ -108,7 +108,8 @@ func (c *cli) runWorker(cmd *cobra.Command, q *joining, w *queue.Worker) (err er
 	if err := w.Run(cmd.Context(), nc); cmd.Context().Err() == nil {
 		return err
 	}
-	return stopped("stopped; what was under way is given back")
+	t := w.Tally()
+	return stopped("stopped after %d runs in %v, %.2g %% of it not their own; what was under way is given back", t.Jobs, t.Busy.Round(time.Second/10), 100*t.Coordination())
 }
 
 // Of the commands that a worker runs: the flags that it takes beside the settings of methods,

@@ -18,6 +18,8 @@ import (
 	runs "pare/run"
 	"pare/run/job"
 	"pare/run/queue"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // served is a queue on this machine, with who asks it for jobs.
@@ -47,7 +49,7 @@ func queueIn(t *testing.T, dir string, o queue.ServerOptions) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := queue.New(t.Context(), nc, queue.Options{Sweep: "a", Store: store, Dir: filepath.Join(dir, "jobs"), Tags: []string{"sweep=a"}, Ack: 2 * time.Second})
+	m, err := queue.New(t.Context(), nc, queue.Options{Sweep: "a", Store: store, Dir: filepath.Join(dir, "jobs"), Tags: []string{"sweep=a"}, Ack: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,11 +149,11 @@ func TestWorkersKilled(t *testing.T) {
 	dir := t.TempDir()
 	n := net(t, dir)
 	s := queueIn(t, dir, queue.ServerOptions{})
-	const jobs = 32
+	const jobs = 30
 	want, js := map[string][]byte{}, []*job.Job{}
 	lines := []string{jobLines[1].line, strings.Replace(jobLines[0].line, "--epochs 5", "--epochs 8", 1), jobLines[3].line, jobLines[2].line}
 	for i := range jobs {
-		line := lines[i%len(lines)] + fmt.Sprintf(" --seed %d", 1+i/len(lines)%2)
+		line := lines[i%len(lines)] + " --seed 2"
 		j := jobOf(t, fmt.Sprintf("j%02d", i), n, line, "n.pare")
 		if want[line] == nil {
 			want[line] = madeBy(t, j)
@@ -187,9 +189,9 @@ killing:
 		select {
 		case <-ended:
 			break killing
-		case <-time.After(time.Duration(r.Float64() * float64(700*time.Millisecond))):
+		case <-time.After(time.Duration(r.Float64() * float64(500*time.Millisecond))):
 		}
-		if kills == 12 {
+		if kills == 10 {
 			continue
 		}
 		i, sig := r.IntN(len(workers)), syscall.SIGKILL
@@ -206,7 +208,7 @@ killing:
 		if d == nil {
 			continue
 		}
-		sameBytes(t, d.Job, d, nil, want[lines[i%len(lines)]+fmt.Sprintf(" --seed %d", 1+i/len(lines)%2)])
+		sameBytes(t, d.Job, d, nil, want[lines[i%len(lines)]+" --seed 2"])
 		if seen[d.Run] {
 			t.Errorf("%s is there twice", d.Run)
 		}
@@ -244,5 +246,98 @@ func TestWorkerStopped(t *testing.T) {
 	e, err := s.Store.Entry(d.Run)
 	if err != nil || len(e.Record.Sittings) != 2 || d.Tries != 2 {
 		t.Errorf("%+v, %+v, %v", d, e.Record.Sittings, err)
+	}
+}
+
+// A queue that goes away and comes back, as one in a process that died and was begun again, has
+// all that was in it: workers join it again, and what they have made meanwhile counts.
+func TestWorkerQueueAgain(t *testing.T) {
+	dir := t.TempDir()
+	net(t, dir)
+	first := queueIn(t, dir, queue.ServerOptions{})
+	_, said := first.work(t)
+	first.Grace = time.Millisecond // it is not heard
+	addr := strings.TrimPrefix(first.URL(), "nats://")
+	j := jobOf(t, "long", "", strings.Replace(jobLines[0].line, "--epochs 5", "--epochs 60", 1), "t.onnx")
+	want := madeBy(t, j)
+	ctx, cancel := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	var once sync.Once
+	left := make(chan error, 1)
+	go func() {
+		_, err := first.Make(ctx, j, func(*runs.Point) { once.Do(func() { close(began) }) })
+		left <- err
+	}()
+	select {
+	case <-began:
+	case err := <-left:
+		t.Fatalf("%v: %s", err, said)
+	}
+	first.Server.Close() // with all that it was told, as when its process is killed
+	second := queueIn(t, dir, queue.ServerOptions{Listen: addr})
+	d, err := second.Make(t.Context(), j, nil)
+	sameBytes(t, "long", d, err, want)
+	if d.Tries != 1 {
+		t.Errorf("the worker had to begin anew: %+v", d)
+	}
+	cancel()
+	<-left
+}
+
+// A worker in the process of who asks needs no address, gives up what it is at when the process
+// is to end, and goes on with it in the next. A sweep that is cleared leaves nothing.
+func TestWorkerWithin(t *testing.T) {
+	dir := t.TempDir()
+	n := net(t, dir)
+	s := queueIn(t, dir, queue.ServerOptions{})
+	nc, err := s.Connect("worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	j := jobOf(t, "long", n, strings.Replace(jobLines[1].line, "--epochs 4", "--epochs 40", 1), "t.onnx")
+	want := madeBy(t, j)
+	here := func(ctx context.Context) func() {
+		w := &queue.Worker{Name: "here", Program: os.Args[0], Env: []string{"PARE_TEST_COMMAND=1", "GOCOVERDIR=" + t.TempDir()}, Dir: filepath.Join(dir, "cache"), Jobs: 2, Allow: allowed}
+		ended := make(chan struct{})
+		go func() { w.Run(ctx, nc); close(ended) }() //nolint:errcheck // it ends with ctx
+		return func() { <-ended }
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	wait := here(ctx)
+	began := time.Now()
+	_, err = s.Make(ctx, j, func(*runs.Point) { cancel() })
+	if !errors.Is(err, context.Canceled) || time.Since(began) > 25*time.Second {
+		t.Fatalf("%v after %v", err, time.Since(began))
+	}
+	wait()
+	if left, _ := filepath.Glob(filepath.Join(dir, "cache", "work", "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	wait = here(ctx)
+	d, err := s.Make(t.Context(), j, nil)
+	sameBytes(t, "long", d, err, want)
+	if e, err := s.Store.Entry(d.Run); err != nil || len(e.Record.Sittings) != 2 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	cancel()
+	wait()
+	if err := s.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"PARE_JOBS", "KV_pare_states", "OBJ_pare_files"} {
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(">"))
+		if err != nil || i.State.Bytes > 4000 {
+			t.Errorf("%s: %+v, %v", name, i.State, err)
+		}
 	}
 }

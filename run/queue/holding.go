@@ -31,6 +31,7 @@ type holding struct {
 	kept   *object      // the last upload
 	sent   string       // what tells the checkpoint that was uploaded last
 	puts   int
+	making time.Duration // that its process ran
 }
 
 // errStopped ends a job that nobody wants any more.
@@ -173,7 +174,9 @@ func (h *holding) run(ctx context.Context) (*job.Done, error) {
 	up, done := context.WithCancel(ctx)
 	var sends sync.WaitGroup
 	sends.Go(func() { h.keep(up, filepath.Join(l.Store.Dir, h.x.Run)) })
+	began := time.Now()
 	d, err := l.MakeAs(ctx, &j, h.x.Run, h.note)
+	h.making = time.Since(began)
 	done()
 	sends.Wait()
 	return d, err
@@ -314,6 +317,10 @@ func (h *holding) end(ctx context.Context, d *job.Done) {
 	}
 	h.tell()
 	err := h.persist(ctx, output, func(x *state) { x.Status, x.Done = d.Status, d })
+	if errors.Is(err, errLost) {
+		h.lost()
+		return
+	}
 	if err != nil {
 		h.w.logf("%s of %s: its outcome is not in the queue: %v", h.x.Job.ID, h.sweep, err)
 		return
@@ -332,6 +339,9 @@ func (h *holding) back(ctx context.Context, why error) {
 	err := h.persist(ctx, "", func(x *state) {
 		if x.Status, x.Worker = waiting, ""; why == nil {
 			x.Barren = 0
+		}
+		if x.Stop { // nobody is to go on with it
+			x.Status, x.Done = run.Stopped, &job.Done{Job: x.Job.ID, Status: run.Stopped, Worker: h.w.Name, Tries: x.Try}
 		}
 	})
 	if errors.Is(err, errLost) {

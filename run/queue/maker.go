@@ -93,6 +93,45 @@ func (m *Maker) Close() {
 	m.watch.Stop() //nolint:errcheck // as well
 }
 
+// Clear takes a sweep out of the queue that nobody asks for any more: its jobs, how they stand,
+// and all files.
+func (m *Maker) Clear(ctx context.Context) error {
+	stream, err := m.s.js.Stream(ctx, jobStream)
+	if err != nil {
+		return err
+	}
+	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(jobSubject+m.Sweep+".>")); err != nil {
+		return err
+	}
+	keys, err := m.s.states.ListKeysFiltered(ctx, m.Sweep+".*")
+	if err != nil {
+		return err
+	}
+	for key := range keys.Keys() {
+		if err := m.s.states.Purge(ctx, key); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	m.sent = map[string]*sending{}
+	m.mu.Unlock()
+	files, err := m.s.files.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if strings.HasPrefix(f.Name, m.Sweep+"/") {
+			if err := m.s.files.Delete(ctx, f.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // see takes the states of jobs as they change.
 func (m *Maker) see() {
 	for e := range m.watch.Updates() {

@@ -112,6 +112,21 @@ func (s *Server) Connect(name string) (*nats.Conn, error) {
 	return nats.Connect("", opts...)
 }
 
+// Traffic is what has gone through a server: messages and bytes from those who joined it, and to
+// them. What the server keeps for itself is not among it.
+type Traffic struct {
+	InMsgs, OutMsgs, InBytes, OutBytes int64
+}
+
+// Traffic is that since it was started.
+func (s *Server) Traffic() (Traffic, error) {
+	v, err := s.s.Varz(nil)
+	if err != nil {
+		return Traffic{}, err
+	}
+	return Traffic{v.InMsgs, v.OutMsgs, v.InBytes, v.OutBytes}, nil
+}
+
 // Close ends it. What it has stays in its folder.
 func (s *Server) Close() {
 	s.s.Shutdown()

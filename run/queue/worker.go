@@ -38,6 +38,8 @@ type Worker struct {
 
 	s     *store
 	cache *Cache
+	mu    sync.Mutex
+	tally Tally
 	work  string        // folder of this process's runs
 	beat  time.Duration // between signs of life
 }
@@ -48,6 +50,24 @@ const (
 	mostLost  = 10               // workers, one after the other, that came no further with a job before they were gone
 	retry     = 2 * time.Second  // before a job is given back that this worker could not begin
 )
+
+// Tally is what a worker has done.
+type Tally struct {
+	Jobs   int           // that it was at, to their end or not
+	Busy   time.Duration // with them, all in all
+	Making time.Duration // of it, while their processes ran
+}
+
+// Coordination is the share of its time that a worker was busy with jobs without their
+// running: it fetched, sent, and wrote how they stand.
+func (t Tally) Coordination() float64 { return 1 - float64(t.Making)/float64(max(1, t.Busy)) }
+
+// Tally is what it has done so far.
+func (w *Worker) Tally() Tally {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tally
+}
 
 // Run works until ctx ends. What its jobs have come to by then is given back, for others to go
 // on with.
@@ -147,6 +167,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // one makes the job of a message.
 func (w *Worker) one(ctx context.Context, msg jetstream.Msg) {
+	began := time.Now()
 	key := strings.TrimPrefix(msg.Subject(), jobSubject)
 	sweep, _, ok := strings.Cut(key, ".")
 	x, err := w.claim(ctx, key)
@@ -161,6 +182,9 @@ func (w *Worker) one(ctx context.Context, msg jetstream.Msg) {
 	h := &holding{w: w, key: key, sweep: sweep, msg: msg, x: x}
 	w.logf("%s of %s: begun%s", x.Job.ID, sweep, triesOf(x.Try))
 	h.make(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tally.Jobs, w.tally.Busy, w.tally.Making = w.tally.Jobs+1, w.tally.Busy+time.Since(began), w.tally.Making+h.making
 }
 
 func triesOf(n int) string {
