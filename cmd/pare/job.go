@@ -77,9 +77,10 @@ type pause struct {
 	stop   func()
 }
 
-// Start begins to count those of another training, which may go on from a checkpoint.
+// Start begins to count those of another training, which may go on from a checkpoint, or
+// of the same that has gone back.
 func (p *pause) Start(r *train.Run) error {
-	if p.now != nil {
+	if p.now != nil && p.now != r {
 		p.before += len(p.now.Past)
 	}
 	p.now = r
