@@ -170,7 +170,7 @@ recipe: {epochs: 27, batch: 16, lr: [0.22084, 0.05], decay: 0.0001}
 search: {kind: halving, min-epochs: 3}
 `)
 	res, _ := swept(t, dir, 0, "-o", "out", "--jobs", "1")
-	if o := res.Runs[0]; o.Status != sweep.Dropped || o.Epochs != 3 {
+	if o := res.Runs[0]; o.Status != sweep.Dropped || o.Epochs != 3 || o.Tries != 1 {
 		t.Errorf("%+v", o)
 	}
 }

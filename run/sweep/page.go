@@ -14,6 +14,7 @@ import (
 const (
 	mostRows   = 400
 	mostCurves = 12
+	mostBest   = 5 // parts of which the best stands above the page; of more those of the front do
 )
 
 // Page is the report of results, with facts about how they were made.
@@ -64,8 +65,14 @@ func (s *Results) Said() string {
 // verdict is what to read first.
 func (s *Results) verdict() []string {
 	out := []string{fmt.Sprintf("Of %s, %s.", plural(len(s.Runs), "run"), s.Said())}
+	parts := 0
 	for _, w := range s.Rows {
-		if !w.Best {
+		if w.Best {
+			parts++
+		}
+	}
+	for _, w := range s.Rows {
+		if !w.Best || parts > mostBest && !w.Front && w.Cell != Dense {
 			continue
 		}
 		text := fmt.Sprintf("Best of %s: %s, %s %s on the validation set", w.Cell, w.Label, s.Metric.Name, s.Metric.spread(float64(w.Validation), float64(w.SD), w.Done).Text)
@@ -75,9 +82,7 @@ func (s *Results) verdict() []string {
 		if !math.IsNaN(float64(w.Test)) {
 			text += ", " + s.Metric.spread(float64(w.Test), float64(w.TestSD), w.Done).Text + " on the test set"
 		}
-		if out = append(out, text+"."); len(out) > 12 {
-			break
-		}
+		out = append(out, text+".")
 	}
 	if s.Spent {
 		out = append(out, "The hours of the sweep are spent; with more of them the same command goes on.")
@@ -87,7 +92,7 @@ func (s *Results) verdict() []string {
 
 // Table has a row for each combination, the best of each budget first.
 func (s *Results) Table(most int) *report.Table {
-	t := &report.Table{Columns: []string{"", "combination", "validation"}}
+	t := &report.Table{Columns: []string{"best", "combination", "validation"}}
 	if s.tested {
 		t.Columns = append(t.Columns, "test")
 	}

@@ -118,6 +118,12 @@ func (s *Results) rank() {
 			cells = append(cells, w.Cell)
 		}
 	}
+	slices.SortFunc(cells, func(a, b string) int {
+		if (a == Dense) != (b == Dense) { // the control comes first
+			return map[bool]int{true: -1, false: 1}[a == Dense]
+		}
+		return cmp.Compare(a, b)
+	})
 	slices.SortStableFunc(s.Rows, func(a, b *Row) int {
 		return cmp.Or(cmp.Compare(slices.Index(cells, a.Cell), slices.Index(cells, b.Cell)), order(float64(a.Validation), float64(b.Validation), s.Metric.Higher))
 	})

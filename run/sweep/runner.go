@@ -231,31 +231,19 @@ func (r *Runner) make(ctx context.Context, m *member, until int) *ended {
 			stop()
 		}
 	}
-	for range sittings {
-		e.done, e.err = r.Maker.Make(ctx, &j, note)
-		if e.err != nil || e.hopeless != "" && e.done.Status != run.Done {
-			return e
-		}
-		if e.curve = es.curve; e.done.Run != "" { // the file has what was not told
-			read, err := curveOf(filepath.Join(r.Dir, RunsFolder, e.done.Run), r.Metric.Name)
-			if e.err = err; err != nil {
-				return e
-			}
-			if len(read.curve) > 0 {
-				e.curve = read.curve
-			}
-		}
-		if e.done.Status != run.Stopped || len(e.curve) >= until {
-			return e
+	e.done, e.err = r.Maker.Make(ctx, &j, note)
+	if e.err != nil || e.hopeless != "" && e.done.Status != run.Done {
+		return e
+	}
+	if e.curve = es.curve; e.done.Run != "" { // the file has what was not told
+		var read *epochs
+		read, e.err = curveOf(filepath.Join(r.Dir, RunsFolder, e.done.Run), r.Metric.Name)
+		if e.err == nil && len(read.curve) > 0 {
+			e.curve = read.curve
 		}
 	}
 	return e
 }
-
-// sittings is how often a run is gone on with that has paused before it should: one whose
-// loss explodes in the last epoch before the pause goes back, and has that epoch to make
-// again.
-const sittings = 5
 
 // others are the curves that the median rule looks at.
 func (r *Runner) others(m *member) (out [][]float64) {
