@@ -76,9 +76,15 @@ func (r *Runner) worth(o *Outcome, d *job.Done) error {
 		o.Numbers[name] = x
 	}
 	if d.Output != nil {
-		if rel, err := filepath.Rel(r.Dir, d.Output.Path); err == nil {
-			o.File = filepath.ToSlash(rel)
+		dir, err := filepath.Abs(r.Dir)
+		if err != nil {
+			return err
 		}
+		rel, err := filepath.Rel(dir, d.Output.Path)
+		if err != nil {
+			return err
+		}
+		o.File = filepath.ToSlash(rel)
 	}
 	name := r.Metric.Name
 	if x, ok := d.Values[name]; ok && r.Inputs.Tested { // else it is measured on the validation set
