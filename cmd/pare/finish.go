@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,9 +9,12 @@ import (
 
 	"pare/catalog"
 	"pare/dataset"
+	"pare/engine"
 	"pare/graph/op"
 	"pare/measure"
 	"pare/model"
+	runs "pare/run"
+	"pare/run/sweep"
 	"pare/train"
 
 	"github.com/google/renameio/v2"
@@ -97,6 +101,9 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		return err
 	}
 	c.keepReport(page)
+	if err := c.validated(cmd.Context(), x, o); err != nil {
+		return c.afterWriting(x.networks[len(x.networks)-1].File, err)
+	}
 	c.keepValues(x.networks)
 	out := map[string]any{"networks": x.networks, "verdict": page.Verdict, "origin": from, "warnings": append([]string{}, warnings...)}
 	if x.result != nil {
@@ -109,6 +116,24 @@ func (c *cli) finish(cmd *cobra.Command, x *outcome) error {
 		page.Print(c.out, c.width())
 	}
 	return c.warn(warnings, x.strict)
+}
+
+// validated measures, where a run is one of a search, what the network is worth on the
+// validation set too: the search goes by that alone.
+func (c *cli) validated(ctx context.Context, x *outcome, o engine.Options) error {
+	if c.rec.job == nil || x.data == nil || x.data.Val == nil {
+		return nil
+	}
+	only := &dataset.Data{Val: x.data.Val, Norm: x.data.Norm}
+	m, err := measure.Metrics(ctx, x.networks[len(x.networks)-1].Graph, only, x.judge, o)
+	if err != nil {
+		return err
+	}
+	c.rec.validation = map[string]float64{sweep.ValidationOf + runs.Loss: m.Loss}
+	for _, s := range m.Scores {
+		c.rec.validation[sweep.ValidationOf+s.Metric] = s.Value
+	}
+	return nil
 }
 
 // afterWriting is what goes wrong when a network has been written: a signal did not take that

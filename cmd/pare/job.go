@@ -77,17 +77,27 @@ type pause struct {
 	stop   func()
 }
 
-// Start begins to count those of another training, which may go on from a checkpoint.
+// Start begins to count those of another training, which may go on from a checkpoint, or
+// of the same that has gone back.
 func (p *pause) Start(r *train.Run) error {
-	if p.now != nil {
+	if p.now != nil && p.now != r {
 		p.before += len(p.now.Past)
 	}
 	p.now = r
 	return p.look()
 }
 
-// AfterEpoch looks whether it was the last before the pause.
-func (p *pause) AfterEpoch(*train.Run, train.Epoch) error { return p.look() }
+// AfterEpoch looks whether the last epoch of a training was the last before the pause.
+func (p *pause) AfterEpoch(r *train.Run, _ train.Epoch) error {
+	if r.Step < r.Total {
+		return nil // see BeforeStep
+	}
+	return p.look()
+}
+
+// BeforeStep looks whether the epoch before was the last before the pause. It is counted by
+// now: a training whose loss has exploded has gone back to make it again.
+func (p *pause) BeforeStep(*train.Run) error { return p.look() }
 
 func (p *pause) look() error {
 	if p.before+len(p.now.Past) >= p.until {

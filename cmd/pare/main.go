@@ -157,16 +157,17 @@ type cli struct {
 	languages map[string]*files.File // that were read, by their paths
 	tokens    *tokenizer.Tokenizer   // of the language model that is worked on
 
-	method    model.Method // that the command line names
-	pares     data.Method  // of training sets, that the command line names; nil: another command is called
-	quantises any          // settings of quantize, whose fields an error may name; nil: another command is called
-	rec       recording    // the run that the command leaves
-	failed    error        // how the command ended
-	spec      catalog.Spec // the settings that it gives to it there
-	wrong     error        // what is wrong with both
-	helpless  bool         // the help of a wrong method was asked for
-	hosting   bool         // the command that is made is that of a federation's server
-	held      []func()     // gives back what this process has taken
+	method    model.Method    // that the command line names
+	pares     data.Method     // of training sets, that the command line names; nil: another command is called
+	quantises any             // settings of quantize, whose fields an error may name; nil: another command is called
+	rec       recording       // the run that the command leaves
+	failed    error           // how the command ended
+	spec      catalog.Spec    // the settings that it gives to it there
+	wrong     error           // what is wrong with both
+	helpless  bool            // the help of a wrong method was asked for
+	hosting   bool            // the command that is made is that of a federation's server
+	fitted    map[string]bool // models that go with the data of a sweep
+	held      []func()        // gives back what this process has taken
 }
 
 func newCLI(args []string, stdout, stderr io.Writer) *cli {
@@ -209,7 +210,7 @@ with what is done saved.`,
 	r.PersistentFlags().IntVar(&c.threads, "threads", 0, "threads to use (0: one for each core)")
 	r.PersistentFlags().Var(&c.memory, "memory", "most memory to take, such as 512M or 8G (default: four fifths of the machine's)")
 	r.SetFlagErrorFunc(c.flagError)
-	r.AddCommand(c.quickstart(), c.model(), c.data(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.serve(), c.worker(), c.docs())
+	r.AddCommand(c.quickstart(), c.model(), c.data(), c.sweeps(), c.runs(), c.methods(), c.reproduce(), c.federated(), c.serveLM(), c.serve(), c.worker(), c.docs())
 	complete(r)
 	return r
 }

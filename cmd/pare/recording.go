@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,15 +28,16 @@ import (
 
 // recording is the run that a command leaves.
 type recording struct {
-	dir    string // --runs
-	none   bool   // --no-run
-	given  bool   // --runs was given
-	again  *runs.Entry
-	job    *job.Control // that the run is made for; nil: none
-	active *runs.Active // nil: there is none
-	link   string       // beside the output
-	worked bool         // work has begun
-	broken bool         // it was said that a file of it cannot be written
+	dir        string // --runs
+	none       bool   // --no-run
+	given      bool   // --runs was given
+	again      *runs.Entry
+	job        *job.Control       // that the run is made for; nil: none
+	active     *runs.Active       // nil: there is none
+	link       string             // beside the output
+	worked     bool               // work has begun
+	validation map[string]float64 // what the network is worth on the validation set, where a search asks
+	broken     bool               // it was said that a file of it cannot be written
 }
 
 // Where runs go unless --runs says otherwise.
@@ -295,6 +297,7 @@ func (c *cli) keepValues(ns []*measure.Network) {
 			}
 		}
 	}
+	maps.Copy(values, c.rec.validation)
 	c.unkept(c.rec.active.Update(func(r *runs.Record) {
 		r.Values = values
 		if m := ns[len(ns)-1].Metrics; m != nil {

@@ -38,7 +38,7 @@ var Floors = []Floor{
 	{"Learning; language models on this machine", []string{"train", "lm/local"}},
 	{"Pruning while training; what a training made of its samples; measuring; what a run was; claims and verdicts", []string{"prune/hook", "train/dynamics", "measure", "run", "evidence"}},
 	{"Runs as a table, as other tools have them, and as they travel", []string{"run/index", "run/export", "run/job"}},
-	{"Runs through a queue", []string{"run/queue"}},
+	{"A search over many runs; runs through a queue", []string{"run/sweep", "run/queue"}},
 	{"What a method is and works on: of networks, of training sets", []string{"model", "data"}},
 	{"Families of methods; runs in a browser", []string{"run/serve", "model/oneshot", "model/calibrated", "model/gradual", "model/atinit", "model/learned", "model/tickets", "model/structured", "model/rewrite", "model/search", "model/federated", "model/lowbit", "data/score", "data/coreset", "data/transfer"}},
 	{"What follows another method; language models block by block; was it worth it?", []string{"model/language", "model/blockwise", "model/diagnose"}},
@@ -46,7 +46,7 @@ var Floors = []Floor{
 	{"Training sets compared", []string{"data/sweep"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
-	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/tasks"}},
+	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/sweeps", "scripts/tasks"}},
 }
 
 // Package is a package as its files say.
