@@ -136,7 +136,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := c.noteSweep(q, s); err != nil {
 		return err
 	}
-	outs, err := c.swept(cmd, s)
+	outs, err := c.compareCells(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -217,8 +217,8 @@ func (c *cli) seeded(name string, d *dataset.Data, r *model.Recipe, seeds int) (
 	return out, nil
 }
 
-// swept makes the runs.
-func (c *cli) swept(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
+// compareCells makes the runs.
+func (c *cli) compareCells(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
 	err = c.comparing(cmd.Context(), s.Dir, func(p *comparing) error {
 		s.OnStep = p.step
 		s.OnCell = func(o *sweep.Outcome, done, all int) {

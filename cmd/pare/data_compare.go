@@ -127,7 +127,7 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 	if err := c.noteChoosing(q, s); err != nil {
 		return err
 	}
-	outs, err := c.sweptData(cmd, s)
+	outs, err := c.compareSets(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -170,8 +170,8 @@ func (q *choosing) cells() ([]*sweep.Cell, error) {
 	return sweep.Cells(es, q.shares, q.seeds)
 }
 
-// sweptData makes the runs.
-func (c *cli) sweptData(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
+// compareSets makes the runs.
+func (c *cli) compareSets(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Outcome, err error) {
 	err = c.comparing(cmd.Context(), s.Dir, func(p *comparing) error {
 		s.OnStep = p.step
 		s.OnRun = func(o *sweep.Outcome, done, all int) {

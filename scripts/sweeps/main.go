@@ -74,9 +74,7 @@ func measure(dir string, runs, rounds, epochs int) error {
 			t.Rows = append(t.Rows, []report.Cell{report.Count(int64(n)), report.Count(int64(r + 1)), report.Text(seconds(c.wall)), report.Text(seconds(c.cpu)), report.Percent(float64(c.own) / float64(c.cpu)),
 				report.Text(fmt.Sprintf("%d in, %d out", int(x.InMsgs)/runs, int(x.OutMsgs)/runs)), report.Text(fmt.Sprintf("%s in, %s out", report.Bytes(x.InBytes/int64(runs)).Text, report.Bytes(x.OutBytes/int64(runs)).Text)),
 				report.Text(strings.Split(string(load), " ")[0])})
-			for _, s := range c.said {
-				fmt.Println(s)
-			}
+			fmt.Printf("%d workers: %.2f s by the clock, %.2f s of processor time, %.2f s of it not the runs'; %d messages in, %d out; %s\n", n, c.wall.Seconds(), c.cpu.Seconds(), c.own.Seconds(), x.InMsgs, x.OutMsgs, strings.Join(c.said, "; "))
 		}
 	}
 	t.Print(os.Stdout, 160)
@@ -154,7 +152,7 @@ func sweep(dir, pare string, workers, runs, epochs int) (c cost, err error) {
 		p.Wait()                          //nolint:errcheck // a signal ends it
 		c.cpu += p.ProcessState.UserTime() + p.ProcessState.SystemTime()
 		lines := strings.Split(strings.TrimSpace(said[i].String()), "\n")
-		c.said = append(c.said, fmt.Sprintf("of %d workers: %s", workers, lines[len(lines)-1]))
+		c.said = append(c.said, strings.TrimPrefix(lines[len(lines)-1], "pare: "))
 	}
 	c.cpu += spent(syscall.RUSAGE_SELF) - before
 	for _, err := range errs {
