@@ -14,6 +14,7 @@ import (
 
 	"pare/measure"
 	"pare/report"
+	"pare/run/queue"
 	"pare/run/sweep"
 
 	"github.com/google/renameio/v2"
@@ -203,6 +204,11 @@ func (c *cli) makeSweep(ctx context.Context, q *sweeping, r *sweep.Runner) error
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nWhat is done is kept in %s, and the same command makes the rest", err, q.dir)
+	}
+	if m, ok := r.Maker.(*queue.Maker); ok && res.Counts[sweep.Missing]+res.Counts[sweep.Paused] == 0 {
+		if err := m.Clear(ctx); err != nil {
+			c.say("warning: files of the sweep stay in the queue: %v", err)
+		}
 	}
 	return c.swept(q, r, res)
 }

@@ -90,7 +90,7 @@ func (m *Maker) Close() {
 }
 
 // Clear takes a sweep out of the queue that nobody asks for any more: its jobs, how they stand,
-// and all files.
+// and its files.
 func (m *Maker) Clear(ctx context.Context) error {
 	stream, err := m.s.js.Stream(ctx, jobStream)
 	if err != nil {
