@@ -46,19 +46,11 @@ func (q *sweeping) server() (o queue.ServerOptions, err error) {
 		return o, err
 	}
 	a := &q.join.access
-	switch {
-	case a.Creds != "":
+	if a.Creds != "" {
 		return o, usage("--creds is for --nats: whoever joins a queue of --listen has a token or a certificate")
-	case (a.Cert == "") != (a.Key == ""):
-		return o, usage("--tls-cert and --tls-key go together")
-	case a.CA != "" && a.Cert == "":
-		return o, usage("--tls-ca asks whoever joins for a certificate: give --tls-cert and --tls-key, too")
-	case a.Cert != "":
-		if o.TLS, err = queue.ServerTLS(a.Cert, a.Key, a.CA); err != nil {
-			return o, usage("--tls-cert: %v", err)
-		}
 	}
-	return o, nil
+	o.TLS, err = serverTLS(a.Cert, a.Key, a.CA)
+	return o, err
 }
 
 // maker makes the runs: as children of this process, or by workers.
