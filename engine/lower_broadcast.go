@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"pare/graph"
 	"pare/internal/kernel"
 	"pare/tensor"
@@ -173,5 +175,5 @@ func perChannel(s, z []int) bool {
 	if len(s) == len(z) && s[0] == 1 {
 		s = s[1:]
 	}
-	return len(s) == len(z)-1 && s[0] == z[1] && isHead(s, append([]int{z[1]}, z[2:]...))
+	return len(s) == len(z)-1 && s[0] == z[1] && !slices.ContainsFunc(s[1:], func(d int) bool { return d != 1 })
 }

@@ -287,3 +287,40 @@ func TestPoolings(t *testing.T) {
 		t.Error(seen)
 	}
 }
+
+// What has any of its axes of length 1 is repeated over the others, with batches of one and of several.
+func TestRepeated(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, shape := range [][]int{{3, 4}, {1, 4, 5}, {2, 3, 4}, {1, 3, 4, 5}, {2, 3, 4, 2}, {1, 3, 2, 4, 5}, {2, 3, 2, 2, 4}} {
+		for ones := range 1 << len(shape) {
+			few := slices.Clone(shape)
+			for d := range few {
+				if ones>>d&1 == 1 {
+					few[d] = 1
+				}
+			}
+			for drop := 0; drop == 0 || drop < len(few) && few[drop-1] == 1; drop++ { // axes of length 1 in front may be left out
+				for _, name := range []string{"Mul", "Add", "Sub", "Div"} {
+					x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(shape...)}
+					y := &graph.Value{Name: "y", DType: tensor.Float32, Shape: graph.Dims(few[drop:]...)}
+					g := graph.New("repeated", 22)
+					g.Inputs = []*graph.Value{x, y}
+					if swap := ones%2 == 0; swap {
+						x, y = y, x
+					}
+					g.Outputs = g.Add(name, "", []*graph.Value{x, y}, []string{"z"}).Outputs
+					if err := op.InferAll(g); err != nil {
+						t.Fatal(err)
+					}
+					in := map[string]*tensor.Tensor{"x": noise(r, 0, shape...), "y": noise(r, 0, few[drop:]...)}
+					for _, v := range in {
+						for i, f := range v.F32() {
+							v.F32()[i] = f*f + .5
+						}
+					}
+					against(t, g, in, false)
+				}
+			}
+		}
+	}
+}

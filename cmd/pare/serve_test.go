@@ -89,7 +89,7 @@ func TestServe(t *testing.T) {
 	if code, b := look(t, url+"runs/"+name+"/outputs/0"); code != 200 || b != string(written) {
 		t.Errorf("the network: %d, %d bytes", code, len(b))
 	}
-	if err := stop(); err == nil || !strings.Contains(err.Error(), "nothing is servedPage any more") {
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "nothing is served any more") {
 		t.Errorf("it ends with %v", err)
 	}
 }

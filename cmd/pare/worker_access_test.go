@@ -323,7 +323,7 @@ func TestWorkerCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Process.Signal(os.Interrupt); p.Process.Kill(); status(t, p) }) //nolint:errcheck // it may have ended
-	j := jobOf(t, "long", "", strings.Replace(jobLines[0].line, "--epochs 5", "--epochs 100", 1), "t.onnx")
+	j := jobOf(t, "long", "", strings.Replace(jobLines[0].line, "--epochs 5", "--epochs 600", 1), "t.onnx")
 	want := madeBy(t, j)
 	began := make(chan struct{})
 	var once sync.Once

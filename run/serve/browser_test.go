@@ -298,7 +298,7 @@ func TestBrowser(t *testing.T) {
 	b.press(kb.ArrowDown)
 	b.until(focus + " === " + quoted(m.dense))
 	b.press("x")
-	b.has("marked")
+	b.until(`document.querySelector('a[href^="#/diff/"]')`) // both are
 	b.press("k")
 	b.until(focus + " === " + quoted(m.cut))
 	b.press("c")
