@@ -46,6 +46,7 @@ func networks(t *testing.T) []network {
 		{"supernet-8", "", zoo.Options{In: []int{3, 16, 16}}},
 		{"residual-mlp-3-20", "", zoo.Options{In: []int{1, 8, 8}}},
 		{"vit-tiny", "", zoo.Options{}},
+		{"experts-2-16-4", "", zoo.Options{In: []int{12}, Classes: 5}},
 		{"gpt-tiny", "", zoo.Options{In: []int{24}}}, {"gpt-2-24-3", "", zoo.Options{In: []int{9}}},
 		{"resnet50-imagenet", "", zoo.Options{In: []int{3, 64, 64}, Width: .25, Classes: 10}},
 		{"bert-2-48-3", "", zoo.Options{In: []int{20}, Classes: 256}},
