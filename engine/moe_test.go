@@ -92,7 +92,7 @@ func TestExperts(t *testing.T) {
 			if s := q.Plan(); s[0].Kernel != "experts" {
 				t.Errorf("%s: kernel %q", what, s[0].Kernel)
 			}
-			if a := testing.AllocsPerRun(2, func() { q.Run() }); a > 0 { //nolint:errcheck // it ran before
+			if a := allocations(2, func() { q.Run() }); a > 0 { //nolint:errcheck // it ran before
 				t.Errorf("%s: %v allocations a run", what, a)
 			}
 			if err := q.CheckMemory(); err != nil {

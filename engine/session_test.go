@@ -126,7 +126,7 @@ func TestSessionSteady(t *testing.T) {
 				}
 			}
 			run()
-			if a := testing.AllocsPerRun(5, run); a > 0 {
+			if a := allocations(5, run); a > 0 {
 				t.Errorf("%s, sparse %v: %v allocations", name, sparse, a)
 			}
 			if n := s.Kept(); n != 3 {

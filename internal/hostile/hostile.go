@@ -15,7 +15,7 @@ import (
 
 // What a reader may take.
 const (
-	Most     = slower * 2 * time.Second // of the processor
+	Most     = slower * 4 * time.Second // of the processor, which may be a slow one
 	Memory   = 64 << 20                 // bytes, and
 	Multiple = 4                        // times the file's size
 )
