@@ -29,13 +29,8 @@ func (l *lowering) zerosOf(w *graph.Value) (share float64, ok bool) {
 	if !l.frozen || !w.IsConst() || w.Const.F32() == nil || w.Const.Len() == 0 {
 		return 0, false
 	}
-	zero := 0
-	for _, v := range w.Const.F32() {
-		if v == 0 {
-			zero++
-		}
-	}
-	share = float64(zero) / float64(w.Const.Len())
+	n := w.Const.Len()
+	share = float64(n-kernel.NonZeros(w.Const.F32())) / float64(n)
 	return share, share >= 0.25
 }
 

@@ -13,10 +13,14 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
 
 	"pare/graph"
 	"pare/graph/op"
 	"pare/onnx/onnxpb"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // maxDepth bounds the nesting of subgraphs.
@@ -67,16 +71,32 @@ func (r *reader) model(m *onnxpb.ModelProto) (*graph.Graph, error) {
 	if g.Meta.Unknown, err = restOfMessage(m, &onnxpb.ModelProto{}); err != nil {
 		return nil, err
 	}
-	for _, f := range r.late {
-		if err := f(); err != nil {
-			return nil, err
-		}
+	if err := together(r.late); err != nil {
+		return nil, err
 	}
 	if err := op.Upgrade(g); err != nil {
 		return nil, err
 	}
 	op.Unsequence(g)
 	return g, op.CheckTypes(g)
+}
+
+// together calls all of fs, as many at a time as there are cores, and gives the error of
+// the first that has one.
+func together(fs []func() error) error {
+	errs := make([]error, len(fs))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range fs {
+		g.Go(func() error {
+			errs[i] = f()
+			return errs[i]
+		})
+	}
+	if g.Wait() == nil {
+		return nil
+	}
+	return errs[slices.IndexFunc(errs, func(err error) bool { return err != nil })]
 }
 
 // opsetOf is the version of each domain that a model uses.

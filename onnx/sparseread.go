@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"bufio"
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
@@ -11,6 +10,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"runtime"
 
 	"pare/graph"
 	"pare/onnx/onnxpb"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/x448/float16"
+	"golang.org/x/sync/errgroup"
 )
 
 // errShort says that a stream ends too early.
@@ -79,6 +80,7 @@ type pack struct {
 	n, size int // entries, and bytes of each in the streams
 	half    bool
 	nnz     int
+	at      [5]int         // where its pieces of the streams begin
 	t       *tensor.Tensor // to be filled
 }
 
@@ -172,24 +174,26 @@ func check(packs []*pack, streams *[5]stream) error {
 	if err != nil {
 		return fmt.Errorf("damaged: %w", err)
 	}
-	bitmaps := bufio.NewReaderSize(r, 1<<16)
+	buf := make([]byte, 1<<16)
 	for _, p := range packs {
-		for at := 0; at < p.n; at += 8 {
-			x, err := bitmaps.ReadByte()
-			if err != nil {
+		for at := 0; at < p.n; at += 8 * len(buf) {
+			b := buf[:min(len(buf), (p.n-at+7)/8)]
+			if _, err := io.ReadFull(r, b); err != nil {
 				return fmt.Errorf("weight %q: %w", p.name, errShort)
 			}
-			if left := p.n - at; left < 8 && x>>left != 0 {
+			p.nnz += ones(b)
+			if left := p.n - at; left < 8*len(b) && b[len(b)-1]>>(left%8) != 0 {
 				return fmt.Errorf("damaged: weight %q has entries outside its shape", p.name)
 			}
-			p.nnz += bits.OnesCount8(x)
 		}
+		p.at[0] = streams[0].n
 		streams[0].n += (p.n + 7) / 8
 		for k := range p.size {
+			p.at[k+1] = streams[k+1].n
 			streams[k+1].n += p.nnz
 		}
 	}
-	if _, err := bitmaps.ReadByte(); err != io.EOF {
+	if _, err := io.ReadFull(r, buf[:1]); err != io.EOF {
 		return errors.New("damaged: the sparse weights are too long")
 	}
 	for k := 1; k < len(streams); k++ {
@@ -223,47 +227,75 @@ func fill(packs []*pack, streams *[5]stream) error {
 			return err
 		}
 	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, p := range packs {
-		raw := thicken(&b, p)
-		if p.half {
-			raw = widened(raw)
-		}
-		x, err := tensor.FromRaw(raw, p.t.DType, p.t.Shape...)
-		if err != nil {
-			return fmt.Errorf("weight %q: %w", p.name, err)
-		}
-		p.t.Data = x.Data
+		g.Go(func() error { return p.thicken(&b) })
 	}
+	return g.Wait()
+}
+
+// thicken makes a weight of its pieces of the streams, the inverse of thin.
+func (p *pack) thicken(streams *[5][]byte) error {
+	var b [5][]byte
+	for k := range p.size + 1 {
+		b[k] = streams[k][p.at[k]:]
+	}
+	x := tensor.New(p.t.DType, p.t.Shape...)
+	switch y := x.Data.(type) {
+	case []float32:
+		if p.half {
+			each(b[0], p.n, func(i, at int) {
+				y[i] = float16.Frombits(uint16(b[1][at])<<8 | uint16(b[2][at])).Float32()
+			})
+			break
+		}
+		hi, second, third, lo := b[1][:p.nnz], b[2][:p.nnz], b[3][:p.nnz], b[4][:p.nnz]
+		each(b[0], p.n, func(i, at int) {
+			y[i] = math.Float32frombits(uint32(hi[at])<<24 | uint32(second[at])<<16 | uint32(third[at])<<8 | uint32(lo[at]))
+		})
+	case []uint16:
+		each(b[0], p.n, func(i, at int) { y[i] = uint16(b[1][at])<<8 | uint16(b[2][at]) })
+	case []int8:
+		each(b[0], p.n, func(i, at int) { y[i] = int8(b[1][at]) })
+	case []uint8:
+		each(b[0], p.n, func(i, at int) { y[i] = b[1][at] })
+	default:
+		return fmt.Errorf("weight %q is %v", p.name, p.t.DType)
+	}
+	p.t.Data = x.Data
 	return nil
 }
 
-// thicken is the inverse of thin; it takes what it reads off the streams.
-func thicken(streams *[5][]byte, p *pack) []byte {
-	bitmap := streams[0]
-	raw := make([]byte, p.size*p.n)
+// each calls f with the place of every bit of the first n that is set, and how many are
+// set before it.
+func each(bitmap []byte, n int, f func(i, at int)) {
 	at := 0
-	for i := range p.n {
-		if bitmap[i/8]>>(i%8)&1 == 0 {
-			continue
+	for i := 0; i < n; i += 64 {
+		for x := word(bitmap[i/8 : min(len(bitmap), (n+7)/8)]); x != 0; x &= x - 1 {
+			f(i+bits.TrailingZeros64(x), at)
+			at++
 		}
-		for k := range p.size {
-			raw[p.size*i+p.size-1-k] = streams[k+1][at]
-		}
-		at++
 	}
-	streams[0] = streams[0][(p.n+7)/8:]
-	for k := range p.size {
-		streams[k+1] = streams[k+1][p.nnz:]
-	}
-	return raw
 }
 
-// widened widens float16 values to float32.
-func widened(raw []byte) []byte {
-	le := binary.LittleEndian
-	out := make([]byte, 0, 2*len(raw))
-	for ; len(raw) >= 2; raw = raw[2:] {
-		out = le.AppendUint32(out, math.Float32bits(float16.Frombits(le.Uint16(raw)).Float32()))
+// ones is the number of bits that are set.
+func ones(b []byte) int {
+	n := 0
+	for ; len(b) >= 8; b = b[8:] {
+		n += bits.OnesCount64(binary.LittleEndian.Uint64(b))
 	}
-	return out
+	return n + bits.OnesCount64(word(b))
+}
+
+// word is the first eight bytes, the lowest first, and zeros where there are fewer.
+func word(b []byte) uint64 {
+	if len(b) >= 8 {
+		return binary.LittleEndian.Uint64(b)
+	}
+	x := uint64(0)
+	for k, v := range b {
+		x |= uint64(v) << (8 * k)
+	}
+	return x
 }

@@ -111,6 +111,9 @@ func read8[T int64 | uint64](b []byte, n int) []T {
 // for strings.
 func (t *Tensor) Raw() []byte {
 	out := make([]byte, 0, t.Bytes())
+	if b, ok := memory(t); ok {
+		return append(out, b...)
+	}
 	switch t.DType {
 	case Int4:
 		return append4bits(out, Of[int8](t))
@@ -162,6 +165,10 @@ const piece = 1 << 18
 
 // WriteRaw writes what Raw gives, without holding it.
 func (t *Tensor) WriteRaw(w io.Writer) error {
+	if b, ok := memory(t); ok {
+		_, err := w.Write(b)
+		return err
+	}
 	for at, n := 0, t.Len(); at < n; at += piece {
 		if _, err := w.Write(t.part(at, min(n, at+piece)).Raw()); err != nil {
 			return err
@@ -174,6 +181,10 @@ func (t *Tensor) WriteRaw(w io.Writer) error {
 // little-endian order. The caller has made sure that there are as many.
 func ReadRaw(r io.Reader, d DType, shape ...int) (*Tensor, error) {
 	t := New(d, shape...)
+	if b, ok := memory(t); ok {
+		_, err := io.ReadFull(r, b)
+		return t, err
+	}
 	b := make([]byte, min(piece, t.Len())*d.Size())
 	for at, n := 0, t.Len(); at < n; at += piece {
 		p := t.part(at, min(n, at+piece))

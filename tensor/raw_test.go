@@ -49,3 +49,40 @@ func TestFourBits(t *testing.T) {
 		t.Errorf("what was written in pieces reads back as something else: %v", err)
 	}
 }
+
+// Elements are read and written the same where memory holds them as files do and where
+// it does not.
+func TestRaw(t *testing.T) {
+	defer func(was bool) { little = was }(little)
+	for d := range DType(len(storages)) {
+		if d.Size() == 0 {
+			continue
+		}
+		const n = 37
+		raw := make([]byte, d.Bytes(n))
+		for i := range raw {
+			raw[i] = byte(151*i + 11)
+			if d == Bool {
+				raw[i] &= 1
+			}
+		}
+		if d.Bits() == 4 {
+			raw[len(raw)-1] &= 15
+		}
+		want, err := FromRaw(raw, d, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, as := range []bool{little, false} {
+			little = as
+			var b bytes.Buffer
+			x, err := ReadRaw(bytes.NewReader(raw), d, n)
+			if err != nil || !bytes.Equal(x.Raw(), raw) || !bytes.Equal(want.Raw(), raw) || x.WriteRaw(&b) != nil || !bytes.Equal(b.Bytes(), raw) {
+				t.Errorf("%v, as in memory %v: %x, %v, want %x", d, as, x.Raw(), err, raw)
+			}
+			if _, err := ReadRaw(bytes.NewReader(raw[:len(raw)-1]), d, n); err == nil {
+				t.Errorf("%v: a reader that ends early", d)
+			}
+		}
+	}
+}

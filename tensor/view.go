@@ -43,6 +43,42 @@ func View(b []byte, d DType, shape ...int) (*Tensor, error) {
 	return &Tensor{DType: d, Shape: slices.Clone(shape), Data: data}, nil
 }
 
+// memory is the memory of t's elements, where it holds them as files do: on a
+// little-endian machine, and for types that View can take as they are.
+func memory(t *Tensor) (b []byte, ok bool) {
+	if !little {
+		return nil, false
+	}
+	switch x := t.Data.(type) {
+	case []float32:
+		return bytesOf(x), true
+	case []float64:
+		return bytesOf(x), true
+	case []int64:
+		return bytesOf(x), true
+	case []uint64:
+		return bytesOf(x), true
+	case []int32:
+		return bytesOf(x), true
+	case []uint32:
+		return bytesOf(x), true
+	case []int16:
+		return bytesOf(x), true
+	case []uint16:
+		return bytesOf(x), true
+	case []int8:
+		return bytesOf(x), t.DType == Int8
+	case []uint8:
+		return x, t.DType == Uint8
+	}
+	return nil, false
+}
+
+func bytesOf[T Elem](x []T) []byte {
+	var e T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(e)))
+}
+
 // little says whether this machine has the lowest byte of a number first.
 var little = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 

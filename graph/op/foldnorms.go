@@ -35,12 +35,12 @@ func FoldNorms(g *graph.Graph) error {
 		if !ok || len(p[0]) != co {
 			continue
 		}
-		nw, nb := w.Clone(), tensor.New(tensor.Float32, co)
+		nw, nb := tensor.New(tensor.Float32, w.Shape...), tensor.New(tensor.Float32, co)
 		per := w.Len() / max(co, 1)
 		for o := range co {
 			s := float64(p[0][o]) / math.Sqrt(float64(p[3][o])+float64(n.Float("epsilon", 1e-5)))
-			row := nw.F32()[o*per : (o+1)*per]
-			for i, v := range row {
+			row := nw.F32()[o*per:]
+			for i, v := range w.F32()[o*per : (o+1)*per] {
 				row[i] = float32(float64(v) * s)
 			}
 			b := 0.0

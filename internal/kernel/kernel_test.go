@@ -426,3 +426,40 @@ func TestGemmThreads(t *testing.T) {
 		}
 	})
 }
+
+// Weights are put in the order of the kernels, and back.
+func TestHWIO(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	for range 200 {
+		co, ci, taps := 1+r.IntN(40), 1+r.IntN(60), 1+r.IntN(12)
+		w, got, back := make([]float32, co*ci*taps), make([]float32, co*ci*taps), make([]float32, co*ci*taps)
+		for i := range w {
+			w[i] = float32(i)
+		}
+		HWIO(w, got, co, ci, taps)
+		for o := range co {
+			for i := range ci {
+				for k := range taps {
+					if v := got[(k*ci+i)*co+o]; v != w[(o*ci+i)*taps+k] {
+						t.Fatalf("[%d, %d, %d]: %v at %d, %d, %d", co, ci, taps, v, o, i, k)
+					}
+				}
+			}
+		}
+		if OIHW(got, back, co, ci, taps); !slices.Equal(back, w) {
+			t.Fatalf("[%d, %d, %d]: another weight comes back", co, ci, taps)
+		}
+	}
+}
+
+// Zeros of both signs are none, and what is no number is one.
+func TestNonZeros(t *testing.T) {
+	minus, nan := float32(math.Copysign(0, -1)), float32(math.NaN())
+	w := []float32{0, minus, 1, -1, math.SmallestNonzeroFloat32, nan, float32(math.Inf(-1)), 0}
+	if n := NonZeros(w); n != 5 {
+		t.Errorf("%d numbers that are not zero, want 5", n)
+	}
+	if n := sharedNonZeros([]float32{0, minus, 1, 0, 0, 0, 0, nan, 0, 0, minus, 0}, 3, 3); n != 2 {
+		t.Errorf("%d columns that are not zero, want 2", n)
+	}
+}

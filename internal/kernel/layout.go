@@ -72,13 +72,21 @@ func goTranspose(x []float32, ldx int, y []float32, ldy, i0, i1, j0, j1 int) {
 
 // HWIO writes a convolution kernel [co, ci, taps] as [taps, ci, co].
 func HWIO(w, out []float32, co, ci, taps int) {
-	for o := range co {
-		for i := range ci {
-			src := w[(o*ci+i)*taps : (o*ci+i+1)*taps]
-			k := i*co + o
-			for _, v := range src {
-				out[k] = v
-				k += ci * co
+	if taps == 1 {
+		transpose(w, ci, out, co, co, ci)
+		return
+	}
+	const block = 16 // output channels: a line of the cache
+	deep := max(1, 256/taps)
+	tile := make([]float32, deep*taps*block)
+	for o := 0; o < co; o += block {
+		m := min(block, co-o)
+		for i0 := 0; i0 < ci; i0 += deep {
+			rows := min(deep, ci-i0) * taps
+			transpose(w[(o*ci+i0)*taps:], ci*taps, tile, m, m, rows)
+			for r := range rows {
+				k := (r%taps*ci+i0+r/taps)*co + o
+				copy(out[k:k+m], tile[r*m:])
 			}
 		}
 	}

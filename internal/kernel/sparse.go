@@ -48,40 +48,52 @@ func slot(start, count, j int) (off, val int) {
 // four; off gives the offset of a column in bytes.
 func NewSparse(w []float32, rows, cols, slab int, blocks bool, off func(col int) int32) *Sparse {
 	slabs, group := max(1, (cols+slab-1)/slab), 1
-	s := &Sparse{}
 	if blocks {
 		group = blockRows
-		s.Blocks = make([]Block, 0, sharedNonZeros(w, rows, cols))
-	} else {
-		s.words = make([]uint32, 2*NonZeros(w))
 	}
 	groups := rows / group
-	s.Counts, s.Starts = make([]int32, slabs*groups), make([]int32, slabs*groups+1)
+	s := &Sparse{Counts: make([]int32, slabs*groups), Starts: make([]int32, slabs*groups+1)}
+	place := func(i int) (r, c0, c1 int) { // of a row of a slab, or of the first of four
+		c0 = i / groups * slab
+		return i % groups * group, c0, min(cols, c0+slab)
+	}
 	n := 0
 	for i := range s.Counts {
+		r, c0, c1 := place(i)
+		if blocks {
+			s.Counts[i] = int32(sharedNonZeros(w[r*cols+c0:], cols, c1-c0))
+		} else {
+			s.Counts[i] = int32(NonZeros(w[r*cols+c0 : r*cols+c1]))
+		}
 		s.Starts[i] = int32(n)
-		r, c0 := i%groups*group, i/groups*slab
-		c1 := min(cols, c0+slab)
+		n += int(s.Counts[i])
+	}
+	if blocks {
+		s.Blocks = make([]Block, 0, n)
+	} else {
+		s.words = make([]uint32, 2*n)
+	}
+	at := make([]int32, cols+1) // columns that are not zero
+	for i, count := range s.Counts {
+		r, c0, c1 := place(i)
 		if blocks {
 			for c := c0; c < c1; c++ {
 				if v := column(w[r*cols+c:], cols); v != [blockRows]float32{} {
 					s.Blocks = append(s.Blocks, Block{off(c), v})
 				}
 			}
-			n = len(s.Blocks)
-		} else {
-			row := w[r*cols : (r+1)*cols]
-			count, j := NonZeros(row[c0:c1]), 0
-			for c := c0; c < c1; c++ {
-				if row[c] != 0 {
-					at, val := slot(n, count, j)
-					s.words[at], s.words[val] = uint32(off(c)), math.Float32bits(row[c])
-					j++
-				}
-			}
-			n += count
+			continue
 		}
-		s.Counts[i] = int32(n) - s.Starts[i]
+		row := w[r*cols : (r+1)*cols]
+		k := 0
+		for c, v := range row[c0:c1] {
+			at[k] = int32(c0 + c)
+			k += nonZero(math.Float32bits(v))
+		}
+		for j, c := range at[:count] {
+			to, val := slot(int(s.Starts[i]), int(count), j)
+			s.words[to], s.words[val] = uint32(off(int(c))), math.Float32bits(row[c])
+		}
 	}
 	s.Starts[len(s.Counts)] = int32(n)
 	return s
@@ -99,22 +111,22 @@ func column(w []float32, ld int) (v [blockRows]float32) {
 func NonZeros(w []float32) int {
 	n := 0
 	for _, v := range w {
-		if v != 0 {
-			n++
-		}
+		n += nonZero(math.Float32bits(v))
 	}
 	return n
 }
 
-// sharedNonZeros counts the columns of four rows that are not all zero.
-func sharedNonZeros(w []float32, rows, cols int) int {
+// nonZero is 1 where the bits of a float, or of any of several, are not those of 0 or -0,
+// and else 0. It does not branch.
+func nonZero(bits uint32) int { return int((uint64(bits<<1) + math.MaxUint32) >> 32) }
+
+// sharedNonZeros counts the columns, of cols that are first in four rows ld apart, that
+// are not all zero.
+func sharedNonZeros(w []float32, ld, cols int) int {
 	n := 0
-	for r := 0; r+blockRows <= rows; r += blockRows {
-		for c := range cols {
-			if column(w[r*cols+c:], cols) != [blockRows]float32{} {
-				n++
-			}
-		}
+	x0, x1, x2, x3 := w[:cols], w[ld:ld+cols], w[2*ld:2*ld+cols], w[3*ld:3*ld+cols]
+	for c, v := range x0 {
+		n += nonZero(math.Float32bits(v) | math.Float32bits(x1[c]) | math.Float32bits(x2[c]) | math.Float32bits(x3[c]))
 	}
 	return n
 }

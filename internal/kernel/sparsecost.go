@@ -29,7 +29,11 @@ type sparseCount struct {
 func countSparse(w []float32, rows, cols int) []sparseCount {
 	forms := []sparseCount{{rows, NonZeros(w), false}}
 	if rows%blockRows == 0 {
-		forms = append(forms, sparseCount{rows, sharedNonZeros(w, rows, cols), true})
+		shared := 0
+		for r := 0; r < rows; r += blockRows {
+			shared += sharedNonZeros(w[r*cols:], cols, cols)
+		}
+		forms = append(forms, sparseCount{rows, shared, true})
 	}
 	return forms
 }
