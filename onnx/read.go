@@ -71,8 +71,10 @@ func (r *reader) model(m *onnxpb.ModelProto) (*graph.Graph, error) {
 	if g.Meta.Unknown, err = restOfMessage(m, &onnxpb.ModelProto{}); err != nil {
 		return nil, err
 	}
-	if err := together(r.late); err != nil {
-		return nil, err
+	for _, fs := range [][]func() error{r.late, r.last} {
+		if err := together(fs); err != nil {
+			return nil, err
+		}
 	}
 	if err := op.Upgrade(g); err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func (r *reader) putBack(m *onnxpb.ModelProto) error {
 		packs[k] = &pack{name: want.Name, n: n}
 		r.packed[t] = packs[k]
 	}
-	r.late = append(r.late, func() error {
+	r.last = append(r.last, func() error {
 		to := make([][]float32, len(packs))
 		for k, p := range packs {
 			to[k] = make([]float32, p.n)

@@ -69,7 +69,7 @@ func (r *reader) sparse(p *onnxpb.SparseTensorProto) (*tensor.Tensor, error) {
 		}
 	}
 	out := &tensor.Tensor{DType: v.DType, Shape: shape}
-	r.late = append(r.late, func() error {
+	r.last = append(r.last, func() error {
 		dense := make([]float32, n)
 		for i, x := range v.F32() {
 			dense[place(i)] = x

@@ -22,9 +22,10 @@ type reader struct {
 	files  map[string]*external          // external files by name
 	packed map[*onnxpb.TensorProto]*pack // weights in the streams of the sparse form
 	spread int                           // entries that sparse weights may still have
-	late   []func() error
-	names  map[string]int // how often the model defines a name
-	next   map[string]int // number to try next as the suffix of a name
+	late   []func() error                // contents that are read late, in any order
+	last   []func() error                // what is made of contents
+	names  map[string]int                // how often the model defines a name
+	next   map[string]int                // number to try next as the suffix of a name
 
 	written int // bytes that functions may take once they are written out
 }
