@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pare/graph"
 	"pare/graph/op"
@@ -22,6 +23,14 @@ type SessionOptions struct {
 	Max      map[string]int // the largest size of every other symbolic dimension of the inputs
 	Plans    int            // how many plans are kept; 0: 16, or two for each core where that is more
 	Most     int            // bytes that the values of a plan may take; 0: no limit
+
+	// Gather puts calls that wait for a core together, up to MaxBatch samples, and runs
+	// them as one batch, where they differ in the batch only. Every input and output must
+	// begin with the batch, and the network must treat each sample by itself. A call then
+	// has the numbers that the batch has, which may differ from those of a call alone by
+	// rounding, and a call that runs with others ends when they do.
+	Gather bool
+	Linger time.Duration // how long a call with a free core waits for others to run with; 0: it does not
 }
 
 // Session runs a network for any number of goroutines at once.
@@ -62,6 +71,11 @@ type Session struct {
 	idle   []*planned // the one that has rested longest is first
 	kept   int        // plans, idle or not
 	closed bool
+
+	queueLock sync.Mutex
+	queue     []*call       // that wait to be put together, in the order in which they came
+	lead      chan struct{} // held by the call that takes others from the queue
+	arrived   chan struct{} // a call has come
 }
 
 // Port describes an input or output of a network.
@@ -102,6 +116,9 @@ func NewSession(g *graph.Graph, opt SessionOptions) (*Session, error) {
 	if opt.Threads < 0 || opt.MaxBatch < 0 || opt.Plans < 0 || opt.Most < 0 {
 		return nil, fmt.Errorf("threads %d, largest batch %d, plans %d, bytes %d: none may be negative", opt.Threads, opt.MaxBatch, opt.Plans, opt.Most)
 	}
+	if opt.Linger < 0 || opt.Linger > 0 && !opt.Gather {
+		return nil, fmt.Errorf("a call cannot wait %v for others: the time is not negative, and calls must be put together (Gather)", opt.Linger)
+	}
 	if opt.MaxBatch == 0 {
 		opt.MaxBatch = 256
 	}
@@ -127,6 +144,12 @@ func NewSession(g *graph.Graph, opt SessionOptions) (*Session, error) {
 	}
 	if err := s.findSymbols(); err != nil {
 		return nil, err
+	}
+	if opt.Gather {
+		if err := s.gathers(); err != nil {
+			return nil, err
+		}
+		s.lead, s.arrived = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	if s.pool = kernel.Shared(); opt.Threads > 0 {
 		s.pool, s.own = kernel.NewPool(opt.Threads), true
@@ -194,12 +217,20 @@ func (s *Session) Run(ctx context.Context, in, out map[string]*tensor.Tensor) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.opt.Gather {
+		return s.gather(ctx, &call{z: z, in: in, out: out})
+	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-s.slots }()
+	return s.alone(ctx, z, in, out)
+}
+
+// alone runs a call that has a slot.
+func (s *Session) alone(ctx context.Context, z sizes, in, out map[string]*tensor.Tensor) error {
 	p, err := s.take(z)
 	if err != nil {
 		return err

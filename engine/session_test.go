@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pare/engine"
@@ -320,32 +321,46 @@ func TestSessionFixed(t *testing.T) {
 	}
 }
 
+// The time of a call: from one goroutine on one thread, from two at once, and from
+// sixteen whose calls run by themselves or are put together.
 func BenchmarkSession(b *testing.B) {
-	g, err := zoo.New("resnet20", zoo.Options{Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := engine.NewSession(g, engine.SessionOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	b.Run("alone", func(b *testing.B) {
-		in, out := batchOf(s, 4, 1), map[string]*tensor.Tensor{}
-		for b.Loop() {
-			if err := s.Run(context.Background(), in, out); err != nil {
-				b.Fatal(err)
-			}
+	for _, name := range []string{"lenet-300-100", "resnet20", "vit-tiny"} {
+		g, err := zoo.New(name, zoo.Options{Seed: 1})
+		if err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("at once", func(b *testing.B) {
-		b.RunParallel(func(pb *testing.PB) {
-			in, out := batchOf(s, 4, 1), map[string]*tensor.Tensor{}
-			for pb.Next() {
-				if err := s.Run(context.Background(), in, out); err != nil {
-					b.Error(err)
+		for _, c := range []struct {
+			name    string
+			callers int
+			o       engine.SessionOptions
+		}{{"one", 1, engine.SessionOptions{Threads: 1}}, {"two", 2, engine.SessionOptions{}}, {"sixteen", 16, engine.SessionOptions{}}, {"sixteen together", 16, engine.SessionOptions{Gather: true, MaxBatch: 16}}} {
+			b.Run(name+"/"+c.name, func(b *testing.B) {
+				s, err := engine.NewSession(g, c.o)
+				if err != nil {
+					b.Fatal(err)
 				}
-			}
-		})
-	})
+				defer s.Close()
+				var left atomic.Int64
+				run := func(n int) {
+					left.Store(int64(n))
+					var all sync.WaitGroup
+					for range c.callers {
+						all.Go(func() {
+							in, out := batchOf(s, 1, 1), map[string]*tensor.Tensor{}
+							for left.Add(-1) >= 0 {
+								if err := s.Run(context.Background(), in, out); err != nil {
+									b.Error(err)
+									return
+								}
+							}
+						})
+					}
+					all.Wait()
+				}
+				run(20 * c.callers) // plans are made
+				b.ResetTimer()
+				run(b.N)
+			})
+		}
+	}
 }
