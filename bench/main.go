@@ -131,11 +131,6 @@ func run(o options) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
 	all := works(dir, o.python)
-	if kernel.Level() == kernel.AVX2 {
-		for i := range all { // the bar of dense work there
-			all[i].Bar = min(all[i].Bar, .9)
-		}
-	}
 	if o.solo != "" {
 		return alone(all, o.solo)
 	}
