@@ -15,6 +15,7 @@ package pare
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"pare/catalog"
@@ -54,6 +55,23 @@ func OpenContext(ctx context.Context, path string) (*Network, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return n, nil
+}
+
+// Map is Open for a network that is run, not changed: large weights stay in the file and
+// are mapped, not copied, where they can be used as they lie (see onnx.Map, which says
+// what that asks of the file). Close ends the map; the network and its sessions must not be
+// used afterwards.
+func Map(ctx context.Context, path string) (*Network, io.Closer, error) {
+	g, m, err := onnx.Map(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := New(g)
+	if err != nil {
+		m.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return n, m, nil
 }
 
 // New prepares a network that was made in the program, such as one of the zoo. It

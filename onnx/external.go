@@ -3,12 +3,14 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"pare/internal/mapped"
 	"pare/onnx/onnxpb"
 	"pare/tensor"
 )
@@ -56,19 +58,46 @@ func (r *reader) external(t *onnxpb.TensorProto, out *tensor.Tensor, n int) erro
 		return fmt.Errorf("external data: tensors take more bytes than %q has", loc)
 	}
 	r.late = append(r.late, func() error {
-		root, err := os.OpenRoot(f.dir)
-		if err != nil {
-			return err
-		}
-		defer root.Close()
-		in, err := root.Open(f.name)
+		in, done, err := r.open(f)
 		if err != nil {
 			return fmt.Errorf("tensor %q: external data: %w", t.GetName(), err)
 		}
-		defer in.Close()
+		defer done()
 		return r.read(t.GetName(), out, in, span{off, length})
 	})
 	return nil
+}
+
+// open opens a file of weights, or gives its map.
+func (r *reader) open(f *external) (in io.ReaderAt, done func(), err error) {
+	if r.maps != nil {
+		r.maps.lock.Lock()
+		defer r.maps.lock.Unlock()
+		if m := r.maps.by[f]; m != nil {
+			return m, func() {}, nil
+		}
+	}
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	file, err := root.Open(f.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.maps == nil {
+		return file, func() { file.Close() }, nil
+	}
+	m, err := r.maps.of(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.maps.by == nil {
+		r.maps.by = map[*external]*mapped.File{}
+	}
+	r.maps.by[f] = m
+	return m, func() {}, nil
 }
 
 // file finds a regular file in the model's folder, links followed.

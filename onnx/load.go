@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"pare/graph"
+	"pare/internal/mapped"
 	"pare/onnx/onnxpb"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -21,6 +23,57 @@ func Load(path string) (*graph.Graph, error) { return LoadContext(context.Backgr
 
 // LoadContext is Load that the end of the context ends.
 func LoadContext(ctx context.Context, path string) (*graph.Graph, error) {
+	return load(ctx, path, nil)
+}
+
+// Map is LoadContext for a network that is run, not changed: the contents of its large
+// weights stay in the file, and in those of its external data, and are seen through the
+// memory's map where they can be used as they lie. They are read from the disk when they
+// are used, are not held twice by programs that run the same file, and what is written to
+// them stays in this process. Close ends the map: nothing that was made of the graph may
+// be used afterwards. Where a file is written to by another program, rather than replaced,
+// the weights change, and where it is cut short the process ends. A file in the sparse
+// form is read as LoadContext does.
+func Map(ctx context.Context, path string) (*graph.Graph, io.Closer, error) {
+	m := &maps{}
+	g, err := load(ctx, path, m)
+	if err != nil {
+		m.Close()
+		return nil, nil, err
+	}
+	return g, m, nil
+}
+
+// maps are files whose contents a graph uses as they lie.
+type maps struct {
+	lock  sync.Mutex
+	files []*mapped.File
+	by    map[*external]*mapped.File // of external data
+}
+
+// Close ends the maps.
+func (m *maps) Close() error {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	var errs []error
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
+	}
+	m.files, m.by = nil, nil
+	return errors.Join(errs...)
+}
+
+// of maps a file that is open, or else closes it.
+func (m *maps) of(f *os.File) (*mapped.File, error) {
+	x, err := mapped.Of(f)
+	if err == nil {
+		m.files = append(m.files, x)
+	}
+	return x, err
+}
+
+// load is LoadContext, or Map where there are maps.
+func load(ctx context.Context, path string, m *maps) (*graph.Graph, error) {
 	st, err := os.Stat(path) // before it is opened: a pipe would wait for a writer
 	if err != nil {
 		return nil, err
@@ -32,9 +85,14 @@ func LoadContext(ctx context.Context, path string) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	var body io.ReaderAt = f
+	if m == nil {
+		defer f.Close()
+	} else if body, err = m.of(f); err != nil {
+		return nil, err
+	}
 	head := make([]byte, 512)
-	n, err := f.ReadAt(head, 0)
+	n, err := body.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -42,11 +100,11 @@ func LoadContext(ctx context.Context, path string) (*graph.Graph, error) {
 	var g *graph.Graph
 	if bytes.HasPrefix(head, []byte(sparseMagic)) {
 		var b []byte
-		if b, err = io.ReadAll(source{ctx, io.NewSectionReader(f, 0, st.Size())}); err == nil {
+		if b, err = io.ReadAll(source{ctx, io.NewSectionReader(body, 0, st.Size())}); err == nil {
 			g, err = DecodeSparse(b)
 		}
 	} else {
-		g, err = decodeFile(ctx, f, st.Size(), filepath.Dir(path), path)
+		g, err = decodeFile(ctx, body, st.Size(), m, path)
 	}
 	switch what := foreign(path, head); {
 	case err == nil:
@@ -74,7 +132,7 @@ func (s source) Read(b []byte) (int, error) {
 
 // decodeFile reads a model whose weights are taken from the file, one after another, once
 // all the rest is known to be good.
-func decodeFile(ctx context.Context, f io.ReaderAt, size int64, dir, path string) (*graph.Graph, error) {
+func decodeFile(ctx context.Context, f io.ReaderAt, size int64, maps *maps, path string) (*graph.Graph, error) {
 	if size > 1<<40 {
 		return nil, errors.New("it is too large")
 	}
@@ -83,7 +141,7 @@ func decodeFile(ctx context.Context, f io.ReaderAt, size int64, dir, path string
 	if err != nil {
 		return nil, fmt.Errorf("not an ONNX file, or a damaged one: %w", err)
 	}
-	r := &reader{dir: dir, path: path, spread: mostSpread(int(size)), written: mostStructure(int(size)), ctx: ctx, body: f, inside: map[*onnxpb.TensorProto]span{}}
+	r := &reader{dir: filepath.Dir(path), path: path, maps: maps, spread: mostSpread(int(size)), written: mostStructure(int(size)), ctx: ctx, body: f, inside: map[*onnxpb.TensorProto]span{}}
 	for i, s := range spans {
 		if s.n > 0 {
 			r.inside[m.Graph.Initializer[i]] = s

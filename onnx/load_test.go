@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pare/graph"
 	"pare/onnx/onnxpb"
@@ -39,16 +41,21 @@ func TestLoadAndDecodeAgree(t *testing.T) {
 		}
 		g, err := Load(path)
 		h, err2 := Decode(b, "")
-		if (err == nil) != (err2 == nil) {
-			t.Fatalf("%s: from a file %v, from memory %v", what, err, err2)
+		k, m, err3 := Map(context.Background(), path)
+		if (err == nil) != (err2 == nil) || (err == nil) != (err3 == nil) {
+			t.Fatalf("%s: from a file %v, from memory %v, mapped %v", what, err, err2, err3)
 		}
 		if err != nil {
 			return
 		}
 		x, err := Encode(g, Options{})
 		y, err2 := Encode(h, Options{})
-		if !bytes.Equal(x, y) {
-			t.Fatalf("%s: two networks (%v, %v)", what, err, err2)
+		z, err3 := Encode(k, Options{})
+		if !bytes.Equal(x, y) || !bytes.Equal(x, z) {
+			t.Fatalf("%s: other networks (%v, %v, %v)", what, err, err2, err3)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 	for _, g := range []*graph.Graph{all(), weighted(1)} {
@@ -69,6 +76,76 @@ func TestLoadAndDecodeAgree(t *testing.T) {
 		}
 		check("two graphs, merged", append(bytes.Clone(b), marshal(t, &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{DocString: proto.String("more")}})...))
 	}
+}
+
+// A network that is mapped has the weights of one that is read, in its file and beside it,
+// where they lie; what is written to them does not reach the files.
+func TestMap(t *testing.T) {
+	for _, o := range []Options{{}, {External: true}} {
+		path := filepath.Join(t.TempDir(), "m.onnx")
+		if err := Save(path, weighted(3), o); err != nil {
+			t.Fatal(err)
+		}
+		files := func() (all []byte) {
+			names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+			for _, n := range names {
+				b, err := os.ReadFile(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, b...)
+			}
+			return all
+		}
+		before := files()
+		g, m, err := Map(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(m.(*maps).files); n != map[bool]int{false: 1, true: 2}[o.External] {
+			t.Errorf("%+v: %d files are mapped", o, n)
+		}
+		large := 0
+		for _, n := range g.Nodes {
+			w := n.In(1).Const.F32()
+			for i, v := range w {
+				if v != 3 {
+					t.Fatalf("%+v: weight %d is %v", o, i, v)
+				}
+			}
+			w[0] = 7
+			if in(m.(*maps), w) {
+				large++
+			}
+		}
+		if large < 2 && runtime.GOOS == "linux" {
+			t.Errorf("%+v: %d weights are used as they lie", o, large)
+		}
+		if !bytes.Equal(files(), before) {
+			t.Errorf("%+v: a weight that was written to has changed the file", o)
+		}
+		if err := errors.Join(m.Close(), m.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := Map(context.Background(), t.TempDir()); err == nil {
+		t.Error("a folder is mapped")
+	}
+}
+
+// in says whether numbers lie in one of the maps.
+func in(m *maps, x []float32) bool {
+	for _, f := range m.files {
+		b, err := f.Bytes(0, f.Size())
+		if err != nil || !f.Mapped() {
+			continue
+		}
+		at, from := uintptr(unsafe.Pointer(unsafe.SliceData(x))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+		if at >= from && at < from+uintptr(len(b)) {
+			return true
+		}
+	}
+	return false
 }
 
 // What is no network is named, with the way to one; nothing waits or reads without end.

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// mapped is what f makes of each element, up to the first error.
-func mapped[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
+// transformed is what f makes of each element, up to the first error.
+func transformed[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
 	var out []B
 	for _, x := range in {
 		y, err := f(x)
@@ -57,9 +57,9 @@ func (s *graphReader) attr(p *onnxpb.AttributeProto) (graph.Attr, error) {
 			a.Strings = append(a.Strings, string(b))
 		}
 	case graph.AttrTensors:
-		a.Tensors, err = mapped(p.Tensors, s.tensor)
+		a.Tensors, err = transformed(p.Tensors, s.tensor)
 	case graph.AttrGraphs:
-		a.Graphs, err = mapped(p.Graphs, s.nested)
+		a.Graphs, err = transformed(p.Graphs, s.nested)
 	default:
 		keep = true
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	"pare/internal/mapped"
 	"pare/onnx/onnxpb"
 	"pare/tensor"
 )
@@ -18,6 +19,7 @@ type reader struct {
 	path   string                        // the model's file, "" where it is in memory
 	ctx    context.Context               // of a file
 	body   io.ReaderAt                   // the model's file
+	maps   *maps                         // of files whose contents are used as they lie; nil: they are read
 	inside map[*onnxpb.TensorProto]span  // contents that are in it
 	files  map[string]*external          // external files by name
 	packed map[*onnxpb.TensorProto]*pack // weights in the streams of the sparse form
@@ -141,6 +143,18 @@ func (r *reader) read(name string, out *tensor.Tensor, f io.ReaderAt, at span) e
 	ctx := r.ctx
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if m, ok := f.(*mapped.File); ok && m.Mapped() {
+		b, err := m.Bytes(int(at.off), int(at.n))
+		var x *tensor.Tensor
+		if err == nil {
+			x, err = tensor.View(b, out.DType, out.Shape...)
+		}
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		out.Data = x.Data
+		return nil
 	}
 	x, err := tensor.ReadRaw(source{ctx, io.NewSectionReader(f, at.off, at.n)}, out.DType, out.Shape...)
 	if err != nil {

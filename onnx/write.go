@@ -284,7 +284,7 @@ func (w *writer) attr(a *graph.Attr) (*onnxpb.AttributeProto, error) {
 			p.Tensors = append(p.Tensors, tensorProto("", t))
 		}
 	case graph.AttrGraphs:
-		p.Graphs, err = mapped(a.Graphs, w.graph)
+		p.Graphs, err = transformed(a.Graphs, w.graph)
 	default:
 		err = fmt.Errorf("attribute %q has kind %d", a.Name, a.Kind)
 	}

@@ -2,17 +2,19 @@ package tensor
 
 import (
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"unsafe"
 )
 
 // View is the tensor that FromRaw makes, over b itself where its bytes can be taken as the
 // elements: on a little-endian machine, where b begins at a multiple of an element's
-// size, and for other types than Bool and those of 4 bits. Else it is a copy.
+// size or the machine takes them from anywhere, and for other types than Bool and those of
+// 4 bits. Else it is a copy.
 func View(b []byte, d DType, shape ...int) (*Tensor, error) {
 	n, ok := Size(shape)
 	size := d.Size()
-	if !ok || size == 0 || n == 0 || n > len(b) || len(b) != n*size || !little || uintptr(unsafe.Pointer(unsafe.SliceData(b)))%uintptr(size) != 0 {
+	if !ok || size == 0 || n == 0 || n > len(b) || len(b) != n*size || !little || !anywhere && uintptr(unsafe.Pointer(unsafe.SliceData(b)))%uintptr(size) != 0 {
 		return FromRaw(b, d, shape...)
 	}
 	var data any
@@ -81,6 +83,9 @@ func bytesOf[T Elem](x []T) []byte {
 
 // little says whether this machine has the lowest byte of a number first.
 var little = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// anywhere says whether the machine reads and writes numbers at any place of the memory.
+var anywhere = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 func over[T Elem](b []byte, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)

@@ -44,6 +44,7 @@ func (c *cli) runBench(cmd *cobra.Command, files []string, q *benching) error {
 	if err != nil {
 		return err
 	}
+	c.inPlace = true
 	var gs []*graph.Graph
 	for i, f := range files {
 		read := c.load

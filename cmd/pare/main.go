@@ -153,6 +153,7 @@ type cli struct {
 	samples memory // that those of a data set may take
 	guarded bool   // the process may be ended where it takes too much memory
 	use     use    // what flags say of what a file leaves open
+	inPlace bool   // networks are run, not changed: their weights are used where they lie
 
 	languages map[string]*files.File // that were read, by their paths
 	tokens    *tokenizer.Tokenizer   // of the language model that is worked on

@@ -69,6 +69,7 @@ func (c *cli) runOnce(cmd *cobra.Command, name string, q *running) error {
 	if o.Freeze = true; c.memory == 0 { // the file need not be trusted
 		o.Most = untrusted
 	}
+	c.inPlace = true
 	g, err := c.file(name)
 	if err != nil {
 		return err

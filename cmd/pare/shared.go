@@ -68,7 +68,13 @@ func (c *cli) file(path string) (*graph.Graph, error) {
 	if err == nil && st.IsDir() {
 		return nil, fmt.Errorf("%s is a folder without a config.json: it holds no language model, and networks are files", path)
 	}
-	return await(c.ctx, func() (*graph.Graph, error) { return onnx.LoadContext(c.ctx, path) })
+	return await(c.ctx, func() (*graph.Graph, error) {
+		if c.inPlace {
+			g, _, err := onnx.Map(c.ctx, path) // until the process ends
+			return g, err
+		}
+		return onnx.LoadContext(c.ctx, path)
+	})
 }
 
 // load reads a network, makes it ready (see model.Prepare), and says what that took.

@@ -26,11 +26,22 @@ type File struct {
 // the memory where it does not hand out more than it has: then it is read in pieces.
 func Open(path string) (*File, error) { return open(path, private) }
 
-func open(path string, by func(f *os.File, size int) ([]byte, error)) (*File, error) {
+// Of is Open for a file that is open. It is closed with what Of gives, and where Of
+// returns an error.
+func Of(file *os.File) (*File, error) { return of(file, private) }
+
+type mapping func(f *os.File, size int) ([]byte, error)
+
+func open(path string, by mapping) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	return of(file, by)
+}
+
+func of(file *os.File, by mapping) (*File, error) {
+	path := file.Name()
 	info, err := file.Stat()
 	switch {
 	case err != nil:
@@ -51,6 +62,9 @@ func open(path string, by func(f *os.File, size int) ([]byte, error)) (*File, er
 	}
 	return f, nil
 }
+
+// Mapped says whether the file is mapped.
+func (f *File) Mapped() bool { return f.memory != nil }
 
 // Path is the path by which the file was opened.
 func (f *File) Path() string { return f.path }
