@@ -25,6 +25,7 @@ func works(dir, python string) []work {
 	all = append(all, convolutions()...)
 	all = append(all, training()...)
 	all = append(all, inference(dir)...)
+	all = append(all, opening(dir)...)
 	all = append(all, sparse(dir)...)
 	all = append(all, layers(dir)...)
 	all = append(all, patterned()...)
