@@ -84,6 +84,12 @@ var _ = register(
 			}
 			return nil
 		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in[0]) < 2 {
+				return nil // Eval says what it makes of it
+			}
+			return fitsVectors(in, in[0][1], 1, 2, 3, 4)
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			if n.Int("training_mode", 0) != 0 {
 				return evalNormTrainingMode(n, in)

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -28,14 +29,22 @@ func normAxes(n *graph.Node, rank int) []int {
 	return out
 }
 
+// fitsRow returns an error where a parameter cannot be repeated over the normalised axes.
+func fitsRow(p, row []int) error {
+	if s, err := broadcastInts(p, row); err != nil || !slices.Equal(s, row) {
+		return fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p, row)
+	}
+	return nil
+}
+
 // repeated broadcasts a parameter to the shape of the normalised axes.
 func repeated(p *tensor.Tensor, row []int) ([]float64, error) {
 	f, err := floats(p)
 	if err != nil {
 		return nil, err
 	}
-	if s, err := broadcastInts(p.Shape, row); err != nil || !slices.Equal(s, row) {
-		return nil, fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p.Shape, row)
+	if err := fitsRow(p.Shape, row); err != nil {
+		return nil, err
 	}
 	out := make([]float64, prod(row))
 	odometer(row, broadcastStrides(p.Shape, row), func(i, off int) { out[i] = f[off] })
@@ -95,6 +104,21 @@ var _ = register(
 			}
 			c.Out(1, x.DType, s)
 			c.Out(2, x.DType, s)
+			return nil
+		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in) < 2 || in[1] == nil {
+				return errors.New("input 1, the scale, is missing")
+			}
+			row := in[0][len(in[0])-len(normAxes(n, len(in[0]))):]
+			for _, p := range in[1:] {
+				if p == nil {
+					continue
+				}
+				if err := fitsRow(p, row); err != nil {
+					return err
+				}
+			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
