@@ -56,6 +56,7 @@ func TestQuantize(t *testing.T) {
 		{2, "give --data", []string{"-o", at("x.onnx")}},
 		{2, "--max-drop measures on data", []string{"-o", at("x.onnx"), "--mode", "dynamic", "--max-drop", "1"}},
 		{2, "give --qat", []string{"-o", at("x.onnx"), "--data", "digits", "--epochs", "2"}},
+		{2, "give --qat", []string{"-o", at("x.onnx"), "--data", "digits", "--lr", "0.1"}},
 		{2, "--ranges", []string{"-o", at("x.onnx"), "--data", "digits", "--ranges", "widest"}},
 		{2, "--samples", []string{"-o", at("x.onnx"), "--data", "digits", "--samples", "3"}},
 		{2, "--bits 3", []string{"-o", at("x.onnx"), "--mode", "weights", "--bits", "3"}},
