@@ -88,6 +88,9 @@ func (a *Access) shown() string {
 	var out []string
 	for s := range strings.SplitSeq(a.URL, ",") {
 		if u, err := url.Parse(strings.TrimSpace(s)); err == nil {
+			if _, both := u.User.Password(); u.User != nil && !both { // a token
+				u.User = url.User("xxxxx")
+			}
 			s = u.Redacted()
 		}
 		out = append(out, s)
