@@ -77,7 +77,12 @@ func (a *Access) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 		opts = append(opts, nats.ClientCert(a.Cert, a.Key))
 	}
 	nc, err := nats.Connect(a.URL, opts...)
-	if err != nil {
+	switch {
+	case errors.Is(err, nats.ErrNoServers):
+		return nil, fmt.Errorf("queue %s: nobody answers there: is the address right, the queue open, and its port let through? (%w)", a.shown(), err)
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("queue %s: it does not take the credential, or wants one (%w)", a.shown(), err)
+	case err != nil:
 		return nil, fmt.Errorf("queue %s: %w", a.shown(), err)
 	}
 	return nc, nil
