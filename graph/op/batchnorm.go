@@ -80,7 +80,11 @@ var _ = register(
 			}
 			c.Out(0, x.DType, x.Shape)
 			for i := 1; i < len(c.Node.Outputs); i++ {
-				c.Out(i, c.DType(3), c.Shape(3))
+				s := c.Shape(3)
+				if len(x.Shape) > 1 {
+					s = x.Shape[1:2]
+				}
+				c.Out(i, c.DType(3), s)
 			}
 			return nil
 		},

@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -126,11 +125,11 @@ func fitsConv(n *graph.Node, in [][]int) error {
 	return fitsVectors(in, c.co, 2)
 }
 
-// fitsVectors returns an error where inputs, if they are given, are not vectors of c
-// numbers.
+// fitsVectors returns an error where inputs, if they are given, are not c numbers, in
+// whatever shape.
 func fitsVectors(in [][]int, c int, at ...int) error {
 	for _, i := range at {
-		if i < len(in) && in[i] != nil && !slices.Equal(in[i], []int{c}) {
+		if i < len(in) && in[i] != nil && prod(in[i]) != c {
 			return fmt.Errorf("input %d of shape %v does not fit %d channels", i, in[i], c)
 		}
 	}

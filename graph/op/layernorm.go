@@ -29,9 +29,17 @@ func normAxes(n *graph.Node, rank int) []int {
 	return out
 }
 
+// unled is a shape without the ones in front that a longer one than the normalised axes has.
+func unled(p, row []int) []int {
+	for len(p) > len(row) && p[0] == 1 {
+		p = p[1:]
+	}
+	return p
+}
+
 // fitsRow returns an error where a parameter cannot be repeated over the normalised axes.
 func fitsRow(p, row []int) error {
-	if s, err := broadcastInts(p, row); err != nil || !slices.Equal(s, row) {
+	if s, err := broadcastInts(unled(p, row), row); err != nil || !slices.Equal(s, row) {
 		return fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p, row)
 	}
 	return nil
@@ -47,7 +55,7 @@ func repeated(p *tensor.Tensor, row []int) ([]float64, error) {
 		return nil, err
 	}
 	out := make([]float64, prod(row))
-	odometer(row, broadcastStrides(p.Shape, row), func(i, off int) { out[i] = f[off] })
+	odometer(row, broadcastStrides(unled(p.Shape, row), row), func(i, off int) { out[i] = f[off] })
 	return out, nil
 }
 
