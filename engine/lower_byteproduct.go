@@ -22,6 +22,9 @@ func byteGemm(l *lowering, n *graph.Node) bool {
 	}
 	s := w.v.Const.Shape
 	k, cols := s[tb], s[1-tb]
+	if c := n.In(2); c != nil && !isTail(dims(c), dims(n.Out(0))) { // a number for each row
+		return false
+	}
 	b, ok := l.biasOf(n.In(2), x, &w, cols)
 	if !ok {
 		return false

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"pare/graph"
 	"pare/graph/op"
 	"pare/internal/kernel"
@@ -27,6 +29,9 @@ func slid(win *op.Window, x, w []int) (kernel.Conv, *depth, bool) {
 		if min(win.Begin[i], win.End[i]) < 0 {
 			return kernel.Conv{}, nil, false
 		}
+	}
+	if slices.Contains(x, 0) || slices.Contains(w, 0) {
+		return kernel.Conv{}, nil, false
 	}
 	c := convOf(x[0], x[1], w[0], x[2:], win)
 	if len(x) < 5 {
@@ -96,7 +101,7 @@ func lowerConv(l *lowering, n *graph.Node) (done bool, why string) {
 }
 
 func noConvolution(x, w *graph.Value) (done bool, why string) {
-	return no("a convolution of %v by %v: kernels take one to three spatial axes, and no negative padding", x.Shape, w.Shape)
+	return no("a convolution of %v by %v: kernels take one to three spatial axes, something to compute, and no negative padding", x.Shape, w.Shape)
 }
 
 func convName(g *kernel.Conv) string {

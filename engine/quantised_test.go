@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"pare/engine"
+	"pare/graph"
 	"pare/graph/op"
 	"pare/internal/kernel"
 	"pare/internal/randnet"
@@ -159,6 +161,34 @@ func TestQuantisedGeneric(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// What a Gemm of bytes adds is a number for each column, for each row, or for each place.
+func TestQuantisedGemmAddend(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, shape := range [][]int{{4}, {1, 4}, {4, 1}, {4, 4}, {1}, {}} {
+		for trans := range 2 {
+			g := graph.New("gemm", 21)
+			x := &graph.Value{Name: "x", DType: tensor.Float32, Shape: graph.Dims(4, 6)}
+			g.Inputs = []*graph.Value{x}
+			b := op.NewBuilder(g, "v")
+			s, z := b.Const(tensor.Scalar(float32(.05))), b.Const(tensor.Scalar(uint8(100)))
+			w := tensor.New(tensor.Int8, 6, 4)
+			if trans == 1 {
+				w = tensor.New(tensor.Int8, 4, 6)
+			}
+			for i := range tensor.Of[int8](w) {
+				tensor.Of[int8](w)[i] = int8(r.IntN(255) - 127)
+			}
+			back := b.Op("DequantizeLinear", b.Op("QuantizeLinear", x, s, z), s, z)
+			y := b.Attr("Gemm", []graph.Attr{graph.MakeAttr("transB", trans)}, back, b.Op("DequantizeLinear", b.Const(w), s), b.Const(noise(r, 0, shape...)))
+			if b.Err() != nil {
+				t.Fatal(b.Err())
+			}
+			g.Outputs = []*graph.Value{y}
+			against(t, g, map[string]*tensor.Tensor{"x": noise(r, 0, 4, 6)}, false)
 		}
 	}
 }

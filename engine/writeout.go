@@ -40,7 +40,7 @@ func writeOut(g *graph.Graph) error {
 	changed, left := false, int64(maxUnpacked)
 	for _, n := range append([]*graph.Node{}, g.Nodes...) {
 		known := n.Domain == "" && WritesOut(n.Op) || unpacks(n, &left)
-		if !known || otherFloat(n) != nil || !sized(n) || tooLong(n) {
+		if !known || otherFloat(n) != nil || !sized(n) || empty(n) || tooLong(n) {
 			continue
 		}
 		// An operator of a form that is not written out runs by its definition.
@@ -67,6 +67,17 @@ func sized(n *graph.Node) bool {
 		}
 	}
 	return true
+}
+
+// empty says whether there is nothing to compute, or nothing to compute it of: parts of an
+// operator need not be defined there.
+func empty(n *graph.Node) bool {
+	for _, v := range []*graph.Value{n.In(0), n.In(1), n.Out(0)} {
+		if v != nil && sizeOf(v) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func tooLong(n *graph.Node) bool {

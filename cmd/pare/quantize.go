@@ -109,8 +109,10 @@ func (c *cli) quantizeJob(cmd *cobra.Command, name string, q *quantising, own *o
 	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
 	if !q.settings.QAT {
 		j.Recipe.Epochs = 0
-		if cmd.Flags().Changed("epochs") && q.recipe.Epochs > 0 {
-			return nil, usage("--epochs %d is for training with rounding: give --qat", q.recipe.Epochs)
+		for _, name := range []string{"epochs", "batch", "sampler", "lr", "schedule", "optimizer", "momentum", "decay", "smoothing", "clip", "on-explosion", "keep-epoch", "crop", "flip"} {
+			if f := cmd.Flags().Lookup(name); f.Changed && !(name == "epochs" && q.recipe.Epochs == 0) {
+				return nil, usage("--%s %s is for training with rounding: give --qat", name, f.Value)
+			}
 		}
 	}
 	if cmd.Flags().Changed("max-drop") {

@@ -22,6 +22,7 @@ func TestQuantize(t *testing.T) {
 		{"-o", at("static.onnx"), "--data", "digits?n=600", "--ranges", "percentile:99.9", "--max-drop", "5"},
 		{"-o", at("qat.pare"), "--data", "digits?n=600", "--qat", "--epochs", "1", "--batch", "32", "--lr", "0.01"},
 		{"-o", at("dynamic.onnx"), "--mode", "dynamic"},
+		{"-o", at("within.onnx"), "--mode", "dynamic", "--data", "digits?n=600", "--max-drop", "5"},
 		{"-o", at("four.onnx"), "--mode", "weights", "--bits", "4", "--group", "16"},
 	} {
 		out := ok(t, append([]string{"model", "quantize", at("n.onnx"), "--json", "--no-bench"}, args...)...)
@@ -55,8 +56,13 @@ func TestQuantize(t *testing.T) {
 		{2, "give --data", []string{"-o", at("x.onnx")}},
 		{2, "--max-drop measures on data", []string{"-o", at("x.onnx"), "--mode", "dynamic", "--max-drop", "1"}},
 		{2, "give --qat", []string{"-o", at("x.onnx"), "--data", "digits", "--epochs", "2"}},
+		{2, "give --qat", []string{"-o", at("x.onnx"), "--data", "digits", "--lr", "0.1"}},
 		{2, "--ranges", []string{"-o", at("x.onnx"), "--data", "digits", "--ranges", "widest"}},
 		{2, "--samples", []string{"-o", at("x.onnx"), "--data", "digits", "--samples", "3"}},
+		{2, "--bits 3", []string{"-o", at("x.onnx"), "--mode", "weights", "--bits", "3"}},
+		{2, "--bits is of --mode weights", []string{"-o", at("x.onnx"), "--data", "digits", "--bits", "4"}},
+		{2, "--group is of --mode weights", []string{"-o", at("x.onnx"), "--mode", "dynamic", "--group", "64"}},
+		{2, "--equalise is of --mode static", []string{"-o", at("x.onnx"), "--mode", "dynamic", "--equalise"}},
 		{1, "matches no weight", []string{"-o", at("x.onnx"), "--mode", "dynamic", "--exclude", "nobody"}},
 	} {
 		status, _, said := pare(t, append([]string{"model", "quantize", at("n.onnx"), "--no-bench"}, c.args...)...)

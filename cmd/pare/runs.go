@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ func (c *cli) kept(cmd *cobra.Command) (*runs.Store, error) {
 	}
 	if dir == "" {
 		return nil, usage("no runs are kept, for %s is %s: give --runs DIR", runsEnv, noRuns)
+	}
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return nil, usage("--runs %s is a file; a folder is needed", dir)
 	}
 	return runs.NewStore(dir)
 }

@@ -46,9 +46,12 @@ encrypted: put something that speaks TLS before it, and give the name that it is
 }
 
 func (c *cli) runServe(cmd *cobra.Command, q *serving) error {
-	host, _, err := tcp.SplitHostPort(q.addr)
+	host, port, err := tcp.SplitHostPort(q.addr)
 	if err != nil {
 		return usage("--address %s: %v; such as 127.0.0.1:7300 is needed", q.addr, err)
+	}
+	if n, err := tcp.LookupPort("tcp", port); err != nil || n < 0 {
+		return usage("--address %s: the port is a number up to 65535", q.addr)
 	}
 	ip := tcp.ParseIP(host)
 	local := host == "localhost" || ip != nil && ip.IsLoopback()

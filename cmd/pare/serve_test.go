@@ -127,6 +127,7 @@ func TestServeRefused(t *testing.T) {
 	}{
 		{"with a token only", []string{"--address", "0.0.0.0:0"}}, {"with a token only", []string{"--address", ":0"}}, {"with a token only", []string{"--address", "example.org:0"}}, {"with a token only", []string{"--address", "[::]:0"}},
 		{"--address here", []string{"--address", "here"}}, {"--token-file", []string{"--token-file", filepath.Join(dir, "none")}}, {"is empty", []string{"--token-file", empty}}, {"--runs is empty", []string{"--runs", ""}}, {"takes no", []string{"more"}},
+		{"is a file; a folder is needed", []string{"--runs", empty}}, {"up to 65535", []string{"--address", "127.0.0.1:99999"}},
 	} {
 		if status, _, said := pare(t, append([]string{"serve"}, c.args...)...); status != 2 || !strings.Contains(said, c.want) {
 			t.Errorf("%v: %d %s, want status 2 and something with %q", c.args, status, said, c.want)

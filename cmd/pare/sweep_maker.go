@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,14 +28,21 @@ func (q *sweeping) settleQueue() error {
 	case q.join.access.URL != "":
 		return q.join.settle()
 	case q.listen == "":
+		if name := q.join.given(); name != "" {
+			return usage("--%s is for a queue: give --listen or --nats", name)
+		}
 		return nil
 	}
 	o, err := q.server()
 	if err != nil {
 		return err
 	}
-	if err := o.Check(); err != nil {
+	err = o.Check()
+	switch {
+	case errors.Is(err, queue.ErrAnonymous):
 		return usage("--listen: %v: give --token-file, or PARE_TOKEN", err)
+	case err != nil:
+		return usage("--listen: %v", err)
 	}
 	return nil
 }

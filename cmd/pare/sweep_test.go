@@ -190,7 +190,12 @@ func TestSweepWrong(t *testing.T) {
 		{"", "", "--listen 0.0.0.0:4222", "no credential is asked for"},
 		{"", "", "--nats nats://10.0.0.1:4222", "no credential is given"},
 		{"", "", "--listen 127.0.0.1:0 --creds x", "--creds is for --nats"},
-		{"", "", "--listen nowhere", "such as 127.0.0.1:4222 is needed"},
+		{"", "", "--listen nowhere", "such as 127.0.0.1:4222 is needed\n"},
+		{"", "", "--listen 127.0.0.1:99999", "the port is a number up to 65535"},
+		{"", "", "--token-file x", "--token-file is for a queue: give --listen or --nats"},
+		{"", "", "--tls-ca x", "--tls-ca is for a queue"},
+		{"", "", "--nats nats://127.0.0.1:1 --tls-key x", "--tls-cert and --tls-key go together"},
+		{"", "", "--nats nats://127.0.0.1:1", "nobody answers there"},
 	} {
 		dir := t.TempDir()
 		path := sweepFile(t, dir, strings.Replace(sweepText, c.old, c.new, 1))

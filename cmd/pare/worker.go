@@ -34,8 +34,21 @@ func (q *joining) flags(f *pflag.FlagSet, nats string) {
 	f.StringVar(&q.access.Key, "tls-key", "", "key of that certificate, a PEM file")
 }
 
+// given is the name of a flag that says how a queue is joined; "": there is none.
+func (q *joining) given() string {
+	for _, f := range []struct{ name, value string }{{"token-file", q.token}, {"creds", q.access.Creds}, {"tls-ca", q.access.CA}, {"tls-cert", q.access.Cert}, {"tls-key", q.access.Key}} {
+		if f.value != "" {
+			return f.name
+		}
+	}
+	return ""
+}
+
 // settle reads the token, and checks what is given.
 func (q *joining) settle() (err error) {
+	if (q.access.Cert == "") != (q.access.Key == "") {
+		return usage("--tls-cert and --tls-key go together")
+	}
 	if q.access.Token, err = secretOf(q.token); err != nil {
 		return err
 	}

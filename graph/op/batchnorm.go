@@ -80,9 +80,19 @@ var _ = register(
 			}
 			c.Out(0, x.DType, x.Shape)
 			for i := 1; i < len(c.Node.Outputs); i++ {
-				c.Out(i, c.DType(3), c.Shape(3))
+				s := c.Shape(3)
+				if len(x.Shape) > 1 {
+					s = x.Shape[1:2]
+				}
+				c.Out(i, c.DType(3), s)
 			}
 			return nil
+		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in[0]) < 2 {
+				return nil // Eval says what it makes of it
+			}
+			return fitsVectors(in, in[0][1], 1, 2, 3, 4)
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			if n.Int("training_mode", 0) != 0 {

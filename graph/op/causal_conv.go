@@ -28,13 +28,25 @@ func inferCausal(c *Infer) error {
 	return nil
 }
 
+// fitsCausal is Fits.
+func fitsCausal(_ *graph.Node, in [][]int) error {
+	x, w := in[0], in[1]
+	if len(x) != 3 || len(w) != 3 || w[0] != x[1] || w[1] != 1 || w[2] < 1 {
+		return fmt.Errorf("input %v and kernel %v do not go together", x, w)
+	}
+	if want := []int{x[0], x[1], w[2] - 1}; len(in) > 3 && in[3] != nil && !slices.Equal(in[3], want) {
+		return fmt.Errorf("a state of %v, %v is needed", in[3], want)
+	}
+	return fitsVectors(in, x[1], 2)
+}
+
 var _ = register(
-	Def{Name: "CausalConvWithState", Infer: inferCausal,
+	Def{Name: "CausalConvWithState", Infer: inferCausal, Fits: fitsCausal,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-			x, w := in[0].Shape, in[1].Shape
-			if len(x) != 3 || len(w) != 3 || w[0] != x[1] || w[1] != 1 || w[2] < 1 {
-				return nil, fmt.Errorf("input %v and kernel %v do not go together", x, w)
+			if err := fitsCausal(n, shapesOf(in)); err != nil {
+				return nil, err
 			}
+			x, w := in[0].Shape, in[1].Shape
 			k, long := w[2], x[2]+w[2]-1
 			var f [4][]float64
 			for i := range f {
@@ -44,9 +56,6 @@ var _ = register(
 						return nil, err
 					}
 				}
-			}
-			if f[2] != nil && len(f[2]) != x[1] || f[3] != nil && len(f[3]) != x[0]*x[1]*(k-1) {
-				return nil, fmt.Errorf("a bias of %d and a state of %d for input %v", len(f[2]), len(f[3]), x)
 			}
 			silu, err := swished(n)
 			if err != nil {

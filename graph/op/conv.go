@@ -116,10 +116,30 @@ func convMACs(y, w graph.Shape) int64 {
 	return int64(y.Size(0, len(y)).Times(w.Size(1, len(w))).Mul)
 }
 
+// fitsConv is Fits of a convolution.
+func fitsConv(n *graph.Node, in [][]int) error {
+	c, err := convOf(n, in[0], in[1])
+	if err != nil {
+		return err
+	}
+	return fitsVectors(in, c.co, 2)
+}
+
+// fitsVectors returns an error where inputs, if they are given, are not c numbers, in
+// whatever shape.
+func fitsVectors(in [][]int, c int, at ...int) error {
+	for _, i := range at {
+		if i < len(in) && in[i] != nil && prod(in[i]) != c {
+			return fmt.Errorf("input %d of shape %v does not fit %d channels", i, in[i], c)
+		}
+	}
+	return nil
+}
+
 func (c *convCase) shape() []int { return append([]int{c.n, c.co}, c.out...) }
 
 var _ = register(
-	Def{Name: "Conv", Infer: inferConv,
+	Def{Name: "Conv", Infer: inferConv, Fits: fitsConv,
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			c, err := convOf(n, in[0].Shape, in[1].Shape)
 			if err != nil {

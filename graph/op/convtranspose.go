@@ -125,6 +125,13 @@ func (w *Window) explicit() []graph.Attr {
 }
 
 var _ = register(Def{Name: "ConvTranspose", Infer: inferConvTranspose,
+	Fits: func(n *graph.Node, in [][]int) error {
+		c, err := transposedOf(n, in[0], in[1])
+		if err != nil {
+			return err
+		}
+		return fitsVectors(in, c.ci, 2)
+	},
 	Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		c, err := transposedOf(n, in[0].Shape, in[1].Shape)
 		if err != nil {

@@ -116,6 +116,17 @@ func deformArgs(n *graph.Node, in []*tensor.Tensor) (*deformCase, [5][]float64, 
 
 var _ = register(
 	Def{Name: "DeformConv", Infer: inferDeform,
+		Fits: func(n *graph.Node, in [][]int) error {
+			var mask []int
+			if len(in) > 4 {
+				mask = in[4]
+			}
+			d, err := deformOf(n, in[0], in[1], in[2], mask)
+			if err != nil {
+				return err
+			}
+			return fitsVectors(in, d.co, 3)
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			d, f, err := deformArgs(n, in)
 			if err != nil {

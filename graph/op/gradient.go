@@ -153,14 +153,19 @@ func Expand(g *graph.Graph, n *graph.Node) error {
 	if n.Name == "" { // names are a matter of files
 		b.Stem = n.Op
 	}
-	outs, err := d.Decompose(b, n)
-	if err == nil {
-		err = b.Err()
+	var outs []*graph.Value
+	err := safely(func() (err error) {
+		outs, err = d.Decompose(b, n)
+		return err
+	})
+	if e := b.Err(); e != nil { // what came after it leant on it
+		err = e
 	}
 	if err == nil && len(outs) < len(n.Outputs) {
 		err = fmt.Errorf("it gives %d of the node's %d outputs", len(outs), len(n.Outputs))
 	}
 	if err != nil {
+		g.Nodes = g.Nodes[:first]
 		return fmt.Errorf("decomposition of %w", at(n, err))
 	}
 	fresh := map[*graph.Value]bool{}

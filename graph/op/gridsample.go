@@ -206,6 +206,10 @@ var _ = register(
 			c.Out(0, x.DType, append(append(graph.Shape{}, x.Shape[:2]...), g.Shape[1:len(g.Shape)-1]...))
 			return nil
 		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			_, err := gridOf(n, in[0], in[1])
+			return err
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			c, err := gridOf(n, in[0].Shape, in[1].Shape)
 			if err != nil {

@@ -72,6 +72,9 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 	if err := safely(func() error { return d.Infer(c) }); err != nil {
 		return at(n, err)
 	}
+	if err := safely(func() error { return fits(d, n) }); err != nil {
+		return at(n, err)
+	}
 	c.follow(d)
 	// What cannot be told, behind an operator that is not known, is as the file says: types,
 	// and the shapes of outputs, which do not change when a network is cut.
@@ -84,6 +87,36 @@ func inferNode(g *graph.Graph, n *graph.Node, dims map[*graph.Value][]graph.Dim)
 		}
 	}
 	return nil
+}
+
+// fits asks what a definition demands of the shapes of its inputs, once all are known.
+func fits(d *Def, n *graph.Node) error {
+	if d.Fits == nil {
+		return nil
+	}
+	in := make([][]int, len(n.Inputs))
+	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		s, ok := v.Shape.Ints()
+		if !ok {
+			return nil
+		}
+		in[i] = append([]int{}, s...)
+	}
+	return d.Fits(n, in)
+}
+
+// shapesOf are the shapes of tensors as Fits takes them.
+func shapesOf(in []*tensor.Tensor) [][]int {
+	out := make([][]int, len(in))
+	for i, t := range in {
+		if t != nil {
+			out[i] = append([]int{}, t.Shape...)
+		}
+	}
+	return out
 }
 
 // safely turns a panic of a definition that met inputs or attributes of an

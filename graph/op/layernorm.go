@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -28,17 +29,33 @@ func normAxes(n *graph.Node, rank int) []int {
 	return out
 }
 
+// unled is a shape without the ones in front that a longer one than the normalised axes has.
+func unled(p, row []int) []int {
+	for len(p) > len(row) && p[0] == 1 {
+		p = p[1:]
+	}
+	return p
+}
+
+// fitsRow returns an error where a parameter cannot be repeated over the normalised axes.
+func fitsRow(p, row []int) error {
+	if s, err := broadcastInts(unled(p, row), row); err != nil || !slices.Equal(s, row) {
+		return fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p, row)
+	}
+	return nil
+}
+
 // repeated broadcasts a parameter to the shape of the normalised axes.
 func repeated(p *tensor.Tensor, row []int) ([]float64, error) {
 	f, err := floats(p)
 	if err != nil {
 		return nil, err
 	}
-	if s, err := broadcastInts(p.Shape, row); err != nil || !slices.Equal(s, row) {
-		return nil, fmt.Errorf("a parameter of shape %v does not fit the normalised axes %v", p.Shape, row)
+	if err := fitsRow(p.Shape, row); err != nil {
+		return nil, err
 	}
 	out := make([]float64, prod(row))
-	odometer(row, broadcastStrides(p.Shape, row), func(i, off int) { out[i] = f[off] })
+	odometer(row, broadcastStrides(unled(p.Shape, row), row), func(i, off int) { out[i] = f[off] })
 	return out, nil
 }
 
@@ -95,6 +112,21 @@ var _ = register(
 			}
 			c.Out(1, x.DType, s)
 			c.Out(2, x.DType, s)
+			return nil
+		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in) < 2 || in[1] == nil {
+				return errors.New("input 1, the scale, is missing")
+			}
+			row := in[0][len(in[0])-len(normAxes(n, len(in[0]))):]
+			for _, p := range in[1:] {
+				if p == nil {
+					continue
+				}
+				if err := fitsRow(p, row); err != nil {
+					return err
+				}
+			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -73,6 +74,12 @@ var _ = register(
 	// InstanceNormalization: each channel of each sample to mean 0 and variance 1
 	// (Ulyanov et al. 2016).
 	Def{Name: "InstanceNormalization", Infer: inferNorm,
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in) < 3 || in[1] == nil || in[2] == nil {
+				return errors.New("scale or bias is missing")
+			}
+			return fitsVectors(in, in[0][1], 1, 2)
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			x, p, c, k, err := channelArgs(in[0], in[1:3])
 			if err != nil {
@@ -96,6 +103,19 @@ var _ = register(
 	// GroupNormalization: each group of channels of each sample to mean 0 and
 	// variance 1 (Wu & He 2018).
 	Def{Name: "GroupNormalization", Infer: inferNorm,
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in) < 3 || in[1] == nil || in[2] == nil {
+				return errors.New("scale or bias is missing")
+			}
+			groups, each, err := groupsOf(n, in[0][1], in[1])
+			if err != nil {
+				return err
+			}
+			if each {
+				groups = in[0][1]
+			}
+			return fitsVectors(in, groups, 1, 2)
+		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 			x, _, c, k, err := channelled(in[0])
 			if err != nil {
@@ -164,6 +184,15 @@ var _ = register(
 				}
 			}
 			c.Out(0, c.DType(1), x.Shape)
+			return nil
+		},
+		Fits: func(n *graph.Node, in [][]int) error {
+			if len(in) < 2 || in[1] == nil {
+				return errors.New("input 1, the scale, is missing")
+			}
+			if s, err := broadcastInts(in[0], in[1]); err != nil || !slices.Equal(s, in[0]) {
+				return fmt.Errorf("scale %v does not fit %v", in[1], in[0])
+			}
 			return nil
 		},
 		Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {

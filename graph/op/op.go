@@ -28,6 +28,11 @@ type Def struct {
 	// Infer sets type and shape of every output from those of the inputs.
 	Infer func(c *Infer) error
 
+	// Fits returns an error where the shapes of the inputs, which are known, or the
+	// attributes are none that Eval takes: kernels lean on that. in holds nil where an input
+	// is left out. It is asked after Infer; nil takes all that Infer takes.
+	Fits func(n *graph.Node, in [][]int) error
+
 	// Eval computes the outputs in plain Go, for every type that the operator
 	// admits, float64 included. in holds nil where an input is left out. It is
 	// the definition that fast kernels are tested against, so it is written for

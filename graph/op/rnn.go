@@ -232,9 +232,9 @@ func rnnMACs(n *graph.Node) int64 {
 }
 
 var _ = register(
-	Def{Name: "RNN", Infer: inferRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
-	Def{Name: "GRU", Infer: inferRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
-	Def{Name: "LSTM", Infer: inferRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
+	Def{Name: "RNN", Infer: inferRNN, Fits: fitsRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
+	Def{Name: "GRU", Infer: inferRNN, Fits: fitsRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
+	Def{Name: "LSTM", Infer: inferRNN, Fits: fitsRNN, Eval: evalRNN, Decompose: expandRNN, MACs: rnnMACs},
 )
 
 // rnnStrides gives the place of a step, sample and direction in
@@ -273,45 +273,47 @@ type rnnArgs struct {
 	state                        []int // shape of the states
 }
 
-func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
+// rnnForm is what the shapes of a recurrent node's inputs, and its attributes, say.
+func rnnForm(n *graph.Node, in [][]int) (*rnnArgs, error) {
 	x, w, r := in[0], in[1], in[2]
-	if x.Rank() != 3 || w.Rank() != 3 || r.Rank() != 3 {
-		return nil, fmt.Errorf("input %v and weights %v and %v must be of rank 3", x.Shape, w.Shape, r.Shape)
+	if len(x) != 3 || len(w) != 3 || len(r) != 3 {
+		return nil, fmt.Errorf("input %v and weights %v and %v must be of rank 3", x, w, r)
 	}
-	h := r.Shape[2]
+	h := r[2]
 	cells, err := cellsOf(n, h)
 	if err != nil {
 		return nil, err
 	}
-	a := &rnnArgs{cells: cells, features: x.Shape[2], size: h, gates: gatesOf[n.Op] * h,
-		at: rnnStrides{t: x.Shape[0], b: x.Shape[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}}
+	a := &rnnArgs{cells: cells, features: x[2], size: h, gates: gatesOf[n.Op] * h,
+		at: rnnStrides{t: x[0], b: x[1], dirs: len(cells), batchFirst: n.Int("layout", 0)}}
 	a.state = []int{a.at.dirs, a.at.b, h}
 	if a.at.batchFirst != 0 {
 		a.at.t, a.at.b = a.at.b, a.at.t
 		a.state = []int{a.at.b, a.at.dirs, h}
 	}
-	for _, f := range []struct {
-		i     int
-		to    *[]float64
-		shape []int // nil: any
-	}{
-		{0, &a.x, nil},
-		{1, &a.w, []int{a.at.dirs, a.gates, a.features}},
-		{2, &a.r, []int{a.at.dirs, a.gates, h}},
-		{3, &a.bias, []int{a.at.dirs, 2 * a.gates}},
-		{5, &a.h0, a.state},
-		{6, &a.s0, a.state},
-		{7, &a.peeps, []int{a.at.dirs, 3 * h}},
-	} {
-		t := arg(in, f.i)
-		if t == nil {
-			continue
+	for i, want := range [][]int{1: {a.at.dirs, a.gates, a.features}, 2: {a.at.dirs, a.gates, h}, 3: {a.at.dirs, 2 * a.gates}, 4: {a.at.b}, 5: a.state, 6: a.state, 7: {a.at.dirs, 3 * h}} {
+		if i > 0 && i < len(in) && in[i] != nil && !slices.Equal(in[i], want) {
+			return nil, fmt.Errorf("input %d is %v, %v is needed", i, in[i], want)
 		}
-		if f.shape != nil && !slices.Equal(t.Shape, f.shape) {
-			return nil, fmt.Errorf("input %d is %v, %v is needed", f.i, t.Shape, f.shape)
-		}
-		if *f.to, err = floats(t); err != nil {
-			return nil, err
+	}
+	return a, nil
+}
+
+func fitsRNN(n *graph.Node, in [][]int) error {
+	_, err := rnnForm(n, in)
+	return err
+}
+
+func rnnArgsOf(n *graph.Node, in []*tensor.Tensor) (*rnnArgs, error) {
+	a, err := rnnForm(n, shapesOf(in))
+	if err != nil {
+		return nil, err
+	}
+	for i, to := range map[int]*[]float64{0: &a.x, 1: &a.w, 2: &a.r, 3: &a.bias, 5: &a.h0, 6: &a.s0, 7: &a.peeps} {
+		if t := arg(in, i); t != nil {
+			if *to, err = floats(t); err != nil {
+				return nil, err
+			}
 		}
 	}
 	a.lens, err = intsOf(arg(in, 4))

@@ -52,25 +52,40 @@ func (r *rotaryCase) row(b, h, t int) int {
 	return ((b*r.heads+h)*r.t + t) * r.d
 }
 
+// fits returns an error where caches, or positions, which may be nil, are not those of the
+// samples.
+func (r *rotaryCase) fits(cos, sin, ids []int) error {
+	half := r.turned / 2
+	switch {
+	case !slices.Equal(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half:
+		return fmt.Errorf("caches %v and %v, whose rows must have %d elements", cos, sin, half)
+	case ids == nil && !slices.Equal(cos, []int{r.b, r.t, half}):
+		return fmt.Errorf("cache %v, [%d %d %d] is needed where no positions are given", cos, r.b, r.t, half)
+	case ids != nil && (len(cos) != 2 || !slices.Equal(ids, []int{r.b, r.t})):
+		return fmt.Errorf("positions %v do not fit %d samples of %d steps", ids, r.b, r.t)
+	}
+	return nil
+}
+
 // angles gives the row of the caches for each sample and position.
 func (r *rotaryCase) angles(cos, sin []int, ids *tensor.Tensor) ([]int, error) {
-	half := r.turned / 2
-	out := make([]int, r.b*r.t)
-	if !slices.Equal(cos, sin) || len(cos) == 0 || cos[len(cos)-1] != half {
-		return nil, fmt.Errorf("caches %v and %v, whose rows must have %d elements", cos, sin, half)
+	var at []int
+	if ids != nil {
+		at = append([]int{}, ids.Shape...)
 	}
+	if err := r.fits(cos, sin, at); err != nil {
+		return nil, err
+	}
+	out := make([]int, r.b*r.t)
 	if ids == nil {
-		if !slices.Equal(cos, []int{r.b, r.t, half}) {
-			return nil, fmt.Errorf("cache %v, [%d %d %d] is needed where no positions are given", cos, r.b, r.t, half)
-		}
 		for i := range out {
 			out[i] = i
 		}
 		return out, nil
 	}
 	p, err := intsOf(ids)
-	if err != nil || len(p) != len(out) || len(cos) != 2 {
-		return nil, fmt.Errorf("positions %v do not fit %d samples of %d steps (%v)", ids.Shape, r.b, r.t, err)
+	if err != nil {
+		return nil, err
 	}
 	return p, wrapIndices(p, cos[0])
 }
@@ -86,6 +101,17 @@ var _ = register(Def{Name: "RotaryEmbedding",
 			return fmt.Errorf("input %v must be of rank 3 or 4", s)
 		}
 		return sameAs(c)
+	},
+	Fits: func(n *graph.Node, in [][]int) error {
+		r, err := rotaryOf(n, in[0])
+		if err != nil {
+			return err
+		}
+		var ids []int
+		if len(in) > 3 {
+			ids = in[3]
+		}
+		return r.fits(in[1], in[2], ids)
 	},
 	Eval: func(n *graph.Node, _ int, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		r, err := rotaryOf(n, in[0].Shape)

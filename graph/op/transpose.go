@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"pare/graph"
 	"pare/tensor"
@@ -95,7 +96,7 @@ func permutation(n *graph.Node, rank int) ([]int, error) {
 			p = append(p, i)
 		}
 	}
-	if len(p) != rank {
+	if len(p) != rank || slices.ContainsFunc(p, func(a int) bool { return a < 0 }) {
 		return nil, fmt.Errorf("permutation %v does not fit rank %d", p, rank)
 	}
 	return axes(p, rank)

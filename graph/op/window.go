@@ -38,6 +38,11 @@ func WindowOf(n *graph.Node, kernel, in []int) (*Window, error) {
 		}
 		return v, nil
 	}
+	for _, k := range kernel {
+		if k < 1 {
+			return nil, fmt.Errorf("a window of %v has no places", kernel)
+		}
+	}
 	w := &Window{Kernel: kernel, Groups: n.Int("group", 1), Ceil: n.Int("ceil_mode", 0) != 0}
 	var err error
 	if w.Stride, err = list("strides", 1); err != nil {

@@ -3,10 +3,10 @@ package lowbit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
+	"pare/catalog"
 	"pare/graph"
 	"pare/measure"
 	"pare/prune/quantise"
@@ -72,9 +72,9 @@ func (m *making) within(ctx context.Context, write writer) error {
 	var order []string
 	for {
 		quantise.Restore(biases)
-		m.plan = all.Without(float, fmt.Sprintf("would take more than the %v that {MaxDrop} allows", d.Most))
+		m.plan = all.Without(float, fmt.Sprintf("would cost more than the %v that may be lost", d.Most))
 		if len(m.plan.Layers) == 0 {
-			return errors.New("no layer can become integers within the budget: allow a larger drop, or train with rounding ({QAT})")
+			return catalog.Errorf("no layer can become integers within the budget: allow a larger {MaxDrop}, or train with rounding ({QAT})")
 		}
 		if err := m.correct(ctx); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"pare/catalog"
 	"pare/dataset"
 	"pare/graph"
 	"pare/model"
@@ -156,5 +157,17 @@ func TestRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), strings.Trim(want, "{}")) && !strings.Contains(err.Error(), strings.ReplaceAll(strings.ReplaceAll(want, "{", ""), "}", "")) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// A budget that nothing meets is refused by the names of the fields.
+func TestNoBudget(t *testing.T) {
+	j, s := job(t, 0), Defaults()
+	s.Mode, s.Bits, s.Group = "weights", 4, 256
+	j.MaxDrop = new(float64)
+	*j.MaxDrop = -1 // better than in float
+	_, err := s.Run(context.Background(), j)
+	if err == nil || catalog.Rename(err, func(f string) string { return "<" + f + ">" }) != "no layer can become integers within the budget: allow a larger <MaxDrop>, or train with rounding (<QAT>)" {
+		t.Error(err)
 	}
 }

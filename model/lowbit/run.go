@@ -189,7 +189,7 @@ func together(p *quantise.Plan) int {
 
 // correct moves biases, where that is asked for.
 func (m *making) correct(ctx context.Context) (err error) {
-	if m.Correct && !m.QAT { // a training has moved them
+	if m.Correct && m.static() && !m.QAT { // a training has moved them
 		m.facts.Corrected, err = m.plan.CorrectBias(ctx, m.batches, m.look())
 	}
 	return err

@@ -38,8 +38,14 @@ func (s *Settings) Check(j *model.Job) error {
 	if _, err := quantise.ParseRule(s.Ranges); err != nil {
 		return catalog.Errorf("{Ranges} %v", err)
 	}
+	if s.Bits != 4 && s.Bits != 8 {
+		return catalog.Bad("Bits", s.Bits, "4 or 8")
+	}
 	if err := (quantise.Groups{Bits: s.Bits, Size: s.Group}).Check(); err != nil {
 		return catalog.Errorf("{Group}: %v", err)
+	}
+	if err := s.belongs(); err != nil {
+		return err
 	}
 	switch {
 	case s.QAT && s.Mode != "static":
@@ -52,6 +58,26 @@ func (s *Settings) Check(j *model.Job) error {
 		return catalog.Errorf("the ranges of activations are found on samples, which need no labels: give {Data}, or {Mode} dynamic or weights, which need none")
 	case j.Samples == nil && j.Data.Train.Len() < leastSamples:
 		return catalog.Errorf("the training set has %d samples: ranges of activations are found on at least %d; give more {Data}, or {Mode} dynamic", j.Data.Train.Len(), leastSamples)
+	}
+	return nil
+}
+
+// belongs returns an error where a setting of another mode is changed: it would be without
+// effect.
+func (s *Settings) belongs() error {
+	d := Defaults()
+	for _, x := range []struct {
+		field   string
+		changed bool
+		mode    string
+	}{
+		{"Bits", s.Bits != d.Bits, "weights"}, {"Group", s.Group != d.Group, "weights"},
+		{"Ranges", s.Ranges != d.Ranges, "static"}, {"Samples", s.Samples != d.Samples, "static"}, {"Activations", s.Activations != d.Activations, "static"},
+		{"Correct", s.Correct != d.Correct, "static"}, {"Equalise", s.Equalise != d.Equalise, "static"},
+	} {
+		if x.changed && s.Mode != x.mode {
+			return catalog.Errorf("{%s} is of {Mode} %s, and does nothing with %s", x.field, x.mode, s.Mode)
+		}
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ const equalising = 100
 //
 // with r1 and r2 the largest magnitudes of a channel's weights in the first and the second
 // (Nagel, van Baalen, Blankevoort, Welling 2019, arXiv 1906.04721). Between the two may
-// stand ReLU, LeakyReLU, pooling and changes of shape that leave channels whole. It returns
-// the number of pairs.
+// stand ReLU, LeakyReLU, pooling and changes of shape that leave channels whole and where
+// they are. It returns the number of pairs.
 func (p *Plan) Equalise() int {
 	pairs := p.pairs()
 	own := map[*graph.Value]bool{}
@@ -56,7 +56,7 @@ func (p *Plan) pairs() (out []pair) {
 	}
 	for _, n := range p.Graph.Nodes {
 		a := by[n]
-		if a == nil || a.In == nil || len(p.uses[a.Weight]) != 1 {
+		if a == nil || a.In == nil || len(p.uses[a.Weight]) != 1 || n.Out(0).Shape == nil {
 			continue
 		}
 		v := n.Out(0)
@@ -66,20 +66,30 @@ func (p *Plan) pairs() (out []pair) {
 				continue
 			}
 		}
+		axis := a.channels(v)
 		for r := p.sole(v); r != nil; r = p.sole(v) {
 			if b := by[r]; b != nil {
-				if b.In != nil && r.In(0) == v && len(p.uses[b.Weight]) == 1 && b.ins() == a.outs() {
+				if b.In != nil && r.In(0) == v && len(p.uses[b.Weight]) == 1 && b.ins() == a.outs() && b.channels(v) == axis {
 					out = append(out, pair{a, b})
 				}
 				break
 			}
-			if !r.Is("Relu", "LeakyRelu", "Identity", "MaxPool", "AveragePool", "GlobalAveragePool") && !flattens(r) {
+			if !r.Is("Relu", "LeakyRelu", "Identity") && (axis != 1 || !r.Is("MaxPool", "AveragePool", "GlobalAveragePool") && !flattens(r)) {
 				break
 			}
 			v = r.Out(0)
 		}
 	}
 	return out
+}
+
+// channels is the axis of a value, which a layer reads or makes, that the layer's channels
+// are; -1 where that is not known.
+func (l *Layer) channels(v *graph.Value) int {
+	if l.convolves() {
+		return 1
+	}
+	return len(v.Shape) - 1
 }
 
 // sole is the only node that reads a value, or nil.

@@ -383,6 +383,41 @@ func TestEqualise(t *testing.T) {
 	}
 }
 
+// Channels of another axis are not those that the next layer reads, however many there are.
+func TestEqualiseAxes(t *testing.T) {
+	matrix := func(n *net, x *graph.Value, name string) *graph.Value { return n.Op("MatMul", x, n.weight(name, 6, 6)) }
+	conv := func(n *net, x *graph.Value, name string) *graph.Value {
+		return n.Attr("Conv", nil, x, n.weight(name, 6, 6, 1))
+	}
+	pool := []graph.Attr{graph.MakeAttr("kernel_shape", []int{3}), graph.MakeAttr("pads", []int{1, 1})}
+	for name, c := range map[string]struct {
+		pairs int
+		f     func(n *net, x *graph.Value) *graph.Value
+	}{
+		"conv, matrix": {0, func(n *net, x *graph.Value) *graph.Value { return matrix(n, n.Op("Relu", conv(n, x, "a")), "b") }},
+		"matrix, conv": {0, func(n *net, x *graph.Value) *graph.Value { return conv(n, n.Op("Relu", matrix(n, x, "a")), "b") }},
+		"matrix, pool, matrix": {0, func(n *net, x *graph.Value) *graph.Value {
+			return matrix(n, n.Attr("MaxPool", pool, matrix(n, x, "a")), "b")
+		}},
+		"matrix, matrix": {1, func(n *net, x *graph.Value) *graph.Value { return matrix(n, n.Op("Relu", matrix(n, x, "a")), "b") }},
+		"conv, pool, conv": {1, func(n *net, x *graph.Value) *graph.Value {
+			return conv(n, n.Attr("MaxPool", pool, conv(n, x, "a")), "b")
+		}},
+	} {
+		n := newNet(17, graph.Sym("N"), graph.N(6), graph.N(6))
+		g := n.done(t, c.f(n, n.x))
+		b := samples(1, 2, 6, 6)
+		before := run(t, g, b, false)
+		p := planned(t, g, Options{})
+		if k := p.Equalise(); k != c.pairs {
+			t.Errorf("%s: %d pairs, want %d", name, k, c.pairs)
+		}
+		if d := apart(before, run(t, p.Graph, b, false)); d > 1e-5 {
+			t.Errorf("%s: the network gives something else: %.3g of its range", name, d)
+		}
+	}
+}
+
 // A layer that is left in float takes its integers with it, and the others keep theirs.
 func TestWithout(t *testing.T) {
 	b := samples(2, 4, 3, 8, 8)

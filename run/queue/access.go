@@ -77,7 +77,12 @@ func (a *Access) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 		opts = append(opts, nats.ClientCert(a.Cert, a.Key))
 	}
 	nc, err := nats.Connect(a.URL, opts...)
-	if err != nil {
+	switch {
+	case errors.Is(err, nats.ErrNoServers):
+		return nil, fmt.Errorf("queue %s: nobody answers there: is the address right, the queue open, and its port let through? (%w)", a.shown(), err)
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("queue %s: it does not take the credential, or wants one (%w)", a.shown(), err)
+	case err != nil:
 		return nil, fmt.Errorf("queue %s: %w", a.shown(), err)
 	}
 	return nc, nil
@@ -88,6 +93,9 @@ func (a *Access) shown() string {
 	var out []string
 	for s := range strings.SplitSeq(a.URL, ",") {
 		if u, err := url.Parse(strings.TrimSpace(s)); err == nil {
+			if _, both := u.User.Password(); u.User != nil && !both { // a token
+				u.User = url.User("xxxxx")
+			}
 			s = u.Redacted()
 		}
 		out = append(out, s)

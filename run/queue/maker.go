@@ -314,7 +314,13 @@ func (m *Maker) wait(ctx context.Context, key string, a *asking, x *state, note 
 			return nil, ctx.Err()
 		case <-a.bell:
 		case <-tick.C:
-			if now, _, err := m.s.get(ctx, key); err == nil && now != nil {
+			now, _, err := m.s.get(ctx, key)
+			switch {
+			case errors.Is(err, errState):
+				return nil, err
+			case err == nil && now == nil:
+				return nil, errors.New("the queue knows nothing of the job any more: somebody has cleared it, or its server has lost its files")
+			case err == nil:
 				a.mu.Lock()
 				a.now = now
 				a.mu.Unlock()

@@ -171,7 +171,7 @@ func pack(w io.Writer, es []entry) error {
 // refused, and so is what has more bytes than most.
 func unpack(r io.Reader, into map[string]string, most int64) error {
 	t := tar.NewReader(io.LimitReader(r, most+1<<20))
-	for n := 0; ; n++ {
+	for n, left := 0, most; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
 			return nil
@@ -181,9 +181,10 @@ func unpack(r io.Reader, into map[string]string, most int64) error {
 		}
 		part, below, _ := strings.Cut(h.Name, "/")
 		dir := into[part]
-		if n == mostPacked || h.Typeflag != tar.TypeReg || dir == "" || !filepath.IsLocal(filepath.FromSlash(below)) || path.Clean(below) != below || h.Size > most {
+		if n == mostPacked || h.Typeflag != tar.TypeReg || dir == "" || !filepath.IsLocal(filepath.FromSlash(below)) || path.Clean(below) != below || h.Size > left {
 			return fmt.Errorf("a packed run: %.200q has no place in it", h.Name)
 		}
+		left -= h.Size // as it is read: holes of a sparse file are filled
 		at := filepath.Join(dir, filepath.FromSlash(below))
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			return err

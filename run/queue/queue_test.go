@@ -88,8 +88,10 @@ func TestAnonymous(t *testing.T) {
 			t.Errorf("%q is taken", url)
 		}
 	}
-	if s := (&Access{URL: "nats://me:word@queue:2"}).shown(); strings.Contains(s, "word") {
-		t.Error(s)
+	for _, url := range []string{"nats://me:word@queue:2", "nats://word@queue:2", "nats://queue:1, nats://word@queue:2"} {
+		if s := (&Access{URL: url}).shown(); strings.Contains(s, "word") || !strings.Contains(s, "queue:2") {
+			t.Error(s)
+		}
 	}
 }
 
@@ -249,6 +251,7 @@ func TestUnpack(t *testing.T) {
 		"twice":     packed(reg("run/x", 1), reg("run/x", 1)),
 		"device":    packed(tar.Header{Typeflag: tar.TypeChar, Name: "run/x"}),
 		"too large": packed(reg("run/x", 4096)),
+		"too many":  packed(reg("run/x", 1000), reg("run/y", 1000)),
 		"cut off":   packed(reg("run/x", 100))[:520],
 		"no tar":    bytes.Repeat([]byte{9}, 2048),
 	} {
@@ -336,10 +339,11 @@ func TestChange(t *testing.T) {
 			all.Go(func() {
 				for range 5 {
 					if _, err := s.change(t.Context(), "a.b", func(now *state) (*state, error) {
-						if now == nil {
-							return &state{Try: 1}, nil
+						next := &state{Run: run.NewName("x"), Job: &job.Job{}, Try: 1}
+						if now != nil {
+							next.Try += now.Try
 						}
-						return &state{Try: now.Try + 1}, nil
+						return next, nil
 					}); err != nil {
 						t.Error(err)
 					}
@@ -350,6 +354,39 @@ func TestChange(t *testing.T) {
 	all.Wait()
 	if x, _, err := opened(t, ncs[0]).get(t.Context(), "a.b"); err != nil || x.Try != 60 {
 		t.Errorf("%+v, %v", x, err)
+	}
+}
+
+// What stands in the place of a state and is none is told of at once, and leads nobody out of
+// the folders.
+func TestHostileState(t *testing.T) {
+	_, ncs := startedFor(t, ServerOptions{}, 2)
+	m, s := makerOf(t, ncs[0], "a"), opened(t, ncs[1])
+	outside := filepath.Join(filepath.Dir(m.Dir), "outside")
+	if err := os.MkdirAll(outside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	j := &job.Job{ID: "j", Args: []string{"model", "eval"}}
+	sum, err := spec(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"nothing", "{}", `{"run":"20260102-101112.131-eval-0a0b0c"}`,
+		`{"run":"x/../../outside","spec":"` + sum + `","status":"done","job":{"id":"j"},"done":{"status":"done"},"kept":{"name":"x","bytes":1,"sha256":""}}`} {
+		if _, err := s.states.Put(t.Context(), keyOf("a", j.ID), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30e9)
+		if _, err := m.Make(ctx, j, nil); !errors.Is(err, errState) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if x, err := (&Worker{s: s}).claim(ctx, keyOf("a", j.ID)); !errors.Is(err, errState) {
+			t.Errorf("%s: a worker claims %+v, %v", text, x, err)
+		}
+		cancel()
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -36,8 +36,12 @@ func (o *ServerOptions) Check() error {
 	if o.Listen == "" {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+	_, port, err := net.SplitHostPort(o.Listen)
+	if err != nil {
 		return fmt.Errorf("%w; such as 127.0.0.1:4222 is needed", err)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%s: the port is a number up to 65535", o.Listen)
 	}
 	known := o.TLS != nil && o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
 	if !IsLoopback(o.Listen) && o.Token == "" && !known {
@@ -64,8 +68,8 @@ func Start(o ServerOptions) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Port, err = strconv.Atoi(port); err != nil || c.Port < 0 || c.Port > 65535 {
-			return nil, fmt.Errorf("%s: the port is a number up to 65535", o.Listen)
+		if c.Port, err = strconv.Atoi(port); err != nil {
+			return nil, err
 		}
 		c.Host, c.Port = cmp.Or(host, "0.0.0.0"), cmp.Or(c.Port, server.RANDOM_PORT)
 		if o.TLS != nil {

@@ -143,10 +143,19 @@ func (s *store) get(ctx context.Context, key string) (*state, uint64, error) {
 	return x, e.Revision(), err
 }
 
+// errState is wrapped by the error of a state that cannot be one: it does not become one by
+// waiting.
+var errState = errors.New("what the queue says of the job cannot be read; was it written by another version?")
+
+// stateOf reads a state, which anybody who has joined the queue may have written. A run's name
+// becomes one of folders.
 func stateOf(b []byte) (*state, error) {
 	x := &state{}
 	if err := json.Unmarshal(b, x); err != nil {
-		return nil, fmt.Errorf("a state of a job: %w", err)
+		return nil, fmt.Errorf("%w: %w", errState, err)
+	}
+	if x.Job == nil || !run.IsName(x.Run) {
+		return nil, fmt.Errorf("%w: it names no job, or no run", errState)
 	}
 	return x, nil
 }
@@ -175,13 +184,13 @@ func (s *store) change(ctx context.Context, key string, what func(now *state) (*
 }
 
 // try changes a state once. It is not settled where somebody else has changed it meanwhile, or,
-// with an error, where the server was not reached.
+// with an error, where the server was not reached. What is no state is settled: it stays.
 func (s *store) try(ctx context.Context, key, nonce string, what func(now *state) (*state, error)) (x *state, settled bool, err error) {
 	one, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	now, rev, err := s.get(one, key)
 	if err != nil {
-		return nil, false, err
+		return nil, errors.Is(err, errState), err
 	}
 	if now != nil && now.Nonce == nonce { // it is done, only the answer was lost
 		return now, true, nil

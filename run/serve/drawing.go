@@ -126,16 +126,7 @@ func (s *Server) drawing(w http.ResponseWriter, r *http.Request) error {
 		case file.Bytes > mostNetwork:
 			return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("a file of more than %d bytes is not drawn here: pare model inspect FILE --html PAGE does it", mostNetwork))
 		}
-		release, err := s.alone(r.Context())
-		if err != nil {
-			return err
-		}
-		defer release()
-		b, err := io.ReadAll(io.NewSectionReader(f, 0, file.Bytes))
-		if err != nil {
-			return err
-		}
-		if p, err = draw(r, b, file.Path); err != nil {
+		if p, err = s.drawAlone(r, f, file); err != nil {
 			return err
 		}
 		s.drawings.put(key, p)
@@ -144,6 +135,21 @@ func (s *Server) drawing(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Etag", etag(p))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p))
 	return nil
+}
+
+// drawAlone draws a network that is open, when few enough others do: the answer, which a browser
+// may be slow to take, is not waited for.
+func (s *Server) drawAlone(r *http.Request, f io.ReaderAt, file *run.File) ([]byte, error) {
+	release, err := s.alone(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, file.Bytes))
+	if err != nil {
+		return nil, err
+	}
+	return draw(r, b, file.Path)
 }
 
 // draw makes the page of a network.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,4 +230,29 @@ func TestHostileNetwork(t *testing.T) {
 			t.Errorf("%s: %d %s", name, code, text)
 		}
 	}
+}
+
+// A browser that is slow to take a drawing keeps nobody else from theirs.
+func TestSlowReader(t *testing.T) {
+	m := newStore(t)
+	s, _ := serving(t, Config{Store: m.Store})
+	w := &looking{sink: sink{head: http.Header{}}, look: func() int { return len(s.heavy) }}
+	r := httptest.NewRequest(http.MethodGet, "/runs/"+m.cut+"/drawing/0", nil)
+	r.Host = "localhost"
+	s.ServeHTTP(w, r)
+	if w.code != http.StatusOK || len(w.first) == 0 || w.most != 0 {
+		t.Errorf("status %d, %d are kept busy: %.200s", w.code, w.most, w.first)
+	}
+}
+
+// looking is a sink that asks how much is done while it is written to.
+type looking struct {
+	sink
+	look func() int
+	most int
+}
+
+func (l *looking) Write(b []byte) (int, error) {
+	l.most = max(l.most, l.look())
+	return l.sink.Write(b)
 }
