@@ -115,18 +115,7 @@ func constInts(n *graph.Node, attr string, input int) ([]int, bool) {
 	if v == nil {
 		return nil, true
 	}
-	if v.Const == nil {
-		return nil, false
-	}
-	x, err := v.Const.Int64s()
-	if err != nil {
-		return nil, false
-	}
-	out := make([]int, len(x))
-	for i := range x {
-		out[i] = int(x[i])
-	}
-	return out, true
+	return v.Ints()
 }
 
 // squeeze removes or adds axes of length 1.

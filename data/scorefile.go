@@ -184,18 +184,28 @@ func eachLine(b []byte, f func(n int, line []byte) error) error {
 	return r.Err()
 }
 
+// parseLine reads line n of a file. The first may have no id: it goes into about, and there is
+// no line then.
+func parseLine(n int, line []byte, about any) (*scoreLine, error) {
+	x := &scoreLine{}
+	if err := json.Unmarshal(line, x); err != nil {
+		return nil, err
+	}
+	switch {
+	case x.ID != nil:
+		return x, nil
+	case n == 1:
+		return nil, json.Unmarshal(line, about)
+	}
+	return nil, errors.New("it has no id")
+}
+
 func (s *Score) parseLines(b []byte) error {
 	clusters := 0
 	err := eachLine(b, func(n int, line []byte) error {
-		var x scoreLine
-		if err := json.Unmarshal(line, &x); err != nil {
+		x, err := parseLine(n, line, s)
+		if x == nil {
 			return err
-		}
-		if x.ID == nil {
-			if n == 1 {
-				return json.Unmarshal(line, s)
-			}
-			return errors.New("it has no id")
 		}
 		v := math.Inf(1)
 		if x.Value != nil {

@@ -55,15 +55,9 @@ func parseSubset(b []byte, ext string) (*Subset, error) {
 		})
 	case ".jsonl":
 		err = eachLine(b, func(n int, line []byte) error {
-			var x scoreLine
-			if err := json.Unmarshal(line, &x); err != nil {
+			x, err := parseLine(n, line, s)
+			if x == nil {
 				return err
-			}
-			if x.ID == nil {
-				if n == 1 {
-					return json.Unmarshal(line, s)
-				}
-				return errors.New("it has no id")
 			}
 			return add(strconv.Itoa(int(*x.ID)))
 		})

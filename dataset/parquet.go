@@ -54,10 +54,22 @@ func openParquet(d *Data, path string, o *options) error {
 
 // readParquet reads footer and schema by the library, and pages by itself: a
 // page may say that it holds billions of values in a few bytes.
-func (d *Data) readParquet(file string, o parquetOptions, training bool) (s *Set, err error) {
+func (d *Data) readParquet(file string, o parquetOptions, training bool) (*Set, error) {
+	return withParquet(file, func(f *os.File, size int64) (*Set, error) {
+		p := &parquetFile{d: d, name: filepath.Base(file), f: f, size: size, training: training, parquetOptions: o}
+		s, err := p.decode()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return s, nil
+	})
+}
+
+// withParquet reads something of a file while it is open.
+func withParquet[T any](file string, read func(f *os.File, size int64) (*T, error)) (x *T, err error) {
 	defer func() { // the library panics on some damaged footers
 		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
+			x, err = nil, fmt.Errorf("%s: damaged: %v", file, r)
 		}
 	}()
 	st, err := regular(file)
@@ -69,11 +81,7 @@ func (d *Data) readParquet(file string, o parquetOptions, training bool) (s *Set
 		return nil, err
 	}
 	defer f.Close()
-	p := &parquetFile{d: d, name: filepath.Base(file), f: f, size: st.Size(), training: training, parquetOptions: o}
-	if s, err = p.decode(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
+	return read(f, st.Size())
 }
 
 // parquetFile is a file that is being read.

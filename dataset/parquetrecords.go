@@ -109,22 +109,12 @@ type leafColumn struct {
 var listNames = regexp.MustCompile(`\.(list|bag)\.(element|item|array_element|array)\b`)
 
 // openRows reads footer and schema.
-func openRows(file string, o parquetOptions) (r *parquetRows, err error) {
-	defer func() { // the library panics on some damaged footers
-		if p := recover(); p != nil {
-			r, err = nil, fmt.Errorf("%s: damaged: %v", file, p)
-		}
-	}()
-	st, err := regular(file)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	r = &parquetRows{path: file, size: st.Size(), names: map[string][]string{}}
+func openRows(file string, o parquetOptions) (*parquetRows, error) {
+	return withParquet(file, func(f *os.File, size int64) (*parquetRows, error) { return rowsIn(file, f, size, o) })
+}
+
+func rowsIn(file string, f *os.File, size int64, o parquetOptions) (*parquetRows, error) {
+	r := &parquetRows{path: file, size: size, names: map[string][]string{}}
 	if err := checkFooter(f, r.size); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

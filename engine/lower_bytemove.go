@@ -230,17 +230,7 @@ func byteTranspose(l *lowering, n *graph.Node) bool {
 	if !l.inBytes(x) {
 		return false
 	}
-	sx, shape := tensor.Strides(dims(x)), dims(y)
-	perm := n.Ints("perm")
-	st := make([]int, len(shape))
-	for d := range shape {
-		s := len(shape) - 1 - d
-		if perm != nil {
-			s = perm[d]
-		}
-		st[d] = sx[s]
-	}
-	m := &byteMove{move: newMove(shape, st, tensor.Strides(shape), 0, 0)}
+	m := &byteMove{move: transposition(n)}
 	xb, yb := l.bytes(x, plain, n), l.hold(y, plain)
 	l.emit(n, "transpose bytes", []*buffer{xb}, []*buffer{yb}, func() { m.x, m.y = bytesIn(xb), bytesIn(yb) }, m.run)
 	l.same(y, x)
@@ -308,13 +298,7 @@ type byteMove struct {
 // Do copies some of the runs.
 func (m *byteMove) Do(w *kernel.Worker, i int) {
 	for o := i * m.per; o < min(m.outer, (i+1)*m.per); o++ {
-		x, y, r := m.bx, m.by, o
-		for d := len(m.shape) - 1; d >= 0; d-- {
-			k := r % m.shape[d]
-			r /= m.shape[d]
-			x += k * m.sx[d]
-			y += k * m.sy[d]
-		}
+		x, y := m.at(o)
 		for t := range max(1, m.turn) {
 			m.line(x+t, y+t*m.turnY)
 		}

@@ -34,7 +34,7 @@ func reduced(n *graph.Node) map[int]bool {
 	as := n.Ints("axes")
 	if v := n.In(1); v != nil {
 		var ok bool
-		if as, ok = constInts(v); !ok {
+		if as, ok = v.Ints(); !ok {
 			return nil
 		}
 	}

@@ -25,7 +25,13 @@ func lowerTranspose(l *lowering, n *graph.Node) (done bool, why string) {
 	if x.DType != tensor.Float32 || sizeOf(y) == 0 {
 		return noMove(x)
 	}
-	sx, shape := tensor.Strides(dims(x)), dims(y)
+	l.emitMove(n, "transpose", l.get(x, plain, n), l.make(y, plain), transposition(n))
+	return true, ""
+}
+
+// transposition is the move of a Transpose, of numbers in their order.
+func transposition(n *graph.Node) *move {
+	sx, shape := tensor.Strides(dims(n.In(0))), dims(n.Out(0))
 	perm := n.Ints("perm")
 	st := make([]int, len(shape))
 	for d := range shape {
@@ -35,9 +41,7 @@ func lowerTranspose(l *lowering, n *graph.Node) (done bool, why string) {
 		}
 		st[d] = sx[s]
 	}
-	m := newMove(shape, st, tensor.Strides(shape), 0, 0)
-	l.emitMove(n, "transpose", l.get(x, plain, n), l.make(y, plain), m)
-	return true, ""
+	return newMove(shape, st, tensor.Strides(shape), 0, 0)
 }
 
 // lowerDepth moves blocks of pixels to channels, or back.

@@ -21,7 +21,7 @@ func partsOf(n *graph.Node, shape []int, at int) ([]part, bool) {
 		if v == nil {
 			return nil, true
 		}
-		return constInts(v)
+		return v.Ints()
 	}
 	if starts == nil {
 		var ok [4]bool
@@ -71,22 +71,6 @@ func window(ps []part, st []int) (shape, strides []int, off int) {
 		off += st[d] * p.start
 	}
 	return
-}
-
-// constInts are the integers of an initialiser; ok is false where it is none.
-func constInts(v *graph.Value) (xs []int, ok bool) {
-	if v.Const == nil {
-		return nil, false
-	}
-	s, err := v.Const.Int64s()
-	if err != nil {
-		return nil, false
-	}
-	xs = make([]int, len(s))
-	for i, x := range s {
-		xs[i] = int(x)
-	}
-	return xs, true
 }
 
 func lowerSlice(l *lowering, n *graph.Node) (done bool, why string) {

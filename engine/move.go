@@ -61,16 +61,22 @@ func newMove(shape, sx, sy []int, bx, by int) *move {
 	return m
 }
 
+// at is where a run begins.
+func (m *move) at(run int) (x, y int) {
+	x, y = m.bx, m.by
+	for d := len(m.shape) - 1; d >= 0; d-- {
+		k := run % m.shape[d]
+		run /= m.shape[d]
+		x += k * m.sx[d]
+		y += k * m.sy[d]
+	}
+	return x, y
+}
+
 // Do copies some of the runs.
 func (m *move) Do(w *kernel.Worker, i int) {
 	for o := i * m.per; o < min(m.outer, (i+1)*m.per); o++ {
-		x, y, r := m.bx, m.by, o
-		for d := len(m.shape) - 1; d >= 0; d-- {
-			k := r % m.shape[d]
-			r /= m.shape[d]
-			x += k * m.sx[d]
-			y += k * m.sy[d]
-		}
+		x, y := m.at(o)
 		if m.turn > 0 {
 			kernel.TransposeBetween(m.x[x:], m.stepX, m.y[y:], m.turnY, m.length, m.turn)
 			continue

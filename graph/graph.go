@@ -87,6 +87,22 @@ type Value struct {
 // IsConst says whether the value is an initialiser.
 func (v *Value) IsConst() bool { return v != nil && v.Const != nil }
 
+// Ints are the whole numbers of a constant; false where it is none.
+func (v *Value) Ints() ([]int, bool) {
+	if !v.IsConst() {
+		return nil, false
+	}
+	s, err := v.Const.Int64s()
+	if err != nil {
+		return nil, false
+	}
+	out := make([]int, len(s))
+	for i, x := range s {
+		out[i] = int(x)
+	}
+	return out, true
+}
+
 // Node applies an operator.
 type Node struct {
 	Op      string

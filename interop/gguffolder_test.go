@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"pare/gguf"
+	"pare/internal/familytest"
 	"pare/internal/lmtest"
-	"pare/lm/family"
 	language "pare/lm/files"
 )
 
@@ -18,19 +18,8 @@ func TestGGUFOfFolder(t *testing.T) {
 	python(t, "gguf", "numpy")
 	dir := t.TempDir()
 	for _, kind := range []string{"llama", "qwen2", "qwen3"} {
-		c, err := family.Read(fmt.Appendf(nil, `{"model_type":%q,"vocab_size":320,"hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":32,"intermediate_size":96,"num_hidden_layers":2,
-			"max_position_embeddings":64,"rms_norm_eps":0.25,"tie_word_embeddings":false,"eos_token_id":[2,1]}`, kind))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := family.Draw(c, 3, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := m.Graph()
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := familytest.Graph(t, fmt.Sprintf(`{"model_type":%q,"vocab_size":320,"hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":32,"intermediate_size":96,"num_hidden_layers":2,
+			"max_position_embeddings":64,"rms_norm_eps":0.25,"tie_word_embeddings":false,"eos_token_id":[2,1]}`, kind), 3)
 		folder := filepath.Join(dir, kind)
 		if _, err := language.WriteFolder(folder, g, nil); err != nil {
 			t.Fatal(err)

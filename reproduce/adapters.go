@@ -13,6 +13,7 @@ import (
 	"pare/evidence"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/kernel"
 	"pare/measure"
 	"pare/model"
 	"pare/model/structured"
@@ -209,10 +210,10 @@ func compareStream(ctx context.Context, k *keywords, g *graph.Graph, s *continua
 		if err := p.RunContext(ctx); err != nil {
 			return err
 		}
-		want := largest(p.Output("logits").F32())
+		want := kernel.Argmax(p.Output("logits").F32())
 		all++
 		for i, r := range streams {
-			if valid := r.Valid("logits"); (i > 0 || valid[0] > .5) && largest(r.Output("logits").F32()) == want {
+			if valid := r.Valid("logits"); (i > 0 || valid[0] > .5) && kernel.Argmax(r.Output("logits").F32()) == want {
 				agree[i]++
 			}
 		}
@@ -220,16 +221,6 @@ func compareStream(ctx context.Context, k *keywords, g *graph.Graph, s *continua
 	put("(agreement) step", float64(agree[0])/float64(all))
 	put("(agreement) forgetful", float64(agree[1])/float64(all))
 	return nil
-}
-
-func largest(x []float32) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return best
 }
 
 // classesOf keeps the samples of five classes, as classes 0 to 4.

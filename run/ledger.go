@@ -2,11 +2,14 @@ package run
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -46,6 +49,30 @@ func OpenLedger[T any](path string, key func(*T) string) (*Ledger[T], error) {
 		return l, os.Truncate(path, int64(len(whole)))
 	}
 	return l, nil
+}
+
+// LedgerOf takes the folder of a comparison until it is released, and reads its file of
+// outcomes. What processes that were killed left half written in the folder is taken away.
+func LedgerOf[T any](dir string, key func(*T) string) (l *Ledger[T], release func(), err error) {
+	path := filepath.Join(dir, "results.jsonl")
+	lock, err := Take(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	TidyFolder(dir, ".checkpoint", ".pare")
+	if l, err = OpenLedger(path, key); err != nil {
+		lock.Release()
+		return nil, nil, err
+	}
+	return l, lock.Release, nil
+}
+
+// Short is a digest of what decides an outcome, such as its key in a ledger: 16 hexadecimal
+// digits of the JSON, in which maps are in the order of their keys.
+func Short(facts any) string {
+	b, _ := json.Marshal(facts)
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:8])
 }
 
 // Add appends an outcome, on the disk when it returns.

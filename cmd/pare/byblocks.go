@@ -141,8 +141,7 @@ func (c *cli) pruneBlocks(cmd *cobra.Command, name string, q *pruning, x *large,
 		return c.finishBlocks(cmd, name, q, x, j, res, facts)
 	}
 	c.tell(res)
-	out := &outcome{title: fmt.Sprintf("%s of %s", c.method.Card().Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
-		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html)}
+	out := c.pruned(name, q, j, res)
 	for _, n := range []*measure.Network{{Name: "dense", File: name}, {Name: stem(q.to.path), File: q.to.path}} {
 		if n.Graph, _, err = c.ready(n.File); err != nil {
 			return c.afterWriting(q.to.path, err)

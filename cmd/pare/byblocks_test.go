@@ -9,26 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"pare/internal/familytest"
 	"pare/internal/lmtest"
-	"pare/lm/family"
 	"pare/lm/files"
 )
 
 // languageFolder writes a model of random weights that takes 2 MB as float32.
 func languageFolder(t *testing.T) string {
 	t.Helper()
-	c, err := family.Read([]byte(`{"model_type":"llama","vocab_size":256,"hidden_size":64,"num_hidden_layers":12,"num_attention_heads":4,"num_key_value_heads":4,"max_position_embeddings":64,"intermediate_size":128,"tie_word_embeddings":true}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := familytest.Graph(t, `{"model_type":"llama","vocab_size":256,"hidden_size":64,"num_hidden_layers":12,"num_attention_heads":4,"num_key_value_heads":4,"max_position_embeddings":64,"intermediate_size":128,"tie_word_embeddings":true}`, 1)
 	dir := filepath.Join(t.TempDir(), "model")
 	if _, err := files.WriteFolder(dir, g, nil); err != nil {
 		t.Fatal(err)

@@ -2,12 +2,10 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"pare/catalog"
@@ -99,18 +97,8 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := c.engine()
+	o, err := c.beginComparison(cmd, name, q.data, q.dir, q.files(2))
 	if err != nil {
-		return err
-	}
-	in := append(dataFiles(q.data), input{what: "input", path: name})
-	if err := c.claim(places{in: in, out: q.files(2)}); err != nil {
-		return err
-	}
-	if err := c.folder("output", q.dir); err != nil {
-		return err
-	}
-	if err := c.beginMany(cmd, outputFolder(q.dir), in[len(in)-1]); err != nil {
 		return err
 	}
 	if err := c.ownTokens(name); err != nil {
@@ -133,7 +121,7 @@ func (c *cli) runCompare(cmd *cobra.Command, name string, q *comparison) error {
 	if err := (&model.Job{Graph: s.Networks[1], Data: d, Recipe: s.Recipe, Engine: o}).Check(); err != nil {
 		return err
 	}
-	if err := c.noteSweep(q, s); err != nil {
+	if s.Metrics, err = c.noteComparison(q.data, &s.Recipe, d, s.Methods(), q.seeds); err != nil {
 		return err
 	}
 	outs, err := c.compareCells(cmd, s)
@@ -234,13 +222,13 @@ func (c *cli) compareCells(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Ou
 // compared prints and writes what came out.
 func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep.Outcome) error {
 	rows := sweep.Summarise(outs)
-	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	from, err := c.comparisonOrigin(name, s.Data, s.Engine, &q.recipe)
 	if err != nil {
 		return err
 	}
-	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&q.recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
-	warnings := sweep.Warnings(outs)
+	runs := sweep.Runs(outs)
+	warnings := measure.RunWarnings(runs)
 	rep := s.Page(name, from, rows, outs)
 	var effects []sweep.Effect
 	if q.pair != nil {
@@ -264,17 +252,5 @@ func (c *cli) compared(name string, q *comparison, s *sweep.Sweep, outs []*sweep
 		}
 		rep.Print(c.out, c.width())
 	}
-	return cmp.Or(failure(outs), c.warn(warnings, q.strict))
-}
-
-// failure is an error where runs failed.
-func failure(outs []*sweep.Outcome) error {
-	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })
-	if len(failed) == len(outs) {
-		return errors.New("every run failed: " + failed[0].Error)
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Target, failed[0].Seed, failed[0].Error)
-	}
-	return nil
+	return cmp.Or(measure.RunsFailed(runs), c.warn(warnings, q.strict))
 }

@@ -14,17 +14,22 @@ import (
 
 // public is the page of documentation, which tells no paths.
 func (q *comparison) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
-	pub := *from
-	pub.Command, pub.Data, pub.Files = "", pathless(q.data), slices.Clone(from.Files)
-	for i := range pub.Files {
-		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
-	}
-	r := s.Page(name, &pub, rows, outs)
+	r := s.Page(name, publicOrigin(from, q.data), rows, outs)
 	if q.pair != nil {
 		r.Add(q.pair.Section(q.pair.Effects(outs, q.sparsities), sweep.Scored(rows)))
 	}
 	r.Subtitle = q.command(name, s.Engine.Threads)
 	return r
+}
+
+// publicOrigin says how a comparison was made without paths, for a page of documentation.
+func publicOrigin(from *measure.Origin, data string) *measure.Origin {
+	pub := *from
+	pub.Command, pub.Data, pub.Files = "", pathless(data), slices.Clone(from.Files)
+	for i := range pub.Files {
+		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
+	}
+	return &pub
 }
 
 // told are the files that tell of a comparison.

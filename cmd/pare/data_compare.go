@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"pare/measure"
 	"pare/model"
 	"pare/report"
-	runs "pare/run"
 
 	"github.com/spf13/cobra"
 )
@@ -95,18 +93,8 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := c.engine()
+	o, err := c.beginComparison(cmd, name, q.data, q.dir, q.files(len(q.shares)+2))
 	if err != nil {
-		return err
-	}
-	in := append(dataFiles(q.data), input{what: "input", path: name})
-	if err := c.claim(places{in: in, out: q.files(len(q.shares) + 2)}); err != nil {
-		return err
-	}
-	if err := c.folder("output", q.dir); err != nil {
-		return err
-	}
-	if err := c.beginMany(cmd, outputFolder(q.dir), in[len(in)-1]); err != nil {
 		return err
 	}
 	d, err := c.open(q.data)
@@ -124,7 +112,7 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 	if err := (&model.Job{Graph: s.Networks[1], Data: d, Recipe: s.Recipe, Engine: o}).Check(); err != nil {
 		return err
 	}
-	if err := c.noteChoosing(q, s); err != nil {
+	if s.Metrics, err = c.noteComparison(q.data, &s.Recipe, d, q.methods, q.seeds); err != nil {
 		return err
 	}
 	outs, err := c.compareSets(cmd, s)
@@ -132,21 +120,6 @@ func (c *cli) runCompareData(cmd *cobra.Command, name string, q *choosing) error
 		return err
 	}
 	return c.comparedData(name, q, s, outs)
-}
-
-// noteChoosing notes what a comparison works with.
-func (c *cli) noteChoosing(q *choosing, s *sweep.Sweep) error {
-	err := c.note(func(r *runs.Record) {
-		r.Data, r.Recipe, r.Sets, r.Methods, r.Seeds = q.data, catalog.Values(&s.Recipe), setsOf(s.Data), q.methods, nil
-		for seed := range q.seeds {
-			r.Seeds = append(r.Seeds, uint64(seed+1))
-		}
-	})
-	if err != nil {
-		return err
-	}
-	s.Metrics, err = c.metrics()
-	return err
 }
 
 // compareFlag calls a field by the flag, or the setting of a method, that it is.
@@ -186,17 +159,17 @@ func (c *cli) compareSets(cmd *cobra.Command, s *sweep.Sweep) (outs []*sweep.Out
 // comparedData prints and writes what came out.
 func (c *cli) comparedData(name string, q *choosing, s *sweep.Sweep, outs []*sweep.Outcome) error {
 	rows := sweep.Summarise(outs, q.reach)
-	from, err := measure.NewOrigin([]*measure.Network{{Name: "the network", File: name}}, s.Data, s.Engine)
+	from, err := c.comparisonOrigin(name, s.Data, s.Engine, &s.Recipe)
 	if err != nil {
 		return err
 	}
-	from.Pare, from.Recipe, from.Command = version(), catalog.Values(&s.Recipe), measure.Quote(append([]string{"pare"}, c.args...)...)
 	name = filepath.Base(name)
 	rep := s.Page(name, from, rows, outs)
 	if err := q.write("pare data compare", rep, q.public(s, name, from, rows, outs)); err != nil {
 		return err
 	}
-	warnings := sweep.Warnings(outs)
+	runs := sweep.Runs(outs)
+	warnings := measure.RunWarnings(runs)
 	c.keepReport(rep)
 	if err := c.result(map[string]any{"rows": rows, "runs": outs, "warnings": append([]string{}, warnings...), "verdict": rep.Verdict}); err != nil {
 		return err
@@ -204,24 +177,15 @@ func (c *cli) comparedData(name string, q *choosing, s *sweep.Sweep, outs []*swe
 	if !c.json {
 		rep.Print(c.out, c.width())
 	}
-	failed := slices.DeleteFunc(slices.Clone(outs), func(o *sweep.Outcome) bool { return o.Error == "" })
-	switch {
-	case len(failed) == len(outs):
-		return errors.New("every run failed: " + failed[0].Error)
-	case len(failed) > 0:
-		return fmt.Errorf("%d of %d runs failed, such as %s %s with seed %d: %s", len(failed), len(outs), failed[0].Label, failed[0].Keep, failed[0].Seed, failed[0].Error)
+	if err := measure.RunsFailed(runs); err != nil {
+		return err
 	}
 	return c.warn(warnings, q.strict)
 }
 
 // public is the page of documentation, which tells no paths.
 func (q *choosing) public(s *sweep.Sweep, name string, from *measure.Origin, rows []*sweep.Row, outs []*sweep.Outcome) *report.Report {
-	pub := *from
-	pub.Command, pub.Data, pub.Files = "", pathless(q.data), slices.Clone(from.Files)
-	for i := range pub.Files {
-		pub.Files[i].Path = filepath.Base(pub.Files[i].Path)
-	}
-	r := s.Page(name, &pub, rows, outs)
+	r := s.Page(name, publicOrigin(from, q.data), rows, outs)
 	of := []string{"pare data compare", name, "--data", pathless(q.data), "--methods", strings.Join(q.methods, ","), "--keep", strings.Join(q.shares, ","), fmt.Sprint("--seeds ", q.seeds), "--equal", q.equal}
 	r.Subtitle = strings.Join(append(of, settingWords(&q.recipe, theirOwn)...), " ")
 	if s.Engine.Threads > 0 {

@@ -16,17 +16,10 @@ import (
 
 // pruning is what the flags of prune say.
 type pruning struct {
-	to            destination
-	data, html    string
-	blocks        string // --by-blocks
-	card, front   string
-	seed          uint64
-	resume, force bool
-	untimed       bool
-	strict        bool
-	goal          goal
-	teaching      distillation
-	recipe        model.Recipe
+	making
+	blocks string // --by-blocks
+	front  string
+	goal   goal
 }
 
 // goal are the flags that seek the target of a method. Methods that cut channels have
@@ -38,7 +31,7 @@ type goal struct {
 }
 
 func (c *cli) prune() *cobra.Command {
-	q := &pruning{recipe: model.Defaults(), teaching: softly()}
+	q := &pruning{making: newMaking()}
 	cmd := &cobra.Command{Use: "prune FILE -o OUT", Short: "Cut weights or channels, fine-tune, and measure the result", Args: args("FILE"),
 		Long: `Prunes a network by a method of the catalogue (pare methods). With --data the result is fine-tuned and measured;
 without, methods that need only the weights prune at once. OUT ends in .onnx, or in .pare for the sparse form.
@@ -63,20 +56,11 @@ given with the method, as in --method gmp:every=50:power=1; what is given there 
 	byBlocksFlag(f, &q.blocks)
 	f.String("method", defaultMethod, "method of the catalogue, by name or number; NAME:SETTING=VALUE gives settings too")
 	c.dataFlags(cmd, &q.data, "data to fine-tune on and to measure with")
-	f.StringVar(&q.html, "report", "", "write a report page (.html)")
-	f.StringVar(&q.card, "card", "", cardHelp)
 	f.StringVar(&q.front, "front", "", frontHelp)
-	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
-	f.BoolVar(&q.resume, "resume", false, resumeOwn)
-	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
-	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
-	f.BoolVar(&q.strict, "strict", false, strictHelp)
-	c.runFlags(cmd)
+	q.flags(c, cmd, "all that is random", "the networks are")
 	c.choose()
 	settingFlags(cmd, &q.goal, "", c.settingOfMethod)
-	settingFlags(cmd, &q.teaching, distillationFlags)
-	settingFlags(cmd, &q.recipe, recipeFlags)
-	c.answerFlags(cmd)
+	q.trainingFlags(c, cmd)
 	if c.wrong == nil {
 		settingFlags(cmd, c.method, settingsOf(c.method.Card().Name))
 		otherNames(cmd, c.method)
@@ -106,14 +90,14 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	if err := q.to.settle(cmd); err != nil {
 		return err
 	}
-	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
-	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	in, err := q.claim(c, name, q.to.ends(), places{})
+	if err != nil {
 		return err
 	}
 	if err := c.claimFront(q.front, q.force); err != nil {
 		return err
 	}
-	own, err := c.own(cmd, q.to.path, q.resume, q.force, in[len(in)-2:]...)
+	own, err := q.own(c, cmd, in)
 	if err != nil {
 		return err
 	}
@@ -163,9 +147,14 @@ func (c *cli) runPrune(cmd *cobra.Command, name string, q *pruning) error {
 	}
 	own.written()
 	c.tell(res)
-	return own.end(c.finish(cmd, &outcome{title: fmt.Sprintf("%s of %s", card.Title, filepath.Base(name)), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
-		method: c.method, recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
-		networks: []*measure.Network{{Name: "dense", File: name, Graph: dense}, {Name: stem(q.to.path), File: q.to.path, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}}))
+	return own.end(c.finish(cmd, c.pruned(name, q, j, res, &measure.Network{Name: "dense", File: name, Graph: dense}, q.made(res))))
+}
+
+// pruned is what there is to show of what a method has cut.
+func (c *cli) pruned(name string, q *pruning, j *model.Job, res *model.Result, networks ...*measure.Network) *outcome {
+	out := q.outcome(fmt.Sprintf("%s of %s", c.method.Card().Title, filepath.Base(name)), j, networks...)
+	out.result, out.method = res, c.method
+	return out
 }
 
 // pruneJob reads network and data, and checks that they go together.
@@ -174,25 +163,8 @@ func (c *cli) pruneJob(cmd *cobra.Command, name string, q *pruning, own *owned) 
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
-	if j.Graph, err = c.load(name); err != nil {
-		return nil, err
-	}
-	if err := c.suits(&q.to, j.Graph, name); err != nil {
-		return nil, err
-	}
-	if q.data != "" {
-		if err := c.ownTokens(name); err != nil {
-			return nil, err
-		}
-		if j.Data, err = c.open(q.data); err != nil {
-			return nil, err
-		}
-		if err := c.fits(name, j.Graph, j.Data, &j.Recipe); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.settle(name, j.Graph); err != nil {
+	j := q.job(c, o, own)
+	if err := q.read(c, name, j); err != nil {
 		return nil, err
 	}
 	j.Recipe = c.recipeOf(cmd, q, j.Data != nil && j.Data.Train != nil)

@@ -13,21 +13,13 @@ import (
 
 // quantising is what the flags of quantize say.
 type quantising struct {
-	to            destination
-	data, html    string
-	card          string
-	seed          uint64
-	resume, force bool
-	untimed       bool
-	strict        bool
-	drop          float64
-	settings      *lowbit.Settings
-	teaching      distillation
-	recipe        model.Recipe
+	making
+	drop     float64
+	settings *lowbit.Settings
 }
 
 func (c *cli) quantize() *cobra.Command {
-	q := &quantising{settings: lowbit.Defaults(), recipe: model.Defaults(), teaching: softly()}
+	q := &quantising{making: newMaking(), settings: lowbit.Defaults()}
 	cmd := &cobra.Command{Use: "quantize FILE -o OUT", Short: "Make integers of a network's numbers: eight bits with samples or without, four for weights alone", Args: args("FILE"),
 		Long: `Makes a network of integers that ONNX Runtime and Pare run: with QuantizeLinear and DequantizeLinear around what is
 computed in integers (static), with DynamicQuantizeLinear and MatMulInteger (dynamic), or with weights of 8 or 4 bits in
@@ -47,19 +39,10 @@ it trains on, by the recipe, with rounding in the network. docs/quantise.md tell
 	f := cmd.Flags()
 	f.StringVarP(&q.to.path, "output", "o", "", "file to write (.onnx or .pare)")
 	c.dataFlags(cmd, &q.data, "data to find ranges on, to train on and to measure with")
-	f.StringVar(&q.html, "report", "", "write a report page (.html)")
-	f.StringVar(&q.card, "card", "", cardHelp)
-	f.Uint64Var(&q.seed, "seed", 1, "seed of all that is random")
-	f.BoolVar(&q.resume, "resume", false, resumeOwn)
-	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
-	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the networks are")
-	f.BoolVar(&q.strict, "strict", false, strictHelp)
 	f.Float64Var(&q.drop, "max-drop", 0, "leave layers in float, the most sensitive first, until at most this much is lost, in the units of the metric: points of per cent, decibels")
-	c.runFlags(cmd)
+	q.flags(c, cmd, "all that is random", "the networks are")
 	settingFlags(cmd, q.settings, "")
-	settingFlags(cmd, &q.teaching, distillationFlags)
-	settingFlags(cmd, &q.recipe, recipeFlags)
-	c.answerFlags(cmd)
+	q.trainingFlags(c, cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -69,11 +52,11 @@ func (c *cli) runQuantize(cmd *cobra.Command, name string, q *quantising) error 
 	if q.to.path == "" {
 		return usage("no output: give -o OUT.onnx or OUT.pare")
 	}
-	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher})
-	if err := c.claim(places{in, []file{{"output", q.to.path, []string{".onnx", ".pare"}}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	in, err := q.claim(c, name, networks, places{})
+	if err != nil {
 		return err
 	}
-	own, err := c.own(cmd, q.to.path, q.resume, q.force, in[len(in)-2:]...)
+	own, err := q.own(c, cmd, in)
 	if err != nil {
 		return err
 	}
@@ -95,9 +78,9 @@ func (c *cli) runQuantize(cmd *cobra.Command, name string, q *quantising) error 
 	}
 	own.written()
 	c.tell(res)
-	return own.end(c.finish(cmd, &outcome{title: "Integers of " + filepath.Base(name), data: j.Data, judge: j.Judge(), html: q.html, result: res, untimed: q.untimed, strict: q.strict,
-		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
-		networks: []*measure.Network{{Name: "float", File: name, Graph: dense}, {Name: stem(q.to.path), File: q.to.path, Graph: res.Graph, Epochs: res.Epochs, Course: res.Course}}}))
+	out := q.outcome("Integers of "+filepath.Base(name), j, &measure.Network{Name: "float", File: name, Graph: dense}, q.made(res))
+	out.result = res
+	return own.end(c.finish(cmd, out))
 }
 
 // quantizeJob reads network and data, and checks that they go together.
@@ -106,7 +89,7 @@ func (c *cli) quantizeJob(cmd *cobra.Command, name string, q *quantising, own *o
 	if err != nil {
 		return nil, err
 	}
-	j := &model.Job{Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
+	j := q.job(c, o, own)
 	if !q.settings.QAT {
 		j.Recipe.Epochs = 0
 		for _, name := range []string{"epochs", "batch", "sampler", "lr", "schedule", "optimizer", "momentum", "decay", "smoothing", "clip", "on-explosion", "keep-epoch", "crop", "flip"} {
@@ -123,21 +106,7 @@ func (c *cli) quantizeJob(cmd *cobra.Command, name string, q *quantising, own *o
 			return nil, usage("--max-drop measures on data: give --data")
 		}
 	}
-	if j.Graph, err = c.load(name); err != nil {
-		return nil, err
-	}
-	if q.data != "" {
-		if err := c.ownTokens(name); err != nil {
-			return nil, err
-		}
-		if j.Data, err = c.open(q.data); err != nil {
-			return nil, err
-		}
-		if err := c.fits(name, j.Graph, j.Data, &j.Recipe); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.settle(name, j.Graph); err != nil {
+	if err := q.read(c, name, j); err != nil {
 		return nil, err
 	}
 	if err := q.teaching.apply(c, cmd, j); err != nil {

@@ -18,7 +18,6 @@ import (
 	"pare/internal/kernel"
 	"pare/measure"
 	"pare/model"
-	"pare/model/sweep"
 	"pare/report"
 	runs "pare/run"
 	"pare/run/job"
@@ -357,24 +356,4 @@ func digested(fs []runs.File) []runs.File {
 		}
 	}
 	return out
-}
-
-// noteSweep notes what a sweep works with.
-func (c *cli) noteSweep(q *comparison, s *sweep.Sweep) error {
-	err := c.note(func(r *runs.Record) {
-		r.Data, r.Recipe, r.Sets, r.Methods, r.Seeds = q.data, catalog.Values(&s.Recipe), setsOf(s.Data), nil, nil
-		for _, x := range s.Cells {
-			if x.Method != nil && !slices.Contains(r.Methods, x.Method.Card().Name) {
-				r.Methods = append(r.Methods, x.Method.Card().Name)
-			}
-			if !slices.Contains(r.Seeds, x.Seed) {
-				r.Seeds = append(r.Seeds, x.Seed)
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	s.Metrics, err = c.metrics()
-	return err
 }

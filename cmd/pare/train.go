@@ -8,7 +8,6 @@ import (
 	"pare/catalog"
 	"pare/data"
 	"pare/dataset"
-	"pare/measure"
 	"pare/model"
 	runs "pare/run"
 	"pare/train/dynamics"
@@ -19,19 +18,12 @@ import (
 
 // training is what the flags of train say.
 type training struct {
-	to                     destination
-	data, weights, html    string
-	subset, record         string
-	card                   string
-	seed                   uint64
-	resume, force, untimed bool
-	strict                 bool
-	teaching               distillation
-	recipe                 model.Recipe
+	making
+	weights, subset, record string
 }
 
 func (c *cli) train() *cobra.Command {
-	q := &training{recipe: model.Defaults(), teaching: softly()}
+	q := &training{making: newMaking()}
 	q.recipe.Epochs = 20
 	var families []string
 	for _, f := range zoo.Families() {
@@ -47,17 +39,8 @@ func (c *cli) train() *cobra.Command {
 	f.StringVar(&q.subset, "subset", "", "train on these samples of the training set alone: a list of their numbers, as pare data prune writes it (where whole classes go, they go from the other sets too, and labels are numbered anew)")
 	f.StringVar(&q.record, "record", "", "dynamics: note what the training makes of each sample, for pare data score, in a file beside the output (OUT.dynamics)")
 	f.StringVar(&q.weights, "weights", "", "start from the weights of this .safetensors file")
-	f.StringVar(&q.html, "report", "", "write a report page (.html)")
-	f.StringVar(&q.card, "card", "", cardHelp)
-	f.Uint64Var(&q.seed, "seed", 1, "seed of weights, order and augmentation")
-	f.BoolVar(&q.resume, "resume", false, resumeOwn)
-	f.BoolVar(&q.force, "force", false, "begin anew where there is a checkpoint; write over the input network")
-	f.BoolVar(&q.untimed, "no-bench", false, "do not measure how fast the network is")
-	f.BoolVar(&q.strict, "strict", false, strictHelp)
-	c.runFlags(cmd)
-	settingFlags(cmd, &q.teaching, distillationFlags)
-	settingFlags(cmd, &q.recipe, recipeFlags)
-	c.answerFlags(cmd)
+	q.flags(c, cmd, "weights, order and augmentation", "the network is")
+	q.trainingFlags(c, cmd)
 	inSections(cmd)
 	return cmd
 }
@@ -73,14 +56,17 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err != nil {
 		return err
 	}
-	in := append(dataFiles(q.data), input{"input", name, true}, input{what: "teacher", path: q.teaching.Teacher}, input{what: "file of weights", path: q.weights}, input{what: "subset", path: q.subset})
 	if q.record != "" && q.record != "dynamics" {
 		return usage("--record %s: dynamics is what can be recorded", q.record)
 	}
-	if err := c.claim(places{in, []file{{"output", q.to.path, q.to.ends()}, {"record", q.log(), []string{dynamicsEnd}}, {"report", q.html, pages}, {"card", q.card, docPages}}, q.force}); err != nil {
+	in, err := q.claim(c, name, q.to.ends(), places{
+		in:  []input{{what: "file of weights", path: q.weights}, {what: "subset", path: q.subset}},
+		out: []file{{"record", q.log(), []string{dynamicsEnd}}},
+	})
+	if err != nil {
 		return err
 	}
-	own, err := c.own(cmd, q.to.path, q.resume, q.force, in[len(in)-4:]...)
+	own, err := q.own(c, cmd, in)
 	if err != nil {
 		return err
 	}
@@ -101,7 +87,8 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 	if err := c.suits(&q.to, g, name); err != nil {
 		return err
 	}
-	j := &model.Job{Graph: g, Data: d, Recipe: q.recipe, Seed: q.seed, Engine: o, Save: own.path, Resume: own.resume, Log: c.log()}
+	j := q.job(c, o, own)
+	j.Graph, j.Data = g, d
 	if err := q.teaching.apply(c, cmd, j); err != nil {
 		return err
 	}
@@ -127,13 +114,11 @@ func (c *cli) runTrain(cmd *cobra.Command, name string, q *training) error {
 		return err
 	}
 	c.tell(res)
-	if g, err = c.save(&q.to, g, name); err != nil {
+	if res.Graph, err = c.save(&q.to, g, name); err != nil {
 		return err
 	}
 	own.written()
-	return own.end(c.finish(cmd, &outcome{title: "Training of " + name, data: d, judge: j.Judge(), html: q.html, untimed: q.untimed, strict: q.strict,
-		recipe: &j.Recipe, seed: q.seed, cards: cardOf(stem(q.to.path), q.to.path, q.card, q.html),
-		networks: []*measure.Network{{Name: stem(q.to.path), File: q.to.path, Graph: g, Epochs: res.Epochs, Course: res.Course}}}))
+	return own.end(c.finish(cmd, q.outcome("Training of "+name, j, q.made(res))))
 }
 
 // dynamicsEnd is how logs of training end.

@@ -161,7 +161,7 @@ func (s *KCentre) Run(ctx context.Context, j *data.Job) (*data.Result, error) {
 		near[i] = math.Inf(1)
 	}
 	var places []int
-	for at := first(e); len(places) < m; at = farthest(near) {
+	for at := first(e); len(places) < m; at = kernel.Argmax(near) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -171,7 +171,7 @@ func (s *KCentre) Run(ctx context.Context, j *data.Job) (*data.Result, error) {
 		}
 		near[at] = -1
 	}
-	return &data.Result{Subset: data.Keep(j.Set, places), Facts: &KCentreFacts{math.Sqrt(max(0, near[farthest(near)]))}}, nil
+	return &data.Result{Subset: data.Keep(j.Set, places), Facts: &KCentreFacts{math.Sqrt(max(0, near[kernel.Argmax(near)]))}}, nil
 }
 
 func square(x, y []float32) float64 {
@@ -199,16 +199,6 @@ func first(e *data.Embeddings) int {
 		s := square(e.At(i), mean)
 		if s < least {
 			best, least = i, s
-		}
-	}
-	return best
-}
-
-func farthest(near []float64) int {
-	best := 0
-	for i, v := range near {
-		if v > near[best] {
-			best = i
 		}
 	}
 	return best

@@ -9,6 +9,7 @@ import (
 	"pare/data"
 	"pare/dataset"
 	"pare/graph"
+	"pare/internal/kernel"
 	"pare/model"
 	"pare/prune"
 	"pare/train"
@@ -130,12 +131,7 @@ func correct(ctx context.Context, j *data.Job, g *graph.Graph, label []int32) ([
 			return fmt.Errorf("the network gives scores for more than one place of a sample: scores are of samples with one class each")
 		}
 		for i := range labels {
-			row, best := scores[i*width:(i+1)*width], 0
-			for c, v := range row {
-				if v > row[best] {
-					best = c
-				}
-			}
+			best := kernel.Argmax(scores[i*width : (i+1)*width])
 			out = append(out, int32(best) == label[len(out)])
 		}
 		return nil

@@ -1,13 +1,11 @@
 package sweep
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-
 	"pare/catalog"
 	"pare/data"
+	"pare/measure"
 	"pare/model"
+	"pare/run"
 	"pare/train"
 )
 
@@ -39,11 +37,7 @@ func named(m data.Method) (string, map[string]string) {
 }
 
 // key identifies facts.
-func (f *Facts) key() string {
-	b, _ := json.Marshal(f) // maps are written in the order of their keys
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:8])
-}
+func (f *Facts) key() string { return run.Short(f) }
 
 // Outcome is what one run came to: a line of the file.
 type Outcome struct {
@@ -63,6 +57,14 @@ type Outcome struct {
 	Warnings  []string    `json:"warnings,omitempty"`
 	Network   string      `json:"network,omitempty"`  // of all samples, in the sweep's folder
 	Dynamics  string      `json:"dynamics,omitempty"` // the log of its training
+}
+
+// Runs are what a comparison of any kind tells of outcomes.
+func Runs(outs []*Outcome) (runs []*measure.SeedRun) {
+	for _, o := range outs {
+		runs = append(runs, &measure.SeedRun{Label: o.Label, At: o.Keep, Seed: o.Seed, Error: o.Error, Notes: o.Notes, Warnings: o.Warnings})
+	}
+	return runs
 }
 
 // last is where the training has ended.

@@ -3,6 +3,7 @@ package sweep
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,12 +32,8 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	r.Add(report.Section{Heading: measure.ScoreHeading(of) + " by share kept", Text: text, Table: measure.ScoreTable(of), Plots: sharePlots(rows)})
 	r.Add(report.Section{Heading: "What it takes", Table: costTable(rows), Plots: coursePlots(rows),
 		Text: "Time is that of training on this machine, without judging. Selection is what is spent before the first step: choosing and scoring, and the training on all samples where a method chooses by it; it counts in the times to a share of " + All + "'s " + measure.Scored(of).Name() + ", behind which stands their share of " + All + "'s own. Trainings are judged after whole epochs, which are short on few samples: what " + All + " reach within their first epoch is told late, and such a ratio says too much." + s.disturbed()})
-	if t := failures(outs); t != nil {
-		r.Add(report.Section{Heading: "What failed", Table: t})
-	}
-	if ns := Notes(outs); ns != nil {
-		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
-	}
+	runs := Runs(outs)
+	measure.AddRuns(r, "kept", runs, measure.RunNotes(runs))
 	return r
 }
 
@@ -61,17 +58,7 @@ func grouped(rows []*Row) (out []*measure.Seeds) {
 }
 
 // split is the row of all samples; nil where it failed, and those of the methods.
-func split(rows []*Row) (all *Row, others []*Row) {
-	for _, r := range rows {
-		switch {
-		case r.Label != All:
-			others = append(others, r)
-		case r.Seeds > 0:
-			all = r
-		}
-	}
-	return all, others
-}
+func split(rows []*Row) (all *Row, others []*Row) { return measure.Apart(rows, All, (*Row).of) }
 
 // isRandom says whether a row is of the baseline.
 func (r *Row) isRandom() bool { return strings.Split(r.Label, ":")[0] == Random }
@@ -168,32 +155,18 @@ func sharePlots(rows []*Row) []*report.Plot {
 	all, others := split(rows)
 	of := grouped(rows)
 	p := &report.Plot{Title: measure.ScoreHeading(of) + " by share kept", Note: measure.SpreadNote(of), X: report.Axis{Name: "samples of an epoch", Log: true}, Y: measure.ScoreAxis(of)}
-	at := map[string]int{}
-	most := 0.
+	var drawn []measure.Placed
 	for _, r := range others {
-		if r.Seeds == 0 {
-			continue
+		if r.Seeds > 0 {
+			drawn = append(drawn, measure.Placed{Seeds: r.of(), X: r.Samples})
 		}
-		i, ok := at[r.Label]
-		if !ok {
-			i, at[r.Label] = len(p.Series), len(p.Series)
-			p.Series = append(p.Series, report.Series{Name: r.Label, Line: true})
-		}
-		most = max(most, r.Samples)
-		p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Samples, Y: r.Score.Value, OffY: r.Spread})
 	}
-	if len(p.Series) == 0 {
-		return nil
-	}
-	for _, s := range p.Series {
-		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
-	}
+	var control *measure.Placed
 	if all != nil {
-		least := most
-		for _, s := range p.Series {
-			least = min(least, s.Points[0].X)
-		}
-		p.Series = append(p.Series, report.Series{Name: All, Line: true, Dashed: true, Points: []report.Point{{X: least, Y: all.Score.Value}, {X: all.Samples, Y: all.Score.Value}}})
+		control = &measure.Placed{Seeds: all.of(), X: all.Samples}
+	}
+	if n, _ := measure.DrawScores(p, drawn, control, math.Inf(-1)); n == 0 {
+		return nil
 	}
 	return []*report.Plot{p}
 }
@@ -235,32 +208,6 @@ func coursePlots(rows []*Row) (out []*report.Plot) {
 func line(r *Row) (out []report.Point) {
 	for _, p := range r.Course {
 		out = append(out, report.Point{X: p.Seconds, Y: p.Score})
-	}
-	return out
-}
-
-// failures lists the runs that failed, nil where there is none.
-func failures(outs []*Outcome) *report.Table {
-	t := &report.Table{Columns: []string{"method", "kept", "seed", "why"}}
-	for _, o := range outs {
-		if o.Error != "" {
-			t.Rows = append(t.Rows, []report.Cell{report.Text(o.Label), report.Text(o.Keep), report.Count(int64(o.Seed)), report.Text(o.Error)})
-		}
-	}
-	if t.Rows == nil {
-		return nil
-	}
-	return t
-}
-
-// Notes are what methods have to say of their runs, each once.
-func Notes(outs []*Outcome) (out []string) {
-	for _, o := range outs {
-		for _, n := range o.Notes {
-			if x := strings.TrimSpace(o.Label+" "+o.Keep) + ": " + n; !slices.Contains(out, x) {
-				out = append(out, x)
-			}
-		}
 	}
 	return out
 }

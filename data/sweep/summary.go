@@ -140,13 +140,3 @@ func together(outs []*Outcome) (course []Point) {
 	}
 	return course
 }
-
-// Warnings are what is wrong with runs that were made, each with its name.
-func Warnings(outs []*Outcome) (out []string) {
-	for _, o := range outs {
-		for _, w := range o.Warnings {
-			out = append(out, o.name()+": "+w)
-		}
-	}
-	return out
-}

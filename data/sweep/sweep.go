@@ -139,17 +139,11 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(s.Dir, "results.jsonl")
-	lock, err := run.Take(path)
+	l, release, err := run.LedgerOf(s.Dir, func(o *Outcome) string { return o.Key })
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Release()
-	run.TidyFolder(s.Dir, ".checkpoint", ".pare")
-	l, err := run.OpenLedger(path, func(o *Outcome) string { return o.Key })
-	if err != nil {
-		return nil, err
-	}
+	defer release()
 	first, then := s.todo(l)
 	b := &run.Batch[*Cell, Outcome]{Ledger: l, Jobs: s.Jobs, One: s.one, OnStep: s.OnStep, OnRun: s.OnRun}
 	if err := b.Run(ctx, first); err != nil {

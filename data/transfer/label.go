@@ -11,6 +11,7 @@ import (
 	"pare/catalog"
 	"pare/data"
 	"pare/dataset"
+	"pare/internal/kernel"
 	"pare/train"
 )
 
@@ -99,7 +100,7 @@ func (b *ballot) ask(ctx context.Context, j *data.Job, t *data.Target) error {
 			if k := slices.IndexFunc(x, func(v float32) bool { return v-v != 0 }); k >= 0 {
 				return fmt.Errorf("it gives %v for sample %d", x[k], t.Set.Number(at))
 			}
-			best := highest(x)
+			best := kernel.Argmax(x)
 			b.vote(best)
 			low, sum, total := math.Inf(1), 0., 0.
 			for c, v := range x {
@@ -128,17 +129,6 @@ func (b *ballot) ask(ctx context.Context, j *data.Job, t *data.Target) error {
 		b.tie[c] += soft[c] / float64(t.Set.Len())
 	}
 	return nil
-}
-
-// highest is the first place of the largest number.
-func highest(x []float32) int {
-	best := 0
-	for c, v := range x {
-		if v > x[best] {
-			best = c
-		}
-	}
-	return best
 }
 
 // held says whether there are samples beside the training set's.

@@ -46,7 +46,7 @@ var Floors = []Floor{
 	{"Training sets compared", []string{"data/sweep"}},
 	{"The papers' claims, put to the test", []string{"reproduce"}},
 	{"The front door", []string{"."}},
-	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/sweeps", "scripts/tasks"}},
+	{"Programs", []string{"cmd/pare", "bench", "bench/neighbours", "interop", "internal/answer", "internal/familytest", "internal/lmtest", "internal/modeltest", "internal/oracle", "scripts/architecture", "scripts/cifar10", "scripts/largemodel", "scripts/mutants", "scripts/sweeps", "scripts/tasks"}},
 }
 
 // Package is a package as its files say.

@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // The kernels by how many rows they take less one: of float32, and of float16.
 var (
 	keys512 = [2][4]func(*byte){{keysfloat1_avx512, keysfloat2_avx512, keysfloat3_avx512, keysfloat4_avx512}, {keyshalf1_avx512, keyshalf2_avx512, keyshalf3_avx512, keyshalf4_avx512}}
@@ -12,71 +10,29 @@ var (
 	values256    = [2][4]func(*byte){{valuesfloat16x1_avx2, valuesfloat16x2_avx2, valuesfloat16x3_avx2, valuesfloat16x4_avx2}, {valueshalf16x1_avx2, valueshalf16x2_avx2, valueshalf16x3_avx2, valueshalf16x4_avx2}}
 )
 
-// kind is the number of a cache's kernels, and how many bytes a number takes.
-func (n numbers) kind() (kind, size int) {
-	if n.half != nil {
-		return 1, 2
+// keyKernels are those of Scores.
+func keyKernels(kind int) *[4]func(*byte) {
+	if isa == AVX512 {
+		return &keys512[kind]
 	}
-	return 0, 4
+	return &keys256[kind]
 }
 
-// scoresVec is Scores; it reports false where there is no assembly in use.
-func (c *KVCache) scoresVec(w *Worker, head, lo, panels int, q []float32, ldq, n int, y []float32, ldy int) bool {
-	if isa == Generic {
-		return false
-	}
-	kind, _ := c.keys.kind()
-	kernels := &keys512[kind]
-	if isa != AVX512 {
-		kernels = &keys256[kind]
-	}
-	t := &w.attention
-	*t = attentionTile{Data: c.keys.point(c.key(head, lo)), Rows: panels, Dim: c.Dim, XRow: 4 * ldq, YRow: 4 * ldy}
-	for g := 0; g < n; g += len(kernels) {
-		t.X, t.Y = unsafe.Pointer(&q[g*ldq]), unsafe.Pointer(&y[g*ldy])
-		kernels[min(n-g, len(kernels))-1]((*byte)(unsafe.Pointer(t)))
-	}
-	*t = attentionTile{}
-	return true
-}
-
-// sumsVec is Sums; it reports false where there is no assembly in use.
-func (c *KVCache) sumsVec(w *Worker, head, lo, hi int, x []float32, ldx, n int, y []float32, ldy int) bool {
-	if isa == Generic {
-		return false
-	}
-	kind, size := c.values.kind()
-	wide := ValueWidth(c.Dim)
-	t := &w.attention
-	*t = attentionTile{Step: size * wide, Rows: hi - lo, XRow: 4 * ldx, YRow: 4 * ldy}
-	for e := 0; e < wide; {
-		kernels, columns := &values256[kind], 16
-		if isa == AVX512 {
-			if kernels = &values512[kind]; e+64 <= wide {
-				kernels, columns = &values512x64[kind], 64
-			}
-		}
-		for g := 0; g < n; g += len(kernels) {
-			t.Data, t.X, t.Y = c.values.point(c.value(head, lo)+e), unsafe.Pointer(&x[g*ldx]), unsafe.Pointer(&y[g*ldy+e])
-			kernels[min(n-g, len(kernels))-1]((*byte)(unsafe.Pointer(t)))
-		}
-		e += columns
-	}
-	*t = attentionTile{}
-	return true
-}
-
-// toHalfVec rounds whole vectors; it gives how many numbers they are.
-func toHalfVec(x []float32, y []uint16) (n int, most float32) {
-	if isa != Generic {
-		n = len(x) &^ (lanes() - 1)
-	}
-	switch _ = y[:len(x)]; {
-	case n == 0:
+// valueKernels are those of Sums where so many columns are left, and how many they take at once.
+func valueKernels(kind, left int) (kernels *[4]func(*byte), columns int) {
+	switch {
+	case isa == AVX512 && left >= 64:
+		return &values512x64[kind], 64
 	case isa == AVX512:
-		most = tohalf_avx512(n, &x[0], &y[0])
-	default:
-		most = tohalf_avx2(n, &x[0], &y[0])
+		return &values512[kind], 16
 	}
-	return n, most
+	return &values256[kind], 16
+}
+
+// toHalfs rounds whole vectors of n numbers.
+func toHalfs(n int, x *float32, y *uint16) (most float32) {
+	if isa == AVX512 {
+		return tohalf_avx512(n, x, y)
+	}
+	return tohalf_avx2(n, x, y)
 }

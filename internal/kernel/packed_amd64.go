@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/klauspost/cpuid/v2"
-)
+import "github.com/klauspost/cpuid/v2"
 
 // packed512 and packed256 are the kernels by form and by the logarithm of the number of
 // vectors; the first of a form writes the rows as floats.
@@ -28,45 +24,9 @@ var packed256 = [5][5]func(*byte){
 var expands = cpuid.CPU.Supports(cpuid.AVX512VBMI2)
 
 // kernels are those of the form, and the most vectors they take at once.
-func (p *Packed) kernels() (*[5]func(*byte), int) {
+func (p *Packed) kernels() ([]func(*byte), int) {
 	if isa == AVX512 && (expands || p.Form != SparseHalf && p.Form != SparseInt8) {
-		return &packed512[p.Form], 8
+		return packed512[p.Form][:], 8
 	}
-	return &packed256[p.Form], 4
-}
-
-// runVec is Dots; it reports false where there is no assembly in use.
-func (p *Packed) runVec(w *Worker, x []float32, n, ldx, lo, hi int, y []float32, ldy int) bool {
-	if isa == Generic {
-		return false
-	}
-	kernels, most := p.kernels()
-	t := &w.packed
-	p.point(t, lo, hi)
-	t.XRow, t.YRow = 4*ldx, 4*ldy
-	for r := 0; r < n; {
-		k, rows := 1, 1
-		for ; 2*rows <= min(most, n-r); rows *= 2 {
-			k++
-		}
-		t.X, t.Y = unsafe.Pointer(&x[r*ldx]), unsafe.Pointer(&y[r*ldy])
-		kernels[k]((*byte)(unsafe.Pointer(t)))
-		r += rows
-	}
-	*t = packedTile{}
-	return true
-}
-
-// expandVec is Expand; it reports false where there is no assembly in use.
-func (p *Packed) expandVec(w *Worker, lo, hi int, y []float32, ldy int) bool {
-	if isa == Generic {
-		return false
-	}
-	kernels, _ := p.kernels()
-	t := &w.packed
-	p.point(t, lo, hi)
-	t.Y, t.YRow = unsafe.Pointer(&y[0]), 4*ldy
-	kernels[0]((*byte)(unsafe.Pointer(t)))
-	*t = packedTile{}
-	return true
+	return packed256[p.Form][:], 4
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -59,6 +60,18 @@ func goMax(x []float32) float32 {
 		m = max(m, v)
 	}
 	return m
+}
+
+// Argmax is where the first of the largest numbers is, but for those that are NaN behind the
+// first; 0 where there are none.
+func Argmax[T cmp.Ordered](x []T) int {
+	at := 0
+	for i, v := range x {
+		if v > x[at] {
+			at = i
+		}
+	}
+	return at
 }
 
 // Largest is where the first of the largest numbers is; -1: there are none, or one of them is

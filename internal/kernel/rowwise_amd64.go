@@ -142,19 +142,9 @@ func adamVec(w, d, m, v, mask []float32, a *adamArgs) {
 	}
 }
 
-// dotsVec takes a row of each quarter at a time: four streams, each of which goes on where
-// it was, are what a processor fetches ahead of need.
-func dotsVec(x, y []float32, ldy int, dst []float32) {
-	n := len(dst)
-	if n == 0 {
-		return
-	}
-	_ = y[(n-1)*ldy+len(x)-1]
-	if isa == Generic || n < 4 {
-		goDots(x, y, ldy, dst)
-		return
-	}
-	q := n / 4
+// dotQuarters is dotsVec but for what four do not divide.
+func dotQuarters(x, y []float32, ldy int, dst []float32) {
+	q := len(dst) / 4
 	var four [4]float32
 	for i := range q {
 		if isa == AVX512 {
@@ -164,32 +154,16 @@ func dotsVec(x, y []float32, ldy int, dst []float32) {
 		}
 		dst[i], dst[i+q], dst[i+2*q], dst[i+3*q] = four[0], four[1], four[2], four[3]
 	}
-	if n%4 != 0 { // the last four again, so that a row's result depends on nothing but the row
-		dotsVec(x, y[(n-4)*ldy:], ldy, dst[n-4:])
-	}
 }
 
-// transVec transposes blocks of 8 by 8 along 8 rows of x; it returns how many.
-func transVec(blocks int, x []float32, ldx int, y []float32, ldy int) int {
-	if blocks <= 0 || isa == Generic {
-		return 0
-	}
-	_, _ = x[7*ldx+8*blocks-1], y[(8*blocks-1)*ldy+7]
-	trans8_avx2(blocks, &x[0], 4*ldx, &y[0], 4*ldy)
-	return blocks
+func trans8(blocks int, x *float32, ldx int, y *float32, ldy int) {
+	trans8_avx2(blocks, x, ldx, y, ldy)
 }
 
-// panelsVec copies n panels of k rows; it returns how many.
-func panelsVec(n int, x []float32, ldx int, y []float32, k int) int {
-	if n == 0 || k == 0 || isa == Generic {
-		return 0
-	}
-	width := 2 * lanes()
-	_, _ = x[(k-1)*ldx+n*width-1], y[n*width*k-1]
+func panels(k, n int, x *float32, ldx int, y *float32, step int) {
 	if isa == AVX512 {
-		panels_avx512(k, n, &x[0], 4*ldx, &y[0], 4*width*k)
-	} else {
-		panels_avx2(k, n, &x[0], 4*ldx, &y[0], 4*width*k)
+		panels_avx512(k, n, x, ldx, y, step)
+		return
 	}
-	return n
+	panels_avx2(k, n, x, ldx, y, step)
 }

@@ -184,3 +184,16 @@ func TestReductions(t *testing.T) {
 		}
 	})
 }
+
+// The first of equals, and whatever is NaN is no larger.
+func TestArgmax(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		x    []float32
+		want int
+	}{{nil, 0}, {[]float32{3}, 0}, {[]float32{1, 5, 2, 5}, 1}, {[]float32{-4, -3, -9}, 1}, {[]float32{1, nan, 2}, 2}, {[]float32{nan, 1}, 0}} {
+		if got := Argmax(c.x); got != c.want {
+			t.Errorf("%v: %d, want %d", c.x, got, c.want)
+		}
+	}
+}

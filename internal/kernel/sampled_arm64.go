@@ -1,25 +1,5 @@
 package kernel
 
-import "unsafe"
+func sampledVec(_ int, t *byte) { sampledneon(t) }
 
-// runSampled runs sampled products over rows of n places, in vectors of vec floats.
-func runSampled(t *sampled, vec, n int) {
-	if isa == Generic {
-		goSampled(t, n)
-		return
-	}
-	t.NV = (n + vec - 1) / vec
-	t.Mask = maskOf(vec, n-(t.NV-1)*vec)
-	sampledneon((*byte)(unsafe.Pointer(t)))
-}
-
-// keepVec applies whole words of a mask; it returns how many.
-func keepVec(mask []uint64, x []float32) int {
-	n := len(x) / 64
-	if n == 0 || isa == Generic {
-		return 0
-	}
-	_ = mask[n-1]
-	keepneon(n, &mask[0], &x[0])
-	return n
-}
+func keepWords(n int, bits *uint64, x *float32) { keepneon(n, bits, x) }

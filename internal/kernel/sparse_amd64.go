@@ -79,31 +79,16 @@ func runSparse(t *sparseTile, vec, r, nv, n int) {
 	kernels[r][nv]((*byte)(unsafe.Pointer(t)))
 }
 
-// runBlocks is runSparse for rows that share their entries, in as many parts as
-// there are registers for.
-func runBlocks(t *sparseTile, vec, r, nv, n int) {
-	kernels, most := &blocks256, 2
+// blockKernels are those of rows that share their entries, by rows of places and vectors, and
+// the most of both at once.
+func blockKernels(vec int) (kernels *[5][5]func(*byte), most int) {
 	switch {
 	case vec == 16:
-		kernels, most = &blocks512, 4
+		return &blocks512, 4
 	case isa == AVX512:
-		kernels, most = &blocks256k, 4
+		return &blocks256k, 4
 	}
-	x, y, res := t.X, t.Y, t.Res
-	wide := min(nv, most)
-	high := most / wide
-	for i := 0; i < r; i += high {
-		for j := 0; j < nv; j += wide {
-			rows, cols := min(high, r-i), min(wide, nv-j)
-			t.X, t.Y = unsafe.Add(x, i*t.XRow+4*j*vec), unsafe.Add(y, i*t.YRow+4*j*vec)
-			if res != nil {
-				t.Res = unsafe.Add(res, i*t.YRow+4*j*vec)
-			}
-			t.Mask = sparseMask(vec, min(vec, n-(j+cols-1)*vec))
-			kernels[rows][cols]((*byte)(unsafe.Pointer(t)))
-		}
-	}
-	t.X, t.Y, t.Res = x, y, res
+	return &blocks256, 2
 }
 
 // sparseMask is the mask of k places. AVX-512 has masks for vectors of 8 too;

@@ -15,7 +15,7 @@ var sparseNEON = [9][9]func(*byte){
 	5: {1: sparseneon_5x1}, 6: {1: sparseneon_6x1}, 7: {1: sparseneon_7x1}, 8: {1: sparseneon_8x1},
 }
 
-var blocksNEON = [3][3]func(*byte){
+var blocksNEON = [5][5]func(*byte){
 	1: {1: sparse4neon_1x1, 2: sparse4neon_1x2},
 	2: {1: sparse4neon_2x1},
 }
@@ -35,26 +35,11 @@ func runSparse(t *sparseTile, vec, r, nv, n int) {
 	}
 }
 
-// runBlocks is runSparse for rows that share their entries, in as many parts as there are
-// registers for.
-func runBlocks(t *sparseTile, vec, r, nv, n int) {
-	const most = 2
-	x, y, res := t.X, t.Y, t.Res
-	wide := min(nv, most)
-	high := most / wide
-	for i := 0; i < r; i += high {
-		for j := 0; j < nv; j += wide {
-			rows, cols := min(high, r-i), min(wide, nv-j)
-			t.X, t.Y = unsafe.Add(x, i*t.XRow+4*j*vec), unsafe.Add(y, i*t.YRow+4*j*vec)
-			if res != nil {
-				t.Res = unsafe.Add(res, i*t.YRow+4*j*vec)
-			}
-			t.Mask = maskOf(vec, min(vec, n-(j+cols-1)*vec))
-			blocksNEON[rows][cols]((*byte)(unsafe.Pointer(t)))
-		}
-	}
-	t.X, t.Y, t.Res = x, y, res
-}
+// blockKernels are those of rows that share their entries, by rows of places and vectors, and
+// the most of both at once.
+func blockKernels(int) (kernels *[5][5]func(*byte), most int) { return &blocksNEON, 2 }
+
+func sparseMask(vec, k int) uintptr { return maskOf(vec, k) }
 
 // packRows copies rows by Go's copy, which is vector code.
 func packRows(planes, n int, x []float32, at, ldx, xplane int, y []float32, ldy, yplane, lo, hi, nv, vec int) {

@@ -60,14 +60,3 @@ func reluGradVec(d, y, dst []float32) int {
 	}
 	return n
 }
-
-// panelsVec copies n panels of k rows; it returns how many.
-func panelsVec(n int, x []float32, ldx int, y []float32, k int) int {
-	if n == 0 || k == 0 || isa == Generic {
-		return 0
-	}
-	width := 2 * lanes()
-	_, _ = x[(k-1)*ldx+n*width-1], y[n*width*k-1]
-	panelsneon(k, n, &x[0], 4*ldx, &y[0], 4*width*k)
-	return n
-}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"pare/internal/familytest"
 	"pare/internal/kernel"
 	"pare/lm/decode"
-	"pare/lm/family"
 )
 
 // smol has the sizes of SmolLM2-135M.
@@ -28,14 +28,7 @@ func (t *total) Do(_ *kernel.Worker, i int) {
 // Decoding of a model of 135 million parameters of float32: tokens a second, the bytes of
 // weights that are read in a second, and what a plain sum over as many bytes reads.
 func BenchmarkDecode(b *testing.B) {
-	c, err := family.Read([]byte(smol))
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, err := family.Draw(c, 1, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
+	f := familytest.Model(b, smol, 1)
 	m, err := decode.New(f)
 	if err != nil {
 		b.Fatal(err)

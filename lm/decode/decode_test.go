@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"pare/engine"
+	"pare/internal/familytest"
 	"pare/lm/decode"
 	"pare/lm/family"
 	"pare/tensor"
@@ -39,29 +40,9 @@ var configs = map[string]string{
 // draw makes a model whose norms and biases differ from channel to channel.
 func draw(t testing.TB, text string) *family.Model {
 	t.Helper()
-	c, err := family.Read([]byte(text))
+	c, w := familytest.Uneven(t, text, .15)
+	m, err := family.Load(c, w)
 	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, w, err := family.Weights(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(2, 3))
-	for _, name := range family.Tensors(w).Names() {
-		for i := range w[name].F32() {
-			w[name].F32()[i] += float32(.15 * r.NormFloat64())
-		}
-	}
-	if m, err = family.Load(c, family.Tensors(w)); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -257,15 +238,7 @@ func TestBadInput(t *testing.T) {
 	if s.Fork(0, 2) == nil || s.Truncate(0, 1) == nil {
 		t.Error("a sequence that is not there was copied, or one made longer")
 	}
-	c, err := family.Read([]byte(`{"model_type":"bert",` + small + `"type_vocab_size":2}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := decode.New(e); err == nil {
+	if _, err := decode.New(familytest.Model(t, `{"model_type":"bert",`+small+`"type_vocab_size":2}`, 1)); err == nil {
 		t.Error("an encoder decodes")
 	}
 }

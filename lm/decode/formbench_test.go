@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"pare/internal/familytest"
 	"pare/lm/decode"
-	"pare/lm/family"
 )
 
 // The forms side by side: a step of a model of the sizes of SmolLM2-135M with matrices held
@@ -16,14 +16,7 @@ import (
 // turns, step by step, so that all see the same machine; the quickest step of each counts.
 // For each share of zeros: tokens a second, how many times as many as of float32, MB read.
 func BenchmarkForms(b *testing.B) {
-	c, err := family.Read([]byte(smol))
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, err := family.Draw(c, 1, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
+	f := familytest.Model(b, smol, 1)
 	type variant struct {
 		name string
 		m    *decode.Model

@@ -2,12 +2,12 @@ package family_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"pare/engine"
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/lm/family"
 	"pare/onnx"
 	"pare/prune/block"
@@ -42,29 +42,7 @@ var configs = map[string]string{
 // draw makes a model whose norms and biases differ from channel to channel.
 func draw(t testing.TB, text string) (*family.Config, family.Tensors) {
 	t.Helper()
-	c, err := family.Read([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, w, err := family.Weights(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(2, 3))
-	for _, name := range family.Tensors(w).Names() {
-		for i := range w[name].F32() {
-			w[name].F32()[i] += float32(.2 * r.NormFloat64())
-		}
-	}
-	return c, w
+	return familytest.Uneven(t, text, .2)
 }
 
 // answers runs a graph on the same tokens.

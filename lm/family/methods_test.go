@@ -9,6 +9,7 @@ import (
 
 	"pare/dataset"
 	"pare/engine"
+	"pare/internal/familytest"
 	"pare/internal/modeltest"
 	"pare/lm/family"
 	"pare/model"
@@ -38,14 +39,7 @@ func TestMethods(t *testing.T) {
 			`{"model_type":"llama","vocab_size":256,"hidden_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":32,"tie_word_embeddings":true}`,
 			`{"model_type":"gpt2","vocab_size":256,"n_embd":24,"n_head":4,"n_layer":2,"n_positions":32}`,
 		} {
-			c, err := family.Read([]byte(config))
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := family.Draw(c, 1, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+			f := familytest.Model(t, config, 1)
 			g, err := f.Graph()
 			if err != nil {
 				t.Fatal(err)
@@ -64,13 +58,13 @@ func TestMethods(t *testing.T) {
 			}
 			r := modeltest.Run(t, m, j)
 			if _, _, err := family.Weights(r.Graph); err != nil {
-				t.Errorf("%s, %s: %v", name, c.Type, err)
+				t.Errorf("%s, %s: %v", name, config, err)
 			}
 			if f, ok := r.Facts.(*calibrated.RIAFacts); ok && len(f.Orders) != 2 { // the last of each block
-				t.Errorf("%s, %s: %d layers were put into another order", name, c.Type, len(f.Orders))
+				t.Errorf("%s, %s: %d layers were put into another order", name, config, len(f.Orders))
 			}
 			if last := r.Epochs[1]; last.Loss > 1.5 {
-				t.Errorf("%s, %s: the loss is %v after two epochs", name, c.Type, last.Loss)
+				t.Errorf("%s, %s: the loss is %v after two epochs", name, config, last.Loss)
 			}
 		}
 	}

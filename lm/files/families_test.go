@@ -11,8 +11,8 @@ import (
 
 	"pare/gguf"
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/internal/lmtest"
-	"pare/lm/family"
 	"pare/lm/files"
 	"pare/prune/block"
 	"pare/prune/structure"
@@ -25,19 +25,8 @@ import (
 func both(t *testing.T, kind string, tied bool, kv int) (folder, file string) {
 	t.Helper()
 	const hidden, heads, head, width, layers = 64, 4, 32, 96, 2
-	c, err := family.Read(fmt.Appendf(nil, `{"model_type": %q, "vocab_size": 320, "hidden_size": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d, "num_hidden_layers": %d,
-		"max_position_embeddings": 64, "rms_norm_eps": 0.001, "rope_theta": 5000.0, "tie_word_embeddings": %v}`, kind, hidden, heads, kv, head, width, layers, tied))
-	if err != nil {
-		t.Fatal(err)
-	}
-	drawn, err := family.Draw(c, 7, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := drawn.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := familytest.Graph(t, fmt.Sprintf(`{"model_type": %q, "vocab_size": 320, "hidden_size": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d, "num_hidden_layers": %d,
+		"max_position_embeddings": 64, "rms_norm_eps": 0.001, "rope_theta": 5000.0, "tie_word_embeddings": %v}`, kind, hidden, heads, kv, head, width, layers, tied), 7)
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, v := range g.Consts() {
 		if x := v.Const.F32(); strings.HasSuffix(v.Name, ".weight") || strings.HasSuffix(v.Name, ".bias") {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"pare/internal/familytest"
 	"pare/internal/kernel"
 	"pare/lm/decode"
 	"pare/lm/family"
@@ -21,14 +22,7 @@ const config = `{"model_type":"llama","vocab_size":40,"hidden_size":24,"num_hidd
 // session is one of a small model whose logits differ.
 func session(t testing.TB, sequences, threads int) *decode.Session {
 	t.Helper()
-	c, err := family.Read([]byte(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := family.Draw(c, 3, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := familytest.Model(t, config, 3)
 	scaled := []*family.Linear{f.Head}
 	for _, l := range f.Layers {
 		scaled = append(scaled, l.Q, l.K, l.V, l.O, l.Gate, l.Up, l.Down)

@@ -41,17 +41,11 @@ func Score(ctx context.Context, s *decode.Session, before []int, continuations [
 	}
 	see := func(i, at int, logits []float32) {
 		token := continuations[i][at]
-		best := 0
-		for t, x := range logits {
-			if x > logits[best] {
-				best = t
-			}
-		}
 		kernel.LogSoftmax(logits, row, len(row))
 		r := &out[i]
 		r.LogProbs = append(r.LogProbs, float64(row[token]))
 		r.Sum += float64(row[token])
-		r.Greedy = r.Greedy && best == token
+		r.Greedy = r.Greedy && kernel.Argmax(logits) == token
 	}
 	err := s.Run([]decode.Input{{Tokens: before}}, func(_, _ int, logits []float32) error {
 		for i, c := range continuations {

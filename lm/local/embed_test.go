@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"pare/internal/familytest"
 	"pare/internal/kernel"
 	"pare/internal/lmtest"
 	"pare/lm"
 	"pare/lm/decode"
-	"pare/lm/family"
 	"pare/lm/files"
 )
 
@@ -27,18 +27,7 @@ const words = `{"version": "1.0", "normalizer": {"type": "BertNormalizer", "clea
 // encoderFolder writes a random BERT with a tokenizer.
 func encoderFolder(t *testing.T) string {
 	t.Helper()
-	c, err := family.Read([]byte(`{"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 5, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "max_position_embeddings": 40, "hidden_act": "gelu", "type_vocab_size": 2, "pad_token_id": 0}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := familytest.Graph(t, `{"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 5, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "max_position_embeddings": 40, "hidden_act": "gelu", "type_vocab_size": 2, "pad_token_id": 0}`, 1)
 	dir := t.TempDir()
 	if _, err := files.WriteFolder(dir, g, nil); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 	"pare/dataset"
 	"pare/engine"
-	"pare/lm/family"
+	"pare/internal/familytest"
 	"pare/lm/files"
 	"pare/model"
 	"pare/model/blockwise"
@@ -52,28 +52,10 @@ var configs = map[string]string{
 // in a type.
 func folder(t testing.TB, config string, of tensor.DType) string {
 	t.Helper()
-	c, err := family.Read([]byte(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, ws, err := family.Weights(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, r := t.TempDir(), rand.New(rand.NewPCG(2, 3))
+	_, ws := familytest.Uneven(t, config, .2)
+	dir := t.TempDir()
 	var infos []safetensors.Info
-	for _, name := range family.Tensors(ws).Names() {
-		for i := range ws[name].F32() {
-			ws[name].F32()[i] += float32(.2 * r.NormFloat64())
-		}
+	for _, name := range ws.Names() {
 		infos = append(infos, safetensors.Info{Name: name, DType: of, Shape: ws[name].Shape})
 	}
 	w, err := safetensors.CreateFolder(dir, infos, 8192, nil)

@@ -28,16 +28,7 @@ func (h *Hosted) Run(ctx context.Context, j *model.Job) (*model.Result, error) {
 		return nil, catalog.Errorf("{Recipe.Sampler} %s: clients elsewhere train on all of their samples", j.Recipe.Sampler)
 	}
 	key := j.Facts(h, j.Graph).Key()
-	end, err := s.until()
-	if err != nil {
-		return nil, err
-	}
-	ws, err := s.Weights(j.Graph)
-	if err != nil {
-		return nil, err
-	}
-	net := newNetwork(j.Graph, ws)
-	total, err := s.kept(net)
+	net, end, total, err := s.network(j)
 	if err != nil {
 		return nil, err
 	}

@@ -30,16 +30,7 @@ func (s *FedTiny) prepare(j *model.Job) (*federation, error) {
 		return nil, err
 	}
 	key := j.Facts(s, j.Graph).Key()
-	end, err := s.until()
-	if err != nil {
-		return nil, err
-	}
-	ws, err := s.Weights(j.Graph)
-	if err != nil {
-		return nil, err
-	}
-	net := newNetwork(j.Graph, ws)
-	total, err := s.kept(net)
+	net, end, total, err := s.network(j)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +48,20 @@ func (s *FedTiny) prepare(j *model.Job) (*federation, error) {
 		f.loads = append(f.loads, load{c.steps(), c.job.Recipe.Batch})
 	}
 	return f, nil
+}
+
+// network is what is pruned of a job, until which round, and how many weights stay.
+func (s *FedTiny) network(j *model.Job) (net *network, end, total int, err error) {
+	if end, err = s.until(); err != nil {
+		return nil, 0, 0, err
+	}
+	ws, err := s.Weights(j.Graph)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	net = newNetwork(j.Graph, ws)
+	total, err = s.kept(net)
+	return net, end, total, err
 }
 
 // server is one whose clients have not been asked yet.

@@ -10,8 +10,8 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/internal/modeltest"
-	"pare/lm/family"
 	"pare/model"
 	"pare/train"
 )
@@ -31,19 +31,8 @@ const (
 // llamaJob makes it with texts.
 func llamaJob(t testing.TB) *model.Job {
 	t.Helper()
-	c, err := family.Read([]byte(fmt.Sprintf(`{"model_type":"llama","vocab_size":%d,"hidden_size":%d,"num_hidden_layers":%d,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":6,"rms_norm_eps":1e-5}`,
-		llamaTokens, llamaWidth, llamaLayers)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := f.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := familytest.Graph(t, fmt.Sprintf(`{"model_type":"llama","vocab_size":%d,"hidden_size":%d,"num_hidden_layers":%d,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":6,"rms_norm_eps":1e-5}`,
+		llamaTokens, llamaWidth, llamaLayers), 1)
 	r := rand.New(rand.NewPCG(5, 8))
 	for _, v := range g.Params() {
 		for i := range v.Const.F32() {

@@ -10,6 +10,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/internal/modeltest"
 	"pare/lm/family"
 	"pare/model"
@@ -473,18 +474,7 @@ func TestAdaptFamilies(t *testing.T) {
 		`{"model_type":"gpt_neox",` + small + `"rotary_pct":0.5}`,
 		`{"model_type":"opt","vocab_size":40,"hidden_size":24,"num_hidden_layers":3,"num_attention_heads":6,"max_position_embeddings":32,"ffn_dim":32}`,
 	} {
-		c, err := family.Read([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := family.Draw(c, 1, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := m.Graph()
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := familytest.Graph(t, text, 1)
 		x := &dataset.Field{Name: "ids", Shape: []int{7}, Tokens: 40}
 		y := &dataset.Field{Name: "next", Shape: []int{7}, Classes: 40}
 		for i := range 4 * 7 {
@@ -501,25 +491,25 @@ func TestAdaptFamilies(t *testing.T) {
 		s.Params, s.Amplitude, s.Cuts = .75, .015, 30
 		r, err := model.Run(context.Background(), s, j)
 		if err != nil {
-			t.Errorf("%s: %v", c.Type, err)
+			t.Errorf("%s: %v", text, err)
 			continue
 		}
 		f := r.Facts.(*AdaptFacts)
 		if len(f.Roots) != 6 {
-			t.Errorf("%s: roots %+v", c.Type, f.Roots)
+			t.Errorf("%s: roots %+v", text, f.Roots)
 		}
 		back, _, err := family.Weights(r.Graph)
 		if err != nil {
-			t.Errorf("%s: %v", c.Type, err)
+			t.Errorf("%s: %v", text, err)
 			continue
 		}
 		for i, w := range back.Pare {
 			if w.Intermediate != f.Roots[2*i+1].After {
-				t.Errorf("%s: layer %d has %d neurons, the facts say %d", c.Type, i, w.Intermediate, f.Roots[2*i+1].After)
+				t.Errorf("%s: layer %d has %d neurons, the facts say %d", text, i, w.Intermediate, f.Roots[2*i+1].After)
 			}
 		}
 		if x := float64(f.After.Params) / float64(f.Before.Params); x > .75 || x < .6 {
-			t.Errorf("%s: %v of the parameters stay", c.Type, x)
+			t.Errorf("%s: %v of the parameters stay", text, x)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"pare/dataset"
 	"pare/engine"
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/internal/modeltest"
 	"pare/lm/family"
 	"pare/model"
@@ -32,18 +33,7 @@ func llamaConfig(hidden, layers, heads, kv, wide int, more string) string {
 // them, so that every part of it matters.
 func drawn(t testing.TB, config string) *graph.Graph {
 	t.Helper()
-	c, err := family.Read([]byte(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := m.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := familytest.Graph(t, config, 1)
 	if _, err := model.Prepare(g); err != nil {
 		t.Fatal(err)
 	}

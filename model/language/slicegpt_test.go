@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"pare/graph"
+	"pare/internal/familytest"
 	"pare/internal/modeltest"
-	"pare/lm/family"
 	"pare/model"
 	"pare/prune/structure"
 	"pare/zoo"
@@ -30,17 +30,7 @@ func turned(t *testing.T) map[string]*graph.Graph {
 		"opt":  `{"model_type":"opt","vocab_size":12,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"max_position_embeddings":32,"ffn_dim":24}`,
 		"phi":  `{"model_type":"phi",` + small + `}`, "gpt_neox": `{"model_type":"gpt_neox",` + small + `,"rotary_pct":0.5}`,
 	} {
-		cfg, err := family.Read([]byte(c))
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		m, err := family.Draw(cfg, 1, 0)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if out[name], err = m.Graph(); err != nil {
-			t.Fatal(name, err)
-		}
+		out[name] = familytest.Graph(t, c, 1)
 		shaken(out[name])
 	}
 	return out
@@ -399,17 +389,7 @@ func TestSliceRefuses(t *testing.T) {
 	if _, err := findStream(g); err == nil {
 		t.Error("norms behind the sums are turned")
 	}
-	c, err := family.Read([]byte(`{"model_type":"gemma2","vocab_size":12,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"intermediate_size":24}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := family.Draw(c, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, err = m.Graph(); err != nil {
-		t.Fatal(err)
-	}
+	g = familytest.Graph(t, `{"model_type":"gemma2","vocab_size":12,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"intermediate_size":24}`, 1)
 	if _, err := findStream(g); err == nil || !strings.Contains(err.Error(), "behind a branch") {
 		t.Errorf("%v", err)
 	}

@@ -67,14 +67,3 @@ func pick(r *rand.Rand, p []float64, without int) int {
 	}
 	return last
 }
-
-// argmax is the first place of the largest number.
-func argmax(x []float64) int {
-	k := 0
-	for i, v := range x {
-		if v > x[k] {
-			k = i
-		}
-	}
-	return k
-}

@@ -1,13 +1,15 @@
 package search
 
+import "pare/internal/kernel"
+
 // chosen is the network of the highest logits.
 func (h *shaping) chosen() Arch {
 	var a Arch
 	for _, of := range h.width {
-		a.Width = append(a.Width, argmax(of))
+		a.Width = append(a.Width, kernel.Argmax(of))
 	}
 	for _, of := range h.depth {
-		a.Depth = append(a.Depth, argmax(of))
+		a.Depth = append(a.Depth, kernel.Argmax(of))
 	}
 	return a
 }

@@ -12,6 +12,7 @@ import (
 	"pare/engine"
 	"pare/graph"
 	"pare/graph/op"
+	"pare/internal/kernel"
 	"pare/internal/modeltest"
 	"pare/model"
 	"pare/prune"
@@ -302,7 +303,7 @@ func TestDraws(t *testing.T) {
 	first := 0
 	for range 4000 { // without temperature, the highest perturbed logit is drawn by its softmax
 		perturb(r, logits, 1, o, p)
-		if argmax(o) == 0 {
+		if kernel.Argmax(o) == 0 {
 			first++
 		}
 	}

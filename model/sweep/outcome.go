@@ -1,13 +1,9 @@
 package sweep
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-
 	"pare/measure"
 	"pare/model"
+	"pare/run"
 	"pare/train"
 )
 
@@ -19,11 +15,7 @@ type Facts struct {
 }
 
 // key identifies facts.
-func (f *Facts) key() string {
-	b, _ := json.Marshal(f) // maps are written in the order of their keys
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:8])
-}
+func (f *Facts) key() string { return run.Short(f) }
 
 // Outcome is what one run came to: a line of the file.
 type Outcome struct {
@@ -46,12 +38,10 @@ type Outcome struct {
 	ByCommand *model.CommandTime `json:"time_by_command,omitempty"` // the same as Sweep.LatencyCmd says
 }
 
-// Warnings are what is wrong with runs that were made, each with its name.
-func Warnings(outs []*Outcome) (out []string) {
+// Runs are what a comparison of any kind tells of outcomes.
+func Runs(outs []*Outcome) (runs []*measure.SeedRun) {
 	for _, o := range outs {
-		for _, w := range o.Warnings {
-			out = append(out, fmt.Sprintf("%s %s seed %d: %s", o.Label, o.Target, o.Seed, w))
-		}
+		runs = append(runs, &measure.SeedRun{Label: o.Label, At: o.Target, Seed: o.Seed, Error: o.Error, Notes: o.Notes, Warnings: o.Warnings})
 	}
-	return out
+	return runs
 }

@@ -1,11 +1,9 @@
 package sweep
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"pare/measure"
 	"pare/report"
@@ -25,12 +23,7 @@ func (s *Sweep) Page(name string, from *measure.Origin, rows []*Row, outs []*Out
 	r.Add(report.Section{Heading: heading(rows) + " by sparsity", Text: text + ".", Table: measure.ScoreTable(grouped(rows)), Plots: paretoPlots(rows)})
 	r.Add(report.Section{Heading: "What is left, and what it takes", Table: costTable(rows),
 		Text: "Time is that of one sample on " + from.Engine + ", relative to the network before, run in turn." + s.commanded() + " ONNX is the size of the ONNX file; behind MACs stands their share of " + Dense + ". Epochs are those that the method trained: a method of several trainings has more than the others. Kept are the numbers that are not zero; weights that read from a shared array count as the array. A star marks rows that no other beats in both score and numbers kept."})
-	if t := failures(outs); t != nil {
-		r.Add(report.Section{Heading: "What failed", Table: t})
-	}
-	if ns := Notes(rows, outs); ns != nil {
-		r.Add(report.Section{Heading: "Notes", Text: strings.Join(ns, "\n\n")})
-	}
+	measure.AddRuns(r, "asked", Runs(outs), Notes(rows, outs))
 	return r
 }
 
@@ -108,15 +101,7 @@ func heading(rows []*Row) string { return measure.ScoreHeading(grouped(rows)) }
 
 // densest is the row of the dense network, and those of the methods.
 func densest(rows []*Row) (dense *Row, others []*Row) {
-	for _, r := range rows {
-		switch {
-		case r.Label != Dense:
-			others = append(others, r)
-		case r.Seeds > 0:
-			dense = r
-		}
-	}
-	return dense, others
+	return measure.Apart(rows, Dense, (*Row).of)
 }
 
 // closeUp is how far below the dense network the second plot goes.
@@ -143,58 +128,20 @@ func paretoPlots(rows []*Row) []*report.Plot {
 // paretoPlot draws the rows of at least a score, and counts them and the others.
 func paretoPlot(title string, dense *Row, rows []*Row, least float64) (p *report.Plot, in, out int) {
 	p = &report.Plot{Title: title, Note: measure.SpreadNote(grouped(rows)), X: report.Axis{Name: "parameters kept", Log: true}, Y: measure.ScoreAxis(grouped(rows))}
-	at := map[string]int{}
-	var xs []float64
+	var drawn []measure.Placed
 	for _, r := range rows {
-		i, ok := at[r.Label]
-		if !ok {
-			i, at[r.Label] = len(p.Series), len(p.Series)
-			p.Series = append(p.Series, report.Series{Name: r.Label, Line: true})
-		}
-		switch {
-		case r.Seeds == 0:
-		case r.Score.Good() < least:
-			out++
-		default:
-			in++
-			xs = append(xs, r.Kept)
-			p.Series[i].Points = append(p.Series[i].Points, report.Point{X: r.Kept, Y: r.Score.Value, OffY: r.Spread})
-		}
+		drawn = append(drawn, measure.Placed{Seeds: r.of(), X: r.Kept})
 	}
-	if dense != nil && in > 0 {
-		p.Series = append(p.Series, report.Series{Name: Dense, Line: true, Dashed: true,
-			Points: []report.Point{{X: slices.Min(xs), Y: dense.Score.Value}, {X: dense.Kept, Y: dense.Score.Value}}})
+	var control *measure.Placed
+	if dense != nil {
+		control = &measure.Placed{Seeds: dense.of(), X: dense.Kept}
 	}
-	for _, s := range p.Series {
-		slices.SortStableFunc(s.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
-	}
+	in, out = measure.DrawScores(p, drawn, control, least)
 	return p, in, out
-}
-
-// failures lists the runs that failed, nil where there is none.
-func failures(outs []*Outcome) *report.Table {
-	t := &report.Table{Columns: []string{"method", "asked", "seed", "why"}}
-	for _, o := range outs {
-		if o.Error != "" {
-			t.Rows = append(t.Rows, []report.Cell{report.Text(o.Label), report.Text(o.Target), report.Count(int64(o.Seed)), report.Text(o.Error)})
-		}
-	}
-	if t.Rows == nil {
-		return nil
-	}
-	return t
 }
 
 // Notes are the rows whose networks are slower than the one before, and what methods have
 // to say of their runs, each once.
 func Notes(rows []*Row, outs []*Outcome) []string {
-	out := slower(rows)
-	for _, o := range outs {
-		for _, n := range o.Notes {
-			if x := strings.TrimSpace(o.Label+" "+o.Target) + ": " + n; !slices.Contains(out, x) {
-				out = append(out, x)
-			}
-		}
-	}
-	return out
+	return append(slower(rows), measure.RunNotes(Runs(outs))...)
 }

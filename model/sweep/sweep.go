@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,16 +50,11 @@ func (s *Sweep) Run(ctx context.Context) ([]*Outcome, error) {
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
-	lock, err := run.Take(filepath.Join(s.Dir, "results.jsonl"))
+	l, release, err := run.LedgerOf(s.Dir, func(o *Outcome) string { return o.Key })
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Release()
-	run.TidyFolder(s.Dir, ".checkpoint", ".pare")
-	l, err := run.OpenLedger(filepath.Join(s.Dir, "results.jsonl"), func(o *Outcome) string { return o.Key })
-	if err != nil {
-		return nil, err
-	}
+	defer release()
 	var todo []*Cell
 	for _, c := range s.Cells {
 		if o := l.Find(s.facts[c].key()); o == nil || o.Error != "" && s.Retry {
@@ -94,6 +90,16 @@ func (s *Sweep) ended(o *Outcome, done, all int) {
 	if s.OnCell != nil {
 		s.OnCell(o, done, all)
 	}
+}
+
+// Methods are the names of those that a sweep runs, each once.
+func (s *Sweep) Methods() (names []string) {
+	for _, c := range s.Cells {
+		if c.Method != nil && !slices.Contains(names, c.Method.Card().Name) {
+			names = append(names, c.Method.Card().Name)
+		}
+	}
+	return names
 }
 
 // prepare computes the facts of all cells.

@@ -3,6 +3,7 @@ package allocate
 import (
 	"fmt"
 
+	"pare/internal/kernel"
 	"pare/prune"
 )
 
@@ -23,19 +24,8 @@ func Proportional(ws []*prune.Weight, raw []float64, total int) ([]int, error) {
 	for l := range keep {
 		if keep[l] == 0 {
 			keep[l]++
-			keep[largest(keep)]--
+			keep[kernel.Argmax(keep)]--
 		}
 	}
 	return keep, nil
-}
-
-// largest is the place of the largest number, the first of equals.
-func largest(x []int) int {
-	at := 0
-	for i, n := range x {
-		if n > x[at] {
-			at = i
-		}
-	}
-	return at
 }

@@ -263,7 +263,7 @@ func (t *cutting) renumber(n *graph.Node, i int, v *graph.Value, f func(x int) i
 // is put together of pieces is changed in the piece that says how many experts there are.
 func (t *cutting) reshape(old, n *graph.Node, i, at int) error {
 	v := old.In(i)
-	if s, ok := ints(v); ok {
+	if s, ok := v.Ints(); ok {
 		if k := len(s) + at; k >= 0 && s[k] > 1 {
 			j := -1
 			return t.renumber(n, i, v, func(x int) int {
@@ -285,7 +285,7 @@ func (t *cutting) reshape(old, n *graph.Node, i, at int) error {
 				k -= w
 				continue
 			}
-			if s, ok := ints(p); !ok {
+			if s, ok := p.Ints(); !ok {
 				break
 			} else if s[k] <= 1 {
 				return nil

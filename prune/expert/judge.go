@@ -227,7 +227,7 @@ func (w *walk) moved(n *graph.Node) error {
 			}
 		}
 	case "OneHot":
-		if depth, ok := ints(n.In(1)); !w.here(n) || !ok || len(depth) != 1 || !startsAtZero(n.In(2)) {
+		if depth, ok := n.In(1).Ints(); !w.here(n) || !ok || len(depth) != 1 || !startsAtZero(n.In(2)) {
 			return fmt.Errorf("%s marks what is not chosen by another number than zero, or by numbers that are not constant", told(n))
 		}
 		w.kinds[y] = zero

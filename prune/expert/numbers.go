@@ -24,7 +24,7 @@ func (w *walk) numbers(n *graph.Node) error {
 		w.chosen, w.least = true, max(w.least, m.K)
 		return nil
 	case n.Is("TopK") && marked && d == normal(n.Int("axis", -1), len(x.Shape)):
-		k, ok := ints(n.In(1))
+		k, ok := n.In(1).Ints()
 		if a := n.Attr("k"); a != nil {
 			k, ok = []int{int(a.I)}, true
 		}
@@ -87,7 +87,7 @@ func (w *walk) told(n *graph.Node, i int) error {
 // single is the expert that an Equal asks for.
 func (w *walk) single(n *graph.Node) (expert int, ok bool) {
 	for i, v := range n.Inputs {
-		if k, is := ints(v); is && len(k) == 1 && w.index[n.In(1-i)] && k[0] >= 0 && k[0] < w.n {
+		if k, is := v.Ints(); is && len(k) == 1 && w.index[n.In(1-i)] && k[0] >= 0 && k[0] < w.n {
 			return k[0], true
 		}
 	}
@@ -97,7 +97,7 @@ func (w *walk) single(n *graph.Node) (expert int, ok bool) {
 // counted is the axis along which an Equal compares with the numbers of all experts.
 func (w *walk) counted(n *graph.Node) (dim int, ok bool) {
 	for i, v := range n.Inputs {
-		k, is := ints(v)
+		k, is := v.Ints()
 		if !is || !w.index[n.In(1-i)] || len(k) != w.n {
 			continue
 		}

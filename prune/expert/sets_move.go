@@ -70,7 +70,7 @@ func sliced(n *graph.Node) (map[int]bool, bool) {
 		out[a] = true
 	}
 	if len(as) == 0 {
-		starts, known := ints(n.In(1))
+		starts, known := n.In(1).Ints()
 		if n.In(1) == nil {
 			starts, known = n.Ints("starts"), true
 		}
@@ -89,7 +89,7 @@ func sliced(n *graph.Node) (map[int]bool, bool) {
 
 // wholeSlice says whether a Slice goes forward one by one.
 func wholeSlice(n *graph.Node) bool {
-	steps, ok := ints(n.In(4))
+	steps, ok := n.In(4).Ints()
 	if n.In(4) == nil {
 		return true
 	}

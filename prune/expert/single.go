@@ -56,7 +56,7 @@ func (w *walk) picked(n *graph.Node, d int) error {
 func (w *walk) entries(n *graph.Node, d int) ([]int, bool) {
 	switch n.Op {
 	case "Gather":
-		k, ok := ints(n.In(1))
+		k, ok := n.In(1).Ints()
 		if !ok || len(k) != 1 {
 			return nil, false
 		}
@@ -84,7 +84,7 @@ func (w *walk) entries(n *graph.Node, d int) ([]int, bool) {
 func (w *walk) start(n *graph.Node, d int) (from []int, k int, ok bool) {
 	from = n.Ints("starts")
 	if n.In(1) != nil {
-		if from, ok = ints(n.In(1)); !ok {
+		if from, ok = n.In(1).Ints(); !ok {
 			return []int{0}, 0, false
 		}
 	}

@@ -159,27 +159,11 @@ func normal(a, rank int) int {
 	return a
 }
 
-// ints are the whole numbers of a constant; false where it is none.
-func ints(v *graph.Value) ([]int, bool) {
-	if !v.IsConst() {
-		return nil, false
-	}
-	s, err := v.Const.Int64s()
-	if err != nil {
-		return nil, false
-	}
-	out := make([]int, len(s))
-	for i, x := range s {
-		out[i] = int(x)
-	}
-	return out, true
-}
-
 // axesOf are the axes that a node names in an attribute or, later, in an input.
 func axesOf(n *graph.Node, in, rank int) ([]int, bool) {
 	as := n.Ints("axes")
 	if v := n.In(in); v != nil {
-		given, ok := ints(v)
+		given, ok := v.Ints()
 		if !ok {
 			return nil, false
 		}

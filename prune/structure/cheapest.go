@@ -75,15 +75,7 @@ func (t Target) blocks(g *graph.Graph, groups []*Group, score [][]float64) []*bl
 	worth := Worth(g, groups)
 	var out []*block
 	for i, s := range score {
-		if t.left(groups[i]) || t.widths(i).Exactly > 0 {
-			continue
-		}
-		order := make([]int, len(s))
-		for c := range order {
-			order[c] = c
-		}
-		sort.SliceStable(order, func(a, b int) bool { return s[order[a]] < s[order[b]] })
-		free := len(s) - t.least(i, len(s))
+		order, free := t.order(i, groups[i], s)
 		_, multiple := t.up(i, groups[i], 1)
 		rate := math.Inf(-1)
 		for lo := 0; lo < len(order); {

@@ -124,7 +124,7 @@ func filterless(n *graph.Node, out []float64) {
 func (f *folding) pad(n *graph.Node, d int, out []float64) {
 	k, at, size := f.known[Axis{n.In(0), d}], 0, n.In(0).Shape[d].Mul
 	if size != len(out) {
-		pads, ok := ints(n.In(1))
+		pads, ok := n.In(1).Ints()
 		zero, one := scalar(n.In(2))
 		if !ok || len(pads) <= d || n.In(3) != nil || n.In(2) != nil && (!one || zero != 0) || n.Str("mode", "constant") != "constant" {
 			return

@@ -89,7 +89,7 @@ func adaptShape(i int) func(c *Cutting) error {
 			return nil
 		}
 		y := c.Old.Out(0)
-		shape, known := ints(c.Old.In(i))
+		shape, known := c.Old.In(i).Ints()
 		rank := len(shape)
 		if !known {
 			rank = c.Old.In(i).Shape[0].Mul

@@ -26,7 +26,7 @@ func (k *numbers) of(v *graph.Value) ([]number, bool) {
 	if v == nil {
 		return nil, false
 	}
-	if at, ok := ints(v); ok {
+	if at, ok := v.Ints(); ok {
 		return stated(at), true
 	}
 	if k.dims == nil {
@@ -70,7 +70,7 @@ func (c *Cutting) overwrite(i int, with map[int]int) {
 	was := c.New.Inputs[i]
 	rank := was.Shape[0].Mul
 	to, over := make([]int64, rank), tensor.New(tensor.Bool, rank)
-	if v, ok := ints(was); ok {
+	if v, ok := was.Ints(); ok {
 		for k, x := range v {
 			to[k] = int64(x)
 		}

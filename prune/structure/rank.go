@@ -126,15 +126,7 @@ type channel struct {
 func (t Target) ranked(groups []*Group, score [][]float64) []channel {
 	var all []channel
 	for i, s := range score {
-		if t.left(groups[i]) || t.widths(i).Exactly > 0 {
-			continue
-		}
-		order := make([]int, len(s))
-		for c := range order {
-			order[c] = c
-		}
-		sort.SliceStable(order, func(a, b int) bool { return s[order[a]] < s[order[b]] })
-		free := len(s) - t.least(i, len(s))
+		order, free := t.order(i, groups[i], s)
 		for k, c := range order[:free] {
 			x := channel{i, c, s[c]}
 			if t.Even {
@@ -145,6 +137,20 @@ func (t Target) ranked(groups []*Group, score [][]float64) []channel {
 	}
 	sort.SliceStable(all, func(a, b int) bool { return all[a].s < all[b].s })
 	return all
+}
+
+// order lists the channels of a group, those worth least in front, and how many of them may
+// be cut; none where the group stays as it is.
+func (t Target) order(i int, g *Group, score []float64) (order []int, free int) {
+	if t.left(g) || t.widths(i).Exactly > 0 {
+		return nil, 0
+	}
+	order = make([]int, len(score))
+	for c := range order {
+		order[c] = c
+	}
+	sort.SliceStable(order, func(a, b int) bool { return score[order[a]] < score[order[b]] })
+	return order, len(score) - t.least(i, len(score))
 }
 
 // least is how many of a group's n channels stay at least.

@@ -40,7 +40,7 @@ func axisOr(def int) func(n *graph.Node) ([]int, bool) {
 }
 
 func cumulated(n *graph.Node) ([]int, bool) {
-	a, ok := ints(n.In(1))
+	a, ok := n.In(1).Ints()
 	return a, ok && len(a) == 1
 }
 

@@ -28,7 +28,7 @@ func tieGather(r *Relation, n *graph.Node) {
 			r.Same(x, d, y, d+q-1)
 		}
 	}
-	if at, ok := ints(idx); ok && q == 1 && r.Size(y, a) > 0 {
+	if at, ok := idx.Ints(); ok && q == 1 && r.Size(y, a) > 0 {
 		r.KeepFrom(idx, 0, "reads indices")
 		size := r.Size(x, a)
 		if size == 0 {
@@ -52,7 +52,7 @@ func adaptGather(c *Cutting) error {
 	x, y := c.Old.In(0), c.Old.Out(0)
 	a := normal(c.Old.Int("axis", 0), len(x.Shape))
 	kx := c.Kept(x, a)
-	idx, ok := ints(c.Old.In(1))
+	idx, ok := c.Old.In(1).Ints()
 	if kx == nil || !ok {
 		return nil
 	}
@@ -147,7 +147,7 @@ func tieScatterND(r *Relation, n *graph.Node) {
 
 // scattered gives the rows that a ScatterND writes to, where they are constant.
 func scattered(n *graph.Node) ([]int, bool) {
-	rows, ok := ints(n.In(1))
+	rows, ok := n.In(1).Ints()
 	if s := n.In(1).Shape; !ok || len(s) != 2 || s[1] != graph.N(1) {
 		return nil, false
 	}

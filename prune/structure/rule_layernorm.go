@@ -62,7 +62,7 @@ func adaptLayerNorm(c *Cutting) error {
 		switch {
 		case v == nil:
 		case again:
-			pads, _ := ints(v.From.In(1))
+			pads, _ := v.From.In(1).Ints()
 			pads[len(pads)-1] += gone
 			c.setInput(v.From, 1, pads)
 		default:
@@ -92,7 +92,7 @@ func (c *Cutting) cutBefore() bool {
 		if !f.Is("Pad") || len(f.Inputs) != 2 || len(c.uses[v]) != 1 {
 			return false
 		}
-		pads, ok := ints(f.In(1))
+		pads, ok := f.In(1).Ints()
 		for i, p := range pads {
 			ok = ok && (p == 0) == (i < len(pads)-1)
 		}
@@ -104,8 +104,8 @@ func (c *Cutting) cutBefore() bool {
 	if len(u) != 1 || !u[0].Node.Is("Slice") {
 		return false
 	}
-	from, ok := ints(u[0].Node.In(1))
-	axes, known := ints(u[0].Node.In(3))
+	from, ok := u[0].Node.In(1).Ints()
+	axes, known := u[0].Node.In(3).Ints()
 	last := len(c.Old.In(0).Shape) - 1
 	return ok && known && len(from) == 1 && from[0] == 0 && len(axes) == 1 && normal(axes[0], last+1) == last
 }

@@ -61,7 +61,7 @@ func padsOf(k *numbers, n *graph.Node) ([]pad, bool) {
 			return nil, false
 		}
 		if n.In(3) != nil {
-			if axes, ok = ints(n.In(3)); !ok {
+			if axes, ok = n.In(3).Ints(); !ok {
 				return nil, false
 			}
 		}

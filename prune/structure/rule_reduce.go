@@ -55,7 +55,7 @@ func reduced(n *graph.Node) (map[int]bool, bool) {
 	axes := n.Ints("axes")
 	if n.In(1) != nil {
 		var ok bool
-		if axes, ok = ints(n.In(1)); !ok {
+		if axes, ok = n.In(1).Ints(); !ok {
 			return nil, false
 		}
 	}

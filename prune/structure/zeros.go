@@ -116,22 +116,6 @@ func scalar(v *graph.Value) (float64, bool) {
 	return 0, false
 }
 
-// ints gives the integers of a constant; false where it is computed.
-func ints(v *graph.Value) ([]int, bool) {
-	if !v.IsConst() {
-		return nil, false
-	}
-	s, err := v.Const.Int64s()
-	if err != nil {
-		return nil, false
-	}
-	out := make([]int, len(s))
-	for i, x := range s {
-		out[i] = int(x)
-	}
-	return out, true
-}
-
 // normal counts an axis from the front.
 func normal(axis, rank int) int {
 	if axis < 0 {

@@ -104,8 +104,8 @@ var dataMutants = []Broken{
 	}},
 	{What: "label-mapping", File: "data/transfer/label.go", Mutants: []Mutant{
 		{Name: "label-mapping-votes-for-last", Breaks: "of equal outputs the last class has the vote, not the highest",
-			Old: `		if v > x[best] {`,
-			New: `		if v < x[best] {`},
+			Old: `best := kernel.Argmax(x)`,
+			New: `best := kernel.Argmax(x[len(x)-1:]) + len(x) - 1`},
 		{Name: "label-mapping-not-normalised", Breaks: "target samples are shown as they are, not normalised as the source is",
 			Old: `train.NewEval(t.Set, j.Norm, batch, j.Engine)`,
 			New: `train.NewEval(t.Set, dataset.Raw, batch, j.Engine)`},

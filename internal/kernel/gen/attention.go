@@ -3,21 +3,11 @@ package main
 import (
 	"fmt"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
-
-// Offsets of the fields of kernel.attentionTile; all are eight bytes wide.
-const (
-	aData = 8 * iota
-	aStep
-	aRows
-	aDim
-	aX
-	aXRow
-	aY
-	aYRow
 )
 
 // attention writes what attention reads of a kernel.KVCache: the products of keys with 1 to 4
@@ -77,8 +67,8 @@ func (g *attentionWriter) read(m Mem) VecVirtual {
 func (g *attentionWriter) keys(name, isa string) {
 	g.begin(name, isa, "func(t *byte)")
 	g.t = gp("t")
-	data, panels, stride := g.get(aData), g.get(aRows), g.get(aXRow)
-	y, ldy := g.get(aY), g.get(aYRow)
+	data, panels, stride := g.get(fields.AData), g.get(fields.ARows), g.get(fields.AXRow)
+	y, ldy := g.get(fields.AY), g.get(fields.AYRow)
 	x, left, q := GP64(), GP64(), GP64()
 	at := rowsOf(g.R, stride)
 	halves := 16 / g.n
@@ -91,8 +81,8 @@ func (g *attentionWriter) keys(name, isa string) {
 	for i := range sums {
 		sums[i] = g.zeros(g.R * halves)
 	}
-	MOVQ(Mem{Base: g.t, Disp: aX}, x)
-	MOVQ(Mem{Base: g.t, Disp: aDim}, left)
+	MOVQ(Mem{Base: g.t, Disp: fields.AX}, x)
+	MOVQ(Mem{Base: g.t, Disp: fields.ADim}, left)
 	step := func(turn int) {
 		w := make([]VecVirtual, halves)
 		for h := range w {
@@ -159,8 +149,8 @@ func (g *attentionWriter) keys(name, isa string) {
 func (g *attentionWriter) values(name, isa string, vectors int) {
 	g.begin(name, isa, "func(t *byte)")
 	g.t = gp("t")
-	data, step, left := g.get(aData), g.get(aStep), g.get(aRows)
-	x, stride, y, ldy := g.get(aX), g.get(aXRow), g.get(aY), g.get(aYRow)
+	data, step, left := g.get(fields.AData), g.get(fields.AStep), g.get(fields.ARows)
+	x, stride, y, ldy := g.get(fields.AX), g.get(fields.AXRow), g.get(fields.AY), g.get(fields.AYRow)
 	at := rowsOf(g.R, stride)
 	turns := 1
 	if g.R*vectors < 8 {

@@ -3,24 +3,12 @@ package main
 import (
 	"fmt"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
-
-// Offsets of the fields of kernel.packedTile; all are eight bytes wide.
-const (
-	pValues = 8 * iota
-	pMasks
-	pScales
-	pGroups
-	pRows
-	pX
-	pXRow
-	pY
-	pYRow
-	pTable
 )
 
 // packedForms are the forms of kernel.Packed: a letter for what a value is, and
@@ -66,22 +54,22 @@ func (g *packedWriter) write(name, isa string) {
 	g.t = gp("t")
 	frame := AllocLocal(16)
 	rows, y := frame.Offset(0), frame.Offset(8) // out of sight of the garbage collector
-	MOVQ(g.get(pRows), rows)
-	MOVQ(g.get(pY), y)
-	g.values = g.get(pValues)
+	MOVQ(g.get(fields.PRows), rows)
+	MOVQ(g.get(fields.PY), y)
+	g.values = g.get(fields.PValues)
 	g.mask, g.count = GP64(), GP64()
 	if g.sparse {
-		g.masks = g.get(pMasks)
+		g.masks = g.get(fields.PMasks)
 		if !g.z512 {
-			g.table = g.get(pTable)
+			g.table = g.get(fields.PTable)
 		}
 	}
 	if g.value == 'b' {
-		g.scales = g.get(pScales)
+		g.scales = g.get(fields.PScales)
 	}
 	stride, left, q := GP64(), GP64(), GP64()
 	if g.R > 1 {
-		MOVQ(g.field(pXRow), stride)
+		MOVQ(g.field(fields.PXRow), stride)
 	}
 	at := rowsOf(g.R, stride)
 	parts := 32 / g.n                         // vectors of a group
@@ -98,9 +86,9 @@ func (g *packedWriter) write(name, isa string) {
 	for turn := range turns {
 		acc[turn] = g.zeros(g.R * sums)
 	}
-	MOVQ(g.field(pGroups), left)
+	MOVQ(g.field(fields.PGroups), left)
 	if g.R > 0 {
-		g.x = g.get(pX)
+		g.x = g.get(fields.PX)
 	} else {
 		MOVQ(y, q)
 	}
@@ -136,7 +124,7 @@ func (g *packedWriter) write(name, isa string) {
 	}
 	MOVQ(y, q)
 	if g.R == 0 {
-		ADDQ(g.field(pYRow), q)
+		ADDQ(g.field(fields.PYRow), q)
 		MOVQ(q, y)
 	}
 	for r := range g.R {
@@ -148,7 +136,7 @@ func (g *packedWriter) write(name, isa string) {
 		}
 		VMOVSS(g.foldf(a[0], add), Mem{Base: q})
 		if r < g.R-1 {
-			ADDQ(g.field(pYRow), q)
+			ADDQ(g.field(fields.PYRow), q)
 		}
 	}
 	if g.R > 0 {

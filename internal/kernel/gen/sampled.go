@@ -3,25 +3,11 @@ package main
 import (
 	"fmt"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
-
-// Offsets of the fields of kernel.sampled; all are eight bytes wide.
-const (
-	dOffs = 8 * iota
-	dCounts
-	dRows
-	dX
-	dXRow
-	dD
-	dDRow
-	dDPlane
-	dR
-	dNV
-	dMask
-	dSum
 )
 
 var low = []VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7}
@@ -50,7 +36,7 @@ func sampled(v vec, isa string) {
 	g.entries(4)
 	Label(g.name + "_next")
 	p := GP64()
-	MOVQ(g.field(dDPlane), p)
+	MOVQ(g.field(fields.DDPlane), p)
 	ADDQ(p, g.d)
 	DECQ(g.rows)
 	JNZ(LabelRef(g.name + "_o"))
@@ -82,18 +68,18 @@ func newSampled(v vec, isa string) *sampledWriter {
 	for i, m := range []struct {
 		off int
 		to  *Mem
-	}{{dOffs, &g.offs}, {dCounts, &g.counts}, {dSum, &g.sum}, {dRows, &g.rows}, {dD, &g.d}} {
+	}{{fields.DOffs, &g.offs}, {fields.DCounts, &g.counts}, {fields.DSum, &g.sum}, {fields.DRows, &g.rows}, {fields.DD, &g.d}} {
 		*m.to = frame.Offset(8 * i)
 		MOVQ(g.field(m.off), g.tmp)
 		MOVQ(g.tmp, *m.to)
 	}
 	if v.z512 {
 		g.last.k = K()
-		KMOVW(g.field(dMask), g.last.k)
+		KMOVW(g.field(fields.DMask), g.last.k)
 	} else {
 		g.last.m = YMM()
 		m := GP64()
-		MOVQ(g.field(dMask), m)
+		MOVQ(g.field(fields.DMask), m)
 		VMOVDQU(Mem{Base: m}, g.last.m)
 	}
 	g.dv = v.reg()
@@ -109,7 +95,7 @@ func (g *sampledWriter) entries(n int) {
 	for i := range n {
 		at[i] = GP64()
 		MOVLQSX(Mem{Base: o, Disp: 4 * i}, at[i])
-		ADDQ(g.field(dX), at[i])
+		ADDQ(g.field(fields.DX), at[i])
 		acc[i] = g.reg()
 		g.zero(acc[i])
 	}
@@ -117,7 +103,7 @@ func (g *sampledWriter) entries(n int) {
 	row, idx, dd, r, j := GP64(), GP64(), GP64(), GP64(), GP64()
 	XORQ(row, row)
 	MOVQ(g.d, dd)
-	MOVQ(g.field(dR), r)
+	MOVQ(g.field(fields.DR), r)
 	step := func(t *tail) {
 		g.load(t, Mem{Base: dd, Index: idx, Scale: 1}, g.dv)
 		for i := range n {
@@ -126,7 +112,7 @@ func (g *sampledWriter) entries(n int) {
 	}
 	Label(label + "_r")
 	MOVQ(row, idx)
-	MOVQ(g.field(dNV), j)
+	MOVQ(g.field(fields.DNV), j)
 	DECQ(j)
 	JZ(LabelRef(label + "_last"))
 	Label(label + "_v")
@@ -136,9 +122,9 @@ func (g *sampledWriter) entries(n int) {
 	JNZ(LabelRef(label + "_v"))
 	Label(label + "_last")
 	step(g.last)
-	ADDQ(g.field(dXRow), row)
-	ADDQ(g.field(dDRow), dd)
-	SUBQ(g.field(dXRow), dd)
+	ADDQ(g.field(fields.DXRow), row)
+	ADDQ(g.field(fields.DDRow), dd)
+	SUBQ(g.field(fields.DXRow), dd)
 	DECQ(r)
 	JNZ(LabelRef(label + "_r"))
 	g.addLanes(acc)

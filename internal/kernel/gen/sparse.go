@@ -3,26 +3,11 @@ package main
 import (
 	"fmt"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
-
-// Offsets of the fields of kernel.sparseTile; all are eight bytes wide.
-const (
-	sEntries = 8 * iota
-	sCounts
-	sRows
-	sX
-	sXRow
-	sY
-	sYRow
-	sYPlane
-	sBias
-	sRes
-	sFlags
-	sMask
-	sLo
 )
 
 // sparse: for each sparse row o of a matrix, R rows r of NV vectors of places p:
@@ -99,16 +84,16 @@ func newSparse(v vec, B, R, NV int) *sparseWriter {
 	TEXT(g.name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	g.t = Load(Param("t"), GP64()).(GPVirtual)
-	g.e, g.x, g.y = g.get(g.field(sEntries)), g.get(g.field(sX)), g.get(g.field(sY))
+	g.e, g.x, g.y = g.get(g.field(fields.SEntries)), g.get(g.field(fields.SX)), g.get(g.field(fields.SY))
 	frame := AllocLocal(32)
 	for i, m := range []struct {
 		off int
 		to  *Mem
-	}{{sBias, &g.bias}, {sCounts, &g.counts}, {sRes, &g.res}, {sRows, &g.rows}} {
+	}{{fields.SBias, &g.bias}, {fields.SCounts, &g.counts}, {fields.SRes, &g.res}, {fields.SRows, &g.rows}} {
 		*m.to = frame.Offset(8 * i)
 		MOVQ(g.get(g.field(m.off)), *m.to)
 	}
-	g.last = v.maskAt(g.field(sMask))
+	g.last = v.maskAt(g.field(fields.SMask))
 	g.acc = g.regs(B * g.per)
 	g.sums = [4][]VecVirtual{g.acc, g.acc, g.acc, g.acc}
 	if B == 1 && g.per <= 4 {
@@ -121,7 +106,7 @@ func newSparse(v vec, B, R, NV int) *sparseWriter {
 	}
 	stride := GP64()
 	if R > 1 {
-		MOVQ(g.field(sXRow), stride)
+		MOVQ(g.field(fields.SXRow), stride)
 	}
 	g.at = rowsOf(R, stride)
 	g.w, g.tmp = v.reg(), v.reg()
@@ -151,11 +136,11 @@ func (g *sparseWriter) walk(base Op, do func(i, j int, m Mem)) {
 				do(o*g.per+r*g.NV+j, j, Mem{Base: g.q, Disp: 4 * g.n * j})
 			}
 			if r < g.R-1 {
-				ADDQ(g.field(sYRow), g.q)
+				ADDQ(g.field(fields.SYRow), g.q)
 			}
 		}
 		if o < g.B-1 {
-			ADDQ(g.field(sYPlane), g.plane)
+			ADDQ(g.field(fields.SYPlane), g.plane)
 			MOVQ(g.plane, g.q)
 		}
 	}
@@ -163,7 +148,7 @@ func (g *sparseWriter) walk(base Op, do func(i, j int, m Mem)) {
 
 // down moves a pointer on by B rows o.
 func (g *sparseWriter) down(p Op) {
-	step := g.get(g.field(sYPlane))
+	step := g.get(g.field(fields.SYPlane))
 	for range g.B {
 		ADDQ(step, p)
 	}
@@ -175,7 +160,7 @@ func (g *sparseWriter) place(i int) Mem { return g.at(g.p, i/g.NV, 4*g.n*(i%g.NV
 // start sets the accumulators to what y holds, the bias or 0, and left to the
 // number of entries.
 func (g *sparseWriter) start() {
-	flags := g.get(g.field(sFlags))
+	flags := g.get(g.field(fields.SFlags))
 	BTQ(Imm(0), flags)
 	JCC(g.label("_new"))
 	g.walk(g.y, func(i, j int, m Mem) { g.read(j, m, g.acc[i]) })
@@ -304,10 +289,10 @@ func (g *sparseWriter) finish() {
 
 // write holds the sums in bounds and stores them.
 func (g *sparseWriter) write() {
-	flags := g.get(g.field(sFlags))
+	flags := g.get(g.field(fields.SFlags))
 	BTQ(Imm(1), flags)
 	JCC(g.label("_noclip"))
-	g.hold(g.acc, g.field(sLo), g.field(sLo+4), g.tmp, g.w)
+	g.hold(g.acc, g.field(fields.SLo), g.field(fields.SLo+4), g.tmp, g.w)
 	Label(g.name + "_noclip")
 	whole := func(i, _ int, m Mem) { g.store(nil, g.acc[i], m) }
 	if !g.k { // stores by the masks of AVX2 take long on some processors

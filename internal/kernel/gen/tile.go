@@ -3,36 +3,12 @@ package main
 import (
 	"fmt"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
-
-// Offsets of the fields of kernel.tile; all are eight bytes wide.
-const (
-	tRows = 8 * iota
-	tK
-	tA
-	tArs
-	tAis
-	tAks
-	tB
-	tLdb
-	tC
-	tLdc
-	tBias
-	tRes
-	tLdr
-	tFlags
-	tMask
-	tRowBias
-	tBrs
-	tVecs
-	tOff
-	tLo
-)
-
-const tHi = tLo + 4
 
 // tiles writes the micro-kernels of dense products.
 func tiles(avx2, avx512 vec) {
@@ -97,7 +73,7 @@ func (g *tileWriter) read(j int, src Mem, dst VecVirtual) {
 // move takes a pointer to the vector of channels at hand.
 func (g *tileWriter) move(p GPVirtual) {
 	if g.byChannel {
-		ADDQ(g.field(tOff), p)
+		ADDQ(g.field(fields.TOff), p)
 	}
 }
 
@@ -114,13 +90,13 @@ func tile(v vec, MR, NV int, byChannel bool) {
 	g.begin()
 	g.startFromBias()
 	g.products()
-	c, ldc, flags := g.get(tC), g.get(tLdc), g.get(tFlags)
+	c, ldc, flags := g.get(fields.TC), g.get(fields.TLdc), g.get(fields.TFlags)
 	g.move(c)
 	g.finish(c, ldc, flags)
 	g.wholeOrMasked("_masked", "_stored", func(_ string, masked bool) { g.write(c, ldc, masked) })
 	if byChannel {
-		ADDQ(Imm(uint64(4*v.n)), g.field(tOff))
-		DECQ(g.field(tVecs))
+		ADDQ(Imm(uint64(4*v.n)), g.field(fields.TOff))
+		DECQ(g.field(fields.TVecs))
 		JNZ(g.label("_vec"))
 	}
 	end()
@@ -139,7 +115,7 @@ func (g *tileWriter) begin() {
 	TEXT(g.name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	g.t = Load(Param("t"), GP64()).(GPVirtual)
-	g.ais, g.aks, g.ldb = g.get(tAis), g.get(tAks), g.get(tLdb)
+	g.ais, g.aks, g.ldb = g.get(fields.TAis), g.get(fields.TAks), g.get(fields.TLdb)
 	if g.z512 {
 		g.last = &tail{k: K()}
 	} else {
@@ -152,12 +128,12 @@ func (g *tileWriter) begin() {
 			VPCMPEQD(g.last.m, g.last.m, g.last.m)
 		}
 		Label(g.name + "_vec")
-		CMPQ(g.field(tVecs), Imm(1))
+		CMPQ(g.field(fields.TVecs), Imm(1))
 		JNE(g.label("_whole"))
 	}
-	g.last.read(g.field(tMask))
+	g.last.read(g.field(fields.TMask))
 	Label(g.name + "_whole")
-	g.b, g.a, g.rows = g.get(tB), g.get(tA), g.get(tRows)
+	g.b, g.a, g.rows = g.get(fields.TB), g.get(fields.TA), g.get(fields.TRows)
 	g.move(g.a)
 	g.move(g.b)
 }
@@ -169,7 +145,7 @@ func (g *tileWriter) startFromBias() {
 		g.acc[i] = g.reg()
 		g.zero(g.acc[i])
 	}
-	bias := g.get(tBias)
+	bias := g.get(fields.TBias)
 	TESTQ(bias, bias)
 	JZ(g.label("_nobias"))
 	g.move(bias)
@@ -197,7 +173,7 @@ func (g *tileWriter) products() {
 		if g.MR > 8 {
 			LEAQ(Mem{Base: g.a, Index: g.ais, Scale: 8}, q)
 		}
-		MOVQ(g.field(tK), k)
+		MOVQ(g.field(fields.TK), k)
 		Label(g.name + mark + "_k")
 		g.readB(masked)
 		for i := range g.MR {
@@ -214,9 +190,9 @@ func (g *tileWriter) products() {
 		ADDQ(g.ldb, g.b)
 		DECQ(k)
 		JNZ(g.label(mark + "_k"))
-		ADDQ(g.field(tArs), g.a)
+		ADDQ(g.field(fields.TArs), g.a)
 		if g.byChannel {
-			ADDQ(g.field(tBrs), g.b)
+			ADDQ(g.field(fields.TBrs), g.b)
 		}
 		DECQ(g.rows)
 		JNZ(g.label(mark + "_row"))
@@ -280,7 +256,7 @@ func (g *tileWriter) wholeOrMasked(part, done string, code func(mark string, mas
 
 // finish adds to the sums what the product is added to, and holds them in bounds.
 func (g *tileWriter) finish(c, ldc, flags GPVirtual) {
-	rb := g.get(tRowBias)
+	rb := g.get(fields.TRowBias)
 	TESTQ(rb, rb)
 	JZ(g.label("_norow"))
 	for i := range g.MR {
@@ -294,15 +270,15 @@ func (g *tileWriter) finish(c, ldc, flags GPVirtual) {
 	JCC(g.label("_noacc"))
 	g.add(c, ldc)
 	Label(g.name + "_noacc")
-	res := g.get(tRes)
+	res := g.get(fields.TRes)
 	TESTQ(res, res)
 	JZ(g.label("_nores"))
 	g.move(res)
-	g.add(res, g.get(tLdr))
+	g.add(res, g.get(fields.TLdr))
 	Label(g.name + "_nores")
 	BTQ(Imm(1), flags)
 	JCC(g.label("_norelu"))
-	g.hold(g.acc, g.field(tLo), g.field(tHi), g.x, g.bv[g.NV-1])
+	g.hold(g.acc, g.field(fields.TLo), g.field(fields.THi), g.x, g.bv[g.NV-1])
 	Label(g.name + "_norelu")
 }
 

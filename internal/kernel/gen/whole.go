@@ -4,23 +4,12 @@ import (
 	"fmt"
 	"math"
 
+	"gen/fields"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
-
-// Offsets of the fields of kernel.wholeTile; all are eight bytes wide.
-const (
-	wValues = 8 * iota
-	wMasks
-	wScales
-	wGroups
-	wPanels
-	wX
-	wY
-	wYRow
-	wTable
 )
 
 // A record of kernel.WholeRows: 32 bytes, their scale, and -128 times their sum.
@@ -71,15 +60,15 @@ func (g *wholeWriter) get(off int) GPVirtual {
 func (g *wholeWriter) write(name, isa string) {
 	g.begin(name, isa, "func(t *byte)")
 	g.t = gp("t")
-	g.values, g.scales = g.get(wValues), g.get(wScales)
+	g.values, g.scales = g.get(fields.WValues), g.get(fields.WScales)
 	g.mask, g.count = GP64(), GP64()
 	if g.sparse {
-		g.masks = g.get(wMasks)
+		g.masks = g.get(fields.WMasks)
 		if !g.z512 {
-			g.table = g.get(wTable)
+			g.table = g.get(fields.WTable)
 		}
 	}
-	panels, y, stride, left, q := g.get(wPanels), g.get(wY), g.get(wYRow), GP64(), GP64()
+	panels, y, stride, left, q := g.get(fields.WPanels), g.get(fields.WY), g.get(fields.WYRow), GP64(), GP64()
 	if g.z512 {
 		g.flip = ZMM()
 		MOVL(U32(0x80808080), left.As32())
@@ -92,8 +81,8 @@ func (g *wholeWriter) write(name, isa string) {
 	halves := 16 / g.n
 	Label(name + "_panel")
 	sums := g.zeros(g.R * halves)
-	MOVQ(Mem{Base: g.t, Disp: wGroups}, left)
-	g.x = g.get(wX)
+	MOVQ(Mem{Base: g.t, Disp: fields.WGroups}, left)
+	g.x = g.get(fields.WX)
 	Label(name + "_group")
 	if g.z512 {
 		g.wide(sums)

@@ -1,17 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// Offsets of the fields of kernel.attentionTile; all are eight bytes wide.
-const (
-	aData = 8 * iota
-	aStep
-	aRows
-	aDim
-	aX
-	aXRow
-	aY
-	aYRow
+	"gen/fields"
 )
 
 // attention writes what attention reads of a kernel.KVCache: the products of keys with 1 to 4
@@ -59,7 +51,7 @@ func rowsFrom(first, step *reg, R int) []*reg {
 // y[16*panel+i] = sum over Dim of data[panel][e][i]*x[e].
 func keys(half bool, R int) {
 	t := in("t")
-	data, panels, stride, y, ldy := field(t, aData), field(t, aRows), field(t, aXRow), field(t, aY), field(t, aYRow)
+	data, panels, stride, y, ldy := field(t, fields.AData), field(t, fields.ARows), field(t, fields.AXRow), field(t, fields.AY), field(t, fields.AYRow)
 	turns := 1 // sums that take turns, so that none waits for the last
 	if R == 1 {
 		turns = 2
@@ -69,7 +61,7 @@ func keys(half bool, R int) {
 	for i := range sums {
 		sums[i] = zeros(4 * R)
 	}
-	x, left := rowsFrom(field(t, aX), stride, R), field(t, aDim)
+	x, left := rowsFrom(field(t, fields.AX), stride, R), field(t, fields.ADim)
 	add := func(turn int, q []*reg, lane int) {
 		for i, w := range sixteen(half, data) {
 			for r := range q {
@@ -124,8 +116,8 @@ func keys(half bool, R int) {
 // columns. Rows of data are Step bytes apart.
 func values(half bool, R int) {
 	t := in("t")
-	data, step, left, y, ldy := field(t, aData), field(t, aStep), field(t, aRows), field(t, aY), field(t, aYRow)
-	x := rowsFrom(field(t, aX), field(t, aXRow), R)
+	data, step, left, y, ldy := field(t, fields.AData), field(t, fields.AStep), field(t, fields.ARows), field(t, fields.AY), field(t, fields.AYRow)
+	x := rowsFrom(field(t, fields.AX), field(t, fields.AXRow), R)
 	turns := 1
 	if R == 1 {
 		turns = 2

@@ -1,19 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// Offsets of the fields of kernel.packedTile; all are eight bytes wide.
-const (
-	pValues = 8 * iota
-	pMasks
-	pScales
-	pGroups
-	pRows
-	pX
-	pXRow
-	pY
-	pYRow
-	pTable
+	"gen/fields"
 )
 
 // packedMatrices writes for each form of kernel.Packed the inner products of rows of the matrix
@@ -46,20 +36,20 @@ type packedWriter struct {
 func (g *packedWriter) write() {
 	g.t = in("t")
 	t := g.t
-	g.values = field(t, pValues)
-	rows, y, groups := field(t, pRows), field(t, pY), field(t, pGroups)
+	g.values = field(t, fields.PValues)
+	rows, y, groups := field(t, fields.PRows), field(t, fields.PY), field(t, fields.PGroups)
 	if g.sparse {
-		g.masks, g.ones = field(t, pMasks), address("bitcounts")
-		if g.table = field(t, pTable); g.value == 'f' {
+		g.masks, g.ones = field(t, fields.PMasks), address("bitcounts")
+		if g.table = field(t, fields.PTable); g.value == 'f' {
 			g.table = address("placesoffloats")
 		}
 	}
 	if g.value == 'b' {
-		g.scales = field(t, pScales)
+		g.scales = field(t, fields.PScales)
 	}
 	stride, left := general(), general()
 	if g.R > 1 {
-		read(stride, t, pXRow)
+		read(stride, t, fields.PXRow)
 	}
 	for range g.R {
 		g.x = append(g.x, general())
@@ -73,7 +63,7 @@ func (g *packedWriter) write() {
 	move(left, groups)
 	for r, p := range g.x {
 		if r == 0 {
-			read(p, t, pX)
+			read(p, t, fields.PX)
 		} else {
 			plus(p, g.x[r-1], stride)
 		}
@@ -87,7 +77,7 @@ func (g *packedWriter) write() {
 	less(left, 1)
 	branch("BNE", "group")
 	if g.R == 0 {
-		plus(y, y, field(t, pYRow))
+		plus(y, y, field(t, fields.PYRow))
 	} else {
 		move(q, y)
 		plusConst(y, y, 4)
@@ -95,7 +85,7 @@ func (g *packedWriter) write() {
 	for r := range g.R {
 		stores(sumOf(acc[r*sums:(r+1)*sums]), q, 0)
 		if r < g.R-1 {
-			plus(q, q, field(t, pYRow))
+			plus(q, q, field(t, fields.PYRow))
 		}
 	}
 	less(rows, 1)

@@ -1,20 +1,6 @@
 package main
 
-// Offsets of the fields of kernel.sampled; all are eight bytes wide.
-const (
-	dOffs = 8 * iota
-	dCounts
-	dRows
-	dX
-	dXRow
-	dD
-	dDRow
-	dDPlane
-	dR
-	dNV
-	dMask
-	dSum
-)
+import "gen/fields"
 
 // sampledProducts: for each sparse row o of a matrix and each of its entries e, sum[e] += sum
 // over R rows r and NV vectors of eight places p of x[off[e]+r*xrow+p] * d[o*dplane+r*drow+p]. Of
@@ -23,9 +9,9 @@ const (
 func sampledProducts() {
 	kernel("sampledneon", "t *byte", func() {
 		t := in("t")
-		offs, counts, rows, x, d, nv, last, sum := field(t, dOffs), field(t, dCounts), field(t, dRows), field(t, dX), field(t, dD), field(t, dNV), field(t, dMask), field(t, dSum)
+		offs, counts, rows, x, d, nv, last, sum := field(t, fields.DOffs), field(t, fields.DCounts), field(t, fields.DRows), field(t, fields.DX), field(t, fields.DD), field(t, fields.DNV), field(t, fields.DMask), field(t, fields.DSum)
 		left := general()
-		xback, dback := field(t, dXRow), field(t, dDRow) // from the end of a row to the next
+		xback, dback := field(t, fields.DXRow), field(t, fields.DDRow) // from the end of a row to the next
 		back := general()
 		shiftLeft(back, nv, 5)
 		minus(xback, xback, back)
@@ -43,7 +29,7 @@ func sampledProducts() {
 		for _, p := range at {
 			plusWord(p, x, p, 0)
 		}
-		s, dd, r, j := zeros(8), general(), field(t, dR), general()
+		s, dd, r, j := zeros(8), general(), field(t, fields.DR), general()
 		move(dd, d)
 		step := func(a, b *reg) {
 			for i, p := range at {
@@ -86,7 +72,7 @@ func sampledProducts() {
 		less(left, 4)
 		branch("BNE", "four")
 		label("next")
-		step2 := field(t, dDPlane)
+		step2 := field(t, fields.DDPlane)
 		plus(d, d, step2)
 		less(rows, 1)
 		branch("BNE", "row")

@@ -1,22 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// Offsets of the fields of kernel.sparseTile; all are eight bytes wide.
-const (
-	sEntries = 8 * iota
-	sCounts
-	sRows
-	sX
-	sXRow
-	sY
-	sYRow
-	sYPlane
-	sBias
-	sRes
-	sFlags
-	sMask
-	sLo
+	"gen/fields"
 )
 
 // sparses writes the sparse micro-kernels, whose vectors are of eight floats: sixteen vectors
@@ -52,8 +39,8 @@ type sparseWriter struct {
 func sparse(B, R, NV int) {
 	g := &sparseWriter{B: B, R: R, NV: NV, t: in("t")}
 	t := g.t
-	g.e, g.x, g.y, g.counts, g.bias, g.res = field(t, sEntries), field(t, sX), field(t, sY), field(t, sCounts), field(t, sBias), field(t, sRes)
-	g.rows, g.last, g.xrow, g.yrow, g.plane = field(t, sRows), field(t, sMask), field(t, sXRow), field(t, sYRow), field(t, sYPlane)
+	g.e, g.x, g.y, g.counts, g.bias, g.res = field(t, fields.SEntries), field(t, fields.SX), field(t, fields.SY), field(t, fields.SCounts), field(t, fields.SBias), field(t, fields.SRes)
+	g.rows, g.last, g.xrow, g.yrow, g.plane = field(t, fields.SRows), field(t, fields.SMask), field(t, fields.SXRow), field(t, fields.SYRow), field(t, fields.SYPlane)
 	g.left = general()
 	per := 2 * R * NV
 	g.acc = vectorsOf(B * per)
@@ -106,7 +93,7 @@ func (g *sparseWriter) walk(base *reg, do func(lo, hi, at *reg, off int, last bo
 // start sets the accumulators to what y holds, the bias or 0, and left to the number of
 // entries.
 func (g *sparseWriter) start() {
-	flags := field(g.t, sFlags)
+	flags := field(g.t, fields.SFlags)
 	branchBit("TBZ", 0, flags, "new")
 	g.walk(g.y, func(lo, hi, at *reg, off int, last bool) {
 		if last {
@@ -238,10 +225,10 @@ func (g *sparseWriter) finish() {
 		plus(g.res, g.res, g.plane)
 	}
 	label("nores")
-	flags := field(g.t, sFlags)
+	flags := field(g.t, fields.SFlags)
 	branchBit("TBZ", 1, flags, "noclip")
 	at := general()
-	plusConst(at, g.t, sLo)
+	plusConst(at, g.t, fields.SLo)
 	b := settings(at, 2)
 	for _, r := range g.acc {
 		fmax(r, r, b[0])
@@ -319,7 +306,7 @@ func storePart(lo, hi, base *reg, off int, n *reg) {
 func sparseDots() {
 	kernel("sparsedotsneon", "t *byte", func() {
 		t := in("t")
-		e, x, y, counts, rows, plane := field(t, sEntries), field(t, sX), field(t, sY), field(t, sCounts), field(t, sRows), field(t, sYPlane)
+		e, x, y, counts, rows, plane := field(t, fields.SEntries), field(t, fields.SX), field(t, fields.SY), field(t, fields.SCounts), field(t, fields.SRows), field(t, fields.SYPlane)
 		left := general()
 		label("row")
 		s := zeros(4)

@@ -1,32 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// Offsets of the fields of kernel.tile; all are eight bytes wide.
-const (
-	tRows = 8 * iota
-	tK
-	tA
-	tArs
-	tAis
-	tAks
-	tB
-	tLdb
-	tC
-	tLdc
-	tBias
-	tRes
-	tLdr
-	tFlags
-	tMask
-	tRowBias
-	tBrs
-	tVecs
-	tOff
-	tLo
+	"gen/fields"
 )
-
-const tHi = tLo + 4
 
 // tiles writes the micro-kernels of dense products, by rows and columns. 24 vectors of sums
 // leave room for 6 of A and 2 of B.
@@ -61,7 +39,7 @@ func (g *tileWriter) begin() {
 	for range g.MR {
 		g.acc = append(g.acc, vectorsOf((g.cols+3)/4))
 	}
-	bias := field(g.t, tBias)
+	bias := field(g.t, fields.TBias)
 	branchOn("CBZ", bias, "nobias")
 	loadColumns(g.acc[0], bias, g.cols)
 	for i := 1; i < g.MR; i++ {
@@ -121,8 +99,8 @@ func storeColumns(from []*reg, at *reg, n int) {
 
 // products adds up all products.
 func (g *tileWriter) products() {
-	a, b, ars, aks, ldb, rows, k := field(g.t, tA), field(g.t, tB), field(g.t, tArs), field(g.t, tAks), field(g.t, tLdb), field(g.t, tRows), field(g.t, tK)
-	offs := multiples(field(g.t, tAis), g.MR)
+	a, b, ars, aks, ldb, rows, k := field(g.t, fields.TA), field(g.t, fields.TB), field(g.t, fields.TArs), field(g.t, fields.TAks), field(g.t, fields.TLdb), field(g.t, fields.TRows), field(g.t, fields.TK)
+	offs := multiples(field(g.t, fields.TAis), g.MR)
 	fours, ones, p, left := general(), general(), general(), general()
 	set(fours, 0)
 	move(ones, k)
@@ -242,7 +220,7 @@ func finishTile(t *reg, acc [][]*reg, load, store func(row []*reg, at *reg), off
 		}
 	}
 	noRow, noAcc, noRes, noClip := mark("norow"), mark("noacc"), mark("nores"), mark("noclip")
-	rb, flags, ldc := field(t, tRowBias), field(t, tFlags), field(t, tLdc)
+	rb, flags, ldc := field(t, fields.TRowBias), field(t, fields.TFlags), field(t, fields.TLdc)
 	branchOn("CBZ", rb, noRow)
 	for _, row := range acc {
 		x := vector()
@@ -254,17 +232,17 @@ func finishTile(t *reg, acc [][]*reg, load, store func(row []*reg, at *reg), off
 	}
 	label(noRow)
 	branchBit("TBZ", 0, flags, noAcc)
-	add(place(field(t, tC)), ldc)
+	add(place(field(t, fields.TC)), ldc)
 	label(noAcc)
-	res := field(t, tRes)
+	res := field(t, fields.TRes)
 	branchOn("CBZ", res, noRes)
-	add(place(res), field(t, tLdr))
+	add(place(res), field(t, fields.TLdr))
 	label(noRes)
 	branchBit("TBZ", 1, flags, noClip)
 	at, lo, hi := general(), vector(), vector()
-	plusConst(at, t, tLo)
+	plusConst(at, t, fields.TLo)
 	loadAll(lo, at)
-	plusConst(at, t, tHi)
+	plusConst(at, t, fields.THi)
 	loadAll(hi, at)
 	for _, row := range acc {
 		for _, r := range row {
@@ -273,7 +251,7 @@ func finishTile(t *reg, acc [][]*reg, load, store func(row []*reg, at *reg), off
 		}
 	}
 	label(noClip)
-	c := place(field(t, tC))
+	c := place(field(t, fields.TC))
 	for i, row := range acc {
 		store(row, c)
 		if i < len(acc)-1 {
@@ -289,7 +267,7 @@ func channels() {
 	for mr := 1; mr <= 8; mr++ {
 		kernel(fmt.Sprintf("channelsneon_%d", mr), "t *byte", func() {
 			t := in("t")
-			off, left := general(), field(t, tVecs)
+			off, left := general(), field(t, fields.TVecs)
 			set(off, 0)
 			for _, cols := range []int{8, 4, 1} {
 				loop, next := fmt.Sprintf("by%d", cols), fmt.Sprintf("end%d", cols)
@@ -314,7 +292,7 @@ func channelTile(t, off *reg, MR, cols int) {
 		g.acc = append(g.acc, vectorsOf((cols+3)/4))
 	}
 	noBias, begin, row, tap := mark("nobias"), mark("begin"), mark("row"), mark("tap")
-	bias := field(t, tBias)
+	bias := field(t, fields.TBias)
 	branchOn("CBZ", bias, noBias)
 	plus(bias, bias, off)
 	for _, r := range g.acc {
@@ -328,13 +306,13 @@ func channelTile(t, off *reg, MR, cols int) {
 		}
 	}
 	label(begin)
-	a, b, ars, aks, ldb, rows, brs := field(t, tA), field(t, tB), field(t, tArs), field(t, tAks), field(t, tLdb), field(t, tRows), field(t, tBrs)
-	ais, k, p, q := field(t, tAis), general(), general(), general()
+	a, b, ars, aks, ldb, rows, brs := field(t, fields.TA), field(t, fields.TB), field(t, fields.TArs), field(t, fields.TAks), field(t, fields.TLdb), field(t, fields.TRows), field(t, fields.TBrs)
+	ais, k, p, q := field(t, fields.TAis), general(), general(), general()
 	plus(a, a, off)
 	plus(b, b, off)
 	label(row)
 	move(p, a)
-	read(k, t, tK)
+	read(k, t, fields.TK)
 	label(tap)
 	w := vectorsOf((cols + 3) / 4)
 	loadColumns(w, b, cols)

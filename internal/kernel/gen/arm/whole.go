@@ -3,19 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
-)
 
-// Offsets of the fields of kernel.wholeTile; all are eight bytes wide.
-const (
-	wValues = 8 * iota
-	wMasks
-	wScales
-	wGroups
-	wPanels
-	wX
-	wY
-	wYRow
-	wTable
+	"gen/fields"
 )
 
 // A record of kernel.WholeRows: 32 bytes, their scale, and -128 times their sum.
@@ -57,16 +46,16 @@ type wholeWriter struct {
 func (g *wholeWriter) write() {
 	g.t = in("t")
 	t := g.t
-	g.values, g.scales = field(t, wValues), field(t, wScales)
+	g.values, g.scales = field(t, fields.WValues), field(t, fields.WScales)
 	if g.sparse {
-		g.masks, g.table, g.ones = field(t, wMasks), field(t, wTable), address("bitcounts")
+		g.masks, g.table, g.ones = field(t, fields.WMasks), field(t, fields.WTable), address("bitcounts")
 	}
-	panels, y, stride, groups, left := field(t, wPanels), field(t, wY), field(t, wYRow), field(t, wGroups), general()
+	panels, y, stride, groups, left := field(t, fields.WPanels), field(t, fields.WY), field(t, fields.WYRow), field(t, fields.WGroups), general()
 	g.x = general()
 	label("panel")
 	sums := zeros(4 * g.R)
 	move(left, groups)
-	read(g.x, t, wX)
+	read(g.x, t, fields.WX)
 	label("group")
 	var acc []*reg
 	if g.dot {
