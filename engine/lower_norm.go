@@ -151,6 +151,11 @@ func lowerBatchNorm(l *lowering, n *graph.Node) (done bool, why string) {
 	if n.Int("training_mode", 0) != 0 {
 		return no("it is in training mode")
 	}
+	for _, v := range n.Outputs[1:] {
+		if v != nil && (len(l.uses[v]) > 0 || l.g.IsOutput(v)) {
+			return no("%q is there while it is trained only", v.Name)
+		}
+	}
 	t := &affine{NormTask: kernel.NormTask{Rows: rows, C: c}, eps: float64(n.Float("epsilon", 1e-5)), scale: make([]float32, c), shift: make([]float32, c)}
 	xb := l.get(n.In(0), f, n)
 	reads := []*buffer{xb}
