@@ -76,17 +76,20 @@ func HWIO(w, out []float32, co, ci, taps int) {
 		transpose(w, ci, out, co, co, ci)
 		return
 	}
-	const block = 16 // output channels: a line of the cache
-	deep := max(1, 256/taps)
-	tile := make([]float32, deep*taps*block)
+	const block, most = 16, 256 // output channels: a line of the cache; rows of a tile
+	var tile [most * block]float32
 	for o := 0; o < co; o += block {
 		m := min(block, co-o)
-		for i0 := 0; i0 < ci; i0 += deep {
-			rows := min(deep, ci-i0) * taps
-			transpose(w[(o*ci+i0)*taps:], ci*taps, tile, m, m, rows)
+		for r0 := 0; r0 < ci*taps; r0 += most {
+			rows := min(most, ci*taps-r0)
+			transpose(w[o*ci*taps+r0:], ci*taps, tile[:], m, m, rows)
+			i, t := r0/taps, r0%taps
 			for r := range rows {
-				k := (r%taps*ci+i0+r/taps)*co + o
+				k := (t*ci+i)*co + o
 				copy(out[k:k+m], tile[r*m:])
+				if t++; t == taps {
+					i, t = i+1, 0
+				}
 			}
 		}
 	}
