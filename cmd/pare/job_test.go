@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -353,4 +354,42 @@ func TestJobOfAnother(t *testing.T) {
 	if err != nil || d.Status != runs.Stopped {
 		t.Errorf("%+v, %v", d, err)
 	}
+}
+
+// asked is a context that says when it is first asked for its channel.
+type asked struct {
+	context.Context
+	once sync.Once
+	told chan bool
+}
+
+func (a *asked) Done() <-chan struct{} {
+	a.once.Do(func() { close(a.told) })
+	return a.Context.Done()
+}
+
+// A job waits for what the process that made it before still has; others do not.
+func TestJobWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "net.onnx")
+	lock, err := runs.Take(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	c := newCLI(nil, io.Discard, io.Discard)
+	c.ctx = ctx
+	if busy := (*runs.BusyError)(nil); !errors.As(c.take(path), &busy) {
+		t.Error("a path that is taken is taken")
+	}
+	a := &asked{Context: ctx, told: make(chan bool)}
+	c.ctx, c.rec.job = a, &job.Control{}
+	done := make(chan error)
+	go func() { done <- c.take(path) }()
+	<-a.told
+	lock.Release()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	c.release()
 }

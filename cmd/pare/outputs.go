@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"pare/onnx"
 	runs "pare/run"
@@ -88,9 +90,21 @@ func (c *cli) claim(p places) error {
 	return nil
 }
 
+// orphaned is how long a job waits for a path: the process that made it before, whose
+// maker has died, may still be saving what is done.
+const orphaned = time.Minute
+
 // take locks a path until the command ends.
 func (c *cli) take(path string) error {
 	lock, err := runs.Take(path)
+	for late, busy := time.Now().Add(orphaned), (*runs.BusyError)(nil); c.rec.job != nil && errors.As(err, &busy) && time.Now().Before(late); {
+		select {
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+			lock, err = runs.Take(path)
+		}
+	}
 	if err != nil {
 		return err
 	}
