@@ -46,11 +46,11 @@ func TestQuantise(t *testing.T) {
 			}
 			in := map[string]*tensor.Tensor{name: x}
 			s := lowbit.Defaults()
-			s.Samples = 16
 			switch mode {
 			case "static":
+				s.Samples = 16
 			case "static int8":
-				s.Activations = "int8"
+				s.Samples, s.Activations = 16, "int8"
 			case "dynamic":
 				s.Mode = mode
 			default:
