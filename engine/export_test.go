@@ -122,3 +122,13 @@ func (s *Session) PlanAnother(batch int) error {
 	_, err := s.plan(sizes{batch})
 	return err
 }
+
+// LargestBatch is that of the plans that rest.
+func (s *Session) LargestBatch() (most int) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, p := range s.idle {
+		most = max(most, p.sizes[0])
+	}
+	return most
+}

@@ -129,6 +129,9 @@ func TestSessionGatherErrors(t *testing.T) {
 			})
 		}
 		all.Wait()
+		if n := s.LargestBatch(); n > 4 {
+			t.Errorf("calls ran as a batch of %d, more than 4", n)
+		}
 		s.Close()
 		if err := s.Run(context.Background(), map[string]*tensor.Tensor{"x": tensor.New(tensor.Float32, 1, 1, 4), "at": tensor.New(tensor.Int64, 1, 1)}, map[string]*tensor.Tensor{}); !errors.Is(err, engine.ErrClosed) {
 			t.Errorf("after Close: %v", err)
